@@ -1,0 +1,22 @@
+"""A replication of "Toy Models of Superposition" (Elhage et al., 2022).
+
+    from superposition import Sweep, train
+
+    sweep = Sweep(model="relu_output", n=5, m=2, density=[1, 0.2, 0.1], importance={"decay": 0.9}, restarts=10)
+    W = train(sweep).best()["W"]
+
+Names are loaded when they are first used, so importing one module does not load the others.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["exact", "geometry", "plotting"],
+    submod_attrs={
+        "errors": ["SuperpositionError"],
+        "sweep": ["Sweep", "Distribution"],
+        "training": ["train"],
+        "weights": ["Trained"],
+    },
+)

@@ -1,0 +1,70 @@
+"""Random numbers that are a function of where they are used, and of nothing else.
+
+Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011) turns a counter and a key into
+four 32-bit numbers. The key is (seed, restart); the counter says which sample, row and step. So a draw is the same
+in every chunk, thread, job and engine, and instances that share a stream see the same noise (common random numbers).
+"""
+
+import math
+
+import torch
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor
+
+TRAINING, EVALUATION, INITIAL = 0, 1, 2  # what a draw is for: the last word of the counter
+
+_MASK = 0xFFFFFFFF
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)
+
+
+def philox(counter: Int64[Tensor, "4 *batch"], key: Int64[Tensor, "2 *batch"]) -> Int64[Tensor, "4 *batch"]:
+    """Ten rounds of Philox4x32. 32-bit words, carried in int64; counter and key broadcast against each other."""
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(10):
+        a, b = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]  # 64-bit products: wrap-around leaves the bits right
+        c0, c1, c2, c3 = ((b >> 32) & _MASK) ^ c1 ^ k0, b & _MASK, ((a >> 32) & _MASK) ^ c3 ^ k1, a & _MASK
+        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
+    return torch.stack(torch.broadcast_tensors(c0, c1, c2, c3))
+
+
+def uniforms(
+    key: Int64[Tensor, "stream 2"], rows: int, first: int, samples: int, step: int, purpose: int
+) -> Float32[Tensor, "stream row sample"]:
+    """Uniform numbers in [0, 1), 24 bits each, for samples ``first`` to ``first + samples`` of one step."""
+    device = key.device
+    sample = torch.arange(first, first + samples, device=device)
+    quad = torch.arange((rows + 3) // 4, device=device)
+    shape = (len(key), len(quad), samples)
+    counter = torch.stack(
+        [
+            sample.expand(shape),
+            quad[:, None].expand(shape),
+            torch.full(shape, step, device=device),
+            torch.full(shape, purpose, device=device),
+        ]
+    )
+    words = philox(counter, key.T[:, :, None, None])  # [word, stream, quad, sample]
+    words = words.permute(1, 2, 0, 3).flatten(1, 2)[:, :rows]
+    return (words >> 8).to(torch.float32) * 2.0**-24
+
+
+def normals(
+    key: Int64[Tensor, "instance 2"], point: Int64[Tensor, "instance 2"], count: int
+) -> Float[Tensor, "instance count"]:
+    """Standard normal numbers (Box–Muller, float64) for the initial weights of instances at the given points."""
+    instances = len(key)
+    quad = torch.arange((count + 1) // 2).expand(instances, -1)
+    counter = torch.stack(
+        [
+            quad,
+            point[:, :1].expand_as(quad),
+            point[:, 1:].expand_as(quad),
+            torch.full_like(quad, INITIAL),
+        ]
+    )
+    words = philox(counter, key.T[:, :, None]).to(torch.float64)
+    radius = torch.sqrt(-2 * torch.log((words[0] + 0.5) * 2.0**-32))
+    angle = 2 * math.pi * words[1] * 2.0**-32
+    return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=-1).flatten(1)[:, :count]

@@ -1,0 +1,149 @@
+"""Expected losses without sampling error, in float64 (paper: "Mathematical understanding").
+
+All functions are batched over leading axes and differentiable. Features are independent, uniform on [0, 1] when on.
+"""
+
+import itertools
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from superposition.models import Model, Parameters
+
+
+def feature_mean(density: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """E[x] = p/2: the bias of a feature that a model drops."""
+    return density / 2
+
+
+def feature_variance(density: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Var[x] = p/3 - p²/4: what it costs to drop a feature of importance 1."""
+    return density / 3 - density**2 / 4
+
+
+def linear_optimum(
+    m: int, density: Float[Tensor, "*batch n"], importance: Float[Tensor, "*batch n"]
+) -> Float[Tensor, "*batch"]:
+    """The least loss of any linear model with m hidden dimensions: all but the m costliest features are dropped.
+
+    With the features independent their covariance is diagonal, so the best subspace of rank m is spanned by features.
+    """
+    cost = (importance * feature_variance(density)).sort(dim=-1).values
+    return cost[..., : cost.shape[-1] - m].sum(-1)
+
+
+def linear_loss(
+    W: Float[Tensor, "*batch m n"],
+    b: Float[Tensor, "*batch n"],
+    density: Float[Tensor, "*batch n"],
+    importance: Float[Tensor, "*batch n"],
+) -> Float[Tensor, "*batch"]:
+    """Expected loss of the linear model x' = WᵀWx + b, from the first two moments of x."""
+    residual = torch.eye(W.shape[-1], dtype=W.dtype) - W.mT @ W  # x - x' = residual x - b
+    mean = (residual @ feature_mean(density)[..., None])[..., 0] - b
+    spread = (residual**2 @ feature_variance(density)[..., None])[..., 0]
+    return (importance * (mean**2 + spread)).sum(-1)
+
+
+def empty_loss(
+    model: Model, p: Parameters, importance: Float[Tensor, "*batch n"]
+) -> Float[Tensor, "*batch"]:
+    """L_0, the loss of the sample in which nothing is on: Σ_i I_i ReLU(b_i)² in the ReLU-output model."""
+    nothing = torch.zeros(*importance.shape[:-1], 1, model.n, dtype=importance.dtype)
+    return model.loss(p, nothing, importance)[..., 0]
+
+
+def _kinked(
+    weight: Float[Tensor, "*batch k"], bias: Float[Tensor, "*batch"], own: int | None, relu: bool
+) -> Float[Tensor, "*batch"]:
+    """∫ (v_own - f(weight·v + bias))² dv over the unit cube [0, 1]^k, with f = ReLU or the identity; own may be None.
+
+    One dimension at a time, outermost first. Seen along one axis, with the ones inside it integrated out, the
+    integrand is a polynomial between the points where the kink passes a corner of the inner cube; on each piece
+    a Gauss–Legendre rule of sufficient order is exact. So the only error is rounding: no difference of large
+    numbers is formed, and nothing is divided by a small weight that could matter.
+    """
+    k = weight.shape[-1]
+    # Nodes found so far: [*batch, node], their weights, the part of the argument that is fixed, and v_own.
+    argument = bias[..., None]
+    measure = torch.ones_like(argument)
+    value = torch.zeros_like(argument)
+    for axis in range(k - 1, -1, -1):
+        a = weight[..., axis, None, None]
+        corners = torch.tensor(list(itertools.product((0.0, 1.0), repeat=axis)), dtype=weight.dtype)
+        inner = (weight[..., None, :axis] * corners).sum(-1)[..., None, :]  # [*batch, 1, corner]
+        kinks = torch.nan_to_num(-(argument[..., None] + inner) / a, nan=0.0, posinf=1.0, neginf=0.0).clamp(0, 1)
+        ends = torch.cat([torch.zeros_like(kinks[..., :1]), kinks.sort(-1).values, torch.ones_like(kinks[..., :1])], -1)
+        # Degree 2 in the innermost variable and one more for every integration inside: exact up to 2·order - 1.
+        roots, rule = (torch.from_numpy(part) for part in np.polynomial.legendre.leggauss((axis + 4) // 2))
+        width = ends.diff(dim=-1)[..., None]
+        v = ends[..., :-1, None] + width * (roots + 1) / 2
+        measure = (measure[..., None, None] * width * rule / 2).flatten(-3)
+        value = (v if axis == own else value[..., None, None].expand_as(v)).flatten(-3)
+        argument = (argument[..., None, None] + a[..., None] * v).flatten(-3)
+    output = torch.relu(argument) if relu else argument
+    return (measure * (value - output) ** 2).sum(-1)
+
+
+def pattern_losses(
+    model: Model, p: Parameters, importance: Float[Tensor, "*batch n"]
+) -> dict[tuple[int, ...], Float[Tensor, "*batch"]]:
+    """The expected loss given which features are on, for each of the 2^n patterns (their indices).
+
+    Exact to rounding for the models with a linear hidden layer; meant for n ≤ 3 (the work grows like 2^(n²/2)).
+    Raises ValueError for a model with a ReLU in the hidden layer.
+    """
+    if model.relu_hidden:
+        raise ValueError(f"no exact loss for the {model.name} model: its hidden layer is not linear")
+    gram = p["W"].mT @ p["W"]
+    losses = {}
+    for on in itertools.chain.from_iterable(itertools.combinations(range(model.n), k) for k in range(model.n + 1)):
+        losses[on] = sum(
+            importance[..., j]
+            * _kinked(gram[..., j, list(on)], p["b"][..., j], on.index(j) if j in on else None, model.relu_output)
+            for j in range(model.n)
+        )
+    return losses
+
+
+def pattern_probability(on: tuple[int, ...], density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
+    """P(exactly these features are on), for independent features."""
+    probability = torch.ones_like(density[..., 0])
+    for j in range(density.shape[-1]):
+        probability = probability * (density[..., j] if j in on else 1 - density[..., j])
+    return probability
+
+
+def expected_loss(
+    model: Model, p: Parameters, density: Float[Tensor, "*batch n"], importance: Float[Tensor, "*batch n"]
+) -> Float[Tensor, "*batch"]:
+    """E[Σ_i I_i (x_i - x'_i)²], by enumeration of the on/off patterns; see :func:`pattern_losses`."""
+    losses = pattern_losses(model, p, importance)
+    return sum(pattern_probability(on, density) * loss for on, loss in losses.items())
+
+
+def single_loss(
+    W: Float[Tensor, "*batch m n"], b: Float[Tensor, "*batch n"], importance: Float[Tensor, "*batch n"]
+) -> Float[Tensor, "*batch n"]:
+    """The ReLU-output model's expected loss given that exactly feature i is on, for every i (any n).
+
+    Σ_j I_j ∫₀¹ (δ_ij x - ReLU(W_j·W_i x + b_j))² dx; its mean over i is the paper's L_1 where densities are equal.
+    """
+    slope = W.mT @ W  # [on feature, output]: symmetric
+    n = W.shape[-1]
+    losses = _kinked(slope[..., None], b[..., None, :].expand_as(slope), None, relu=True)
+    own = _kinked(slope.diagonal(dim1=-2, dim2=-1)[..., None], b, 0, relu=True)
+    losses = torch.where(torch.eye(n, dtype=torch.bool), own[..., None], losses)
+    return (importance[..., None, :] * losses).sum(-1)
+
+
+def active_count_probability(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch count"]:
+    """P(k features are on) for k = 0 … n, independent features (Poisson binomial)."""
+    out = torch.ones(*density.shape[:-1], 1, dtype=density.dtype)
+    for j in range(density.shape[-1]):
+        q = density[..., j, None]
+        pad = torch.zeros_like(out[..., :1])
+        out = torch.cat([out * (1 - q), pad], -1) + torch.cat([pad, out * q], -1)
+    return out

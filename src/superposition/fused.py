@@ -1,0 +1,155 @@
+"""The CPU engine: ``fused.cpp``, compiled for one architecture and this machine when it is first used.
+
+Anything it computes, ``autograd`` computes too, from the same random numbers; the tests hold one against the other.
+"""
+
+import ctypes
+import functools
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from jaxtyping import Float32
+from torch import Tensor
+
+from superposition.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, Recipe
+from superposition.errors import SuperpositionError
+
+SOURCE = Path(__file__).with_suffix(".cpp")
+# Vector types say what is wide, so no flag that changes the meaning of arithmetic is needed.
+FLAGS = ["-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
+
+
+class _Data(ctypes.Structure):
+    """``struct Data`` of fused.cpp."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("gate_density", "any_from", "low", "high", "inverse_width")),
+        *((name, ctypes.c_void_p) for name in ("gate", "own_value", "importance")),
+        ("empty", ctypes.c_float),
+    ]
+
+
+def _tile(n: int) -> int:
+    """Samples per tile: what a tile holds (uniforms, x and dz of every feature) stays in the nearest cache."""
+    return 512 if n <= 2 else 256 if n <= 10 else 128
+
+
+def compiler() -> list[str]:
+    """The C++ compiler as a command: ``$CXX``, else the first of c++, g++, clang++.
+
+    Raises SuperpositionError where there is none.
+    """
+    if named := os.environ.get("CXX"):
+        return shlex.split(named)
+    for name in ("c++", "g++", "clang++"):
+        if found := shutil.which(name):
+            return [found]
+    raise SuperpositionError("no C++ compiler found (looked for c++, g++, clang++; CXX names another): needed on a CPU")
+
+
+def _run(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        detail = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        raise SuperpositionError(f"the C++ compiler failed ({shlex.join(command[:1])}): {detail[0]}") from None
+
+
+@functools.cache
+def library(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
+    """The compiled loop for the given constants of fused.cpp, from the cache or built now.
+
+    The cache (``$SUPERPOSITION_CACHE``, else the user's cache directory) is keyed by the source, the flags, and what
+    the compiler says about itself and this processor, so it can be shared between unlike machines.
+    """
+    command = [*compiler(), *FLAGS, *(f"-D{name}={value}" for name, value in constants)]
+    machine = _run([*command, "-dM", "-E", "-x", "c++", os.devnull])
+    key = hashlib.sha256("\0".join([SOURCE.read_text(), *command[1:], machine]).encode()).hexdigest()[:24]
+    cache = Path(os.environ.get("SUPERPOSITION_CACHE") or platformdirs.user_cache_dir("superposition"))
+    built = cache / f"{key}.so"
+    if not built.exists():
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            built = Path(tempfile.mkdtemp()) / built.name
+        # Whole or not there, also when several jobs or threads build it at once.
+        with tempfile.TemporaryDirectory(dir=built.parent) as part:
+            _run([*command, str(SOURCE), "-o", f"{part}/{built.name}"])
+            Path(part, built.name).replace(built)
+    loaded = ctypes.CDLL(str(built))
+    pointer, integer, word, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_float
+    loaded.train.argtypes = [integer, *[pointer] * 6, *[integer] * 3, *[word] * 2, pointer, *[real] * 4]
+    loaded.evaluate.argtypes = [integer, *[pointer] * 2, integer, *[word] * 2, *[pointer] * 2]
+    return loaded
+
+
+class Fused:
+    """See :class:`superposition.engine.Engine`. All instances of the block must share one key (seed, restart)."""
+
+    def __init__(self, block: Block, recipe: Recipe, parameters: Float32[Tensor, "instance size"]) -> None:
+        model, gates = block.model, block.gates
+        self.block, self.recipe = block, recipe
+        self.parameters = parameters.clone().contiguous()
+        self.seed, self.restart = (int(word) for word in block.key[0])
+        state = (len(block), model.size)
+        self._mean, self._square, self._gradients = (np.zeros(state, dtype=np.float32) for _ in range(3))
+        names = ("gate_density", "any_from", "low", "high", "inverse_width", "gate", "own_value")
+        self._arrays = [*(getattr(gates, k).contiguous() for k in names), block.importance.contiguous()]
+        self._empty = gates.empty.contiguous()
+        self._data = _Data(*(a.data_ptr() for a in self._arrays), 0.0)
+        self._library = library(
+            (
+                ("FEATURES", model.n),
+                ("HIDDEN", model.m),
+                ("UNTIED", int(model.absolute)),
+                ("RELU_HIDDEN", int(model.relu_hidden)),
+                ("RELU_OUTPUT", int(model.relu_output)),
+                ("HIDDEN_BIAS", int(model.hidden_bias)),
+                ("SETS", int(gates.has_sets)),
+                ("SIGNED", int(gates.signed)),
+                ("TILE", _tile(model.n)),
+            )
+        )
+
+    def advance(self, start: int, stop: int) -> None:
+        rates = self.recipe.rates(start, stop)
+        self._library.train(
+            len(self.block),
+            ctypes.addressof(self._data),
+            self._empty.data_ptr(),
+            self.parameters.data_ptr(),
+            self._mean.ctypes.data,
+            self._square.ctypes.data,
+            self._gradients.ctypes.data,
+            start,
+            stop,
+            self.recipe.batch,
+            self.seed,
+            self.restart,
+            rates.ctypes.data,
+            self.recipe.weight_decay,
+            BETA1,
+            BETA2,
+            EPSILON,
+        )
+
+    def losses(self, samples: int) -> tuple[np.ndarray, np.ndarray]:
+        total, square = np.zeros(len(self.block)), np.zeros(len(self.block))
+        self._library.evaluate(
+            len(self.block),
+            ctypes.addressof(self._data),
+            self.parameters.data_ptr(),
+            samples,
+            *EVALUATION_KEY,
+            total.ctypes.data,
+            square.ctypes.data,
+        )
+        mean = total / samples
+        return mean, np.sqrt(np.maximum(square / samples - mean**2, 0) / samples)

@@ -1,0 +1,259 @@
+"""What one experiment trains: a model, a feature distribution, a grid of conditions, a recipe.
+
+A :class:`Sweep` is plain data. It is what an entry of ``config.yaml`` under ``experiments`` says, and
+equally what a notebook builds by hand. This module needs no PyTorch, so that reading a configuration is fast.
+"""
+
+import itertools
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from superposition.errors import SuperpositionError
+
+COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "seed")
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, numbers are not read from strings, instances do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
+class LogRange(Strict):
+    """Points spaced evenly in the logarithm, both ends included."""
+
+    start: Annotated[float, Field(gt=0, allow_inf_nan=False, alias="from")]
+    stop: Annotated[float, Field(gt=0, allow_inf_nan=False, alias="to")]
+    points: Annotated[int, Field(ge=2, le=100_000)]
+
+
+def _values(axis: Any) -> Any:
+    """Every way to write an axis, as a list: one value, a list, or a logarithmic range."""
+    if isinstance(axis, dict):
+        span = LogRange.model_validate(axis)
+        # Rounded to 12 digits: the ends come out exact, and the file reads well.
+        return [float(f"{v:.12g}") for v in np.geomspace(span.start, span.stop, span.points)]
+    if isinstance(axis, np.ndarray):
+        return axis.tolist()
+    return list(axis) if isinstance(axis, list | tuple) else [axis]
+
+
+T = TypeVar("T")
+Axis = Annotated[tuple[T, ...], BeforeValidator(lambda axis: tuple(_values(axis))), Field(min_length=1)]
+Density = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+FeatureSet = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(tuple), Field(min_length=2)]
+FeatureSets = Annotated[tuple[FeatureSet, ...], BeforeValidator(tuple)]
+
+
+class Distribution(Strict):
+    """Which features come on together, and the range of their values (paper: "Setting", "Correlated features").
+
+    A *correlated* set is on or off as a whole. Of an *anticorrelated* set exactly one member is on when the set is.
+    Features in no set are independent. A *signed* feature that is on is uniform on [-1, 1] instead of [0, 1].
+    """
+
+    correlated: FeatureSets = ()
+    anticorrelated: FeatureSets = ()
+    signed: bool = False
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        members = [i for s in self.sets for i in s]
+        if twice := sorted({i for i in members if members.count(i) > 1}):
+            raise ValueError(f"the sets overlap: feature {twice[0]} is named twice, a feature may be in one set only")
+        return self
+
+    @property
+    def sets(self) -> tuple[tuple[int, ...], ...]:
+        return self.correlated + self.anticorrelated
+
+    @property
+    def name(self) -> str:
+        """The coordinate of this distribution in a sweep: ``independent``, ``correlated 0+1 2+3``, …"""
+        words = ["signed"] if self.signed else []
+        for kind in ("correlated", "anticorrelated"):
+            if sets := getattr(self, kind):
+                words += [kind, *("+".join(map(str, s)) for s in sets)]
+        return " ".join(words) or "independent"
+
+
+def _distribution(spec: Any) -> Any:
+    named = {"independent": {}, "signed": {"signed": True}}
+    if isinstance(spec, str):
+        if spec not in named:
+            raise ValueError(
+                f"unknown distribution {spec!r}: allowed are independent, signed, "
+                "{correlated: [[0, 1], …]} and {anticorrelated: [[0, 1], …]}"
+            )
+        return Distribution(**named[spec])
+    return spec
+
+
+class Relative(Strict):
+    """An axis: the value of some features relative to that of the others."""
+
+    features: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(tuple), Field(min_length=1)]
+    ratio: Axis[Ratio]
+
+
+class Decay(Strict):
+    """Importances that fall geometrically: I_i = decay^i, with i from 0."""
+
+    decay: Annotated[float, Field(gt=0, le=1)]
+
+
+def _importance(spec: Any) -> Any:
+    return tuple(spec) if isinstance(spec, list | np.ndarray) else spec
+
+
+class Sweep(Strict):
+    """A grid of conditions for one architecture, and how its models are trained.
+
+    The grid is the product of the axes ``density``, ``relative_density``, ``relative_importance``,
+    ``distribution`` and ``seeds``; at every point ``restarts`` models are trained from different initial weights.
+    """
+
+    model: Literal["linear", "relu_output", "relu_hidden", "absolute"]
+    n: Annotated[int, Field(ge=1, le=10_000, description="features")]
+    m: Annotated[int, Field(ge=1, le=10_000, description="hidden dimensions")]
+    hidden_bias: Annotated[bool, Field(description="a bias in the hidden layer (relu_hidden only)")] = False
+
+    density: Annotated[Axis[Density], Field(description="1 - S: a number, a list, or {from, to, points} (log)")]
+    relative_density: Annotated[Relative | None, Field(description="density of some features over the others'")] = None
+    importance: Annotated[
+        Annotated[float, Field(gt=0, allow_inf_nan=False)]
+        | Decay
+        | tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...],
+        BeforeValidator(_importance),
+        Field(description="of every feature: one number, {decay: d} for d^i, or a list of n"),
+    ] = 1.0
+    relative_importance: Annotated[Relative | None, Field(description="importance of some features over the rest")] = (
+        None
+    )
+    distribution: Annotated[
+        Annotated[
+            tuple[Annotated[Distribution, BeforeValidator(_distribution)], ...],
+            BeforeValidator(lambda spec: tuple(spec) if isinstance(spec, list | tuple) else (spec,)),
+            Field(min_length=1),
+        ],
+        Field(description="independent, signed, {correlated: …}, {anticorrelated: …}, or a list of these"),
+    ] = (Distribution(),)
+    seeds: Annotated[int, Field(ge=1, le=100_000, description="replicates, each with its own stream of data")] = 1
+    restarts: Annotated[int, Field(ge=1, le=100_000, description="models per point; all are kept")] = 1
+
+    steps: Annotated[int, Field(ge=1, le=1_000_000)] = 3000
+    batch: Annotated[int, Field(ge=2, le=1_000_000)] = 1024
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.01
+    schedule: Literal["cosine", "constant"] = "cosine"
+    weight_decay: Annotated[float, Field(ge=0, le=1, description="AdamW's; 0 is Adam")] = 0.0
+    snapshots: Annotated[int, Field(ge=0, description="weights kept along training, evenly spaced")] = 0
+    evaluation: Annotated[
+        int, Field(ge=1, description="numbers drawn (samples × features) to rank the restarts where n > 3")
+    ] = 2**22
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        n = self.n
+        if self.m > n and self.model != "absolute":
+            raise ValueError(f"m = {self.m} > n = {n}: only the absolute model may have more hidden units than features")
+        if self.hidden_bias and self.model != "relu_hidden":
+            raise ValueError("hidden_bias: only the relu_hidden model has one")
+        if isinstance(self.importance, tuple) and len(self.importance) != n:
+            raise ValueError(f"importance: a list of {len(self.importance)} for n = {n} features")
+        for key in ("relative_density", "relative_importance"):
+            if (relative := getattr(self, key)) and max(relative.features) >= n:
+                raise ValueError(f"{key}: feature {max(relative.features)} does not exist, allowed are 0 to {n - 1}")
+        for distribution in self.distribution:
+            for members in distribution.sets:
+                if max(members) >= n:
+                    raise ValueError(f"distribution: feature {max(members)} does not exist, allowed are 0 to {n - 1}")
+                if self.relative_density and 0 < len(set(members) & set(self.relative_density.features)) < len(members):
+                    raise ValueError(f"relative_density: the set {list(members)} comes on as one, so its density is one")
+        if len({d.signed for d in self.distribution}) > 1:
+            raise ValueError("distribution: signed and unsigned features cannot be mixed in one sweep")
+        if self.relative_density and (top := max(self.density) * max(self.relative_density.ratio)) > 1:
+            raise ValueError(f"relative_density: density times ratio reaches {top:g}, allowed is up to 1")
+        if self.snapshots > self.steps:
+            raise ValueError(f"snapshots: {self.snapshots} of {self.steps} steps")
+        if (size := len(self.density) * self.seeds * self.restarts) > 10**8:
+            raise ValueError(f"a sweep of {size} models: allowed are up to 10^8")
+        return self
+
+    @classmethod
+    def parse(cls, entry: dict[str, Any], where: str = "sweep") -> Self:
+        """A sweep from plain data, such as an entry of ``config.yaml`` or the metadata of a weights file.
+
+        Raises SuperpositionError, one line that starts with ``where`` and the key at fault.
+        """
+        try:
+            return cls.model_validate(entry)
+        except ValidationError as error:
+            raise SuperpositionError(explain(error, where)) from None
+
+    def spec(self) -> str:
+        """The sweep as canonical JSON, every default written out. ``Sweep.parse(json.loads(spec))`` gives it back."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    @property
+    def signed(self) -> bool:
+        return self.distribution[0].signed
+
+    def points(self) -> pd.DataFrame:
+        """The grid: one row per point, one column per name in ``COORDINATES``; the seed varies fastest."""
+        ones = (1.0,)
+        axes: list[Iterable[Any]] = [
+            self.density,
+            self.relative_density.ratio if self.relative_density else ones,
+            self.relative_importance.ratio if self.relative_importance else ones,
+            [d.name for d in self.distribution],
+            range(self.seeds),
+        ]
+        return pd.DataFrame(itertools.product(*axes), columns=list(COORDINATES))
+
+    def densities(self) -> np.ndarray:
+        """Density of every feature at every point, [point, n]."""
+        points = self.points()
+        out = np.repeat(points["density"].to_numpy()[:, None], self.n, axis=1)
+        if self.relative_density:
+            out[:, list(self.relative_density.features)] *= points["relative_density"].to_numpy()[:, None]
+        return out
+
+    def importances(self) -> np.ndarray:
+        """Importance of every feature at every point, [point, n]."""
+        points = self.points()
+        if isinstance(self.importance, Decay):
+            base = self.importance.decay ** np.arange(self.n)
+        else:
+            base = np.broadcast_to(np.asarray(self.importance, dtype=float), self.n)
+        out = np.repeat(base[None], len(points), axis=0)
+        if self.relative_importance:
+            out[:, list(self.relative_importance.features)] *= points["relative_importance"].to_numpy()[:, None]
+        return out
+
+    def distributions(self) -> list[Distribution]:
+        """The distribution at every point."""
+        by_name = {d.name: d for d in self.distribution}
+        return [by_name[name] for name in self.points()["distribution"]]
+
+
+def explain(error: ValidationError, where: str) -> str:
+    """The first finding of a pydantic error as one line: where, what is allowed, what was given."""
+    finding = error.errors()[0]
+    # Names of types and validators that pydantic puts into a location are no keys of the user's.
+    keys = [str(k) for k in finding["loc"] if isinstance(k, int) or str(k).replace("_", "").isalnum()]
+    kinds = {"float", "int", "Decay", "tuple", "Relative", "str", "dict", "list", "bool"}
+    location = ".".join([where, *(k for k in keys if k not in kinds)])
+    message = finding["msg"].removeprefix("Value error, ")
+    if finding["type"] == "extra_forbidden":
+        return f"{location}: unknown key"
+    if finding["type"] == "missing":
+        return f"{location}: this key is missing"
+    given = finding["input"]
+    shown = f", not {given!r}" if isinstance(given, int | float | str | bool | None) else ""
+    return f"{location}: {message[:1].lower()}{message[1:]}{shown}"

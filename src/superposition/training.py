@@ -1,0 +1,195 @@
+"""Trains a sweep: splits it into blocks, hands them to an engine, ranks the restarts."""
+
+import hashlib
+import itertools
+import json
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+from tqdm import tqdm
+
+from superposition import draws, exact
+from superposition.autograd import Autograd
+from superposition.engine import Block, Engine, Recipe
+from superposition.errors import SuperpositionError
+from superposition.features import Gates
+from superposition.fused import Fused
+from superposition.models import Model
+from superposition.sweep import Sweep
+from superposition.weights import Trained
+
+BLOCK_STATE = 2**16  # parameters of one block on a CPU: they stay in the second-level cache
+BLOCK_DATA = 2**28  # numbers in one batch of a block on a GPU
+
+
+def resolve_device(name: str) -> torch.device:
+    """``auto`` is the GPU where there is one. Raises SuperpositionError if a device was asked for that is not there."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise SuperpositionError(f"device: {name!r} is not one of auto, cpu, cuda")
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise SuperpositionError("device: cuda was asked for, but there is no usable GPU here; allowed are auto, cpu")
+    return torch.device("cuda" if there and name != "cpu" else "cpu")
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Plan:
+    """The instances of a sweep, in the order (point, restart), and how they are cut into blocks."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.sweep, self.model = sweep, Model.of(sweep)
+        self.points = sweep.points()
+        self.densities, self.importances = sweep.densities(), sweep.importances()
+        self.distributions = sweep.distributions()
+        self.has_sets = any(d.sets for d in self.distributions)
+        self.count = len(self.points) * sweep.restarts
+
+    def __len__(self) -> int:
+        return self.count
+
+    def block(self, instances: np.ndarray) -> Block:
+        point, restart = np.divmod(instances, self.sweep.restarts)
+        seed = self.points["seed"].to_numpy()[point]
+        gates = Gates.of(self.densities[point], [self.distributions[i] for i in point], has_sets=self.has_sets)
+        return Block(
+            self.model,
+            gates,
+            torch.from_numpy(self.importances[point].astype(np.float32)),
+            torch.from_numpy(np.stack([seed, restart], axis=1)),
+        )
+
+    def identity(self, instances: np.ndarray) -> Int64[Tensor, "instance 2"]:
+        """Two words that say which point an instance is at, by its coordinates and not by its place in the grid:
+        a point's models do not change when others are added to its sweep."""
+        coordinates = self.points.drop(columns="seed").to_dict(orient="split")["data"]
+        out = []
+        for point in instances // self.sweep.restarts:
+            digest = hashlib.blake2b(json.dumps(coordinates[point]).encode(), digest_size=8).digest()
+            out.append((int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")))
+        return torch.tensor(out, dtype=torch.int64)
+
+    def initial(self, block: Block, instances: np.ndarray) -> Float32[Tensor, "instance size"]:
+        """Xavier-normal weights by the sizes of one instance, and biases of zero, as in the authors' notebook."""
+        model = self.model
+        parameters = torch.zeros(len(block), model.size)
+        matrices = [p for k, p in model.unpack(parameters).items() if k.startswith("W")]
+        drawn = draws.normals(block.key, self.identity(instances), len(matrices) * model.n * model.m)
+        scale = (2 / (model.n + model.m)) ** 0.5
+        for matrix, part in zip(matrices, drawn.split(model.n * model.m, dim=1), strict=True):
+            matrix.copy_(scale * part.unflatten(1, (model.m, model.n)))
+        return parameters
+
+    def blocks(self, device: torch.device, threads: int) -> list[np.ndarray]:
+        """Numbers of the instances of each block. On a CPU the instances of a block share their stream of data."""
+        if device.type == "cuda":
+            size = max(1, BLOCK_DATA // (self.sweep.batch * self.model.n))
+            return [np.arange(i, min(i + size, self.count)) for i in range(0, self.count, size)]
+        instance = np.arange(self.count)
+        point, restart = np.divmod(instance, self.sweep.restarts)
+        stream = self.points["seed"].to_numpy()[point] * self.sweep.restarts + restart
+        streams = [instance[stream == s] for s in np.unique(stream)] if self.count > 1 else [instance]
+        # Enough blocks to keep all threads busy to the end, and none larger than the cache.
+        parts = -(-4 * threads // len(streams))
+        size = max(1, min(BLOCK_STATE // self.model.size, -(-len(streams[0]) // parts)))
+        return [s[i : i + size] for s in streams for i in range(0, len(s), size)]
+
+    def name(self, instance: int) -> str:
+        point, restart = divmod(int(instance), self.sweep.restarts)
+        return ", ".join(f"{k} {v}" for k, v in self.points.iloc[point].items()) + f", restart {restart}"
+
+
+def _segments(sweep: Sweep, instances: int) -> Iterator[tuple[int, int]]:
+    """Stretches of steps, each a fraction of a second, cut at the snapshots."""
+    model = Model.of(sweep)
+    length = max(1, int(1e9 / (instances * sweep.batch * (model.n + model.m * model.n / 16))))
+    marks = {0, sweep.steps, *range(length, sweep.steps, length), *snapshot_steps(sweep).tolist()}
+    return itertools.pairwise(sorted(marks))
+
+
+def snapshot_steps(sweep: Sweep) -> np.ndarray:
+    """After how many steps snapshots are taken: evenly spaced, the last at the end."""
+    return np.linspace(0, sweep.steps, sweep.snapshots + 1).round().astype(np.int64)[1:]
+
+
+def _expected_losses(engine: Engine, block: Block, density: np.ndarray, sweep: Sweep) -> tuple[np.ndarray, np.ndarray]:
+    """The expected loss of every model of a block and its standard error: exact where it can be, else a fixed draw."""
+    model, importance = block.model, block.importance.cpu().double()
+    p = model.unpack(engine.parameters.detach().cpu().double())
+    if model.n <= 3 and not (model.relu_hidden or block.gates.has_sets or block.gates.signed):
+        loss = exact.expected_loss(model, p, torch.from_numpy(density), importance).numpy()
+        return loss, np.zeros_like(loss)
+    mean, error = engine.losses(max(1, sweep.evaluation // model.n))
+    empty = block.gates.empty.cpu().double().numpy()
+    nothing = exact.empty_loss(model, p, importance).numpy()
+    return empty * nothing + (1 - empty) * mean, (1 - empty) * error
+
+
+def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progress: bool | None = None) -> Trained:
+    """Trains every model of a sweep.
+
+    The same sweep on the same machine gives the same bytes, with any number of ``threads`` (default: all cores).
+    ``progress``: show a bar; by default only where a person looks on (stderr is a terminal).
+    Raises SuperpositionError if the device is not there, or if a model diverges (it names which).
+    """
+    where = resolve_device(device)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    threads = threads or available_cores()
+    plan, recipe = _Plan(sweep), Recipe.of(sweep)
+    kind = Fused if where.type == "cpu" else Autograd
+    steps = snapshot_steps(sweep)
+    final = torch.empty(len(plan), plan.model.size)
+    kept = torch.empty(len(steps), len(plan), plan.model.size)
+    loss, error = (torch.empty(len(plan), dtype=torch.float64) for _ in range(2))
+    stop = threading.Event()
+
+    def run(instances: np.ndarray) -> None:
+        block = plan.block(instances)
+        engine = kind(block.to(where), recipe, plan.initial(block, instances).to(where))
+        for start, end in _segments(sweep, len(block)):
+            if stop.is_set():
+                return
+            engine.advance(start, end)
+            finite = torch.isfinite(engine.parameters).all(dim=1).cpu().numpy()
+            if not finite.all():
+                stop.set()
+                name = plan.name(instances[~finite][0])
+                raise SuperpositionError(f"training diverged by step {end} at {name}: lower the learning_rate")
+            if end in steps:
+                kept[steps.tolist().index(end), instances] = engine.parameters.detach().cpu()
+            bar.update(len(block) * (end - start))
+        final[instances] = engine.parameters.detach().cpu()
+        mean, spread = _expected_losses(engine, block, plan.densities[instances // sweep.restarts], sweep)
+        loss[instances], error[instances] = torch.from_numpy(mean), torch.from_numpy(spread)
+
+    hidden = None if progress is None else not progress  # None: tqdm looks whether stderr is a terminal
+    total = len(plan) * sweep.steps
+    with (
+        tqdm(total=total, unit="step", unit_scale=True, disable=hidden, desc=sweep.model, leave=False) as bar,
+        ThreadPoolExecutor(threads if where.type == "cpu" else 1) as pool,
+    ):
+        try:
+            for _ in pool.map(run, plan.blocks(where, threads)):
+                pass
+        except BaseException:
+            stop.set()
+            raise
+
+    shape = (len(plan.points), sweep.restarts)
+    return Trained(
+        sweep=sweep,
+        parameters={k: v.contiguous() for k, v in plan.model.unpack(final.unflatten(0, shape)).items()},
+        loss=loss.unflatten(0, shape),
+        loss_error=error.unflatten(0, shape),
+        snapshot_steps=torch.from_numpy(steps),
+        snapshots={k: v.contiguous() for k, v in plan.model.unpack(kept.unflatten(1, shape)).items()} if len(steps) else {},
+        device="cpu" if where.type == "cpu" else torch.cuda.get_device_name(where),
+    )

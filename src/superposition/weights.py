@@ -1,0 +1,102 @@
+"""Trained models and their file."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import torch
+from jaxtyping import Float64, Int64
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from superposition.errors import SuperpositionError
+from superposition.models import Model
+from superposition.sweep import Sweep
+
+_KEY = "superposition"  # the one metadata entry: with several, safetensors would order them at random
+
+
+@dataclass(frozen=True)
+class Trained:
+    """All models of a sweep. Axes: point (a row of ``sweep.points()``), restart, then the parameter's own."""
+
+    sweep: Sweep
+    parameters: dict[str, Tensor]  # W [point, restart, m, n], b [point, restart, n], …; float32
+    loss: Float64[Tensor, "point restart"]  # expected loss of every model
+    loss_error: Float64[Tensor, "point restart"]  # its standard error; 0 where it is exact
+    snapshot_steps: Int64[Tensor, " snapshot"]
+    snapshots: dict[str, Tensor] = field(default_factory=dict)  # as parameters, with a leading axis: snapshot
+    device: str = "cpu"
+
+    @property
+    def model(self) -> Model:
+        return Model.of(self.sweep)
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """The coordinates of every point, with the lowest loss among its restarts and that restart's number."""
+        best = self.loss.min(dim=1)
+        return self.sweep.points().assign(loss=best.values.numpy(), restart=best.indices.numpy())
+
+    def best(self) -> dict[str, Tensor]:
+        """The parameters of the restart with the lowest loss at every point, in float64: [point, …]."""
+        point = torch.arange(len(self.loss))
+        return {k: v[point, self.loss.argmin(dim=1)].double() for k, v in self.parameters.items()}
+
+    def _tensors(self) -> dict[str, Tensor]:
+        named = {**self.parameters, **{f"snapshot.{k}": v for k, v in self.snapshots.items()}}
+        measured = {"loss": self.loss, "loss_error": self.loss_error, "snapshot_steps": self.snapshot_steps}
+        return {k: v.contiguous() for k, v in (named | measured).items()}
+
+    def save(self, path: str | Path) -> None:
+        """Writes a safetensors file: whole, or not at all. The same models give the same bytes."""
+        path, tensors = Path(path), self._tensors()
+        about = {
+            "sweep": json.loads(self.sweep.spec()),
+            "points": self.sweep.points().to_dict(orient="list"),
+            "axes": "point, restart, hidden, feature",
+            "device": self.device,
+            "sha256": checksum(tensors),
+        }
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            save_file(tensors, part, metadata={_KEY: json.dumps(about)})
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Trained":
+        """Raises SuperpositionError if the file is missing, damaged, or not one of ours."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 (not a mapping)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise SuperpositionError(f"{path}: not a readable weights file ({error}); delete it to train again") from None
+        if _KEY not in metadata:
+            raise SuperpositionError(f"{path}: not a weights file of this project; delete it to train again")
+        about = json.loads(metadata[_KEY])
+        if checksum(tensors) != about["sha256"]:
+            raise SuperpositionError(f"{path}: damaged, its checksum does not fit; delete it to train again")
+        measured = {k: tensors.pop(k) for k in ("loss", "loss_error", "snapshot_steps")}
+        return cls(
+            sweep=Sweep.parse(about["sweep"], str(path)),
+            parameters={k: v for k, v in tensors.items() if not k.startswith("snapshot.")},
+            snapshots={k.removeprefix("snapshot."): v for k, v in tensors.items() if k.startswith("snapshot.")},
+            device=about["device"],
+            **measured,
+        )
+
+
+def checksum(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over names, shapes and values."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name}{tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
