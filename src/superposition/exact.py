@@ -47,9 +47,7 @@ def linear_loss(
     return (importance * (mean**2 + spread)).sum(-1)
 
 
-def empty_loss(
-    model: Model, p: Parameters, importance: Float[Tensor, "*batch n"]
-) -> Float[Tensor, "*batch"]:
+def empty_loss(model: Model, p: Parameters, importance: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
     """L_0, the loss of the sample in which nothing is on: Σ_i I_i ReLU(b_i)² in the ReLU-output model."""
     nothing = torch.zeros(*importance.shape[:-1], 1, model.n, dtype=importance.dtype)
     return model.loss(p, nothing, importance)[..., 0]

@@ -95,9 +95,7 @@ class Gates:
         return replace(self, **{k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)})
 
 
-def nonempty(
-    gates: Gates, uniform: Float32[Tensor, "instance row sample"]
-) -> Float32[Tensor, "instance sample n"]:
+def nonempty(gates: Gates, uniform: Float32[Tensor, "instance row sample"]) -> Float32[Tensor, "instance sample n"]:
     """Feature values, given that at least one gate is open, from uniform numbers in [0, 1)."""
     n = gates.gate.shape[1]
     found = torch.zeros_like(uniform[:, 0], dtype=torch.bool)

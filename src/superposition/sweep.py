@@ -161,7 +161,9 @@ class Sweep(Strict):
     def _consistent(self) -> Self:
         n = self.n
         if self.m > n and self.model != "absolute":
-            raise ValueError(f"m = {self.m} > n = {n}: only the absolute model may have more hidden units than features")
+            raise ValueError(
+                f"m = {self.m} > n = {n}: only the absolute model may have more hidden units than features"
+            )
         if self.hidden_bias and self.model != "relu_hidden":
             raise ValueError("hidden_bias: only the relu_hidden model has one")
         if isinstance(self.importance, tuple) and len(self.importance) != n:
@@ -174,7 +176,9 @@ class Sweep(Strict):
                 if max(members) >= n:
                     raise ValueError(f"distribution: feature {max(members)} does not exist, allowed are 0 to {n - 1}")
                 if self.relative_density and 0 < len(set(members) & set(self.relative_density.features)) < len(members):
-                    raise ValueError(f"relative_density: the set {list(members)} comes on as one, so its density is one")
+                    raise ValueError(
+                        f"relative_density: the set {list(members)} comes on as one, so its density is one"
+                    )
         if len({d.signed for d in self.distribution}) > 1:
             raise ValueError("distribution: signed and unsigned features cannot be mixed in one sweep")
         if self.relative_density and (top := max(self.density) * max(self.relative_density.ratio)) > 1:

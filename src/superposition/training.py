@@ -190,6 +190,8 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
         loss=loss.unflatten(0, shape),
         loss_error=error.unflatten(0, shape),
         snapshot_steps=torch.from_numpy(steps),
-        snapshots={k: v.contiguous() for k, v in plan.model.unpack(kept.unflatten(1, shape)).items()} if len(steps) else {},
+        snapshots={k: v.contiguous() for k, v in plan.model.unpack(kept.unflatten(1, shape)).items()}
+        if len(steps)
+        else {},
         device="cpu" if where.type == "cpu" else torch.cuda.get_device_name(where),
     )

@@ -77,7 +77,9 @@ class Trained:
                 metadata = file.metadata() or {}
                 tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 (not a mapping)
         except (SafetensorError, OSError, ValueError) as error:
-            raise SuperpositionError(f"{path}: not a readable weights file ({error}); delete it to train again") from None
+            raise SuperpositionError(
+                f"{path}: not a readable weights file ({error}); delete it to train again"
+            ) from None
         if _KEY not in metadata:
             raise SuperpositionError(f"{path}: not a weights file of this project; delete it to train again")
         about = json.loads(metadata[_KEY])
