@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 from torch import Tensor
 
 from superposition import draws, features
@@ -44,7 +44,7 @@ class Autograd:
             self.optimizer.step()
 
     @torch.no_grad()
-    def losses(self, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
         model, gates = self.block.model, self.block.gates
         p = model.unpack(self.parameters)
         total = torch.zeros(len(self.block), dtype=torch.float64, device=self.parameters.device)
@@ -55,6 +55,8 @@ class Autograd:
             uniform = draws.uniforms(key, gates.rows, first, min(chunk, samples - first), 0, draws.EVALUATION)
             x = features.nonempty(gates, uniform.expand(len(self.block), -1, -1))
             loss = model.loss(p, x.to(self.parameters.dtype), self.block.importance.to(self.parameters.dtype)).double()
+            if coactive:
+                loss = loss * ((x != 0).sum(-1) > 1)
             total += loss.sum(-1)
             square += (loss**2).sum(-1)
         mean = (total / samples).cpu().numpy()

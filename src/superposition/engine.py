@@ -71,9 +71,11 @@ class Engine(Protocol):
         """Takes steps [start, stop); every step once and in order."""
         ...
 
-    def losses(self, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Mean loss over samples that are not empty, and its standard error; [instance] each.
 
-        The draw is the same for every instance of every sweep (``EVALUATION_KEY``), so that restarts can be ranked.
+        With ``coactive``, samples in which fewer than two features are on count as zero: their part of the loss has a
+        closed form in the ReLU-output model. The draw is the same for every instance of every sweep
+        (``EVALUATION_KEY``), so that restarts can be ranked.
         """
         ...

@@ -137,6 +137,14 @@ def single_loss(
     return (importance[..., None, :] * losses).sum(-1)
 
 
+def only_probability(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
+    """P(feature i is on and no other is), for every i; independent features."""
+    n = density.shape[-1]
+    off = (1 - density)[..., None, :].expand(*density.shape, n)
+    others = torch.where(torch.eye(n, dtype=torch.bool), torch.ones_like(off), off).prod(-1)
+    return density * others
+
+
 def active_count_probability(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch count"]:
     """P(k features are on) for k = 0 … n, independent features (Poisson binomial)."""
     out = torch.ones(*density.shape[:-1], 1, dtype=density.dtype)

@@ -277,8 +277,9 @@ void train(int count, const Data* data, const float* empty, float* parameters, f
 }
 
 // Sum and sum of squares, [count] each, of the loss over `samples` samples that are not empty (purpose 1, step 0).
-void evaluate(int count, const Data* data, const float* parameters, int samples, uint32_t seed, uint32_t restart,
-              double* total, double* total_square) {
+// With `coactive`, samples in which fewer than two features are on count as zero.
+void evaluate(int count, const Data* data, const float* parameters, int samples, int coactive, uint32_t seed,
+              uint32_t restart, double* total, double* total_square) {
     Tile* tile = new Tile();
     for (int first = 0; first < samples; first += TILE) {
         draw(*tile, first, 0, 1, seed, restart);
@@ -294,7 +295,12 @@ void evaluate(int count, const Data* data, const float* parameters, int samples,
             });
             for (int t = 0; t < TILE; t += LANES) {
                 vec loss{};
-                for (int j = 0; j < n; ++j) loss += load(&tile->dz[j][t]);
+                mask on{};  // counts down: a true comparison is -1
+                for (int j = 0; j < n; ++j) {
+                    loss += load(&tile->dz[j][t]);
+                    on += load(&tile->x[j][t]) != 0.f;
+                }
+                if (coactive) loss = on < -1 ? loss : vec{};
                 for (int l = 0; l < LANES && first + t + l < samples; ++l) {
                     total[i] += loss[l];
                     total_square[i] += double(loss[l]) * loss[l];

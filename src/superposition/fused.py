@@ -86,7 +86,7 @@ def library(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
     loaded = ctypes.CDLL(str(built))
     pointer, integer, word, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_float
     loaded.train.argtypes = [integer, *[pointer] * 6, *[integer] * 3, *[word] * 2, pointer, *[real] * 4]
-    loaded.evaluate.argtypes = [integer, *[pointer] * 2, integer, *[word] * 2, *[pointer] * 2]
+    loaded.evaluate.argtypes = [integer, *[pointer] * 2, integer, integer, *[word] * 2, *[pointer] * 2]
     return loaded
 
 
@@ -140,13 +140,14 @@ class Fused:
             EPSILON,
         )
 
-    def losses(self, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
         total, square = np.zeros(len(self.block)), np.zeros(len(self.block))
         self._library.evaluate(
             len(self.block),
             ctypes.addressof(self._data),
             self.parameters.data_ptr(),
             samples,
+            coactive,
             *EVALUATION_KEY,
             total.ctypes.data,
             square.ctypes.data,

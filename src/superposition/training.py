@@ -121,16 +121,27 @@ def snapshot_steps(sweep: Sweep) -> np.ndarray:
 
 
 def _expected_losses(engine: Engine, block: Block, density: np.ndarray, sweep: Sweep) -> tuple[np.ndarray, np.ndarray]:
-    """The expected loss of every model of a block and its standard error: exact where it can be, else a fixed draw."""
-    model, importance = block.model, block.importance.cpu().double()
+    """The expected loss of every model of a block, and its standard error.
+
+    Exact for the linear model, and for n ≤ 3 without a hidden ReLU. Else a large fixed draw; in the ReLU-output model
+    only for the samples in which several features are on, the rest being known exactly.
+    """
+    model, importance, p_on = block.model, block.importance.cpu().double(), torch.from_numpy(density)
     p = model.unpack(engine.parameters.detach().cpu().double())
-    if model.n <= 3 and not (model.relu_hidden or block.gates.has_sets or block.gates.signed):
-        loss = exact.expected_loss(model, p, torch.from_numpy(density), importance).numpy()
+    plain = not (model.relu_hidden or block.gates.has_sets or block.gates.signed)
+    if plain and (model.name == "linear" or model.n <= 3):
+        if model.name == "linear":
+            loss = exact.linear_loss(p["W"], p["b"], p_on, importance).numpy()
+        else:
+            loss = exact.expected_loss(model, p, p_on, importance).numpy()
         return loss, np.zeros_like(loss)
-    mean, error = engine.losses(max(1, sweep.evaluation // model.n))
+    mean, error = engine.losses(max(1, sweep.evaluation // model.n), coactive=plain)
     empty = block.gates.empty.cpu().double().numpy()
-    nothing = exact.empty_loss(model, p, importance).numpy()
-    return empty * nothing + (1 - empty) * mean, (1 - empty) * error
+    known = empty * exact.empty_loss(model, p, importance).numpy()
+    if plain:
+        single = exact.single_loss(p["W"], p["b"], importance)
+        known = known + (exact.only_probability(p_on) * single).sum(-1).numpy()
+    return known + (1 - empty) * mean, (1 - empty) * error
 
 
 def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progress: bool | None = None) -> Trained:

@@ -1,0 +1,150 @@
+"""What ``config.yaml`` may say, and what it means.
+
+``python -m superposition.config`` prints the JSON schema that editors use (``workflow/schemas/config.schema.json``).
+"""
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from superposition.errors import SuperpositionError
+from superposition.sweep import Strict, Sweep, explain
+
+Scale = Literal["paper", "quick"]
+Device = Literal["auto", "cpu", "cuda"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Names = Annotated[tuple[Name, ...], BeforeValidator(tuple), Field(min_length=1)]
+
+
+class Section(Strict):
+    """A section of the paper; its module is ``superposition.paper.<id>``."""
+
+    title: str
+    anchor: Annotated[str, Field(pattern=r"^#", description="of the section in the paper's web version")]
+
+
+class Figure(Strict):
+    """A figure, and the experiments that it needs."""
+
+    section: Name
+    title: str
+    shows: Annotated[str, Field(description="what the paper's figure shows, in our words")]
+    experiments: Names
+
+
+class _File(Strict):
+    """The file as it stands; experiments are resolved afterwards."""
+
+    scale: Scale = "paper"
+    device: Device = "auto"
+    defaults: Annotated[dict[str, Any], Field(default_factory=dict)]
+    experiments: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
+    sections: Annotated[dict[Name, Section], Field(min_length=1)]
+    figures: Annotated[dict[Name, Figure], Field(min_length=1)]
+
+
+EXTRA_KEYS = ("stated", "quick")  # of an experiment, beside those of its sweep
+
+
+@dataclass(frozen=True)
+class Config:
+    """The configuration at one scale, checked as a whole."""
+
+    scale: Scale
+    device: Device
+    sweeps: dict[str, Sweep]
+    stated: dict[str, tuple[str, ...]]  # by experiment: the keys whose values the paper states
+    sections: dict[str, Section]
+    figures: dict[str, Figure]
+
+    @classmethod
+    def parse(cls, raw: dict[str, Any]) -> "Config":
+        """Raises SuperpositionError: one line that names the key at fault and what is allowed."""
+        try:
+            file = _File.model_validate(raw)
+        except ValidationError as error:
+            raise SuperpositionError(explain(error, "config")) from None
+        _known("config.defaults", file.defaults, [k for k in Sweep.model_fields if k not in ("model", "n", "m")])
+        for name, section in file.figures.items():
+            _known(f"config.figures.{name}.experiments", section.experiments, file.experiments)
+            _known(f"config.figures.{name}.section", [section.section], file.sections)
+        for section in file.sections:
+            if importlib.util.find_spec(f"superposition.paper.{section}") is None:
+                raise SuperpositionError(
+                    f"config.sections.{section}: there is no module superposition/paper/{section}.py"
+                )
+        sweeps, stated = {}, {}
+        for name, entry in file.experiments.items():
+            where = f"config.experiments.{name}"
+            quick = entry.get("quick", {})
+            if not isinstance(quick, dict):
+                raise SuperpositionError(f"{where}.quick: should be a mapping of keys to their values at scale quick")
+            own = {k: v for k, v in entry.items() if k not in EXTRA_KEYS}
+            # Both scales are checked, whichever is run.
+            by_scale = {
+                "paper": Sweep.parse({**file.defaults, **own}, where),
+                "quick": Sweep.parse(
+                    {**file.defaults, **own, **quick}, f"{where} (at scale quick)" if quick else where
+                ),
+            }
+            sweeps[name] = by_scale[file.scale]
+            stated[name] = tuple(entry.get("stated", ()))
+            _known(f"{where}.stated", stated[name], Sweep.model_fields)
+        return cls(file.scale, file.device, sweeps, stated, file.sections, file.figures)
+
+    def figures_of(self, section: str) -> list[str]:
+        return [name for name, figure in self.figures.items() if figure.section == section]
+
+    def used_experiments(self) -> list[str]:
+        """Experiments that some figure needs, in the order of the file."""
+        used = {name for figure in self.figures.values() for name in figure.experiments}
+        return [name for name in self.sweeps if name in used]
+
+
+def _known(where: str, names: Any, allowed: Any) -> None:
+    for name in names:
+        if name not in allowed:
+            raise SuperpositionError(f"{where}: unknown {name!r}, allowed are {', '.join(allowed)}")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of ``config.yaml``."""
+    sweep = Sweep.model_json_schema()
+    definitions = sweep.pop("$defs", {})
+    keys = sweep["properties"]
+    # An axis may be written as one value, a list or a logarithmic range; pydantic's schema knows only its parsed form.
+    span = {
+        "type": "object",
+        "properties": {"from": {"type": "number"}, "to": {"type": "number"}, "points": {"type": "integer"}},
+        "required": ["from", "to", "points"],
+        "additionalProperties": False,
+    }
+    for axis in (keys["density"], definitions["Relative"]["properties"]["ratio"]):
+        item = axis.pop("items")
+        axis.pop("type"), axis.pop("minItems", None)
+        axis["anyOf"] = [item, {"type": "array", "items": item, "minItems": 1}, span]
+    names = {"enum": ["independent", "signed"]}
+    one = {"anyOf": [names, {"$ref": "#/$defs/Distribution"}]}
+    keys["distribution"] = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}], "default": "independent"}
+    own = {"type": "object", "properties": keys, "additionalProperties": False}
+    stated = {"type": "array", "items": {"enum": list(keys)}, "description": "keys whose values the paper states"}
+    experiment = {
+        **own,
+        "properties": {**keys, "stated": stated, "quick": {**own, "description": "what differs at scale quick"}},
+    }
+    file = _File.model_json_schema()
+    file["properties"]["defaults"] = own
+    file["properties"]["experiments"] = {
+        "type": "object",
+        "additionalProperties": {"$ref": "#/$defs/Experiment"},
+        "minProperties": 1,
+    }
+    file["$defs"] |= definitions | {"Experiment": experiment}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **file, "title": "config.yaml"}
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=2))

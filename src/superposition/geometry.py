@@ -1,0 +1,32 @@
+"""What the paper measures on the columns of W, all over the text. W is […, m, n]; column i is W_i."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def gram(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n n"]:
+    """WᵀW: on the diagonal ‖W_i‖², off it the interference between two features."""
+    return W.mT @ W
+
+
+def norms(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n"]:
+    """‖W_i‖: about 1 where feature i is represented, about 0 where it is not."""
+    return torch.linalg.vector_norm(W, dim=-2)
+
+
+def superposition(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n"]:
+    """Σ_{j≠i} (Ŵ_i·W_j)²: 0 for a dimension of one's own, 1 or more if others switch i on as strongly as itself.
+
+    A feature whose column is exactly zero has no direction; it gets 0.
+    """
+    g = gram(W)
+    norm2 = g.diagonal(dim1=-2, dim2=-1)
+    others = (g**2).sum(-1) - norm2**2
+    return torch.where(norm2 > 0, others / norm2, torch.zeros_like(norm2))
+
+
+def cosines(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n n"]:
+    """Ŵ_i·Ŵ_j; 0 where a column is exactly zero."""
+    unit = torch.nn.functional.normalize(W, dim=-2)
+    return unit.mT @ unit

@@ -1,0 +1,109 @@
+"""Introduction: five features in two dimensions, at three sparsities."""
+
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from superposition import plotting, tables
+from superposition.claims import Claims, Finding, Tables
+from superposition.weights import Trained
+
+claims = Claims("introduction")
+
+
+def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+    models = trained["introduction"]
+    return {"models": tables.models(models), "features": tables.features(models), "pairs": tables.pairs(models)}
+
+
+def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """The columns of W as arrows in the plane, one panel per sparsity."""
+    features = data["features"]
+    densities = sorted(features["density"].unique(), reverse=True)
+    fig, axes = plt.subplots(1, len(densities), figsize=(plotting.PAGE, 2.5), sharex=True, sharey=True)
+    scale = Normalize(0, features["importance"].max())
+    for ax, density in zip(np.atleast_1d(axes), densities, strict=True):
+        ax.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.8", lw=0.6, ls=":"))
+        ax.axhline(0, color="0.9", lw=0.5, zorder=0)
+        ax.axvline(0, color="0.9", lw=0.5, zorder=0)
+        for row in features[features["density"] == density].itertuples():
+            colour = plotting.IMPORTANCE(scale(row.importance))
+            ax.plot([0, row.w0], [0, row.w1], color=colour, lw=1.6, solid_capstyle="round")
+            ax.scatter(row.w0, row.w1, s=28, color=colour, edgecolor="0.2", lw=0.5, zorder=3)
+            if row.norm > 0.3:
+                x, y = np.array([row.w0, row.w1]) * (1 + 0.17 / row.norm)
+                ax.text(x, y, f"$W_{{{row.feature + 1}}}$", ha="center", va="center", fontsize=7)
+        ax.set(xlim=(-1.45, 1.45), ylim=(-1.45, 1.45), aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+        ax.set_title(f"{1 - density:.0%} sparsity ({plotting.density_title(density)})")
+    bar = fig.colorbar(plt.cm.ScalarMappable(scale, plotting.IMPORTANCE), ax=axes, shrink=0.75, pad=0.02)
+    bar.set_label("importance $I_i$")
+    bar.outline.set_linewidth(0.4)
+    return fig
+
+
+def _model(data: Tables, density: float) -> tuple[np.ndarray, pd.DataFrame]:
+    """Norms and cosines of the model at one density."""
+    features, pairs = data["introduction"]["features"], data["introduction"]["pairs"]
+    norms = features[features["density"] == density]["norm"].to_numpy()
+    return norms, pairs[pairs["density"] == density].pivot(index="i", columns="j", values="cosine")
+
+
+def _represented(norms: np.ndarray) -> list[int]:
+    return np.flatnonzero(norms**2 > 0.5).tolist()
+
+
+@claims.add(
+    "dense",
+    figure="introduction",
+    paper="S = 0: the model represents only the two most important features, orthogonal to each other",
+    criterion="‖W_i‖ within 0.1 of 1 for i = 1, 2 and of 0 for the others; angle within 5° of 90°",
+)
+def dense(data: Tables) -> Finding:
+    norms, cosine = _model(data, 1.0)
+    off = np.abs(norms - np.array([1, 1, 0, 0, 0])).max()
+    angle = np.degrees(np.arccos(cosine.loc[0, 1]))
+    return Finding(
+        f"largest |‖W_i‖ - ideal| {off:.3f}; angle {angle:.1f}°", holds=bool(off < 0.1 and abs(angle - 90) < 5)
+    )
+
+
+@claims.add(
+    "antipodal",
+    figure="introduction",
+    paper="S = 0.8: the four most important features as two antipodal pairs, the fifth not represented",
+    criterion="‖W_i‖² > ½ for i = 1 … 4 only; each of them within 5° of opposite to one other and of 90° to the rest",
+)
+def antipodal(data: Tables) -> Finding:
+    norms, cosine = _model(data, 0.2)
+    kept = _represented(norms)
+    angles = np.degrees(np.arccos(np.clip(cosine.loc[kept, kept], -1, 1))).to_numpy()
+    opposite = angles > 135
+    ideal = np.where(opposite, 180, 90)
+    off = np.abs(angles - ideal)[~np.eye(len(kept), dtype=bool)].max() if len(kept) > 1 else np.inf
+    return Finding(
+        f"features {', '.join(str(i + 1) for i in kept)} represented, each opposite to "
+        f"{', '.join(str(c) for c in sorted(set(opposite.sum(1))))} other; farthest from 180° or 90° by {off:.2f}°",
+        holds=kept == [0, 1, 2, 3] and bool((opposite.sum(1) == 1).all()) and bool(off < 5),
+    )
+
+
+@claims.add(
+    "pentagon",
+    figure="introduction",
+    paper="S = 0.9: all five features, as a pentagon",
+    criterion="‖W_i‖² > ½ for all; every step between neighbours is nearer to the pentagon's 72° than to the "
+    "hexagon's 60° or the square's 90° (66° to 81°)",
+)
+def pentagon(data: Tables) -> Finding:
+    features = data["introduction"]["features"].query("density == 0.1")
+    norms, _ = _model(data, 0.1)
+    around = np.sort(np.degrees(np.arctan2(features["w1"], features["w0"])))
+    steps = np.array([b - a for a, b in itertools.pairwise([*around, around[0] + 360])])
+    return Finding(
+        f"{len(_represented(norms))} features represented; steps {', '.join(f'{s:.1f}°' for s in steps)}",
+        holds=len(_represented(norms)) == 5 and bool((steps > 66).all() and (steps < 81).all()),
+    )

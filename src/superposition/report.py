@@ -1,0 +1,214 @@
+"""The parts of the report, as HTML. The notebook in ``report/`` puts them in order.
+
+Everything is read from the results and the configuration: a new figure, claim or section appears by itself.
+"""
+
+import base64
+import hashlib
+import html
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from superposition.config import Config
+
+PAPER = "https://transformer-circuits.pub/2022/toy_model/index.html"
+VERDICTS = {"reproduced": "✓", "corrected": "≠", "not reproduced": "✗", "needs scale paper": "–"}
+PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "seaborn", "snakemake", "papermill", "safetensors")
+
+
+def _text(value: Any) -> str:
+    return html.escape("" if value is None or value != value else str(value))
+
+
+def _table(header: list[str], rows: list[list[str]], kind: str = "") -> str:
+    """Cells are HTML already."""
+    head = "".join(f"<th scope='col'>{cell}</th>" for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return (
+        f"<div class='scroll'><table class='{kind}'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _badge(verdict: str) -> str:
+    return f"<span class='verdict {verdict.replace(' ', '-')}'>{VERDICTS[verdict]} {verdict}</span>"
+
+
+def _compact(values: tuple | list) -> str:
+    if len(values) > 12:
+        return f"{len(values)} values from {_value(values[0])} to {_value(values[-1])}"
+    return ", ".join(map(_value, values))
+
+
+def _value(value: Any) -> str:
+    """A parameter's value, short."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple | list):
+        return _compact(value)
+    if hasattr(value, "decay"):
+        return f"{value.decay:g}^i"
+    if hasattr(value, "ratio"):
+        return f"features {_compact([i + 1 for i in value.features])}: {_compact(value.ratio)}"
+    return _text(getattr(value, "name", value))
+
+
+class Report:
+    """The results of one scale, ready to be shown."""
+
+    def __init__(self, results: str | Path, config: dict[str, Any]) -> None:
+        self.results = Path(results)
+        self.config = Config.parse(config)
+        self.claims = pd.read_csv(self.results / "claims.csv", keep_default_na=False)
+
+    def title(self) -> str:
+        counts = self.claims["verdict"].value_counts()
+        words = " · ".join(f"{count} {_badge(verdict)}" for verdict, count in counts.items())
+        toc = "".join(
+            f"<li><a href='#{name}'>{_text(section.title)}</a></li>" for name, section in self.config.sections.items()
+        )
+        return (
+            "<h1>Toy Models of Superposition, replicated</h1>"
+            f"<p>A replication of <a href='{PAPER}'>Elhage et al., “Toy Models of Superposition” (2022)</a>: every "
+            "figure is made again from models trained here, and every claim is judged by a number against a bound "
+            "that comes from the paper or from an exact calculation. Where the paper leaves a parameter open, the one "
+            f"that was chosen is listed. This is scale <code>{self.config.scale}</code>.</p>"
+            f"<p class='counts'>{len(self.claims)} claims: {words}</p>"
+            f"<nav aria-label='Contents'><ul>{toc}<li><a href='#provenance'>Provenance</a></li></ul></nav>"
+        )
+
+    def summary(self) -> str:
+        """One line per claim."""
+        rows = [
+            [
+                f"<a href='#{row.claim}'><code>{_text(row.claim)}</code></a>",
+                f"<a href='#{row.figure}'>{_text(row.figure)}</a>",
+                _text(row.paper),
+                _badge(row.verdict) + ("" if row.verdict in (row.expected, "needs scale paper") else " (unexpected)"),
+            ]
+            for row in self.claims.itertuples()
+        ]
+        return "<h2 id='summary'>Summary</h2>" + _table(["claim", "figure", "the paper", "verdict"], rows)
+
+    def sections(self) -> list[str]:
+        """Every section of the paper: its figures, and what they show of its claims."""
+        parts = []
+        for name, section in self.config.sections.items():
+            head = f"<h2 id='{name}'><a href='{PAPER}{section.anchor}'>{_text(section.title)}</a></h2>"
+            parts.append(head + "".join(self.figure(figure) for figure in self.config.figures_of(name)))
+        return parts
+
+    def figure(self, name: str) -> str:
+        figure = self.config.figures[name]
+        svg = (self.results / "figures" / f"{name}.svg").read_bytes()
+        image = f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+        claims = self.claims[self.claims["figure"] == name]
+        target = self.results / "figures" / f"{name}.png"
+        scale = "" if self.config.scale == "paper" else f" --config scale={self.config.scale}"
+        return (
+            f"<section class='figure'><h3 id='{name}'>{_text(figure.title)} <code>{name}</code></h3>"
+            f"<figure><img src='{image}' alt='{_text(figure.title)}. {_text(figure.shows)}'>"
+            f"<figcaption><b>The paper:</b> {_text(figure.shows)}</figcaption></figure>"
+            f"{self._claims(claims)}{self._parameters(figure.experiments)}"
+            f"<p>Make this figure alone: <code>snakemake --cores all {target}{scale}</code></p></section>"
+        )
+
+    def _claims(self, claims: pd.DataFrame) -> str:
+        if claims.empty:
+            return ""
+        rows = [
+            [
+                f"<code id='{row.claim}'>{_text(row.claim)}</code><br>{_badge(row.verdict)}",
+                _text(row.paper),
+                _text(row.criterion),
+                _text(row.measured) + (f"<p class='note'>{_text(row.note)}</p>" if row.note else ""),
+            ]
+            for row in claims.itertuples()
+        ]
+        return _table(["claim", "the paper", "criterion", "measured"], rows, "claims")
+
+    def _parameters(self, experiments: tuple[str, ...]) -> str:
+        rows = []
+        for name in experiments:
+            sweep, stated = self.config.sweeps[name], self.config.stated[name]
+            shown = {
+                k: _value(getattr(sweep, k)) for k in type(sweep).model_fields if getattr(sweep, k) not in (None, False)
+            }
+            both = [
+                ", ".join(f"{_text(k)} = {v}" for k, v in shown.items() if (k in stated) == of_paper)
+                for of_paper in (True, False)
+            ]
+            rows.append([f"<code>{name}</code>", *both])
+        return (
+            "<details><summary>Parameters</summary>"
+            + _table(["experiment", "stated by the paper", "chosen by us"], rows)
+            + "</details>"
+        )
+
+    def provenance(self) -> str:
+        """Where the numbers come from: code, versions, machine, wall times, checksums."""
+        versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in PACKAGES)
+        facts = [
+            ["commit", _text(_commit())],
+            ["Python and packages", _text(f"Python {platform.python_version()}, {versions}")],
+            ["machine", _text(f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}")],
+            ["device", _text(_devices())],
+            ["scale", _text(self.config.scale)],
+        ]
+        return (
+            "<h2 id='provenance'>Provenance</h2>"
+            + _table(["", ""], facts)
+            + "<h3>Weights</h3>"
+            + _table(["experiment", "seeds × restarts", "models", "SHA-256"], self._weights())
+            + "<h3>Wall time</h3>"
+            + _table(["job", "seconds", "peak memory, MB"], self._times())
+        )
+
+    def _weights(self) -> list[list[str]]:
+        rows = []
+        for name in self.config.used_experiments():
+            sweep = self.config.sweeps[name]
+            digest = hashlib.sha256((self.results / "weights" / f"{name}.safetensors").read_bytes()).hexdigest()
+            models = len(sweep.points()) * sweep.restarts
+            seeds = f"seed 0 to {sweep.seeds - 1}" if sweep.seeds > 1 else "seed 0"
+            rows.append([f"<code>{name}</code>", f"{seeds} × {sweep.restarts}", str(models), f"<code>{digest}</code>"])
+        return rows
+
+    def _times(self) -> list[list[str]]:
+        folder = self.results / "benchmarks"
+        jobs = {str(p.relative_to(folder).with_suffix("")): pd.read_csv(p, sep="\t") for p in folder.rglob("*.tsv")}
+        # A job of which only the record of an earlier run is there (this one, and the rendering) is left out.
+        jobs = {k: v for k, v in sorted(jobs.items()) if k not in ("notebook", "report")}
+        rows = [
+            [f"<code>{k}</code>", f"{t['s'].iloc[-1]:.1f}", f"{_text(t['max_rss'].iloc[-1])}"] for k, t in jobs.items()
+        ]
+        total = sum(float(t["s"].iloc[-1]) for t in jobs.values())
+        return [*rows, ["<b>sum</b>", f"<b>{total:.1f}</b>", ""]]
+
+
+def _commit() -> str:
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout.strip()
+
+    try:
+        changed = bool(git("status", "--porcelain", "--untracked-files=no"))
+        return git("rev-parse", "HEAD") + (" with uncommitted changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "not in a git checkout"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
+    return found[1] if found else platform.processor() or "unknown processor"
+
+
+def _devices() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"

@@ -1,0 +1,70 @@
+"""The standard tables of an experiment: what most figures and claims start from.
+
+One row per model, per feature of a model, or per pair of features; the coordinates of the sweep come first. At every
+point the restart with the lowest loss is meant, unless a column says otherwise.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from superposition import exact, geometry
+from superposition.weights import Trained
+
+
+def models(trained: Trained) -> pd.DataFrame:
+    """One row per point: losses, and the closed form of the best linear model beside them (independent features)."""
+    sweep = trained.sweep
+    density, importance = (torch.from_numpy(a) for a in (sweep.densities(), sweep.importances()))
+    loss, point = trained.loss, np.arange(len(trained.loss))
+    table = trained.points.rename(columns={"restart": "best_restart"})
+    return table.assign(
+        model=sweep.model,
+        n=sweep.n,
+        m=sweep.m,
+        loss_error=trained.loss_error[point, loss.argmin(dim=1)].numpy(),
+        loss_median=loss.median(dim=1).values.numpy(),
+        loss_worst=loss.max(dim=1).values.numpy(),
+        restarts=sweep.restarts,
+        linear_optimum=exact.linear_optimum(min(sweep.m, sweep.n), density, importance).numpy(),
+    )
+
+
+def features(trained: Trained) -> pd.DataFrame:
+    """One row per point and feature: importance, density, ‖W_i‖, b_i, superposition, and W_i itself for m ≤ 3."""
+    sweep, best = trained.sweep, trained.best()
+    W, points = best["W"], sweep.points()
+    table = points.loc[points.index.repeat(sweep.n)].reset_index(drop=True)
+    columns = {
+        "feature": np.tile(np.arange(sweep.n), len(points)),
+        "feature_density": sweep.densities().ravel(),
+        "importance": sweep.importances().ravel(),
+        "norm": geometry.norms(W).flatten().numpy(),
+        "bias": best["b"].flatten().numpy(),
+        "superposition": geometry.superposition(W).flatten().numpy(),
+    }
+    if sweep.m <= 3:
+        columns |= {f"w{k}": W[:, k].flatten().numpy() for k in range(sweep.m)}
+    return table.assign(model=sweep.model, **columns)
+
+
+def pairs(trained: Trained) -> pd.DataFrame:
+    """One row per point and ordered pair of features i, j: (WᵀW)_ij and the cosine of the angle between them."""
+    sweep, W = trained.sweep, trained.best()["W"]
+    points, n = sweep.points(), sweep.n
+    table = points.loc[points.index.repeat(n * n)].reset_index(drop=True)
+    i, j = np.divmod(np.tile(np.arange(n * n), len(points)), n)
+    return table.assign(
+        model=sweep.model,
+        i=i,
+        j=j,
+        dot=geometry.gram(W).flatten().numpy(),
+        cosine=geometry.cosines(W).flatten().numpy(),
+    )
+
+
+def read(folder: str | Path) -> dict[str, pd.DataFrame]:
+    """The tables of a figure, by name."""
+    return {path.stem: pd.read_csv(path) for path in sorted(Path(folder).glob("*.csv"))}

@@ -1,0 +1,22 @@
+# Draws a figure from its tables.
+
+
+rule draw:
+    input:
+        tables=f"{OUT}/tables/{{figure}}",
+        code=lambda wildcards: sources(
+            "workflow/scripts/draw.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}"
+        ),
+    output:
+        svg=f"{OUT}/figures/{{figure}}.svg",
+        png=f"{OUT}/figures/{{figure}}.png",
+    params:
+        section=lambda wildcards: CONFIG.figures[wildcards.figure].section,
+    wildcard_constraints:
+        figure="|".join(CONFIG.figures),
+    log:
+        f"{OUT}/logs/draw/{{figure}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/draw/{{figure}}.tsv"
+    script:
+        "../scripts/draw.py"

@@ -1,0 +1,40 @@
+# Judges the claims of a section from the tables of its figures, and holds all verdicts against those on record.
+
+
+rule judge:
+    input:
+        tables=lambda wildcards: expand(f"{OUT}/tables/{{figure}}", figure=CONFIG.figures_of(wildcards.section)),
+        code=lambda wildcards: sources("workflow/scripts/judge.py", f"superposition.paper.{wildcards.section}"),
+    output:
+        f"{OUT}/claims/{{section}}.csv",
+    params:
+        scale=CONFIG.scale,
+    wildcard_constraints:
+        section="|".join(CONFIG.sections),
+    log:
+        f"{OUT}/logs/judge/{{section}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/judge/{{section}}.tsv"
+    script:
+        "../scripts/judge.py"
+
+
+rule claims:
+    input:
+        expand(f"{OUT}/claims/{{section}}.csv", section=CONFIG.sections),
+    output:
+        f"{OUT}/claims.csv",
+    log:
+        f"{OUT}/logs/claims.log",
+    script:
+        "../scripts/claims.py"
+
+
+rule check:
+    input:
+        claims=f"{OUT}/claims.csv",
+        code=sources("workflow/scripts/check.py"),
+    log:
+        f"{OUT}/logs/check.log",
+    script:
+        "../scripts/check.py"

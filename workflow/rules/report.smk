@@ -1,0 +1,35 @@
+# Renders the report: papermill runs the notebook, nbconvert makes one HTML file of it.
+
+
+rule notebook:
+    input:
+        notebook="report/report.ipynb",
+        claims=f"{OUT}/claims.csv",
+        figures=expand(f"{OUT}/figures/{{figure}}.svg", figure=CONFIG.figures),
+        weights=expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=CONFIG.used_experiments()),
+        code=sources("superposition.report"),
+    output:
+        f"{OUT}/report.ipynb",
+    params:
+        results=OUT,
+        config=config,
+    log:
+        f"{OUT}/logs/notebook.log",
+    benchmark:
+        f"{OUT}/benchmarks/notebook.tsv"
+    script:
+        "../scripts/run_notebook.py"
+
+
+rule report:
+    input:
+        notebook=f"{OUT}/report.ipynb",
+        template="report/template/index.html.j2",
+    output:
+        f"{OUT}/report.html",
+    log:
+        f"{OUT}/logs/report.log",
+    benchmark:
+        f"{OUT}/benchmarks/report.tsv"
+    script:
+        "../scripts/render_report.py"

@@ -1,0 +1,11 @@
+"""Draws a figure from its tables."""
+
+import importlib
+
+from superposition import plotting, tables
+from superposition.errors import reporting
+
+with reporting(snakemake.log[0]):
+    section = importlib.import_module(f"superposition.paper.{snakemake.params.section}")
+    figure = section.draw(snakemake.wildcards.figure, tables.read(snakemake.input.tables))
+    plotting.save(figure, *snakemake.output)

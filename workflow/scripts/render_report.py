@@ -1,0 +1,15 @@
+"""Makes one HTML file, which needs no network, of the executed notebook."""
+
+from pathlib import Path
+
+from nbconvert import HTMLExporter
+
+from superposition.errors import reporting
+
+with reporting(snakemake.log[0]):
+    template = Path(snakemake.input.template).parent
+    exporter = HTMLExporter(
+        extra_template_basedirs=[str(template.parent)], template_name=template.name, exclude_input=True
+    )
+    html, _ = exporter.from_filename(snakemake.input.notebook)
+    Path(snakemake.output[0]).write_text(html, encoding="utf-8")

@@ -1,0 +1,13 @@
+"""Runs the report's notebook."""
+
+import papermill
+
+from superposition.errors import reporting
+
+with reporting(snakemake.log[0]):
+    papermill.execute_notebook(
+        snakemake.input.notebook,
+        snakemake.output[0],
+        parameters={"results": snakemake.params.results, "config": snakemake.params.config},
+        progress_bar=False,
+    )
