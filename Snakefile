@@ -3,6 +3,7 @@
 import os
 import sys
 
+from filelock import FileLock, Timeout
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -11,12 +12,13 @@ min_version("9.27")
 configfile: "config.yaml"
 
 
-container: "docker://condaforge/miniforge3"
+# Named because `snakemake --lint` wants one; the environment is that of requirements.txt, see the README.
+container: "docker://python:3.11"
 
 
 # The package of this checkout, here and in every job, whatever else is installed.
 sys.path[:0] = [workflow.basedir, f"{workflow.basedir}/src"]
-os.environ["PYTHONPATH"] = f"{workflow.basedir}/src"
+os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
 
 from superposition.config import Config
 from superposition.errors import SuperpositionError
@@ -28,6 +30,24 @@ except SuperpositionError as error:
     sys.exit(f"error: {error}")
 
 OUT = f"results/{CONFIG.scale}"
+LOCK = FileLock(f"{OUT}/.lock")
+
+
+onstart:
+    # One run at a time. Unlike Snakemake's own lock, this one goes with the process that held it, however it ended.
+    try:
+        os.makedirs(OUT, exist_ok=True)
+        LOCK.acquire(blocking=False)
+    except Timeout:
+        sys.exit(f"error: another run is at work in {OUT}; wait for it to end")
+    # A device that is not there is found before any job starts; on a cluster, only the nodes can tell.
+    if CONFIG.device == "cuda" and workflow.local_exec:
+        from superposition.training import resolve_device
+
+        try:
+            resolve_device(CONFIG.device)
+        except SuperpositionError as error:
+            sys.exit(f"error: config.{error}")
 
 
 include: "workflow/rules/train.smk"

@@ -16,7 +16,10 @@ def sources(*starts: str) -> list[str]:
     ``fused.cpp``). The package's ``__init__`` only re-exports, so it is not followed.
     """
     found: set[Path] = set()
-    todo = [part for start in starts for part in ([_file(start)] if _file(start) else _imports(SRC.parent / start))]
+    todo: list[Path] = []
+    for start in starts:
+        module = _file(start)
+        todo += [module] if module else _imports(SRC.parent / start)
     while todo:
         path = todo.pop()
         if path not in found:
@@ -27,8 +30,8 @@ def sources(*starts: str) -> list[str]:
 
 
 def _file(module: str) -> Path | None:
-    path = SRC.joinpath(*module.split("."))
-    return next((p for p in (path.with_suffix(".py"),) if module.startswith(f"{PACKAGE}.") and p.is_file()), None)
+    path = SRC.joinpath(*module.split(".")).with_suffix(".py")
+    return path if module.startswith(f"{PACKAGE}.") and path.is_file() else None
 
 
 @functools.cache

@@ -68,9 +68,9 @@ class Config:
         except ValidationError as error:
             raise SuperpositionError(explain(error, "config")) from None
         _known("config.defaults", file.defaults, [k for k in Sweep.model_fields if k not in ("model", "n", "m")])
-        for name, section in file.figures.items():
-            _known(f"config.figures.{name}.experiments", section.experiments, file.experiments)
-            _known(f"config.figures.{name}.section", [section.section], file.sections)
+        for name, figure in file.figures.items():
+            _known(f"config.figures.{name}.experiments", figure.experiments, file.experiments)
+            _known(f"config.figures.{name}.section", [figure.section], file.sections)
         for section in file.sections:
             if importlib.util.find_spec(f"superposition.paper.{section}") is None:
                 raise SuperpositionError(

@@ -98,11 +98,11 @@ def pattern_losses(
     gram = p["W"].mT @ p["W"]
     losses = {}
     for on in itertools.chain.from_iterable(itertools.combinations(range(model.n), k) for k in range(model.n + 1)):
-        losses[on] = sum(
-            importance[..., j]
-            * _kinked(gram[..., j, list(on)], p["b"][..., j], on.index(j) if j in on else None, model.relu_output)
+        outputs = [
+            _kinked(gram[..., j, list(on)], p["b"][..., j], on.index(j) if j in on else None, model.relu_output)
             for j in range(model.n)
-        )
+        ]
+        losses[on] = (importance * torch.stack(outputs, dim=-1)).sum(-1)
     return losses
 
 
@@ -119,7 +119,7 @@ def expected_loss(
 ) -> Float[Tensor, "*batch"]:
     """E[Σ_i I_i (x_i - x'_i)²], by enumeration of the on/off patterns; see :func:`pattern_losses`."""
     losses = pattern_losses(model, p, importance)
-    return sum(pattern_probability(on, density) * loss for on, loss in losses.items())
+    return torch.stack([pattern_probability(on, density) * loss for on, loss in losses.items()]).sum(0)
 
 
 def single_loss(

@@ -16,8 +16,9 @@ drawn *given that something is on*: walking through the gates, as long as none i
 probability that this gate or a later one opens. Expectations stay what they are; the noise of sparse batches does not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,10 +90,14 @@ class Gates:
         return 2 * n if self.has_sets else n
 
     def __getitem__(self, index: slice | Tensor) -> "Gates":
-        return replace(self, **{k: v[index] for k, v in vars(self).items() if isinstance(v, Tensor)})
+        return self._each(lambda tensor: tensor[index])
 
     def to(self, device: torch.device) -> "Gates":
-        return replace(self, **{k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)})
+        return self._each(lambda tensor: tensor.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Gates":
+        changed: dict[str, Any] = {k: change(v) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, **changed)
 
 
 def nonempty(gates: Gates, uniform: Float32[Tensor, "instance row sample"]) -> Float32[Tensor, "instance sample n"]:

@@ -25,7 +25,18 @@ PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "seaborn", "snakemake", "p
 
 
 def _text(value: Any) -> str:
-    return html.escape("" if value is None or value != value else str(value))
+    return html.escape(str(value))
+
+
+def _prose(value: str) -> str:
+    """Text in which W_i, Σ_k or Σ_{j≠i} show as subscripts."""
+    subscript = r"(?<![A-Za-z0-9])([A-Za-zΣ])_(?:\{([^}]+)\}|([A-Za-z0-9]))(?![A-Za-z0-9_])"
+    return re.sub(subscript, lambda m: f"<i>{m[1]}</i><sub>{m[2] or m[3]}</sub>", _text(value))
+
+
+def _id(name: str) -> str:
+    """An identifier that may break where its words end."""
+    return "<code>" + re.sub(r"([._])", r"\1<wbr>", _text(name)) + "</code>"
 
 
 def _table(header: list[str], rows: list[list[str]], kind: str = "") -> str:
@@ -72,7 +83,8 @@ class Report:
         counts = self.claims["verdict"].value_counts()
         words = " · ".join(f"{count} {_badge(verdict)}" for verdict, count in counts.items())
         toc = "".join(
-            f"<li><a href='#{name}'>{_text(section.title)}</a></li>" for name, section in self.config.sections.items()
+            f"<li><a href='#section-{name}'>{_text(section.title)}</a></li>"
+            for name, section in self.config.sections.items()
         )
         return (
             "<h1>Toy Models of Superposition, replicated</h1>"
@@ -88,9 +100,9 @@ class Report:
         """One line per claim."""
         rows = [
             [
-                f"<a href='#{row.claim}'><code>{_text(row.claim)}</code></a>",
-                f"<a href='#{row.figure}'>{_text(row.figure)}</a>",
-                _text(row.paper),
+                f"<a href='#claim-{row.claim}'>{_id(row.claim)}</a>",
+                f"<a href='#figure-{row.figure}'>{_id(row.figure)}</a>",
+                _prose(row.paper),
                 _badge(row.verdict) + ("" if row.verdict in (row.expected, "needs scale paper") else " (unexpected)"),
             ]
             for row in self.claims.itertuples()
@@ -101,7 +113,7 @@ class Report:
         """Every section of the paper: its figures, and what they show of its claims."""
         parts = []
         for name, section in self.config.sections.items():
-            head = f"<h2 id='{name}'><a href='{PAPER}{section.anchor}'>{_text(section.title)}</a></h2>"
+            head = f"<h2 id='section-{name}'><a href='{PAPER}{section.anchor}'>{_text(section.title)}</a></h2>"
             parts.append(head + "".join(self.figure(figure) for figure in self.config.figures_of(name)))
         return parts
 
@@ -113,9 +125,9 @@ class Report:
         target = self.results / "figures" / f"{name}.png"
         scale = "" if self.config.scale == "paper" else f" --config scale={self.config.scale}"
         return (
-            f"<section class='figure'><h3 id='{name}'>{_text(figure.title)} <code>{name}</code></h3>"
+            f"<section class='figure'><h3 id='figure-{name}'>{_text(figure.title)} <code>{name}</code></h3>"
             f"<figure><img src='{image}' alt='{_text(figure.title)}. {_text(figure.shows)}'>"
-            f"<figcaption><b>The paper:</b> {_text(figure.shows)}</figcaption></figure>"
+            f"<figcaption><b>The paper:</b> {_prose(figure.shows)}</figcaption></figure>"
             f"{self._claims(claims)}{self._parameters(figure.experiments)}"
             f"<p>Make this figure alone: <code>snakemake --cores all {target}{scale}</code></p></section>"
         )
@@ -125,10 +137,10 @@ class Report:
             return ""
         rows = [
             [
-                f"<code id='{row.claim}'>{_text(row.claim)}</code><br>{_badge(row.verdict)}",
-                _text(row.paper),
-                _text(row.criterion),
-                _text(row.measured) + (f"<p class='note'>{_text(row.note)}</p>" if row.note else ""),
+                f"<span id='claim-{row.claim}'>{_id(row.claim)}</span><br>{_badge(row.verdict)}",
+                _prose(row.paper),
+                _prose(row.criterion),
+                _prose(row.measured) + (f"<p class='note'>{_prose(row.note)}</p>" if row.note else ""),
             ]
             for row in claims.itertuples()
         ]

@@ -7,7 +7,7 @@ equally what a notebook builds by hand. This module needs no PyTorch, so that re
 import itertools
 import json
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -63,7 +63,7 @@ class Distribution(Strict):
     signed: bool = False
 
     @model_validator(mode="after")
-    def _disjoint(self) -> Self:
+    def _disjoint(self) -> "Distribution":
         members = [i for s in self.sets for i in s]
         if twice := sorted({i for i in members if members.count(i) > 1}):
             raise ValueError(f"the sets overlap: feature {twice[0]} is named twice, a feature may be in one set only")
@@ -84,14 +84,14 @@ class Distribution(Strict):
 
 
 def _distribution(spec: Any) -> Any:
-    named = {"independent": {}, "signed": {"signed": True}}
+    named = {"independent": Distribution(), "signed": Distribution(signed=True)}
     if isinstance(spec, str):
         if spec not in named:
             raise ValueError(
                 f"unknown distribution {spec!r}: allowed are independent, signed, "
                 "{correlated: [[0, 1], …]} and {anticorrelated: [[0, 1], …]}"
             )
-        return Distribution(**named[spec])
+        return named[spec]
     return spec
 
 
@@ -158,7 +158,7 @@ class Sweep(Strict):
     ] = 2**22
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self) -> "Sweep":
         n = self.n
         if self.m > n and self.model != "absolute":
             raise ValueError(
@@ -190,7 +190,7 @@ class Sweep(Strict):
         return self
 
     @classmethod
-    def parse(cls, entry: dict[str, Any], where: str = "sweep") -> Self:
+    def parse(cls, entry: dict[str, Any], where: str = "sweep") -> "Sweep":
         """A sweep from plain data, such as an entry of ``config.yaml`` or the metadata of a weights file.
 
         Raises SuperpositionError, one line that starts with ``where`` and the key at fault.

@@ -10,13 +10,13 @@ rule draw:
     output:
         svg=f"{OUT}/figures/{{figure}}.svg",
         png=f"{OUT}/figures/{{figure}}.png",
-    params:
-        section=lambda wildcards: CONFIG.figures[wildcards.figure].section,
-    wildcard_constraints:
-        figure="|".join(CONFIG.figures),
     log:
         f"{OUT}/logs/draw/{{figure}}.log",
     benchmark:
         f"{OUT}/benchmarks/draw/{{figure}}.tsv"
+    wildcard_constraints:
+        figure="|".join(CONFIG.figures),
+    params:
+        section=lambda wildcards: CONFIG.figures[wildcards.figure].section,
     script:
         "../scripts/draw.py"

@@ -7,14 +7,14 @@ rule judge:
         code=lambda wildcards: sources("workflow/scripts/judge.py", f"superposition.paper.{wildcards.section}"),
     output:
         f"{OUT}/claims/{{section}}.csv",
-    params:
-        scale=CONFIG.scale,
-    wildcard_constraints:
-        section="|".join(CONFIG.sections),
     log:
         f"{OUT}/logs/judge/{{section}}.log",
     benchmark:
         f"{OUT}/benchmarks/judge/{{section}}.tsv"
+    wildcard_constraints:
+        section="|".join(CONFIG.sections),
+    params:
+        scale=CONFIG.scale,
     script:
         "../scripts/judge.py"
 

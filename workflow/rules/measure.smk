@@ -11,14 +11,14 @@ rule measure:
         ),
     output:
         directory(f"{OUT}/tables/{{figure}}"),
-    params:
-        section=lambda wildcards: CONFIG.figures[wildcards.figure].section,
-        experiments=lambda wildcards: list(CONFIG.figures[wildcards.figure].experiments),
-    wildcard_constraints:
-        figure="|".join(CONFIG.figures),
     log:
         f"{OUT}/logs/measure/{{figure}}.log",
     benchmark:
         f"{OUT}/benchmarks/measure/{{figure}}.tsv"
+    wildcard_constraints:
+        figure="|".join(CONFIG.figures),
+    params:
+        section=lambda wildcards: CONFIG.figures[wildcards.figure].section,
+        experiments=lambda wildcards: list(CONFIG.figures[wildcards.figure].experiments),
     script:
         "../scripts/measure.py"

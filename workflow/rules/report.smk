@@ -10,13 +10,13 @@ rule notebook:
         code=sources("superposition.report"),
     output:
         f"{OUT}/report.ipynb",
-    params:
-        results=OUT,
-        config=config,
     log:
         f"{OUT}/logs/notebook.log",
     benchmark:
         f"{OUT}/benchmarks/notebook.tsv"
+    params:
+        results=lambda wildcards, output: os.path.dirname(output[0]),
+        config=config,
     script:
         "../scripts/run_notebook.py"
 

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
@@ -30,37 +31,40 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     """The linear model and the ReLU-output models: WᵀW, b, and ‖W_i‖ coloured by superposition."""
     densities = data["models"].query(f"experiment == '{figure}'")["density"].sort_values(ascending=False)
     shown = [(f"{figure}_linear", 1.0), *((figure, d) for d in densities)]
-    height = 0.24 + 1.62 * -(-len(shown) // COLUMNS) - 0.2
+    # All in inches. A panel is a square heat map, with the bias and the norms at its right.
+    left, top, panel, pitch = 0.08, 0.24, 1.0, ((plotting.PAGE - 0.8) / COLUMNS, 1.62)
+    height = top + pitch[1] * -(-len(shown) // COLUMNS) - 0.2
     fig = plt.figure(figsize=(plotting.PAGE, height), layout="none")
-    left, right, panel, gap = 0.08, 0.72, 1.0, 0.24  # inches; a panel is a square heat map with b and bars at its right
-    width = (plotting.PAGE - left - right) / COLUMNS
+
+    def axes_at(row: int, x: float, width: float) -> Axes:
+        y = height - top - panel - row * pitch[1]
+        return fig.add_axes((x / plotting.PAGE, y / height, width / plotting.PAGE, panel / height))
+
     for place, (experiment, density) in enumerate(shown):
         row, column = divmod(place, COLUMNS)
-        x, y = left + column * width, height - gap - panel - row * (panel + 0.62)
+        x = left + column * pitch[0]
+        bars = x + panel + 0.12
         axes = [
-            fig.add_axes((u / plotting.PAGE, y / height, w / plotting.PAGE, panel / height))
-            for u, w in ((x, panel), (x + panel + 0.03, 0.07), (x + panel + 0.12, width - panel - 0.24))
+            axes_at(row, x, panel),
+            axes_at(row, x + panel + 0.03, 0.07),
+            axes_at(row, bars, pitch[0] - panel - 0.24),
         ]
         here = f"experiment == '{experiment}' and density == {density}"
         plotting.gram_panel(axes, data["pairs"].query(here), data["features"].query(here))
-        title = "linear model" if experiment.endswith("linear") else plotting.density_title(density)
-        axes[0].set_title(title, pad=4)
+        axes[0].set_title(
+            "linear model" if experiment == f"{figure}_linear" else plotting.density_title(density), pad=4
+        )
         for axis, label in zip(axes, (r"$W^\mathsf{T}W$", "$b$", r"$\Vert W_i\Vert$"), strict=True):
-            axis.xaxis.set_label_coords(0.5, -0.16 * panel)
+            axis.xaxis.set_label_coords(0.5, -0.16)
             axis.set_xlabel(label)
-    for row, (cmap, span, label) in enumerate(
-        (
-            (plotting.SIGNED, (-1, 1), r"$W_i\cdot W_j$ and $b_i$"),
-            (plotting.SUPERPOSITION, (0, 1), r"$\sum_{j\neq i}(\hat W_i\cdot W_j)^2$"),
-        )
-    ):
-        y = height - gap - panel - row * (panel + 0.62)
-        place = fig.add_axes(
-            ((plotting.PAGE - right + 0.02) / plotting.PAGE, y / height, 0.08 / plotting.PAGE, panel / height)
-        )
-        bar = fig.colorbar(
-            plt.cm.ScalarMappable(Normalize(*span), cmap), cax=place, ticks=[span[0], sum(span) / 2, span[1]]
-        )
+    scales = (
+        (plotting.SIGNED, (-1, 1), r"$W_i\cdot W_j$ and $b_i$"),
+        (plotting.SUPERPOSITION, (0, 1), r"$\sum_{j\neq i}(\hat W_i\cdot W_j)^2$"),
+    )
+    for row, (cmap, (low, high), label) in enumerate(scales):
+        colours = plt.cm.ScalarMappable(Normalize(low, high), cmap)
+        beside = axes_at(row, left + COLUMNS * pitch[0] + 0.02, 0.08)
+        bar = fig.colorbar(colours, cax=beside, ticks=[low, (low + high) / 2, high])
         bar.set_label(label)
         bar.outline.set_linewidth(0.4)
     return fig

@@ -1,0 +1,66 @@
+"""A copy of the project with a configuration that runs in seconds, and Snakemake to run it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "config.yaml", "src", "workflow", "profiles", "report")
+OUT = Path("results/quick")
+TINY = {"steps": 40, "batch": 64, "restarts": 2, "evaluation": 4000}
+
+
+class Project:
+    """A checkout of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        for part in PARTS:
+            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
+            copy(ROOT / part, path / part)
+
+    def config(self) -> dict[str, Any]:
+        return yaml.safe_load((self.path / "config.yaml").read_text())
+
+    def configure(self, config: dict[str, Any]) -> None:
+        (self.path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *words]
+
+    def snakemake(self, *words: str) -> subprocess.CompletedProcess[str]:
+        env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
+        return subprocess.run(
+            self.command(*words), cwd=self.path, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
+
+    def jobs(self, *words: str) -> set[str]:
+        """The jobs that Snakemake would run, as ``rule`` or ``rule:wildcard``."""
+        run = self.snakemake("-n", *words)
+        assert run.returncode == 0, run.stderr
+        blocks = re.split(r"\n(?=(?:local)?rule )", run.stdout + run.stderr)
+        found = Counter()
+        for block in blocks:
+            if name := re.match(r"(?:local)?rule (\w+):", block):
+                wildcard = re.search(r"\n    wildcards: \w+=(\w+)", block)
+                found[name[1] + (f":{wildcard[1]}" if wildcard else "")] += 1
+        return set(found) - {"all"}
+
+
+def tiny_config(config: dict[str, Any]) -> dict[str, Any]:
+    """Two sections and three experiments of the real configuration, hardly trained."""
+    experiments = ("introduction", "basic_small", "basic_small_linear")
+    figures = ("introduction", "theory")
+    return config | {
+        "scale": "quick",
+        "experiments": {k: {**config["experiments"][k], **TINY, "quick": {}} for k in experiments},
+        "sections": {k: config["sections"][k] for k in figures},
+        "figures": {k: config["figures"][k] for k in figures},
+    }

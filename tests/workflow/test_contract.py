@@ -1,0 +1,91 @@
+"""What a change makes again, and what it does not: the rerun contract, with the real Snakemake."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.workflow.project import Project
+
+ENDS = {"claims", "notebook", "report"}
+TRAIN = {"train:introduction", "train:basic_small", "train:basic_small_linear"}
+
+
+def section(name: str) -> set[str]:
+    return {f"measure:{name}", f"draw:{name}", f"judge:{name}"}
+
+
+@contextmanager
+def edited(path: Path, old: str, new: str) -> Iterator[None]:
+    """A change to a file, undone afterwards to the last nanosecond."""
+    before, times = path.read_text(), os.stat(path)
+    assert old in before
+    path.write_text(before.replace(old, new, 1))
+    try:
+        yield
+    finally:
+        path.write_text(before)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_nothing_to_do_does_nothing(made: Project) -> None:
+    assert made.jobs() == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "jobs"),
+    [
+        ("src/superposition/paper/introduction.py", section("introduction") | ENDS),
+        ("src/superposition/paper/theory.py", section("theory") | ENDS),
+        ("src/superposition/plotting.py", section("introduction") | section("theory") | ENDS),
+        ("src/superposition/training.py", TRAIN | section("introduction") | section("theory") | ENDS),
+        ("src/superposition/draws.py", TRAIN | section("introduction") | section("theory") | ENDS),
+        ("src/superposition/report.py", {"notebook", "report"}),
+        ("src/superposition/paper/basic.py", set()),
+    ],
+)
+def test_an_edit_makes_again_what_depends_on_it_and_nothing_else(made: Project, file: str, jobs: set[str]) -> None:
+    with edited(made.path / file, '"""', '# A comment.\n"""'):
+        assert made.jobs() == jobs
+
+
+def test_an_edit_of_the_compiled_loop_trains_again(made: Project) -> None:
+    with edited(made.path / "src/superposition/fused.cpp", "//", "// A comment.\n//"):
+        assert made.jobs() >= TRAIN
+
+
+def test_an_edit_of_the_template_renders_again(made: Project) -> None:
+    with edited(made.path / "report/template/index.html.j2", "62rem", "60rem"):
+        assert made.jobs() == {"report"}
+
+
+def test_a_touched_file_with_its_old_content_makes_nothing_again(made: Project) -> None:
+    """A checkout of another branch and back changes times, not content."""
+    path = made.path / "src/superposition/training.py"
+    times = os.stat(path)
+    os.utime(path)
+    assert made.jobs() == set()
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_a_change_of_one_experiment_trains_that_one(made: Project) -> None:
+    config = made.config()
+    config["experiments"]["introduction"]["steps"] += 1
+    with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
+        made.configure(config)
+        assert made.jobs() == {"train:introduction"} | section("introduction") | ENDS
+
+
+def test_an_own_experiment_is_trained_on_request_and_disturbs_nothing(made: Project) -> None:
+    config = made.config()
+    config["experiments"]["mine"] = {"model": "relu_output", "n": 3, "m": 2, "density": [0.5, 0.1], "steps": 5}
+    with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
+        made.configure(config)
+        assert made.jobs("results/quick/weights/mine.safetensors") == {"train:mine"}
+        assert made.jobs() <= {"notebook", "report"}  # they show the configuration
+
+
+def test_one_figure_alone(fresh: Project) -> None:
+    jobs = fresh.jobs("results/quick/figures/introduction.png")
+    assert jobs == {"train:introduction", "measure:introduction", "draw:introduction"}

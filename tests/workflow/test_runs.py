@@ -1,0 +1,178 @@
+"""The real DAG: whole, killed, repeated, run twice at once, and given bad input."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from tests.workflow.project import OUT, TINY, Project
+
+from superposition.claims import COLUMNS
+from superposition.weights import Trained
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def error_lines(run: subprocess.CompletedProcess[str]) -> list[str]:
+    assert run.returncode != 0
+    assert "Traceback" not in run.stdout + run.stderr
+    return [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+
+
+def test_everything_is_made(made: Project) -> None:
+    out = made.path / OUT
+    config = made.config()
+    for figure in config["figures"]:
+        assert (out / f"figures/{figure}.svg").read_text().startswith("<?xml")
+        assert (out / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
+    claims = pd.read_csv(out / "claims.csv")
+    assert list(claims.columns) == COLUMNS
+    assert set(claims["section"]) == set(config["sections"])
+    html = (out / "report.html").read_text()
+    for kind, names in {"figure": config["figures"], "section": config["sections"], "claim": claims["claim"]}.items():
+        assert [name for name in names if html.count(f'id="{kind}-{name}"') != 1] == []
+    for experiment in config["experiments"]:
+        assert Trained.load(out / f"weights/{experiment}.safetensors").sweep.steps == TINY["steps"]
+        assert len(pd.read_csv(out / f"benchmarks/train/{experiment}.tsv", sep="\t")) == 1
+    assert all(log.read_text() == "done\n" for log in (out / "logs").rglob("*.log"))
+
+
+def test_another_number_of_cores_and_another_order_give_the_same_bytes(made: Project, fresh: Project) -> None:
+    weights = [f"{OUT}/weights/{name}.safetensors" for name in made.config()["experiments"]]
+    run = fresh.snakemake("--cores", "1", *reversed(weights))
+    assert run.returncode == 0, run.stderr
+    for path in weights:
+        assert digest(made.path / path) == digest(fresh.path / path)
+
+
+def test_the_figures_are_the_same_bytes_when_drawn_again(made: Project) -> None:
+    files = [made.path / OUT / f"figures/introduction.{kind}" for kind in ("svg", "png")]
+    before = [digest(f) for f in files]
+    files[0].unlink()
+    run = made.snakemake()
+    assert run.returncode == 0, run.stderr
+    assert [digest(f) for f in files] == before
+
+
+def test_check_names_the_claims_that_differ(fresh: Project) -> None:
+    """Hardly trained models cannot give the verdicts on record."""
+    lines = error_lines(fresh.snakemake("check"))
+    assert len(lines) == 1
+    assert "introduction.pentagon is not reproduced, expected reproduced" in lines[0]
+
+
+def start(project: Project, *words: str) -> subprocess.Popen[bytes]:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
+    return subprocess.Popen(project.command(*words), cwd=project.path, start_new_session=True, **quiet)
+
+
+def wait_for(path: Path) -> None:
+    for _ in range(1200):
+        if path.exists():
+            return
+        time.sleep(0.1)
+    raise TimeoutError(path)
+
+
+def train_long(project: Project) -> list[str]:
+    """Makes one experiment short and one long; their weights, the short one's first."""
+    config = project.config()
+    config["experiments"]["basic_small"] |= {"steps": 20_000, "restarts": 8, "batch": 256}
+    project.configure(config)
+    return [f"{OUT}/weights/{name}.safetensors" for name in ("introduction", "basic_small")]
+
+
+def test_a_killed_run_resumes(fresh: Project) -> None:
+    """After kill -9 of everything in the middle of training: no half-written file, nothing trained twice, no hand
+    needed, and the bytes of an undisturbed run."""
+    short, long = train_long(fresh)
+    assert fresh.snakemake(short).returncode == 0
+    kept = (fresh.path / short).stat().st_mtime_ns, digest(fresh.path / short)
+    run = start(fresh, short, long)
+    wait_for(fresh.path / OUT / "logs/train/basic_small.log")  # the job is at work
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    left = list((fresh.path / OUT / "weights").iterdir())
+    assert [f.name for f in left] == ["introduction.safetensors"]
+
+    again = fresh.snakemake(short, long)
+    assert again.returncode == 0, again.stderr
+    assert ((fresh.path / short).stat().st_mtime_ns, digest(fresh.path / short)) == kept
+    resumed = digest(fresh.path / long)
+    (fresh.path / long).unlink()
+    assert fresh.snakemake(long).returncode == 0
+    assert digest(fresh.path / long) == resumed
+
+
+def test_a_second_run_in_the_same_folder_is_refused(fresh: Project) -> None:
+    _, long = train_long(fresh)
+    run = start(fresh, long)
+    wait_for(fresh.path / OUT / "logs/train/basic_small.log")
+    lines = error_lines(fresh.snakemake(f"{OUT}/weights/introduction.safetensors"))
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert lines == [f"error: another run is at work in {OUT}; wait for it to end"]
+
+
+def experiment(**keys: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda config: config["experiments"]["introduction"].update(keys)
+
+
+BAD = {
+    "unknown key": (experiment(densty=0.1), "config.experiments.introduction", "densty: unknown key"),
+    "wrong type": (experiment(steps="many"), "config.experiments.introduction", "steps: "),
+    "negative density": (experiment(density=[0.5, -0.1]), "config.experiments.introduction", "density.1: "),
+    "density above one": (experiment(density=1.5), "config.experiments.introduction", "density.0: "),
+    "m above n": (experiment(m=6), "config.experiments.introduction", "m = 6 > n = 5"),
+    "empty sweep": (experiment(density=[]), "config.experiments.introduction", "density: "),
+    "unknown distribution": (experiment(distribution="clumped"), "config.experiments.introduction", "'clumped'"),
+    "overlapping sets": (
+        experiment(distribution={"correlated": [[0, 1], [1, 2]]}),
+        "config.experiments.introduction",
+        "feature 1 is named twice",
+    ),
+    "unknown experiment": (
+        lambda config: config["figures"]["introduction"].update(experiments=["nothing"]),
+        "config.figures.introduction.experiments",
+        "unknown 'nothing', allowed are introduction, ",
+    ),
+    "missing GPU": (lambda config: config.update(device="cuda"), "config.device", "no usable GPU"),
+}
+
+
+@pytest.mark.parametrize(("change", "where", "what"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused_in_one_line_before_training(
+    fresh: Project, change: Callable[[dict[str, Any]], None], where: str, what: str
+) -> None:
+    if "GPU" in what:
+        torch = pytest.importorskip("torch")
+        if torch.cuda.is_available():
+            pytest.skip("there is a GPU here")
+    config = fresh.config()
+    change(config)
+    fresh.configure(config)
+    (line,) = error_lines(fresh.snakemake())
+    assert where in line
+    assert what in line
+    assert not (fresh.path / OUT / "weights").exists()
+
+
+def test_a_damaged_weights_file_is_named(made: Project) -> None:
+    path = made.path / OUT / "weights/introduction.safetensors"
+    whole, times = path.read_bytes(), path.stat()
+    path.write_bytes(whole[:-100])
+    lines = error_lines(made.snakemake("--forcerun", "measure", "--", f"{OUT}/tables/introduction"))
+    path.write_bytes(whole)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert len(set(lines)) == 1
+    assert str(OUT / "weights/introduction.safetensors") in lines[0]
+    assert "delete it to train again" in lines[0]
+    assert made.snakemake().returncode == 0
