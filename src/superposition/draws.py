@@ -19,7 +19,7 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 
 def philox(
-    counter: Int64[Tensor, "word=4 *batch"], key: Int64[Tensor, "word=2 *batch"]
+    counter: Int64[Tensor, "word=4 *#batch"], key: Int64[Tensor, "word=2 *#batch"]
 ) -> Int64[Tensor, "word=4 *batch"]:
     """Ten rounds of Philox4x32. 32-bit words, carried in int64; counter and key broadcast against each other."""
     c0, c1, c2, c3 = counter

@@ -5,7 +5,7 @@ any device, says in a few lines what is computed, and is what ``fused`` is check
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -60,6 +60,7 @@ class Block:
         return Block(self.model, self.gates.to(device), self.importance.to(device), self.key.to(device))
 
 
+@runtime_checkable
 class Engine(Protocol):
     """One block in training, and the precise loss of its models."""
 

@@ -72,7 +72,8 @@ def _kinked(
         a = weight[..., axis, None, None]
         corners = torch.tensor(list(itertools.product((0.0, 1.0), repeat=axis)), dtype=weight.dtype)
         inner = (weight[..., None, :axis] * corners).sum(-1)[..., None, :]  # [*batch, 1, corner]
-        kinks = torch.nan_to_num(-(argument[..., None] + inner) / a, nan=0.0, posinf=1.0, neginf=0.0).clamp(0, 1)
+        flat = a == 0  # no kink along this axis; dividing by 1 instead keeps the gradient finite
+        kinks = torch.where(flat, 0.0, -(argument[..., None] + inner) / torch.where(flat, 1.0, a)).clamp(0, 1)
         ends = torch.cat([torch.zeros_like(kinks[..., :1]), kinks.sort(-1).values, torch.ones_like(kinks[..., :1])], -1)
         # Degree 2 in the innermost variable and one more for every integration inside: exact up to 2·order - 1.
         roots, rule = (torch.from_numpy(part) for part in np.polynomial.legendre.leggauss((axis + 4) // 2))

@@ -63,7 +63,8 @@ class Gates:
                         edges = np.linspace(0, 1, len(members) + 1)
                         low[where], high[where] = (high[where] * edge for edge in (edges[:-1], edges[1:]))
                     gate_density[np.ix_(rows, members[1:])] = 0
-        closed_from = np.cumprod((1 - gate_density)[:, ::-1], axis=1)[:, ::-1]
+        with np.errstate(divide="ignore"):  # log(0) of a gate that is always open
+            log_closed = np.cumsum(np.log1p(-gate_density)[:, ::-1], axis=1)[:, ::-1]
 
         def single(a: np.ndarray) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32))
@@ -72,13 +73,13 @@ class Gates:
         low, high = (a.astype(np.float32).astype(np.float64) for a in (low, high))
         return cls(
             gate_density=single(gate_density),
-            any_from=single(1 - closed_from),
+            any_from=single(-np.expm1(log_closed)),
             low=single(low),
             high=single(high),
             inverse_width=single(1 / (high - low)),
             gate=torch.from_numpy(gate),
             own_value=torch.from_numpy(own_value),
-            empty=single(closed_from[:, 0]),
+            empty=single(np.exp(log_closed[:, 0])),
             has_sets=has_sets,
             signed=distributions[0].signed,
         )
@@ -126,6 +127,6 @@ def training_batch(
     """A batch and the weight of its samples; sample 0 is the empty one. The weights of an instance sum to 1."""
     x = nonempty(gates, uniform)
     x[:, 0] = 0
-    weight = ((1 - gates.empty) / (x.shape[1] - 1))[:, None].repeat(1, x.shape[1])
+    weight = (gates.any_from[:, 0] / (x.shape[1] - 1))[:, None].repeat(1, x.shape[1])
     weight[:, 0] = gates.empty
     return x, weight

@@ -180,7 +180,7 @@ inline void outer(const float (*a)[TILE], const float (*b)[TILE], const float (*
 }
 
 inline vec target(vec x) {
-    if constexpr (SIGNED) return x > 0.f ? x : -x;
+    if constexpr (UNTIED) return x > 0.f ? x : -x;
     return x;
 }
 
@@ -194,7 +194,7 @@ void hidden(Tile& tile, const float* p) {
 // Adds the gradient of the weighted loss of one tile to g.
 void gradient(Tile& tile, const Data& d, const float* p, float* g, int first, int batch) {
     hidden(tile, p);
-    const float weight = (1.f - d.empty) / float(batch - 1);  // of a sample that is not the empty one
+    const float weight = d.any_from[0] / float(batch - 1);  // of a sample that is not the empty one
     product<4, n, m, 1, n>(p + W_OUT, tile.h, tile.dz, [&](int j, int t, vec a) {
         const vec z = a + p[BIAS + j];
         const vec error = (RELU_OUTPUT ? relu(z) : z) - target(load(&tile.x[j][t]));

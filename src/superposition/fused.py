@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +63,18 @@ def _run(command: list[str]) -> str:
         raise SuperpositionError(f"the C++ compiler failed ({shlex.join(command[:1])}): {detail[0]}") from None
 
 
-@functools.cache
+_building = threading.Lock()  # functools.cache alone would let two threads build the same
+
+
 def library(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
-    """The compiled loop for the given constants of fused.cpp, from the cache or built now.
+    """The compiled loop for the given constants of fused.cpp, loaded once."""
+    with _building:
+        return _load(constants)
+
+
+@functools.cache
+def _load(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
+    """From the cache on disk, or built now.
 
     The cache (``$SUPERPOSITION_CACHE``, else the user's cache directory) is keyed by the source, the flags, and what
     the compiler says about itself and this processor, so it can be shared between unlike machines.

@@ -6,7 +6,8 @@ equally what a notebook builds by hand. This module needs no PyTorch, so that re
 
 import itertools
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
@@ -37,18 +38,24 @@ def _values(axis: Any) -> Any:
     if isinstance(axis, dict):
         span = LogRange.model_validate(axis)
         # Rounded to 12 digits: the ends come out exact, and the file reads well.
-        return [float(f"{v:.12g}") for v in np.geomspace(span.start, span.stop, span.points)]
+        inside = [float(f"{v:.12g}") for v in np.geomspace(span.start, span.stop, span.points)[1:-1]]
+        return [span.start, *inside, span.stop]
     if isinstance(axis, np.ndarray):
         return axis.tolist()
     return list(axis) if isinstance(axis, list | tuple) else [axis]
+
+
+def _tuple(spec: Any) -> Any:
+    """Of a list; what is none is left to pydantic to refuse."""
+    return tuple(spec) if isinstance(spec, list | np.ndarray) else spec
 
 
 T = TypeVar("T")
 Axis = Annotated[tuple[T, ...], BeforeValidator(lambda axis: tuple(_values(axis))), Field(min_length=1)]
 Density = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-FeatureSet = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(tuple), Field(min_length=2)]
-FeatureSets = Annotated[tuple[FeatureSet, ...], BeforeValidator(tuple)]
+FeatureSet = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_tuple), Field(min_length=2)]
+FeatureSets = Annotated[tuple[FeatureSet, ...], BeforeValidator(_tuple)]
 
 
 class Distribution(Strict):
@@ -98,7 +105,7 @@ def _distribution(spec: Any) -> Any:
 class Relative(Strict):
     """An axis: the value of some features relative to that of the others."""
 
-    features: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(tuple), Field(min_length=1)]
+    features: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_tuple), Field(min_length=1)]
     ratio: Axis[Ratio]
 
 
@@ -185,12 +192,12 @@ class Sweep(Strict):
             raise ValueError(f"relative_density: density times ratio reaches {top:g}, allowed is up to 1")
         if self.snapshots > self.steps:
             raise ValueError(f"snapshots: {self.snapshots} of {self.steps} steps")
-        if (size := len(self.density) * self.seeds * self.restarts) > 10**8:
+        if (size := math.prod(map(len, self._axes())) * self.restarts) > 10**8:
             raise ValueError(f"a sweep of {size} models: allowed are up to 10^8")
         return self
 
     @classmethod
-    def parse(cls, entry: dict[str, Any], where: str = "sweep") -> "Sweep":
+    def parse(cls, entry: Any, where: str = "sweep") -> "Sweep":
         """A sweep from plain data, such as an entry of ``config.yaml`` or the metadata of a weights file.
 
         Raises SuperpositionError, one line that starts with ``where`` and the key at fault.
@@ -208,17 +215,19 @@ class Sweep(Strict):
     def signed(self) -> bool:
         return self.distribution[0].signed
 
-    def points(self) -> pd.DataFrame:
-        """The grid: one row per point, one column per name in ``COORDINATES``; the seed varies fastest."""
-        ones = (1.0,)
-        axes: list[Iterable[Any]] = [
+    def _axes(self) -> list[Sequence[Any]]:
+        """The values of each coordinate, in the order of ``COORDINATES``."""
+        return [
             self.density,
-            self.relative_density.ratio if self.relative_density else ones,
-            self.relative_importance.ratio if self.relative_importance else ones,
+            self.relative_density.ratio if self.relative_density else (1.0,),
+            self.relative_importance.ratio if self.relative_importance else (1.0,),
             [d.name for d in self.distribution],
             range(self.seeds),
         ]
-        return pd.DataFrame(itertools.product(*axes), columns=list(COORDINATES))
+
+    def points(self) -> pd.DataFrame:
+        """The grid: one row per point, one column per name in ``COORDINATES``; the seed varies fastest."""
+        return pd.DataFrame(itertools.product(*self._axes()), columns=list(COORDINATES))
 
     def densities(self) -> np.ndarray:
         """Density of every feature at every point, [point, n]."""
@@ -248,11 +257,14 @@ class Sweep(Strict):
 
 def explain(error: ValidationError, where: str) -> str:
     """The first finding of a pydantic error as one line: where, what is allowed, what was given."""
-    finding = error.errors()[0]
-    # Names of types and validators that pydantic puts into a location are no keys of the user's.
-    keys = [str(k) for k in finding["loc"] if isinstance(k, int) or str(k).replace("_", "").isalnum()]
+    finding = max(error.errors(), key=lambda finding: len(finding["loc"]))  # deepest: of a union, the part meant
+    # Names of types and validators that pydantic puts into a location are no keys of the user's; a key at the end that
+    # is unknown or missing is, whatever it is called.
+    keys = [str(key) for key in finding["loc"]]
+    certain = len(keys) - (finding["type"] in ("extra_forbidden", "missing"))
     kinds = {"float", "int", "Decay", "tuple", "Relative", "str", "dict", "list", "bool"}
-    location = ".".join([where, *(k for k in keys if k not in kinds)])
+    keys = [k for i, k in enumerate(keys) if i >= certain or not (k in kinds or set("[(") & set(k))]
+    location = ".".join([where, *keys])
     message = finding["msg"].removeprefix("Value error, ")
     if finding["type"] == "extra_forbidden":
         return f"{location}: unknown key"

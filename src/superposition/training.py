@@ -141,7 +141,8 @@ def _expected_losses(engine: Engine, block: Block, density: np.ndarray, sweep: S
     if plain:
         single = exact.single_loss(p["W"], p["b"], importance)
         known = known + (exact.only_probability(p_on) * single).sum(-1).numpy()
-    return known + (1 - empty) * mean, (1 - empty) * error
+    something = block.gates.any_from[:, 0].cpu().double().numpy()
+    return known + something * mean, something * error
 
 
 def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progress: bool | None = None) -> Trained:
@@ -172,7 +173,7 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
             finite = torch.isfinite(engine.parameters).all(dim=1).cpu().numpy()
             if not finite.all():
                 stop.set()
-                name = plan.name(instances[~finite][0])
+                name = plan.name(int(instances[~finite][0]))
                 raise SuperpositionError(f"training diverged by step {end} at {name}: lower the learning_rate")
             if end in steps:
                 kept[steps.tolist().index(end), instances] = engine.parameters.detach().cpu()

@@ -60,8 +60,8 @@ class Trained:
             "points": self.sweep.points().to_dict(orient="list"),
             "axes": "point, restart, hidden, feature",
             "device": self.device,
-            "sha256": checksum(tensors),
         }
+        about["sha256"] = checksum(tensors, about)
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             save_file(tensors, part, metadata={_KEY: json.dumps(about)})
@@ -82,8 +82,12 @@ class Trained:
             ) from None
         if _KEY not in metadata:
             raise SuperpositionError(f"{path}: not a weights file of this project; delete it to train again")
-        about = json.loads(metadata[_KEY])
-        if checksum(tensors) != about["sha256"]:
+        try:
+            about = json.loads(metadata[_KEY])
+            whole = about.pop("sha256") == checksum(tensors, about)
+        except (ValueError, AttributeError, KeyError):
+            whole = False
+        if not whole:
             raise SuperpositionError(f"{path}: damaged, its checksum does not fit; delete it to train again")
         measured = {k: tensors.pop(k) for k in ("loss", "loss_error", "snapshot_steps")}
         return cls(
@@ -95,9 +99,9 @@ class Trained:
         )
 
 
-def checksum(tensors: dict[str, Tensor]) -> str:
+def checksum(tensors: dict[str, Tensor], about: dict | None = None) -> str:
     """SHA-256 over names, shapes and values."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(tensors):
         digest.update(f"{name}{tuple(tensors[name].shape)}".encode())
         digest.update(tensors[name].numpy().tobytes())

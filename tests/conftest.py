@@ -1,0 +1,11 @@
+"""Settings shared by all tests."""
+
+import torch
+from hypothesis import settings
+
+# The same examples in every run, and no limit in time: a slow machine is no reason to fail.
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=40)
+settings.load_profile("repeatable")
+
+# Tensors are tiny here: PyTorch's threads would only wait for each other, long where the cores are shared.
+torch.set_num_threads(1)

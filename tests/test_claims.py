@@ -1,0 +1,208 @@
+"""Verdicts: how one is reached, what ``claims.csv`` says of it, and which claims there are."""
+
+import importlib
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from superposition.claims import COLUMNS, NOT_AT_THIS_SCALE, Claims, Finding, Tables, check
+from superposition.config import Config
+from superposition.errors import SuperpositionError
+
+CONFIG = Config.parse(yaml.safe_load(Path(__file__).parents[1].joinpath("config.yaml").read_text(encoding="utf-8")))
+REGISTERED = {
+    name: list(importlib.import_module(f"superposition.paper.{name}").claims) for name in CONFIG.sections
+}  # by section, as the workflow finds them
+
+
+@pytest.mark.parametrize(
+    ("holds", "correction", "expected"),
+    [
+        (True, "", "reproduced"),
+        (True, "It is half as large", "reproduced"),
+        (False, "It is half as large", "corrected"),
+        (False, "", "not reproduced"),
+    ],
+)
+def test_verdict(holds: bool, correction: str, expected: str) -> None:
+    """A correction counts only where the statement does not hold as it stands."""
+    assert Finding("3", holds, correction, note="so it is").verdict == expected
+
+
+def section(**findings: Finding) -> Claims:
+    """A section whose claims find what they are told, and expect to be reproduced."""
+    claims = Claims("zoo")
+    for name, finding in findings.items():
+        add = claims.add(name, figure="cage", paper=f"{name} exists", criterion="seen", at_quick=name != "whale")
+        add(lambda tables, finding=finding: finding)
+    return claims
+
+
+def test_a_line_for_every_claim_in_order() -> None:
+    claims = section(
+        owl=Finding("3 owls", True, "Two of them", "At night"),
+        ant=Finding("0 ants", False),
+        bee=Finding("1 bee", False, "It is a wasp", "It stings"),
+        cat=Finding("1 cat", False, "It is a lion"),
+    )
+    table = claims.table({}, "paper")
+    assert list(table.columns) == COLUMNS
+    assert COLUMNS == ["claim", "section", "figure", "paper", "measured", "criterion", "verdict", "expected", "note"]
+    common = {"section": "zoo", "figure": "cage", "criterion": "seen", "expected": "reproduced"}
+    assert table.to_dict(orient="records") == [
+        common | {"claim": f"zoo.{name}", "paper": f"{name} exists", "measured": m, "verdict": v, "note": note}
+        for name, m, v, note in (
+            ("owl", "3 owls", "reproduced", "At night"),  # a correction that is not needed is not made
+            ("ant", "0 ants", "not reproduced", ""),
+            ("bee", "1 bee", "corrected", "It is a wasp. It stings"),
+            ("cat", "1 cat", "corrected", "It is a lion"),
+        )
+    ]
+
+
+def test_a_section_without_claims_has_the_columns() -> None:
+    """All sections are joined."""
+    assert list(section().table({}, "paper").columns) == COLUMNS
+
+
+def test_the_judge_gets_the_tables() -> None:
+    claims, tables = Claims("zoo"), {"cage": {"models": pd.DataFrame({"loss": [1.5]})}}
+
+    @claims.add("owl", figure="cage", paper="", criterion="", expected="corrected")
+    def owl(data: Tables) -> Finding:
+        return Finding(f"{data['cage']['models']['loss'].item()}", True)
+
+    row = claims.table(tables, "paper").iloc[0]
+    assert (row["measured"], row["verdict"], row["expected"]) == ("1.5", "reproduced", "corrected")
+    assert owl(tables).holds, "a judge can still be called by its name"
+
+
+def test_what_needs_the_full_scale_says_so() -> None:
+    """And is not judged at all: at a smaller scale it may fail, or pass by luck."""
+    claims = section(whale=Finding("1 whale", True), ant=Finding("0 ants", True))
+    quick = claims.table({}, "quick").set_index("claim")
+    assert quick["verdict"].to_dict() == {"zoo.whale": NOT_AT_THIS_SCALE, "zoo.ant": "reproduced"}
+    assert quick["measured"].to_dict() == {"zoo.whale": "", "zoo.ant": "0 ants"}
+    assert quick["note"]["zoo.whale"]
+    assert claims.table({}, "paper")["verdict"].tolist() == ["reproduced"] * 2
+
+    unjudged = Claims("zoo")
+    unjudged.add("whale", figure="", paper="", criterion="", at_quick=False)(lambda tables: 1 / 0)
+    assert unjudged.table({}, "quick")["verdict"].tolist() == [NOT_AT_THIS_SCALE]
+
+
+def recorded(**verdicts: tuple[str, str]) -> pd.DataFrame:
+    """Claims with a verdict, and the one on record."""
+    rows = [(f"zoo.{name}", verdict, expected) for name, (verdict, expected) in verdicts.items()]
+    return pd.DataFrame(rows, columns=["claim", "verdict", "expected"])
+
+
+def test_check_passes() -> None:
+    """Where every verdict is the one on record, whichever that is; what was not judged here is left out."""
+    line = check(
+        recorded(
+            owl=("reproduced", "reproduced"),
+            cat=("reproduced", "reproduced"),
+            bee=("corrected", "corrected"),
+            dog=("not reproduced", "not reproduced"),
+            whale=(NOT_AT_THIS_SCALE, "reproduced"),
+        )
+    )
+    assert "\n" not in line
+    assert "all 4 verdicts" in line
+    assert "2 reproduced" in line
+    assert "1 corrected" in line
+    assert "1 not reproduced" in line
+    assert f"1 {NOT_AT_THIS_SCALE}" in line
+
+
+@pytest.mark.parametrize("verdict", ["corrected", "not reproduced"])
+def test_check_names_what_differs(verdict: str) -> None:
+    """For the better or the worse; and nothing else."""
+    claims = recorded(
+        owl=("reproduced", "reproduced"),
+        bee=(verdict, "reproduced"),
+        dog=("reproduced", verdict),
+        whale=(NOT_AT_THIS_SCALE, "reproduced"),
+    )
+    with pytest.raises(SuperpositionError) as caught:
+        check(claims)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith("2 of 3 verdicts")
+    assert f"zoo.bee is {verdict}, expected reproduced" in message
+    assert f"zoo.dog is reproduced, expected {verdict}" in message
+    assert "zoo.owl" not in message
+    assert "zoo.whale" not in message
+
+
+def test_check_reads_the_file(tmp_path: Path) -> None:
+    """As the workflow does: written by the judge, joined, read again; with empty notes and commas in the text."""
+    good = section(ant=Finding("a, b", True), whale=Finding("1", False))
+    for scale, passes in (("quick", True), ("paper", False)):
+        good.table({}, scale).to_csv(tmp_path / "zoo.csv", index=False)
+        pd.concat([pd.read_csv(tmp_path / "zoo.csv")]).to_csv(tmp_path / "claims.csv", index=False)
+        claims = pd.read_csv(tmp_path / "claims.csv")
+        assert list(claims.columns) == COLUMNS
+        if passes:
+            assert "all 1 verdicts" in check(claims)
+        else:
+            with pytest.raises(SuperpositionError, match=r"zoo\.whale is not reproduced, expected reproduced"):
+                check(claims)
+
+
+# the claims of the paper
+
+IDS = [
+    "introduction.dense",
+    "introduction.antipodal",
+    "introduction.pentagon",
+    "basic.linear_is_pca",
+    "basic.bias",
+    "basic.dense_relu_is_linear",
+    "basic.more_features_with_sparsity",
+    "basic.least_important_first",
+    "basic.early_superposition_is_antipodal",
+    "basic.negative_biases_when_sparse",
+    "basic.scale_free",
+    "theory.linear_loss",
+    "theory.loss_by_active_count",
+]
+
+
+def test_every_claim_of_these_sections_is_judged_once() -> None:
+    """None forgotten, none invented."""
+    found = [claim.id for claims in REGISTERED.values() for claim in claims]
+    assert sorted(id for id in found if id.split(".")[0] in ("introduction", "basic", "theory")) == sorted(IDS)
+    assert [id for id, count in Counter(found).items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", REGISTERED)
+def test_claims_of_a_section(name: str) -> None:
+    """Each is shown beside a figure of its own section, or it would not be shown at all."""
+    assert REGISTERED[name], "a section without a claim"
+    module = importlib.import_module(f"superposition.paper.{name}")
+    assert module.claims.section == name
+    for claim in REGISTERED[name]:
+        assert claim.id.startswith(f"{name}.")
+        assert claim.figure in CONFIG.figures_of(name)
+        assert claim.expected in ("reproduced", "corrected", "not reproduced")
+        for text in (claim.paper, claim.criterion):
+            assert text.strip()
+            assert "\n" not in text
+
+
+def test_the_claims_that_need_the_full_scale() -> None:
+    """At scale quick most are judged: CI would not notice otherwise."""
+    waiting = {c.id for claims in REGISTERED.values() for c in claims if not c.at_quick}
+    assert waiting & set(IDS) == {"basic.more_features_with_sparsity", "basic.scale_free"}
+
+
+def test_corrections_on_record() -> None:
+    """Where the paper's statement needs one, it is stated in the criterion when."""
+    corrected = {c.id: c for claims in REGISTERED.values() for c in claims if c.expected == "corrected"}
+    assert corrected.keys() & set(IDS) == {"basic.more_features_with_sparsity", "basic.scale_free"}
+    assert all("corrected if" in claim.criterion for claim in corrected.values())

@@ -1,0 +1,328 @@
+"""What ``config.yaml`` may say: both scales are read from it, and what is wrong is refused in one line with its key."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+import yaml
+
+from superposition.config import Config, schema
+from superposition.errors import SuperpositionError
+from superposition.sweep import Sweep
+
+ROOT = Path(__file__).parents[1]
+REAL = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+BASE: dict[str, Any] = {
+    "defaults": {"steps": 200, "batch": 64, "learning_rate": 0.1},
+    "experiments": {
+        "one": {"model": "linear", "n": 4, "m": 2, "density": 0.5, "stated": ["model", "n"], "quick": {"steps": 20}},
+        "two": {"model": "relu_output", "n": 4, "m": 2, "density": [1, 0.1], "batch": 8},
+        "three": {"model": "relu_output", "n": 6, "m": 2, "density": 0.1},
+    },
+    "sections": {
+        "introduction": {"title": "Introduction", "anchor": "#motivation"},
+        "basic": {"title": "Basic", "anchor": "#demonstrating"},
+    },
+    "figures": {
+        "first": {"section": "basic", "title": "First", "shows": "Something.", "experiments": ["three", "one"]},
+        "second": {"section": "introduction", "title": "Second", "shows": "More.", "experiments": ["one"]},
+        "third": {"section": "basic", "title": "Third", "shows": "Most.", "experiments": ["one"]},
+    },
+}
+GONE = object()
+
+
+def with_(key: str, value: Any) -> dict[str, Any]:
+    """The base with one value at a dotted key: another, a new one, or none."""
+    config = copy.deepcopy(BASE)
+    *path, last = key.split(".")
+    parent = config
+    for name in path:
+        parent = parent[name]
+    if value is GONE:
+        del parent[last]
+    else:
+        parent[last] = value
+    return config
+
+
+def refusal(config: dict[str, Any]) -> str:
+    """The message with which it is refused: one line, from the configuration's top."""
+    with pytest.raises(SuperpositionError) as caught:
+        Config.parse(config)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith("config")
+    return message
+
+
+ENTRY = {"model": "linear", "n": 4, "m": 2, "density": 0.5}
+REFUSED: list[tuple[str, Any, list[str]]] = [
+    # the key that is changed, its value, and what the message has to name
+    ("colour", 1, ["config.colour"]),
+    ("my-key", 1, ["my-key"]),
+    ("scale", "huge", ["config.scale", "paper", "quick", "huge"]),
+    ("scale", 1, ["config.scale"]),
+    ("device", "tpu", ["config.device", "cpu", "cuda", "auto", "tpu"]),
+    ("defaults", [1], ["config.defaults"]),
+    ("defaults.colour", 1, ["config.defaults", "colour", "steps"]),
+    ("defaults.n", 4, ["config.defaults", "'n'"]),
+    ("defaults.stated", ["n"], ["config.defaults", "stated"]),
+    ("defaults.steps", 0, ["steps", "not 0"]),
+    # experiments
+    ("experiments", {}, ["config.experiments"]),
+    ("experiments", GONE, ["config.experiments", "missing"]),
+    ("experiments", [ENTRY], ["config.experiments"]),
+    ("experiments.four", 3, ["config.experiments.four"]),
+    ("experiments.four", None, ["config.experiments.four"]),
+    ("experiments.Four", ENTRY, ["config.experiments", "Four"]),
+    ("experiments.4", ENTRY, ["config.experiments", "4"]),
+    ("experiments.a-b", ENTRY, ["config.experiments", "a-b"]),
+    ("experiments.a b", ENTRY, ["config.experiments", "a b"]),
+    ("experiments.a/b", ENTRY, ["config.experiments", "a/b"]),
+    ("experiments.one.colour", 1, ["config.experiments.one.colour"]),
+    ("experiments.one.learning-rate", 1, ["config.experiments.one", "learning-rate"]),
+    ("experiments.one.n", GONE, ["config.experiments.one.n", "missing"]),
+    ("experiments.one.density", 0, ["config.experiments.one.density", "greater than 0"]),
+    ("experiments.one.m", 5, ["config.experiments.one", "m = 5"]),
+    # stated
+    ("experiments.one.stated", ["colour"], ["config.experiments.one.stated", "colour", "density"]),
+    ("experiments.one.stated", ["quick"], ["config.experiments.one.stated", "quick"]),
+    ("experiments.one.stated", "model", ["config.experiments.one.stated"]),
+    ("experiments.one.stated", "n", ["config.experiments.one.stated"]),
+    ("experiments.one.stated", 5, ["config.experiments.one.stated"]),
+    ("experiments.one.stated", None, ["config.experiments.one.stated"]),
+    ("experiments.one.stated", [["n"]], ["config.experiments.one.stated"]),
+    # quick
+    ("experiments.one.quick", 3, ["config.experiments.one.quick", "mapping"]),
+    ("experiments.one.quick", None, ["config.experiments.one.quick", "mapping"]),
+    ("experiments.one.quick", ["steps"], ["config.experiments.one.quick", "mapping"]),
+    ("experiments.one.quick.steps", 0, ["config.experiments.one", "quick", "steps", "not 0"]),
+    ("experiments.one.quick.m", 5, ["config.experiments.one", "quick", "m = 5"]),
+    ("experiments.one.quick.colour", 1, ["config.experiments.one", "quick", "colour", "unknown"]),
+    ("experiments.one.quick.stated", ["n"], ["config.experiments.one", "quick", "stated", "unknown"]),
+    ("experiments.one.quick.quick", {}, ["config.experiments.one", "quick", "unknown"]),
+    # sections
+    ("sections", {}, ["config.sections"]),
+    ("sections", GONE, ["config.sections", "missing"]),
+    ("sections.zoo", BASE["sections"]["basic"], ["config.sections.zoo", "superposition/paper/zoo.py"]),
+    ("sections.Basic", BASE["sections"]["basic"], ["config.sections", "Basic"]),
+    ("sections.basic.colour", 1, ["config.sections.basic.colour"]),
+    ("sections.basic.title", 3, ["config.sections.basic.title"]),
+    ("sections.basic.anchor", "motivation", ["config.sections.basic.anchor"]),
+    ("sections.basic", GONE, ["config.figures", "section", "basic"]),
+    # figures
+    ("figures", {}, ["config.figures"]),
+    ("figures", GONE, ["config.figures", "missing"]),
+    ("figures", BASE["figures"] | {"../x": BASE["figures"]["first"]}, ["config.figures", "../x"]),
+    ("figures.first.colour", 1, ["config.figures.first.colour"]),
+    ("figures.first.shows", GONE, ["config.figures.first.shows", "missing"]),
+    ("figures.first.section", "zoo", ["config.figures.first.section", "zoo", "introduction, basic"]),
+    ("figures.first.experiments", ["one", "zoo"], ["config.figures.first.experiments", "zoo", "one, two, three"]),
+    ("figures.first.experiments", [], ["config.figures.first.experiments"]),
+    ("figures.first.experiments", "one", ["config.figures.first.experiments"]),
+    ("figures.first.experiments", 5, ["config.figures.first.experiments"]),
+    ("figures.first.experiments", None, ["config.figures.first.experiments"]),
+]
+
+
+def label(value: Any) -> str | None:
+    return "gone" if value is GONE else None if isinstance(value, str) else repr(value)[:30]
+
+
+@pytest.mark.parametrize(("key", "value", "named"), REFUSED, ids=label)
+@pytest.mark.parametrize("scale", ["paper", "quick"])
+def test_refusals_are_one_line_that_names_the_key(key: str, value: Any, named: list[str], scale: str) -> None:
+    """Before anything is trained, and at either scale: both are checked, whichever is run."""
+    message = refusal({"scale": scale} | with_(key, value))
+    for word in named:
+        assert word in message
+
+
+def test_the_base_is_accepted() -> None:
+    """Or the refusals above would mean nothing."""
+    assert Config.parse(BASE).scale == "paper"
+    assert Config.parse(BASE).device == "auto"
+
+
+def test_names_of_files_stay_in_their_folder() -> None:
+    """The name of an experiment or a figure is that of a file."""
+    for kind in ("experiments", "sections", "figures"):
+        for name in ("..", ".", "", "a/b", "/a", "a.b", "A", "ä", "1a", "_a", "a\n"):
+            assert "\n" not in refusal(with_(kind, BASE[kind] | {name: next(iter(BASE[kind].values()))}))
+
+
+def test_defaults_reach_every_experiment_and_are_overridden() -> None:
+    sweeps = Config.parse(BASE).sweeps
+    assert {k: (s.steps, s.batch, s.learning_rate) for k, s in sweeps.items()} == {
+        "one": (200, 64, 0.1),
+        "two": (200, 8, 0.1),
+        "three": (200, 64, 0.1),
+    }
+    assert sweeps["two"] == Sweep(
+        model="relu_output", n=4, m=2, density=[1, 0.1], steps=200, batch=8, learning_rate=0.1
+    )
+    assert Config.parse(with_("defaults", GONE)).sweeps["one"].steps == Sweep(**ENTRY).steps
+
+
+def test_quick_overrides_at_scale_quick_only() -> None:
+    for scale, steps in (("paper", 200), ("quick", 20)):
+        config = Config.parse(BASE | {"scale": scale})
+        assert config.scale == scale
+        assert (config.sweeps["one"].steps, config.sweeps["one"].batch) == (steps, 64)
+        assert (config.sweeps["two"].steps, config.sweeps["two"].batch) == (200, 8)
+    paper, quick = (Config.parse(BASE | {"scale": scale}).sweeps["one"] for scale in ("paper", "quick"))
+    assert quick == paper.model_copy(update={"steps": 20})
+
+
+def test_stated() -> None:
+    """By experiment; none where nothing is said; the same at both scales."""
+    for scale in ("paper", "quick"):
+        assert Config.parse(BASE | {"scale": scale}).stated == {"one": ("model", "n"), "two": (), "three": ()}
+
+
+def test_figures_and_experiments_in_the_order_of_the_file() -> None:
+    config = Config.parse(BASE)
+    assert config.figures_of("basic") == ["first", "third"]
+    assert config.figures_of("introduction") == ["second"]
+    assert config.used_experiments() == ["one", "three"], "what no figure needs is not trained"
+    assert list(config.sweeps) == ["one", "two", "three"]
+
+
+def test_parsing_leaves_the_configuration_as_it_was() -> None:
+    """Snakemake hands it on to the notebook."""
+    raw = copy.deepcopy(BASE)
+    Config.parse(raw)
+    assert raw == BASE
+
+
+# config.yaml
+
+INTRODUCTION: dict[str, Any] = {"model": "relu_output", "n": 5, "m": 2, "density": (1, 0.2, 0.1)}
+DENSITIES = (1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+PAPER: dict[str, dict[str, Any]] = {  # what the paper says of its models, and the decay of their importances
+    "introduction": {"n": 5, "m": 2, "density": (1, 0.2, 0.1), "decay": 0.9},
+    "basic_small": {"n": 20, "m": 5, "density": DENSITIES, "decay": 0.7},
+    "basic_small_linear": {"n": 20, "m": 5, "density": DENSITIES, "decay": 0.7},
+    "basic_large": {"n": 80, "m": 20, "density": DENSITIES, "decay": 0.9},
+    "basic_large_linear": {"n": 80, "m": 20, "density": DENSITIES, "decay": 0.9},
+}
+
+
+@pytest.mark.parametrize("scale", ["paper", "quick"])
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_numbers(name: str, scale: str) -> None:
+    """At both scales the models are those of the paper: quick ones are fewer, and trained for less long."""
+    config, numbers = Config.parse(REAL | {"scale": scale}), PAPER[name]
+    sweep = config.sweeps[name]
+    assert sweep.model == ("linear" if name.endswith("linear") else "relu_output")
+    assert (sweep.n, sweep.m, sweep.density) == (numbers["n"], numbers["m"], numbers["density"])
+    np.testing.assert_allclose(sweep.importances(), [numbers["decay"] ** np.arange(numbers["n"])] * len(sweep.density))
+    assert {"model", "n", "m"} <= set(config.stated[name])
+    assert not {"steps", "batch", "learning_rate", "schedule", "weight_decay", "restarts"} & set(config.stated[name])
+
+
+def test_the_notebooks_recipe() -> None:
+    """AdamW at a constant rate of 1e-3 with a decay of 0.01, batch 1024, 10 000 steps."""
+    sweep = Config.parse(REAL).sweeps["basic_small_notebook"]
+    assert (sweep.learning_rate, sweep.schedule, sweep.weight_decay) == (1e-3, "constant", 0.01)
+    assert (sweep.batch, sweep.steps) == (1024, 10_000)
+
+
+def test_quick_is_quicker() -> None:
+    paper, quick = (Config.parse(REAL | {"scale": scale}) for scale in ("paper", "quick"))
+    work = [
+        sum(len(s.points()) * s.restarts * s.steps * s.batch * s.n * s.m for s in config.sweeps.values())
+        for config in (paper, quick)
+    ]
+    assert work[1] < work[0] / 5
+    assert quick.figures == paper.figures
+    assert quick.stated == paper.stated
+
+
+def test_every_experiment_is_for_a_figure_and_every_section_has_one() -> None:
+    config = Config.parse(REAL)
+    assert config.used_experiments() == list(config.sweeps)
+    assert all(config.figures_of(section) for section in config.sections)
+
+
+# the JSON schema, which editors use
+
+SCHEMA = schema()
+EITHER: list[tuple[str, Any]] = [  # ways to write the same thing
+    ("experiments.one.density", 1),
+    ("experiments.one.density", {"from": 0.1, "to": 1, "points": 3}),
+    ("experiments.one.importance", 2.5),
+    ("experiments.one.importance", {"decay": 0.9}),
+    ("experiments.one.importance", [1, 2, 3, 0]),
+    ("experiments.one.relative_density", {"features": [0], "ratio": [1, 0.5]}),
+    ("experiments.one.relative_importance", {"features": [1, 2], "ratio": {"from": 0.1, "to": 10, "points": 5}}),
+    ("experiments.one.relative_importance", {"features": [1], "ratio": 3}),
+    ("experiments.one.relative_importance", None),
+    ("experiments.one.distribution", "independent"),
+    ("experiments.one.distribution", {"correlated": [[0, 1], [2, 3]]}),
+    ("experiments.one.distribution", ["independent", {"anticorrelated": [[0, 1]]}]),
+    ("experiments.one.distribution", {"signed": True}),
+    ("experiments.one.quick", {}),
+    ("experiments.one.quick", GONE),
+    ("experiments.one.stated", []),
+    ("experiments.one.seeds", 3),
+    ("scale", "quick"),
+    ("device", "cpu"),
+    ("defaults", GONE),
+]
+NEITHER: list[tuple[str, Any]] = [
+    *((key, value) for key, value, _ in REFUSED),
+    ("experiments.one.model", "mlp"),
+    ("experiments.one.n", "4"),
+    ("experiments.one.density", 1.5),
+    ("experiments.one.density", []),
+    ("experiments.one.density", {"from": 0.1, "to": 1}),
+    ("experiments.one.density", {"from": 0.1, "to": 1, "points": 3, "log": True}),
+    ("experiments.one.importance", {"decay": 2}),
+    ("experiments.one.importance", [1, -1, 1, 1]),
+    ("experiments.one.relative_density", {"features": [], "ratio": 1}),
+    ("experiments.one.relative_density", {"features": [0], "ratio": []}),
+    ("experiments.one.distribution", "uniform"),
+    ("experiments.one.distribution", []),
+    ("experiments.one.distribution", {"correlated": [[0]]}),
+    ("experiments.one.distribution", {"sets": [[0, 1]]}),
+    ("experiments.one.steps", 0),
+    ("experiments.one.schedule", "linear"),
+]
+# Relations between values, and the existence of names and modules, are beyond a schema.
+BEYOND = ("m = 5", "there is no module", "unknown 'zoo'", "unknown 'basic'")
+
+
+def valid(config: dict[str, Any]) -> bool:
+    # By way of JSON: in YAML, as there, there are no tuples.
+    return jsonschema.Draft202012Validator(SCHEMA).is_valid(json.loads(json.dumps(config)))
+
+
+def test_the_schema_on_disk_is_the_current_one() -> None:
+    """``python -m superposition.config > workflow/schemas/config.schema.json`` writes it anew."""
+    assert json.loads((ROOT / "workflow/schemas/config.schema.json").read_text(encoding="utf-8")) == SCHEMA
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_schema_accepts_config_yaml() -> None:
+    jsonschema.validate(REAL, SCHEMA, jsonschema.Draft202012Validator)
+    assert valid(BASE)
+
+
+@pytest.mark.parametrize(("key", "value"), EITHER, ids=label)
+def test_both_accept(key: str, value: Any) -> None:
+    Config.parse(with_(key, value))
+    assert valid(with_(key, value))
+
+
+@pytest.mark.parametrize(("key", "value"), NEITHER, ids=label)
+def test_both_refuse(key: str, value: Any) -> None:
+    """An editor that marks nothing while the workflow refuses is of no help."""
+    message = refusal(with_(key, value))
+    if not any(relation in message for relation in BEYOND):
+        assert not valid(with_(key, value))

@@ -1,0 +1,115 @@
+"""What all figures share: files that depend on nothing but their content, and the picture of one model."""
+
+import struct
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex, to_rgba
+from matplotlib.figure import Figure
+
+from superposition import plotting
+
+
+def drawn(slope: float = 1.0) -> Figure:
+    """With a legend, a clipped line and an image: the parts whose names in an SVG are left to chance by default."""
+    figure, axes = plt.subplots()
+    axes.plot([0, 1], [0, slope], label="$W_i$")
+    axes.imshow(np.eye(3), extent=(0, 1, 0, 1))
+    axes.legend()
+    return figure
+
+
+def chunks(png: bytes) -> list[tuple[bytes, bytes]]:
+    """The types and contents of the parts of a PNG file."""
+    found, at = [], 8
+    while at < len(png):
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        found.append((png[at + 4 : at + 8], png[at + 8 : at + 8 + length]))
+        at += length + 12
+    return found
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_the_same_figure_gives_the_same_bytes(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Today and in ten years, and another figure others: else every run would look like a change."""
+    now = time.time()
+    for name, slope, when in (("one", 1, now), ("two", 1, now + 3e8), ("three", 2, now)):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(when)))
+        plotting.save(drawn(slope), tmp_path / f"{name}.{suffix}")
+    one, two, three = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two", "three"))
+    assert one == two != three
+
+
+def test_no_dates(tmp_path: Path) -> None:
+    svg, png = tmp_path / "a.svg", str(tmp_path / "a.png")
+    plotting.save(drawn(), svg, png)
+    assert svg.read_bytes().startswith(b"<?xml")
+    assert b"date>" not in svg.read_bytes()
+    parts = chunks(Path(png).read_bytes())
+    assert {kind for kind, _ in parts} >= {b"IHDR", b"IDAT", b"IEND"}
+    assert not {kind for kind, _ in parts} & {b"tIME", b"tEXt", b"zTXt", b"iTXt"}
+
+
+def test_saved_figures_are_closed(tmp_path: Path) -> None:
+    """A process that draws many would keep them all."""
+    figure = drawn()
+    assert plt.fignum_exists(figure.number)
+    plotting.save(figure, tmp_path / "a.svg")
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_figures_need_no_font_and_no_screen(tmp_path: Path) -> None:
+    """Text is outlines, so that it looks the same everywhere."""
+    plotting.save(drawn(), tmp_path / "a.svg")
+    assert "<text" not in (tmp_path / "a.svg").read_text()
+    assert plt.get_backend().lower() == "agg"
+
+
+@pytest.mark.parametrize(("density", "title"), [(1.0, "1"), (0.3, "0.3"), (0.001, "0.001")])
+def test_density_title(density: float, title: str) -> None:
+    assert plotting.density_title(density) == f"$1-S = {title}$"
+
+
+def test_kinds_have_the_colours_of_the_palette() -> None:
+    """What a figure colours by hand and what is coloured by default look alike."""
+    figure, axes = plt.subplots()
+    lines = [axes.plot([0, 1])[0] for _ in plotting.CATEGORIES]
+    assert [to_hex(line.get_color()) for line in lines] == list(plotting.CATEGORIES)
+    assert len(set(plotting.CATEGORIES)) == len(plotting.CATEGORIES) >= 6
+    plt.close(figure)
+
+
+def test_gram_panel() -> None:
+    """Rows are features, the most important on top, whatever the order of the pairs; colours end at ±1."""
+    gram = np.array([[1.0, -0.5, 0.0], [-0.5, 0.25, 2.0], [0.0, 2.0, 4.0]])
+    features = pd.DataFrame(
+        {"feature": range(3), "bias": [0.1, -0.2, 0.3], "norm": [1, 0.5, 2], "superposition": [0.25, 5.0, 0]}
+    )
+    i, j = np.divmod(np.arange(9), 3)
+    pairs = pd.DataFrame({"i": i, "j": j, "dot": gram.ravel()}).sample(frac=1, random_state=0)
+    figure, axes = plt.subplots(1, 3)
+    plotting.gram_panel(list(axes), pairs, features)
+    heat, strip, bars = axes
+    np.testing.assert_array_equal(heat.images[0].get_array(), gram)
+    np.testing.assert_array_equal(strip.images[0].get_array(), features[["bias"]])
+    for image in (*heat.images, *strip.images):
+        assert image.get_clim() == (-1, 1)
+        assert image.get_cmap() is plotting.SIGNED
+        assert image.origin == "upper"
+    assert [bar.get_width() for bar in bars.patches] == [1, 0.5, 2]
+    assert [bar.get_y() + bar.get_height() / 2 for bar in bars.patches] == pytest.approx([0, 1, 2])
+    colours = [to_rgba(bar.get_facecolor()) for bar in bars.patches]
+    assert colours == [plotting.SUPERPOSITION(x) for x in (0.25, 1.0, 0.0)]
+    assert bars.get_ylim() == (2.5, -0.5)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(("value", "red", "blue"), [(1, True, False), (-1, False, True)])
+def test_signs_have_colours(value: float, red: bool, blue: bool) -> None:
+    r, _, b, _ = plotting.SIGNED((value + 1) / 2)
+    assert (r > b + 0.3, b > r + 0.3) == (red, blue)
+    assert min(plotting.SIGNED(0.5)[:3]) > 0.9, "nothing is nearly white"

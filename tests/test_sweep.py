@@ -1,0 +1,312 @@
+"""What a sweep says: its grid, what it refuses and in which words, and the way to plain data and back."""
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from superposition.errors import SuperpositionError
+from superposition.sweep import COORDINATES, Distribution, Sweep
+
+BASE: dict[str, Any] = {"model": "relu_output", "n": 4, "m": 2, "density": 0.1}
+PAIRS = Distribution(correlated=((0, 1), (2, 3)))
+
+
+def test_the_grid_is_the_product_of_the_axes() -> None:
+    """Weights are stored in this order: another would give every model its neighbour's coordinates."""
+    sweep = Sweep.parse(
+        BASE
+        | {
+            "density": [0.5, 0.1],
+            "relative_density": {"features": [0, 1], "ratio": [1, 0.5]},
+            "importance": [1, 2, 3, 4],
+            "relative_importance": {"features": [3], "ratio": [0.1, 1, 10]},
+            "distribution": ["independent", {"correlated": [[0, 1], [2, 3]]}],
+            "seeds": 2,
+            "restarts": 7,  # no axis of the grid
+        }
+    )
+    expected = [
+        (density, thin, light, distribution, seed)
+        for density in (0.5, 0.1)
+        for thin in (1.0, 0.5)
+        for light in (0.1, 1.0, 10.0)
+        for distribution in (Distribution(), PAIRS)
+        for seed in (0, 1)
+    ]
+    points = sweep.points()
+    assert tuple(points.columns) == COORDINATES
+    assert list(points.itertuples(index=False, name=None)) == [(*e[:3], e[3].name, e[4]) for e in expected]
+    assert sweep.distributions() == [e[3] for e in expected]
+    np.testing.assert_array_equal(sweep.densities(), [[d * t, d * t, d, d] for d, t, *_ in expected])
+    np.testing.assert_array_equal(sweep.importances(), [[1, 2, 3, 4 * light] for _, _, light, *_ in expected])
+
+
+@pytest.mark.parametrize(
+    ("importance", "expected"),
+    [(2, [2, 2, 2, 2]), ({"decay": 0.5}, [1, 0.5, 0.25, 0.125]), ([3, 0, 1, 2], [3, 0, 1, 2]), (None, [1, 1, 1, 1])],
+)
+def test_ways_to_write_importance(importance: Any, expected: list[float]) -> None:
+    sweep = Sweep.parse(BASE | {"density": [0.1, 1]} | ({} if importance is None else {"importance": importance}))
+    np.testing.assert_array_equal(sweep.importances(), [expected] * 2)
+
+
+@pytest.mark.parametrize("density", [[0.1, 0.5], (0.1, 0.5), np.array([0.1, 0.5]), np.array([0.1, 0.5]).tolist()])
+def test_ways_to_write_an_axis(density: Any) -> None:
+    """A notebook has arrays where YAML has lists."""
+    assert Sweep(**BASE | {"density": density}).density == (0.1, 0.5)
+    assert Sweep(**BASE | {"density": 1}).density == (1.0,)
+
+
+@given(st.floats(1e-9, 1), st.floats(1e-9, 1), st.integers(2, 200))
+def test_log_range(start: float, stop: float, count: int) -> None:
+    """Both ends exactly as written (1 must stay 1), equal ratios between, and the order as given."""
+    density = Sweep.parse(BASE | {"density": {"from": start, "to": stop, "points": count}}).density
+    assert (density[0], density[-1], len(density)) == (start, stop, count)
+    np.testing.assert_allclose(np.diff(np.log(density)), np.log(stop / start) / (count - 1), atol=1e-10)
+
+
+@given(st.permutations(range(6)), st.booleans(), st.integers(0, 2))
+def test_distributions_have_names_of_their_own(order: list[int], signed: bool, anticorrelated: int) -> None:
+    """Two that shared a name would be one point of the grid."""
+    pairs = [tuple(order[k : k + 2]) for k in (0, 2, 4)]
+    given_ = Distribution(correlated=pairs[anticorrelated:], anticorrelated=pairs[:anticorrelated], signed=signed)
+    others = [
+        Distribution(),
+        Distribution(signed=True),
+        Distribution(correlated=pairs, signed=not signed),
+        Distribution(anticorrelated=pairs, signed=signed),
+        Distribution(correlated=pairs[:2], signed=signed),
+        Distribution(correlated=(tuple(order),), signed=signed),
+        Distribution(correlated=(tuple(order[:4]), pairs[2]), signed=signed),
+    ]
+    assert given_.name not in {other.name for other in others if other != given_}
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    # keys
+    ({"colour": 1}, "colour"),
+    ({"learning-rate": 0.1}, "learning-rate"),
+    ({"learning rate": 0.1}, "learning rate"),
+    ({"float": 1}, "float"),
+    ({1: 2}, "1"),
+    # sizes and models
+    ({"model": "mlp"}, "model"),
+    ({"model": None}, "model"),
+    ({"n": 0}, "n"),
+    ({"n": "4"}, "n"),
+    ({"n": 4.0}, "n"),
+    ({"n": True}, "n"),
+    ({"m": 0}, "m"),
+    ({"m": 5}, "m"),
+    ({"m": 5, "model": "linear"}, "m"),
+    ({"m": 5, "model": "relu_hidden"}, "m"),
+    ({"hidden_bias": True}, "hidden_bias"),
+    ({"hidden_bias": True, "model": "absolute"}, "hidden_bias"),
+    ({"hidden_bias": "yes", "model": "relu_hidden"}, "hidden_bias"),
+    # density
+    ({"density": "0.1"}, "density"),
+    ({"density": True}, "density"),
+    ({"density": None}, "density"),
+    ({"density": 0}, "density"),
+    ({"density": -0.1}, "density"),
+    ({"density": 1.5}, "density"),
+    ({"density": float("nan")}, "density"),
+    ({"density": float("inf")}, "density"),
+    ({"density": [0.1, 0]}, "density"),
+    ({"density": []}, "density"),
+    ({"density": [[0.1]]}, "density"),
+    ({"density": {"from": 0.1, "to": 1}}, "density.points"),
+    ({"density": {"from": 0.1, "to": 1, "points": 1}}, "density.points"),
+    ({"density": {"from": 0, "to": 1, "points": 3}}, "density.from"),
+    ({"density": {"from": "0.1", "to": 1, "points": 3}}, "density.from"),
+    ({"density": {"from": 0.1, "to": float("inf"), "points": 3}}, "density.to"),
+    ({"density": {"from": 0.1, "to": 2, "points": 3}}, "density"),
+    ({"density": {"from": 0.1, "to": 1, "points": 3, "log": True}}, "density.log"),
+    # relative axes
+    ({"relative_density": 2}, "relative_density"),
+    ({"relative_density": {"features": [0]}}, "relative_density.ratio"),
+    ({"relative_density": {"features": [0], "ratio": []}}, "relative_density.ratio"),
+    ({"relative_density": {"features": [0], "ratio": 0}}, "relative_density.ratio"),
+    ({"relative_density": {"features": [0], "ratio": 20}}, "relative_density"),
+    ({"relative_density": {"features": [], "ratio": 2}}, "relative_density.features"),
+    ({"relative_density": {"features": [4], "ratio": 2}}, "relative_density"),
+    ({"relative_density": {"features": [-1], "ratio": 2}}, "relative_density.features"),
+    ({"relative_density": {"features": 0, "ratio": 2}}, "relative_density.features"),
+    ({"relative_density": {"features": [0], "ratio": 2}, "distribution": PAIRS.model_dump()}, "relative_density"),
+    ({"relative_importance": {"features": [4], "ratio": 2}}, "relative_importance"),
+    ({"relative_importance": {"features": [0], "ratio": -1}}, "relative_importance.ratio"),
+    # importance
+    ({"importance": 0}, "importance"),
+    ({"importance": "high"}, "importance"),
+    ({"importance": [1, 2]}, "importance"),
+    ({"importance": []}, "importance"),
+    ({"importance": [1, 2, 3, -1]}, "importance"),
+    ({"importance": {"decay": 0}}, "decay"),
+    ({"importance": {"decay": 2}}, "decay"),
+    ({"importance": {"dekay": 0.5}}, "importance.decay"),
+    # distribution
+    ({"distribution": "uniform"}, "distribution"),
+    ({"distribution": []}, "distribution"),
+    ({"distribution": 3}, "distribution"),
+    ({"distribution": None}, "distribution"),
+    ({"distribution": {"corelated": [[0, 1]]}}, "corelated"),
+    ({"distribution": {"correlated": [[0, 1], [1, 2]]}}, "distribution"),
+    ({"distribution": {"correlated": [[0, 1]], "anticorrelated": [[3, 1]]}}, "distribution"),
+    ({"distribution": {"correlated": [[0, 0]]}}, "distribution"),
+    ({"distribution": {"correlated": [[0, 4]]}}, "distribution"),
+    ({"distribution": {"correlated": [[0, -1]]}}, "correlated"),
+    ({"distribution": {"correlated": [[0]]}}, "correlated"),
+    ({"distribution": {"correlated": [["0", "1"]]}}, "correlated"),
+    ({"distribution": {"correlated": [0, 1]}}, "correlated"),
+    ({"distribution": {"correlated": 5}}, "correlated"),
+    ({"distribution": {"correlated": None}}, "correlated"),
+    ({"distribution": {"signed": "yes"}}, "signed"),
+    ({"distribution": ["signed", "independent"]}, "distribution"),
+    # recipe
+    ({"seeds": 0}, "seeds"),
+    ({"restarts": 0}, "restarts"),
+    ({"steps": 0}, "steps"),
+    ({"steps": 1.5}, "steps"),
+    ({"batch": 1}, "batch"),
+    ({"learning_rate": 0}, "learning_rate"),
+    ({"learning_rate": float("nan")}, "learning_rate"),
+    ({"schedule": "linear"}, "schedule"),
+    ({"weight_decay": -1}, "weight_decay"),
+    ({"snapshots": -1}, "snapshots"),
+    ({"snapshots": 11, "steps": 10}, "snapshots"),
+    ({"evaluation": 0}, "evaluation"),
+    # a grid too large: no axis may be forgotten
+    ({"restarts": 10**5, "seeds": 10**4}, "models"),
+    (
+        {
+            "density": {"from": 0.1, "to": 1, "points": 10**4},
+            "relative_importance": {"features": [0], "ratio": {"from": 0.1, "to": 1, "points": 10**5}},
+        },
+        "models",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "key"), REFUSED, ids=[str(changes)[1:-1][:70] for changes, _ in REFUSED])
+def test_refusals_are_one_line_that_names_the_key(changes: dict[str, Any], key: str) -> None:
+    """Bad input must not train, and not answer with a traceback or a riddle."""
+    with pytest.raises(SuperpositionError) as caught:
+        Sweep.parse(BASE | changes, "experiments.mine")
+    message = str(caught.value)
+    assert re.match(rf"experiments\.mine[.:].*(?<![\w-]){re.escape(key)}(?![\w-])", message)
+    assert "\n" not in message
+    assert len(message) < 300
+
+
+@pytest.mark.parametrize("missing", list(BASE))
+def test_required_keys(missing: str) -> None:
+    with pytest.raises(SuperpositionError, match=rf"^mine\.{missing}: this key is missing$"):
+        Sweep.parse({k: v for k, v in BASE.items() if k != missing}, "mine")
+
+
+@pytest.mark.parametrize("entry", [None, [], "independent", 3])
+def test_an_entry_that_is_no_mapping(entry: Any) -> None:
+    with pytest.raises(SuperpositionError, match=r"^mine: .*dictionary") as caught:
+        Sweep.parse(entry, "mine")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_decay_is_told_from_a_wrong_number() -> None:
+    """Three ways to write importance: the message must speak of the one that was meant."""
+    for changes, allowed in (
+        ({"decay": 2}, "less than or equal to 1"),
+        ({"decay": 0}, "greater than 0"),
+        ([1, 2, 3, -1], "greater than or equal to 0"),
+    ):
+        with pytest.raises(SuperpositionError, match=allowed):
+            Sweep.parse(BASE | {"importance": changes})
+
+
+def test_the_absolute_model_may_be_wider_than_its_input() -> None:
+    assert Sweep.parse(BASE | {"model": "absolute", "m": 9}).m == 9
+
+
+def test_a_sweep_does_not_change() -> None:
+    """Its checksum, its seeds and its weights rest on it."""
+    sweep = Sweep.parse(BASE)
+    with pytest.raises(ValidationError, match="frozen"):
+        sweep.n = 5
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> dict[str, Any]:
+    """Valid entries of a configuration, as plain data."""
+    model = draw(st.sampled_from(["linear", "relu_output", "relu_hidden", "absolute"]))
+    n = draw(st.integers(1, 6))
+    features = st.lists(st.integers(0, n - 1), min_size=1, max_size=n, unique=True)
+    density, positive = st.floats(1e-6, 0.5), st.floats(1e-3, 1e3)
+    axes = (density, st.lists(density, min_size=1, max_size=4))
+    spans = st.fixed_dictionaries({"from": density, "to": density, "points": st.integers(2, 9)})
+
+    order = draw(st.permutations(range(n)))
+    cut = draw(st.integers(0, n))
+    sets = [part for part in (order[:cut], order[cut:]) if len(part) > 1]
+    signed = draw(st.booleans())
+    plain = {"signed": signed}
+    grouped = plain | draw(st.sampled_from([{"correlated": sets}, {"anticorrelated": sets}, {"correlated": sets[:1]}]))
+    named = "signed" if signed else "independent"
+    distribution = draw(st.sampled_from([named, plain, grouped, [named], [grouped, named], [plain, grouped]]))
+
+    optional = {
+        "importance": st.one_of(
+            positive,
+            st.just(2),
+            st.fixed_dictionaries({"decay": st.floats(0.01, 1)}),
+            st.lists(st.floats(0, 10), min_size=n, max_size=n),
+        ),
+        "relative_importance": st.fixed_dictionaries({"features": features, "ratio": st.one_of(positive, spans)}),
+        "distribution": st.just(distribution),
+        "seeds": st.integers(1, 3),
+        "restarts": st.integers(1, 5),
+        "steps": st.integers(10, 10**6),
+        "batch": st.integers(2, 4096),
+        "learning_rate": st.floats(1e-6, 10),
+        "schedule": st.sampled_from(["cosine", "constant"]),
+        "weight_decay": st.floats(0, 1),
+        "snapshots": st.integers(0, 10),
+        "evaluation": st.integers(1, 2**22),
+    }
+    if isinstance(distribution, str) or not sets:
+        optional["relative_density"] = st.fixed_dictionaries({"features": features, "ratio": st.floats(0.01, 2)})
+    if model == "relu_hidden":
+        optional["hidden_bias"] = st.booleans()
+    required = {
+        "model": st.just(model),
+        "n": st.just(n),
+        "m": st.integers(1, 12 if model == "absolute" else n),
+        "density": st.one_of(*axes, spans),
+    }
+    return draw(st.fixed_dictionaries(required, optional=optional))
+
+
+@given(entries())
+def test_spec_round_trip(entry: dict[str, Any]) -> None:
+    """A weights file holds this text: what it loses can never be trained again."""
+    sweep = Sweep.parse(entry)
+    again = Sweep.parse(json.loads(sweep.spec()))
+    assert again == sweep
+    assert again.spec() == sweep.spec()
+    assert again.points().equals(sweep.points())
+    for name in ("densities", "importances"):
+        values = getattr(sweep, name)()
+        np.testing.assert_array_equal(getattr(again, name)(), values)
+        assert values.shape == (len(sweep.points()), sweep.n)
+    assert sweep.densities().max() <= 1
+    assert sweep.signed == again.signed
+
+
+def test_spec_is_canonical() -> None:
+    """One sweep, one text: the order of keys, defaults written out or not, and numbers as int or float do not count."""
+    written = {"seeds": 1, "density": [0.1], "m": 2, "distribution": ["independent"], "importance": 1, "n": 4}
+    assert Sweep.parse(written | {"model": "relu_output"}).spec() == Sweep.parse(BASE).spec()

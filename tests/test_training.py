@@ -1,0 +1,318 @@
+"""Training as a whole: the same bits however it is cut, losses that are true, and clear words when it fails."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from superposition import exact, training
+from superposition.autograd import Autograd
+from superposition.errors import SuperpositionError
+from superposition.sweep import Sweep
+from superposition.training import train
+from superposition.weights import Trained
+
+SETS = {"correlated": [[0, 1]], "anticorrelated": [[3, 2]]}
+SMALL: dict[str, Any] = {
+    "model": "relu_output",
+    "n": 5,
+    "m": 2,
+    "density": [1, 0.3, 0.05],
+    "importance": {"decay": 0.9},
+    "restarts": 3,
+    "steps": 30,
+    "batch": 50,
+    "evaluation": 1000,
+}
+# Every model, and every way to tell the points of a sweep apart.
+SWEEPS: dict[str, dict[str, Any]] = {
+    "linear": {"model": "linear"},
+    "relu_output": {"snapshots": 2},
+    "relu_hidden": {"model": "relu_hidden", "n": 7, "m": 3, "hidden_bias": True, "weight_decay": 0.1},
+    "absolute": {"model": "absolute", "n": 3, "m": 7, "distribution": "signed", "schedule": "constant"},
+    "sets": {"n": 7, "m": 3, "distribution": ["independent", SETS], "density": [0.5, 0.1]},
+    "relative": {
+        "density": [0.2, 0.1],
+        "relative_density": {"features": [1], "ratio": [0.5, 2]},
+        "relative_importance": {"features": [4], "ratio": [1, 3]},
+        "seeds": 2,
+    },
+}
+each_sweep = pytest.mark.parametrize("changes", SWEEPS.values(), ids=SWEEPS)
+
+
+def sweep(**changes: Any) -> Sweep:
+    return Sweep.parse(SMALL | changes)
+
+
+def content(trained: Trained, path: Path) -> bytes:
+    trained.save(path)
+    return path.read_bytes()
+
+
+@each_sweep
+def test_a_model_does_not_depend_on_the_rest_of_its_sweep(changes: dict[str, Any]) -> None:
+    """Points that are added, or trained by another job, must leave every model as it was, to the bit."""
+    whole = sweep(**changes)
+    together = train(whole, threads=2)
+    for k, (point, distribution) in enumerate(zip(together.points.itertuples(), whole.distributions(), strict=True)):
+        alone = whole.model_copy(
+            update={
+                "density": (point.density,),
+                "distribution": (distribution,),
+                "seeds": point.seed + 1,  # the seed varies fastest: this point is the last
+                "restarts": 2,
+                **{
+                    axis: relative.model_copy(update={"ratio": (getattr(point, axis),)})
+                    for axis in ("relative_density", "relative_importance")
+                    if (relative := getattr(whole, axis))
+                },
+            }
+        )
+        part = train(alone, threads=1)
+        for name, values in part.parameters.items():
+            assert torch.equal(values[-1], together.parameters[name][k, :2]), (point, name)
+        for name, values in part.snapshots.items():
+            assert torch.equal(values[:, -1], together.snapshots[name][:, k, :2]), (point, name)
+        if bool(whole.distribution[-1].sets) == bool(distribution.sets):  # else another formula may serve it
+            assert torch.equal(part.loss[-1], together.loss[k, :2])
+
+
+@each_sweep
+def test_threads_blocks_and_repetition_do_not_change_a_byte(
+    changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither does the number of steps between two looks at the weights."""
+    plan = sweep(**changes)
+    first = content(train(plan, threads=1), tmp_path / "first")
+    assert content(train(plan, threads=1), tmp_path / "again") == first
+    assert content(train(plan, threads=2), tmp_path / "two threads") == first
+    for state in (1, 100):
+        monkeypatch.setattr(training, "BLOCK_STATE", state)
+        assert content(train(plan, threads=2), tmp_path / f"blocks of {state}") == first
+    marks = sorted({0, 7, 8, plan.steps, *training.snapshot_steps(plan).tolist()})
+    monkeypatch.setattr(training, "_segments", lambda *_: itertools.pairwise(marks))
+    assert content(train(plan, threads=1), tmp_path / "pieces") == first
+
+
+def test_seeds_and_restarts_differ() -> None:
+    """Twins among the restarts would be work for nothing, and replicates that agree no evidence."""
+    trained = train(sweep(density=0.3, seeds=3, restarts=4, steps=1, learning_rate=1e-9))  # nearly untouched
+    W = trained.parameters["W"].flatten(0, 1).flatten(1)
+    assert len(W.unique(dim=0)) == len(W) == 12
+    assert torch.pdist(W.double()).min() > 0.1
+
+
+def test_points_differ_in_their_initial_weights() -> None:
+    """Restarts that began alike at every density would share their luck, and a curve its accidents."""
+    trained = train(sweep(steps=1, learning_rate=1e-9))
+    assert torch.pdist(trained.parameters["W"].flatten(0, 1).flatten(1).double()).min() > 0.1
+
+
+@pytest.mark.parametrize("name", ["relu_output", "absolute"])
+def test_initial_weights_are_xavier_by_the_sizes_of_one_instance(name: str) -> None:
+    """A scale that grows with the number of models in the batch is a known trap; biases begin at zero."""
+    many = {"density": {"from": 0.1, "to": 1, "points": 1000}, "restarts": 1, "steps": 1, "learning_rate": 1e-12}
+    trained = train(sweep(**SWEEPS[name] | many | {"snapshots": 0, "evaluation": 1}))
+    scale = (2 / (trained.model.n + trained.model.m)) ** 0.5
+    matrices = {k: v.double().numpy().ravel() for k, v in trained.parameters.items() if k.startswith("W")}
+    for drawn in matrices.values():
+        assert abs(drawn.mean()) < 5 * scale / len(drawn) ** 0.5
+        assert drawn.std() == pytest.approx(scale, rel=5 / (2 * len(drawn)) ** 0.5)
+    if name == "absolute":
+        assert abs(np.corrcoef(*matrices.values())[0, 1]) * len(drawn) ** 0.5 < 5
+    assert trained.parameters["b"].abs().max() < 1e-9
+
+
+def test_snapshots_are_weights_of_shorter_runs() -> None:
+    """Taken at another step, or of another model, they would tell another story of learning."""
+    whole = train(sweep(schedule="constant", steps=20, snapshots=3))
+    assert whole.snapshot_steps.tolist() == [7, 13, 20]
+    for k, step in enumerate(whole.snapshot_steps.tolist()):
+        short = train(sweep(schedule="constant", steps=step))
+        assert all(torch.equal(whole.snapshots[name][k], values) for name, values in short.parameters.items())
+    assert all(torch.equal(whole.snapshots[name][-1], values) for name, values in whole.parameters.items())
+    assert not train(sweep()).snapshots
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("threads", [1, 3, 1000])
+def test_blocks_hold_every_instance_once(device: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance in no block would be whatever lay in memory; on a CPU a block has one stream of data."""
+    monkeypatch.setattr(training, "BLOCK_DATA", 5 * 50 * 4)
+    plan = training._Plan(sweep(seeds=2))
+    blocks = plan.blocks(torch.device(device), threads)
+    assert sorted(np.concatenate(blocks).tolist()) == list(range(18))
+    assert len(blocks) > 1
+    if device == "cpu":
+        assert all(len(plan.block(instances).key.unique(dim=0)) == 1 for instances in blocks)
+    else:
+        assert max(map(len, blocks)) == 4
+
+
+def test_either_engine_trains_the_same_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU the other one is used, and blocks mix seeds: verdicts must not depend on the device."""
+    plan = sweep(**SWEEPS["sets"], seeds=2, snapshots=2)
+    compiled = train(plan)
+    monkeypatch.setattr(training, "Fused", Autograd)
+    whole = training._Plan.blocks
+    monkeypatch.setattr(training._Plan, "blocks", lambda self, *_: whole(self, torch.device("cuda"), 1))
+    plain = train(plan)
+    for name, values in plain.parameters.items():
+        torch.testing.assert_close(values, compiled.parameters[name], atol=1e-4, rtol=0)
+        torch.testing.assert_close(plain.snapshots[name], compiled.snapshots[name], atol=1e-4, rtol=0)
+    torch.testing.assert_close(plain.loss, compiled.loss, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(plain.loss_error, compiled.loss_error, atol=1e-6, rtol=1e-3)
+
+
+def sampled_loss(trained: Trained, point: int, restart: int, samples: int = 2**17) -> tuple[float, float]:
+    """Mean loss of one model and its standard error, with a sampler and a forward pass of this test's own."""
+    plan, rng = trained.sweep, np.random.default_rng(point)
+    density, importance, distribution = (
+        values()[point] for values in (plan.densities, plan.importances, plan.distributions)
+    )
+    on = rng.random((samples, plan.n)) < density
+    for members in distribution.correlated:
+        on[:, members] = on[:, members[:1]]
+    for members in distribution.anticorrelated:
+        chosen = rng.integers(len(members), size=samples)
+        on[:, members] = on[:, members[:1]] & (np.arange(len(members)) == chosen[:, None])
+    x = on * rng.uniform(-1 if distribution.signed else 0, 1, (samples, plan.n))
+    p = {name: values[point, restart].double().numpy() for name, values in trained.parameters.items()}
+    h = x @ p["W"].T + p.get("b_hidden", 0)
+    out = (np.maximum(h, 0) if plan.model in ("relu_hidden", "absolute") else h) @ p.get("W_out", p["W"]) + p["b"]
+    target = np.abs(x) if plan.model == "absolute" else x
+    loss = (target - (out if plan.model == "linear" else np.maximum(out, 0))) ** 2 @ importance
+    return loss.mean(), loss.std() / samples**0.5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n": 3, "m": 1},
+        {"n": 3, "m": 1, "model": "linear"},
+        {"n": 3, "distribution": "signed"},
+        {"n": 3, "model": "linear", "distribution": "signed"},
+        *SWEEPS.values(),
+    ],
+    ids=lambda changes: " ".join(map(str, changes.values())),
+)
+def test_losses_are_true(changes: dict[str, Any]) -> None:
+    """Restarts are ranked by them and figures drawn from them; every formula and draw against plain sampling."""
+    trained = train(sweep(**changes, restarts=1, evaluation=2**18))
+    for point in range(len(trained.loss)):
+        mean, error = sampled_loss(trained, point, 0)
+        own = trained.loss_error[point, 0].item()
+        assert abs(trained.loss[point, 0].item() - mean) < 5 * (error**2 + own**2) ** 0.5
+        assert own < 3 * error  # a claim of precision, but an honest one
+
+
+def test_losses_of_the_sparsest_models_are_true() -> None:
+    """P(something is on) is 1.5e-7 here: one minus P(empty) would be 19 % off in float32."""
+    density, samples = 5e-8, 2**17
+    changes = {"density": density, "steps": 1, "learning_rate": 1e-12, "restarts": 1, "evaluation": 3 * samples}
+    trained = train(sweep(**SWEEPS["absolute"] | changes))
+    n, rng = trained.sweep.n, np.random.default_rng(0)
+    x = np.eye(n)[rng.integers(n, size=samples)] * rng.uniform(-1, 1, (samples, 1))  # two at once: never seen
+    W, W_out = (trained.parameters[name][0, 0].double().numpy() for name in ("W", "W_out"))  # the biases are still 0
+    loss = (np.abs(x) - np.maximum(np.maximum(x @ W.T, 0) @ W_out, 0)) ** 2 @ trained.sweep.importances()[0]
+    assert trained.loss.item() == pytest.approx(n * density * loss.mean(), rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["linear", "relu_output"])
+def test_small_models_have_exact_losses(name: str) -> None:
+    trained = train(sweep(model=name, n=3, m=1, relative_density={"features": [0], "ratio": [0.5, 1]}))
+    expected = exact.expected_loss(
+        trained.model,
+        {k: v.double() for k, v in trained.parameters.items()},
+        torch.from_numpy(trained.sweep.densities())[:, None].expand(-1, 3, -1),
+        torch.from_numpy(trained.sweep.importances())[:, None].expand(-1, 3, -1),
+    )
+    torch.testing.assert_close(trained.loss, expected, rtol=1e-6, atol=0)  # importances are float32 in training
+    assert not trained.loss_error.any()
+
+
+def test_larger_models_have_losses_with_errors() -> None:
+    """An error of 0 would claim what sampling cannot give; a larger draw must narrow it."""
+    rough, fine = (train(sweep(evaluation=count)).loss_error for count in (2**12, 2**18))
+    assert (rough > 0).all()
+    assert (fine > 0).all()
+    assert 4 < (rough / fine).mean() < 16  # √64 = 8
+
+
+def test_a_linear_model_reaches_the_linear_optimum() -> None:
+    """The whole machine against a number that is known: sampling, gradient, optimizer, loss."""
+    trained = train(
+        sweep(model="linear", n=4, m=2, density=[1, 0.5, 0.1], importance={"decay": 0.7}, steps=2000, batch=256)
+    )
+    density, importance = (torch.from_numpy(a) for a in (trained.sweep.densities(), trained.sweep.importances()))
+    optimum = exact.linear_optimum(2, density, importance)
+    best = trained.best()
+    reached = exact.linear_loss(best["W"], best["b"], density, importance)
+    assert (reached >= optimum * (1 - 1e-6)).all()
+    torch.testing.assert_close(reached, optimum, rtol=0.01, atol=0)
+
+
+def test_the_sparsest_models_train() -> None:
+    """Nearly every sample is empty: the weight of the others must stay a number, and W must still move."""
+    trained = train(sweep(n=3, m=1, density=[1e-6, 1e-9, 1e-20], importance=1, schedule="constant", snapshots=30))
+    # At the lower densities Adam's epsilon is larger than the gradients: being finite is all that can be asked.
+    path = trained.snapshots["W"][-1, 0] - trained.snapshots["W"][0, 0]
+    assert path.abs().amax((1, 2)).min() > 0.05
+
+
+def test_divergence_names_the_instance() -> None:
+    """NaN must never reach a file or a figure, and the user must learn where to look."""
+    with pytest.raises(SuperpositionError, match=r"^training diverged by step \d+ at .*learning_rate$") as caught:
+        train(sweep(learning_rate=10, weight_decay=1, schedule="constant", steps=300))
+    assert "\n" not in str(caught.value)
+
+    # One of the points, in the middle of a block, has an importance whose gradient overflows.
+    ratios = [1, 2, 3, 4, 2e38, 6, 7, 8, 9, 10, 11, 12]
+    changes = {"density": 1, "importance": 1, "relative_importance": {"features": [0], "ratio": ratios}, "batch": 2}
+    with pytest.raises(SuperpositionError, match=r"density 1\.0, .*relative_importance 2e\+38, .*seed 0, restart 0"):
+        train(sweep(**changes, restarts=1), threads=1)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:0", ""])
+def test_an_unknown_device(device: str) -> None:
+    with pytest.raises(SuperpositionError, match=rf"^device: '{device}' is not one of auto, cpu, cuda$"):
+        train(sweep(), device=device)
+
+
+def test_a_missing_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for by name it is an error; ``auto`` takes what is there."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SuperpositionError, match=r"^device: cuda was asked for.*allowed are auto, cpu$"):
+        train(sweep(), device="cuda")
+    assert train(sweep(), device="auto").device == "cpu"
+
+
+@pytest.mark.parametrize(("progress", "shown"), [(None, False), (False, False), (True, True)])
+def test_the_progress_bar(progress: bool | None, shown: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    """A log file full of bars helps nobody: silence, unless a terminal looks on or it is asked for."""
+    train(sweep(), progress=progress)
+    captured = capfd.readouterr()
+    assert ("relu_output" in captured.err) == shown
+    assert shown or captured.err == ""
+    assert captured.out == ""
+
+
+def test_the_result_describes_itself(tmp_path: Path) -> None:
+    """Shapes, order of axes and coordinates, after a trip through the file."""
+    plan = sweep(**SWEEPS["relu_hidden"], snapshots=2)
+    train(plan).save(tmp_path / "file")
+    loaded = Trained.load(tmp_path / "file")
+    assert loaded.sweep == plan
+    assert {k: tuple(v.shape) for k, v in loaded.parameters.items()} == {
+        "W": (3, 3, 3, 7),
+        "b": (3, 3, 7),
+        "b_hidden": (3, 3, 3),
+    }
+    assert {k: tuple(v.shape) for k, v in loaded.snapshots.items()} == {
+        k: (2, *v.shape) for k, v in loaded.parameters.items()
+    }
+    assert loaded.loss.shape == loaded.loss_error.shape == (3, 3)

@@ -1,0 +1,183 @@
+"""The weights file: whole or not at all, the same bytes for the same models, and no damage goes unseen."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from superposition import weights
+from superposition.errors import SuperpositionError
+from superposition.sweep import Sweep
+from superposition.weights import Trained
+
+
+def trained(seed: int = 0) -> Trained:
+    """Models of two points and three restarts that were never trained."""
+    sweep = Sweep(model="absolute", n=3, m=4, density=[0.5, 0.1], distribution="signed", restarts=3, snapshots=2)
+    make = torch.Generator().manual_seed(seed)
+    shapes = {"W": (4, 3), "W_out": (4, 3), "b": (3,)}
+    return Trained(
+        sweep=sweep,
+        parameters={k: torch.randn(2, 3, *shape, generator=make) for k, shape in shapes.items()},
+        loss=torch.rand(2, 3, generator=make, dtype=torch.float64),
+        loss_error=torch.rand(2, 3, generator=make, dtype=torch.float64) / 100,
+        snapshot_steps=torch.tensor([1500, 3000]),
+        snapshots={k: torch.randn(2, 2, 3, *shape, generator=make) for k, shape in shapes.items()},
+    )
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "one.safetensors"
+    trained().save(path)
+    return path
+
+
+def refusal(path: Path) -> str:
+    """The message with which a file is refused: one line, and it says which file."""
+    with pytest.raises(SuperpositionError, match=re.escape(str(path))) as caught:
+        Trained.load(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_round_trip(saved: Path) -> None:
+    """Every field, to the bit."""
+    before, after = trained(), Trained.load(saved)
+    assert (after.sweep, after.device) == (before.sweep, before.device)
+    for field in ("loss", "loss_error", "snapshot_steps"):
+        assert torch.equal(getattr(after, field), getattr(before, field))
+    for field in ("parameters", "snapshots"):
+        values, expected = getattr(after, field), getattr(before, field)
+        assert values.keys() == expected.keys()
+        assert all(torch.equal(values[k], expected[k]) for k in expected)
+    assert after.points.equals(before.points)
+    assert after.model == before.model
+
+
+def test_the_file_says_what_is_in_it(saved: Path) -> None:
+    """For readers without this package: coordinates of every point, and the exact parameters of the sweep."""
+    with safe_open(saved, framework="np") as file:
+        about = json.loads(file.metadata()["superposition"])
+        assert file.get_tensor("W").shape == (2, 3, 4, 3)
+    assert about["sweep"] == json.loads(trained().sweep.spec())
+    assert about["points"]["density"] == [0.5, 0.1]
+    assert about["axes"] == "point, restart, hidden, feature"
+
+
+def test_the_same_models_give_the_same_bytes(saved: Path, tmp_path: Path) -> None:
+    """A checksum of the file is worth nothing if the order in it is left to chance."""
+    for k in range(5):
+        trained().save(tmp_path / f"again {k}")
+        assert (tmp_path / f"again {k}").read_bytes() == saved.read_bytes()
+    trained(seed=1).save(tmp_path / "other")
+    assert (tmp_path / "other").read_bytes() != saved.read_bytes()
+
+
+def test_the_best_restart_has_the_lowest_loss() -> None:
+    """Figures show it; in float64, because exact losses are computed from it."""
+    models = trained(seed=4)
+    assert models.loss.argmin(dim=1).unique().numel() == 2, "the example should tell points apart"
+    for point, restart in enumerate(models.loss.argmin(dim=1)):
+        for k, best in models.best().items():
+            assert best.dtype == torch.float64
+            assert torch.equal(best[point], models.parameters[k][point, restart].double())
+        assert models.points.loc[point, "restart"] == restart
+        assert models.points.loc[point, "loss"] == models.loss[point].min()
+    assert models.points["density"].tolist() == [0.5, 0.1]
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    refusal(tmp_path / "missing.safetensors")
+    refusal(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"density: 0.1\nsteps: 3\n", b"\0" * 100, b"\xff" * 100])
+def test_a_file_of_another_kind(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    refusal(path)
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"superposition": "yes"}, {"superposition": "{}"}])
+def test_weights_of_somebody_else(metadata: dict[str, str] | None, tmp_path: Path) -> None:
+    """A safetensors file, but not one of ours."""
+    path = tmp_path / "model.safetensors"
+    save_file({"W": torch.zeros(2, 2)}, path, metadata=metadata)
+    refusal(path)
+
+
+def test_every_truncation_is_seen(saved: Path) -> None:
+    """What a full disk or a killed copy leaves behind."""
+    whole = saved.read_bytes()
+    for length in {0, 1, 7, 8, 9, len(whole) - 1, *range(0, len(whole), 97)}:
+        saved.write_bytes(whole[:length])
+        refusal(saved)
+
+
+def test_flipped_bits_are_seen(saved: Path) -> None:
+    """All through the file: in the length of the header, in the header, and in the data."""
+    whole = saved.read_bytes()
+    for position in {*range(8), *range(8, len(whole), 11), len(whole) - 1}:
+        saved.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+        refusal(saved)
+
+
+@pytest.mark.parametrize(("old", "new"), [("3000", "3001"), ("0.5", "0.4"), ("cosine", "cosinE"), ('"cpu', '"gpu')])
+def test_an_edited_header_is_seen(old: str, new: str, saved: Path) -> None:
+    """Weights that pass for those of another sweep: the header is text, and an editor keeps its length."""
+    whole, (old, new) = saved.read_bytes(), (json.dumps(text)[1:-1] for text in (old, new))
+    assert old.encode() in whole
+    saved.write_bytes(whole.replace(old.encode(), new.encode()))
+    refusal(saved)
+
+
+class Interrupted(BaseException):
+    """Not an Exception: as a signal arrives."""
+
+
+@pytest.mark.parametrize("error", [OSError("no space left on device"), Interrupted()])
+def test_a_save_that_fails_leaves_no_file(
+    error: BaseException, saved: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A half-written file must never be taken for a whole one, nor replace one."""
+    before = saved.read_bytes()
+
+    def fail(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str]) -> None:
+        Path(path).write_bytes(before[:100])
+        raise error
+
+    monkeypatch.setattr(weights, "save_file", fail)
+    for path in (saved, tmp_path / "new.safetensors"):
+        with pytest.raises(type(error)):
+            trained(seed=1).save(path)
+    assert list(tmp_path.iterdir()) == [saved]
+    assert saved.read_bytes() == before
+
+
+def test_a_reader_never_sees_half_of_a_file(saved: Path) -> None:
+    """A new file takes the place of the old one in one step: who has the old one open keeps all of it."""
+    before = saved.read_bytes()
+    with saved.open("rb") as reader:
+        trained(seed=1).save(saved)
+        assert reader.read() == before
+    assert saved.read_bytes() != before
+
+
+def test_the_checksum_is_that_of_names_shapes_and_values() -> None:
+    """Two sets of weights that differ in any of them must not share one."""
+    zeros, ones = torch.zeros(2, 3), torch.ones(2, 3)
+    sets = [
+        {"W": zeros, "b": ones},
+        {"W": ones, "b": zeros},
+        {"W": zeros, "c": ones},
+        {"W": zeros.T.contiguous(), "b": ones},
+        {"W": zeros},
+        {"W": zeros, "b": ones.double()},
+    ]
+    assert len({weights.checksum(tensors) for tensors in sets}) == len(sets)
+    assert weights.checksum({"b": ones, "W": zeros}) == weights.checksum(sets[0])
