@@ -110,7 +110,7 @@ void features(Tile& tile, const Data& d) {
                 vec u = load(&tile.gate[d.gate[j]][t]);
                 vec value = d.own_value[j] ? load(&tile.uniform[n + j][t]) : (u - d.low[j]) * d.inverse_width[j];
                 if constexpr (SIGNED) value = 2.f * value - 1.f;
-                store(&tile.x[j][t], (u >= d.low[j]) & (u < d.high[j]) ? value : vec{});
+                store(&tile.x[j][t], ((u >= d.low[j]) & (u < d.high[j])) ? value : vec{});
             }
     }
 }

@@ -7,6 +7,7 @@ import ctypes
 import functools
 import hashlib
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -24,7 +25,8 @@ from superposition.errors import SuperpositionError
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 # Vector types say what is wide, so no flag that changes the meaning of arithmetic is needed.
-FLAGS = ["-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
+NATIVE = "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
+FLAGS = ["-O3", NATIVE, "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
 
 
 class _Data(ctypes.Structure):

@@ -25,7 +25,7 @@ from superposition.sweep import Sweep
 from superposition.weights import Trained
 
 BLOCK_STATE = 2**16  # parameters of one block on a CPU: they stay in the second-level cache
-BLOCK_DATA = 2**28  # numbers in one batch of a block on a GPU
+BLOCK_DATA = 2**24  # numbers in one batch of a block on a GPU: a gigabyte or two with all that is made of them
 
 
 def resolve_device(name: str) -> torch.device:
@@ -188,12 +188,16 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
         tqdm(total=total, unit="step", unit_scale=True, disable=hidden, desc=sweep.model, leave=False) as bar,
         ThreadPoolExecutor(threads if where.type == "cpu" else 1) as pool,
     ):
+        own_threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # PyTorch's threads inside those of the pool would wait for one another
         try:
             for _ in pool.map(run, plan.blocks(where, threads)):
                 pass
         except BaseException:
             stop.set()
             raise
+        finally:
+            torch.set_num_threads(own_threads)
 
     shape = (len(plan.points), sweep.restarts)
     return Trained(
