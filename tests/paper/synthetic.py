@@ -1,0 +1,111 @@
+"""Models made by hand, in place of trained ones: ideal weights for the real sweeps of ``config.yaml``."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from matplotlib.figure import Figure
+
+from superposition import exact, plotting, tables
+from superposition.claims import Claims, Tables
+from superposition.config import Config
+from superposition.weights import Trained
+
+CONFIG = Config.parse(yaml.safe_load(Path(__file__).parents[2].joinpath("config.yaml").read_text(encoding="utf-8")))
+Solution = tuple[np.ndarray, np.ndarray, float]  # W, b, loss
+
+
+def trained(experiment: str, solve: Callable[[float], Solution]) -> Trained:
+    """The solution at every density as the best of the restarts, at a place that differs; the others are noise.
+
+    The losses of linear models are exact, and their biases the best ones, those of the noise, too.
+    """
+    sweep = CONFIG.sweeps[experiment]
+    points, restarts, rng = len(sweep.points()), sweep.restarts, np.random.default_rng(0)
+    W = torch.from_numpy(rng.normal(size=(points, restarts, sweep.m, sweep.n)) / sweep.n**0.5)
+    density, importance = (
+        torch.from_numpy(a)[:, None].expand(-1, restarts, -1) for a in (sweep.densities(), sweep.importances())
+    )
+    mean = exact.feature_mean(density)
+    b = mean - (W.mT @ (W @ mean[..., None]))[..., 0]
+    loss = torch.full((points, restarts), 9.0, dtype=torch.float64)
+    for point, p in enumerate(sweep.points()["density"]):
+        best = (3 + 2 * point) % restarts
+        W[point, best], b[point, best], loss[point, best] = map(torch.as_tensor, solve(p))
+    W, b = W.float(), b.float()
+    if sweep.model == "linear":
+        loss = exact.linear_loss(W.double(), b.double(), density, importance)
+    error = torch.from_numpy(rng.uniform(1e-7, 1e-5, (points, restarts)))
+    return Trained(sweep, {"W": W, "b": b}, loss, error, snapshot_steps=torch.tensor([]).long())
+
+
+def packed(experiment: str, represented: Mapping[float, int] | int) -> Trained:
+    """Models that represent so many of the most important features, with the bias E[x_i] for the others.
+
+    Beyond m they share dimensions, the least important one with the next after m and so on, as antipodes; beyond 2m all
+    have random directions and negative biases.
+    """
+    sweep = CONFIG.sweeps[experiment]
+    n, m, importance = sweep.n, sweep.m, sweep.importances()[0]
+
+    def solve(p: float) -> Solution:
+        r = represented if isinstance(represented, int) else represented[p]
+        W, b = np.zeros((m, n)), np.full(n, p / 2)
+        b[:r] = 0 if r <= 2 * m else -0.2
+        loss = (importance[r:] * (p / 3 - p**2 / 4)).sum()
+        for i in range(min(r, 2 * m)):
+            partner = 2 * m - 1 - i
+            W[min(i, partner), i] = 1 if i < m else -1
+            if partner < r:
+                loss += importance[i] * p**2 / 6
+        if r > 2 * m:
+            directions = np.random.default_rng(1).normal(size=(m, r))
+            W[:, :r] = directions / np.linalg.norm(directions, axis=0)
+        return W, b, loss
+
+    return trained(experiment, solve)
+
+
+def changed(data: Tables, figure: str, table: str, where: str, **columns: Any) -> Tables:
+    """A copy in which the cells of some rows are others: values, or functions of the old ones."""
+    rows = data[figure][table].copy()
+    here = rows.eval(where).to_numpy()
+    assert here.any(), f"no row where {where}"
+    for column, value in columns.items():
+        rows.loc[here, column] = np.asarray(value(rows[here]) if callable(value) else value)
+    return data | {figure: data[figure] | {table: rows}}
+
+
+def judged(claims: Claims, name: str, data: Tables, scale: str = "paper") -> dict[str, str]:
+    """The line of ``claims.csv``."""
+    (claim,) = (claim for claim in claims if claim.id == f"{claims.section}.{name}")
+    return claim.row(claims.section, data, scale)
+
+
+def verdict(claims: Claims, name: str, data: Tables) -> str:
+    return judged(claims, name, data)["verdict"]
+
+
+def through_files(data: Tables, folder: Path) -> Tables:
+    """The tables as the judge gets them: written and read again."""
+    for figure, parts in data.items():
+        folder.joinpath(figure).mkdir()
+        for name, table in parts.items():
+            table.to_csv(folder / figure / f"{name}.csv", index=False)
+    return {figure: tables.read(folder / figure) for figure in data}
+
+
+def drawn_twice(draw: Callable[[str, dict[str, pd.DataFrame]], Figure], figure: str, data: Tables, folder: Path) -> str:
+    """The SVG, from two drawings whose bytes have to be the same; the tables stay as they were."""
+    before = {name: table.copy() for name, table in data[figure].items()}
+    for path in (files := [folder / "one.svg", folder / "two.svg"]):
+        plotting.save(draw(figure, data[figure]), path)
+    for name, table in data[figure].items():
+        pd.testing.assert_frame_equal(table, before[name], check_exact=True)
+    first, second = (path.read_bytes() for path in files)
+    assert first == second
+    return first.decode()
