@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from superposition.errors import SuperpositionError
@@ -24,7 +25,7 @@ class Finding:
     """What was measured for one claim."""
 
     measured: str
-    holds: bool  # the criterion is met as stated
+    holds: bool | np.bool_  # the criterion is met as stated
     correction: str = ""  # what the statement needs, where the evidence supports that instead
     note: str = ""
 

@@ -58,17 +58,20 @@ def _kinked(
 ) -> Float[Tensor, "*batch"]:
     """∫ (v_own - f(weight·v + bias))² dv over the unit cube [0, 1]^k, with f = ReLU or the identity; own may be None.
 
-    One dimension at a time, outermost first. Seen along one axis, with the ones inside it integrated out, the
-    integrand is a polynomial between the points where the kink passes a corner of the inner cube; on each piece
-    a Gauss–Legendre rule of sufficient order is exact. So the only error is rounding: no difference of large
-    numbers is formed, and nothing is divided by a small weight that could matter.
+    One dimension at a time. Seen along one axis, with the ones inside it integrated out, the integrand is a
+    polynomial between the points where the kink passes a corner of the inner cube; on each piece a Gauss–Legendre
+    rule of sufficient order is exact. The innermost integral has a closed form. So the only error is rounding:
+    nothing is divided by a small weight that could matter.
     """
     k = weight.shape[-1]
+    if own is not None:  # outermost, so that it is a constant in the closed form
+        weight = weight[..., [*(i for i in range(k) if i != own), own]]
+    closed = k > 1 or (k == 1 and own is None)
     # Nodes found so far: [*batch, node], their weights, the part of the argument that is fixed, and v_own.
     argument = bias[..., None]
     measure = torch.ones_like(argument)
     value = torch.zeros_like(argument)
-    for axis in range(k - 1, -1, -1):
+    for axis in range(k - 1, int(closed) - 1, -1):
         a = weight[..., axis, None, None]
         corners = torch.tensor(list(itertools.product((0.0, 1.0), repeat=axis)), dtype=weight.dtype)
         inner = (weight[..., None, :axis] * corners).sum(-1)[..., None, :]  # [*batch, 1, corner]
@@ -80,10 +83,25 @@ def _kinked(
         width = ends.diff(dim=-1)[..., None]
         v = ends[..., :-1, None] + width * (roots + 1) / 2
         measure = (measure[..., None, None] * width * rule / 2).flatten(-3)
-        value = (v if axis == own else value[..., None, None].expand_as(v)).flatten(-3)
+        value = (v if own is not None and axis == k - 1 else value[..., None, None].expand_as(v)).flatten(-3)
         argument = (argument[..., None, None] + a[..., None] * v).flatten(-3)
+    if closed:
+        first, second = _means(argument, argument + weight[..., :1], relu)
+        return (measure * (value**2 - 2 * value * first + second)).sum(-1)
     output = torch.relu(argument) if relu else argument
     return (measure * (value - output) ** 2).sum(-1)
+
+
+def _means(u: Float[Tensor, "*#batch"], w: Float[Tensor, "*#batch"], relu: bool) -> tuple[Tensor, Tensor]:
+    """The means of f and of f² over the segment from u to w."""
+    if not relu:
+        return (u + w) / 2, (u**2 + u * w + w**2) / 3
+    up, wp = torch.relu(u), torch.relu(w)
+    top = torch.maximum(up, wp)
+    crossing = (u <= 0) != (w <= 0)  # with 0 below: there the branch for u, w > 0 has lost its slope
+    length = torch.where(crossing, (u - w).abs(), 1.0)  # at least top, so its quotient is harmless
+    first = torch.where(crossing, top**2 / (2 * length), (up + wp) / 2)
+    return first, torch.where(crossing, top**3 / (3 * length), (up**2 + up * wp + wp**2) / 3)
 
 
 def pattern_losses(

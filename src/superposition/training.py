@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from superposition import draws, exact
 from superposition.autograd import Autograd
-from superposition.engine import Block, Engine, Recipe
+from superposition.engine import Block, Recipe
 from superposition.errors import SuperpositionError
 from superposition.features import Gates
 from superposition.fused import Fused
@@ -25,6 +25,7 @@ from superposition.sweep import Sweep
 from superposition.weights import Trained
 
 BLOCK_STATE = 2**16  # parameters of one block on a CPU: they stay in the second-level cache
+LOSS_CHUNK = 64  # models whose exact losses are computed together
 BLOCK_DATA = 2**24  # numbers in one batch of a block on a GPU: a gigabyte or two with all that is made of them
 
 
@@ -120,29 +121,30 @@ def snapshot_steps(sweep: Sweep) -> np.ndarray:
     return np.linspace(0, sweep.steps, sweep.snapshots + 1).round().astype(np.int64)[1:]
 
 
-def _expected_losses(engine: Engine, block: Block, density: np.ndarray, sweep: Sweep) -> tuple[np.ndarray, np.ndarray]:
-    """The expected loss of every model of a block, and its standard error.
+def _plain(sweep: Sweep) -> bool:
+    """Independent features in [0, 1] and a linear hidden layer: then parts of the loss, or all, are known exactly."""
+    return not (Model.of(sweep).relu_hidden or sweep.signed or any(d.sets for d in sweep.distribution))
 
-    Exact for the linear model, and for n ≤ 3 without a hidden ReLU. Else a large fixed draw; in the ReLU-output model
-    only for the samples in which several features are on, the rest being known exactly.
-    """
-    model, importance, p_on = block.model, block.importance.cpu().double(), torch.from_numpy(density)
-    p = model.unpack(engine.parameters.detach().cpu().double())
-    plain = not (model.relu_hidden or block.gates.has_sets or block.gates.signed)
-    if plain and (model.name == "linear" or model.n <= 3):
-        if model.name == "linear":
-            loss = exact.linear_loss(p["W"], p["b"], p_on, importance).numpy()
-        else:
-            loss = exact.expected_loss(model, p, p_on, importance).numpy()
-        return loss, np.zeros_like(loss)
-    mean, error = engine.losses(max(1, sweep.evaluation // model.n), coactive=plain)
-    empty = block.gates.empty.cpu().double().numpy()
-    known = empty * exact.empty_loss(model, p, importance).numpy()
-    if plain:
+
+def _is_exact(sweep: Sweep) -> bool:
+    return _plain(sweep) and (sweep.model == "linear" or sweep.n <= 3)
+
+
+def _known_loss(plan: _Plan, instances: np.ndarray, parameters: Float32[Tensor, "instance size"]) -> Tensor:
+    """The part of the expected loss that needs no draw: all of it where it is exact; else that of the samples with
+    nothing on and, in the ReLU-output model, with one feature on."""
+    model, point = plan.model, instances // plan.sweep.restarts
+    density, importance = (torch.from_numpy(a[point]) for a in (plan.densities, plan.importances))
+    p = model.unpack(parameters.double())
+    if model.name == "linear" and _plain(plan.sweep):
+        return exact.linear_loss(p["W"], p["b"], density, importance)
+    if _is_exact(plan.sweep):
+        return exact.expected_loss(model, p, density, importance)
+    known = plan.block(instances).gates.empty.double() * exact.empty_loss(model, p, importance)
+    if _plain(plan.sweep):
         single = exact.single_loss(p["W"], p["b"], importance)
-        known = known + (exact.only_probability(p_on) * single).sum(-1).numpy()
-    something = block.gates.any_from[:, 0].cpu().double().numpy()
-    return known + something * mean, something * error
+        known = known + (exact.only_probability(density) * single).sum(-1)
+    return known
 
 
 def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progress: bool | None = None) -> Trained:
@@ -160,7 +162,7 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
     steps = snapshot_steps(sweep)
     final = torch.empty(len(plan), plan.model.size)
     kept = torch.empty(len(steps), len(plan), plan.model.size)
-    loss, error = (torch.empty(len(plan), dtype=torch.float64) for _ in range(2))
+    loss, error = (torch.zeros(len(plan), dtype=torch.float64) for _ in range(2))
     stop = threading.Event()
 
     def run(instances: np.ndarray) -> None:
@@ -179,8 +181,16 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
                 kept[steps.tolist().index(end), instances] = engine.parameters.detach().cpu()
             bar.update(len(block) * (end - start))
         final[instances] = engine.parameters.detach().cpu()
-        mean, spread = _expected_losses(engine, block, plan.densities[instances // sweep.restarts], sweep)
-        loss[instances], error[instances] = torch.from_numpy(mean), torch.from_numpy(spread)
+        if not _is_exact(sweep):
+            something = block.gates.any_from[:, 0].double()
+            drawn = engine.losses(max(1, sweep.evaluation // sweep.n), coactive=_plain(sweep))
+            loss[instances], error[instances] = (something * torch.from_numpy(part) for part in drawn)
+
+    def add_known(first: int) -> None:
+        # Always as many at once, the last ones again if need be: matrix products may round by the size of a batch.
+        instances = np.arange(first, min(first + LOSS_CHUNK, len(plan)))
+        filled = np.resize(instances, LOSS_CHUNK)
+        loss[instances] += _known_loss(plan, filled, final[filled])[: len(instances)]
 
     hidden = None if progress is None else not progress  # None: tqdm looks whether stderr is a terminal
     total = len(plan) * sweep.steps
@@ -192,6 +202,8 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
         torch.set_num_threads(1)  # PyTorch's threads inside those of the pool would wait for one another
         try:
             for _ in pool.map(run, plan.blocks(where, threads)):
+                pass
+            for _ in pool.map(add_known, range(0, len(plan), LOSS_CHUNK)):
                 pass
         except BaseException:
             stop.set()

@@ -34,7 +34,7 @@ def _active_counts(trained: Trained) -> pd.DataFrame:
     for k in range(model.n + 1):
         order = torch.rand(SAMPLES, model.n, generator=random, dtype=torch.float64).argsort(dim=1)
         x = torch.rand(SAMPLES, model.n, generator=random, dtype=torch.float64) * (order < k)
-        loss = model.loss(best, x, importance)
+        loss = model.loss(best, x.expand(len(importance), -1, -1), importance)
         parts.append(
             trained.sweep.points().assign(
                 active=k,
