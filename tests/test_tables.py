@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def best(m: int = 2) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 @pytest.mark.parametrize(("make", "rows"), [(tables.models, 1), (tables.features, 4), (tables.pairs, 16)])
-def test_coordinates_come_first_and_every_row_has_its_own(make: object, rows: int) -> None:
+def test_coordinates_come_first_and_every_row_has_its_own(make: Callable[[Trained], pd.DataFrame], rows: int) -> None:
     """One row per model, per feature or per pair; shifted by one, every measure would be a neighbour's."""
     table = make(trained())
     assert tuple(table.columns[:5]) == COORDINATES

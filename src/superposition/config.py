@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from superposition.errors import SuperpositionError
-from superposition.sweep import Strict, Sweep, explain
+from superposition.sweep import Strict, Sweep, as_tuple, explain
 
 Scale = Literal["paper", "quick"]
 Device = Literal["auto", "cpu", "cuda"]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Names = Annotated[tuple[Name, ...], BeforeValidator(tuple), Field(min_length=1)]
+NAME = "^[a-z][a-z0-9_]*$"
+Name = Annotated[str, Field(pattern=NAME)]
+Names = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(as_tuple)]
 
 
 class Section(Strict):
@@ -46,6 +47,7 @@ class _File(Strict):
     figures: Annotated[dict[Name, Figure], Field(min_length=1)]
 
 
+ESSENTIAL = ["model", "n", "m"]  # of an experiment: what no default can say
 EXTRA_KEYS = ("stated", "quick")  # of an experiment, beside those of its sweep
 
 
@@ -67,7 +69,7 @@ class Config:
             file = _File.model_validate(raw)
         except ValidationError as error:
             raise SuperpositionError(explain(error, "config")) from None
-        _known("config.defaults", file.defaults, [k for k in Sweep.model_fields if k not in ("model", "n", "m")])
+        _known("config.defaults", file.defaults, [k for k in Sweep.model_fields if k not in ESSENTIAL])
         for name, figure in file.figures.items():
             _known(f"config.figures.{name}.experiments", figure.experiments, file.experiments)
             _known(f"config.figures.{name}.section", [figure.section], file.sections)
@@ -91,8 +93,11 @@ class Config:
                 ),
             }
             sweeps[name] = by_scale[file.scale]
-            stated[name] = tuple(entry.get("stated", ()))
-            _known(f"{where}.stated", stated[name], Sweep.model_fields)
+            keys = entry.get("stated", [])
+            if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+                raise SuperpositionError(f"{where}.stated: should be a list of keys, not {keys!r}")
+            _known(f"{where}.stated", keys, Sweep.model_fields)
+            stated[name] = tuple(keys)
         return cls(file.scale, file.device, sweeps, stated, file.sections, file.figures)
 
     def figures_of(self, section: str) -> list[str]:
@@ -126,22 +131,26 @@ def schema() -> dict[str, Any]:
         item = axis.pop("items")
         axis.pop("type"), axis.pop("minItems", None)
         axis["anyOf"] = [item, {"type": "array", "items": item, "minItems": 1}, span]
-    names = {"enum": ["independent", "signed"]}
-    one = {"anyOf": [names, {"$ref": "#/$defs/Distribution"}]}
+    by_name = {"enum": ["independent", "signed"]}
+    one = {"anyOf": [by_name, {"$ref": "#/$defs/Distribution"}]}
     keys["distribution"] = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}], "default": "independent"}
     own = {"type": "object", "properties": keys, "additionalProperties": False}
+    defaults = {**own, "properties": {k: v for k, v in keys.items() if k not in ESSENTIAL}}
     stated = {"type": "array", "items": {"enum": list(keys)}, "description": "keys whose values the paper states"}
     experiment = {
         **own,
         "properties": {**keys, "stated": stated, "quick": {**own, "description": "what differs at scale quick"}},
+        "required": ESSENTIAL,
     }
     file = _File.model_json_schema()
-    file["properties"]["defaults"] = own
+    file["properties"]["defaults"] = defaults
     file["properties"]["experiments"] = {
         "type": "object",
         "additionalProperties": {"$ref": "#/$defs/Experiment"},
         "minProperties": 1,
     }
+    for names in ("experiments", "sections", "figures"):
+        file["properties"][names]["propertyNames"] = {"pattern": NAME}
     file["$defs"] |= definitions | {"Experiment": experiment}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **file, "title": "config.yaml"}
 

@@ -28,5 +28,6 @@ def superposition(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n"]:
 
 def cosines(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n n"]:
     """Ŵ_i·Ŵ_j; 0 where a column is exactly zero."""
-    unit = torch.nn.functional.normalize(W, dim=-2)
+    norm = norms(W)[..., None, :]
+    unit = W / torch.where(norm > 0, norm, torch.ones_like(norm))
     return unit.mT @ unit

@@ -45,17 +45,17 @@ def _values(axis: Any) -> Any:
     return list(axis) if isinstance(axis, list | tuple) else [axis]
 
 
-def _tuple(spec: Any) -> Any:
+def as_tuple(spec: Any) -> Any:
     """Of a list; what is none is left to pydantic to refuse."""
     return tuple(spec) if isinstance(spec, list | np.ndarray) else spec
 
 
 T = TypeVar("T")
-Axis = Annotated[tuple[T, ...], BeforeValidator(lambda axis: tuple(_values(axis))), Field(min_length=1)]
+Axis = Annotated[tuple[T, ...], Field(min_length=1), BeforeValidator(lambda axis: tuple(_values(axis)))]
 Density = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-FeatureSet = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_tuple), Field(min_length=2)]
-FeatureSets = Annotated[tuple[FeatureSet, ...], BeforeValidator(_tuple)]
+FeatureSet = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=2), BeforeValidator(as_tuple)]
+FeatureSets = Annotated[tuple[FeatureSet, ...], BeforeValidator(as_tuple)]
 
 
 class Distribution(Strict):
@@ -105,7 +105,7 @@ def _distribution(spec: Any) -> Any:
 class Relative(Strict):
     """An axis: the value of some features relative to that of the others."""
 
-    features: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_tuple), Field(min_length=1)]
+    features: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), BeforeValidator(as_tuple)]
     ratio: Axis[Ratio]
 
 
@@ -113,10 +113,6 @@ class Decay(Strict):
     """Importances that fall geometrically: I_i = decay^i, with i from 0."""
 
     decay: Annotated[float, Field(gt=0, le=1)]
-
-
-def _importance(spec: Any) -> Any:
-    return tuple(spec) if isinstance(spec, list | np.ndarray) else spec
 
 
 class Sweep(Strict):
@@ -137,7 +133,7 @@ class Sweep(Strict):
         Annotated[float, Field(gt=0, allow_inf_nan=False)]
         | Decay
         | tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...],
-        BeforeValidator(_importance),
+        BeforeValidator(as_tuple),
         Field(description="of every feature: one number, {decay: d} for d^i, or a list of n"),
     ] = 1.0
     relative_importance: Annotated[Relative | None, Field(description="importance of some features over the rest")] = (

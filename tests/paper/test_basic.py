@@ -120,7 +120,7 @@ def test_bias(figure: str, kind: str, density: float, represented: bool, sign: i
     """In every linear model and the dense ReLU model, of what is represented and of what is not; on average."""
     sweep = CONFIG.sweeps[figure]
     rows = "feature < {m}" if represented else "feature >= {m}"
-    where, number = here(figure, density, kind, rows.format(m=sweep.m)), sweep.m if represented else sweep.n
+    where = here(figure, density, kind, rows.format(m=sweep.m))
     for step, fine in ((0.099, True), (0.101, False)):
 
         def moved(rows: pd.DataFrame, step: float = step) -> pd.Series:
@@ -128,8 +128,8 @@ def test_bias(figure: str, kind: str, density: float, represented: bool, sign: i
 
         assert holds("bias", changed(ideal(), figure, "features", where, bias=moved)) == fine
     one = where + f" and feature == {sweep.m - 1 if represented else sweep.m}"
-    single = changed(ideal(), figure, "features", one, bias=lambda rows: rows["bias"] + 0.09 * number * density / 4)
-    assert holds("bias", single), "one feature that is off counts for its share"
+    single = changed(ideal(), figure, "features", one, bias=lambda rows: rows["bias"] + sign * 0.1 * density)
+    assert holds("bias", single), "one feature that is off by 0.2 E[x_i] counts for its share"
 
 
 @both_sizes
@@ -142,7 +142,11 @@ def test_bias_of_other_models_does_not_count(figure: str) -> None:
 @pytest.mark.parametrize("norm", [0.0, 1.0])
 def test_bias_needs_features_of_both_kinds(figure: str, norm: float) -> None:
     """Of models in which nothing is represented, or nothing is missing, half of the claim was not measured."""
-    assert not holds("bias", changed(ideal(), figure, "features", "feature >= 0", norm=norm))
+
+    def right(rows: pd.DataFrame) -> pd.Series:
+        return (1 - norm) * rows["feature_density"] / 2
+
+    assert not holds("bias", changed(ideal(), figure, "features", "feature >= 0", norm=norm, bias=right))
 
 
 # dense_relu_is_linear
@@ -175,7 +179,7 @@ def test_dense_relu_has_the_same_loss(figure: str, factor: float, fine: bool) ->
         (RISING, None, 20, "reproduced"),
         ([5, 6, 7, 9, 12, 15, 20], [20, 24, 30, 38, 50, 64, 80], 12, "reproduced"),
         ([11, 11, 12, 13, 14, 15, 20], None, 20, "reproduced"),  # it need not grow twofold to end at n
-        ([5, 6, 9, 8, 12, 20, 20], RISING, 20, "not reproduced"),
+        ([5, 6, 9, 8, 12, 20, 20], [20, 24, 40, 80, 80, 80, 80], 20, "not reproduced"),
         ([5, 7, 9, 11, 12, 12, 12], [20, 27, 33, 44, 51, 60, 66], 12, "corrected"),
         ([5, 7, 9, 11, 12, 12, 19], None, 19, "corrected"),
         ([5, 7, 9, 11, 12, 12, 19], None, 20, "not reproduced"),  # by the authors' recipe all are represented
@@ -189,7 +193,6 @@ def test_dense_relu_has_the_same_loss(figure: str, factor: float, fine: bool) ->
     ],
 )
 def test_more_features_with_sparsity(small: list[int], large: list[int] | None, recipe: int, expected: str) -> None:
-    large = None if large is None else [4 * k for k in large] if large == RISING else large
     row = judged(basic.claims, "more_features_with_sparsity", counted(small, large, recipe))
     assert row["verdict"] == expected
     assert row["measured"].startswith(f"n = 20: {', '.join(map(str, small))}; n = 80: ")
@@ -228,20 +231,16 @@ def test_least_important_first(figure: str, own: list[int], fine: bool, density:
 @both_sizes
 def test_least_important_first_is_of_represented_features(figure: str) -> None:
     """The direction of a feature that is hardly there means nothing."""
-    n = CONFIG.sweeps[figure].n
-    lone = changed(ideal(), figure, "features", here(figure, 0.3, "", f"feature == {n - 1}"), superposition=0.0)
+    first, last = (here(figure, 0.3, "", f"feature == {i}") for i in (0, CONFIG.sweeps[figure].n - 1))
+    lone = changed(ideal(), figure, "features", last, superposition=0.0)
     assert holds("least_important_first", lone)
     for norm, fine in ((0.7, True), (0.71, False)):
-        most = here(figure, 0.3, "", "feature == 0")
-        assert (
-            holds("least_important_first", changed(lone, figure, "features", most, norm=norm, superposition=1.0))
-            == fine
-        )
+        shared = changed(lone, figure, "features", first, norm=norm, superposition=1.0)
+        assert holds("least_important_first", shared) == fine
 
 
 def test_least_important_first_needs_superposition() -> None:
-    nowhere = {"basic_small": [5] * 7, "basic_large": [20] * 7}
-    assert not holds("least_important_first", counted(*nowhere.values()))
+    assert not holds("least_important_first", counted([5] * 7))
 
 
 # early_superposition_is_antipodal
@@ -276,11 +275,9 @@ def test_antipodal_to_one_only(figure: str, cosine: float, fine: bool) -> None:
 @both_sizes
 @pytest.mark.parametrize(("norm", "fine"), [(0.71, True), (0.70, False)])
 def test_antipodal_to_a_represented_feature(figure: str, norm: float, fine: bool) -> None:
-    """The share is of the interference as measured from the feature's own norm, so the partner's does not enter."""
-    data = changed(ideal(), figure, "features", first_pair(figure, "feature == {m} - 1"), norm=norm)
-    data = changed(
-        data, figure, "features", first_pair(figure, "feature == {m} - 1"), superposition=1 / norm**2
-    )  # (Ŵ_i·W_j)² of the table's W_i·W_j = -1
+    """The superposition of the shorter one is (Ŵ_i·W_j)², all of it its partner's."""
+    where = first_pair(figure, "feature == {m} - 1")
+    data = changed(ideal(), figure, "features", where, norm=norm, superposition=1 / norm**2)
     assert holds("early_superposition_is_antipodal", data) == fine
 
 
@@ -291,10 +288,7 @@ def test_antipodal_in_the_densest_model_with_superposition(figure: str) -> None:
     assert holds("early_superposition_is_antipodal", later)
     without = changed(ideal(), figure, "features", here(figure, 0.3), superposition=0.49)
     assert holds("early_superposition_is_antipodal", without), "the pairs at 0.1 come first now"
-    assert not holds(
-        "early_superposition_is_antipodal",
-        changed(without, figure, "pairs", here(figure, 0.1), cosine=0.0),
-    )
+    assert not holds("early_superposition_is_antipodal", changed(without, figure, "pairs", here(figure, 0.1), cosine=0))
     nowhere = changed(ideal(), figure, "features", f"experiment == '{figure}'", superposition=0.0)
     assert not holds("early_superposition_is_antipodal", nowhere)
 

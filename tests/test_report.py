@@ -1,0 +1,469 @@
+"""The report of a tiny results folder: all that is there is shown, as it is, in one page that needs nothing else."""
+
+import base64
+import copy
+import hashlib
+import importlib.metadata
+import re
+import runpy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from superposition import report
+from superposition.claims import COLUMNS
+from superposition.report import Report
+from superposition.sweep import Sweep
+from superposition.weights import Trained
+
+ROOT = Path(__file__).parents[1]
+CONFIG: dict[str, Any] = {
+    "defaults": {"steps": 1234},
+    "experiments": {
+        "five": {
+            "model": "relu_output",
+            "n": 5,
+            "m": 2,
+            "density": [1, 0.125],
+            "importance": {"decay": 0.75},
+            "restarts": 3,
+            "stated": ["model", "n", "m", "density"],
+            "quick": {"steps": 77},
+        },
+        "spare": {"model": "linear", "n": 2, "m": 1, "density": 1},
+        "wide": {"model": "linear", "n": 4, "m": 2, "density": {"from": 1, "to": 0.01, "points": 20}, "seeds": 4},
+    },
+    "sections": {
+        "introduction": {"title": "Introduction", "anchor": "#motivation"},
+        "basic": {"title": "Basics & more", "anchor": "#demonstrating"},
+    },
+    "figures": {
+        "introduction": {"section": "introduction", "title": "Five", "shows": "W_i turns.", "experiments": ["five"]},
+        "basic_small": {"section": "basic", "title": "Small", "shows": "WᵀW.", "experiments": ["wide", "five"]},
+        "basic_large": {"section": "basic", "title": "Large", "shows": "The same.", "experiments": ["wide"]},
+    },
+}
+CLAIMS = [
+    ("introduction.dense", "introduction", "introduction", "Two features", "2", "= 2", "reproduced", "reproduced", ""),
+    ("basic.linear_is_pca", "basic", "basic_small", "W_i is PCA", "0.01", "< 0.1", "corrected", "corrected", "Hardly."),
+    ("basic.bias", "basic", "basic_small", "b_i is E[x_i]", "7.5", "> 8", "not reproduced", "reproduced", ""),
+    ("basic.scale_free", "basic", "basic_large", "The same", "", "= 0", "needs scale paper", "corrected", "Later."),
+]
+
+
+def results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tuple[str, ...]] = CLAIMS) -> Path:
+    """What the workflow leaves: claims.csv, figures, weights (never trained) and benchmarks."""
+    for name in ("figures", "weights", "benchmarks/train"):
+        folder.joinpath(name).mkdir(parents=True)
+    pd.DataFrame(claims, columns=COLUMNS).to_csv(folder / "claims.csv", index=False)
+    for name in config["figures"]:
+        (folder / "figures" / f"{name}.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg'>{name}</svg>")
+    for name, entry in config["experiments"].items():
+        own = {k: v for k, v in entry.items() if k not in ("stated", "quick")}
+        sweep = Sweep.parse(own | (entry.get("quick", {}) if config.get("scale") == "quick" else {}))
+        shape = (len(sweep.points()), sweep.restarts)
+        parameters = {"W": torch.rand(*shape, sweep.m, sweep.n), "b": torch.rand(*shape, sweep.n)}
+        loss = torch.rand(shape, dtype=torch.float64)
+        steps = torch.tensor([], dtype=torch.int64)
+        models = Trained(sweep, parameters, loss, 0 * loss, steps, device=f"Imaginary {name.title()}")
+        models.save(folder / "weights" / f"{name}.safetensors")
+    for job, seconds, memory in (
+        ("train/five", 61.5, 321.75),
+        ("draw", 2.5, "-"),
+        ("notebook", 500, 1),
+        ("report", 900, 1),
+    ):
+        text = f"s\th:m:s\tmax_rss\n99.0\t0:01:39\t9\n{seconds}\t0:00:01\t{memory}\n"  # the last line counts
+        (folder / "benchmarks" / f"{job}.tsv").write_text(text)
+    return folder
+
+
+@dataclass
+class Node:
+    """An element of a page."""
+
+    tag: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    children: list["Node | str"] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator["Node"]:
+        """This element and all inside it, in order."""
+        yield self
+        for child in self.children:
+            if isinstance(child, Node):
+                yield from child
+
+    def all(self, tag: str) -> list["Node"]:
+        return [node for node in self if node.tag == tag]
+
+    def texts(self, tag: str) -> list[str]:
+        return [node.text for node in self.all(tag)]
+
+    @property
+    def text(self) -> str:
+        return "".join(child if isinstance(child, str) else child.text for child in self.children)
+
+
+class Page(HTMLParser):
+    """Parses HTML in which every element that opens is closed, in order."""
+
+    EMPTY = ("br", "wbr", "img", "meta", "link")
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open = [Node("page")]
+        self.feed(html)
+        self.close()
+        assert [node.tag for node in self.open] == ["page"], "left open"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs), "an attribute twice"
+        node = Node(tag, {k: v or "" for k, v in attrs})
+        self.open[-1].children.append(node)
+        if tag not in self.EMPTY:
+            self.open.append(node)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in self.EMPTY
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop().tag == tag, f"</{tag}> where another was open"
+
+    def handle_data(self, data: str) -> None:
+        self.open[-1].children.append(data)
+
+
+def parse(html: str) -> Node:
+    return Page(html).open[0]
+
+
+def whole(page: Report) -> Node:
+    """All parts in the order of the notebook."""
+    return parse(page.title() + page.summary() + "".join(page.sections()) + page.provenance())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return results(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Node:
+    return whole(Report(folder, CONFIG))
+
+
+def figures(page: Node) -> dict[str, Node]:
+    """The part of the page about each figure, by its name."""
+    return {node.all("h3")[0].texts("code")[0]: node for node in page.all("section")}
+
+
+def assert_shows(page: Node, folder: Path, config: dict[str, Any], claims: list[tuple[str, ...]]) -> None:
+    """Every section, figure and claim, in the order of the configuration, each in its place."""
+    headings = [h for h in page.texts("h2") if h not in ("Summary", "Provenance")]
+    assert headings == [section["title"] for section in config["sections"].values()]
+    order = [f for s in config["sections"] for f, figure in config["figures"].items() if figure["section"] == s]
+    assert list(figures(page)) == order
+    for name, part in figures(page).items():
+        about = config["figures"][name]
+        assert part.texts("h3") == [f"{about['title']} {name}"]
+        (image,) = part.all("img")
+        kind, data = image.attributes["src"].split(",")
+        assert kind == "data:image/svg+xml;base64"
+        assert base64.b64decode(data) == (folder / "figures" / f"{name}.svg").read_bytes()
+        assert image.attributes["alt"] == f"{about['title']}. {about['shows']}"
+        assert f"results/{name}.png" in part.text.replace(str(folder / "figures"), "results")
+        rows = [row.texts("td") for table in part.all("table") for row in table.all("tr")]
+        shown = [row for row in rows if len(row) == 4]
+        expected = [row for row in claims if row[2] == name]
+        assert len(shown) == len(expected)
+        for (claim, paper, criterion, measured), row in zip(shown, expected, strict=True):
+            assert claim.startswith(row[0])
+            assert claim.endswith(f" {row[6]}")
+            assert paper == row[3].replace("_i", "i"), "an index is a subscript"
+            assert (criterion, measured) == (row[5], row[4] + row[8])
+
+
+def assert_stands_alone(page: Node) -> None:
+    """Nothing is fetched and nothing is run; and every link inside the page leads somewhere, to one place."""
+    assert not page.all("script")
+    for node in page:
+        for key, value in node.attributes.items():
+            assert not key.startswith("on")
+            if node.tag == "a" and key == "href" and value.startswith("https://"):
+                continue
+            assert not re.match(r"\s*(https?:|//|javascript:|file:|/)", value), f"<{node.tag} {key}={value[:50]}>"
+    style = "".join(page.texts("style") + [node.attributes.get("style", "") for node in page])
+    assert not re.search(r"url\(|@import", style)
+    ids = [node.attributes["id"] for node in page if "id" in node.attributes]
+    assert len(ids) == len(set(ids)), "an id twice"
+    inside = [a.attributes["href"][1:] for a in page.all("a") if a.attributes["href"].startswith("#")]
+    assert inside
+    assert set(inside) <= set(ids)
+
+
+def test_everything_is_shown(page: Node, folder: Path) -> None:
+    assert_shows(page, folder, CONFIG, CLAIMS)
+    assert_stands_alone(page)
+
+
+def test_what_is_new_appears_by_itself(tmp_path: Path) -> None:
+    """A section, a figure or a claim needs no line of code here."""
+    config = copy.deepcopy(CONFIG)
+    config["sections"]["theory"] = {"title": "Theory", "anchor": "#theory"}
+    config["figures"]["extra"] = {"section": "theory", "title": "Extra", "shows": "News.", "experiments": ["five"]}
+    config["figures"]["basic_huge"] = {"section": "basic", "title": "Huge", "shows": "Big.", "experiments": ["five"]}
+    news = ("theory.extra", "theory", "extra", "All is new", "1", "= 1", "reproduced", "reproduced", "")
+    folder = results(tmp_path, config, [*CLAIMS, news])
+    page = whole(Report(folder, config))
+    assert_shows(page, folder, config, [*CLAIMS, news])
+    assert_stands_alone(page)
+    assert "theory.extra" in [row.texts("td")[0] for row in page.all("table")[0].all("tr")[1:]]
+    assert "Theory" in page.all("nav")[0].texts("li")
+
+
+def test_a_figure_without_claims(tmp_path: Path) -> None:
+    page = whole(Report(results(tmp_path, claims=CLAIMS[:1]), CONFIG))
+    assert [len(part.all("table")) for part in figures(page).values()] == [2, 1, 1], "claims and parameters"
+
+
+def test_summary(page: Node) -> None:
+    """A line for every claim, in the order of the file, and a remark where the verdict is not the one on record."""
+    rows = [row.texts("td") for row in page.all("table")[0].all("tr")[1:]]
+    assert [row[:2] for row in rows] == [[claim[0], claim[2]] for claim in CLAIMS]
+    for row, claim in zip(rows, CLAIMS, strict=True):
+        assert claim[6] in row[3]
+        assert ("unexpected" in row[3]) == (claim[0] == "basic.bias"), "what is not judged is not unexpected"
+
+
+@pytest.mark.parametrize("numbers", [(1, 1, 1, 1), (5, 2, 0, 0), (0, 3, 12, 1)])
+def test_counts(numbers: tuple[int, ...], tmp_path: Path) -> None:
+    """The numbers at the top are those of the file."""
+    verdicts = [verdict for verdict, number in zip(report.VERDICTS, numbers, strict=True) for _ in range(number)]
+    claims = [(f"basic.c{k}", "basic", "basic_small", "", "", "", v, v, "") for k, v in enumerate(verdicts)]
+    title = parse(Report(results(tmp_path, claims=claims), CONFIG).title())
+    (counts,) = (p.text for p in title.all("p") if p.attributes.get("class") == "counts")
+    total, parts = counts.split(" claims: ")
+    assert int(total) == sum(numbers)
+    found = {verdict: int(number) for number, verdict in re.findall(r"(\d+) \S ([a-z ]+[a-z])", parts)}
+    assert found == {verdict: number for verdict, number in zip(report.VERDICTS, numbers, strict=True) if number}
+
+
+@pytest.mark.parametrize("verdict", report.VERDICTS)
+def test_a_verdict_is_told_by_more_than_its_colour(verdict: str) -> None:
+    """And has one in the template."""
+    (badge,) = parse(report._badge(verdict)).all("span")
+    mark, words = badge.text.split(" ", 1)
+    assert words == verdict
+    assert [v for v, m in report.VERDICTS.items() if m == mark] == [verdict]
+    style = (ROOT / "report/template/index.html.j2").read_text(encoding="utf-8")
+    assert all(f".{name}" in style for name in badge.attributes["class"].split())
+
+
+NASTY = "<b>&\"quoted\" 'too'</b><script>alert(1)</script>"
+
+
+def test_text_is_no_html(tmp_path: Path) -> None:
+    """a < b & c is written so in many a criterion."""
+    config = copy.deepcopy(CONFIG)
+    config["figures"]["introduction"] |= {"title": f"T {NASTY}", "shows": f"S {NASTY}"}
+    config["sections"]["introduction"]["title"] = f"H {NASTY}"
+    claim = ("introduction.dense", "introduction", "introduction", *(f"{k} {NASTY}" for k in "pmc"), "corrected",
+             "corrected", f"n {NASTY}")  # fmt: skip
+    folder = results(tmp_path, config, [claim])
+    page = whole(Report(folder, config))
+    assert_shows(page, folder, config, [claim])
+    assert_stands_alone(page)
+    assert set(page.texts("b")) == {"The paper:", "sum", "64.0"}
+    assert page.text.count(NASTY) >= 7
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("W_i", "<i>W</i><sub>i</sub>"),
+        ("‖W_i‖² > ½", "‖<i>W</i><sub>i</sub>‖² &gt; ½"),
+        ("W_j·W_i", "<i>W</i><sub>j</sub>·<i>W</i><sub>i</sub>"),
+        ("b_i = E[x_i];", "<i>b</i><sub>i</sub> = E[<i>x</i><sub>i</sub>];"),
+        ("Σ_k P(k) L_k", "<i>Σ</i><sub>k</sub> P(k) <i>L</i><sub>k</sub>"),
+        ("L_0", "<i>L</i><sub>0</sub>"),
+        ("Σ_{j≠i} W_j", "<i>Σ</i><sub>j≠i</sub> <i>W</i><sub>j</sub>"),
+        ("Σ_{i>m} I_i (p/3 - p²/4)", "<i>Σ</i><sub>i&gt;m</sub> <i>I</i><sub>i</sub> (p/3 - p²/4)"),
+        ("basic_small", "basic_small"),
+        ("basic_small_linear, m_i", "basic_small_linear, <i>m</i><sub>i</sub>"),
+        ("W_out and b_hidden", "W_out and b_hidden"),
+        ("linear_is_pca", "linear_is_pca"),
+        ("x_i_j", "x_i_j"),
+        ("a_1b", "a_1b"),
+        ("2_i", "2_i"),
+        ("W_{", "W_{"),
+        ("a < b & c", "a &lt; b &amp; c"),
+        ("Σ_{<script>}", "<i>Σ</i><sub>&lt;script&gt;</sub>"),
+        ("", ""),
+    ],
+)
+def test_prose(text: str, html: str) -> None:
+    """Indices are set as such; identifiers stay whole."""
+    assert report._prose(text) == html
+
+
+def parameters(page: Node, figure: str) -> dict[str, list[dict[str, str]]]:
+    """By experiment: what the paper states, and what was chosen."""
+    table = figures(page)[figure].all("details")[0].all("table")[0]
+    return {
+        name: [dict(part.split(" = ") for part in re.split(r", (?=[a-z_]+ = )", cell) if part) for cell in cells]
+        for name, *cells in (row.texts("td") for row in table.all("tr")[1:])
+    }
+
+
+def test_parameters(page: Node) -> None:
+    """Every value stands in one of two columns: the paper states it, or we chose it, defaults included."""
+    shown = parameters(page, "basic_small")
+    assert list(shown) == ["wide", "five"], "in the order of the figure"
+    stated, chosen = shown["five"]
+    assert stated == {"model": "relu_output", "n": "5", "m": "2", "density": "1, 0.125"}
+    assert chosen["importance"] == "0.75^i"
+    assert chosen["steps"] == "1234"
+    assert chosen["batch"] == "1024"
+    assert chosen["learning_rate"] == "0.01"
+    assert chosen["restarts"] == "3"
+    assert chosen["distribution"] == "independent"
+    stated, chosen = shown["wide"]
+    assert stated == {}
+    assert chosen["density"] == "20 values from 1 to 0.01"
+    assert chosen["seeds"] == "4"
+
+
+def test_zero_is_a_choice(page: Node) -> None:
+    """Adam instead of the notebook's AdamW, for one."""
+    assert float(parameters(page, "introduction")["five"][1]["weight_decay"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        ({"relative_density": {"features": [0, 2], "ratio": [0.5, 1]}}, {"relative_density": "features 1, 3: 0.5, 1"}),
+        ({"relative_importance": {"features": [1], "ratio": 4}}, {"relative_importance": "features 2: 4"}),
+        ({"importance": [1, 2, 3]}, {"importance": "1, 2, 3"}),
+        ({"importance": 2}, {"importance": "2"}),
+        ({"density": 1e-5}, {"density": "1e-05"}),
+        ({"distribution": {"correlated": [[0, 1]]}}, {"distribution": "correlated 0+1"}),
+        ({"model": "relu_hidden", "hidden_bias": True}, {"hidden_bias": "True"}),
+    ],
+)
+def test_ways_to_show_a_parameter(entry: dict[str, Any], shown: dict[str, str], folder: Path) -> None:
+    config = copy.deepcopy(CONFIG)
+    config["experiments"]["five"] = {"model": "linear", "n": 3, "m": 2, "density": 0.5} | entry
+    _, chosen = parameters(parse("".join(Report(folder, config).sections())), "introduction")["five"]
+    assert chosen | shown == chosen
+
+
+def test_provenance(folder: Path) -> None:
+    """A checksum of every weights file that is shown, and how many models are in it."""
+    page = parse(Report(folder, CONFIG).provenance())
+    facts, weights, times = page.all("table")
+    rows = [row.texts("td") for row in weights.all("tr")[1:]]
+    digest = {f.stem: hashlib.sha256(f.read_bytes()).hexdigest() for f in (folder / "weights").iterdir()}
+    assert [row[:3] for row in rows] == [["five", "seed 0 × 3", "6"], ["wide", "seed 0 to 3 × 1", "80"]]
+    assert [row[-1] for row in rows] == [digest["five"], digest["wide"]]
+    about = dict(row.texts("td") for row in facts.all("tr")[1:])
+    assert about["scale"] == "paper"
+    for package in ("torch", "numpy", "snakemake"):
+        assert f"{package} {importlib.metadata.version(package)}" in about["Python and packages"]
+    assert times.texts("th")[1] == "seconds"
+    jobs = [row.texts("td") for row in times.all("tr")[1:]]
+    assert jobs == [["draw", "2.5", "-"], ["train/five", "61.5", "321.75"], ["sum", "64.0", ""]]
+
+
+def test_provenance_names_the_device_of_the_training(folder: Path) -> None:
+    """The weights know it. The report may be made on another machine, or on the same one with ``device: cpu``."""
+    about = Report(folder, CONFIG).provenance()
+    assert "Imaginary Five" in about
+    assert "Imaginary Wide" in about
+
+
+def test_provenance_outside_of_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """From an archive of the sources, or without git."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert "not in a git checkout" in Report(folder, CONFIG).provenance()
+    monkeypatch.setenv("PATH", "")
+    assert "not in a git checkout" in Report(folder, CONFIG).provenance()
+
+
+def test_scale_quick(tmp_path: Path) -> None:
+    """The report says which scale it is of, shows its parameters, and how to make its figures."""
+    config = CONFIG | {"scale": "quick"}
+    page = whole(Report(results(tmp_path, config), config))
+    assert "This is scale quick." in page.text
+    assert parameters(page, "introduction")["five"][1]["steps"] == "77"
+    commands = [code for part in figures(page).values() for code in part.texts("code") if code.startswith("snakemake")]
+    assert commands == [
+        f"snakemake --cores all {tmp_path}/figures/{name}.png --config scale=quick" for name in figures(page)
+    ]
+
+
+def test_claims_keep_their_text(tmp_path: Path) -> None:
+    """NA and None are words, 007 is no 7, and an empty note is none."""
+    claim = ("basic.bias", "basic", "basic_small", "NA", "007", "None", "reproduced", "reproduced", "")
+    page = whole(Report(results(tmp_path, claims=[claim]), CONFIG))
+    cells = figures(page)["basic_small"].all("table")[0].all("tr")[1].texts("td")
+    assert cells[1:] == ["NA", "None", "007"]
+
+
+# the notebook and the template
+
+
+@pytest.fixture(scope="module")
+def rendered(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The HTML file, by the workflow's own scripts."""
+    made = tmp_path_factory.mktemp("made")
+
+    def run(script: str, output: str, params: dict[str, Any], **inputs: str) -> None:
+        job = SimpleNamespace(
+            input=SimpleNamespace(**inputs),
+            output=[str(made / output)],
+            params=SimpleNamespace(**params),
+            log=[str(made / "log")],
+        )
+        runpy.run_path(str(ROOT / "workflow/scripts" / script), init_globals={"snakemake": job})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT / "src"))  # of the notebook's process; the Snakefile does the same
+        parameters = {"results": str(folder), "config": CONFIG}
+        run("run_notebook.py", "report.ipynb", parameters, notebook=str(ROOT / "report/report.ipynb"))
+    template = str(ROOT / "report/template/index.html.j2")
+    run("render_report.py", "report.html", {}, notebook=str(made / "report.ipynb"), template=template)
+    return (made / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_rendered_report(rendered: str, folder: Path) -> None:
+    """One file: everything that is there, no code, nothing that is fetched, and well-formed."""
+    page = parse(rendered)
+    assert rendered.lstrip().startswith("<!DOCTYPE html>")
+    assert page.all("html")[0].attributes["lang"]
+    assert page.texts("title") == ["Toy Models of Superposition, replicated"]
+    assert_shows(page, folder, CONFIG, CLAIMS)
+    assert_stands_alone(page)
+    assert "<script" not in rendered
+    assert "import superposition" not in rendered
+    assert "Traceback" not in rendered
+
+
+def test_the_rendered_report_is_all_parts_in_order(rendered: str, folder: Path) -> None:
+    """The summary first, provenance last."""
+
+    def text(node: Node) -> str:
+        return re.sub(r"\s+", "", node.text)
+
+    (main,) = parse(rendered).all("main")
+    assert text(main) == text(whole(Report(folder, CONFIG)))
+    heads = main.texts("h2")
+    assert (heads[0], heads[-1]) == ("Summary", "Provenance")
