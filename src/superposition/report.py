@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
+from superposition.claims import NOT_AT_THIS_SCALE
 from superposition.config import Config
+from superposition.weights import Trained
 
 PAPER = "https://transformer-circuits.pub/2022/toy_model/index.html"
-VERDICTS = {"reproduced": "✓", "corrected": "≠", "not reproduced": "✗", "needs scale paper": "–"}
+VERDICTS = {"reproduced": "✓", "corrected": "≠", "not reproduced": "✗", NOT_AT_THIS_SCALE: "–"}
 PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "seaborn", "snakemake", "papermill", "safetensors")
 
 
@@ -30,7 +31,7 @@ def _text(value: Any) -> str:
 
 def _prose(value: str) -> str:
     """Text in which W_i, Σ_k or Σ_{j≠i} show as subscripts."""
-    subscript = r"(?<![A-Za-z0-9])([A-Za-zΣ])_(?:\{([^}]+)\}|([A-Za-z0-9]))(?![A-Za-z0-9_])"
+    subscript = r"(?<![A-Za-z0-9_])([A-Za-zΣ])_(?:\{([^}]+)\}|([A-Za-z0-9]))(?![A-Za-z0-9_])"
     return re.sub(subscript, lambda m: f"<i>{m[1]}</i><sub>{m[2] or m[3]}</sub>", _text(value))
 
 
@@ -77,7 +78,7 @@ class Report:
     def __init__(self, results: str | Path, config: dict[str, Any]) -> None:
         self.results = Path(results)
         self.config = Config.parse(config)
-        self.claims = pd.read_csv(self.results / "claims.csv", keep_default_na=False)
+        self.claims = pd.read_csv(self.results / "claims.csv", dtype=str, keep_default_na=False)
 
     def title(self) -> str:
         counts = self.claims["verdict"].value_counts()
@@ -101,13 +102,13 @@ class Report:
         rows = [
             [
                 f"<a href='#claim-{row.claim}'>{_id(row.claim)}</a>",
-                f"<a href='#figure-{row.figure}'>{_id(row.figure)}</a>",
+                _badge(row.verdict) + ("" if row.verdict in (row.expected, NOT_AT_THIS_SCALE) else " (unexpected)"),
                 _prose(row.paper),
-                _badge(row.verdict) + ("" if row.verdict in (row.expected, "needs scale paper") else " (unexpected)"),
+                f"<a href='#figure-{row.figure}'>{_id(row.figure)}</a>",
             ]
             for row in self.claims.itertuples()
         ]
-        return "<h2 id='summary'>Summary</h2>" + _table(["claim", "figure", "the paper", "verdict"], rows)
+        return "<h2 id='summary'>Summary</h2>" + _table(["claim", "verdict", "the paper", "figure"], rows)
 
     def sections(self) -> list[str]:
         """Every section of the paper: its figures, and what they show of its claims."""
@@ -150,9 +151,8 @@ class Report:
         rows = []
         for name in experiments:
             sweep, stated = self.config.sweeps[name], self.config.stated[name]
-            shown = {
-                k: _value(getattr(sweep, k)) for k in type(sweep).model_fields if getattr(sweep, k) not in (None, False)
-            }
+            values = {key: getattr(sweep, key) for key in type(sweep).model_fields}
+            shown = {k: _value(v) for k, v in values.items() if v is not None and v is not False}
             both = [
                 ", ".join(f"{_text(k)} = {v}" for k, v in shown.items() if (k in stated) == of_paper)
                 for of_paper in (True, False)
@@ -171,14 +171,13 @@ class Report:
             ["commit", _text(_commit())],
             ["Python and packages", _text(f"Python {platform.python_version()}, {versions}")],
             ["machine", _text(f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}")],
-            ["device", _text(_devices())],
             ["scale", _text(self.config.scale)],
         ]
         return (
             "<h2 id='provenance'>Provenance</h2>"
             + _table(["", ""], facts)
             + "<h3>Weights</h3>"
-            + _table(["experiment", "seeds × restarts", "models", "SHA-256"], self._weights())
+            + _table(["experiment", "seeds × restarts", "models", "SHA-256", "trained on"], self._weights())
             + "<h3>Wall time</h3>"
             + _table(["job", "seconds", "peak memory, MB"], self._times())
         )
@@ -186,11 +185,17 @@ class Report:
     def _weights(self) -> list[list[str]]:
         rows = []
         for name in self.config.used_experiments():
-            sweep = self.config.sweeps[name]
-            digest = hashlib.sha256((self.results / "weights" / f"{name}.safetensors").read_bytes()).hexdigest()
-            models = len(sweep.points()) * sweep.restarts
+            sweep, path = self.config.sweeps[name], self.results / "weights" / f"{name}.safetensors"
             seeds = f"seed 0 to {sweep.seeds - 1}" if sweep.seeds > 1 else "seed 0"
-            rows.append([f"<code>{name}</code>", f"{seeds} × {sweep.restarts}", str(models), f"<code>{digest}</code>"])
+            rows.append(
+                [
+                    f"<code>{name}</code>",
+                    f"{seeds} × {sweep.restarts}",
+                    str(len(sweep.points()) * sweep.restarts),
+                    f"<code>{hashlib.sha256(path.read_bytes()).hexdigest()}</code>",
+                    _text(Trained.load(path).device),
+                ]
+            )
         return rows
 
     def _times(self) -> list[list[str]]:
@@ -220,7 +225,3 @@ def _processor() -> str:
     info = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
     return found[1] if found else platform.processor() or "unknown processor"
-
-
-def _devices() -> str:
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
