@@ -160,6 +160,11 @@ def page(folder: Path) -> Node:
     return whole(Report(folder, CONFIG))
 
 
+def records(table: Node) -> list[dict[str, str]]:
+    """The rows, by the names of the columns."""
+    return [dict(zip(table.texts("th"), row.texts("td"), strict=True)) for row in table.all("tr")[1:]]
+
+
 def figures(page: Node) -> dict[str, Node]:
     """The part of the page about each figure, by its name."""
     return {node.all("h3")[0].texts("code")[0]: node for node in page.all("section")}
@@ -180,15 +185,15 @@ def assert_shows(page: Node, folder: Path, config: dict[str, Any], claims: list[
         assert base64.b64decode(data) == (folder / "figures" / f"{name}.svg").read_bytes()
         assert image.attributes["alt"] == f"{about['title']}. {about['shows']}"
         assert f"results/{name}.png" in part.text.replace(str(folder / "figures"), "results")
-        rows = [row.texts("td") for table in part.all("table") for row in table.all("tr")]
-        shown = [row for row in rows if len(row) == 4]
-        expected = [row for row in claims if row[2] == name]
+        shown = [row for table in part.all("table") for row in records(table) if "criterion" in row]
+        expected = [dict(zip(COLUMNS, row, strict=True)) for row in claims if row[2] == name]
         assert len(shown) == len(expected)
-        for (claim, paper, criterion, measured), row in zip(shown, expected, strict=True):
-            assert claim.startswith(row[0])
-            assert claim.endswith(f" {row[6]}")
-            assert paper == row[3].replace("_i", "i"), "an index is a subscript"
-            assert (criterion, measured) == (row[5], row[4] + row[8])
+        for row, claim in zip(shown, expected, strict=True):
+            assert row["claim"].startswith(claim["claim"])
+            assert row["claim"].endswith(f" {claim['verdict']}")
+            assert row["the paper"] == claim["paper"].replace("_i", "i"), "an index is a subscript"
+            assert row["criterion"] == claim["criterion"]
+            assert row["measured"] == claim["measured"] + claim["note"]
 
 
 def assert_stands_alone(page: Node) -> None:
@@ -225,7 +230,7 @@ def test_what_is_new_appears_by_itself(tmp_path: Path) -> None:
     page = whole(Report(folder, config))
     assert_shows(page, folder, config, [*CLAIMS, news])
     assert_stands_alone(page)
-    assert "theory.extra" in [row.texts("td")[0] for row in page.all("table")[0].all("tr")[1:]]
+    assert "theory.extra" in [row["claim"] for row in records(page.all("table")[0])]
     assert "Theory" in page.all("nav")[0].texts("li")
 
 
@@ -236,11 +241,11 @@ def test_a_figure_without_claims(tmp_path: Path) -> None:
 
 def test_summary(page: Node) -> None:
     """A line for every claim, in the order of the file, and a remark where the verdict is not the one on record."""
-    rows = [row.texts("td") for row in page.all("table")[0].all("tr")[1:]]
-    assert [(row[0], row[3]) for row in rows] == [(claim[0], claim[2]) for claim in CLAIMS]
+    rows = records(page.all("table")[0])
+    assert [(row["claim"], row["figure"]) for row in rows] == [(claim[0], claim[2]) for claim in CLAIMS]
     for row, claim in zip(rows, CLAIMS, strict=True):
-        assert claim[6] in row[1]
-        assert ("unexpected" in row[1]) == (claim[0] == "basic.bias"), "what is not judged is not unexpected"
+        assert claim[6] in row["verdict"]
+        assert ("unexpected" in row["verdict"]) == (claim[0] == "basic.bias"), "what is not judged is not unexpected"
 
 
 @pytest.mark.parametrize("numbers", [(1, 1, 1, 1), (5, 2, 0, 0), (0, 3, 12, 1)])
@@ -369,10 +374,15 @@ def test_provenance(folder: Path) -> None:
     """A checksum of every weights file that is shown, and how many models are in it."""
     page = parse(Report(folder, CONFIG).provenance())
     facts, weights, times = page.all("table")
-    rows = [row.texts("td") for row in weights.all("tr")[1:]]
-    digest = {f.stem: hashlib.sha256(f.read_bytes()).hexdigest() for f in (folder / "weights").iterdir()}
-    assert [row[:3] for row in rows] == [["five", "seed 0 × 3", "6"], ["wide", "seed 0 to 3 × 1", "80"]]
-    assert [row[-1] for row in rows] == [digest["five"], digest["wide"]]
+    rows, digests = records(weights), {}
+    for file in (folder / "weights").iterdir():
+        digests[file.stem] = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert [row["experiment"] for row in rows] == ["five", "wide"], "and not those that no figure shows"
+    assert [row["SHA-256"] for row in rows] == [digests["five"], digests["wide"]]
+    assert [(row["seeds × restarts"], row["models"]) for row in rows] == [
+        ("seed 0 × 3", "6"),
+        ("seed 0 to 3 × 1", "80"),
+    ]
     about = dict(row.texts("td") for row in facts.all("tr")[1:])
     assert about["scale"] == "paper"
     for package in ("torch", "numpy", "snakemake"):
@@ -414,8 +424,8 @@ def test_claims_keep_their_text(tmp_path: Path) -> None:
     """NA and None are words, 007 is no 7, and an empty note is none."""
     claim = ("basic.bias", "basic", "basic_small", "NA", "007", "None", "reproduced", "reproduced", "")
     page = whole(Report(results(tmp_path, claims=[claim]), CONFIG))
-    cells = figures(page)["basic_small"].all("table")[0].all("tr")[1].texts("td")
-    assert cells[1:] == ["NA", "None", "007"]
+    (row,) = records(figures(page)["basic_small"].all("table")[0])
+    assert (row["the paper"], row["criterion"], row["measured"]) == ("NA", "None", "007")
 
 
 # the notebook and the template

@@ -177,7 +177,7 @@ class Report:
             "<h2 id='provenance'>Provenance</h2>"
             + _table(["", ""], facts)
             + "<h3>Weights</h3>"
-            + _table(["experiment", "seeds × restarts", "models", "SHA-256", "trained on"], self._weights())
+            + _table(["experiment", "seeds × restarts", "models", "trained on", "SHA-256"], self._weights())
             + "<h3>Wall time</h3>"
             + _table(["job", "seconds", "peak memory, MB"], self._times())
         )
@@ -192,8 +192,8 @@ class Report:
                     f"<code>{name}</code>",
                     f"{seeds} × {sweep.restarts}",
                     str(len(sweep.points()) * sweep.restarts),
-                    f"<code>{hashlib.sha256(path.read_bytes()).hexdigest()}</code>",
                     _text(Trained.load(path).device),
+                    f"<code>{hashlib.sha256(path.read_bytes()).hexdigest()}</code>",
                 ]
             )
         return rows
