@@ -52,7 +52,8 @@ class Claim:
         else:
             finding = self.judge(tables)
             verdict = finding.verdict
-        note = ". ".join(part for part in (finding.correction, finding.note) if part)
+        correction = finding.correction if verdict == "corrected" else ""
+        note = ". ".join(part for part in (correction, finding.note) if part)
         judged = {"measured": finding.measured, "criterion": self.criterion, "verdict": verdict}
         return about | judged | {"expected": self.expected, "note": note}
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 STYLE = Path(__file__).with_suffix(".mplstyle")
 PAGE = 7.0  # inches: the width of a page
 
-# Colour-blind-safe throughout: Okabe and Ito's palette for kinds, perceptually uniform maps for quantities.
+# Colour-blind-safe throughout: seaborn's palette for kinds, perceptually uniform maps for quantities.
 CATEGORIES = sns.color_palette("colorblind").as_hex()
 SIGNED = sns.diverging_palette(250, 20, s=85, l=45, as_cmap=True)  # a weight or a dot product: blue < 0 < orange
 SUPERPOSITION = mpl.colormaps["viridis"]  # 0 (a dimension of its own) to 1 (shared, or more)
