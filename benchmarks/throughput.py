@@ -241,7 +241,7 @@ def main() -> None:
         keep("loss", shape, loss)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     pd.concat(frames, names=["measurement"]).droplevel(1).to_csv(arguments.output.with_suffix(".csv"))
-    text = report(*frames.values(), where)
+    text = report(frames["throughput"], frames["time"], frames["loss"], where)
     arguments.output.with_suffix(".md").write_text(text)
     print(text)
 

@@ -25,7 +25,7 @@ from superposition.sweep import Sweep
 from superposition.weights import Trained
 
 BLOCK_STATE = 2**16  # parameters of one block on a CPU: they stay in the second-level cache
-LOSS_CHUNK = 64  # models whose exact losses are computed together
+LOSS_CHUNK = 2**18  # pairs of features in the models whose exact losses are computed together
 BLOCK_DATA = 2**24  # numbers in one batch of a block on a GPU: a gigabyte or two with all that is made of them
 
 
@@ -100,7 +100,7 @@ class _Plan:
         streams = [instance[stream == s] for s in np.unique(stream)] if self.count > 1 else [instance]
         # Enough blocks to keep all threads busy to the end, and none larger than the cache.
         parts = -(-4 * threads // len(streams))
-        size = max(1, min(BLOCK_STATE // self.model.size, -(-len(streams[0]) // parts)))
+        size = max(1, min(BLOCK_STATE // self.model.size, len(streams[0]) // parts))
         return [s[i : i + size] for s in streams for i in range(0, len(s), size)]
 
     def name(self, instance: int) -> str:
@@ -186,10 +186,12 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
             drawn = engine.losses(max(1, sweep.evaluation // sweep.n), coactive=_plain(sweep))
             loss[instances], error[instances] = (something * torch.from_numpy(part) for part in drawn)
 
+    together = max(1, min(64, LOSS_CHUNK // sweep.n**2))
+
     def add_known(first: int) -> None:
         # Always as many at once, the last ones again if need be: matrix products may round by the size of a batch.
-        instances = np.arange(first, min(first + LOSS_CHUNK, len(plan)))
-        filled = np.resize(instances, LOSS_CHUNK)
+        instances = np.arange(first, min(first + together, len(plan)))
+        filled = np.resize(instances, together)
         loss[instances] += _known_loss(plan, filled, final[filled])[: len(instances)]
 
     hidden = None if progress is None else not progress  # None: tqdm looks whether stderr is a terminal
@@ -203,7 +205,7 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
         try:
             for _ in pool.map(run, plan.blocks(where, threads)):
                 pass
-            for _ in pool.map(add_known, range(0, len(plan), LOSS_CHUNK)):
+            for _ in pool.map(add_known, range(0, len(plan), together)):
                 pass
         except BaseException:
             stop.set()
