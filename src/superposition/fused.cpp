@@ -15,6 +15,7 @@ namespace {
 
 constexpr int n = FEATURES, m = HIDDEN, LANES = 16, VECTORS = TILE / LANES;
 static_assert(TILE % (4 * LANES) == 0, "a tile is a whole number of register blocks");
+constexpr int REGISTER_ROWS = m >= 20 ? 5 : 4;  // of a register block; measured
 constexpr int ROWS = SETS ? 2 * n : n;  // rows of uniforms: gates, then the values of set members
 constexpr int QUADS = (ROWS + 3) / 4;   // Philox makes four at a time
 
@@ -175,8 +176,9 @@ template <bool BOTH>
 inline void outer(const float (*a)[TILE], const float (*b)[TILE], const float (*c)[TILE],
                   const float (*d)[TILE], float* g) {
     int i = 0;
-    for (; i + 4 <= m; i += 4) outer_rows<4, BOTH>(a + i, b, c + i, d, g + i * n);
-    if constexpr (m % 4) outer_rows<m % 4, BOTH>(a + i, b, c + i, d, g + i * n);
+    constexpr int R = REGISTER_ROWS;
+    for (; i + R <= m; i += R) outer_rows<R, BOTH>(a + i, b, c + i, d, g + i * n);
+    if constexpr (m % R) outer_rows<m % R, BOTH>(a + i, b, c + i, d, g + i * n);
 }
 
 inline vec target(vec x) {
@@ -185,7 +187,7 @@ inline vec target(vec x) {
 }
 
 void hidden(Tile& tile, const float* p) {
-    product<4, m, n, n, 1>(p + W_IN, tile.x, tile.h, [&](int i, int, vec a) {
+    product<REGISTER_ROWS, m, n, n, 1>(p + W_IN, tile.x, tile.h, [&](int i, int, vec a) {
         if constexpr (HIDDEN_BIAS) a += p[HIDDEN_BIAS_AT + i];
         return RELU_HIDDEN ? relu(a) : a;
     });
@@ -195,7 +197,7 @@ void hidden(Tile& tile, const float* p) {
 void gradient(Tile& tile, const Data& d, const float* p, float* g, int first, int batch) {
     hidden(tile, p);
     const float weight = d.any_from[0] / float(batch - 1);  // of a sample that is not the empty one
-    product<4, n, m, 1, n>(p + W_OUT, tile.h, tile.dz, [&](int j, int t, vec a) {
+    product<REGISTER_ROWS, n, m, 1, n>(p + W_OUT, tile.h, tile.dz, [&](int j, int t, vec a) {
         const vec z = a + p[BIAS + j];
         const vec error = (RELU_OUTPUT ? relu(z) : z) - target(load(&tile.x[j][t]));
         const vec slope = (2.f * weight * d.importance[j]) * error;
@@ -207,7 +209,7 @@ void gradient(Tile& tile, const Data& d, const float* p, float* g, int first, in
     for (int t = batch - first; t < TILE; ++t)
         for (int j = 0; j < n; ++j) tile.dz[j][t] = 0.f;
 
-    product<4, m, n, n, 1>(p + W_OUT, tile.dz, tile.dh, [&](int i, int t, vec a) {
+    product<REGISTER_ROWS, m, n, n, 1>(p + W_OUT, tile.dz, tile.dh, [&](int i, int t, vec a) {
         if constexpr (RELU_HIDDEN) return load(&tile.h[i][t]) > 0.f ? a : vec{};
         return a;
     });
@@ -288,7 +290,7 @@ void evaluate(int count, const Data* data, const float* parameters, int samples,
             const float* p = parameters + long(i) * PARAMETERS;
             features(*tile, d);
             hidden(*tile, p);
-            product<4, n, m, 1, n>(p + W_OUT, tile->h, tile->dz, [&](int j, int t, vec a) {
+            product<REGISTER_ROWS, n, m, 1, n>(p + W_OUT, tile->h, tile->dz, [&](int j, int t, vec a) {
                 const vec z = a + p[BIAS + j];
                 const vec error = (RELU_OUTPUT ? relu(z) : z) - target(load(&tile->x[j][t]));
                 return d.importance[j] * error * error;

@@ -98,9 +98,10 @@ class _Plan:
         point, restart = np.divmod(instance, self.sweep.restarts)
         stream = self.points["seed"].to_numpy()[point] * self.sweep.restarts + restart
         streams = [instance[stream == s] for s in np.unique(stream)] if self.count > 1 else [instance]
-        # Enough blocks to keep all threads busy to the end, and none larger than the cache.
-        parts = -(-4 * threads // len(streams))
-        size = max(1, min(BLOCK_STATE // self.model.size, len(streams[0]) // parts))
+        # As few blocks as keep all threads busy to the end (they share their draws), and none larger than the cache.
+        count = len(streams)
+        parts = next(k for k in itertools.count(1) if count * k % threads == 0 or count * k >= 4 * threads)
+        size = max(1, min(BLOCK_STATE // self.model.size, -(-len(streams[0]) // parts)))
         return [s[i : i + size] for s in streams for i in range(0, len(s), size)]
 
     def name(self, instance: int) -> str:
