@@ -181,6 +181,22 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"snapshots": -1}, "snapshots"),
     ({"snapshots": 11, "steps": 10}, "snapshots"),
     ({"evaluation": 0}, "evaluation"),
+    ({"importance": [0, 0, 0, 0]}, "importance"),
+    # solver
+    ({"solver": "newton"}, "solver"),
+    ({"solver": None}, "solver"),
+    ({"solver": "exact"}, "solver"),  # n = 4
+    *(
+        ({"solver": "exact", "n": 3} | changes, "solver")
+        for changes in (
+            {"model": "relu_hidden"},
+            {"model": "absolute"},
+            {"distribution": "signed"},
+            {"distribution": {"correlated": [[0, 1]]}},
+            {"distribution": ["independent", {"anticorrelated": [[0, 1]]}]},
+            {"snapshots": 1},
+        )
+    ),
     # a grid too large: no axis may be forgotten
     ({"restarts": 10**5, "seeds": 10**4}, "models"),
     (
@@ -304,6 +320,17 @@ def test_spec_round_trip(entry: dict[str, Any]) -> None:
         assert values.shape == (len(sweep.points()), sweep.n)
     assert sweep.densities().max() <= 1
     assert sweep.signed == again.signed
+
+
+@pytest.mark.parametrize("name", ["linear", "relu_output"])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_what_can_be_solved_exactly(name: str, n: int) -> None:
+    """All that is not refused above; and the file says that it was solved, not trained."""
+    entry = {"model": name, "n": n, "m": 1, "density": 0.5, "restarts": 7, "distribution": ["independent"]}
+    solved = Sweep.parse(entry | {"solver": "exact", "relative_density": {"features": [0], "ratio": [0.5, 1]}})
+    assert Sweep.parse(json.loads(solved.spec())) == solved
+    assert json.loads(solved.spec())["solver"] == "exact"
+    assert json.loads(Sweep.parse(entry).spec())["solver"] == "adam"
 
 
 def test_spec_is_canonical() -> None:

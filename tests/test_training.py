@@ -194,6 +194,7 @@ def sampled_loss(trained: Trained, point: int, restart: int, samples: int = 2**1
     [
         {"n": 3, "m": 1},
         {"n": 3, "m": 1, "model": "linear"},
+        {"n": 3, "m": 1, "solver": "exact"},
         {"n": 3, "distribution": "signed"},
         {"n": 3, "model": "linear", "distribution": "signed"},
         *SWEEPS.values(),
@@ -277,10 +278,11 @@ def test_divergence_names_the_instance() -> None:
         train(sweep(**changes, restarts=1), threads=1)
 
 
+@pytest.mark.parametrize("changes", [{}, {"n": 2, "m": 1, "solver": "exact"}], ids=["trained", "solved"])
 @pytest.mark.parametrize("device", ["gpu", "cuda:0", ""])
-def test_an_unknown_device(device: str) -> None:
+def test_an_unknown_device(device: str, changes: dict[str, Any]) -> None:
     with pytest.raises(SuperpositionError, match=rf"^device: '{device}' is not one of auto, cpu, cuda$"):
-        train(sweep(), device=device)
+        train(sweep(**changes), device=device)
 
 
 def test_a_missing_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,13 +294,84 @@ def test_a_missing_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("progress", "shown"), [(None, False), (False, False), (True, True)])
-def test_the_progress_bar(progress: bool | None, shown: bool, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("changes", "name"), [({}, "relu_output"), ({"n": 2, "m": 1, "solver": "exact"}, "exact")])
+def test_the_progress_bar(
+    changes: dict[str, Any], name: str, progress: bool | None, shown: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
     """A log file full of bars helps nobody: silence, unless a terminal looks on or it is asked for."""
-    train(sweep(), progress=progress)
+    train(sweep(**changes), progress=progress)
     captured = capfd.readouterr()
-    assert ("relu_output" in captured.err) == shown
+    assert (name in captured.err) == shown
     assert shown or captured.err == ""
     assert captured.out == ""
+
+
+SOLVED: dict[str, Any] = {
+    "n": 2,
+    "m": 1,
+    "density": [0.5, 0.1],
+    "relative_density": {"features": [0], "ratio": [0.4, 1]},
+    "importance": [1, 0.7],
+    "relative_importance": {"features": [1], "ratio": [0.5, 3]},
+    "solver": "exact",
+    "restarts": 5,
+}
+
+
+def test_solved_models_do_not_depend_on_threads_or_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The same bytes with any number of threads; of points that are searched together, the same up to rounding."""
+    plan = sweep(**SOLVED)
+    whole = train(plan, threads=2)
+    monkeypatch.setattr(training, "OPTIMA", 3)  # of eight points: the last part is smaller
+    first = train(plan, threads=1)
+    expected = content(first, tmp_path / "first")
+    assert content(train(plan, threads=2), tmp_path / "two threads") == expected
+    torch.testing.assert_close(*(models.loss.min(dim=1).values for models in (first, whole)), rtol=1e-9, atol=0)
+
+
+def test_solved_models_are_at_their_points() -> None:
+    """Alone, a point has the same optimum; a file in another order would show it at its neighbour's coordinates."""
+    plan = sweep(**SOLVED)
+    solved = train(plan)
+    assert solved.points["loss"].nunique() == len(solved.points) == 8
+    for point in solved.points.itertuples():
+        axes = ("relative_density", "relative_importance")
+        alone = {axis: SOLVED[axis] | {"ratio": getattr(point, axis)} for axis in axes} | {"density": point.density}
+        assert train(sweep(**SOLVED | alone)).points["loss"].item() == pytest.approx(point.loss, rel=1e-9)
+
+
+def test_solved_models_after_a_trip_through_the_file(tmp_path: Path) -> None:
+    """In float32 they would be minima no more: what is stored must have the loss that is stored beside it."""
+    plan = sweep(**SOLVED)
+    solved = train(plan, progress=False)
+    solved.save(tmp_path / "file")
+    loaded = Trained.load(tmp_path / "file")
+    assert loaded.sweep == plan
+    assert (loaded.device, loaded.snapshots, len(loaded.snapshot_steps)) == ("cpu", {}, 0)
+    assert {k: (tuple(v.shape), v.dtype) for k, v in loaded.parameters.items()} == {
+        "W": ((8, 5, 1, 2), torch.float64),
+        "b": ((8, 5, 2), torch.float64),
+    }
+    assert loaded.loss.shape == loaded.loss_error.shape == (8, 5)
+    assert not loaded.loss_error.any()
+    density, importance = (torch.from_numpy(values) for values in (plan.densities(), plan.importances()))
+    losses = exact.expected_loss(loaded.model, loaded.best(), density, importance)
+    torch.testing.assert_close(losses, loaded.loss.min(dim=1).values, rtol=1e-12, atol=0)
+
+
+def test_the_threads_of_a_pool_do_not_multiply() -> None:
+    """PyTorch's own threads inside of them would wait for one another; afterwards the caller has its own again."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with training._pool(3) as pool:
+            assert list(pool.map(lambda _: torch.get_num_threads(), range(5))) == [1] * 5
+        assert torch.get_num_threads() == 2
+        with pytest.raises(KeyError), training._pool(1):
+            raise KeyError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_result_describes_itself(tmp_path: Path) -> None:

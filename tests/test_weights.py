@@ -59,6 +59,31 @@ def test_round_trip(saved: Path) -> None:
     assert after.model == before.model
 
 
+def test_models_that_were_solved_keep_their_digits(tmp_path: Path) -> None:
+    """Their parameters are in float64; rounded to float32 they would have other losses."""
+    sweep = Sweep(model="relu_output", n=3, m=2, density=[0.5, 0.1], restarts=4, solver="exact")
+    make = torch.Generator().manual_seed(0)
+    before = Trained(
+        sweep=sweep,
+        parameters={
+            "W": torch.randn(2, 4, 2, 3, generator=make, dtype=torch.float64),
+            "b": torch.randn(2, 4, 3, generator=make, dtype=torch.float64),
+        },
+        loss=torch.rand(2, 4, generator=make, dtype=torch.float64),
+        loss_error=torch.zeros(2, 4, dtype=torch.float64),
+        snapshot_steps=torch.zeros(0, dtype=torch.int64),
+    )
+    before.save(tmp_path / "solved")
+    after = Trained.load(tmp_path / "solved")
+    assert after.sweep == sweep
+    assert after.snapshots == {}
+    for k, values in before.parameters.items():
+        assert after.parameters[k].dtype == torch.float64
+        assert torch.equal(after.parameters[k], values)
+        chosen = after.loss.argmin(dim=1)
+        assert torch.equal(after.best()[k], torch.stack([values[i, r] for i, r in enumerate(chosen)]))
+
+
 def test_the_file_says_what_is_in_it(saved: Path) -> None:
     """For readers without this package: coordinates of every point, and the exact parameters of the sweep."""
     with safe_open(saved, framework="np") as file:

@@ -97,11 +97,11 @@ def _means(u: Float[Tensor, "*#batch"], w: Float[Tensor, "*#batch"], relu: bool)
     if not relu:
         return (u + w) / 2, (u**2 + u * w + w**2) / 3
     up, wp = torch.relu(u), torch.relu(w)
-    top = torch.maximum(up, wp)
+    total = up + wp
     crossing = (u <= 0) != (w <= 0)  # with 0 below: there the branch for u, w > 0 has lost its slope
-    length = torch.where(crossing, (u - w).abs(), 1.0)  # at least top, so its quotient is harmless
-    first = torch.where(crossing, top**2 / (2 * length), (up + wp) / 2)
-    return first, torch.where(crossing, top**3 / (3 * length), (up**2 + up * wp + wp**2) / 3)
+    # Of a segment that crosses 0 only a part counts. Its length is at least ``total``, so the quotient is harmless.
+    part = torch.where(crossing, total / torch.where(crossing, (u - w).abs(), 1.0), 1.0)
+    return total * part / 2, (total**2 - up * wp) * part / 3
 
 
 def pattern_losses(

@@ -16,6 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from superposition.errors import SuperpositionError
 
+# What says how models are trained on samples; a sweep that is solved exactly has no use for it.
+RECIPE = ("steps", "batch", "learning_rate", "schedule", "weight_decay", "snapshots", "evaluation")
 COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "seed")
 
 
@@ -150,6 +152,12 @@ class Sweep(Strict):
     seeds: Annotated[int, Field(ge=1, le=100_000, description="replicates, each with its own stream of data")] = 1
     restarts: Annotated[int, Field(ge=1, le=100_000, description="models per point; all are kept")] = 1
 
+    solver: Annotated[
+        Literal["adam", "exact"],
+        Field(
+            description="adam: trained on samples; exact: minima of the exact expected loss (n ≤ 3), from many starts"
+        ),
+    ] = "adam"
     steps: Annotated[int, Field(ge=1, le=1_000_000)] = 3000
     batch: Annotated[int, Field(ge=2, le=1_000_000)] = 1024
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.01
@@ -171,6 +179,8 @@ class Sweep(Strict):
             raise ValueError("hidden_bias: only the relu_hidden model has one")
         if isinstance(self.importance, tuple) and len(self.importance) != n:
             raise ValueError(f"importance: a list of {len(self.importance)} for n = {n} features")
+        if isinstance(self.importance, tuple) and not any(self.importance):
+            raise ValueError("importance: at least one has to be above 0")
         for key in ("relative_density", "relative_importance"):
             if (relative := getattr(self, key)) and max(relative.features) >= n:
                 raise ValueError(f"{key}: feature {max(relative.features)} does not exist, allowed are 0 to {n - 1}")
@@ -186,6 +196,11 @@ class Sweep(Strict):
             raise ValueError("distribution: signed and unsigned features cannot be mixed in one sweep")
         if self.relative_density and (top := max(self.density) * max(self.relative_density.ratio)) > 1:
             raise ValueError(f"relative_density: density times ratio reaches {top:g}, allowed is up to 1")
+        if self.solver == "exact" and not self.exactly_solvable:
+            raise ValueError(
+                "solver: exact needs n ≤ 3 independent features in [0, 1], a model with a linear hidden layer, "
+                "and no snapshots"
+            )
         if self.snapshots > self.steps:
             raise ValueError(f"snapshots: {self.snapshots} of {self.steps} steps")
         if (size := math.prod(map(len, self._axes())) * self.restarts) > 10**8:
@@ -210,6 +225,11 @@ class Sweep(Strict):
     @property
     def signed(self) -> bool:
         return self.distribution[0].signed
+
+    @property
+    def exactly_solvable(self) -> bool:
+        plain = not self.signed and not any(d.sets for d in self.distribution)
+        return self.n <= 3 and plain and self.model in ("linear", "relu_output") and not self.snapshots
 
     def _axes(self) -> list[Sequence[Any]]:
         """The values of each coordinate, in the order of ``COORDINATES``."""

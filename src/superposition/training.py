@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 from tqdm import tqdm
 
-from superposition import draws, exact
+from superposition import draws, exact, optimum
 from superposition.autograd import Autograd
 from superposition.engine import Block, Recipe
 from superposition.errors import SuperpositionError
@@ -26,6 +27,7 @@ from superposition.weights import Trained
 
 BLOCK_STATE = 2**16  # parameters of one block on a CPU: they stay in the second-level cache
 LOSS_CHUNK = 2**18  # pairs of features in the models whose exact losses are computed together
+OPTIMA = 421  # points whose exact optima are looked for together
 BLOCK_DATA = 2**24  # numbers in one batch of a block on a GPU: a gigabyte or two with all that is made of them
 
 
@@ -148,16 +150,31 @@ def _known_loss(plan: _Plan, instances: np.ndarray, parameters: Float32[Tensor, 
     return known
 
 
+@contextmanager
+def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that each run PyTorch with one thread: those inside others would wait for one another."""
+    own_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(own_threads)
+
+
 def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progress: bool | None = None) -> Trained:
-    """Trains every model of a sweep.
+    """Trains every model of a sweep; with ``solver: exact``, finds the best ones without training.
 
     The same sweep on the same machine gives the same bytes, with any number of ``threads`` (default: all cores).
     ``progress``: show a bar; by default only where a person looks on (stderr is a terminal).
     Raises SuperpositionError if the device is not there, or if a model diverges (it names which).
     """
-    where = resolve_device(device)
-    torch.backends.cuda.matmul.allow_tf32 = False
     threads = threads or available_cores()
+    hidden = None if progress is None else not progress  # None: tqdm looks whether stderr is a terminal
+    where = resolve_device(device)
+    if sweep.solver == "exact":
+        return _solve(sweep, threads, hidden)
+    torch.backends.cuda.matmul.allow_tf32 = False
     plan, recipe = _Plan(sweep), Recipe.of(sweep)
     kind = Fused if where.type == "cpu" else Autograd
     steps = snapshot_steps(sweep)
@@ -195,14 +212,11 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
         filled = np.resize(instances, together)
         loss[instances] += _known_loss(plan, filled, final[filled])[: len(instances)]
 
-    hidden = None if progress is None else not progress  # None: tqdm looks whether stderr is a terminal
     total = len(plan) * sweep.steps
     with (
         tqdm(total=total, unit="step", unit_scale=True, disable=hidden, desc=sweep.model, leave=False) as bar,
-        ThreadPoolExecutor(threads if where.type == "cpu" else 1) as pool,
+        _pool(threads if where.type == "cpu" else 1) as pool,
     ):
-        own_threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # PyTorch's threads inside those of the pool would wait for one another
         try:
             for _ in pool.map(run, plan.blocks(where, threads)):
                 pass
@@ -211,18 +225,36 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
         except BaseException:
             stop.set()
             raise
-        finally:
-            torch.set_num_threads(own_threads)
 
     shape = (len(plan.points), sweep.restarts)
     return Trained(
         sweep=sweep,
-        parameters={k: v.contiguous() for k, v in plan.model.unpack(final.unflatten(0, shape)).items()},
+        parameters=plan.model.unpack(final.unflatten(0, shape)),
         loss=loss.unflatten(0, shape),
         loss_error=error.unflatten(0, shape),
         snapshot_steps=torch.from_numpy(steps),
-        snapshots={k: v.contiguous() for k, v in plan.model.unpack(kept.unflatten(1, shape)).items()}
-        if len(steps)
-        else {},
+        snapshots=plan.model.unpack(kept.unflatten(1, shape)) if len(steps) else {},
         device="cpu" if where.type == "cpu" else torch.cuda.get_device_name(where),
+    )
+
+
+def _solve(sweep: Sweep, threads: int, hidden: bool | None) -> Trained:
+    """The exact optimum at every point; each restart is one start of the search. Always on the CPU, in float64."""
+    model = Model.of(sweep)
+    density, importance = (torch.from_numpy(a) for a in (sweep.densities(), sweep.importances()))
+
+    def solve(first: int) -> tuple[Tensor, Tensor]:
+        here = slice(first, first + OPTIMA)
+        return optimum.best_models(model, density[here], importance[here], sweep.restarts)
+
+    parts = range(0, len(density), OPTIMA)
+    with _pool(threads) as pool:
+        found = list(tqdm(pool.map(solve, parts), total=len(parts), disable=hidden, desc="exact", leave=False))
+    parameters, loss = (torch.cat(part) for part in zip(*found, strict=True))
+    return Trained(
+        sweep=sweep,
+        parameters=model.unpack(parameters),
+        loss=loss,
+        loss_error=torch.zeros_like(loss),
+        snapshot_steps=torch.zeros(0, dtype=torch.int64),
     )

@@ -25,7 +25,7 @@ class Trained:
     """All models of a sweep. Axes: point (a row of ``sweep.points()``), restart, then the parameter's own."""
 
     sweep: Sweep
-    parameters: dict[str, Tensor]  # W [point, restart, m, n], b [point, restart, n], …; float32
+    parameters: dict[str, Tensor]  # W [point, restart, m, n], b [point, restart, n], …; float32, solved: float64
     loss: Float64[Tensor, "point restart"]  # expected loss of every model
     loss_error: Float64[Tensor, "point restart"]  # its standard error; 0 where it is exact
     snapshot_steps: Int64[Tensor, " snapshot"]
