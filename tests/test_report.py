@@ -290,6 +290,29 @@ def test_text_is_no_html(tmp_path: Path) -> None:
     assert page.text.count(NASTY) >= 7
 
 
+def test_numbers(tmp_path: Path) -> None:
+    """A figure's table ``numbers`` is shown beside it, as it is, and nowhere else; other tables are not shown."""
+    folder = results(tmp_path)
+    for figure, name in (("basic_small", "numbers"), ("basic_small", "grid"), ("basic_large", "grid")):
+        folder.joinpath("tables", figure).mkdir(parents=True, exist_ok=True)
+        table = pd.DataFrame({f"‖W_2‖ {NASTY}": ["0.10", "NA", NASTY], "basic_small": ["007", "", "W_i"]})
+        table.to_csv(folder / "tables" / figure / f"{name}.csv", index=False)
+    page = whole(Report(folder, CONFIG))
+    assert_shows(page, folder, CONFIG, CLAIMS)
+    assert_stands_alone(page)
+    header = [f"‖W2‖ {NASTY}", "basic_small"]
+    shown = {name: [t for t in part.all("table") if t.texts("th") == header] for name, part in figures(page).items()}
+    assert {name: len(found) for name, found in shown.items()} == {
+        "introduction": 0,
+        "basic_small": 1,
+        "basic_large": 0,
+    }
+    cells = [row.texts("td") for row in shown["basic_small"][0].all("tr")[1:]]
+    assert cells == [["0.10", "007"], ["NA", ""], [NASTY, "Wi"]]
+    assert page.text.count("007") == 1
+    assert [len(part.all("table")) for part in figures(page).values()] == [2, 3, 2]
+
+
 @pytest.mark.parametrize(
     ("text", "html"),
     [

@@ -18,6 +18,7 @@ import pandas as pd
 
 from superposition.claims import NOT_AT_THIS_SCALE
 from superposition.config import Config
+from superposition.sweep import RECIPE
 from superposition.weights import Trained
 
 PAPER = "https://transformer-circuits.pub/2022/toy_model/index.html"
@@ -129,7 +130,7 @@ class Report:
             f"<section class='figure'><h3 id='figure-{name}'>{_text(figure.title)} <code>{name}</code></h3>"
             f"<figure><img src='{image}' alt='{_text(figure.title)}. {_text(figure.shows)}'>"
             f"<figcaption><b>The paper:</b> {_prose(figure.shows)}</figcaption></figure>"
-            f"{self._claims(claims)}{self._parameters(figure.experiments)}"
+            f"{self._claims(claims)}{self._numbers(name)}{self._parameters(figure.experiments)}"
             f"<p>Make this figure alone: <code>snakemake --cores all {target}{scale}</code></p></section>"
         )
 
@@ -147,11 +148,20 @@ class Report:
         ]
         return _table(["claim", "the paper", "criterion", "measured"], rows, "claims")
 
+    def _numbers(self, figure: str) -> str:
+        """The figure's table ``numbers``, where it has one: what its claims do not say."""
+        path = self.results / "tables" / figure / "numbers.csv"
+        if not path.exists():
+            return ""
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return _table([_prose(name) for name in table], [[_prose(cell) for cell in row] for row in table.to_numpy()])
+
     def _parameters(self, experiments: tuple[str, ...]) -> str:
         rows = []
         for name in experiments:
             sweep, stated = self.config.sweeps[name], self.config.stated[name]
-            values = {key: getattr(sweep, key) for key in type(sweep).model_fields}
+            unused = RECIPE if sweep.solver == "exact" else ()
+            values = {key: getattr(sweep, key) for key in type(sweep).model_fields if key not in unused}
             shown = {k: _value(v) for k, v in values.items() if v is not None and v is not False}
             both = [
                 ", ".join(f"{_text(k)} = {v}" for k, v in shown.items() if (k in stated) == of_paper)
