@@ -226,9 +226,33 @@ def test_the_papers_numbers(name: str, scale: str) -> None:
     assert not {"steps", "batch", "learning_rate", "schedule", "weight_decay", "restarts"} & set(config.stated[name])
 
 
-def test_the_notebooks_recipe() -> None:
+@pytest.mark.parametrize(("name", "n", "m"), [("phase_2in1", 2, 1), ("phase_3in2", 3, 2)])
+@pytest.mark.parametrize("scale", ["paper", "quick"])
+def test_the_phase_diagrams(name: str, n: int, m: int, scale: str) -> None:
+    """Ten models per point; the last feature is a tenth as important as the others to ten times; S from 0 to 0.99."""
+    config = Config.parse(REAL | {"scale": scale})
+    for kind in ("", "_optimum", "_notebook"):
+        sweep = config.sweeps[name + kind]
+        assert (sweep.model, sweep.n, sweep.m) == ("relu_output", n, m)
+        assert set(sweep.relative_importance.features) == {n - 1}
+        for axis, ends in ((sweep.density, (0.01, 1)), (sweep.relative_importance.ratio, (0.1, 10))):
+            assert (min(axis), max(axis)) == pytest.approx(ends)
+            np.testing.assert_allclose(np.diff(np.log(axis)), np.diff(np.log(axis))[0], rtol=1e-9)
+            assert len(axis) >= {"_notebook": 3}.get(kind, 40 if scale == "paper" else 10)
+            assert scale == "paper" or len(axis) <= 15
+        np.testing.assert_allclose(sweep.importances()[:, : n - 1], 1)
+        assert sweep.solver == ("exact" if kind == "_optimum" else "adam")
+        assert kind == "_optimum" or sweep.restarts == 10
+    assert config.sweeps[f"{name}_optimum"].density == config.sweeps[name].density
+    assert config.sweeps[f"{name}_optimum"].relative_importance == config.sweeps[name].relative_importance
+    assert {"model", "n", "m", "restarts"} <= set(config.stated[name])
+    assert not {"steps", "batch", "learning_rate", "schedule", "weight_decay"} & set(config.stated[name])
+
+
+@pytest.mark.parametrize("name", ["basic_small_notebook", "phase_2in1_notebook", "phase_3in2_notebook"])
+def test_the_notebooks_recipe(name: str) -> None:
     """AdamW at a constant rate of 1e-3 with a decay of 0.01, batch 1024, 10 000 steps."""
-    sweep = Config.parse(REAL).sweeps["basic_small_notebook"]
+    sweep = Config.parse(REAL).sweeps[name]
     assert (sweep.learning_rate, sweep.schedule, sweep.weight_decay) == (1e-3, "constant", 0.01)
     assert (sweep.batch, sweep.steps) == (1024, 10_000)
 

@@ -12,7 +12,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["exact", "geometry", "plotting"],
+    submodules=["exact", "geometry", "optimum", "plotting", "two_in_one"],
     submod_attrs={
         "errors": ["SuperpositionError"],
         "sweep": ["Sweep", "Distribution"],
