@@ -393,6 +393,19 @@ def test_ways_to_show_a_parameter(entry: dict[str, Any], shown: dict[str, str], 
     assert chosen | shown == chosen
 
 
+def test_an_exact_solution_has_no_recipe(folder: Path) -> None:
+    """No steps, no batch: they would be read as those of a training."""
+    config, models = copy.deepcopy(CONFIG), {"model": "relu_output", "n": 2, "m": 1, "density": 0.5, "restarts": 3}
+    keys = []
+    for solver in ("exact", "adam"):
+        config["experiments"]["five"] = models | {"solver": solver}
+        _, chosen = parameters(parse("".join(Report(folder, config).sections())), "introduction")["five"]
+        assert chosen["solver"] == solver
+        keys.append(set(chosen))
+    assert {"model", "n", "density", "restarts"} <= keys[0] < keys[1]
+    assert {"steps", "batch", "learning_rate", "schedule", "weight_decay"} <= keys[1] - keys[0]
+
+
 def test_provenance(folder: Path) -> None:
     """A checksum of every weights file that is shown, and how many models are in it."""
     page = parse(Report(folder, CONFIG).provenance())
