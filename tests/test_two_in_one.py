@@ -381,6 +381,17 @@ def test_best_bias(p: float, r: float) -> None:
     np.testing.assert_allclose(surface(p, r).loc[some.index, "best_bias"], expected, rtol=1e-5)
 
 
+def test_best_bias_has_no_ridge() -> None:
+    """On the grid of the figure: at few points a search can end in another minimum than beside them, where it jumps."""
+    square = two_in_one.surface(0.1, 1.0).set_index(["w0", "w1"])["best_bias"].unstack()
+    axis = np.arange(-28, 29) * 0.05
+    np.testing.assert_allclose(square.index, axis, atol=1e-12)
+    np.testing.assert_allclose(square.columns, axis, atol=1e-12)
+    for w in ((-1.3, -0.75), (0.75, 1.3), (1.35, 0.75)):
+        x, y = (int(np.abs(axis - value).argmin()) for value in w)
+        assert square.iloc[x, y] == pytest.approx(best_bias((axis[x], axis[y]), 0.1, 1.0), rel=1e-5)
+
+
 # minima
 
 

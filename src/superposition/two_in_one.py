@@ -158,7 +158,7 @@ def surface(p: float, r: float) -> pd.DataFrame:
     axis = STEP * torch.arange(-round(EXTENT / STEP), round(EXTENT / STEP) + 1, dtype=torch.float64)
     W = torch.cartesian_prod(axis, axis)
     # Each output has a bias of its own: that of x_1 is looked for alone (r = 0), that of x_2 is its mirror image.
-    starts = torch.tensor([0, p / 2, -0.5], dtype=torch.float64)
+    starts = torch.tensor([0, p / 2, -p / 2], dtype=torch.float64)
     fixed = W.repeat(len(starts), 1)
     density, none = torch.full((len(fixed),), p, dtype=torch.float64), torch.zeros(len(fixed), dtype=torch.float64)
 
@@ -178,7 +178,8 @@ def surface(p: float, r: float) -> pd.DataFrame:
 
 
 def minima(p: float, r: float, bias: bool) -> pd.DataFrame:
-    """The different local minima that 100 random starts lead to, of each pair W and -W the one with W_1 > 0.
+    """The different local minima that 100 random starts lead to, of each pair W and -W the one with W_1 > 0
+    (or, where that is 0, with W_2 > 0).
 
     Plateaus and flat valleys, where the loss does not curve in every direction, are left out.
     """
@@ -187,7 +188,7 @@ def minima(p: float, r: float, bias: bool) -> pd.DataFrame:
     begin = begin * torch.tensor([EXTENT, EXTENT, p / 2, p / 2], dtype=torch.float64)
     density, ratio = (torch.full((len(begin),), v, dtype=torch.float64) for v in (p, r))
     x, losses = search(begin if bias else begin[:, :2], density, ratio)
-    x[:, :2] *= torch.where(x[:, :1] < 0, -1, 1)
+    x[:, :2] *= torch.where(x[:, :1] + 1e-6 * x[:, 1:2] < 0, -1, 1)
     curved = curvature(x, density, ratio) > 1e-6 * p
     full = torch.nn.functional.pad(x, (0, MODEL.size - x.shape[1]))
     columns = dict(zip(PARAMETERS, full.T, strict=True))

@@ -4,6 +4,7 @@ import functools
 import itertools
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -400,10 +401,11 @@ def test_recipe_beside_ours(figure: str, scale: str) -> None:
 @both_figures
 def test_recipe(figure: str) -> None:
     """Its own average by the paper's rule; and the share of its models, not ours, that reach the optimum."""
-    recipe = models(figure, "_notebook")
-    recipe.loss[1] = recipe.loss[1] * torch.where(recipe.loss[1] < 9, 1.5, 1.0)
-    rows = phase._recipe(recipe, diagrams()[figure]["grid"])
-    models.cache_clear()
+    recipe, data = models(figure, "_notebook"), diagrams()
+    loss = recipe.loss.clone()
+    loss[1, loss[1] < 9] *= 1.5
+    ours = changed(data, figure, "grid", "panel == 'trained'", loss=9.0)[figure]["grid"]
+    rows = phase._recipe(replace(recipe, loss=loss), ours)
     best, _ = best_fixed(figure, recipe.sweep)
     clear = (rows["relative_importance"] - 1).abs() > 1e-9
     assert rows["phase"][clear].tolist() == [FIXED[figure][k].phase for k in best[clear]]

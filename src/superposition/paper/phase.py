@@ -472,6 +472,7 @@ def first_order(data: Tables) -> Finding:
         for figure in DIAGRAMS
     ]
     both = losses[0].merge(losses[1], on=["density", "relative_importance"])
+    same = 0 < len(both) == len(losses[0]) == len(losses[1])
     apart = (both["loss_y"] / both["loss_x"] - 1).abs().max()
     nearer = "; ".join(
         f"r = {row.relative_importance:g}: ‖W_2‖ leaves 0 at 1-S = {row.p_optimum:.4f}, to {row.norm_onset:.3f}, and "
@@ -482,7 +483,7 @@ def first_order(data: Tables) -> Finding:
         "‖W_2‖ jumps from 0 to "
         + ", ".join(f"{row.norm_below:.2f} (r = {row.relative_importance:g})" for row in low.itertuples())
         + f"; slopes differ by {kink.min():.0%} to {kink.max():.0%}; losses of n = 2 and n = 3 by at most {apart:.0e}",
-        holds=bool(len(low) == 4 and jumps.all() and (kink.abs() > 0.01).all() and len(both) and apart < 1e-6),
+        holds=bool(len(low) == 4 and jumps.all() and (kink.abs() > 0.01).all() and same and apart < 1e-6),
         note="Nearer to r = 1 the jump moves into the superposition phase, and what is left at its boundary is small "
         f"or nothing: {nearer}. At the boundary the transition is a jump for r = {_ranges(transitions, True)} and "
         f"continuous for r = {_ranges(transitions, False)} (in steps of 0.01; it is continuous where W = [1, 0] loses "
