@@ -59,6 +59,14 @@ def stability(p: Axis) -> Axis:
     return p + bracket / exact.feature_variance(p)
 
 
+def prototype_boundary(r: Axis) -> Axis:
+    """The density at which the paper's fixed configurations change from absent to superposition, r ≤ 1.
+
+    There a dropped feature, r (p/3 - p²/4), costs what an antipodal pair does, (1 + r) p²/6.
+    """
+    return 4 * r / (2 + 5 * r)
+
+
 class Optimum(NamedTuple):
     """The best model: W = [1, 0], or an antipodal pair where its loss is lower."""
 
@@ -103,7 +111,7 @@ def boundary(ratios: Sequence[float]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "relative_importance": r,
-            "p_prototypes": 4 * r / (2 + 5 * r),
+            "p_prototypes": prototype_boundary(r),
             "p_optimum": leaves,
             "p_stability": unstable,
             "jump": best(unstable * (1 + SIDE), r).gain > 0,

@@ -84,13 +84,14 @@ def _prototypes(models: Trained) -> pd.DataFrame:
     """The best of the paper's configurations: unit norms, no bias but the mean for what is dropped."""
     points, n = models.sweep.points(), models.sweep.n
     p, importance = points["density"].to_numpy(), models.sweep.importances()
+    variance = exact.feature_variance(torch.tensor(p)).numpy()
     candidates, losses = [], []
     for groups in optimum.arrangements(n, models.sweep.m):
         if max(map(len, groups)) > 2:
             continue  # W ⊥ [1, 1, 1] is not among them
         loss = np.zeros(len(p))
         for i in set(range(n)) - set(itertools.chain(*groups)):
-            loss += importance[:, i] * (p / 3 - p**2 / 4)
+            loss += importance[:, i] * variance
         for pair in (list(group) for group in groups if len(group) == 2):
             loss += importance[:, pair].sum(1) * p**2 / 6
         candidates.append(shares(optimum.arranged(groups, n, models.sweep.m)))
@@ -330,7 +331,7 @@ def _diagram(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **style: Any) -> 
 def _prototype_boundaries(two: bool) -> list[tuple[np.ndarray, np.ndarray]]:
     """The lines between the phases of the fixed configurations, in logarithms of r and p."""
     low, high = np.linspace(-1.1, 0, 60), np.linspace(0, 1.1, 60)
-    absent_shared = (low, np.log10(4 * 10**low / (2 + 5 * 10**low)))
+    absent_shared = (low, np.log10(two_in_one.prototype_boundary(torch.from_numpy(10**low)).numpy()))
     meet = np.log10(4 / 7)
     if two:
         own_shared = (high, np.log10(4 / (5 + 2 * 10**high)))
