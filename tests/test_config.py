@@ -249,12 +249,49 @@ def test_the_phase_diagrams(name: str, n: int, m: int, scale: str) -> None:
     assert not {"steps", "batch", "learning_rate", "schedule", "weight_decay"} & set(config.stated[name])
 
 
-@pytest.mark.parametrize("name", ["basic_small_notebook", "phase_2in1_notebook", "phase_3in2_notebook"])
+@pytest.mark.parametrize("scale", ["paper", "quick"])
+def test_uniform_superposition(scale: str) -> None:
+    """400 equal features in 30 dimensions at 40 densities or more from 1 to 0.01, the notebook's 200 in 20 beside them;
+    whatever is compared with them differs in one thing alone, and its densities are among theirs."""
+    config = Config.parse(REAL | {"scale": scale})
+    large, small = config.sweeps["uniform_400_30"], config.sweeps["uniform_200_20"]
+    assert (large.n, large.m, small.n, small.m) == (400, 30, 200, 20)
+    assert (max(large.density), min(large.density)) == (1, 0.01)
+    assert len(large.density) >= (40 if scale == "paper" else 5)
+    assert small.density == large.density
+    assert small.seeds > 1
+    assert {"n", "m", "importance"} <= set(config.stated["uniform_400_30"])
+    for name in (name for name in config.sweeps if name.startswith("uniform")):
+        sweep = config.sweeps[name]
+        np.testing.assert_array_equal(sweep.importances(), 1)
+        assert {round(p, 9) for p in sweep.density} <= {round(p, 9) for p in large.density}
+        if name[-1].isdigit():
+            assert name == f"uniform_{sweep.n}_{sweep.m}"
+            same = {"n": 0, "m": 0, "density": 0, "seeds": 0}
+            assert sweep.model_dump() | same == large.model_dump() | same
+    longer = config.sweeps["uniform_longer"].model_dump()
+    assert longer | {"density": 0} == large.model_dump() | {"density": 0, "steps": 2 * large.steps}
+
+
+@pytest.mark.parametrize("scale", ["paper", "quick"])
+def test_small_models_of_uniform_superposition(scale: str) -> None:
+    """Two and three dimensions, four to nine features, and the icosahedron's twelve; all on the same densities."""
+    config = Config.parse(REAL | {"scale": scale})
+    sweeps = {name: sweep for name, sweep in config.sweeps.items() if name.startswith("polytopes")}
+    assert {(s.m, s.n) for s in sweeps.values()} == {(m, n) for m in (2, 3) for n in range(4, 10)} | {(3, 12)}
+    assert all(name == f"polytopes_{s.m}_{s.n}" for name, s in sweeps.items())
+    assert len({s.density for s in sweeps.values()}) == 1
+
+
+NOTEBOOK = ["basic_small_notebook", "phase_2in1_notebook", "phase_3in2_notebook", "uniform_notebook"]
+
+
+@pytest.mark.parametrize("name", NOTEBOOK)
 def test_the_notebooks_recipe(name: str) -> None:
-    """AdamW at a constant rate of 1e-3 with a decay of 0.01, batch 1024, 10 000 steps."""
+    """AdamW at a constant rate of 1e-3 with a decay of 0.01, batch 1024, 10 000 steps, biases that start at 0."""
     sweep = Config.parse(REAL).sweeps[name]
     assert (sweep.learning_rate, sweep.schedule, sweep.weight_decay) == (1e-3, "constant", 0.01)
-    assert (sweep.batch, sweep.steps) == (1024, 10_000)
+    assert (sweep.batch, sweep.steps, sweep.initial_bias) == (1024, 10_000, "zero")
 
 
 def test_quick_is_quicker() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from superposition import geometry
 
-MEASURES = (geometry.gram, geometry.norms, geometry.superposition, geometry.cosines)
+MEASURES = (geometry.gram, geometry.norms, geometry.superposition, geometry.cosines, geometry.dimensionality)
 seeds, sizes = st.integers(0, 10**6), st.tuples(st.integers(1, 5), st.integers(1, 8))
 
 
@@ -29,13 +29,15 @@ def polygon(k: int, radius: float = 1.0) -> Tensor:
 def test_against_a_loop(seed: int, size: tuple[int, int]) -> None:
     """A wrong axis, a unit vector on the wrong side, or i itself among the others."""
     W, n = drawn(seed, size), size[1]
-    gram, norms, superposition, cosines = (measure(torch.from_numpy(W)) for measure in MEASURES)
+    gram, norms, superposition, cosines, dimensionality = (measure(torch.from_numpy(W)) for measure in MEASURES)
     for i in range(n):
         length = sum(x**2 for x in W[:, i]) ** 0.5
         assert norms[i].item() == pytest.approx(length)
         unit = W[:, i] / length if length else np.zeros(size[0])
         others = sum(float(unit @ W[:, j]) ** 2 for j in range(n) if j != i)
         assert superposition[i].item() == pytest.approx(others, rel=1e-9, abs=1e-12 * length**2)
+        share = length**2 / (length**2 + others) if length else 0
+        assert dimensionality[i].item() == pytest.approx(share, rel=1e-9)
         for j in range(n):
             assert gram[i, j].item() == pytest.approx(float(W[:, i] @ W[:, j]), abs=1e-12)
             other = W[:, j] / np.linalg.norm(W[:, j]) if W[:, j].any() else np.zeros(size[0])
@@ -128,3 +130,55 @@ def test_bounds(seed: int, size: tuple[int, int]) -> None:
     assert (geometry.cosines(W).abs() <= 1 + 1e-12).all()
     own = geometry.cosines(W).diagonal()
     torch.testing.assert_close(own, W.any(dim=0).to(W.dtype))
+
+
+@given(seeds, sizes)
+def test_dimensions_are_shared(seed: int, size: tuple[int, int]) -> None:
+    """No feature has more than one dimension, or less than none, and all together not more than there are."""
+    W = torch.from_numpy(drawn(seed, size))
+    share = geometry.dimensionality(W)
+    assert ((share >= 0) & (share <= 1 + 1e-12)).all()
+    assert share.sum() <= size[0] + 1e-9
+    torch.testing.assert_close(geometry.dimensionality(7 * W), share, rtol=1e-9, atol=1e-14)  # only ratios count
+    torch.testing.assert_close(share > 0, W.any(dim=0))
+
+
+@given(seeds, st.integers(1, 5), st.integers(0, 4), st.floats(0.1, 3))
+def test_a_tight_frame_shares_all_dimensions(seed: int, m: int, more: int, length: float) -> None:
+    """WWᵀ ∝ 1, though the columns are of any length: the D_i are the squared lengths, and add up to m."""
+    W = torch.linalg.qr(torch.from_numpy(np.random.default_rng(seed).normal(size=(m + more, m))))[0].mT
+    share = geometry.dimensionality(length * W)
+    torch.testing.assert_close(share, geometry.norms(W) ** 2)
+    assert share.sum().item() == pytest.approx(m)
+
+
+@pytest.mark.parametrize(
+    ("W", "expected"),
+    [
+        ([[1, -1]], [1 / 2, 1 / 2]),
+        ([[1, 0], [0, 1]], [1, 1]),
+        ([[2, 1]], [16 / 20, 1 / 5]),
+        ([[1, -1, 0], [0, 0, 3]], [1 / 2, 1 / 2, 1]),
+        ([[1, 1, 1, 0]], [1 / 3, 1 / 3, 1 / 3, 0]),
+    ],
+)
+def test_dimensionality_by_hand(W: list[list[float]], expected: list[float]) -> None:
+    share = geometry.dimensionality(torch.tensor(W, dtype=torch.float64))
+    torch.testing.assert_close(share, torch.tensor(expected, dtype=torch.float64))
+
+
+@given(seeds, sizes)
+def test_dimensions_per_feature(seed: int, size: tuple[int, int]) -> None:
+    """m over the sum of the squared norms, for each model of a batch."""
+    batch = np.random.default_rng(seed).normal(size=(2, 3, *size))
+    value = geometry.dimensions_per_feature(torch.from_numpy(batch))
+    np.testing.assert_allclose(value, [[size[0] / np.linalg.norm(W) ** 2 for W in row] for row in batch])
+
+
+def test_dimensions_per_feature_of_known_models() -> None:
+    """One for features with dimensions of their own, one half for antipodal pairs, 2/5 for a pentagon."""
+    eye = torch.eye(3, dtype=torch.float64)
+    assert geometry.dimensions_per_feature(eye).item() == 1
+    assert geometry.dimensions_per_feature(torch.cat([eye, -eye], dim=1)).item() == pytest.approx(1 / 2)
+    assert geometry.dimensions_per_feature(polygon(5)).item() == pytest.approx(2 / 5)
+    assert geometry.dimensions_per_feature(torch.zeros(3, 5)).item() == float("inf")

@@ -109,6 +109,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"hidden_bias": True}, "hidden_bias"),
     ({"hidden_bias": True, "model": "absolute"}, "hidden_bias"),
     ({"hidden_bias": "yes", "model": "relu_hidden"}, "hidden_bias"),
+    # initial_bias
+    ({"initial_bias": "mean"}, "initial_bias"),
+    ({"initial_bias": "centred", "model": "relu_hidden"}, "initial_bias"),
+    ({"initial_bias": "centred", "model": "absolute"}, "initial_bias"),
+    ({"initial_bias": "centred", "distribution": "signed"}, "initial_bias"),
     # density
     ({"density": "0.1"}, "density"),
     ({"density": True}, "density"),
@@ -337,3 +342,11 @@ def test_spec_is_canonical() -> None:
     """One sweep, one text: the order of keys, defaults written out or not, and numbers as int or float do not count."""
     written = {"seeds": 1, "density": [0.1], "m": 2, "distribution": ["independent"], "importance": 1, "n": 4}
     assert Sweep.parse(written | {"model": "relu_output"}).spec() == Sweep.parse(BASE).spec()
+
+
+def test_work_counts_the_feature_values_seen() -> None:
+    """A sweep that counts as small gets one core only."""
+    plain = {"model": "relu_output", "n": 3, "m": 2, "density": [0.1, 1], "steps": 10, "batch": 7}
+    assert Sweep.parse(plain).work == 2 * 10 * 7 * 3
+    assert Sweep.parse(plain | {"restarts": 4, "seeds": 5}).work == 20 * 2 * 10 * 7 * 3
+    assert Sweep.parse(plain | {"solver": "exact"}).work == float("inf")

@@ -101,6 +101,8 @@ def test_features() -> None:
         assert row.norm == pytest.approx(math.hypot(*W[:, i]))
         unit = W[:, i] / math.hypot(*W[:, i])
         assert row.superposition == pytest.approx(sum((unit @ W[:, j]) ** 2 for j in range(4) if j != i))
+        every = sum((unit @ W[:, j]) ** 2 for j in range(4))
+        assert row.dimensionality == pytest.approx(math.hypot(*W[:, i]) ** 2 / every)
         assert (row.w0, row.w1) == tuple(W[:, i]), f"row {k}"
 
 

@@ -127,6 +127,20 @@ def test_initial_weights_are_xavier_by_the_sizes_of_one_instance(name: str) -> N
     assert trained.parameters["b"].abs().max() < 1e-9
 
 
+@pytest.mark.parametrize("model", ["linear", "relu_output"])
+def test_a_centred_bias_starts_with_the_right_means(model: str) -> None:
+    """Or large dense models would begin with outputs that are far below 0 for every sample, and never learn."""
+    axes = {"density": [0.2, 1], "relative_density": {"features": [1], "ratio": 0.5}}
+    plan = sweep(model=model, steps=1, learning_rate=1e-12, initial_bias="centred", restarts=5, **axes)
+    trained = train(plan)
+    W, b = (trained.parameters[name].double() for name in ("W", "b"))
+    mean = torch.from_numpy(plan.densities())[:, None] / 2
+    output = (W.mT @ (W @ mean[..., None]))[..., 0] + b
+    torch.testing.assert_close(output, mean.expand_as(output), atol=1e-6, rtol=0)
+    plain = train(plan.model_copy(update={"initial_bias": "zero"}))
+    torch.testing.assert_close(plain.parameters["W"], trained.parameters["W"], atol=1e-9, rtol=0)
+
+
 def test_snapshots_are_weights_of_shorter_runs() -> None:
     """Taken at another step, or of another model, they would tell another story of learning."""
     whole = train(sweep(schedule="constant", steps=20, snapshots=3))

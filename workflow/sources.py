@@ -30,8 +30,9 @@ def sources(*starts: str) -> list[str]:
 
 
 def _file(module: str) -> Path | None:
-    path = SRC.joinpath(*module.split(".")).with_suffix(".py")
-    return path if module.startswith(f"{PACKAGE}.") and path.is_file() else None
+    place = SRC.joinpath(*module.split("."))
+    files = (place.with_suffix(".py"), place / "__init__.py")
+    return next((file for file in files if module.startswith(f"{PACKAGE}.") and file.is_file()), None)
 
 
 @functools.cache

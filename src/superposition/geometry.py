@@ -31,3 +31,20 @@ def cosines(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n n"]:
     norm = norms(W)[..., None, :]
     unit = W / torch.where(norm > 0, norm, torch.ones_like(norm))
     return unit.mT @ unit
+
+
+def dimensions_per_feature(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch"]:
+    """D* = m / ‖W‖²_F: the hidden dimensions that there are for each feature that W represents."""
+    return W.shape[-2] / W.square().sum((-2, -1))
+
+
+def dimensionality(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n"]:
+    """D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)²: the share of a dimension that feature i has; 0 where its column is exactly zero.
+
+    The D_i add up to m at most (by Cauchy–Schwarz, D_i ≤ W_iᵀ(WWᵀ)⁻¹W_i), and to m where WWᵀ is a multiple of the
+    identity on each factor's dimensions.
+    """
+    g = gram(W)
+    norm2 = g.diagonal(dim1=-2, dim2=-1)
+    total = (g**2).sum(-1)
+    return torch.where(total > 0, norm2**2 / torch.where(total > 0, total, torch.ones_like(total)), 0.0)

@@ -11,8 +11,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from mpl_toolkits.mplot3d import Axes3D
+from scipy.spatial import ConvexHull
 
 STYLE = Path(__file__).with_suffix(".mplstyle")
 PAGE = 7.0  # inches: the width of a page
@@ -22,6 +25,19 @@ CATEGORIES = sns.color_palette("colorblind").as_hex()
 SIGNED = sns.diverging_palette(250, 20, s=85, l=45, as_cmap=True)  # a weight or a dot product: blue < 0 < orange
 SUPERPOSITION = mpl.colormaps["viridis"]  # 0 (a dimension of its own) to 1 (shared, or more)
 IMPORTANCE = mpl.colormaps["cividis_r"]
+POLYTOPES = {  # the colour of a feature by the polytope of its factor
+    "single": CATEGORIES[5],
+    "digon": CATEGORIES[0],
+    "triangle": CATEGORIES[3],
+    "tetrahedron": CATEGORIES[4],
+    "pentagon": CATEGORIES[1],
+    "square antiprism": CATEGORIES[2],
+    "hexagon": CATEGORIES[6],
+    "heptagon": CATEGORIES[8],
+    "icosahedron": CATEGORIES[9],
+    "other": "0.55",
+    "absent": "0.8",
+}
 
 plt.style.use(STYLE)
 sns.set_palette(CATEGORIES)
@@ -62,3 +78,42 @@ def gram_panel(axes: Sequence[Axes], pairs: pd.DataFrame, features: pd.DataFrame
     for axis in (heat, strip):
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set(visible=True, linewidth=0.4, color="0.5")
+
+
+def arrangement(ax: Axes, W: Float[np.ndarray, "m n"], colour: str) -> None:
+    """The columns of W as the corners of a polytope with its edges; m = 2, or 3 on axes with ``projection="3d"``."""
+    points = W.T
+    lines = hull_edges(points)
+    if not isinstance(ax, Axes3D):
+        for line in lines:
+            ax.plot(*points[list(line)].T, color=colour, lw=0.8)
+        for point in points:
+            ax.plot(*np.stack([np.zeros(2), point]).T, color="0.8", lw=0.5, zorder=0)
+        ax.scatter(*points.T, s=8, color=colour, zorder=2)
+        reach = 1.15 * np.abs(points).max()
+        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    else:
+        view = np.array([np.cos(0.3) * np.cos(0.6), np.cos(0.3) * np.sin(0.6), np.sin(0.3)])
+        front = points @ view  # the nearer, the darker
+        for line in lines:
+            near = front[list(line)].mean() > -0.05
+            ax.plot(*points[list(line)].T, color=colour, lw=0.9 if near else 0.5, alpha=1 if near else 0.45)
+        ax.scatter(*points.T, s=7, color=colour, depthshade=False)
+        ax.view_init(elev=np.degrees(0.3), azim=np.degrees(0.6))
+        reach = np.abs(points).max()
+        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
+        ax.set_box_aspect((1, 1, 1), zoom=1.2)
+    ax.set_axis_off()
+
+
+def hull_edges(points: Float[np.ndarray, "n m"]) -> list[tuple[int, int]]:
+    """The edges of the convex hull in two or three dimensions, without those inside a flat face."""
+    hull = ConvexHull(points)
+    if points.shape[1] == 2:
+        return sorted((int(min(ends)), int(max(ends))) for ends in hull.simplices)
+    faces: dict[tuple[int, int], list[np.ndarray]] = {}
+    for triangle, plane in zip(hull.simplices, hull.equations, strict=True):
+        a, b, c = sorted(map(int, triangle))
+        for edge in ((a, b), (a, c), (b, c)):
+            faces.setdefault(edge, []).append(plane[:3])
+    return sorted(edge for edge, (one, other) in faces.items() if one @ other < 0.98)

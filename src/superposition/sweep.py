@@ -17,7 +17,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from superposition.errors import SuperpositionError
 
 # What says how models are trained on samples; a sweep that is solved exactly has no use for it.
-RECIPE = ("steps", "batch", "learning_rate", "schedule", "weight_decay", "snapshots", "evaluation")
+RECIPE = (
+    "steps",
+    "batch",
+    "learning_rate",
+    "schedule",
+    "weight_decay",
+    "initial_bias",
+    "snapshots",
+    "evaluation",
+)
 COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "seed")
 
 
@@ -163,6 +172,10 @@ class Sweep(Strict):
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.01
     schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: Annotated[float, Field(ge=0, le=1, description="AdamW's; 0 is Adam")] = 0.0
+    initial_bias: Annotated[
+        Literal["zero", "centred"],
+        Field(description="centred: the outputs start with the right mean (linear hidden layer only)"),
+    ] = "zero"
     snapshots: Annotated[int, Field(ge=0, description="weights kept along training, evenly spaced")] = 0
     evaluation: Annotated[
         int, Field(ge=1, description="numbers drawn (samples × features) to rank the restarts where n > 3")
@@ -177,6 +190,8 @@ class Sweep(Strict):
             )
         if self.hidden_bias and self.model != "relu_hidden":
             raise ValueError("hidden_bias: only the relu_hidden model has one")
+        if self.initial_bias == "centred" and (self.model in ("relu_hidden", "absolute") or self.signed):
+            raise ValueError("initial_bias: centred needs a model with a linear hidden layer, and features in [0, 1]")
         if isinstance(self.importance, tuple) and len(self.importance) != n:
             raise ValueError(f"importance: a list of {len(self.importance)} for n = {n} features")
         if isinstance(self.importance, tuple) and not any(self.importance):
@@ -230,6 +245,12 @@ class Sweep(Strict):
     def exactly_solvable(self) -> bool:
         plain = not self.signed and not any(d.sets for d in self.distribution)
         return self.n <= 3 and plain and self.model in ("linear", "relu_output") and not self.snapshots
+
+    @property
+    def work(self) -> float:
+        """How many feature values its models see in training; for a sweep that is solved exactly, infinite."""
+        models = math.prod(map(len, self._axes())) * self.restarts
+        return math.inf if self.solver == "exact" else float(models * self.steps * self.batch * self.n)
 
     def _axes(self) -> list[Sequence[Any]]:
         """The values of each coordinate, in the order of ``COORDINATES``."""

@@ -33,7 +33,7 @@ def models(trained: Trained) -> pd.DataFrame:
 
 
 def features(trained: Trained) -> pd.DataFrame:
-    """One row per point and feature: importance, density, ‖W_i‖, b_i, superposition, and W_i itself for m ≤ 3."""
+    """One row per point and feature: importance, density, ‖W_i‖, b_i, superposition, D_i, and W_i itself for m ≤ 3."""
     sweep, best = trained.sweep, trained.best()
     W, points = best["W"], sweep.points()
     table = points.loc[points.index.repeat(sweep.n)].reset_index(drop=True)
@@ -44,6 +44,7 @@ def features(trained: Trained) -> pd.DataFrame:
         "norm": geometry.norms(W).flatten().numpy(),
         "bias": best["b"].flatten().numpy(),
         "superposition": geometry.superposition(W).flatten().numpy(),
+        "dimensionality": geometry.dimensionality(W).flatten().numpy(),
     }
     if sweep.m <= 3:
         columns |= {f"w{k}": W[:, k].flatten().numpy() for k in range(sweep.m)}

@@ -81,7 +81,11 @@ class _Plan:
         return torch.tensor(out, dtype=torch.int64)
 
     def initial(self, block: Block, instances: np.ndarray) -> Float32[Tensor, "instance size"]:
-        """Xavier-normal weights by the sizes of one instance, and biases of zero, as in the authors' notebook."""
+        """Xavier-normal weights by the sizes of one instance, and biases of zero, as in the authors' notebook.
+
+        With a centred bias the outputs, but for their ReLU, start with the mean of the features: b = (1 - WᵀW) E[x].
+        In large dense models the means would otherwise push outputs so far below 0 that they stay there for good.
+        """
         model = self.model
         parameters = torch.zeros(len(block), model.size)
         matrices = [p for k, p in model.unpack(parameters).items() if k.startswith("W")]
@@ -89,6 +93,12 @@ class _Plan:
         scale = (2 / (model.n + model.m)) ** 0.5
         for matrix, part in zip(matrices, drawn.split(model.n * model.m, dim=1), strict=True):
             matrix.copy_(scale * part.unflatten(1, (model.m, model.n)))
+        if self.sweep.initial_bias == "centred":
+            p, density = model.unpack(parameters), self.densities[instances // self.sweep.restarts]
+            mean, W = exact.feature_mean(torch.from_numpy(density)), p["W"].double()
+            # Sums, not matrix products: those may round by the number of instances that are made together.
+            hidden = (W * mean[:, None, :]).sum(-1)
+            p["b"].copy_(mean - (W * hidden[:, :, None]).sum(-2))
         return parameters
 
     def blocks(self, device: torch.device, threads: int) -> list[np.ndarray]:
