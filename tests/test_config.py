@@ -275,10 +275,14 @@ def test_uniform_superposition(scale: str) -> None:
 
 @pytest.mark.parametrize("scale", ["paper", "quick"])
 def test_small_models_of_uniform_superposition(scale: str) -> None:
-    """Two and three dimensions, four to nine features, and the icosahedron's twelve; all on the same densities."""
+    """Two and three dimensions, four to nine features, in space up to twelve; all on the same densities."""
     config = Config.parse(REAL | {"scale": scale})
     sweeps = {name: sweep for name, sweep in config.sweeps.items() if name.startswith("polytopes")}
-    assert {(s.m, s.n) for s in sweeps.values()} == {(m, n) for m in (2, 3) for n in range(4, 10)} | {(3, 12)}
+    assert {(s.m, s.n) for s in sweeps.values()} == {(m, n) for m in (2, 3) for n in range(4, 10)} | {
+        (3, 10),
+        (3, 11),
+        (3, 12),
+    }
     assert all(name == f"polytopes_{s.m}_{s.n}" for name, s in sweeps.items())
     assert len({s.density for s in sweeps.values()}) == 1
 

@@ -58,6 +58,8 @@ SMALL_MODELS: dict[tuple[int, int], tuple[dict[str, int], str]] = {  # by n and 
     (7, 3): ({"pentagon": 1, "digon": 1}, "pentagonal bipyramid"),
     (8, 3): ({"square antiprism": 1}, "square antiprism"),
     (9, 3): ({"hexagon": 1, "digon": 1}, "hexagonal bipyramid"),  # and one feature is absent
+    (10, 3): ({"square antiprism": 1}, "square antiprism"),  # and two are absent
+    (11, 3): ({"octagon": 1, "digon": 1}, "digon + octagon"),
     (12, 3): ({"icosahedron": 1}, "icosahedron"),
 }
 

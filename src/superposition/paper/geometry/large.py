@@ -119,7 +119,7 @@ def feature_dimensionality(trained: dict[str, Trained]) -> dict[str, pd.DataFram
     }
     clusters = _clusters(tables["features"])
     edges = _edges(trained[LARGE], tables["features"])
-    return tables | {"clusters": clusters, "edges": edges, "numbers": _clusters_shown(clusters)}
+    return tables | {"clusters": clusters, "edges": edges, "numbers": _clusters_shown(clusters, tables["factors"])}
 
 
 def _clusters(features: pd.DataFrame) -> pd.DataFrame:
@@ -144,8 +144,11 @@ def _clusters(features: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["polytope", "line", "inside", "beside", "models_more", "models_less", "chance"])
 
 
-def _clusters_shown(clusters: pd.DataFrame) -> pd.DataFrame:
+def _clusters_shown(clusters: pd.DataFrame, factors: pd.DataFrame) -> pd.DataFrame:
+    """The test of every named line, and how many features were recognised as its polytope, with which residuals."""
     lines = clusters[clusters["polytope"] != ""]
+    recognised = factors.groupby("polytope").agg(features=("features", "sum"), residual=("residual", "median"))
+    recognised = recognised.rename(index={"single": "own dimension"}).reindex(lines["polytope"])
     return pd.DataFrame(
         {
             "line": [f"{WRITTEN[row.line]} ({row.polytope})" for row in lines.itertuples()],
@@ -154,6 +157,8 @@ def _clusters_shown(clusters: pd.DataFrame) -> pd.DataFrame:
             "models with more inside, with less": [f"{r.models_more}, {r.models_less}" for r in lines.itertuples()],
             "chance under a smooth distribution": lines["chance"].map("{:.2g}".format),
             "stands out": np.where(lines["chance"] < CHANCE, "yes", "no"),
+            "features recognised as such": [f"{k:.0f}" if k == k else "" for k in recognised["features"]],
+            "median residual": [f"{r:.3f}" if r == r else "" for r in recognised["residual"]],
         }
     )
 
