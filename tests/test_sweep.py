@@ -344,9 +344,11 @@ def test_spec_is_canonical() -> None:
     assert Sweep.parse(written | {"model": "relu_output"}).spec() == Sweep.parse(BASE).spec()
 
 
-def test_work_counts_the_feature_values_seen() -> None:
+def test_work_grows_with_every_size() -> None:
     """A sweep that counts as small gets one core only."""
     plain = {"model": "relu_output", "n": 3, "m": 2, "density": [0.1, 1], "steps": 10, "batch": 7}
-    assert Sweep.parse(plain).work == 2 * 10 * 7 * 3
-    assert Sweep.parse(plain | {"restarts": 4, "seeds": 5}).work == 20 * 2 * 10 * 7 * 3
+    work = Sweep.parse(plain).work
+    assert work == pytest.approx(2 * 10 * 7 * 3 * (1 + 2 / 16))
+    assert Sweep.parse(plain | {"restarts": 4, "seeds": 5}).work == pytest.approx(20 * work)
+    assert Sweep.parse(plain | {"m": 3}).work > work
     assert Sweep.parse(plain | {"solver": "exact"}).work == float("inf")

@@ -248,9 +248,13 @@ class Sweep(Strict):
 
     @property
     def work(self) -> float:
-        """How many feature values its models see in training; for a sweep that is solved exactly, infinite."""
+        """How long training takes, in feature values seen by a model; infinite where the sweep is solved exactly.
+
+        The part that grows with m costs a sixteenth of a value per hidden dimension.
+        """
         models = math.prod(map(len, self._axes())) * self.restarts
-        return math.inf if self.solver == "exact" else float(models * self.steps * self.batch * self.n)
+        values = models * self.steps * self.batch * self.n
+        return math.inf if self.solver == "exact" else values * (1 + self.m / 16)
 
     def _axes(self) -> list[Sequence[Any]]:
         """The values of each coordinate, in the order of ``COORDINATES``."""

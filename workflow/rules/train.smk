@@ -1,8 +1,8 @@
 # Trains the models of one experiment.
 
-# A sweep that sees fewer feature values than this is trained in seconds by one core. Such jobs run side by side, so that
-# one starts up while another trains.
-SMALL = 2e10
+# A sweep of less work than this (see Sweep.work) takes one core some ten seconds. Such jobs run side by side, so that one
+# starts up while another trains.
+SMALL = 2.5e10
 
 
 rule train:

@@ -1,5 +1,7 @@
 """Large models: dimensions per feature, the dimensionality of every feature, and the tegum factors they form."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -91,10 +93,12 @@ def _convergence_shown(convergence: pd.DataFrame, curves: pd.DataFrame) -> pd.Da
 
 def feature_dimensionality(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     """D_i and the tegum factor of every feature; how the factors depend on the threshold; clusters; some graphs."""
-    features, factors, thresholds = [], [], []
+    curve, features, factors, thresholds = [], [], [], []
     for experiment, models in trained.items():
         best = models.best()["W"]
         every = geometry.dimensionality(best).numpy(), geometry.norms(best).numpy()
+        points = models.sweep.points()[["density", "seed"]].assign(experiment=experiment)
+        curve.append(points.assign(dimensions_per_feature=geometry.dimensions_per_feature(best).numpy()))
         for point, W in zip(models.sweep.points().itertuples(), best.numpy(), strict=True):
             where = {"experiment": experiment, "density": point.density, "seed": point.seed}
             for joined in THRESHOLDS:
@@ -113,6 +117,7 @@ def feature_dimensionality(trained: dict[str, Trained]) -> dict[str, pd.DataFram
                     }
                     features.append(pd.DataFrame(columns).assign(**where))
     tables = {
+        "curve": pd.concat(curve, ignore_index=True),
         "features": pd.concat(features, ignore_index=True),
         "factors": pd.concat(factors, ignore_index=True),
         "thresholds": pd.concat(thresholds, ignore_index=True),
@@ -227,54 +232,37 @@ def draw_dimensions(data: dict[str, pd.DataFrame]) -> Figure:
     )
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
 
-    sizes = [*VARIED_N, *VARIED_M[1:]]
-    for number, (name, marker) in enumerate(zip(sizes, "v.^os", strict=True)):
-        mean = curves[curves["experiment"] == name].groupby("sparsity")[["n", "m", "dimensions_per_feature"]].mean()
-        mean = mean[:: 4 if len(mean) > 25 else 1]
-        n, m = mean[["n", "m"]].iloc[0].astype(int)
-        axes["sizes"].plot(
-            mean["dimensions_per_feature"],
-            marker + "-",
-            color=plotting.CATEGORIES[number],
-            ms=3,
-            lw=0.7,
-            mfc="none",
-            label=f"{n}, {m}",
-        )
-    axes["sizes"].set(
-        xscale="log",
-        yscale="log",
-        xlim=(0.9, 110),
-        xlabel=SPARSITY,
-        ylabel="$D^*$",
-        yticks=[0.1, 0.3, 1],
-        yticklabels=["0.1", "0.3", "1"],
-    )
-    axes["sizes"].minorticks_off()
-    axes["sizes"].legend(title="$n$, $m$", title_fontsize=7, handlelength=1.2, labelspacing=0.2)
+    _draw_sizes(axes["sizes"], curves)
+    _draw_convergence(axes["loss"], data["convergence"])
+    return fig
 
-    ax = axes["loss"]
+
+def _draw_sizes(ax: Axes, curves: pd.DataFrame) -> None:
+    """D* at other n and m, at the densities that all of them have."""
+    sizes = [*VARIED_N, *VARIED_M[1:]]
+    common = curves[curves["experiment"] == sizes[0]]["sparsity"].round(9)
+    for name, marker, colour in zip(sizes, "v.^os", plotting.CATEGORIES[: len(sizes)], strict=True):
+        rows = curves[(curves["experiment"] == name) & curves["sparsity"].round(9).isin(common)]
+        label = f"{rows['n'].iloc[0]}, {rows['m'].iloc[0]}"
+        mean = rows.groupby("sparsity")["dimensions_per_feature"].mean()
+        ax.plot(mean, marker + "-", color=colour, ms=3, lw=0.7, mfc="none", label=label)
+    ax.set(xscale="log", yscale="log", xlim=(0.9, 110), xlabel=SPARSITY, ylabel="$D^*$")
+    ax.set(yticks=[0.1, 0.3, 1], yticklabels=["0.1", "0.3", "1"])
+    ax.minorticks_off()
+    ax.legend(title="$n$, $m$", title_fontsize=7, handlelength=1.2, labelspacing=0.2)
+
+
+def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
     ax.axhline(0, color="0.6", lw=0.5)
-    for (name, label, marker), colour in zip(
-        (("longer", "twice the steps", "o"), ("notebook", "authors' recipe", "s")),
-        plotting.CATEGORIES[2:4],
-        strict=True,
-    ):
-        rows = data["convergence"][data["convergence"]["compared"] == name]
+    kinds = (("longer", "twice the steps", "o"), ("notebook", "authors' recipe", "s"))
+    for (name, label, marker), colour in zip(kinds, plotting.CATEGORIES[2:4], strict=True):
+        rows = convergence[convergence["compared"] == name]
         ax.plot(1 / rows["density"], 100 * rows["relative"], marker, color=colour, ms=3.5, label=label)
     ax.set_yscale("symlog", linthresh=1)
-    ax.set(
-        xscale="log",
-        xlim=(0.9, 110),
-        ylim=(-5, 100),
-        xlabel=SPARSITY,
-        ylabel="loss against ours, %",
-        yticks=[-1, 0, 1, 10, 100],
-        yticklabels=["−1", "0", "1", "10", "100"],
-    )
+    ax.set(xscale="log", xlim=(0.9, 110), ylim=(-5, 100), xlabel=SPARSITY, ylabel="loss against ours, %")
+    ax.set(yticks=[-1, 0, 1, 10, 100], yticklabels=["−1", "0", "1", "10", "100"])
     ax.minorticks_off()
     ax.legend()
-    return fig
 
 
 def draw_dimensionality(data: dict[str, pd.DataFrame]) -> Figure:
@@ -283,56 +271,58 @@ def draw_dimensionality(data: dict[str, pd.DataFrame]) -> Figure:
     fig = plt.figure(figsize=(plotting.PAGE, 5.4))
     top, bottom = fig.subfigures(2, 1, height_ratios=[1.9, 1])
     scatter, side = top.subplots(1, 2, width_ratios=[4, 1], sharey=True)
-    features = data["features"]
-    shown = features[features["experiment"] == LARGE]
-    for name, rows in shown.groupby(
-        shown["polytope"].where(shown["polytope"].isin([*plotting.POLYTOPES]), "other"), sort=False
-    ):
-        scatter.scatter(
-            1 / rows["density"], rows["dimensionality"], s=5, color=plotting.POLYTOPES[name], lw=0, rasterized=True
-        )
-    total = shown.groupby("density")["norm"].apply(lambda norm: (norm**2).sum())
-    hidden = shown.groupby("density")["dimensionality"].sum().max().round()
-    scatter.plot(1 / total.index, hidden / total, color="black", lw=0.7, label="$D^*$")
-    for name, fraction in FRACTIONS.items():
-        for ax in (scatter, side):
-            ax.axhline(fraction, color="0.75", lw=0.5, zorder=0)
-        apart = {2 / 5: 0.013, 3 / 8: -0.013}.get(fraction, 0.0)  # their labels would overlap
-        text = f"{WRITTEN[fraction]} {name}"
-        side.annotate(text, (1.02, fraction + apart), xycoords=("axes fraction", "data"), va="center", fontsize=7)
-    present = [name for name in plotting.POLYTOPES if (shown["polytope"] == name).any()]
-    handles = [
-        plt.Line2D([], [], marker="o", ls="", ms=3.5, color=plotting.POLYTOPES[name], label=name) for name in present
-    ]
-    scatter.legend(handles=[*handles, scatter.lines[0]], ncols=2, loc="upper right")
-    scatter.set(xscale="log", xlim=(0.95, 105), ylim=(-0.02, 1.03), xlabel=SPARSITY, ylabel="dimensionality $D_i$")
-    represented = features[features["polytope"] != "absent"]
-    bins = np.arange(0, 1 + WINDOW, 2 * WINDOW)
-    for experiment, colour in ((LARGE, plotting.CATEGORIES[0]), (SMALL, plotting.CATEGORIES[1])):
-        values = represented.loc[represented["experiment"] == experiment, "dimensionality"]
-        n = features.loc[features["experiment"] == experiment, "feature"].max() + 1
-        side.hist(
-            values,
-            bins=bins,
-            orientation="horizontal",
-            histtype="step",
-            color=colour,
-            lw=0.7,
-            density=True,
-            label=f"$n={n}$",
-        )
-    side.set(xscale="log", xlabel="density of $D_i$")
-    side.legend(loc="upper right")
-
+    _draw_lines(scatter, side)
+    large = data["features"][data["features"]["experiment"] == LARGE]
+    _draw_points(scatter, large, data["curve"])
+    _draw_distribution(side, data["features"])
     panels = bottom.subplots(1, max(1, len(graphs)), squeeze=False)[0]
     for ax, density in zip(panels, graphs, strict=False):
-        nodes = shown[(shown["density"] == density) & (shown["factor"] >= 0)]
+        nodes = large[(large["density"] == density) & (large["factor"] >= 0)]
         _draw_graph(ax, nodes, data["edges"][data["edges"]["density"] == density])
         ax.set_title(f"{SPARSITY} $= {1 / density:.3g}$\n{len(nodes)} features")
         ax.set_anchor("N")
     for ax in panels:
         ax.set_axis_off()
     return fig
+
+
+def _draw_lines(scatter: Axes, side: Axes) -> None:
+    """The fractions, through both panels, with their names at the right."""
+    for name, fraction in FRACTIONS.items():
+        for ax in (scatter, side):
+            ax.axhline(fraction, color="0.75", lw=0.5, zorder=0)
+        apart = {2 / 5: 0.013, 3 / 8: -0.013}.get(fraction, 0.0)  # their labels would overlap
+        text = f"{WRITTEN[fraction]} {name}"
+        side.annotate(text, (1.02, fraction + apart), xycoords=("axes fraction", "data"), va="center", fontsize=7)
+
+
+def _draw_points(ax: Axes, features: pd.DataFrame, curve: pd.DataFrame) -> None:
+    """Every feature's D_i by sparsity, coloured by the polytope of its factor, and D*."""
+    kind = features["polytope"].where(features["polytope"].isin([*plotting.POLYTOPES]), "other")
+    for name, rows in features.groupby(kind, sort=False):
+        colour = plotting.POLYTOPES[name]
+        ax.scatter(1 / rows["density"], rows["dimensionality"], s=5, color=colour, lw=0, rasterized=True)
+    curve = curve[curve["experiment"] == LARGE]
+    (line,) = ax.plot(1 / curve["density"], curve["dimensions_per_feature"], color="black", lw=0.7, label="$D^*$")
+    handles = [
+        plt.Line2D([], [], marker="o", ls="", ms=3.5, color=colour, label=name)
+        for name, colour in plotting.POLYTOPES.items()
+        if (kind == name).any()
+    ]
+    ax.legend(handles=[*handles, line], ncols=2, loc="upper right")
+    ax.set(xscale="log", xlim=(0.95, 105), ylim=(-0.02, 1.03), xlabel=SPARSITY, ylabel="dimensionality $D_i$")
+
+
+def _draw_distribution(ax: Axes, features: pd.DataFrame) -> None:
+    """The D_i of all represented features, all densities together."""
+    bins = np.arange(0, 1 + WINDOW, 2 * WINDOW).tolist()
+    style: dict[str, Any] = {"orientation": "horizontal", "histtype": "step", "lw": 0.7, "density": True}
+    for experiment, colour in ((LARGE, plotting.CATEGORIES[0]), (SMALL, plotting.CATEGORIES[1])):
+        rows = features[features["experiment"] == experiment]
+        label = f"$n={rows['feature'].max() + 1}$"
+        ax.hist(rows.loc[rows["factor"] >= 0, "dimensionality"], bins=bins, color=colour, label=label, **style)
+    ax.set(xscale="log", xlabel="density of $D_i$")
+    ax.legend(loc="upper right")
 
 
 def _draw_graph(ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:

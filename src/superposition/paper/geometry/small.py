@@ -73,6 +73,8 @@ def _thomson(trained: dict[str, Trained]) -> pd.DataFrame:
                 "coulomb": energy,
                 "thomson_interference": max(float(packing.interference(thomson)), 0.0),
                 "apart": polytopes.difference(packed.numpy(), thomson.numpy()),
+                "trained_from_packing": np.nan,
+                "trained_from_thomson": np.nan,
             }
             W = models.get((n, m))
             if W is not None and ((W**2).sum(0) > 0.5).all():
@@ -121,24 +123,25 @@ def draw(data: dict[str, pd.DataFrame]) -> Figure:
     gallery, middle, bottom = fig.subfigures(3, 1, height_ratios=[2.3, 2.1, 2.7])
     exact = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
     for column, (n, m, factors) in enumerate(GALLERY):
-        parts = [exact[name] for name in factors]
-        shapes = {"exact": polytopes.tegum(*parts)}
-        name = polytopes.product_name(factors)
+        parts, name = [exact[factor] for factor in factors], polytopes.product_name(factors)
+        corners = polytopes.tegum(*parts)
+        fractions = sorted({str(Fraction(p.dimensions, p.features)) for p in parts})
+        upper, lower = (
+            gallery.add_subplot(2, len(GALLERY), place, **({"projection": "3d"} if m == 3 else {}))
+            for place in (column + 1, len(GALLERY) + column + 1)
+        )
+        plotting.arrangement(upper, corners, colour="0.3")
+        upper.set_title(f"{name.replace(' ', chr(10), 1)}\n$D$ = {', '.join(fractions)}", fontsize=6.5, pad=2)
         models = data["models"].query(f"n == {n} and m == {m} and trained == '{name}'")
-        label = "none trained"
-        if len(models):
-            best = models.loc[models["residual"].idxmin()]
-            rows = data["features"].query(f"n == {n} and m == {m} and density == {best['density']}")
-            W = rows[[f"w{k}" for k in range(m)]].to_numpy(copy=True).T
-            shapes["trained"] = polytopes.aligned(W, shapes["exact"])
-            label = f"$1-S={best['density']:.2g}$"
-        for row, (kind, W) in enumerate(shapes.items()):
-            place = row * len(GALLERY) + column + 1
-            ax = gallery.add_subplot(2, len(GALLERY), place, **({"projection": "3d"} if m == 3 else {}))
-            plotting.arrangement(ax, W, colour="0.3" if kind == "exact" else plotting.CATEGORIES[0])
-            fractions = sorted({str(Fraction(p.dimensions, p.features)) for p in parts})
-            title = f"{name.replace(' ', chr(10), 1)}\n$D$ = {', '.join(fractions)}" if kind == "exact" else label
-            ax.set_title(title, fontsize=6.5, pad=2)
+        if models.empty:
+            lower.set_axis_off()
+            lower.set_title("none trained", fontsize=6.5, pad=2)
+            continue
+        best = models.loc[models["residual"].idxmin()]
+        rows = data["features"].query(f"n == {n} and m == {m} and density == {best['density']}")
+        W = rows[[f"w{k}" for k in range(m)]].to_numpy(copy=True).T
+        plotting.arrangement(lower, polytopes.aligned(W, corners), colour=plotting.CATEGORIES[0])
+        lower.set_title(f"$1-S={best['density']:.2g}$", fontsize=6.5, pad=2)
     _draw_gains(middle, data)
     _draw_products(bottom, data["models"])
     return fig
