@@ -210,7 +210,8 @@ def test_the_claims_that_need_the_full_scale() -> None:
     """At scale quick most are judged: CI would not notice otherwise."""
     waiting = {c.id for claims in REGISTERED.values() for c in claims if not c.at_quick}
     known = {"basic.more_features_with_sparsity", "basic.scale_free", "phase.theory_predicts"}
-    known |= {f"geometry.{name}" for name in ("sticky_one", "sticky_half", "clusters")}
+    known |= {f"geometry.{name}" for name in ("sticky_one", "sticky_half", "n_is_irrelevant")}
+    known |= {f"geometry.{name}" for name in ("m_scales", "clusters", "tegum")}
     assert waiting & set(IDS) == known
 
 

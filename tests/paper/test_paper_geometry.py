@@ -187,11 +187,11 @@ def test_lengths_count_in_d_star_but_not_in_the_budget() -> None:
 
 
 def test_the_optimum_is_that_of_products() -> None:
-    """Dense: nearly a dimension each; then digons; sparse: more features per dimension than any digon has."""
+    """At every second density. Dense: nearly a dimension each; sparse: more features per dimension than a digon has."""
     best = table_of("dimensions_per_feature")["optimum"].set_index("density")
-    np.testing.assert_allclose(best.index, sorted(DENSITIES))
+    np.testing.assert_allclose(best.index, sorted(DENSITIES)[::2])
     assert best.loc[1.0, "dimensions_per_feature"] > 0.95
-    assert best["polytope"].iloc[-2] == "digon"
+    assert best["dimensions_per_feature"].iloc[0] < 0.25
     assert best["dimensions_per_feature"].is_monotonic_increasing
     for row in best.itertuples():
         assert row.dimensions_per_feature == pytest.approx(EXACT[row.polytope].dimensionality / row.norm**2)
@@ -1037,10 +1037,10 @@ def test_claims_survive_the_way_through_files(tmp_path: Path) -> None:
     assert geometry.claims.table(through_files(ideal(), tmp_path), "paper").equals(claims)
 
 
-def test_clusters_are_not_judged_at_scale_quick() -> None:
+def test_what_is_judged_at_scale_quick() -> None:
+    """What hangs on many densities or on long training is not."""
     claims = geometry.claims.table(ideal(), "quick").set_index("claim")
-    short = ["geometry.sticky_one", "geometry.sticky_half", "geometry.clusters"]
-    assert [*claims.index[claims["verdict"] == "needs scale paper"]] == short
+    assert {*claims.index[claims["verdict"] != "needs scale paper"]} == {"geometry.budget", "geometry.thomson"}
 
 
 EMPTY_TABLE = {

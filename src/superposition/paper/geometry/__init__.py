@@ -158,6 +158,7 @@ def _scaling(spread: pd.DataFrame, correction: str, note: str = "") -> Finding:
     "(‖W‖_F² ≤ n/2): the largest D* is at most 4^a times the smallest, a ≤ 0.1 (15 %); corrected if that holds where "
     "D* ≤ 1/2 (and 5 %)",
     expected="corrected",
+    at_quick=False,
 )
 def n_is_irrelevant(data: Tables) -> Finding:
     spread = _spread(data, VARIED_N, "n")
@@ -183,6 +184,7 @@ def n_is_irrelevant(data: Tables) -> Finding:
     "numbers ‖W‖_F² / m = 1/D*, the largest is at most 2^a times the smallest, a ≤ 0.1 (7 %); corrected if that holds "
     "where D* ≤ 1/2 (and 5 %)",
     expected="corrected",
+    at_quick=False,
 )
 def m_scales(data: Tables) -> Finding:
     return _scaling(
@@ -251,6 +253,7 @@ def budget(data: Tables) -> Finding:
     "of polytopes alone with D* ≤ 1/2 (and 5 %), in those whose factors want m dimensions or fewer, but not in the "
     "others",
     expected="corrected",
+    at_quick=False,
 )
 def tegum_factors(data: Tables) -> Finding:
     exact = {polytope.name: polytope.dimensionality for polytope in reversed(tegum.CATALOGUE)}
