@@ -114,6 +114,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"initial_bias": "centred", "model": "relu_hidden"}, "initial_bias"),
     ({"initial_bias": "centred", "model": "absolute"}, "initial_bias"),
     ({"initial_bias": "centred", "distribution": "signed"}, "initial_bias"),
+    ({"initial_bias": "centred", "distribution": {"anticorrelated": [[0, 1]]}}, "initial_bias"),  # E[x_i] is not p/2
     # density
     ({"density": "0.1"}, "density"),
     ({"density": True}, "density"),

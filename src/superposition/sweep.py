@@ -174,7 +174,7 @@ class Sweep(Strict):
     weight_decay: Annotated[float, Field(ge=0, le=1, description="AdamW's; 0 is Adam")] = 0.0
     initial_bias: Annotated[
         Literal["zero", "centred"],
-        Field(description="centred: the outputs start with the right mean (linear hidden layer only)"),
+        Field(description="centred: the outputs start with the right mean (linear hidden layer, independent features)"),
     ] = "zero"
     snapshots: Annotated[int, Field(ge=0, description="weights kept along training, evenly spaced")] = 0
     evaluation: Annotated[
@@ -190,8 +190,10 @@ class Sweep(Strict):
             )
         if self.hidden_bias and self.model != "relu_hidden":
             raise ValueError("hidden_bias: only the relu_hidden model has one")
-        if self.initial_bias == "centred" and (self.model in ("relu_hidden", "absolute") or self.signed):
-            raise ValueError("initial_bias: centred needs a model with a linear hidden layer, and features in [0, 1]")
+        if self.initial_bias == "centred" and not (self.independent and self.model in ("linear", "relu_output")):
+            raise ValueError(
+                "initial_bias: centred needs independent features in [0, 1] and a model with a linear hidden layer"
+            )
         if isinstance(self.importance, tuple) and len(self.importance) != n:
             raise ValueError(f"importance: a list of {len(self.importance)} for n = {n} features")
         if isinstance(self.importance, tuple) and not any(self.importance):
@@ -242,9 +244,13 @@ class Sweep(Strict):
         return self.distribution[0].signed
 
     @property
+    def independent(self) -> bool:
+        """Independent features in [0, 1], everywhere in the sweep."""
+        return not self.signed and not any(d.sets for d in self.distribution)
+
+    @property
     def exactly_solvable(self) -> bool:
-        plain = not self.signed and not any(d.sets for d in self.distribution)
-        return self.n <= 3 and plain and self.model in ("linear", "relu_output") and not self.snapshots
+        return self.n <= 3 and self.independent and self.model in ("linear", "relu_output") and not self.snapshots
 
     @property
     def work(self) -> float:

@@ -58,8 +58,8 @@ def _samples(polytope: Polytope) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
         points = 2 ** int(np.log2(POINTS / len(patterns)))  # a power of two, as the sequence wants it
         seen = (patterns * cosines) @ values[:points].T
         parts.append((seen, patterns[:, :1] * values[:points, 0], np.full_like(seen, on), np.full_like(seen, points)))
-    seen, own, count, share = (np.concatenate([part.ravel() for part in kind]) for kind in zip(*parts, strict=True))
-    return seen, own, count, share
+    seen, own, count, alike = (np.concatenate([part.ravel() for part in kind]) for kind in zip(*parts, strict=True))
+    return seen, own, count, alike
 
 
 def _dropped(density: float) -> float:

@@ -136,7 +136,7 @@ def snapshot_steps(sweep: Sweep) -> np.ndarray:
 
 def _plain(sweep: Sweep) -> bool:
     """Independent features in [0, 1] and a linear hidden layer: then parts of the loss, or all, are known exactly."""
-    return not (Model.of(sweep).relu_hidden or sweep.signed or any(d.sets for d in sweep.distribution))
+    return sweep.independent and not Model.of(sweep).relu_hidden
 
 
 def _is_exact(sweep: Sweep) -> bool:
