@@ -278,6 +278,17 @@ def test_aligned(name: str) -> None:
     assert cost.min(1).max() < 0.15
 
 
+@pytest.mark.parametrize("polytope", SMALL, ids=lambda p: p.name)
+def test_rounding_errors_do_not_choose_among_symmetric_places(polytope: Polytope) -> None:
+    """An exact polytope fits its corners in as many ways as it has symmetries: the same picture every time."""
+    rng = np.random.default_rng(0)
+    W = turned(polytope.corners, 1)
+    first = polytopes.aligned(W, polytope.corners)
+    for _ in range(10):
+        again = polytopes.aligned(W + 1e-14 * rng.normal(size=W.shape), polytope.corners)
+        np.testing.assert_allclose(again, first, atol=1e-11)
+
+
 # Names
 
 

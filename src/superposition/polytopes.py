@@ -181,7 +181,10 @@ def _matching(
     )
     choices = choices[np.argsort(misfit, kind="stable")[:TRIED]]
     turned = _rotations(points[:, anchors], places[:, choices].transpose(1, 0, 2)) @ points
-    _, order = min((_assign(turn, places) for turn in turned), key=lambda found: found[0])
+    found = [_assign(turn, places) for turn in turned]
+    # A polytope's symmetries fit equally well but for rounding errors: the first in the order of the corners is taken.
+    nearest = min(cost for cost, _ in found) + 1e-9
+    order = min((order for cost, order in found if cost < nearest), key=tuple)
     return _assign(_rotations(points, places[None, :, order])[0] @ points, places)[1]
 
 
