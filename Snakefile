@@ -61,5 +61,6 @@ rule all:
     default_target: True
     input:
         expand(f"{OUT}/figures/{{figure}}.{{format}}", figure=CONFIG.figures, format=["svg", "png"]),
+        expand(f"{OUT}/figures/{{figure}}.gif", figure=CONFIG.animated()),
         f"{OUT}/claims.csv",
         f"{OUT}/report.html",

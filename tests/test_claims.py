@@ -181,6 +181,20 @@ IDS = [
     "geometry.budget",
     "geometry.tegum",
     "geometry.thomson",
+    "nonuniform.pentagon_when_equal",
+    "nonuniform.stretch",
+    "nonuniform.snap",
+    "nonuniform.crossover",
+    "nonuniform.norm_bias",
+    "correlated.orthogonal",
+    "correlated.antipodal",
+    "correlated.side_by_side",
+    "correlated.local_basis",
+    "correlated.collapse_regimes",
+    "correlated.pca_when_dense",
+    "dynamics.jumps",
+    "dynamics.loss_drops",
+    "dynamics.octahedron",
 ]
 
 
@@ -212,6 +226,8 @@ def test_the_claims_that_need_the_full_scale() -> None:
     known = {"basic.more_features_with_sparsity", "basic.scale_free", "phase.theory_predicts"}
     known |= {f"geometry.{name}" for name in ("sticky_one", "sticky_half", "n_is_irrelevant")}
     known |= {f"geometry.{name}" for name in ("m_scales", "clusters", "tegum")}
+    known |= {f"correlated.{name}" for name in ("orthogonal", "antipodal", "side_by_side", "collapse_regimes")}
+    known |= {"dynamics.loss_drops"}
     assert waiting & set(IDS) == known
 
 
@@ -220,5 +236,7 @@ def test_corrections_on_record() -> None:
     corrected = {c.id: c for claims in REGISTERED.values() for c in claims if c.expected == "corrected"}
     known = {"basic.more_features_with_sparsity", "basic.scale_free", "phase.theory_predicts"}
     known |= {f"geometry.{name}" for name in ("n_is_irrelevant", "m_scales", "clusters", "tegum", "thomson")}
+    known |= {"nonuniform.crossover", "nonuniform.norm_bias", "correlated.collapse_regimes"}
+    known |= {"dynamics.jumps"}
     assert corrected.keys() & set(IDS) == known
     assert all("corrected if" in claim.criterion for claim in corrected.values())

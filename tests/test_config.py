@@ -287,6 +287,45 @@ def test_small_models_of_uniform_superposition(scale: str) -> None:
     assert len({s.density for s in sweeps.values()}) == 1
 
 
+@pytest.mark.parametrize("scale", ["paper", "quick"])
+def test_non_uniform_superposition(scale: str) -> None:
+    """Five equal features in the plane, four of them with density 0.05; that of the other from a tenth to ten times."""
+    sweep = Config.parse(REAL | {"scale": scale}).sweeps["pentagon"]
+    assert (sweep.model, sweep.n, sweep.m, sweep.density) == ("relu_output", 5, 2, (0.05,))
+    assert (sweep.relative_density.features, {1.0} < set(sweep.relative_density.ratio)) == ((0,), True)
+    assert (min(sweep.relative_density.ratio), max(sweep.relative_density.ratio)) == (0.1, 10)
+    assert scale == "quick" or (len(sweep.relative_density.ratio) >= 25 and sweep.restarts >= 200)
+    np.testing.assert_array_equal(sweep.importances(), 1)
+
+
+CORRELATED = {  # n, m and the sets; "independent" stands beside those that show what is due to chance
+    "organization_4": (4, 2, {"correlated 0+1 2+3", "anticorrelated 0+1 2+3", "independent"}),
+    "organization_6": (6, 2, {"correlated 0+1 2+3 4+5", "independent"}),
+    "local_bases": (20, 10, {f"correlated {'+'.join(map(str, range(10)))} {'+'.join(map(str, range(10, 20)))}"}),
+    "collapse": (6, 2, {"correlated 0+1 2+3 4+5"}),
+    "geometric_learning": (6, 3, {"correlated 0+1+2 3+4+5"}),
+    "geometric_learning_xavier": (6, 3, {"correlated 0+1+2 3+4+5"}),
+}
+
+
+@pytest.mark.parametrize("scale", ["paper", "quick"])
+@pytest.mark.parametrize("name", CORRELATED)
+def test_correlated_features(name: str, scale: str) -> None:
+    """The sets and sizes of the paper; two sweeps of learning that differ in their first weights alone."""
+    config = Config.parse(REAL | {"scale": scale})
+    sweep, (n, m, sets) = config.sweeps[name], CORRELATED[name]
+    assert (sweep.model, sweep.n, sweep.m) == ("relu_output", n, m)
+    assert {d.name for d in sweep.distribution} - {"independent"} == sets - {"independent"}
+    assert ("independent" in {d.name for d in sweep.distribution}) == ("independent" in sets or name == "local_bases")
+    assert {"model", "n", "m", "distribution"} <= set(config.stated[name])
+    assert "density" not in config.stated[name]
+    np.testing.assert_array_equal(sweep.importances(), 1)
+    if name.startswith("geometric_learning"):
+        other = config.sweeps["geometric_learning"].model_dump()
+        assert sweep.model_dump() == other | {"initial_scale": sweep.initial_scale}
+        assert sweep.snapshots > 50
+
+
 NOTEBOOK = ["basic_small_notebook", "phase_2in1_notebook", "phase_3in2_notebook", "uniform_notebook"]
 
 

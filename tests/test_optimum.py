@@ -517,6 +517,6 @@ def test_dead_outputs_are_revived() -> None:
     """An output that is always 0 has no gradient: its bias would stay wherever the search left it."""
     model, density = Model(RELU, 2, 1), tensor([[0.2, 0.4]] * 3)
     x = tensor([[1, 0, 0, -0.1], [1, -1, 0, 0], [0.5, 0.5, -0.6, -0.4]])
-    revived = optimum._revive(model, x, density)
+    revived = optimum.revive(model, x, density)
     assert revived.tolist() == [0, 2]
     assert x.tolist() == [[1, 0, 0, 0.2], [1, -1, 0, 0], [0.5, 0.5, 0.1, -0.4]]

@@ -58,6 +58,9 @@ CLAIMS = [
 ]
 
 
+GIF = b"GIF89a-of-five"
+
+
 def results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tuple[str, ...]] = CLAIMS) -> Path:
     """What the workflow leaves: claims.csv, figures, weights (never trained) and benchmarks."""
     for name in ("figures", "weights", "benchmarks/train"):
@@ -65,6 +68,8 @@ def results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tuple[st
     pd.DataFrame(claims, columns=COLUMNS).to_csv(folder / "claims.csv", index=False)
     for name in config["figures"]:
         (folder / "figures" / f"{name}.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg'>{name}</svg>")
+        if config["figures"][name].get("animated"):
+            (folder / "figures" / f"{name}.gif").write_bytes(GIF)
     for name, entry in config["experiments"].items():
         own = {k: v for k, v in entry.items() if k not in ("stated", "quick")}
         sweep = Sweep.parse(own | (entry.get("quick", {}) if config.get("scale") == "quick" else {}))
@@ -513,3 +518,15 @@ def test_the_rendered_report_is_all_parts_in_order(rendered: str, folder: Path) 
     assert text(main) == text(whole(Report(folder, CONFIG)))
     heads = main.texts("h2")
     assert (heads[0], heads[-1]) == ("Summary", "Provenance")
+
+
+def test_an_animation_is_in_the_page(tmp_path: Path) -> None:
+    """Beside the figure that it is of, folded away, described, and in need of no other file; the others have none."""
+    config = copy.deepcopy(CONFIG)
+    config["figures"]["basic_small"]["animated"] = True
+    shown = Report(results(tmp_path / "moving", config), config)
+    html = shown.figure("basic_small")
+    (image,) = re.findall(r"<details class='animation'>.*?src='data:image/gif;base64,([^']*)' alt='([^']+)'", html)
+    assert base64.b64decode(image[0]) == GIF
+    assert image[1].startswith("Small")
+    assert "image/gif" not in shown.figure("basic_large")

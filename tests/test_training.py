@@ -171,7 +171,7 @@ def test_either_engine_trains_the_same_models(monkeypatch: pytest.MonkeyPatch) -
     """On a GPU the other one is used, and blocks mix seeds: verdicts must not depend on the device."""
     plan = sweep(**SWEEPS["sets"], seeds=2, snapshots=2)
     compiled = train(plan)
-    monkeypatch.setattr(training, "Fused", Autograd)
+    monkeypatch.setitem(training.ENGINES, "cpu", Autograd)
     whole = training._Plan.blocks
     monkeypatch.setattr(training._Plan, "blocks", lambda self, *_: whole(self, torch.device("cuda"), 1))
     plain = train(plan)

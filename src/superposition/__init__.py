@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "errors": ["SuperpositionError"],
         "sweep": ["Sweep", "Distribution"],
-        "training": ["train"],
+        "training": ["losses", "train"],
         "weights": ["Trained"],
     },
 )

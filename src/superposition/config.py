@@ -34,6 +34,7 @@ class Figure(Strict):
     title: str
     shows: Annotated[str, Field(description="what the paper's figure shows, in our words")]
     experiments: Names
+    animated: Annotated[bool, Field(description="the section's `animate` makes a GIF of it, too")] = False
 
 
 class _File(Strict):
@@ -102,6 +103,10 @@ class Config:
 
     def figures_of(self, section: str) -> list[str]:
         return [name for name, figure in self.figures.items() if figure.section == section]
+
+    def animated(self) -> list[str]:
+        """Figures that there is an animation of."""
+        return [name for name, figure in self.figures.items() if figure.animated]
 
     def used_experiments(self) -> list[str]:
         """Experiments that some figure needs, in the order of the file."""

@@ -68,6 +68,10 @@ class Model:
         parts = flat.split([torch.Size(shape).numel() for shape in shapes.values()], dim=-1)
         return {k: part.unflatten(-1, shape) for (k, shape), part in zip(shapes.items(), parts, strict=True)}
 
+    def pack(self, p: Parameters) -> Float[Tensor, "*batch size"]:
+        """The inverse of :meth:`unpack`: a copy."""
+        return torch.cat([p[k].flatten(-len(shape)) for k, shape in self.shapes().items()], dim=-1)
+
     def hidden(self, p: Parameters, x: Float[Tensor, "*batch sample n"]) -> Float[Tensor, "*batch sample m"]:
         h = x @ p["W"].mT
         if self.hidden_bias:

@@ -103,13 +103,13 @@ def best_models(
         x[which], loss[which], _ = minimise(lambda x, k: losses(x, point[which[k]]), x[which], evaluations=evaluations)
 
     follow(torch.arange(len(point)), TRIAL)
-    follow(_revive(model, x, density[point]), TRIAL)
+    follow(revive(model, x, density[point]), TRIAL)
     lowest = loss.view(-1, restarts).min(dim=1).values.repeat_interleave(restarts)
     follow(torch.arange(len(point))[loss <= (1 + MARGIN) * lowest], EVALUATIONS)
     return x.view(-1, restarts, size), loss.view(-1, restarts) * unit[:, None]
 
 
-def _revive(model: Model, x: Float64[Tensor, "k size"], density: Float64[Tensor, "k n"]) -> Int64[Tensor, " dead"]:
+def revive(model: Model, x: Float64[Tensor, "k size"], density: Float64[Tensor, "k n"]) -> Int64[Tensor, " dead"]:
     """Gives outputs that are always 0, and so have no gradient, their mean as the bias. The numbers of such models."""
     p = model.unpack(x)
     reach = p["b"] + (p["W"].mT @ p["W"]).clamp(min=0).sum(-1)

@@ -13,7 +13,8 @@ import pandas as pd
 import seaborn as sns
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.transforms import Bbox
 from mpl_toolkits.mplot3d import Axes3D
 from scipy.spatial import ConvexHull
 
@@ -45,10 +46,25 @@ sns.set_palette(CATEGORIES)
 
 def save(figure: Figure, *paths: str | Path) -> None:
     """Writes the figure in the format of each path's suffix; the same content gives the same bytes."""
+    _lay_out(figure)
     for path in paths:
         dated = {"Date": None} if str(path).endswith(".svg") else {"Software": None}
         figure.savefig(path, metadata=dated)
     plt.close(figure)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Runs the layout once and rounds where it puts things: the last bits of its solver differ from run to run."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    parts: list[FigureBase] = [figure]
+    while parts:
+        part = parts.pop()
+        for below in part.subfigs:
+            below.bbox_relative.set_points(below.bbox_relative.get_points().round(6))
+            parts.append(below)
+    for ax in figure.axes:
+        ax.set_position(Bbox(ax.get_position(original=True).get_points().round(6)))
 
 
 def density_title(density: float) -> str:

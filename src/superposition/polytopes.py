@@ -6,7 +6,7 @@ alike gives each of them the dimensionality d/k.
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -149,10 +149,49 @@ def difference(W: Float[np.ndarray, "d k"], corners: Float64[np.ndarray, "e k"])
     return float(np.linalg.norm(gram - exact[np.ix_(order, order)]) / np.linalg.norm(exact))
 
 
-def aligned(W: Float[np.ndarray, "d k"], corners: Float64[np.ndarray, "d k"]) -> Float64[np.ndarray, "d k"]:
-    """W, rotated or reflected so that its columns lie as near to the corners as they can, each to another one."""
-    order = _matching(W, corners, _unit_gram(corners))
-    return _rotations(W.astype(np.float64), corners[None, :, order])[0] @ W
+def aligned(
+    W: Float[np.ndarray, "d k"],
+    corners: Float64[np.ndarray, "d k"],
+    orders: Int[np.ndarray, "order k"] | None = None,
+) -> Float64[np.ndarray, "d k"]:
+    """The canonical orientation: W rotated or reflected, and its columns in the order in which they lie on the corners.
+
+    The least sum of squared distances. ``orders``: those that are allowed, see :func:`symmetric_orders`; by default
+    all. Of orders that fit equally well the first one is taken.
+    """
+    rotation, order = alignment(W, corners, orders)
+    return rotation @ W[:, order]
+
+
+def alignment(
+    W: Float[np.ndarray, "d k"],
+    corners: Float64[np.ndarray, "d k"],
+    orders: Int[np.ndarray, "order k"] | None = None,
+) -> tuple[Float64[np.ndarray, "d d"], Int[np.ndarray, " k"]]:
+    """The rotation and the order of :func:`aligned`, to be used on other models as well."""
+    W = W.astype(np.float64)
+    if orders is None:
+        order = np.argsort(_matching(W, corners, _unit_gram(corners)))
+    else:
+        overlap = np.linalg.svd(corners @ W[:, orders].transpose(1, 2, 0), compute_uv=False).sum(-1)
+        order = orders[np.flatnonzero(overlap > overlap.max() - 1e-9)[0]]
+    return _rotations(W[:, order], corners[None])[0], order
+
+
+def symmetric_orders(*sets: Sequence[int]) -> Int[np.ndarray, "order k"]:
+    """Every order of the features in which members of a set trade places, and so do sets of the same size.
+
+    The sets are disjoint and name all features 0 … k - 1.
+    """
+    size, found = [len(members) for members in sets], []
+    for placed in itertools.permutations(range(len(sets))):
+        if [size[i] for i in placed] == size:
+            for chosen in itertools.product(*(itertools.permutations(sets[i]) for i in placed)):
+                order = [0] * sum(size)
+                for place, feature in zip(itertools.chain(*sets), itertools.chain(*chosen), strict=True):
+                    order[place] = feature
+                found.append(order)
+    return np.array(sorted(found))
 
 
 def _unit_gram(W: Float[np.ndarray, "d k"]) -> Float64[np.ndarray, "k k"]:

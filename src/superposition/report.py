@@ -50,6 +50,11 @@ def _table(header: list[str], rows: list[list[str]], kind: str = "") -> str:
     )
 
 
+def _embedded(path: Path, kind: str) -> str:
+    """A file as an address that needs no other file."""
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
 def _badge(verdict: str) -> str:
     return f"<span class='verdict {verdict.replace(' ', '-')}'>{VERDICTS[verdict]} {verdict}</span>"
 
@@ -121,8 +126,7 @@ class Report:
 
     def figure(self, name: str) -> str:
         figure = self.config.figures[name]
-        svg = (self.results / "figures" / f"{name}.svg").read_bytes()
-        image = f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+        image = _embedded(self.results / "figures" / f"{name}.svg", "image/svg+xml")
         claims = self.claims[self.claims["figure"] == name]
         target = self.results / "figures" / f"{name}.png"
         scale = "" if self.config.scale == "paper" else f" --config scale={self.config.scale}"
@@ -130,8 +134,17 @@ class Report:
             f"<section class='figure'><h3 id='figure-{name}'>{_text(figure.title)} <code>{name}</code></h3>"
             f"<figure><img src='{image}' alt='{_text(figure.title)}. {_text(figure.shows)}'>"
             f"<figcaption><b>The paper:</b> {_prose(figure.shows)}</figcaption></figure>"
-            f"{self._claims(claims)}{self._numbers(name)}{self._parameters(figure.experiments)}"
+            f"{self._animation(name)}{self._claims(claims)}{self._numbers(name)}{self._parameters(figure.experiments)}"
             f"<p>Make this figure alone: <code>snakemake --cores all {target}{scale}</code></p></section>"
+        )
+
+    def _animation(self, name: str) -> str:
+        if not self.config.figures[name].animated:
+            return ""
+        image = _embedded(self.results / "figures" / f"{name}.gif", "image/gif")
+        return (
+            "<details class='animation'><summary>Animation</summary>"
+            f"<img src='{image}' alt='{_text(self.config.figures[name].title)}, in motion.'></details>"
         )
 
     def _claims(self, claims: pd.DataFrame) -> str:

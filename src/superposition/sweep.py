@@ -23,6 +23,7 @@ RECIPE = (
     "learning_rate",
     "schedule",
     "weight_decay",
+    "initial_scale",
     "initial_bias",
     "snapshots",
     "evaluation",
@@ -172,6 +173,9 @@ class Sweep(Strict):
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.01
     schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: Annotated[float, Field(ge=0, le=1, description="AdamW's; 0 is Adam")] = 0.0
+    initial_scale: Annotated[
+        float, Field(gt=0, le=100, allow_inf_nan=False, description="of the first weights, over Xavier-normal ones")
+    ] = 1.0
     initial_bias: Annotated[
         Literal["zero", "centred"],
         Field(description="centred: the outputs start with the right mean (linear hidden layer, independent features)"),

@@ -6,25 +6,26 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 from tqdm import tqdm
 
 from superposition import draws, exact, optimum
 from superposition.autograd import Autograd
-from superposition.engine import Block, Recipe
+from superposition.engine import Block, Engine, Recipe
 from superposition.errors import SuperpositionError
 from superposition.features import Gates
 from superposition.fused import Fused
-from superposition.models import Model
+from superposition.models import Model, Parameters
 from superposition.sweep import Sweep
 from superposition.weights import Trained
 
+ENGINES: dict[str, type[Engine]] = {"cpu": Fused, "cuda": Autograd}
 BLOCK_STATE = 2**16  # parameters of one block on a CPU: they stay in the second-level cache
 LOSS_CHUNK = 2**18  # pairs of features in the models whose exact losses are computed together
 OPTIMA = 421  # points whose exact optima are looked for together
@@ -81,7 +82,8 @@ class _Plan:
         return torch.tensor(out, dtype=torch.int64)
 
     def initial(self, block: Block, instances: np.ndarray) -> Float32[Tensor, "instance size"]:
-        """Xavier-normal weights by the sizes of one instance, and biases of zero, as in the authors' notebook.
+        """Xavier-normal weights by the sizes of one instance, and biases of zero, as in the authors' notebook; the
+        weights times ``initial_scale``.
 
         With a centred bias the outputs, but for their ReLU, start with the mean of the features: b = (1 - WᵀW) E[x].
         In large dense models the means would otherwise push outputs so far below 0 that they stay there for good.
@@ -90,7 +92,7 @@ class _Plan:
         parameters = torch.zeros(len(block), model.size)
         matrices = [p for k, p in model.unpack(parameters).items() if k.startswith("W")]
         drawn = draws.normals(block.key, self.identity(instances), len(matrices) * model.n * model.m)
-        scale = (2 / (model.n + model.m)) ** 0.5
+        scale = self.sweep.initial_scale * (2 / (model.n + model.m)) ** 0.5
         for matrix, part in zip(matrices, drawn.split(model.n * model.m, dim=1), strict=True):
             matrix.copy_(scale * part.unflatten(1, (model.m, model.n)))
         if self.sweep.initial_bias == "centred":
@@ -115,6 +117,13 @@ class _Plan:
         parts = next(k for k in itertools.count(1) if count * k % threads == 0 or count * k >= 4 * threads)
         size = max(1, min(BLOCK_STATE // self.model.size, -(-len(streams[0]) // parts)))
         return [s[i : i + size] for s in streams for i in range(0, len(s), size)]
+
+    def chunks(self, device: torch.device, threads: int) -> list[np.ndarray]:
+        """Numbers of the instances that are evaluated together: all see the same draws."""
+        if device.type == "cuda":
+            return self.blocks(device, threads)
+        parts = max(threads, -(-self.count * self.model.size // BLOCK_STATE))
+        return np.array_split(np.arange(self.count), min(parts, self.count))
 
     def name(self, instance: int) -> str:
         point, restart = divmod(int(instance), self.sweep.restarts)
@@ -186,16 +195,14 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
         return _solve(sweep, threads, hidden)
     torch.backends.cuda.matmul.allow_tf32 = False
     plan, recipe = _Plan(sweep), Recipe.of(sweep)
-    kind = Fused if where.type == "cpu" else Autograd
     steps = snapshot_steps(sweep)
     final = torch.empty(len(plan), plan.model.size)
     kept = torch.empty(len(steps), len(plan), plan.model.size)
-    loss, error = (torch.zeros(len(plan), dtype=torch.float64) for _ in range(2))
     stop = threading.Event()
 
     def run(instances: np.ndarray) -> None:
         block = plan.block(instances)
-        engine = kind(block.to(where), recipe, plan.initial(block, instances).to(where))
+        engine = ENGINES[where.type](block.to(where), recipe, plan.initial(block, instances).to(where))
         for start, end in _segments(sweep, len(block)):
             if stop.is_set():
                 return
@@ -209,18 +216,6 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
                 kept[steps.tolist().index(end), instances] = engine.parameters.detach().cpu()
             bar.update(len(block) * (end - start))
         final[instances] = engine.parameters.detach().cpu()
-        if not _is_exact(sweep):
-            something = block.gates.any_from[:, 0].double()
-            drawn = engine.losses(max(1, sweep.evaluation // sweep.n), coactive=_plain(sweep))
-            loss[instances], error[instances] = (something * torch.from_numpy(part) for part in drawn)
-
-    together = max(1, min(64, LOSS_CHUNK // sweep.n**2))
-
-    def add_known(first: int) -> None:
-        # Always as many at once, the last ones again if need be: matrix products may round by the size of a batch.
-        instances = np.arange(first, min(first + together, len(plan)))
-        filled = np.resize(instances, together)
-        loss[instances] += _known_loss(plan, filled, final[filled])[: len(instances)]
 
     total = len(plan) * sweep.steps
     with (
@@ -230,8 +225,7 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
         try:
             for _ in pool.map(run, plan.blocks(where, threads)):
                 pass
-            for _ in pool.map(add_known, range(0, len(plan), together)):
-                pass
+            loss, error = _evaluate(plan, final, where, threads, pool)
         except BaseException:
             stop.set()
             raise
@@ -246,6 +240,53 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
         snapshots=plan.model.unpack(kept.unflatten(1, shape)) if len(steps) else {},
         device="cpu" if where.type == "cpu" else torch.cuda.get_device_name(where),
     )
+
+
+def losses(
+    sweep: Sweep, parameters: Parameters, device: str = "auto", threads: int | None = None
+) -> tuple[Float64[Tensor, "point k"], Float64[Tensor, "point k"]]:
+    """The expected loss of any models at the points of a sweep, k at each, and its standard error; see ``evaluation``.
+
+    Such as those along training: ``losses(sweep, {p: s[:, 0].swapaxes(0, 1) for p, s in trained.snapshots.items()})``
+    (axes: point, snapshot) has the snapshots of restart 0. All are seen the same draws, so that they can be compared.
+    """
+    count = next(iter(parameters.values())).shape[1]
+    threads, where = threads or available_cores(), resolve_device(device)
+    plan = _Plan(sweep.model_copy(update={"restarts": count}))
+    with _pool(threads if where.type == "cpu" else 1) as pool:
+        found = _evaluate(plan, plan.model.pack(parameters).flatten(0, 1), where, threads, pool)
+    loss, error = (part.unflatten(0, (-1, count)) for part in found)
+    return loss, error
+
+
+def _evaluate(
+    plan: _Plan, parameters: Float32[Tensor, "instance size"], where: torch.device, threads: int, pool: Executor
+) -> tuple[Float64[Tensor, " instance"], Float64[Tensor, " instance"]]:
+    """Expected losses and their standard errors: what is known exactly, and the mean over draws of the rest."""
+    loss, error = (torch.zeros(len(plan), dtype=torch.float64) for _ in range(2))
+    samples = max(1, plan.sweep.evaluation // plan.sweep.n)
+
+    def draw(instances: np.ndarray) -> None:
+        block = plan.block(instances)
+        engine = ENGINES[where.type](block.to(where), Recipe.of(plan.sweep), parameters[instances].to(where))
+        something = block.gates.any_from[:, 0].double()
+        drawn = engine.losses(samples, coactive=_plain(plan.sweep))
+        loss[instances], error[instances] = (something * torch.from_numpy(part) for part in drawn)
+
+    together = max(1, min(64, LOSS_CHUNK // plan.sweep.n**2))
+
+    def add_known(first: int) -> None:
+        # Always as many at once, the last ones again if need be: matrix products may round by the size of a batch.
+        instances = np.arange(first, min(first + together, len(plan)))
+        filled = np.resize(instances, together)
+        loss[instances] += _known_loss(plan, filled, parameters[filled])[: len(instances)]
+
+    if not _is_exact(plan.sweep):
+        for _ in pool.map(draw, plan.chunks(where, threads)):
+            pass
+    for _ in pool.map(add_known, range(0, len(plan), together)):
+        pass
+    return loss, error
 
 
 def _solve(sweep: Sweep, threads: int, hidden: bool | None) -> Trained:

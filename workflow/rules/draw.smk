@@ -1,4 +1,4 @@
-# Draws a figure from its tables.
+# Draws a figure from its tables, and makes the animation of one that moves.
 
 
 rule draw:
@@ -20,3 +20,23 @@ rule draw:
         section=lambda wildcards: CONFIG.figures[wildcards.figure].section,
     script:
         "../scripts/draw.py"
+
+
+rule animate:
+    input:
+        tables=f"{OUT}/tables/{{figure}}",
+        code=lambda wildcards: sources(
+            "workflow/scripts/animate.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}"
+        ),
+    output:
+        f"{OUT}/figures/{{figure}}.gif",
+    log:
+        f"{OUT}/logs/animate/{{figure}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/animate/{{figure}}.tsv"
+    wildcard_constraints:
+        figure="|".join(CONFIG.animated()) or "none",
+    params:
+        section=lambda wildcards: CONFIG.figures[wildcards.figure].section,
+    script:
+        "../scripts/animate.py"

@@ -6,6 +6,7 @@ rule notebook:
         notebook="report/report.ipynb",
         claims=f"{OUT}/claims.csv",
         figures=expand(f"{OUT}/figures/{{figure}}.svg", figure=CONFIG.figures),
+        animations=expand(f"{OUT}/figures/{{figure}}.gif", figure=CONFIG.animated()),
         tables=expand(f"{OUT}/tables/{{figure}}", figure=CONFIG.figures),
         weights=expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=CONFIG.used_experiments()),
         code=sources("superposition.report"),

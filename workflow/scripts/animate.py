@@ -1,0 +1,13 @@
+"""Makes the animation of a figure from its tables."""
+
+import importlib
+
+from matplotlib.animation import PillowWriter
+
+from superposition import tables
+from superposition.errors import reporting
+
+with reporting(snakemake.log[0]):
+    section = importlib.import_module(f"superposition.paper.{snakemake.params.section}")
+    animation = section.animate(snakemake.wildcards.figure, tables.read(snakemake.input.tables))
+    animation.save(snakemake.output[0], PillowWriter(fps=8), dpi=100)
