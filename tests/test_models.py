@@ -101,3 +101,13 @@ def test_a_model_has_the_sizes_of_its_sweep() -> None:
     sweep = Sweep(model="relu_hidden", n=6, m=4, density=0.1, hidden_bias=True)
     assert Model.of(sweep) == Model("relu_hidden", 6, 4, hidden_bias=True)
     assert Model.of(sweep).size == 6 * 4 + 6 + 4
+
+
+@each_model
+def test_pack_is_the_inverse_of_unpack(model: Model) -> None:
+    """A parameter in another's place would go unnoticed where they have the same shape; and the copy is one."""
+    flat = torch.randn(3, 2, model.size)
+    packed = model.pack(dict(reversed(model.unpack(flat).items())))
+    assert torch.equal(packed, flat)
+    packed.zero_()
+    assert flat.abs().min() > 0

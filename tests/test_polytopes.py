@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import orthogonal_procrustes
 
 from superposition import geometry, polytopes
 from superposition.polytopes import Polytope, components, difference, factors, named, recognise, tegum
@@ -289,6 +290,69 @@ def test_rounding_errors_do_not_choose_among_symmetric_places(polytope: Polytope
     for _ in range(10):
         again = polytopes.aligned(W + 1e-14 * rng.normal(size=W.shape), polytope.corners)
         np.testing.assert_allclose(again, first, atol=1e-11)
+
+
+def family(sets: tuple[tuple[int, ...], ...]) -> set[frozenset[int]]:
+    return {frozenset(members) for members in sets}
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [((0,), (1, 2, 3, 4)), ((0, 1), (2, 3)), ((0, 1), (2, 3), (4, 5)), ((0, 1, 2), (3, 4, 5)), ((0, 3), (1,), (2, 4))],
+    ids=str,
+)
+def test_symmetric_orders(sets: tuple[tuple[int, ...], ...]) -> None:
+    """Of all permutations those that map the family of sets on itself, each once, that which changes nothing first."""
+    k = sum(map(len, sets))
+    expected = [
+        order
+        for order in itertools.permutations(range(k))
+        if family(tuple(tuple(order[i] for i in members) for members in sets)) == family(sets)
+    ]
+    assert polytopes.symmetric_orders(*sets).tolist() == [list(order) for order in expected]
+
+
+ALLOWED = {  # which features are alike, and the arrangement that they are laid on
+    "pentagon": (((0,), (1, 2, 3, 4)), polytopes.polygon(5)),
+    "hexagon": (((0, 1), (2, 3), (4, 5)), polytopes.polygon(6)),
+    "octahedron": (((0, 1, 2), (3, 4, 5)), np.concatenate([np.eye(3), -np.eye(3)], axis=1)),
+}
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_canonical_orientation(name: str) -> None:
+    """However a model is turned or reflected, and whichever of its equal features trade places, the picture is one; and
+    of all allowed orders none lies nearer to the corners."""
+    sets, corners = ALLOWED[name]
+    orders, rng = polytopes.symmetric_orders(*sets), np.random.default_rng(3)
+    for seed in range(5):
+        W = rng.normal(size=corners.shape)
+        first = polytopes.aligned(W, corners, orders)
+        for order in orders[rng.integers(0, len(orders), 4)]:
+            again = polytopes.aligned(turned(W, seed)[: len(W)][:, order], corners, orders)
+            np.testing.assert_allclose(again, first, atol=1e-9)
+        rotation, order = polytopes.alignment(W, corners, orders)
+        np.testing.assert_allclose(rotation @ W[:, order], first)
+        np.testing.assert_allclose(rotation.T @ rotation, np.eye(len(W)), atol=1e-12)
+        assert order.tolist() in orders.tolist()
+        best = min(np.linalg.norm(nearest(W[:, other], corners) - corners) for other in orders)
+        assert np.linalg.norm(first - corners) == pytest.approx(best)
+
+
+def nearest(W: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Orthogonal Procrustes, as SciPy solves it."""
+    return orthogonal_procrustes(W.T, corners.T)[0].T @ W
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_canonical_orientation_of_symmetric_models(name: str) -> None:
+    """Rounding errors do not choose among the orders that fit equally well."""
+    sets, corners = ALLOWED[name]
+    orders, rng = polytopes.symmetric_orders(*sets), np.random.default_rng(4)
+    first = polytopes.aligned(turned(corners, 1)[: len(corners)], corners, orders)
+    for _ in range(10):
+        W = turned(corners, 1)[: len(corners)] + 1e-14 * rng.normal(size=corners.shape)
+        np.testing.assert_allclose(polytopes.aligned(W, corners, orders), first, atol=1e-10)
 
 
 # Names

@@ -109,6 +109,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"hidden_bias": True}, "hidden_bias"),
     ({"hidden_bias": True, "model": "absolute"}, "hidden_bias"),
     ({"hidden_bias": "yes", "model": "relu_hidden"}, "hidden_bias"),
+    # initial_scale
+    *(({"initial_scale": scale}, "initial_scale") for scale in (0, -1, 101, float("nan"), float("inf"), "small")),
     # initial_bias
     ({"initial_bias": "mean"}, "initial_bias"),
     ({"initial_bias": "centred", "model": "relu_hidden"}, "initial_bias"),

@@ -167,6 +167,63 @@ def test_blocks_hold_every_instance_once(device: str, threads: int, monkeypatch:
         assert max(map(len, blocks)) == 4
 
 
+@each_sweep
+@pytest.mark.parametrize("threads", [1, 3])
+def test_losses_are_those_of_training(changes: dict[str, Any], threads: int) -> None:
+    """The same models have the same loss, to the bit, whenever they are looked at."""
+    plan = sweep(**changes)
+    trained = train(plan)
+    loss, error = training.losses(plan, trained.parameters, threads=threads)
+    assert torch.equal(loss, trained.loss)
+    assert torch.equal(error, trained.loss_error)
+
+
+def test_losses_along_training() -> None:
+    """Any number of models at a point: the snapshots of one restart, the last of which is its end."""
+    plan = sweep(snapshots=4)
+    trained = train(plan)
+    along = {name: values[:, :, 1].swapaxes(0, 1) for name, values in trained.snapshots.items()}
+    loss, _ = training.losses(plan, along)
+    assert loss.shape == (3, 4)
+    assert torch.equal(loss[:, -1], trained.loss[:, 1])
+    assert (loss[:, 0] > loss[:, -1]).all()
+
+
+def test_losses_of_nothing() -> None:
+    """With no weights and no biases every feature costs E[x²] = p/3 times its importance."""
+    plan = sweep(evaluation=2**20)
+    nothing = {"W": torch.zeros(3, 2, 2, 5), "b": torch.zeros(3, 2, 5)}
+    expected = torch.tensor(plan.importances() * plan.densities()).sum(1, keepdim=True) / 3
+    torch.testing.assert_close(training.losses(plan, nothing)[0], expected.expand(-1, 2), rtol=5e-3, atol=0)
+
+
+@pytest.mark.parametrize("bias", ["zero", "centred"])
+def test_initial_scale(bias: str) -> None:
+    """Of the weights alone; a centred bias is that of the scaled weights."""
+    plain, small = (
+        train(sweep(steps=1, learning_rate=1e-12, initial_scale=scale, initial_bias=bias)) for scale in (1.0, 0.125)
+    )
+    torch.testing.assert_close(small.parameters["W"], plain.parameters["W"] / 8, rtol=0, atol=1e-9)
+    W = small.parameters["W"].double()
+    mean = torch.tensor(small.sweep.densities())[:, None, :, None] / 2
+    centred = (mean - W.mT @ W @ mean)[..., 0]
+    torch.testing.assert_close(
+        small.parameters["b"].double(), centred if bias == "centred" else torch.zeros_like(centred), rtol=0, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("threads", [1, 3, 1000])
+def test_chunks_hold_every_instance_once(device: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance in no chunk would have no loss; one without instances has nothing to evaluate."""
+    for state in (10, 10**6):
+        monkeypatch.setattr(training, "BLOCK_STATE", state)
+        plan = training._Plan(sweep(seeds=2))
+        chunks = plan.chunks(torch.device(device), threads)
+        assert np.concatenate(chunks).tolist() == list(range(18))
+        assert min(map(len, chunks)) > 0
+
+
 def test_either_engine_trains_the_same_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a GPU the other one is used, and blocks mix seeds: verdicts must not depend on the device."""
     plan = sweep(**SWEEPS["sets"], seeds=2, snapshots=2)

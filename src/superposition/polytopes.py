@@ -157,7 +157,8 @@ def aligned(
     """The canonical orientation: W rotated or reflected, and its columns in the order in which they lie on the corners.
 
     The least sum of squared distances. ``orders``: those that are allowed, see :func:`symmetric_orders`; by default
-    all. Of orders that fit equally well the first one is taken.
+    all. Of the places that fit equally well, the corners having symmetries, the first ones in the order of their
+    coordinates are taken: with ``orders``, the result does not depend on how W was turned or its features numbered.
     """
     rotation, order = alignment(W, corners, orders)
     return rotation @ W[:, order]
@@ -172,10 +173,10 @@ def alignment(
     W = W.astype(np.float64)
     if orders is None:
         order = np.argsort(_matching(W, corners, _unit_gram(corners)))
-    else:
-        overlap = np.linalg.svd(corners @ W[:, orders].transpose(1, 2, 0), compute_uv=False).sum(-1)
-        order = orders[np.flatnonzero(overlap > overlap.max() - 1e-9)[0]]
-    return _rotations(W[:, order], corners[None])[0], order
+        return _rotations(W[:, order], corners[None])[0], order
+    overlap = np.linalg.svd(corners @ W[:, orders].transpose(1, 2, 0), compute_uv=False).sum(-1)
+    found = [(_rotations(W[:, k], corners[None])[0], k) for k in orders[overlap > overlap.max() - 1e-9]]
+    return max(found, key=lambda at: tuple((at[0] @ W[:, at[1]]).round(6).T.ravel()))
 
 
 def symmetric_orders(*sets: Sequence[int]) -> Int[np.ndarray, "order k"]:

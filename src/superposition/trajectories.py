@@ -9,6 +9,7 @@ from scipy.signal import find_peaks
 
 GRID = 200  # points, evenly spaced in the logarithm of the step, at which the rate of descent is taken
 SMOOTH = 7  # points of that grid over which it is averaged
+STILL = 1e-6  # a rate that is none
 PROMINENCE = 0.1  # of a drop, over the rate of the steepest one
 
 
@@ -62,7 +63,7 @@ def drops(
     them is where the rate is lowest, and its flatness is that rate over the rate of the slower of the two drops.
     """
     grid, rate = descent(steps, loss)
-    peaks = find_peaks(rate, prominence=PROMINENCE * rate.max())[0]
+    peaks = find_peaks(rate, height=STILL, prominence=max(PROMINENCE * rate.max(), STILL))[0]
     low = [one + int(rate[one:other].argmin()) for one, other in itertools.pairwise(peaks)]
     flat = [rate[k] / min(rate[one], rate[other]) for k, one, other in zip(low, peaks, peaks[1:], strict=False)]
     near = [[int(np.abs(steps - grid[k]).argmin()) for k in found] for found in (peaks, low)]

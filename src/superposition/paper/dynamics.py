@@ -174,8 +174,8 @@ def _learning(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
         "runs": table.assign(shown=(table["experiment"] == SMALL) & (table["restart"] == shown)),
         "curve": pd.DataFrame({"step": steps, "loss": loss}),
         "drops": pd.DataFrame({"step": steps[found]}),
-        "moments": pd.concat([_places(rotation @ along[k][:, order], steps[k], name) for name, k in moments]),
-        "frames": pd.concat([_places(rotation @ along[k][:, order], steps[k], "frame") for k in frames]),
+        "moments": pd.concat([_places(rotation @ along[k][:, order], int(steps[k]), name) for name, k in moments]),
+        "frames": pd.concat([_places(rotation @ along[k][:, order], int(steps[k]), "frame") for k in frames]),
         "numbers": _paths_shown(table),
     }
 
@@ -345,13 +345,14 @@ def animate(figure: str, data: dict[str, pd.DataFrame]) -> FuncAnimation:
     loss = curve.set_index("step")["loss"]
 
     def show(step: int) -> list:
+        fig.set_layout_engine("none")  # an animation starts with the default one
         axis.clear()
         _draw_place(axis, frames[frames["step"] == step])
         axis.set_title(f"step {step}", fontsize=8, pad=-4)
         mark.set_data([step], [loss[step]])
         return []
 
-    return FuncAnimation(fig, show, frames=sorted(frames["step"].unique()), interval=120)
+    return FuncAnimation(fig, show, frames=sorted(map(int, frames["step"].unique())), interval=120)
 
 
 # Claims
