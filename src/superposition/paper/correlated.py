@@ -314,14 +314,16 @@ def _draw_organization(data: dict[str, pd.DataFrame]) -> Figure:
                 ax.text(0, -REACH, "another", fontsize=6.5, color="0.4", ha="center", va="top")
         here = shares[shares["arrangement"] == row.name]
         shown = here.loc[here["shown"], "density"].iloc[0]
-        line[0].set_title(f"{row.title}, $1-S={shown:.2g}$: lowest to highest loss", loc="left").set_in_layout(False)
+        line[0].set_title(" ")  # keeps the room; a title beside its axes would push the others away
+        title = f"{row.title}, $1-S={shown:.2g}$: lowest to highest loss"
+        line[0].text(0, 1.04, title, transform=line[0].transAxes, in_layout=False)
         ax = line[-1]
         for distribution, colour in ((row.distribution, "k"), ("independent", "0.6")):
             rows = here[here["distribution"] == distribution]
             label = "independent" if distribution == "independent" else row.title[2:]
             ax.plot(rows["density"], rows["stated"] / rows["restarts"], ".-", color=colour, ms=4, lw=0.9, label=label)
         ax.axvline(shown, color="0.7", lw=0.6)
-        ax.set(xscale="log", ylim=(-0.03, 1.03), yticks=[0, 0.5, 1], title=f"share of models: {row.name}")
+        ax.set(xscale="log", ylim=(-0.03, 1.03), yticks=[0, 0.5, 1], title=f"share {row.name}")
         ax.legend(loc="best", handlelength=1, fontsize=6.5)
     axes[-1, -1].set_xlabel("$1-S$")
     return fig
@@ -350,8 +352,11 @@ def _draw_bases(data: dict[str, pd.DataFrame]) -> Figure:
             axes[2].plot(mean.index, mean[column], style, marker=".", ms=4, color=colour, lw=0.9)
     lines = [plt.Line2D([], [], color=colour) for colour in plotting.CATEGORIES[:2]]
     lines += [plt.Line2D([], [], color="0.4", ls=style) for style in ("-", ":")]
-    axes[2].legend(lines, ["within a set", "between sets", *BASES.values()], loc="best", handlelength=1.5, fontsize=6.5)
-    axes[2].set(xscale="log", xlabel="$1-S$", ylim=(0, None), title=r"mean $(W_i\cdot W_j)^2$, $i\neq j$")
+    axes[2].legend(
+        lines, ["within a set", "between sets", *BASES.values()], loc="upper right", handlelength=1.5, fontsize=6.5
+    )
+    top = 1.9 * models[["within", "between"]].to_numpy().max()  # with room for the legend
+    axes[2].set(xscale="log", xlabel="$1-S$", ylim=(0, top), title=r"mean $(W_i\cdot W_j)^2$, $i\neq j$")
     return fig
 
 

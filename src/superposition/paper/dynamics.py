@@ -33,6 +33,7 @@ SMALL, XAVIER = "geometric_learning", "geometric_learning_xavier"
 SETS = ((0, 1, 2), (3, 4, 5))
 # Features of the first set at the positive ends of the axes, those of the second opposite to them.
 OCTAHEDRON = np.concatenate([np.eye(3), -np.eye(3)], axis=1)
+OFTEN = 0.03  # the share of runs from which on a path is listed by itself
 FRAMES = 60  # of the animation
 FLAT = 0.5  # a plateau descends at most half as fast as the slower of the drops around it
 
@@ -214,10 +215,12 @@ def _places(W: Float[np.ndarray, "3 6"], step: int, moment: str) -> pd.DataFrame
 def _paths_shown(runs: pd.DataFrame) -> pd.DataFrame:
     """The paths by their shares, from small and from Xavier-normal weights."""
     count = runs.groupby("experiment")["restart"].count()
-    shares = (
-        runs.groupby(["path", "octahedron", "experiment"]).size().unstack(fill_value=0).reindex(columns=[SMALL, XAVIER])
-    )
-    shares = shares.fillna(0).sort_values([SMALL, XAVIER], ascending=False, kind="stable").reset_index()
+    size = runs.groupby(["experiment", "path"])["path"].transform("size")
+    often = runs.loc[size >= OFTEN * runs["experiment"].map(count), "path"]
+    runs = runs.assign(path=runs["path"].where(runs["path"].isin(often), "others"))
+    shares = runs.groupby(["path", "octahedron", "experiment"]).size().unstack(fill_value=0)
+    shares = shares.reindex(columns=[SMALL, XAVIER]).fillna(0)
+    shares = shares.sort_values([SMALL, XAVIER], ascending=False, kind="stable").reset_index()
     return pd.DataFrame(
         {
             "features represented, in dimensions, on each plateau and at the end": shares["path"],
