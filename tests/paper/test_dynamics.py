@@ -279,6 +279,12 @@ def test_what_jumps_must_not_be(data: Tables, table: str, where: str, columns: d
     )
 
 
+def test_slow_changes_are_no_jumps(data: Tables) -> None:
+    """From level to level, but taking a good part of training."""
+    slow = changed(data, "energy_levels", "jumps", "feature >= 0", before=0.01, after=0.49, steps=400.0)
+    assert verdict(dynamics.claims, "jumps", slow) == "not reproduced"
+
+
 def test_no_jumps_are_no_evidence(data: Tables) -> None:
     tables = data["energy_levels"]
     none = data | {
@@ -302,6 +308,13 @@ def test_loss_that_falls_elsewhere(data: Tables) -> None:
         table = losses.assign(**dict.fromkeys(names, curve))
         other = data | {"energy_levels": data["energy_levels"] | {"losses": table}}
         assert verdict(dynamics.claims, "loss_drops", other) == "not reproduced"
+
+
+def test_either_null_alone_is_not_enough() -> None:
+    """What falls early in all models, which jump early too, is better than random moments but not than another's."""
+    early, own = [[14 + k % 3] for k in range(12)], [[20 + 6 * k] for k in range(12)]
+    for moments, falls, expected in ((early, [[15]] * 12, "not reproduced"), (own, own, "reproduced")):
+        assert verdict(dynamics.claims, "loss_drops", {"energy_levels": curves(moments, falls)}) == expected
 
 
 @pytest.mark.parametrize(
