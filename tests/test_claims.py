@@ -195,6 +195,16 @@ IDS = [
     "dynamics.jumps",
     "dynamics.loss_drops",
     "dynamics.octahedron",
+    "privileged.aligned",
+    "privileged.bias_escape",
+    "privileged.regimes",
+    "absolute.exact",
+    "absolute.monosemantic_when_dense",
+    "absolute.polysemantic_when_sparse",
+    "absolute.both_in_one_model",
+    "absolute.important_stay_monosemantic",
+    "absolute.primary_and_secondary",
+    "absolute.motif",
 ]
 
 
@@ -227,7 +237,10 @@ def test_the_claims_that_need_the_full_scale() -> None:
     known |= {f"geometry.{name}" for name in ("sticky_one", "sticky_half", "n_is_irrelevant")}
     known |= {f"geometry.{name}" for name in ("m_scales", "clusters", "tegum")}
     known |= {f"correlated.{name}" for name in ("orthogonal", "antipodal", "side_by_side", "collapse_regimes")}
-    known |= {"dynamics.loss_drops"}
+    known |= {"dynamics.loss_drops", "privileged.regimes"}
+    known |= {f"absolute.{name}" for name in ("monosemantic_when_dense", "polysemantic_when_sparse")}
+    known |= {f"absolute.{name}" for name in ("both_in_one_model", "important_stay_monosemantic")}
+    known |= {"absolute.primary_and_secondary"}
     assert waiting & set(IDS) == known
 
 
@@ -237,6 +250,6 @@ def test_corrections_on_record() -> None:
     known = {"basic.more_features_with_sparsity", "basic.scale_free", "phase.theory_predicts"}
     known |= {f"geometry.{name}" for name in ("n_is_irrelevant", "m_scales", "clusters", "tegum", "thomson")}
     known |= {"nonuniform.crossover", "nonuniform.norm_bias", "correlated.collapse_regimes"}
-    known |= {"dynamics.jumps"}
+    known |= {"dynamics.jumps", "privileged.regimes", "absolute.polysemantic_when_sparse"}
     assert corrected.keys() & set(IDS) == known
     assert all("corrected if" in claim.criterion for claim in corrected.values())

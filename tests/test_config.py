@@ -326,6 +326,51 @@ def test_correlated_features(name: str, scale: str) -> None:
         assert sweep.snapshots > 50
 
 
+@pytest.mark.parametrize("scale", ["paper", "quick"])
+def test_privileged_basis(scale: str) -> None:
+    """Ten features, five neurons, I_i = 0.75^i; 1000 models at densities that cover all of the paper's regimes. What is
+    compared with it differs in its hidden layer alone."""
+    sweeps = Config.parse(REAL | {"scale": scale}).sweeps
+    main = sweeps["privileged"]
+    assert (main.model, main.n, main.m, main.hidden_bias) == ("relu_hidden", 10, 5, False)
+    np.testing.assert_allclose(main.importances()[0], 0.75 ** np.arange(10))
+    if scale == "paper":
+        assert main.restarts == 1000
+        assert (max(main.density), min(main.density), len(main.density) >= 10) == (1, 0.02, True)
+        for low, high in ((0.5, 1), (0.2, 0.49), (0.15, 0.15), (0.12, 0.12), (0.05, 0.08), (0, 0.04)):
+            assert any(low <= density <= high for density in main.density)
+    for name, changes in {
+        "privileged_linear": {"model": "relu_output"},
+        "privileged_bias": {"model": "relu_hidden", "hidden_bias": True},
+    }.items():
+        other = sweeps[name]
+        assert set(other.density) <= set(main.density)
+        same = {"density": other.density, "restarts": other.restarts}
+        assert other.model_dump() == main.model_copy(update=changes | same).model_dump()
+
+
+@pytest.mark.parametrize("scale", ["paper", "quick"])
+def test_computation_in_superposition(scale: str) -> None:
+    """|x| of three features with six neurons; of a hundred with forty, I_i = 0.8^i, at the paper's seven densities; and
+    of a few with fewer neurons than two for each."""
+    sweeps = Config.parse(REAL | {"scale": scale}).sweeps
+    mine = {name: sweep for name, sweep in sweeps.items() if name.startswith("absolute")}
+    assert all(sweep.model == "absolute" and sweep.signed for sweep in mine.values())
+    assert (mine["absolute_small"].n, mine["absolute_small"].m) == (3, 6)
+    assert mine["absolute_motif"].n < mine["absolute_motif"].m < 2 * mine["absolute_motif"].n
+    hundred = [mine[f"absolute_{name}"] for name in ("dense", "sparse", "shorter", "longer")]
+    for sweep in hundred:
+        assert (sweep.n, sweep.m) == (100, 40)
+        np.testing.assert_allclose(sweep.importances()[0], 0.8 ** np.arange(100))
+    assert hundred[0].density + hundred[1].density == (1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+    assert hundred[0].seeds == hundred[1].seeds > 1
+    for sweep in hundred[2:]:
+        rest = {"density": hundred[1].density, "seeds": hundred[1].seeds, "restarts": hundred[1].restarts}
+        if scale == "paper":
+            assert sweep.model_copy(update=rest | {"steps": hundred[1].steps}) == hundred[1]
+    assert hundred[2].steps < hundred[1].steps < hundred[3].steps
+
+
 NOTEBOOK = ["basic_small_notebook", "phase_2in1_notebook", "phase_3in2_notebook", "uniform_notebook"]
 
 

@@ -50,8 +50,10 @@ def make_block(model: Model, distribution: Distribution, keys: int = 1) -> tuple
     return Block(model, gates, importance, key), weights
 
 
-def recipe(batch: int, steps: int = 10, schedule: str = "cosine", weight_decay: float = 0.01) -> Recipe:
-    return Recipe(steps, batch, learning_rate=0.01, schedule=schedule, weight_decay=weight_decay)
+def recipe(
+    batch: int, steps: int = 10, schedule: str = "cosine", warmup: float = 0.0, weight_decay: float = 0.01
+) -> Recipe:
+    return Recipe(steps, batch, learning_rate=0.01, schedule=schedule, warmup=warmup, weight_decay=weight_decay)
 
 
 @pytest.fixture(params=CASES)
@@ -156,6 +158,14 @@ def test_optimizer_is_adamw(schedule: str, decay: float) -> None:
         engine = kind(block, plan, weights)
         engine.advance(0, steps)
         np.testing.assert_allclose(engine.parameters.detach().numpy(), w, atol=2e-5)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_warmup(schedule: str) -> None:
+    """The rate rises in equal parts, never 0, over the first share of the steps; after that it is as without."""
+    plain, warm = (recipe(8, steps=100, schedule=schedule, warmup=share).rates(0, 100) for share in (0.0, 0.2))
+    np.testing.assert_allclose(warm[:20] / plain[:20], np.arange(1, 21) / 20, rtol=1e-6)
+    np.testing.assert_array_equal(warm[20:], plain[20:])
 
 
 def test_learning_rates_do_not_depend_on_the_cut() -> None:

@@ -135,6 +135,27 @@ def test_gram_panel() -> None:
     plt.close(figure)
 
 
+def test_neuron_stacks() -> None:
+    """A stack is as high as the sum of a neuron's |weights|, the largest at the bottom, in the colour of its feature;
+    what cannot be seen is there all the same, in grey."""
+    W = np.array([[0.5, -2.0, 0.001], [1.0, 0.0, 0.25]])
+    figure, ax = plt.subplots()
+    plotting.neuron_stacks(ax, W, [False, True], ["red", "green", "blue"], labels=True)
+    bars = sorted(
+        (b for b in ax.patches if b.get_width() < 0.9 and b.get_height()), key=lambda b: (b.get_x(), b.get_y())
+    )
+    stacks = [[b for b in bars if round(b.get_x() + 0.43) == k] for k in (0, 1)]
+    assert [[b.get_height() for b in stack] for stack in stacks] == [pytest.approx([2, 0.5, 0.001]), [1, 0.25]]
+    assert [b.get_y() for b in stacks[0]] == pytest.approx([0, 2, 2.5])
+    colours = [[to_hex(b.get_facecolor()) for b in stack] for stack in stacks]
+    assert colours == [[to_hex("green"), to_hex("red"), to_hex("0.7")], [to_hex("red"), to_hex("blue")]]
+    behind = [to_hex(b.get_facecolor()) for b in ax.patches if b.get_width() == 1]
+    assert behind == [plotting.NEURONS[False], plotting.NEURONS[True]]
+    assert [text.get_text() for text in ax.texts] == ["2", "1", "1", "3"]
+    assert ax.get_ylim()[1] > np.abs(W).sum(1).max()
+    plt.close(figure)
+
+
 @pytest.mark.parametrize(("value", "red", "blue"), [(1, True, False), (-1, False, True)])
 def test_signs_have_colours(value: float, red: bool, blue: bool) -> None:
     r, _, b, _ = plotting.SIGNED((value + 1) / 2)

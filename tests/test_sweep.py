@@ -111,6 +111,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"hidden_bias": "yes", "model": "relu_hidden"}, "hidden_bias"),
     # initial_scale
     *(({"initial_scale": scale}, "initial_scale") for scale in (0, -1, 101, float("nan"), float("inf"), "small")),
+    # warmup
+    *(({"warmup": share}, "warmup") for share in (-0.1, 1.1, float("nan"), "half")),
     # initial_bias
     ({"initial_bias": "mean"}, "initial_bias"),
     ({"initial_bias": "centred", "model": "relu_hidden"}, "initial_bias"),
@@ -297,6 +299,7 @@ def entries(draw: st.DrawFn) -> dict[str, Any]:
         "batch": st.integers(2, 4096),
         "learning_rate": st.floats(1e-6, 10),
         "schedule": st.sampled_from(["cosine", "constant"]),
+        "warmup": st.floats(0, 1),
         "weight_decay": st.floats(0, 1),
         "snapshots": st.integers(0, 10),
         "evaluation": st.integers(1, 2**22),

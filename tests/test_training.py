@@ -119,6 +119,9 @@ def test_initial_weights_are_xavier_by_the_sizes_of_one_instance(name: str) -> N
     trained = train(sweep(**SWEEPS[name] | many | {"snapshots": 0, "evaluation": 1}))
     scale = (2 / (trained.model.n + trained.model.m)) ** 0.5
     matrices = {k: v.double().numpy().ravel() for k, v in trained.parameters.items() if k.startswith("W")}
+    if name == "absolute":  # whose output weights are the sizes of such numbers
+        assert matrices["W_out"].min() >= 0
+        matrices["W_out"] *= np.random.default_rng(0).choice([-1, 1], len(matrices["W_out"]))
     for drawn in matrices.values():
         assert abs(drawn.mean()) < 5 * scale / len(drawn) ** 0.5
         assert drawn.std() == pytest.approx(scale, rel=5 / (2 * len(drawn)) ** 0.5)
@@ -150,6 +153,17 @@ def test_snapshots_are_weights_of_shorter_runs() -> None:
         assert all(torch.equal(whole.snapshots[name][k], values) for name, values in short.parameters.items())
     assert all(torch.equal(whole.snapshots[name][-1], values) for name, values in whole.parameters.items())
     assert not train(sweep()).snapshots
+
+
+def test_outputs_of_the_absolute_model_start_alive() -> None:
+    """Its output weights start at their absolute values: a target is never below 0, and an output that is stays there.
+    Only the output weights; those of other models keep their signs."""
+    first = train(Sweep(model="absolute", n=30, m=20, density=0.1, distribution="signed", steps=1, learning_rate=1e-9))
+    W, W_out = (first.parameters[k][0, 0] for k in ("W", "W_out"))
+    assert 0.4 < (W < 0).float().mean() < 0.6
+    assert W_out.min() >= 0
+    tied = train(Sweep(model="relu_hidden", n=30, m=20, density=0.1, steps=1, learning_rate=1e-9)).parameters["W"]
+    assert 0.4 < (tied < 0).float().mean() < 0.6
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])

@@ -28,16 +28,19 @@ class Recipe:
     batch: int
     learning_rate: float
     schedule: str
+    warmup: float
     weight_decay: float
 
     @classmethod
     def of(cls, sweep: Sweep) -> "Recipe":
-        return cls(sweep.steps, sweep.batch, sweep.learning_rate, sweep.schedule, sweep.weight_decay)
+        return cls(sweep.steps, sweep.batch, sweep.learning_rate, sweep.schedule, sweep.warmup, sweep.weight_decay)
 
     def rates(self, start: int, stop: int) -> np.ndarray:
         """The learning rate of steps [start, stop), float32."""
         step = np.arange(start, stop)
         factor = 0.5 * (1 + np.cos(np.pi * step / self.steps)) if self.schedule == "cosine" else np.ones(len(step))
+        if self.warmup:
+            factor = factor * np.minimum(1, (step + 1) / (self.warmup * self.steps))
         return (self.learning_rate * factor).astype(np.float32)
 
 

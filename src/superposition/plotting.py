@@ -13,6 +13,7 @@ import pandas as pd
 import seaborn as sns
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.transforms import Bbox
 from mpl_toolkits.mplot3d import Axes3D
@@ -26,6 +27,7 @@ CATEGORIES = sns.color_palette("colorblind").as_hex()
 SIGNED = sns.diverging_palette(250, 20, s=85, l=45, as_cmap=True)  # a weight or a dot product: blue < 0 < orange
 SUPERPOSITION = mpl.colormaps["viridis"]  # 0 (a dimension of its own) to 1 (shared, or more)
 IMPORTANCE = mpl.colormaps["cividis_r"]
+FEATURES = mpl.colormaps["plasma"]  # many features, by their number
 POLYTOPES = {  # the colour of a feature by the polytope of its factor
     "single": CATEGORIES[5],
     "digon": CATEGORIES[0],
@@ -39,6 +41,8 @@ POLYTOPES = {  # the colour of a feature by the polytope of its factor
     "other": "0.55",
     "absent": "0.8",
 }
+
+NEURONS = {True: "#dceaf6", False: "#fbe6cf"}  # behind a neuron with one feature, and with several
 
 plt.style.use(STYLE)
 sns.set_palette(CATEGORIES)
@@ -94,6 +98,34 @@ def gram_panel(axes: Sequence[Axes], pairs: pd.DataFrame, features: pd.DataFrame
     for axis in (heat, strip):
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set(visible=True, linewidth=0.4, color="0.5")
+
+
+def neuron_stacks(
+    ax: Axes,
+    W: Float[np.ndarray, "m n"],
+    one_feature: Sequence[bool] | np.ndarray,
+    colours: Sequence[str | tuple[float, ...]],
+    labels: bool = False,
+) -> None:
+    """Every neuron as a stack of its |weights|, the largest at the bottom, coloured by feature (one colour for each).
+
+    Behind a neuron the colour of ``NEURONS``. What is too small to be seen is one grey piece on top; with ``labels``
+    the larger pieces bear the number of their feature.
+    """
+    size = np.abs(W)
+    top = size.sum(1).max()
+    for k, row in enumerate(size):
+        ax.axvspan(k - 0.5, k + 0.5, color=NEURONS[bool(one_feature[k])], lw=0, zorder=-1)
+        pieces = np.argsort(-row, kind="stable")
+        seen = pieces[row[pieces] >= 0.01 * top]
+        heights = np.append(row[seen], row[pieces[len(seen) :]].sum())
+        bottoms = np.append(0, np.cumsum(heights)[:-1])
+        ax.bar(k, heights, 0.86, bottoms, color=[*(colours[i] for i in seen), "0.7"], edgecolor="white", lw=0.25)
+        for i, bottom in zip(seen, bottoms, strict=False):
+            if labels and row[i] >= 0.07 * top:
+                dark = np.dot(to_rgb(colours[i]), (0.3, 0.6, 0.1)) < 0.55
+                ax.text(k, bottom + row[i] / 2, i + 1, ha="center", va="center", fontsize=4.5, color="kw"[int(dark)])
+    ax.set(xlim=(-0.5, len(W) - 0.5), ylim=(0, 1.12 * top), xticks=[])
 
 
 def arrangement(ax: Axes, W: Float[np.ndarray, "m n"], colour: str) -> None:

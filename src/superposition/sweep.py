@@ -22,6 +22,7 @@ RECIPE = (
     "batch",
     "learning_rate",
     "schedule",
+    "warmup",
     "weight_decay",
     "initial_scale",
     "initial_bias",
@@ -172,6 +173,9 @@ class Sweep(Strict):
     batch: Annotated[int, Field(ge=2, le=1_000_000)] = 1024
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.01
     schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: Annotated[
+        float, Field(ge=0, le=1, description="share of the steps during which the learning rate rises from 0")
+    ] = 0.0
     weight_decay: Annotated[float, Field(ge=0, le=1, description="AdamW's; 0 is Adam")] = 0.0
     initial_scale: Annotated[
         float, Field(gt=0, le=100, allow_inf_nan=False, description="of the first weights, over Xavier-normal ones")

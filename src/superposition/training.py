@@ -87,6 +87,9 @@ class _Plan:
 
         With a centred bias the outputs, but for their ReLU, start with the mean of the features: b = (1 - WᵀW) E[x].
         In large dense models the means would otherwise push outputs so far below 0 that they stay there for good.
+
+        The absolute model's output weights start at their absolute values: hidden units and targets are never below
+        0, and an output that starts there for most samples stays there.
         """
         model = self.model
         parameters = torch.zeros(len(block), model.size)
@@ -95,6 +98,8 @@ class _Plan:
         scale = self.sweep.initial_scale * (2 / (model.n + model.m)) ** 0.5
         for matrix, part in zip(matrices, drawn.split(model.n * model.m, dim=1), strict=True):
             matrix.copy_(scale * part.unflatten(1, (model.m, model.n)))
+        if model.absolute:
+            model.unpack(parameters)["W_out"].abs_()
         if self.sweep.initial_bias == "centred":
             p, density = model.unpack(parameters), self.densities[instances // self.sweep.restarts]
             mean, W = exact.feature_mean(torch.from_numpy(density)), p["W"].double()
