@@ -151,6 +151,15 @@ def test_what_the_motif_is_not(what: str, changed: dict[str, float]) -> None:
     assert neurons.motifs(*circuit(**changed)) == [], what
 
 
+def test_many_weak_inhibitors_are_no_inhibitor() -> None:
+    """Nothing of the interference is left, but no neuron takes back half of it."""
+    W, W_out = circuit(inhibition=-1.9)
+    W[4, FIRST], W_out[4, SECOND] = 1, -1.9
+    assert neurons.motifs(W, W_out) == []
+    W_out[4, SECOND] = -2.1
+    assert len(neurons.motifs(W, W_out)) == 1
+
+
 def test_an_inhibitor_that_is_off_does_not_count() -> None:
     """It has to be switched on by the first feature on the same side."""
     W, W_out = circuit()

@@ -64,8 +64,7 @@ def response(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*batch n"
 def code(W: Float[np.ndarray, "*batch m n"]) -> Bool[np.ndarray, "*batch m n"]:
     """Which neurons stand for a feature: those that it switches on, a represented feature's alone."""
     on = np.maximum(W, 0)
-    first = on.max(-2, keepdims=True)
-    return (on >= CODE * first) & (first > 0) & (response(W) > 0.5)[..., None, :]
+    return (on >= CODE * on.max(-2, keepdims=True)) & (response(W) > 0.5)[..., None, :]
 
 
 def kinds(W: Float[np.ndarray, "model m n"]) -> list[bytes]:
