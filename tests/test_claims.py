@@ -205,6 +205,7 @@ IDS = [
     "absolute.important_stay_monosemantic",
     "absolute.primary_and_secondary",
     "absolute.motif",
+    "appendix.nonlinear_beats_linear",
 ]
 
 

@@ -123,7 +123,6 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("figures.first.shows", GONE, ["config.figures.first.shows", "missing"]),
     ("figures.first.section", "zoo", ["config.figures.first.section", "zoo", "introduction, basic"]),
     ("figures.first.experiments", ["one", "zoo"], ["config.figures.first.experiments", "zoo", "one, two, three"]),
-    ("figures.first.experiments", [], ["config.figures.first.experiments"]),
     ("figures.first.experiments", "one", ["config.figures.first.experiments"]),
     ("figures.first.experiments", 5, ["config.figures.first.experiments"]),
     ("figures.first.experiments", None, ["config.figures.first.experiments"]),
@@ -147,6 +146,14 @@ def test_the_base_is_accepted() -> None:
     """Or the refusals above would mean nothing."""
     assert Config.parse(BASE).scale == "paper"
     assert Config.parse(BASE).device == "auto"
+
+
+@pytest.mark.parametrize("value", [[], GONE])
+def test_a_figure_may_need_no_experiment(value: Any) -> None:
+    """One that is computed, not trained."""
+    config = Config.parse(with_("figures.first.experiments", value))
+    assert config.figures["first"].experiments == ()
+    assert config.used_experiments() == ["one"]
 
 
 def test_names_of_files_stay_in_their_folder() -> None:

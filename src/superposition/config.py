@@ -17,7 +17,7 @@ Scale = Literal["paper", "quick"]
 Device = Literal["auto", "cpu", "cuda"]
 NAME = "^[a-z][a-z0-9_]*$"
 Name = Annotated[str, Field(pattern=NAME)]
-Names = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(as_tuple)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(as_tuple)]
 
 
 class Section(Strict):
@@ -33,7 +33,7 @@ class Figure(Strict):
     section: Name
     title: str
     shows: Annotated[str, Field(description="what the paper's figure shows, in our words")]
-    experiments: Names
+    experiments: Annotated[Names, Field(description="none where nothing is trained")] = ()
     animated: Annotated[bool, Field(description="the section's `animate` makes a GIF of it, too")] = False
 
 

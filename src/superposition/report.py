@@ -170,6 +170,8 @@ class Report:
         return _table([_prose(name) for name in table], [[_prose(cell) for cell in row] for row in table.to_numpy()])
 
     def _parameters(self, experiments: tuple[str, ...]) -> str:
+        if not experiments:
+            return ""
         rows = []
         for name in experiments:
             sweep, stated = self.config.sweeps[name], self.config.stated[name]
