@@ -222,7 +222,8 @@ def motif(data: Tables) -> Finding:
         and bool(
             (apart.to_numpy() >= neurons.UNEQUAL).all() and np.min([*ratios, *paths]) >= 2 and np.min(shares) >= 0.9
         ),
-        note="Without the interfering weight, which also carries half of the second feature, the loss is "
+        note="Shown is, of the best models of all densities, the one with most instances, and of these the densest. "
+        "Without the interfering weight, which also carries half of the second feature, the loss is "
         + ", ".join(f"{value:.1f}" for value in ablations.query("without == 'interference'")["loss"].to_numpy() / loss)
         + " times as high. Of all models "
         f"{(models['instances'] > 0).mean():.0%} have an instance",

@@ -18,6 +18,7 @@ LENGTHS = {"absolute_shorter": "a tenth of the steps", "absolute_longer": "three
 THRESHOLDS = (0.1, 0.15, 0.25, 0.35, 0.5)
 ZOOM = (0.01, 0.003)  # with neurons of both kinds, whatever the threshold
 SMALL = 0.05  # of the largest weight of a neuron: a weight that can be seen beside it
+IN_MATRIX = 40  # features of W_1 that are drawn
 BOTH = 0.1  # of the neurons, at least: of such a kind there are some
 
 
@@ -140,12 +141,14 @@ def _colours(n: int) -> list[tuple[float, ...]]:
 
 
 def draw_neurons(data: dict[str, pd.DataFrame]) -> Figure:
-    """The stacks of |W_1| of the best model at every density."""
+    """The stacks of |W_1| of the best model at every density, W_1 beside them."""
     weights, units = data["weights"], data["neurons"]
     densities = sorted(weights["density"].unique(), reverse=True)
     kept, models = alone(units), data["models"][data["models"]["experiment"].isin(MAIN)]
-    fig, axes = plt.subplots(len(densities), 1, figsize=(plotting.PAGE, 1.08 * len(densities)), squeeze=False)
-    for ax, density in zip(axes[:, 0], densities, strict=True):
+    fig, axes = plt.subplots(
+        len(densities), 2, figsize=(plotting.PAGE, 1.08 * len(densities)), width_ratios=[5, 1], squeeze=False
+    )
+    for (ax, heat), density in zip(axes, densities, strict=True):
         W = matrix(weights[weights["density"] == density])
         one = neurons.monosemantic(np.abs(W))
         plotting.neuron_stacks(ax, W, one, _colours(W.shape[1]))
@@ -153,12 +156,19 @@ def draw_neurons(data: dict[str, pd.DataFrame]) -> Figure:
         relative = (here["loss"] / here["yardstick"]).min()
         ax.set_title(
             f"{plotting.density_title(density)}: {one.sum()} of {len(W)} neurons with one feature "
-            f"(seeds: {', '.join(map(str, kept.loc[density]))}); loss {relative:.2f} of {len(W) // 2} exact features'",
+            f"(seeds: {', '.join(map(str, kept.loc[density]))}); loss / that of {len(W) // 2} exact: {relative:.2f}",
             loc="left",
             fontsize=7,
             pad=2,
         )
         ax.tick_params(labelsize=6)
+        heat.imshow(W[:, :IN_MATRIX], cmap=plotting.SIGNED, vmin=-1, vmax=1, aspect="auto")
+        heat.set(xticks=[0, IN_MATRIX - 1], yticks=[])
+        heat.set_xticklabels(["1", str(IN_MATRIX)] if density == densities[-1] else [])
+        heat.tick_params(length=0, labelsize=6, pad=2)
+        heat.spines[:].set(visible=True, linewidth=0.4, color="0.5")
+    axes[0, 1].set_title("$W_1$", fontsize=7, pad=2)
+    axes[-1, 1].set_xlabel("feature")
     axes[-1, 0].set_xlabel("neuron, by the importance of its largest feature")
     fig.supylabel("$|W_1|$, the largest at 1", fontsize=8)
     scale = plt.cm.ScalarMappable(Normalize(1, 31), plotting.FEATURES)
