@@ -59,7 +59,7 @@ def made(experiment: str, W: np.ndarray, b_hidden: float = 0.5, loss: np.ndarray
     """Models with these weights, [point, restart, m, n]."""
     sweep = CONFIG.sweeps[experiment].model_copy(update=SIZES)
     shape = W.shape[:2]
-    parameters = {"W": torch.from_numpy(W).float(), "b": torch.zeros(*shape, N)}
+    parameters = {"W": torch.from_numpy(np.array(W)).float(), "b": torch.zeros(*shape, N)}
     if sweep.hidden_bias:
         parameters["b_hidden"] = torch.full((*shape, M), b_hidden)
     loss = np.broadcast_to(1 + np.arange(shape[1]) / 100, shape) if loss is None else loss

@@ -166,8 +166,8 @@ def important_stay_monosemantic(data: Tables) -> Finding:
     "primary_and_secondary",
     figure="absolute_zoom",
     paper="Neurons with several features have one large weight and several small ones",
-    criterion="of the neurons with another weight of a tenth of their largest, most have none of half of it, and half "
-    "of these have two small ones or more; at both densities, over the best models of all seeds",
+    criterion="of the neurons with another weight of a twentieth of their largest, most have none of half of it, and "
+    "half of these have two small ones or more; at both densities, over the best models of all seeds",
     at_quick=False,
 )
 def primary_and_secondary(data: Tables) -> Finding:
