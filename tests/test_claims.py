@@ -197,6 +197,8 @@ IDS = [
     "dynamics.octahedron",
     "adversarial.threefold",
     "adversarial.tracks_features_per_dimension",
+    "adversarial.training_reduces_superposition",
+    "remedies.l1",
     "privileged.aligned",
     "privileged.bias_escape",
     "privileged.regimes",
@@ -241,7 +243,7 @@ def test_the_claims_that_need_the_full_scale() -> None:
     known |= {f"geometry.{name}" for name in ("m_scales", "clusters", "tegum")}
     known |= {f"correlated.{name}" for name in ("orthogonal", "antipodal", "side_by_side", "collapse_regimes")}
     known |= {"dynamics.loss_drops", "privileged.regimes"}
-    known |= {"adversarial.tracks_features_per_dimension"}
+    known |= {"adversarial.tracks_features_per_dimension", "adversarial.training_reduces_superposition", "remedies.l1"}
     known |= {f"absolute.{name}" for name in ("monosemantic_when_dense", "polysemantic_when_sparse")}
     known |= {f"absolute.{name}" for name in ("both_in_one_model", "important_stay_monosemantic")}
     known |= {"absolute.primary_and_secondary"}
@@ -255,6 +257,6 @@ def test_corrections_on_record() -> None:
     known |= {f"geometry.{name}" for name in ("n_is_irrelevant", "m_scales", "clusters", "tegum", "thomson")}
     known |= {"nonuniform.crossover", "nonuniform.norm_bias", "correlated.collapse_regimes"}
     known |= {"dynamics.jumps", "privileged.regimes", "absolute.polysemantic_when_sparse"}
-    known |= {"adversarial.tracks_features_per_dimension"}
+    known |= {"adversarial.tracks_features_per_dimension", "adversarial.training_reduces_superposition", "remedies.l1"}
     assert corrected.keys() & set(IDS) == known
     assert all("corrected if" in claim.criterion for claim in corrected.values())

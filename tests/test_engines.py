@@ -17,37 +17,70 @@ from superposition.sweep import Distribution
 
 SETS = Distribution(correlated=((4, 1),), anticorrelated=((0, 3, 5),))
 SIGNED = Distribution(signed=True)
+# What is minimised beside the loss.
+ALONE, ATTACKED, PENALISED, BOTH = (), ("attack",), ("l1",), ("attack", "l1")
 SIGNED_SETS = Distribution(correlated=((0, 2),), anticorrelated=((1, 3),), signed=True)
 # Sizes that fill no register block, and batches that fill no vector (16) and no tile (512, 256 or 128).
-CASES: dict[str, tuple[Model, int, Distribution]] = {
-    "smallest": (Model("relu_output", 1, 1), 3, Distribution()),
-    "linear": (Model("linear", 5, 2), 33, Distribution()),
-    "two tiles": (Model("relu_output", 2, 1), 515, Distribution()),
-    "odd": (Model("relu_output", 7, 3), 300, Distribution()),
-    "wide": (Model("relu_output", 13, 6), 261, Distribution()),
-    "full tile": (Model("relu_output", 4, 4), 256, Distribution()),
-    "sets": (Model("relu_output", 7, 3), 100, SETS),
-    "signed": (Model("relu_output", 3, 2), 40, SIGNED),
-    "signed linear": (Model("linear", 3, 2), 40, SIGNED),
-    "hidden relu": (Model("relu_hidden", 6, 5), 50, Distribution()),
-    "hidden bias": (Model("relu_hidden", 7, 3, hidden_bias=True), 129, Distribution()),
-    "absolute": (Model("absolute", 3, 7), 31, SIGNED),
-    "absolute sets": (Model("absolute", 5, 9), 64, SIGNED_SETS),
+CASES: dict[str, tuple[Model, int, Distribution, tuple[str, ...]]] = {
+    "smallest": (Model("relu_output", 1, 1), 3, Distribution(), ALONE),
+    "linear": (Model("linear", 5, 2), 33, Distribution(), ALONE),
+    "two tiles": (Model("relu_output", 2, 1), 515, Distribution(), ALONE),
+    "odd": (Model("relu_output", 7, 3), 300, Distribution(), ALONE),
+    "wide": (Model("relu_output", 13, 6), 261, Distribution(), ALONE),
+    "full tile": (Model("relu_output", 4, 4), 256, Distribution(), ALONE),
+    "sets": (Model("relu_output", 7, 3), 100, SETS, ALONE),
+    "signed": (Model("relu_output", 3, 2), 40, SIGNED, ALONE),
+    "signed linear": (Model("linear", 3, 2), 40, SIGNED, ALONE),
+    "hidden relu": (Model("relu_hidden", 6, 5), 50, Distribution(), ALONE),
+    "hidden bias": (Model("relu_hidden", 7, 3, hidden_bias=True), 129, Distribution(), ALONE),
+    "absolute": (Model("absolute", 3, 7), 31, SIGNED, ALONE),
+    "absolute sets": (Model("absolute", 5, 9), 64, SIGNED_SETS, ALONE),
+    "attacked": (Model("relu_output", 7, 3), 300, Distribution(), ATTACKED),
+    "attacked, another row of four": (Model("linear", 8, 3), 70, Distribution(), ATTACKED),
+    "attacked and penalised": (Model("relu_output", 5, 2), 261, Distribution(), BOTH),
+    "penalised": (Model("relu_output", 13, 6), 130, Distribution(), PENALISED),
+    "penalised sets": (Model("relu_output", 7, 3), 100, SETS, PENALISED),
+    "penalised hidden bias": (Model("relu_hidden", 7, 3, hidden_bias=True), 129, Distribution(), PENALISED),
+    "penalised absolute": (Model("absolute", 3, 7), 31, SIGNED, PENALISED),
 }
 
 
-def make_block(model: Model, distribution: Distribution, keys: int = 1) -> tuple[Block, torch.Tensor]:
-    """Six instances, each with densities, importances and weights of its own; every other one without sets."""
+def make_block(
+    model: Model, distribution: Distribution, against: tuple[str, ...] = ALONE, keys: int = 1
+) -> tuple[Block, torch.Tensor]:
+    """Six instances, each with densities, importances and weights of its own; every other one without sets, and two
+    with nothing beside the loss."""
     rng = np.random.default_rng(3)
     densities = rng.choice([1.0, 0.5, 0.1, 0.01], (6, model.n))
     for members in distribution.sets:
         densities[:, members] = densities[:, members[:1]]
     distributions = [distribution, Distribution(signed=distribution.signed)] * 3
-    gates = Gates.of(densities, distributions, has_sets=bool(distribution.sets))
+    sizes = {name: np.array([0, 0.3, 0, 0.1, 0.02, 1], dtype=np.float32) for name in against}
+    conditional = sizes["attack"] == 0 if "attack" in against else None
+    gates = Gates.of(densities, distributions, bool(distribution.sets), conditional)
     importance = torch.from_numpy(rng.uniform(0.1, 1, (6, model.n)).astype(np.float32))
     key = torch.tensor([[4, k % keys] for k in range(6)])
     weights = torch.from_numpy(rng.normal(0, 0.5, (6, model.size)).astype(np.float32))
-    return Block(model, gates, importance, key), weights
+    return Block(model, gates, importance, key, **{k: torch.from_numpy(v) for k, v in sizes.items()}), weights
+
+
+def under_attack(block: Block, weights: torch.Tensor, x: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """What the models are given, sample by sample: x, moved along the row of WᵀW that the last number names."""
+    given = x.double().clone()
+    if block.attack is not None:
+        for k, W in enumerate(block.model.unpack(weights.double())["W"].numpy()):
+            for sample, u in enumerate(uniform[k, -1].tolist()):
+                row = (W.T @ W)[int(u * block.model.n)]
+                given[k, sample] += torch.from_numpy(float(block.attack[k]) * row / np.linalg.norm(row))
+    return given
+
+
+def what_is_minimised(block: Block, p: dict[str, torch.Tensor], x: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
+    """The loss and the penalty of every sample, in float64: Σ I (x - x')² + l1 Σ|h|."""
+    loss = block.model.loss(p, x.double(), block.importance.double().expand(*x.shape[:-2], -1), given)
+    if block.l1 is not None:
+        loss = loss + block.l1.double()[:, None] * block.model.hidden(p, given).abs().sum(-1)
+    return loss
 
 
 def recipe(
@@ -58,8 +91,8 @@ def recipe(
 
 @pytest.fixture(params=CASES)
 def case(request: pytest.FixtureRequest) -> tuple[Block, torch.Tensor, Recipe]:
-    model, batch, distribution = CASES[request.param]
-    return *make_block(model, distribution), recipe(batch)
+    model, batch, distribution, against = CASES[request.param]
+    return *make_block(model, distribution, against), recipe(batch)
 
 
 def test_gradient(case: tuple[Block, torch.Tensor, Recipe]) -> None:
@@ -74,16 +107,16 @@ def test_gradient(case: tuple[Block, torch.Tensor, Recipe]) -> None:
     scale = np.abs(gradient).max(axis=1, keepdims=True)
     assert (np.abs(by_hand._gradients - gradient) <= 5e-6 * scale).all()
 
-    uniform = draws.uniforms(block.key[:1], block.gates.rows, 0, plan.batch, 0, draws.TRAINING)
-    x, weight = features.training_batch(block.gates, uniform.expand(len(block), -1, -1))
+    uniform = draws.uniforms(block.key[:1], block.gates.rows + 1, 0, plan.batch, 0, draws.TRAINING)
+    uniform = uniform.expand(len(block), -1, -1)
+    x, weight = features.training_batch(block.gates, uniform[:, :-1])
+    given = under_attack(block, weights, x, uniform)
     step = 1e-6 * torch.eye(block.model.size, dtype=torch.float64)[:, None]  # [changed parameter, instance, parameter]
     changed = (block.model.size, *x.shape)
     ahead, back = (
         weight.double()
-        * block.model.loss(
-            block.model.unpack(weights.double() + sign * step),
-            x.double().expand(changed),
-            block.importance.double().expand(changed[0], *block.importance.shape),
+        * what_is_minimised(
+            block, block.model.unpack(weights.double() + sign * step), x.expand(changed), given.expand(changed)
         )
         for sign in (1, -1)
     )
@@ -121,9 +154,11 @@ def test_losses(case: tuple[Block, torch.Tensor, Recipe], monkeypatch: pytest.Mo
     """Mean and standard error over the evaluation draw, in both engines, against NumPy on the same samples."""
     block, weights, plan = case
     samples, gates = 1001, block.gates
-    uniform = draws.uniforms(torch.tensor([EVALUATION_KEY]), gates.rows, 0, samples, 0, draws.EVALUATION)
-    x = features.nonempty(gates, uniform.expand(len(block), -1, -1)).double()
-    loss = block.model.loss(block.model.unpack(weights.double()), x, block.importance.double()).numpy()
+    uniform = draws.uniforms(torch.tensor([EVALUATION_KEY]), gates.rows + 1, 0, samples, 0, draws.EVALUATION)
+    uniform = uniform.expand(len(block), -1, -1)
+    x = features.nonempty(gates, uniform[:, :-1]).double()
+    given = under_attack(block, weights, x, uniform)
+    loss = what_is_minimised(block, block.model.unpack(weights.double()), x, given).numpy()
     monkeypatch.setattr(autograd, "EVALUATION_CHUNK", 100 * gates.rows * len(block))
     for kind in (Fused, Autograd):
         mean, error = kind(block, plan, weights).losses(samples)
@@ -140,7 +175,7 @@ def test_losses(case: tuple[Block, torch.Tensor, Recipe], monkeypatch: pytest.Mo
 @pytest.mark.parametrize("decay", [0.0, 0.5])
 def test_optimizer_is_adamw(schedule: str, decay: float) -> None:
     """Decoupled decay, bias correction and the schedule, against the published update written out in float64."""
-    model, batch, distribution = CASES["odd"]
+    model, batch, distribution, _ = CASES["odd"]
     block, weights = make_block(model, distribution)
     steps, plan = 12, recipe(batch, steps=12, schedule=schedule, weight_decay=decay)
     precise = Autograd(block, plan, weights.double())
@@ -190,9 +225,29 @@ def test_objective_estimates_the_expected_loss(name: str) -> None:
     assert (np.abs(objective.mean(0) - expected) < 5 * objective.std(0) / steps**0.5 + 1e-7 * expected).all()
 
 
+def test_objective_under_attack_estimates_the_expected_loss() -> None:
+    """Against features and attacked ones drawn by NumPy: samples that are empty are attacked as often as they come."""
+    model, steps, count = Model("relu_output", 5, 2), 400, 200_000
+    block, weights = make_block(model, Distribution(), BOTH)
+    engine = Autograd(block, recipe(64), weights.double())
+    with torch.no_grad():
+        objective = torch.stack([engine.objective(t) for t in range(steps)]).numpy()
+    rng, p = np.random.default_rng(0), model.unpack(weights.double())
+    for k in range(len(block)):
+        on = rng.random((count, 5)) < block.gates.gate_density[k].numpy()
+        x = on * rng.random((count, 5))
+        W, b = p["W"][k].numpy(), p["b"][k].numpy()
+        rows = (W.T @ W)[rng.integers(0, 5, count)]
+        h = (x + float(block.attack[k]) * rows / np.linalg.norm(rows, axis=1, keepdims=True)) @ W.T
+        error = (x - np.maximum(h @ W + b, 0)) ** 2 @ block.importance[k].double().numpy()
+        expected = error + float(block.l1[k]) * np.abs(h).sum(1)
+        spread = np.hypot(objective[:, k].std() / steps**0.5, expected.std() / count**0.5)
+        assert abs(objective[:, k].mean() - expected.mean()) < 5 * spread
+
+
 def test_autograd_keeps_the_streams_of_a_block_apart() -> None:
     """On a GPU a block holds several seeds and restarts; each must see its own batches."""
-    model, batch, distribution = CASES["sets"]
+    model, batch, distribution, _ = CASES["sets"]
     block, weights = make_block(model, distribution, keys=3)
     together = Autograd(block, recipe(batch), weights.double()).objective(2).detach()
     alone = [Autograd(block[k : k + 1], recipe(batch), weights[k : k + 1].double()).objective(2)[0] for k in range(6)]
@@ -200,7 +255,7 @@ def test_autograd_keeps_the_streams_of_a_block_apart() -> None:
 
 
 ANY = (("FEATURES", 1), ("HIDDEN", 1), ("UNTIED", 0), ("RELU_HIDDEN", 0), ("RELU_OUTPUT", 0), ("HIDDEN_BIAS", 0))
-ANY += (("SETS", 0), ("SIGNED", 0), ("TILE", 64))
+ANY += (("SETS", 0), ("SIGNED", 0), ("ATTACKED", 0), ("PENALISED", 0), ("TILE", 64))
 build = fused._load.__wrapped__  # not the one that remembers
 
 

@@ -266,3 +266,22 @@ def test_gradient_descent_reaches_the_linear_optimum_and_stops_there() -> None:
         reached.append(closure().item())
     assert min(reached) == pytest.approx(optimum, rel=1e-6)
     assert min(reached) >= optimum - 1e-12
+
+
+@pytest.mark.parametrize(("n", "density"), [(1, 0.3), (1, 1.0), (3, 0.05), (100, 1.0), (100, 0.01)])
+def test_mean_norm(n: int, density: float) -> None:
+    """E‖x‖: of one feature p/2; else against plain sampling."""
+    found = exact.mean_norm(torch.full((n,), density, dtype=torch.float64)).item()
+    if n == 1:
+        assert found == pytest.approx(density / 2, abs=1e-10)
+    x = np.random.default_rng(0).random((2, 200_000 // n + 20_000, n))
+    norms = np.linalg.norm(x[0] * (x[1] < density), axis=1)
+    assert abs(found - norms.mean()) < 5 * norms.std() / len(norms) ** 0.5
+
+
+def test_mean_norm_of_unequal_features() -> None:
+    """Two features, both on: E√(x² + y²) = (√2 + arsinh 1) / 3; else the mean of the one that is on."""
+    p, q = 0.6, 0.2
+    both = (2**0.5 + np.arcsinh(1)) / 3
+    expected = p * q * both + (p * (1 - q) + q * (1 - p)) / 2
+    assert exact.mean_norm(torch.tensor([p, q], dtype=torch.float64)).item() == pytest.approx(expected, abs=1e-10)

@@ -182,3 +182,14 @@ def test_dimensions_per_feature_of_known_models() -> None:
     assert geometry.dimensions_per_feature(torch.cat([eye, -eye], dim=1)).item() == pytest.approx(1 / 2)
     assert geometry.dimensions_per_feature(polygon(5)).item() == pytest.approx(2 / 5)
     assert geometry.dimensions_per_feature(torch.zeros(3, 5)).item() == float("inf")
+
+
+def test_interference() -> None:
+    """The three values that it is read by: none, one antipodal pair among m dimensions, all in pairs; at any size."""
+    m = 5
+    alone, pairs = torch.eye(m), torch.cat([torch.eye(m), -torch.eye(m)], dim=1)
+    one = torch.cat([torch.eye(m), -torch.eye(m)[:, :1]], dim=1)
+    for W, expected in ((alone, 0), (one, 2 / (m + 1)), (pairs, 1)):
+        for scale in (1, 0.3):
+            assert geometry.interference(scale * W).item() == pytest.approx(expected, abs=1e-6)
+    assert geometry.interference(torch.zeros(m, 3)).isnan()

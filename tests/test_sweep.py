@@ -27,21 +27,23 @@ def test_the_grid_is_the_product_of_the_axes() -> None:
             "importance": [1, 2, 3, 4],
             "relative_importance": {"features": [3], "ratio": [0.1, 1, 10]},
             "distribution": ["independent", {"correlated": [[0, 1], [2, 3]]}],
+            "l1": [0, 0.5],
             "seeds": 2,
             "restarts": 7,  # no axis of the grid
         }
     )
     expected = [
-        (density, thin, light, distribution, seed)
+        (density, thin, light, distribution, l1, seed)
         for density in (0.5, 0.1)
         for thin in (1.0, 0.5)
         for light in (0.1, 1.0, 10.0)
         for distribution in (Distribution(), PAIRS)
+        for l1 in (0.0, 0.5)
         for seed in (0, 1)
     ]
     points = sweep.points()
     assert tuple(points.columns) == COORDINATES
-    assert list(points.itertuples(index=False, name=None)) == [(*e[:3], e[3].name, e[4]) for e in expected]
+    assert list(points.itertuples(index=False, name=None)) == [(*e[:3], e[3].name, 0.0, *e[4:]) for e in expected]
     assert sweep.distributions() == [e[3] for e in expected]
     np.testing.assert_array_equal(sweep.densities(), [[d * t, d * t, d, d] for d, t, *_ in expected])
     np.testing.assert_array_equal(sweep.importances(), [[1, 2, 3, 4 * light] for _, _, light, *_ in expected])
@@ -149,6 +151,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"relative_density": {"features": [-1], "ratio": 2}}, "relative_density.features"),
     ({"relative_density": {"features": 0, "ratio": 2}}, "relative_density.features"),
     ({"relative_density": {"features": [0], "ratio": 2}, "distribution": PAIRS.model_dump()}, "relative_density"),
+    ({"attack": -0.1}, "attack"),
+    ({"attack": [0, "strong"]}, "attack"),
+    ({"attack": 0.5, "distribution": "signed"}, "attack"),
+    ({"attack": 0.5, "distribution": {"correlated": [[0, 1]]}}, "attack"),
+    ({"attack": [0, 0.5], "model": "relu_hidden"}, "attack"),
+    ({"l1": -1}, "l1"),
+    ({"l1": []}, "l1"),
+    ({"l1": 0.1, "n": 2, "m": 1, "solver": "exact"}, "solver"),
     ({"relative_importance": {"features": [4], "ratio": 2}}, "relative_importance"),
     ({"relative_importance": {"features": [0], "ratio": -1}}, "relative_importance.ratio"),
     # importance
@@ -293,6 +303,7 @@ def entries(draw: st.DrawFn) -> dict[str, Any]:
         ),
         "relative_importance": st.fixed_dictionaries({"features": features, "ratio": st.one_of(positive, spans)}),
         "distribution": st.just(distribution),
+        "l1": st.one_of(st.floats(0, 10), st.lists(st.floats(0, 10), min_size=1, max_size=3)),
         "seeds": st.integers(1, 3),
         "restarts": st.integers(1, 5),
         "steps": st.integers(10, 10**6),

@@ -30,6 +30,7 @@ def trained(m: int = 2, model: str = "relu_output") -> Trained:
             "relative_density": {"features": [1], "ratio": [1, 2]},
             "importance": [1, 0.5, 0.25, 2],
             "relative_importance": {"features": [2, 3], "ratio": [0.1, 1, 4]},
+            "l1": [0.25],
             "seeds": 2,
             "restarts": 3,
         }
@@ -42,7 +43,7 @@ def trained(m: int = 2, model: str = "relu_output") -> Trained:
     return Trained(sweep, parameters, loss, error, snapshot_steps=torch.tensor([], dtype=torch.int64))
 
 
-GRID = list(itertools.product((0.5, 0.1), (1, 2), (0.1, 1, 4), ["independent"], (0, 1)))
+GRID = list(itertools.product((0.5, 0.1), (1, 2), (0.1, 1, 4), ["independent"], [0], [0.25], (0, 1)))
 
 
 def best(m: int = 2) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -56,7 +57,7 @@ def best(m: int = 2) -> list[tuple[np.ndarray, np.ndarray]]:
 def test_coordinates_come_first_and_every_row_has_its_own(make: Callable[[Trained], pd.DataFrame], rows: int) -> None:
     """One row per model, per feature or per pair; shifted by one, every measure would be a neighbour's."""
     table = make(trained())
-    assert tuple(table.columns[:5]) == COORDINATES
+    assert tuple(table.columns[: len(COORDINATES)]) == COORDINATES
     coordinates = list(table[list(COORDINATES)].itertuples(index=False, name=None))
     assert coordinates == [point for point in GRID for _ in range(rows)]
     assert table.index.tolist() == list(range(24 * rows))
@@ -94,7 +95,7 @@ def test_features() -> None:
     table = tables.features(trained())
     assert table["feature"].tolist() == [0, 1, 2, 3] * 24
     for k, (row, (point, i)) in enumerate(zip(table.itertuples(), itertools.product(range(24), range(4)), strict=True)):
-        (density, thin, weight, _, _), (W, b) = GRID[point], best()[point]
+        (density, thin, weight, *_), (W, b) = GRID[point], best()[point]
         assert row.feature_density == density * (thin if i == 1 else 1)
         assert row.importance == (1, 0.5, 0.25, 2)[i] * (weight if i >= 2 else 1)
         assert row.bias == b[i]

@@ -40,6 +40,8 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "relative_importance": {"features": [4], "ratio": [1, 3]},
         "seeds": 2,
     },
+    "against": {"attack": [0, 0.5], "l1": [0, 0.1]},
+    "penalised": {"model": "absolute", "n": 3, "m": 7, "distribution": "signed", "l1": [0.1, 0]},
 }
 each_sweep = pytest.mark.parametrize("changes", SWEEPS.values(), ids=SWEEPS)
 
@@ -63,6 +65,8 @@ def test_a_model_does_not_depend_on_the_rest_of_its_sweep(changes: dict[str, Any
             update={
                 "density": (point.density,),
                 "distribution": (distribution,),
+                "attack": (point.attack,),
+                "l1": (point.l1,),
                 "seeds": point.seed + 1,  # the seed varies fastest: this point is the last
                 "restarts": 2,
                 **{
@@ -77,7 +81,8 @@ def test_a_model_does_not_depend_on_the_rest_of_its_sweep(changes: dict[str, Any
             assert torch.equal(values[-1], together.parameters[name][k, :2]), (point, name)
         for name, values in part.snapshots.items():
             assert torch.equal(values[:, -1], together.snapshots[name][:, k, :2]), (point, name)
-        if bool(whole.distribution[-1].sets) == bool(distribution.sets):  # else another formula may serve it
+        same = bool(whole.distribution[-1].sets) == bool(distribution.sets) and whole.attacked == alone.attacked
+        if same and whole.penalised == alone.penalised:  # else another formula may serve it
             assert torch.equal(part.loss[-1], together.loss[k, :2])
 
 
@@ -184,12 +189,18 @@ def test_blocks_hold_every_instance_once(device: str, threads: int, monkeypatch:
 @each_sweep
 @pytest.mark.parametrize("threads", [1, 3])
 def test_losses_are_those_of_training(changes: dict[str, Any], threads: int) -> None:
-    """The same models have the same loss, to the bit, whenever they are looked at."""
+    """The same models have the same loss, to the bit, whenever they are looked at; what else they were trained against
+    is left out."""
     plan = sweep(**changes)
     trained = train(plan)
     loss, error = training.losses(plan, trained.parameters, threads=threads)
-    assert torch.equal(loss, trained.loss)
-    assert torch.equal(error, trained.loss_error)
+    if plan.attacked or plan.penalised:
+        for point in range(len(loss)):
+            mean, spread = sampled_loss(trained, point, 0, alone=True)
+            assert abs(loss[point, 0].item() - mean) < 5 * np.hypot(spread, error[point, 0].item())
+    else:
+        assert torch.equal(loss, trained.loss)
+        assert torch.equal(error, trained.loss_error)
 
 
 def test_losses_along_training() -> None:
@@ -253,8 +264,13 @@ def test_either_engine_trains_the_same_models(monkeypatch: pytest.MonkeyPatch) -
     torch.testing.assert_close(plain.loss_error, compiled.loss_error, atol=1e-6, rtol=1e-3)
 
 
-def sampled_loss(trained: Trained, point: int, restart: int, samples: int = 2**17) -> tuple[float, float]:
-    """Mean loss of one model and its standard error, with a sampler and a forward pass of this test's own."""
+def sampled_loss(
+    trained: Trained, point: int, restart: int, samples: int = 2**17, alone: bool = False
+) -> tuple[float, float]:
+    """Mean of what was minimised and its standard error, with a sampler and a forward pass of this test's own.
+
+    ``alone``: of the loss, without attacks and penalty.
+    """
     plan, rng = trained.sweep, np.random.default_rng(point)
     density, importance, distribution = (
         values()[point] for values in (plan.densities, plan.importances, plan.distributions)
@@ -267,10 +283,16 @@ def sampled_loss(trained: Trained, point: int, restart: int, samples: int = 2**1
         on[:, members] = on[:, members[:1]] & (np.arange(len(members)) == chosen[:, None])
     x = on * rng.uniform(-1 if distribution.signed else 0, 1, (samples, plan.n))
     p = {name: values[point, restart].double().numpy() for name, values in trained.parameters.items()}
-    h = x @ p["W"].T + p.get("b_hidden", 0)
+    given, l1 = x, 0 if alone else plan.points()["l1"][point]
+    if (attack := plan.points()["attack"][point]) and not alone:
+        rows = (p["W"].T @ p["W"])[rng.integers(plan.n, size=samples)]
+        size = attack * np.linalg.norm(x, axis=1).mean()
+        given = x + size * rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    h = given @ p["W"].T + p.get("b_hidden", 0)
     out = (np.maximum(h, 0) if plan.model in ("relu_hidden", "absolute") else h) @ p.get("W_out", p["W"]) + p["b"]
     target = np.abs(x) if plan.model == "absolute" else x
     loss = (target - (out if plan.model == "linear" else np.maximum(out, 0))) ** 2 @ importance
+    loss = loss + l1 * np.abs(np.maximum(h, 0) if plan.model in ("relu_hidden", "absolute") else h).sum(1)
     return loss.mean(), loss.std() / samples**0.5
 
 

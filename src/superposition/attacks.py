@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from superposition.features import Gates, nonempty
+from superposition.models import attack_directions
 from superposition.weights import Trained
 
 FEW = 512  # samples by which attacks are ranked
@@ -53,8 +54,9 @@ class Target:
 
     def directions(self) -> Float[Tensor, "attack n"]:
         """The paper's analytic attacks, unit vectors: (WᵀW)_i / ‖(WᵀW)_i‖ for every feature that counts."""
-        gram = (self.W.mT @ self.W)[self.counted] * self.counted
-        return gram / gram.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        out = self.W.new_zeros(int(self.counted.sum()), self.W.shape[1])
+        out[:, self.counted] = attack_directions(self.W[:, self.counted])
+        return out
 
     def rises(self, deltas: Float[Tensor, "attack n"]) -> Float[Tensor, " attack"]:
         """By how much each perturbation raises the loss."""

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from superposition import draws, features
 from superposition.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, Recipe
+from superposition.models import attack_directions
 
 EVALUATION_CHUNK = 2**24  # numbers in one tensor while evaluating
 
@@ -25,16 +26,31 @@ class Autograd:
             weight_decay=recipe.weight_decay,
         )
         self.streams, self.stream_of = torch.unique(block.key, dim=0, return_inverse=True)
+        self.rows = block.gates.rows + (block.attack is not None)  # the last says which feature is attacked
 
     def objective(self, step: int) -> Tensor:
         """The loss of one batch, [instance]. The sum over instances is what is differentiated: a mean over
         thousands of models would push the gradients under Adam's epsilon."""
         gates = self.block.gates
-        uniform = draws.uniforms(self.streams, gates.rows, 0, self.recipe.batch, step, draws.TRAINING)
-        x, weight = features.training_batch(gates, uniform[self.stream_of])
-        p = self.block.model.unpack(self.parameters)
-        dtype = self.parameters.dtype
-        return (weight.to(dtype) * self.block.model.loss(p, x.to(dtype), self.block.importance.to(dtype))).sum(-1)
+        uniform = draws.uniforms(self.streams, self.rows, 0, self.recipe.batch, step, draws.TRAINING)[self.stream_of]
+        x, weight = features.training_batch(gates, uniform[:, : gates.rows])
+        return (weight.to(self.parameters.dtype) * self._loss(x, uniform)).sum(-1)
+
+    def _loss(
+        self, x: Float[Tensor, "instance sample n"], uniform: Float[Tensor, "instance row sample"]
+    ) -> Float[Tensor, "instance sample"]:
+        """The loss under attack, and the penalty. An attack is part of the input: its gradient is not followed."""
+        block, dtype = self.block, self.parameters.dtype
+        p = block.model.unpack(self.parameters)
+        x = given = x.to(dtype)
+        if block.attack is not None:
+            attacks = block.attack.to(dtype)[:, None, None] * attack_directions(p["W"].detach())
+            attacked = (uniform[:, -1] * block.model.n).long().clamp_max(block.model.n - 1)
+            given = x + attacks.gather(1, attacked[:, :, None].expand_as(x))
+        loss = block.model.loss(p, x, block.importance.to(dtype), given)
+        if block.l1 is not None:
+            loss = loss + block.l1.to(dtype)[:, None] * block.model.hidden(p, given).abs().sum(-1)
+        return loss
 
     def advance(self, start: int, stop: int) -> None:
         for step, rate in zip(range(start, stop), self.recipe.rates(start, stop), strict=True):
@@ -45,16 +61,16 @@ class Autograd:
 
     @torch.no_grad()
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        model, gates = self.block.model, self.block.gates
-        p = model.unpack(self.parameters)
+        gates = self.block.gates
         total = torch.zeros(len(self.block), dtype=torch.float64, device=self.parameters.device)
         square = torch.zeros_like(total)
         key = torch.tensor([EVALUATION_KEY], device=self.parameters.device)
-        chunk = max(1, EVALUATION_CHUNK // (len(self.block) * gates.rows))
+        chunk = max(1, EVALUATION_CHUNK // (len(self.block) * self.rows))
         for first in range(0, samples, chunk):
-            uniform = draws.uniforms(key, gates.rows, first, min(chunk, samples - first), 0, draws.EVALUATION)
-            x = features.nonempty(gates, uniform.expand(len(self.block), -1, -1))
-            loss = model.loss(p, x.to(self.parameters.dtype), self.block.importance.to(self.parameters.dtype)).double()
+            uniform = draws.uniforms(key, self.rows, first, min(chunk, samples - first), 0, draws.EVALUATION)
+            uniform = uniform.expand(len(self.block), -1, -1)
+            x = features.nonempty(gates, uniform[:, : gates.rows])
+            loss = self._loss(x, uniform).double()
             if coactive:
                 loss = loss * ((x != 0).sum(-1) > 1)
             total += loss.sum(-1)

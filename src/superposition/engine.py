@@ -4,8 +4,9 @@ There are two. ``fused`` runs on the CPU: one compiled loop per architecture. ``
 any device, says in a few lines what is computed, and is what ``fused`` is checked against.
 """
 
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -52,15 +53,23 @@ class Block:
     gates: Gates
     importance: Float32[Tensor, "instance n"]
     key: Int64[Tensor, "instance 2"]  # (seed, restart): instances with the same key see the same draws
+    # Of a random feature's analytic attack on every sample: its norm. None where no model of the sweep is attacked.
+    attack: Float32[Tensor, " instance"] | None = None
+    # The weight of Σ|h|. None where no model of the sweep is penalised.
+    l1: Float32[Tensor, " instance"] | None = None
 
     def __len__(self) -> int:
         return len(self.importance)
 
     def __getitem__(self, index: slice | Tensor) -> "Block":
-        return Block(self.model, self.gates[index], self.importance[index], self.key[index])
+        return self._each(lambda part: part[index])
 
     def to(self, device: torch.device) -> "Block":
-        return Block(self.model, self.gates.to(device), self.importance.to(device), self.key.to(device))
+        return self._each(lambda part: part.to(device))
+
+    def _each(self, change: Callable[[Any], Any]) -> "Block":
+        parts = {k: v for k, v in vars(self).items() if isinstance(v, Tensor | Gates)}
+        return replace(self, **{k: change(v) for k, v in parts.items()})
 
 
 @runtime_checkable
@@ -76,7 +85,7 @@ class Engine(Protocol):
         ...
 
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Mean loss over samples that are not empty, and its standard error; [instance] each.
+        """Mean of what is minimised over samples that are not empty, and its standard error; [instance] each.
 
         With ``coactive``, samples in which fewer than two features are on count as zero: their part of the loss has a
         closed form in the ReLU-output model. The draw is the same for every instance of every sweep

@@ -44,8 +44,18 @@ class Gates:
     signed: bool
 
     @classmethod
-    def of(cls, densities: np.ndarray, distributions: Sequence[Distribution], has_sets: bool) -> "Gates":
-        """``densities``: [instance, n], of every feature; the members of a set share one (not checked)."""
+    def of(
+        cls,
+        densities: np.ndarray,
+        distributions: Sequence[Distribution],
+        has_sets: bool,
+        conditional: np.ndarray | None = None,
+    ) -> "Gates":
+        """``densities``: [instance, n], of every feature; the members of a set share one (not checked).
+
+        ``conditional``: [instance], by default all; of the others samples are drawn as they come, empty ones among
+        them, since the loss of an empty sample is more than one number.
+        """
         count, n = densities.shape
         gate_density = densities.astype(np.float32).astype(np.float64)  # what float32 will see, exactly
         low, high = np.zeros((count, n)), gate_density.copy()
@@ -63,6 +73,8 @@ class Gates:
                         edges = np.linspace(0, 1, len(members) + 1)
                         low[where], high[where] = (high[where] * edge for edge in (edges[:-1], edges[1:]))
                     gate_density[np.ix_(rows, members[1:])] = 0
+        if conditional is None:
+            conditional = np.ones(count, dtype=bool)
         with np.errstate(divide="ignore"):  # log(0) of a gate that is always open
             log_closed = np.cumsum(np.log1p(-gate_density)[:, ::-1], axis=1)[:, ::-1]
 
@@ -73,13 +85,13 @@ class Gates:
         low, high = (a.astype(np.float32).astype(np.float64) for a in (low, high))
         return cls(
             gate_density=single(gate_density),
-            any_from=single(-np.expm1(log_closed)),
+            any_from=single(np.where(conditional[:, None], -np.expm1(log_closed), 1)),
             low=single(low),
             high=single(high),
             inverse_width=single(1 / (high - low)),
             gate=torch.from_numpy(gate),
             own_value=torch.from_numpy(own_value),
-            empty=single(np.exp(log_closed[:, 0])),
+            empty=single(np.where(conditional, np.exp(log_closed[:, 0]), 0)),
             has_sets=has_sets,
             signed=distributions[0].signed,
         )

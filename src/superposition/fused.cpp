@@ -1,7 +1,8 @@
 // The CPU engine: trains a block of instances through many steps without leaving the cache.
 //
 // Compiled once per architecture (see fused.py), with the sizes and the model as constants:
-//   FEATURES n, HIDDEN m, UNTIED, RELU_HIDDEN, RELU_OUTPUT, HIDDEN_BIAS, SETS, SIGNED, TILE (samples).
+//   FEATURES n, HIDDEN m, UNTIED, RELU_HIDDEN, RELU_OUTPUT, HIDDEN_BIAS, SETS, SIGNED, ATTACKED, PENALISED,
+//   TILE (samples).
 //
 // The inner axis of every array is the sample, LANES of them in one vector, so all sizes of model run
 // at full vector width. Every instance is computed by itself, in one order, whatever block it is in:
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <vector>
 
 namespace {
 
@@ -17,7 +19,7 @@ constexpr int n = FEATURES, m = HIDDEN, LANES = 16, VECTORS = TILE / LANES;
 static_assert(TILE % (4 * LANES) == 0, "a tile is a whole number of register blocks");
 constexpr int REGISTER_ROWS = m >= 20 ? 5 : 4;  // of a register block; measured
 constexpr int ROWS = SETS ? 2 * n : n;  // rows of uniforms: gates, then the values of set members
-constexpr int QUADS = (ROWS + 3) / 4;   // Philox makes four at a time
+constexpr int QUADS = (ROWS + ATTACKED + 3) / 4;  // Philox makes four at a time; the last row says what is attacked
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t mask __attribute__((vector_size(LANES * sizeof(int32_t))));
@@ -30,7 +32,17 @@ struct Tile {
     alignas(64) float uniform[4 * QUADS][TILE];
     alignas(64) float gate[SETS ? n : 1][TILE];
     alignas(64) float x[n][TILE], dz[n][TILE], h[m][TILE], dh[m][TILE];
+    alignas(64) float attacked_x[ATTACKED ? n : 1][TILE];
+    alignas(64) int32_t attacked[TILE];  // the feature that is attacked
 };
+
+// What the model is given.
+inline auto& input(Tile& tile) {
+    if constexpr (ATTACKED)
+        return tile.attacked_x;
+    else
+        return tile.x;
+}
 
 inline vec load(const float* p) { return *reinterpret_cast<const vec*>(p); }
 inline void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
@@ -75,6 +87,11 @@ void draw(Tile& tile, uint32_t first, uint32_t step, uint32_t purpose, uint32_t 
                 for (int l = 0; l < LANES; ++l)
                     tile.uniform[4 * quad + r][t + l] = float(int32_t(c[r][l] >> 8)) * 0x1p-24f;
         }
+    if constexpr (ATTACKED)
+        for (int t = 0; t < TILE; ++t) {
+            const int i = int(tile.uniform[ROWS][t] * float(n));
+            tile.attacked[t] = i < n ? i : n - 1;
+        }
 }
 
 }  // namespace
@@ -85,7 +102,9 @@ struct Data {
     const float *low, *high, *inverse_width;      // [n] a feature is on while its gate is in [low, high)
     const int32_t *gate, *own_value;              // [n] its gate; does its value come from a draw of its own
     const float* importance;                      // [n]
+    const float* shift;                           // [n][n] the attacks: by how much feature j changes for the i-th
     float empty;                                  // P(no gate on)
+    float l1;                                     // weight of the sum of |h|
 };
 
 namespace {
@@ -114,6 +133,28 @@ void features(Tile& tile, const Data& d) {
                 store(&tile.x[j][t], ((u >= d.low[j]) & (u < d.high[j])) ? value : vec{});
             }
     }
+    if constexpr (ATTACKED)
+        for (int j = 0; j < n; ++j) {
+            const float* shift = d.shift + j * n;
+            for (int t = 0; t < TILE; ++t) tile.attacked_x[j][t] = tile.x[j][t] + shift[tile.attacked[t]];
+        }
+}
+
+// The analytic attacks on every feature i as columns: size (WᵀW)_ij / |(WᵀW)_i|.
+void attacks(const float* p, float size, float* shift) {
+    for (int j = 0; j < n; ++j)
+        for (int i = 0; i < n; ++i) shift[j * n + i] = 0.f;
+    for (int k = 0; k < m; ++k)
+        for (int j = 0; j < n; ++j) {
+            const float w = p[W_IN + k * n + j];
+            for (int i = 0; i < n; ++i) shift[j * n + i] += w * p[W_IN + k * n + i];
+        }
+    float norm[n] = {};
+    for (int j = 0; j < n; ++j)
+        for (int i = 0; i < n; ++i) norm[i] += shift[j * n + i] * shift[j * n + i];
+    for (int i = 0; i < n; ++i) norm[i] = size / std::fmax(std::sqrt(norm[i]), 1e-12f);
+    for (int j = 0; j < n; ++j)
+        for (int i = 0; i < n; ++i) shift[j * n + i] *= norm[i];
 }
 
 // out[r] = finish(r, t, sum over k of weight[r * RS + k * KS] * in[k]), in register blocks of R rows by 4 vectors.
@@ -187,7 +228,7 @@ inline vec target(vec x) {
 }
 
 void hidden(Tile& tile, const float* p) {
-    product<REGISTER_ROWS, m, n, n, 1>(p + W_IN, tile.x, tile.h, [&](int i, int, vec a) {
+    product<REGISTER_ROWS, m, n, n, 1>(p + W_IN, input(tile), tile.h, [&](int i, int, vec a) {
         if constexpr (HIDDEN_BIAS) a += p[HIDDEN_BIAS_AT + i];
         return RELU_HIDDEN ? relu(a) : a;
     });
@@ -213,11 +254,21 @@ void gradient(Tile& tile, const Data& d, const float* p, float* g, int first, in
         if constexpr (RELU_HIDDEN) return load(&tile.h[i][t]) > 0.f ? a : vec{};
         return a;
     });
+    if constexpr (PENALISED) {
+        alignas(64) float slope[TILE];
+        for (int t = 0; t < TILE; ++t)
+            slope[t] = first + t >= batch ? 0.f : d.l1 * (first + t ? weight : d.empty);
+        for (int i = 0; i < m; ++i)
+            for (int t = 0; t < TILE; t += LANES) {
+                const vec h = load(&tile.h[i][t]), s = load(&slope[t]);
+                store(&tile.dh[i][t], load(&tile.dh[i][t]) + (h > 0.f ? s : h < 0.f ? -s : vec{}));
+            }
+    }
     if constexpr (UNTIED) {
         outer<false>(tile.h, tile.dz, tile.h, tile.dz, g + W_OUT);
         outer<false>(tile.dh, tile.x, tile.h, tile.dz, g + W_IN);
     } else {
-        outer<true>(tile.h, tile.dz, tile.dh, tile.x, g + W_IN);
+        outer<true>(tile.h, tile.dz, tile.dh, input(tile), g + W_IN);
     }
     for (int j = 0; j < n; ++j) {
         vec s{};
@@ -232,8 +283,10 @@ void gradient(Tile& tile, const Data& d, const float* p, float* g, int first, in
         }
 }
 
-Data instance(const Data& d, int i) {
+Data instance(const Data& d, const float* shifts, const float* l1, int i) {
     Data at = d;
+    if constexpr (ATTACKED) at.shift = shifts + long(i) * n * n;
+    if constexpr (PENALISED) at.l1 = l1[i];
     for (const float** a : {&at.gate_density, &at.any_from, &at.low, &at.high, &at.inverse_width, &at.importance})
         *a += i * n;
     at.gate += i * n;
@@ -248,20 +301,25 @@ extern "C" {
 // Steps [start, stop) of AdamW for `count` instances that share the stream (seed, restart).
 // parameters, mean, square: [count][PARAMETERS], changed in place. rate: [stop - start] learning rates.
 // gradients: scratch of the same shape; it holds the last step's gradients on return.
-void train(int count, const Data* data, const float* empty, float* parameters, float* mean, float* square,
+// attack, l1: [count] the size of the attacks, the weight of the penalty; read only where the constants say so.
+void train(int count, const Data* data, const float* empty, const float* attack, const float* l1,
+           float* parameters, float* mean, float* square,
            float* gradients, int start, int stop, int batch, uint32_t seed, uint32_t restart,
            const float* rate, float decay, float beta1, float beta2, float epsilon) {
     Tile* tile = new Tile();
+    std::vector<float> shifts(ATTACKED ? long(count) * n * n : 0);
     for (int step = start; step < stop; ++step) {
         std::memset(gradients, 0, sizeof(float) * count * PARAMETERS);
+        if constexpr (ATTACKED)
+            for (long i = 0; i < count; ++i) attacks(parameters + i * PARAMETERS, attack[i], &shifts[i * n * n]);
         for (int first = 0; first < batch; first += TILE) {
             draw(*tile, first, step, 0, seed, restart);
             for (int i = 0; i < count; ++i) {
-                Data d = instance(*data, i);
+                Data d = instance(*data, shifts.data(), l1, i);
                 d.empty = empty[i];
                 features(*tile, d);
                 if (first == 0)
-                    for (int j = 0; j < n; ++j) tile->x[j][0] = 0.f;  // sample 0 is the empty one
+                    for (int j = 0; j < n; ++j) tile->x[j][0] = input(*tile)[j][0] = 0.f;  // sample 0 is the empty one
                 gradient(*tile, d, parameters + long(i) * PARAMETERS, gradients + long(i) * PARAMETERS, first, batch);
             }
         }
@@ -278,15 +336,18 @@ void train(int count, const Data* data, const float* empty, float* parameters, f
     delete tile;
 }
 
-// Sum and sum of squares, [count] each, of the loss over `samples` samples that are not empty (purpose 1, step 0).
+// Sum and sum of squares, [count] each, of the loss and the penalty over `samples` samples that are not empty (purpose 1, step 0).
 // With `coactive`, samples in which fewer than two features are on count as zero.
-void evaluate(int count, const Data* data, const float* parameters, int samples, int coactive, uint32_t seed,
-              uint32_t restart, double* total, double* total_square) {
+void evaluate(int count, const Data* data, const float* attack, const float* l1, const float* parameters,
+              int samples, int coactive, uint32_t seed, uint32_t restart, double* total, double* total_square) {
     Tile* tile = new Tile();
+    std::vector<float> shifts(ATTACKED ? long(count) * n * n : 0);
+    if constexpr (ATTACKED)
+        for (long i = 0; i < count; ++i) attacks(parameters + i * PARAMETERS, attack[i], &shifts[i * n * n]);
     for (int first = 0; first < samples; first += TILE) {
         draw(*tile, first, 0, 1, seed, restart);
         for (int i = 0; i < count; ++i) {
-            const Data d = instance(*data, i);
+            const Data d = instance(*data, shifts.data(), l1, i);
             const float* p = parameters + long(i) * PARAMETERS;
             features(*tile, d);
             hidden(*tile, p);
@@ -302,6 +363,11 @@ void evaluate(int count, const Data* data, const float* parameters, int samples,
                     loss += load(&tile->dz[j][t]);
                     on += load(&tile->x[j][t]) != 0.f;
                 }
+                if constexpr (PENALISED)
+                    for (int i = 0; i < m; ++i) {
+                        const vec h = load(&tile->h[i][t]);
+                        loss += d.l1 * (h > 0.f ? h : -h);
+                    }
                 if (coactive) loss = on < -1 ? loss : vec{};
                 for (int l = 0; l < LANES && first + t + l < samples; ++l) {
                     total[i] += loss[l];

@@ -35,7 +35,9 @@ class _Data(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("gate_density", "any_from", "low", "high", "inverse_width")),
         *((name, ctypes.c_void_p) for name in ("gate", "own_value", "importance")),
+        ("shift", ctypes.c_void_p),
         ("empty", ctypes.c_float),
+        ("l1", ctypes.c_float),
     ]
 
 
@@ -97,8 +99,8 @@ def _load(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
             Path(part, built.name).replace(built)
     loaded = ctypes.CDLL(str(built))
     pointer, integer, word, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_float
-    loaded.train.argtypes = [integer, *[pointer] * 6, *[integer] * 3, *[word] * 2, pointer, *[real] * 4]
-    loaded.evaluate.argtypes = [integer, *[pointer] * 2, integer, integer, *[word] * 2, *[pointer] * 2]
+    loaded.train.argtypes = [integer, *[pointer] * 8, *[integer] * 3, *[word] * 2, pointer, *[real] * 4]
+    loaded.evaluate.argtypes = [integer, *[pointer] * 4, integer, integer, *[word] * 2, *[pointer] * 2]
     return loaded
 
 
@@ -115,7 +117,8 @@ class Fused:
         names = ("gate_density", "any_from", "low", "high", "inverse_width", "gate", "own_value")
         self._arrays = [*(getattr(gates, k).contiguous() for k in names), block.importance.contiguous()]
         self._empty = gates.empty.contiguous()
-        self._data = _Data(*(a.data_ptr() for a in self._arrays), 0.0)
+        self._data = _Data(*(a.data_ptr() for a in self._arrays))
+        self._attack, self._l1 = (None if part is None else part.contiguous() for part in (block.attack, block.l1))
         self._library = library(
             (
                 ("FEATURES", model.n),
@@ -126,6 +129,8 @@ class Fused:
                 ("HIDDEN_BIAS", int(model.hidden_bias)),
                 ("SETS", int(gates.has_sets)),
                 ("SIGNED", int(gates.signed)),
+                ("ATTACKED", int(block.attack is not None)),
+                ("PENALISED", int(block.l1 is not None)),
                 ("TILE", _tile(model.n)),
             )
         )
@@ -136,6 +141,7 @@ class Fused:
             len(self.block),
             ctypes.addressof(self._data),
             self._empty.data_ptr(),
+            *self._objective(),
             self.parameters.data_ptr(),
             self._mean.ctypes.data,
             self._square.ctypes.data,
@@ -152,11 +158,16 @@ class Fused:
             EPSILON,
         )
 
+    def _objective(self) -> list[int | None]:
+        """What the block is trained against, beside the loss."""
+        return [None if part is None else part.data_ptr() for part in (self._attack, self._l1)]
+
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
         total, square = np.zeros(len(self.block)), np.zeros(len(self.block))
         self._library.evaluate(
             len(self.block),
             ctypes.addressof(self._data),
+            *self._objective(),
             self.parameters.data_ptr(),
             samples,
             coactive,

@@ -26,6 +26,17 @@ def superposition(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n"]:
     return torch.where(norm2 > 0, others / norm2, torch.zeros_like(norm2))
 
 
+def interference(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch"]:
+    """Σ_{i≠j} (W_i·W_j)² over Σ_i ‖W_i‖⁴: what lies beside the diagonal of WᵀW.
+
+    0 without superposition; 1 if all features are antipodal pairs; 2 / (m + 1) if one dimension of m has such a pair
+    and the others a feature each. NaN where W is 0.
+    """
+    g = gram(W)
+    diagonal = g.diagonal(dim1=-2, dim2=-1).square().sum(-1)
+    return (g.square().sum((-2, -1)) - diagonal) / diagonal
+
+
 def cosines(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n n"]:
     """Ŵ_i·Ŵ_j; 0 where a column is exactly zero."""
     norm = norms(W)[..., None, :]

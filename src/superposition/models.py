@@ -83,8 +83,18 @@ class Model:
         return torch.relu(out) if self.relu_output else out
 
     def loss(
-        self, p: Parameters, x: Float[Tensor, "*batch sample n"], importance: Float[Tensor, "*batch n"]
+        self,
+        p: Parameters,
+        x: Float[Tensor, "*batch sample n"],
+        importance: Float[Tensor, "*batch n"],
+        given: Float[Tensor, "*batch sample n"] | None = None,
     ) -> Float[Tensor, "*batch sample"]:
-        """Σ_i I_i (x_i - x'_i)² of every sample."""
+        """Σ_i I_i (x_i - x'_i)² of every sample. ``given``: the input in place of x, such as x under an attack."""
         target = x.abs() if self.absolute else x
-        return (importance[..., None, :] * (target - self.output(p, x)) ** 2).sum(-1)
+        return (importance[..., None, :] * (target - self.output(p, x if given is None else given)) ** 2).sum(-1)
+
+
+def attack_directions(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n n"]:
+    """The paper's analytic attacks, unit vectors: row i is (WᵀW)_i / ‖(WᵀW)_i‖, the one on feature i."""
+    gram = W.mT @ W
+    return gram / gram.norm(dim=-1, keepdim=True).clamp_min(1e-12)

@@ -29,7 +29,7 @@ RECIPE = (
     "snapshots",
     "evaluation",
 )
-COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "seed")
+COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "attack", "l1", "seed")
 
 
 class Strict(BaseModel):
@@ -67,6 +67,7 @@ T = TypeVar("T")
 Axis = Annotated[tuple[T, ...], Field(min_length=1), BeforeValidator(lambda axis: tuple(_values(axis)))]
 Density = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 FeatureSet = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=2), BeforeValidator(as_tuple)]
 FeatureSets = Annotated[tuple[FeatureSet, ...], BeforeValidator(as_tuple)]
 
@@ -132,7 +133,9 @@ class Sweep(Strict):
     """A grid of conditions for one architecture, and how its models are trained.
 
     The grid is the product of the axes ``density``, ``relative_density``, ``relative_importance``,
-    ``distribution`` and ``seeds``; at every point ``restarts`` models are trained from different initial weights.
+    ``distribution``, ``attack``, ``l1`` and ``seeds``; at every point ``restarts`` models are trained from different
+    initial weights. With ``attack`` every training sample is under the analytic attack on a random feature; what is
+    asked for stays the sample itself. With ``l1`` the sum of the hidden units' absolute values is minimised, too.
     """
 
     model: Literal["linear", "relu_output", "relu_hidden", "absolute"]
@@ -160,6 +163,11 @@ class Sweep(Strict):
         ],
         Field(description="independent, signed, {correlated: …}, {anticorrelated: …}, or a list of these"),
     ] = (Distribution(),)
+    attack: Annotated[
+        Axis[Amount],
+        Field(description="size of the attacks that models are trained against, over the mean norm of the input"),
+    ] = (0.0,)
+    l1: Annotated[Axis[Amount], Field(description="weight of an L1 penalty on the hidden units")] = (0.0,)
     seeds: Annotated[int, Field(ge=1, le=100_000, description="replicates, each with its own stream of data")] = 1
     restarts: Annotated[int, Field(ge=1, le=100_000, description="models per point; all are kept")] = 1
 
@@ -202,6 +210,8 @@ class Sweep(Strict):
             raise ValueError(
                 "initial_bias: centred needs independent features in [0, 1] and a model with a linear hidden layer"
             )
+        if self.attacked and not (self.independent and self.model in ("linear", "relu_output")):
+            raise ValueError("attack: needs independent features in [0, 1] and a model with a linear hidden layer")
         if isinstance(self.importance, tuple) and len(self.importance) != n:
             raise ValueError(f"importance: a list of {len(self.importance)} for n = {n} features")
         if isinstance(self.importance, tuple) and not any(self.importance):
@@ -224,7 +234,7 @@ class Sweep(Strict):
         if self.solver == "exact" and not self.exactly_solvable:
             raise ValueError(
                 "solver: exact needs n ≤ 3 independent features in [0, 1], a model with a linear hidden layer, "
-                "and no snapshots"
+                "no snapshots, no attack and no l1"
             )
         if self.snapshots > self.steps:
             raise ValueError(f"snapshots: {self.snapshots} of {self.steps} steps")
@@ -257,8 +267,19 @@ class Sweep(Strict):
         return not self.signed and not any(d.sets for d in self.distribution)
 
     @property
+    def attacked(self) -> bool:
+        """Somewhere in the sweep, models are trained against attacks."""
+        return any(self.attack)
+
+    @property
+    def penalised(self) -> bool:
+        """Somewhere in the sweep, hidden units are penalised."""
+        return any(self.l1)
+
+    @property
     def exactly_solvable(self) -> bool:
-        return self.n <= 3 and self.independent and self.model in ("linear", "relu_output") and not self.snapshots
+        plain = self.independent and not (self.attacked or self.penalised or self.snapshots)
+        return self.n <= 3 and plain and self.model in ("linear", "relu_output")
 
     @property
     def work(self) -> float:
@@ -277,6 +298,8 @@ class Sweep(Strict):
             self.relative_density.ratio if self.relative_density else (1.0,),
             self.relative_importance.ratio if self.relative_importance else (1.0,),
             [d.name for d in self.distribution],
+            self.attack,
+            self.l1,
             range(self.seeds),
         ]
 

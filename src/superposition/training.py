@@ -55,6 +55,9 @@ class _Plan:
         self.densities, self.importances = sweep.densities(), sweep.importances()
         self.distributions = sweep.distributions()
         self.has_sets = any(d.sets for d in self.distributions)
+        self.attack, self.l1 = (self.points[k].to_numpy() for k in ("attack", "l1"))
+        if sweep.attacked:
+            self.attack = self.attack * exact.mean_norm(torch.from_numpy(self.densities)).numpy()
         self.count = len(self.points) * sweep.restarts
 
     def __len__(self) -> int:
@@ -63,18 +66,27 @@ class _Plan:
     def block(self, instances: np.ndarray) -> Block:
         point, restart = np.divmod(instances, self.sweep.restarts)
         seed = self.points["seed"].to_numpy()[point]
-        gates = Gates.of(self.densities[point], [self.distributions[i] for i in point], has_sets=self.has_sets)
+        gates = Gates.of(
+            self.densities[point],
+            [self.distributions[i] for i in point],
+            has_sets=self.has_sets,
+            conditional=self.attack[point] == 0,  # an attack changes the empty sample, too
+        )
+        attack, l1 = (torch.from_numpy(a[point].astype(np.float32)) for a in (self.attack, self.l1))
         return Block(
             self.model,
             gates,
             torch.from_numpy(self.importances[point].astype(np.float32)),
             torch.from_numpy(np.stack([seed, restart], axis=1)),
+            attack if self.sweep.attacked else None,
+            l1 if self.sweep.penalised else None,
         )
 
     def identity(self, instances: np.ndarray) -> Int64[Tensor, "instance 2"]:
         """Two words that say which point an instance is at, by its coordinates and not by its place in the grid:
-        a point's models do not change when others are added to its sweep."""
-        coordinates = self.points.drop(columns="seed").to_dict(orient="split")["data"]
+        a point's models do not change when others are added to its sweep. What models are trained against does not
+        count: they start from the same weights."""
+        coordinates = self.points.drop(columns=["attack", "l1", "seed"]).to_dict(orient="split")["data"]
         out = []
         for point in instances // self.sweep.restarts:
             digest = hashlib.blake2b(json.dumps(coordinates[point]).encode(), digest_size=8).digest()
@@ -149,8 +161,9 @@ def snapshot_steps(sweep: Sweep) -> np.ndarray:
 
 
 def _plain(sweep: Sweep) -> bool:
-    """Independent features in [0, 1] and a linear hidden layer: then parts of the loss, or all, are known exactly."""
-    return sweep.independent and not Model.of(sweep).relu_hidden
+    """Independent features in [0, 1], a linear hidden layer, and nothing but the loss is minimised: then parts of it,
+    or all, are known exactly."""
+    return sweep.independent and not (Model.of(sweep).relu_hidden or sweep.attacked or sweep.penalised)
 
 
 def _is_exact(sweep: Sweep) -> bool:
@@ -167,7 +180,11 @@ def _known_loss(plan: _Plan, instances: np.ndarray, parameters: Float32[Tensor, 
         return exact.linear_loss(p["W"], p["b"], density, importance)
     if _is_exact(plan.sweep):
         return exact.expected_loss(model, p, density, importance)
-    known = plan.block(instances).gates.empty.double() * exact.empty_loss(model, p, importance)
+    empty = exact.empty_loss(model, p, importance)
+    if plan.sweep.penalised:
+        nothing = torch.zeros(len(point), 1, model.n, dtype=torch.float64)
+        empty = empty + torch.from_numpy(plan.l1[point]) * model.hidden(p, nothing)[:, 0].abs().sum(-1)
+    known = plan.block(instances).gates.empty.double() * empty
     if _plain(plan.sweep):
         single = exact.single_loss(p["W"], p["b"], importance)
         known = known + (exact.only_probability(density) * single).sum(-1)
@@ -252,12 +269,14 @@ def losses(
 ) -> tuple[Float64[Tensor, "point k"], Float64[Tensor, "point k"]]:
     """The expected loss of any models at the points of a sweep, k at each, and its standard error; see ``evaluation``.
 
+    The loss alone, without attacks and penalties, whatever the models were trained against.
     Such as those along training: ``losses(sweep, {p: s[:, 0].swapaxes(0, 1) for p, s in trained.snapshots.items()})``
     (axes: point, snapshot) has the snapshots of restart 0. All are seen the same draws, so that they can be compared.
     """
     count = next(iter(parameters.values())).shape[1]
     threads, where = threads or available_cores(), resolve_device(device)
-    plan = _Plan(sweep.model_copy(update={"restarts": count}))
+    alone = {axis: (0.0,) * len(getattr(sweep, axis)) for axis in ("attack", "l1")}
+    plan = _Plan(sweep.model_copy(update={"restarts": count, **alone}))
     with _pool(threads if where.type == "cpu" else 1) as pool:
         found = _evaluate(plan, plan.model.pack(parameters).flatten(0, 1), where, threads, pool)
     loss, error = (part.unflatten(0, (-1, count)) for part in found)

@@ -26,7 +26,7 @@ class Trained:
 
     sweep: Sweep
     parameters: dict[str, Tensor]  # W [point, restart, m, n], b [point, restart, n], …; float32, solved: float64
-    loss: Float64[Tensor, "point restart"]  # expected loss of every model
+    loss: Float64[Tensor, "point restart"]  # expected loss of every model: of all that was minimised
     loss_error: Float64[Tensor, "point restart"]  # its standard error; 0 where it is exact
     snapshot_steps: Int64[Tensor, " snapshot"]
     snapshots: dict[str, Tensor] = field(default_factory=dict)  # as parameters, with a leading axis: snapshot

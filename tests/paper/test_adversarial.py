@@ -150,10 +150,117 @@ def test_neither_reading_follows(data: Tables, experiment: str, value: float) ->
     assert verdict(claims, "tracks_features_per_dimension", none) == "not reproduced"
 
 
-def test_the_figure_is_the_same_every_time(data: Tables, tmp_path: Path) -> None:
-    assert len(drawn_twice(adversarial.draw, "adversarial", data, tmp_path)) > 10_000
+@pytest.mark.parametrize("figure", ["adversarial", "adversarial_training"])
+def test_the_figure_is_the_same_every_time(data: Tables, trained_against: Tables, figure: str, tmp_path: Path) -> None:
+    assert len(drawn_twice(adversarial.draw, figure, data | trained_against, tmp_path)) > 10_000
 
 
 def test_the_main_sweep_has_replicates() -> None:
     assert CONFIG.sweeps[MAIN].seeds > 1
     assert MAIN in CONFIG.figures["adversarial"].experiments
+
+
+ATTACKS = (0.0, 0.4, 0.8, 1.2)
+
+
+@pytest.fixture
+def trained_against() -> Tables:
+    """As the paper says it: fewer features per dimension with stronger attacks, superposition gone at 0.8."""
+    rows = [
+        {
+            "experiment": f"n{n}",
+            "n": n,
+            "m": 20,
+            "density": density,
+            "attack": attack,
+            "seed": seed,
+            "kept_features": 20,
+        }
+        | {
+            "features_per_dimension": 4 - attack + 0.01 * seed,
+            "interference": {0.0: 40, 0.4: 16, 0.8: 1}.get(attack, 0.2),
+        }
+        | {"minimised": 1.0, "clean_loss": 1 + attack, "price": 1 + attack}
+        for n, seeds in ((100, 3), (200, 1))
+        for density in (0.3, 0.03)
+        for attack in ATTACKS
+        for seed in range(seeds)
+    ]
+    return {"adversarial_training": {"models": pd.DataFrame(rows)}}
+
+
+def against(k: int, shrunk: float = 1.0, rest: float = 0.0) -> torch.Tensor:
+    """``k`` features in every dimension, all weights shrunk, and a rest of weight on the other features."""
+    return packed(k, 16) * shrunk + rest * (packed(k, 16) == 0) * torch.randn(M, 16, generator=torch.manual_seed(0))
+
+
+def test_what_is_measured_of_models_trained_against_attacks() -> None:
+    """Interference in antipodal pairs, whatever the norm of W; weak weights on other features are not counted."""
+    sweep = Sweep(model="relu_output", n=16, m=M, density=0.2, attack=[0, 0.5, 1], evaluation=2**16)
+    W = torch.stack([against(2), against(1, 0.3), against(1, 0.5)])[:, None]
+    W[2, 0, :, 4:8] = 0.1 * W[2, 0, :, :4]  # a fifth of half of the norm: not kept
+    loss = torch.ones(3, 1, dtype=torch.float64)
+    trained = Trained(sweep, {"W": W, "b": torch.zeros(3, 1, 16)}, loss, loss, torch.tensor([]).long())
+    table = adversarial.measure("adversarial_training", {"one": trained})["models"]
+    np.testing.assert_allclose(table["interference"], [(M + 1) / 2, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(table["features_per_dimension"], [2, 0.09, 0.2525], rtol=1e-5)
+    assert table["kept_features"].tolist() == [8, 4, 4]
+    assert table["price"].iloc[0] == 1
+    np.testing.assert_allclose(table["price"], table["clean_loss"] / table["clean_loss"].iloc[0])
+
+
+def test_one_pair_counts_as_one() -> None:
+    sweep = Sweep(model="relu_output", n=16, m=M, density=0.2, attack=[0, 0.5], evaluation=2**10)
+    W = packed(1, 16)
+    W[0, 4] = -1
+    W = torch.stack([W, 0.2 * W])[:, None]
+    loss = torch.ones(2, 1, dtype=torch.float64)
+    trained = Trained(sweep, {"W": W, "b": torch.zeros(2, 1, 16)}, loss, loss, torch.tensor([]).long())
+    table = adversarial.measure("adversarial_training", {"one": trained})["models"]
+    np.testing.assert_allclose(table["interference"], 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([10, 1, 0.1], 1.0), ([10, 0.1, 0.01], 0.5), ([100, 10, 0.1], 1.5), ([0.5, 5, 5], 0.0), ([2, 3, 4], np.inf)],
+)
+def test_where_a_curve_falls_to_one(values: list[float], expected: float) -> None:
+    """Its logarithm is a straight line between two sizes."""
+    assert adversarial._falls_to_one(pd.Series(values, index=[0.0, 1.0, 2.0])) == pytest.approx(expected)
+
+
+def test_training_against_attacks_as_the_paper_says(trained_against: Tables, tmp_path: Path) -> None:
+    assert verdict(claims, "training_reduces_superposition", through_files(trained_against, tmp_path)) == "reproduced"
+
+
+def test_a_size_that_depends_on_density_is_a_correction(trained_against: Tables) -> None:
+    where = "density == 0.03 and attack == 0.8"
+    later = changed(trained_against, "adversarial_training", "models", where, interference=10)
+    line = judged(claims, "training_reduces_superposition", later)
+    assert line["verdict"] == "corrected"
+    assert "80 % is not special" in line["note"]
+    assert "1.04 at 1-S = 0.03" in line["measured"]  # 0.8 + 0.4 ln 10 / ln 50
+
+
+@pytest.mark.parametrize(
+    ("where", "columns"),
+    [
+        ("n == 200 and attack == 0.8", {"features_per_dimension": 4.5}),
+        ("n == 100 and attack == 0.8 and seed == 1", {"features_per_dimension": 4.5}),
+        ("density == 0.3", {"interference": 5}),
+        ("density == 0.3", {"interference": np.nan}),
+        ("attack == 0.8", {"features_per_dimension": np.nan}),
+    ],
+)
+def test_what_training_against_attacks_must_not_do(
+    trained_against: Tables, where: str, columns: dict[str, Any]
+) -> None:
+    """Every setting and every replicate counts; superposition that never goes supports neither statement."""
+    off = changed(trained_against, "adversarial_training", "models", where, **columns)
+    assert verdict(claims, "training_reduces_superposition", off) == "not reproduced"
+
+
+def test_weak_attacks_that_add_weight_are_mentioned(trained_against: Tables) -> None:
+    where = "density == 0.03 and attack == 0.4 and n == 100"
+    more = changed(trained_against, "adversarial_training", "models", where, features_per_dimension=5)
+    assert "add weight at 1-S = 0.03 (n = 100)" in judged(claims, "training_reduces_superposition", more)["note"]

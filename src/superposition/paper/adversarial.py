@@ -1,6 +1,6 @@
 """Adversarial robustness: what superposition has to do with how easily a model is misled.
 
-The models are those of uniform superposition; nothing is trained here.
+The models that are attacked are those of uniform superposition; others are trained against attacks.
 """
 
 from dataclasses import replace
@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 from scipy.stats import spearmanr
 
 from superposition import attacks, geometry, plotting
 from superposition.claims import Claims, Finding, Tables
+from superposition.training import losses
 from superposition.weights import Trained
 
 claims = Claims("adversarial")
@@ -39,6 +41,9 @@ CONTROLS = {
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
+    if figure == "adversarial_training":
+        models = pd.concat([_resistance(name, models) for name, models in trained.items()], ignore_index=True)
+        return {"models": models, "numbers": _removal(models)}
     rows, checks = [], []
     for experiment, models in trained.items():
         sweep = models.sweep
@@ -112,10 +117,125 @@ def _shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _resistance(name: str, trained: Trained) -> pd.DataFrame:
+    """One row per model that was trained against attacks.
+
+    ``interference`` is that between the features of at least half the largest norm, over what one antipodal pair makes
+    if every dimension is used: below 1, nothing that would be called superposition is left. Attacks shrink W as a
+    whole, so norms are relative here.
+    """
+    sweep, W = trained.sweep, trained.best()["W"]
+    norms = geometry.norms(W)
+    kept = norms >= norms.max(dim=1, keepdim=True).values / 2
+    clean = losses(sweep, {k: v[:, None].float() for k, v in trained.best().items()})[0]
+    table = sweep.points()[["density", "attack", "seed"]].assign(
+        experiment=name,
+        n=sweep.n,
+        m=sweep.m,
+        minimised=trained.points["loss"],
+        clean_loss=clean[:, 0].numpy(),
+        features_per_dimension=1 / geometry.dimensions_per_feature(W).numpy(),
+        kept_features=kept.sum(1).numpy(),
+        interference=geometry.interference(W * kept[:, None]).numpy() * (sweep.m + 1) / 2,
+    )
+    free = table[table["attack"] == 0].set_index(["density", "seed"])["clean_loss"]
+    return table.assign(
+        price=table["clean_loss"] / free.loc[pd.MultiIndex.from_frame(table[["density", "seed"]])].to_numpy()
+    )
+
+
+def _falls_to_one(values: pd.Series) -> float:
+    """Where a curve first falls to 1, between two sizes of attacks (its logarithm interpolated); inf if it does not."""
+    above, sizes = values.to_numpy() > 1, values.index.to_numpy()
+    if above.all():
+        return np.inf
+    at = int((~above).argmax())
+    if at == 0:
+        return float(sizes[0])
+    before, after = np.log(values.iloc[at - 1]), np.log(values.iloc[at])
+    return float(sizes[at - 1] + (sizes[at] - sizes[at - 1]) * before / (before - after))
+
+
+def _sizes_of_removal(models: pd.DataFrame, measure: str) -> pd.Series:
+    """By n and density: the size of attacks at which a measure, in the median replicate, has come down to 1."""
+    medians = models.groupby(["n", "density", "attack"])[measure].median().unstack("attack")
+    return pd.Series({at: _falls_to_one(row.dropna()) for at, row in medians.iterrows()}, dtype=float)
+
+
+def _removal(models: pd.DataFrame) -> pd.DataFrame:
+    """By n and density: what attacks of growing size do."""
+    rows = []
+    one, gone = (_sizes_of_removal(models, measure) for measure in ("features_per_dimension", "interference"))
+    for (n, density), group in models.groupby(["n", "density"]):
+        means = group.groupby("attack").mean(numeric_only=True)
+        peak, last = means["features_per_dimension"].idxmax(), gone[n, density]
+        at = means[means.index >= last]
+        rows.append(
+            {
+                "n, m": f"{n}, {group['m'].iloc[0]}",
+                "1-S": f"{density:g}",
+                "features per dimension without attacks": f"{means['features_per_dimension'].iloc[0]:.2f}",
+                "most": f"{means['features_per_dimension'].max():.2f} at {peak:g}",
+                "one per dimension at": _shown_size(one[n, density], means),
+                "superposition gone at": _shown_size(last, means),
+                "clean loss there": f"{at['price'].iloc[0]:.1f} times" if len(at) else "–",
+                "features kept there": f"{at['kept_features'].iloc[0]:.0f}" if len(at) else "–",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _shown_size(size: float, means: pd.DataFrame) -> str:
+    return f"{size:.2f}" if np.isfinite(size) else f"above {means.index.max():g}"
+
+
 # From tables to figures
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    return {"adversarial": _draw_vulnerability, "adversarial_training": _draw_training}[figure](data)
+
+
+def _draw_training(data: dict[str, pd.DataFrame]) -> Figure:
+    """Features per dimension, interference and clean loss against the size of the attacks trained against."""
+    models = data["models"]
+    fig, axes = plt.subplots(1, 3, figsize=(plotting.PAGE, 2.5))
+    panels = {
+        "features_per_dimension": "features per dimension, $\\|W\\|_F^2/m$",
+        "interference": "interference, in antipodal pairs",
+        "price": "clean loss over that without attacks",
+    }
+    main = models["n"].min()
+    colours = dict(zip(models["density"].unique(), plotting.CATEGORIES, strict=False))
+    for ax, (measure, label) in zip(axes, panels.items(), strict=True):
+        for (n, density), rows in models.groupby(["n", "density"], sort=False):
+            by_size = rows.groupby("attack")[measure]
+            median, low, high = by_size.median(), by_size.min(), by_size.max()
+            style = {"marker": ".", "ms": 4} if n == main else {"marker": "s", "ms": 2, "ls": ":", "lw": 0.8}
+            style |= {"color": colours[density]}
+            # Beyond where superposition is gone, so little weight is left that its arrangement means nothing.
+            ends = measure == "interference" and bool((median <= 1).any())
+            known = int((median <= 1).to_numpy().argmax()) + 1 if ends else len(median)
+            ax.plot(median.iloc[:known], label=f"{density:g}" if n == main else None, **style)
+            if n == main:
+                ax.fill_between(
+                    median.index[:known], low[:known], high[:known], color=colours[density], alpha=0.2, lw=0
+                )
+        ax.axhline(1, color="0.6", lw=0.6, ls=":", zorder=0)
+        ax.axvline(0.8, color="0.8", lw=0.6, zorder=0)
+        ax.set(yscale="log", xlabel="size of attacks over mean $\\|x\\|$", ylabel=label)
+        plain = ScalarFormatter()
+        plain.set_scientific(False)
+        ax.yaxis.set_major_formatter(plain)
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    axes[0].set_yticks([0.1, 0.3, 1, 3, 10], ["0.1", "0.3", "1", "3", "10"])
+    axes[1].set_yticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
+    axes[2].set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
+    axes[2].legend(title=f"$1-S$, $n={main}$\n(dotted: {models['n'].max()})", fontsize=6, title_fontsize=6)
+    return fig
+
+
+def _draw_vulnerability(data: dict[str, pd.DataFrame]) -> Figure:
     """Vulnerability and features per dimension against sparsity, and one against the other."""
     models = data["models"]
     fig, (sparse, features, both) = plt.subplots(1, 3, figsize=(plotting.PAGE, 2.7))
@@ -228,4 +348,43 @@ def tracks_features_per_dimension(data: Tables) -> Finding:
         f"below 1-S = {peak:.2g}, since the biases filter small attacks out"
         if least["constant"] >= 0.95
         else "",
+    )
+
+
+@claims.add(
+    "training_reduces_superposition",
+    figure="adversarial_training",
+    paper="Training against the analytic attack on a random feature lowers superposition; to remove all of it takes "
+    "attacks of about 80 % of the input norm",
+    criterion="at every density features per dimension are lower with attacks of 0.8 of the mean input norm than "
+    "without attacks, in all replicates, and the features that are kept (of half the largest norm or more) interfere "
+    "as little as one antipodal pair from a size between 0.7 and 0.9 on; corrected if the first holds, and "
+    "superposition goes at some size at every density but one that depends on it",
+    expected="corrected",
+    at_quick=False,
+)
+def training_reduces_superposition(data: Tables) -> Finding:
+    models = data["adversarial_training"]["models"]
+    by_size = models.set_index("attack").groupby(["n", "density"])["features_per_dimension"]
+    lower = [bool(rows.loc[[0.8]].max() < rows.loc[[0.0]].min()) for _, rows in by_size]
+    rises = models.groupby(["n", "density", "attack"])["features_per_dimension"].mean().unstack("attack")
+    higher = [f"1-S = {at[1]:g} (n = {at[0]})" for at, row in rises.iterrows() if row.max() > 1.02 * row.iloc[0]]
+    gone, one = (_sizes_of_removal(models, measure) for measure in ("interference", "features_per_dimension"))
+    sizes = "; ".join(
+        f"n = {n}: " + ", ".join(f"{size:.2f} at 1-S = {at[1]:g}" for at, size in rows[::-1].items())
+        for n, rows in gone.groupby(level=0)
+    )
+    prices = models[models["attack"] == 0.8].groupby(["n", "density"])["price"].mean()
+    fallen = bool(lower) and all(lower)
+    return Finding(
+        f"fewer features per dimension at 0.8 in {sum(lower)} of {len(lower)} settings; superposition gone from "
+        f"{sizes}",
+        holds=fallen and bool(gone.between(0.7, 0.9).all()) and len(gone) > 0,
+        correction="The size that it takes depends on how sparse features are, and grows as they become sparser: 80 % "
+        "is not special"
+        if fallen and bool(np.isfinite(gone).all()) and not bool(gone.between(0.7, 0.9).all())
+        else "",
+        note=f"Features per dimension come down to 1 at {one.min():.2f} to {one.max():.2f}. Attacks of 0.8 cost "
+        f"{prices.min():.1f} to {prices.max():.1f} times the clean loss"
+        + (f". Weaker attacks first add weight at {', '.join(higher)}" if higher else ""),
     )

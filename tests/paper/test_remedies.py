@@ -1,0 +1,117 @@
+"""The L1 penalty, on models and tables made by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from synthetic import CONFIG, changed, drawn_twice, judged, through_files, verdict
+
+from superposition import l1
+from superposition.claims import Tables
+from superposition.paper import remedies
+from superposition.paper.remedies import EQUAL, FALLING, claims
+from superposition.sweep import Sweep
+from superposition.weights import Trained
+
+DENSITIES, M, N = (0.3, 0.03), 4, 12
+
+
+def made(kept: dict[float, int], **settings: Any) -> Trained:
+    """By coefficient: so many of the first features, the first M with a dimension each, the others opposite to them."""
+    sweep = Sweep(model="relu_output", n=N, m=M, density=list(DENSITIES), l1=list(kept), evaluation=2**14, **settings)
+    W = torch.zeros(len(DENSITIES), len(kept), 1, M, N)
+    for place, count in enumerate(kept.values()):
+        for i in range(count):
+            W[:, place, 0, i % M, i] = 1 if i < M else -1
+    W = W.flatten(0, 1)
+    b = torch.where((W != 0).any(2), 0.0, 0.05)
+    loss = torch.ones(len(W), 1, dtype=torch.float64)
+    return Trained(sweep, {"W": W, "b": b}, loss, loss, torch.tensor([]).long())
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, pd.DataFrame]:
+    equal = made({0: 8, 0.2: 8, 0.4: 5, 0.6: 1})
+    falling = made({0: 8, 0.02: 7, 0.2: 4, 0.4: 2}, importance={"decay": 0.7})
+    return remedies.measure("l1_penalty", {EQUAL: equal, FALLING: falling})
+
+
+@pytest.fixture
+def data(measured: dict[str, pd.DataFrame]) -> Tables:
+    return {"l1_penalty": measured}
+
+
+def test_models(measured: dict[str, pd.DataFrame]) -> None:
+    """Counts, interference and alignment of models that were laid out by hand; the loss is without the penalty."""
+    models = measured["models"].query("density == 0.3")
+    assert models["represented_features"].tolist() == [8, 8, 5, 1, 8, 7, 4, 2]
+    np.testing.assert_allclose(models["features_per_dimension"], models["represented_features"] / M)
+    np.testing.assert_allclose(models["interference"], [1, 1, 2 / 5, 0, 1, 6 / 7, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(models["aligned"], 1)
+    equal = models[models["experiment"] == EQUAL]
+    assert equal["clean_loss"].iloc[0] == equal["clean_loss"].iloc[1] < equal["clean_loss"].iloc[3]
+
+
+def test_thresholds_of_features(measured: dict[str, pd.DataFrame]) -> None:
+    """In proportion to importance."""
+    features = measured["features"]
+    assert len(features) == 2 * 4 * N
+    alone = features["density"].map({p: l1.threshold(1, p) for p in DENSITIES})
+    np.testing.assert_allclose(features["threshold"], alone * 0.7 ** features["feature"])
+    assert (features["norm"] > 0.5).groupby([features["density"], features["l1"]]).sum().tolist() == [8, 7, 4, 2] * 2
+
+
+def test_a_pair_always_gains_more_than_one_feature(measured: dict[str, pd.DataFrame]) -> None:
+    """What the correction rests on, at every coefficient."""
+    exact = measured["exact"]
+    assert set(exact["density"]) == set(DENSITIES)
+    assert (exact["pair"] >= exact["one"]).all()
+    assert (exact["pair"] > 0).any()
+
+
+def test_verdict(data: Tables, tmp_path: Path) -> None:
+    """Among equal features none of these has a dimension each for half of the dimensions: five features leave a pair,
+    and one is less than half."""
+    line = judged(claims, "l1", through_files(data, tmp_path))
+    assert line["verdict"] == "corrected"
+    assert "falling importances: superposition removed at 2 of 2 densities" in line["measured"]
+    assert line["measured"].endswith("equal: at 0 of 2")
+
+
+def test_if_it_did_remove_superposition(data: Tables) -> None:
+    """With a dimension for each of M features at some coefficient at every density."""
+    where = f"experiment == '{EQUAL}' and l1 == 0.4"
+    gone = changed(data, "l1_penalty", "models", where, interference=0.01)
+    assert verdict(claims, "l1", gone) == "reproduced"
+    free = changed(gone, "l1_penalty", "models", where, clean_loss=0.0)
+    assert verdict(claims, "l1", free) == "corrected"  # not at the price of loss
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "columns"),
+    [
+        ("models", f"experiment == '{FALLING}' and density == 0.3 and l1 > 0", {"interference": 1.0}),
+        ("models", f"experiment == '{FALLING}' and density == 0.3 and l1 > 0", {"clean_loss": 0.0}),
+        ("models", f"experiment == '{FALLING}' and density == 0.3", {"interference": np.nan}),
+        ("exact", "l1 == 0.1 and density == 0.3", {"one": 1.0}),
+        ("exact", "l1 > -1", {"pair": np.nan}),
+    ],
+)
+def test_what_supports_neither(data: Tables, table: str, where: str, columns: dict[str, Any]) -> None:
+    off = changed(data, "l1_penalty", table, where, **columns)
+    assert verdict(claims, "l1", off) == "not reproduced"
+
+
+def test_the_figure_is_the_same_every_time(data: Tables, tmp_path: Path) -> None:
+    assert len(drawn_twice(remedies.draw, "l1_penalty", data, tmp_path)) > 10_000
+
+
+def test_the_sweeps_are_comparable() -> None:
+    """Both start without a penalty and reach beyond where the most important feature goes."""
+    for name in (EQUAL, FALLING):
+        sweep = CONFIG.sweeps[name]
+        assert sweep.l1[0] == 0
+        assert max(sweep.l1) > l1.threshold(1, max(sweep.density))
