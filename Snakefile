@@ -16,6 +16,9 @@ configfile: "config.yaml"
 container: "docker://python:3.11"
 
 
+report: "workflow/report/workflow.rst"
+
+
 # The package of this checkout, here and in every job, whatever else is installed.
 sys.path[:0] = [workflow.basedir, f"{workflow.basedir}/src"]
 os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
