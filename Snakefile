@@ -1,5 +1,6 @@
 """Toy Models of Superposition, replicated: `snakemake --cores all` makes every figure, the claims and the report."""
 
+import glob
 import os
 import sys
 
@@ -58,6 +59,7 @@ include: "workflow/rules/measure.smk"
 include: "workflow/rules/draw.smk"
 include: "workflow/rules/judge.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/crate.smk"
 
 
 rule all:
@@ -67,3 +69,4 @@ rule all:
         expand(f"{OUT}/figures/{{figure}}.gif", figure=CONFIG.animated()),
         f"{OUT}/claims.csv",
         f"{OUT}/report.html",
+        f"{OUT}/ro-crate-metadata.json",

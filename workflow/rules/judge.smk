@@ -26,6 +26,8 @@ rule claims:
         report(f"{OUT}/claims.csv", caption="../report/claims.rst", category="Claims"),
     log:
         f"{OUT}/logs/claims.log",
+    benchmark:
+        f"{OUT}/benchmarks/claims.tsv"
     script:
         "../scripts/claims.py"
 
