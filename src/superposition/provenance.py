@@ -245,27 +245,25 @@ def _add_action(made: ROCrate, job: Job, results: Path, code: Code) -> None:
     script = code.scripts[job.rule]
     used = sorted({*code.modules[job.rule], *code.modules.get(job.section, ())})
     sweeps = [f"#experiments/{job.about}"] if job.rule == "train" else []
-    traces = [results / "logs" / f"{job.name}.log", results / "benchmarks" / f"{job.name}.tsv"]
+    log, benchmark = results / "logs" / f"{job.name}.log", results / "benchmarks" / f"{job.name}.tsv"
     action = made.add_action(
         made.get(_copy(script)),
         f"#jobs/{job.name}",
-        properties={"name": job.name, "description": f"rule {job.rule}"} | _times(*traces),
+        properties={"name": job.name, "description": f"rule {job.rule}"} | _times(benchmark),
     )
     for key, names in (("object", (*job.inputs, *sweeps, *map(_copy, used))), ("result", job.outputs)):
         action.append_to(key, [made.get(name) for name in names], compact=True)
-    for file in traces:
-        if file.exists():
-            about = _facts(file) | {"about": action}
-            made.add_file(file, file.relative_to(results).as_posix(), properties=about)
+    for file in filter(Path.exists, (log, benchmark)):
+        made.add_file(file, file.relative_to(results).as_posix(), properties=_facts(file) | {"about": action})
     step = made.get(f"#steps/{job.rule}")
     _add(made, f"#control/{job.name}", "ControlAction", name=job.name, instrument=step, object=action)
 
 
-def _times(log: Path, benchmark: Path) -> dict[str, str]:
-    """A job ends with the last word in its log, and its benchmark says how long it took."""
-    if not (log.exists() and benchmark.exists()):
+def _times(benchmark: Path) -> dict[str, str]:
+    """The benchmark is written when a job ends, and says how long it took."""
+    if not benchmark.exists():
         return {}
-    end = log.stat().st_mtime
+    end = benchmark.stat().st_mtime
     start = end - float(pd.read_csv(benchmark, sep="\t")["s"].iloc[-1])
     return {"startTime": _time(start), "endTime": _time(end)}
 
