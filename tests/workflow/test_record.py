@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import io
 import json
 import os
@@ -18,14 +19,16 @@ from typing import Any
 import pytest
 import requests
 import torch
+import yaml
 from rocrate.vocabs import RO_CRATE
 from rocrate_validator.models import ValidationSettings
 from rocrate_validator.services import validate
 from safetensors import safe_open
-from tests.workflow.project import OUT, Project
+from tests.workflow.project import OUT, ROOT, Project
 from workflow.sources import sources
 
 from superposition import provenance
+from superposition.config import Config
 from superposition.errors import SuperpositionError
 
 Entity = dict[str, Any]
@@ -129,13 +132,17 @@ def test_a_figure_leads_to_its_weights_their_sweeps_and_the_code(
     assert graph[f"figures/{figure}.svg"]["name"] == made.config()["figures"][figure]["title"]
 
 
-def test_the_code_is_there_as_it_was(made: Project) -> None:
-    """With it, and the packages and versions, the run can be repeated without the repository."""
+def test_the_code_is_there_as_it_was(made: Project, tmp_path: Path, fresh: Project) -> None:
+    """With it and the versions of the packages, the run can be repeated without the repository."""
     graph, out = entities(made), made.path / OUT
     code = [name for name in graph if name.startswith("code/")]
     assert {"code/Snakefile", "code/config.yaml", "code/workflow/rules/train.smk"} <= set(code)
     for name in code:
         assert digest(out / name) == digest(made.path / name.removeprefix("code/")), name
+    everything = fresh.jobs()
+    shutil.copytree(out / "code", tmp_path / "copy")
+    fresh.path = tmp_path / "copy"
+    assert fresh.jobs() == everything
     workflow = graph[graph["./"]["mainEntity"]["@id"]]
     assert workflow["@id"] == "code/Snakefile"
     assert workflow["version"] == "not in a git checkout"
@@ -167,6 +174,13 @@ def test_the_jobs_are_those_that_snakemake_ran(made: Project) -> None:
     run = graph["#run"]
     assert run["startTime"] == min(job["startTime"] for job in jobs(graph))
     assert run["endTime"] == max(job["endTime"] for job in jobs(graph))
+
+
+def test_the_record_knows_every_job(fresh: Project) -> None:
+    """Of the whole configuration, animations and all; what Snakemake would run is the oracle."""
+    fresh.configure(yaml.safe_load((ROOT / "config.yaml").read_text()))
+    jobs = provenance.jobs(Config.parse(fresh.config()))
+    assert {job.name.replace("/", ":") for job in jobs} == fresh.jobs() - {"crate"}
 
 
 def test_the_same_results_have_the_same_record(made: Project) -> None:
@@ -301,25 +315,27 @@ def test_weights_of_another_sweep_are_not_recorded(made: Project) -> None:
 
 
 def test_snakemake_reports_every_figure_with_caption_and_category(made: Project, tmp_path: Path) -> None:
-    """Captions are the words of config.yaml; where one were taken for markup, others would be shown."""
-    page = tmp_path / "report.html"
-    run = made.snakemake("--report", str(page))
+    """Captions are the words of config.yaml: none is taken for markup, and no link is made of a title with a colon."""
+    config, page = made.config(), tmp_path / "report.html"
+    for name, figure in config["figures"].items():
+        figure["shows"] += r" |x|, *W_1*, `b`, D_ = \frac, <b> & ``c``."
+        config["sections"][figure["section"]]["title"] = f"Geometry: {name}"
+    file = made.path / "config.yaml"
+    with replaced(file, yaml.safe_dump(config).encode()):
+        run = made.snakemake("--report", str(page))
     assert run.returncode == 0, run.stderr
-    assert "WARNING/" not in run.stderr
     text = page.read_text()
     results, categories = (
         json.JSONDecoder().raw_decode(text, re.search(rf"(?m)^\s*var {name} = (?={{\")", text).end())[0]
         for name in ("results", "categories")
     )
-    config = made.config()
     place = {path: category for category, parts in categories.items() for paths in parts.values() for path in paths}
     for name, figure in config["figures"].items():
         path = f"{OUT}/figures/{name}.svg"
-        assert place.pop(path) == config["sections"][figure["section"]]["title"]
-        words = " ".join(re.sub(r"<[^>]+>", " ", results[path]["caption"]).split())
-        assert words == " ".join(f"{figure['title']} The paper: {figure['shows']}".split())
+        assert place.pop(path) == f"Geometry: {name}"
+        words = html.unescape(re.sub(r"<[^>]+>", " ", results[path]["caption"]))
+        assert " ".join(words.split()) == " ".join(f"{figure['title']} The paper: {figure['shows']}".split())
         assert results[path]["labels"]["figure"] == name
-        data = results[path]["data_uri"].split("base64,")[1]
-        assert base64.b64decode(data) == (made.path / path).read_bytes()
+        assert base64.b64decode(results[path]["data_uri"].split("base64,")[1]) == (made.path / path).read_bytes()
     assert place == {f"{OUT}/claims.csv": "Claims", f"{OUT}/report.html": "Report"}
-    assert "system-message" not in json.dumps(results)
+    assert "system-message" not in json.dumps([results, re.findall(r"var workflow_desc = .*", text)])

@@ -1,5 +1,5 @@
 # Writes the record of the run, last of all: what was made, from what, by which code and when. The results are an RO-Crate
-# then, with a copy of the code.
+# then, with a copy of the code that can be run.
 
 SCRIPTS = {rule.name: os.path.normpath(f"workflow/rules/{rule.script}") for rule in workflow.rules if rule.script}
 # The files that a job depends on beside its script: those of its rule, and those of its section.
@@ -7,6 +7,14 @@ MODULES = {rule: sources(script) for rule, script in SCRIPTS.items()}
 MODULES |= {section: sources(f"superposition.paper.{section}") for section in CONFIG.sections}
 MODULES["notebook"] += map(str, [rules.notebook.input.notebook, *rules.notebook.input.code])
 MODULES["report"].append(str(rules.report.input.template))
+PARTS = [
+    "Snakefile",
+    "requirements.txt",
+    "src/*/__init__.py",
+    "workflow/**/*.smk",
+    "workflow/**/*.py",
+    "workflow/**/*.rst",
+]
 
 
 rule crate:
@@ -15,9 +23,9 @@ rule crate:
         report=rules.report.output,
         pictures=expand(f"{OUT}/figures/{{figure}}.png", figure=CONFIG.figures),
         verdicts=rules.claims.input,
-        workflow=["Snakefile", *sorted(glob.glob("workflow/rules/*.smk"))],
+        workflow=[file for part in PARTS for file in sorted(glob.glob(part, recursive=True))],
         configs=workflow.configfiles,
-        code=sorted({*SCRIPTS.values(), *(file for files in MODULES.values() for file in files)}),
+        modules=sorted({file for files in MODULES.values() for file in files}),
     output:
         record=f"{OUT}/ro-crate-metadata.json",
         code=directory(f"{OUT}/code"),
