@@ -1,5 +1,6 @@
 """Toy Models of Superposition, replicated: `snakemake --cores all` makes every figure, the claims and the report."""
 
+import glob
 import os
 import sys
 
@@ -14,6 +15,9 @@ configfile: "config.yaml"
 
 # Named because `snakemake --lint` wants one; the environment is that of requirements.txt, see the README.
 container: "docker://python:3.11"
+
+
+report: "workflow/report/workflow.rst"
 
 
 # The package of this checkout, here and in every job, whatever else is installed.
@@ -55,6 +59,7 @@ include: "workflow/rules/measure.smk"
 include: "workflow/rules/draw.smk"
 include: "workflow/rules/judge.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/crate.smk"
 
 
 rule all:
@@ -64,3 +69,4 @@ rule all:
         expand(f"{OUT}/figures/{{figure}}.gif", figure=CONFIG.animated()),
         f"{OUT}/claims.csv",
         f"{OUT}/report.html",
+        f"{OUT}/ro-crate-metadata.json",

@@ -314,7 +314,8 @@ def test_numbers(tmp_path: Path) -> None:
     }
     cells = [row.texts("td") for row in shown["basic_small"][0].all("tr")[1:]]
     assert cells == [["0.10", "007"], ["NA", ""], [NASTY, "Wi"]]
-    assert page.text.count("007") == 1
+    sections = "".join(part.text for part in figures(page).values())  # a checksum may have any digits
+    assert sections.count("007") == 1
     assert [len(part.all("table")) for part in figures(page).values()] == [2, 3, 2]
 
 

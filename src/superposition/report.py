@@ -4,13 +4,8 @@ Everything is read from the results and the configuration: a new figure, claim o
 """
 
 import base64
-import hashlib
 import html
-import importlib.metadata
-import os
-import platform
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +13,11 @@ import pandas as pd
 
 from superposition.claims import NOT_AT_THIS_SCALE
 from superposition.config import Config
+from superposition.provenance import PAPER, commit, machine, sha256, versions
 from superposition.sweep import RECIPE
 from superposition.weights import Trained
 
-PAPER = "https://transformer-circuits.pub/2022/toy_model/index.html"
 VERDICTS = {"reproduced": "✓", "corrected": "≠", "not reproduced": "✗", NOT_AT_THIS_SCALE: "–"}
-PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "seaborn", "snakemake", "papermill", "safetensors")
 
 
 def _text(value: Any) -> str:
@@ -191,11 +185,10 @@ class Report:
 
     def provenance(self) -> str:
         """Where the numbers come from: code, versions, machine, wall times, checksums."""
-        versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in PACKAGES)
         facts = [
-            ["commit", _text(_commit())],
-            ["Python and packages", _text(f"Python {platform.python_version()}, {versions}")],
-            ["machine", _text(f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}")],
+            ["commit", _text(commit())],
+            ["Python and packages", _text(", ".join(f"{name} {version}" for name, version in versions().items()))],
+            ["machine", _text(machine())],
             ["scale", _text(self.config.scale)],
         ]
         return (
@@ -218,7 +211,7 @@ class Report:
                     f"{seeds} × {sweep.restarts}",
                     str(len(sweep.points()) * sweep.restarts),
                     _text(Trained.load(path).device),
-                    f"<code>{hashlib.sha256(path.read_bytes()).hexdigest()}</code>",
+                    f"<code>{sha256(path)}</code>",
                 ]
             )
         return rows
@@ -233,20 +226,3 @@ class Report:
         ]
         total = sum(float(t["s"].iloc[-1]) for t in jobs.values())
         return [*rows, ["<b>sum</b>", f"<b>{total:.1f}</b>", ""]]
-
-
-def _commit() -> str:
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout.strip()
-
-    try:
-        changed = bool(git("status", "--porcelain", "--untracked-files=no"))
-        return git("rev-parse", "HEAD") + (" with uncommitted changes" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "not in a git checkout"
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
-    return found[1] if found else platform.processor() or "unknown processor"

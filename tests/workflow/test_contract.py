@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.workflow.project import Project
 
-ENDS = {"claims", "notebook", "report"}
+ENDS = {"claims", "notebook", "report", "crate"}
 TRAIN = {"train:introduction", "train:basic_small", "train:basic_small_linear"}
 
 
@@ -41,7 +41,7 @@ def test_nothing_to_do_does_nothing(made: Project) -> None:
         ("src/superposition/plotting.py", section("introduction") | section("theory") | ENDS),
         ("src/superposition/training.py", TRAIN | section("introduction") | section("theory") | ENDS),
         ("src/superposition/draws.py", TRAIN | section("introduction") | section("theory") | ENDS),
-        ("src/superposition/report.py", {"notebook", "report"}),
+        ("src/superposition/report.py", {"notebook", "report", "crate"}),
         ("src/superposition/paper/basic.py", set()),
     ],
 )
@@ -57,7 +57,7 @@ def test_an_edit_of_the_compiled_loop_trains_again(made: Project) -> None:
 
 def test_an_edit_of_the_template_renders_again(made: Project) -> None:
     with edited(made.path / "report/template/index.html.j2", "62rem", "60rem"):
-        assert made.jobs() == {"report"}
+        assert made.jobs() == {"report", "crate"}
 
 
 def test_a_touched_file_with_its_old_content_makes_nothing_again(made: Project) -> None:
@@ -77,13 +77,23 @@ def test_a_change_of_one_experiment_trains_that_one(made: Project) -> None:
         assert made.jobs() == {"train:introduction"} | section("introduction") | ENDS
 
 
+@pytest.mark.parametrize(("part", "key"), [("figures", "title"), ("figures", "shows"), ("sections", "title")])
+def test_an_edit_of_a_caption_or_a_category_draws_nothing_again(made: Project, part: str, key: str) -> None:
+    """Words about a figure are in the report and the record, not in its drawing."""
+    config = made.config()
+    config[part]["introduction"][key] += " And more."
+    with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
+        made.configure(config)
+        assert made.jobs() == {"notebook", "report", "crate"}
+
+
 def test_an_own_experiment_is_trained_on_request_and_disturbs_nothing(made: Project) -> None:
     config = made.config()
     config["experiments"]["mine"] = {"model": "relu_output", "n": 3, "m": 2, "density": [0.5, 0.1], "steps": 5}
     with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
         made.configure(config)
         assert made.jobs("results/quick/weights/mine.safetensors") == {"train:mine"}
-        assert made.jobs() <= {"notebook", "report"}  # they show the configuration
+        assert made.jobs() <= {"notebook", "report", "crate"}  # they show the configuration
 
 
 def test_one_figure_alone(fresh: Project) -> None:

@@ -8,7 +8,12 @@ rule draw:
             "workflow/scripts/draw.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}"
         ),
     output:
-        svg=f"{OUT}/figures/{{figure}}.svg",
+        svg=report(
+            f"{OUT}/figures/{{figure}}.svg",
+            caption="../report/figure.rst",
+            category=lambda wildcards: CONFIG.sections[CONFIG.figures[wildcards.figure].section].title,
+            labels={"figure": "{figure}", "kind": "drawing"},
+        ),
         png=f"{OUT}/figures/{{figure}}.png",
     log:
         f"{OUT}/logs/draw/{{figure}}.log",
@@ -29,7 +34,12 @@ rule animate:
             "workflow/scripts/animate.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}"
         ),
     output:
-        f"{OUT}/figures/{{figure}}.gif",
+        report(
+            f"{OUT}/figures/{{figure}}.gif",
+            caption="../report/figure.rst",
+            category=lambda wildcards: CONFIG.sections[CONFIG.figures[wildcards.figure].section].title,
+            labels={"figure": "{figure}", "kind": "animation"},
+        ),
     log:
         f"{OUT}/logs/animate/{{figure}}.log",
     benchmark:

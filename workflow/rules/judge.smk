@@ -23,9 +23,11 @@ rule claims:
     input:
         expand(f"{OUT}/claims/{{section}}.csv", section=CONFIG.sections),
     output:
-        f"{OUT}/claims.csv",
+        report(f"{OUT}/claims.csv", caption="../report/claims.rst", category="Claims"),
     log:
         f"{OUT}/logs/claims.log",
+    benchmark:
+        f"{OUT}/benchmarks/claims.tsv"
     script:
         "../scripts/claims.py"
 

@@ -28,7 +28,7 @@ rule report:
         notebook=f"{OUT}/report.ipynb",
         template="report/template/index.html.j2",
     output:
-        f"{OUT}/report.html",
+        report(f"{OUT}/report.html", caption="../report/report.rst", category="Report"),
     log:
         f"{OUT}/logs/report.log",
     benchmark:

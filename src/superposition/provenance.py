@@ -1,0 +1,354 @@
+"""Where results come from: the record of a run that machines can read, and what goes into it.
+
+A results folder with its record is an RO-Crate that follows the profile Provenance Run Crate 0.5. A file is the
+``result`` of the job that made it, and the ``object`` of a job is what it read: other results, the entry of the
+configuration, the code. So links lead from a figure to its tables, weights, sweeps and sources, each with its SHA-256.
+
+``python -m superposition.provenance results/paper/figures/introduction.svg`` follows them, and ends with an error where
+something has changed since; of a folder, ``results/paper``, it checks all files.
+"""
+
+import hashlib
+import importlib.metadata
+import mimetypes
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rocrate.model import ContextEntity, Entity
+from rocrate.rocrate import ROCrate
+from rocrate.utils import as_list
+
+from superposition.config import Config
+from superposition.errors import SuperpositionError
+from superposition.weights import Trained
+
+RECORD = "ro-crate-metadata.json"
+CODE = "code"  # the folder of the results with the code as it was
+PAPER = "https://transformer-circuits.pub/2022/toy_model/index.html"
+PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "seaborn", "snakemake", "papermill", "safetensors")
+WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+    "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
+    WORKFLOW_CRATE: "Workflow RO-Crate",
+}
+
+
+# The code, the machine, a file
+
+
+def commit() -> str:
+    """The commit of this code, with a mark where the files differ from it."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "--", __file__)  # or it is a checkout of something else around this code
+        tracked = git("status", "--porcelain", "--untracked-files=no")
+        new = git("ls-files", "--others", "--exclude-standard", "--", "src", "workflow")
+        return git("rev-parse", "HEAD") + (" with uncommitted changes" if tracked or new else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "not in a git checkout"
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that results depend on."""
+    return {"Python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def machine() -> str:
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
+    processor = found[1] if found else platform.processor() or "unknown processor"
+    return f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+
+
+def sha256(path: Path) -> str:
+    """Raises SuperpositionError if the file cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SuperpositionError(f"{path}: {error.strerror}") from None
+
+
+# The jobs
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that results come from. Its paths are relative to the results; those of folders end with a slash."""
+
+    rule: str
+    about: str  # an experiment, a figure or a section; nothing where the rule has one job
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    section: str = ""  # the one whose code it runs
+
+    @property
+    def name(self) -> str:
+        """That of its log and its benchmark, too."""
+        return f"{self.rule}/{self.about}" if self.about else self.rule
+
+
+def jobs(config: Config) -> Iterator[Job]:
+    """All jobs of a full run, stage by stage."""
+    weights = {name: f"weights/{name}.safetensors" for name in config.used_experiments()}
+    tables = {name: f"tables/{name}/" for name in config.figures}
+    verdicts = {name: f"claims/{name}.csv" for name in config.sections}
+    shown = [*weights.values(), *tables.values(), "claims.csv"]
+    for name, path in weights.items():
+        yield Job("train", name, (), (path,))
+    for name, figure in config.figures.items():
+        trained = tuple(weights[experiment] for experiment in figure.experiments)
+        yield Job("measure", name, trained, (tables[name],), figure.section)
+    for name, figure in config.figures.items():
+        shown.append(f"figures/{name}.svg")
+        yield Job("draw", name, (tables[name],), (shown[-1], f"figures/{name}.png"), figure.section)
+    for name in config.animated():
+        shown.append(f"figures/{name}.gif")
+        yield Job("animate", name, (tables[name],), (shown[-1],), config.figures[name].section)
+    for name, path in verdicts.items():
+        yield Job("judge", name, tuple(tables[figure] for figure in config.figures_of(name)), (path,), name)
+    yield Job("claims", "", tuple(verdicts.values()), ("claims.csv",))
+    yield Job("notebook", "", tuple(shown), ("report.ipynb",))
+    yield Job("report", "", ("report.ipynb",), ("report.html",))
+
+
+# The crate
+
+
+@dataclass(frozen=True)
+class Code:
+    """The files that results were made with, relative to the project."""
+
+    workflow: Sequence[str]  # what says which jobs there are; the first is the main one
+    configs: Sequence[str]
+    scripts: Mapping[str, str]  # by rule
+    modules: Mapping[str, Sequence[str]]  # by rule and by section: what a job runs beside its script
+
+
+def crate(results: Path, config: Config, code: Code) -> ROCrate:
+    """The record of a finished run; its ``write(results)`` puts it there, with a copy of the code.
+
+    Raises SuperpositionError if a file is missing or damaged, or weights are not of the sweep that is configured.
+    """
+    made, done = ROCrate(version="1.1"), list(jobs(config))
+    made.metadata.extra_terms = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
+    _add_workflow(made, code, list(dict.fromkeys(job.rule for job in done)))
+    for name in config.used_experiments():
+        stated = ", ".join(config.stated[name]) or "nothing"
+        sweep = {"value": config.sweeps[name].spec(), "description": f"The paper states: {stated}."}
+        _add(made, f"#experiments/{name}", "PropertyValue", name=f"config.experiments.{name}", **sweep)
+    for job in done:
+        _add_results(made, job, results, config)
+    for job in done:
+        _add_action(made, job, results, code)
+    _add_run(made, code, config)
+
+    root = made.root_dataset
+    root["name"] = f"Toy Models of Superposition, replicated, at scale {config.scale}"
+    root["description"] = "Models, tables, figures, verdicts and a report, and how each of them was made."
+    root["license"] = _add(made, "https://spdx.org/licenses/MIT", "CreativeWork", name="MIT License")
+    root["isBasedOn"] = _add(made, PAPER, "ScholarlyArticle", name="Toy Models of Superposition (Elhage et al., 2022)")
+    root["datePublished"] = _time((results / "report.html").stat().st_mtime)
+    root["conformsTo"] = [
+        _add(made, profile, "CreativeWork", name=name, version=profile.rpartition("/")[2])
+        for profile, name in PROFILES.items()
+    ]
+    root["mentions"] = made.get_by_type("CreateAction")
+    return made
+
+
+def _add(made: ROCrate, identifier: str, kind: str, **properties: Any) -> Entity:
+    return made.add(ContextEntity(made, identifier, {"@type": kind, **properties}))
+
+
+def _facts(path: Path) -> dict[str, str]:
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    digest = sha256(path)
+    return {"name": path.name, "sha256": digest, "contentSize": str(path.stat().st_size), "encodingFormat": kind}
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _copy(path: str) -> str:
+    """Where the crate has a file of the project, or one beside it."""
+    return f"{CODE}/{os.path.relpath(path).replace('../', '')}"
+
+
+def _add_workflow(made: ROCrate, code: Code, rules: list[str]) -> None:
+    """A program that has the rules as steps, each of which runs a script."""
+    main, *others = code.workflow
+    version = {"version": commit()}
+    scripts = {code.scripts[rule]: {"@type": ["File", "SoftwareSourceCode"]} | version for rule in rules}
+    modules = {path for paths in code.modules.values() for path in paths}
+    for path in sorted({*others, *code.configs, *modules, *scripts}):
+        made.add_file(path, _copy(path), properties=_facts(Path(path)) | scripts.get(path, {}))
+
+    packages = [
+        _add(made, _package(name), "SoftwareApplication", name=name, softwareVersion=number, url=_package(name))
+        for name, number in versions().items()
+    ]
+    tools = {rule: made.get(_copy(code.scripts[rule])) for rule in rules}
+    steps = [
+        _add(made, f"#steps/{rule}", "HowToStep", name=rule, position=position, workExample=tool)
+        for position, (rule, tool) in enumerate(tools.items())
+    ]
+    engine = versions()["snakemake"]
+    workflow = made.add_workflow(main, _copy(main), main=True, lang="snakemake", lang_version=engine)
+    about = _facts(Path(main)) | version | {"runtimePlatform": machine(), "softwareRequirements": packages}
+    for key, value in (about | {"step": steps, "hasPart": list(tools.values())}).items():
+        workflow[key] = value
+    workflow.type.append("HowTo")
+
+
+def _package(name: str) -> str:
+    return f"https://pypi.org/project/{name}/" if name in PACKAGES else "https://www.python.org/"
+
+
+def _add_results(made: ROCrate, job: Job, results: Path, config: Config) -> None:
+    about = {}
+    if job.rule == "train":
+        path = results / job.outputs[0]
+        trained = Trained.load(path)
+        if trained.sweep != config.sweeps[job.about]:
+            raise SuperpositionError(f"{path}: not what config.experiments.{job.about} says; delete it to train again")
+        about = {"description": f"{trained.loss.numel()} models, trained on {trained.device}."}
+    elif job.rule in ("draw", "animate"):
+        figure = config.figures[job.about]
+        about = {"name": figure.title, "description": f"The paper: {figure.shows}"}
+    for name in job.outputs:
+        files = sorted((results / name).glob("*.csv")) if name.endswith("/") else [results / name]
+        parts = [
+            made.add_file(file, file.relative_to(results).as_posix(), properties=_facts(file) | about) for file in files
+        ]
+        if name.endswith("/"):
+            made.add_dataset(dest_path=name, properties={"hasPart": parts})
+
+
+def _add_action(made: ROCrate, job: Job, results: Path, code: Code) -> None:
+    """What ran, on what, and when."""
+    script = code.scripts[job.rule]
+    used = sorted({*code.modules[job.rule], *code.modules.get(job.section, ())})
+    sweeps = [f"#experiments/{job.about}"] if job.rule == "train" else []
+    log, benchmark = results / "logs" / f"{job.name}.log", results / "benchmarks" / f"{job.name}.tsv"
+    action = made.add_action(
+        made.get(_copy(script)),
+        f"#jobs/{job.name}",
+        properties={"name": job.name, "description": f"rule {job.rule}"} | _times(benchmark),
+    )
+    for key, names in (("object", (*job.inputs, *sweeps, *map(_copy, used))), ("result", job.outputs)):
+        action.append_to(key, [made.get(name) for name in names], compact=True)
+    for file in filter(Path.exists, (log, benchmark)):
+        made.add_file(file, file.relative_to(results).as_posix(), properties=_facts(file) | {"about": action})
+    step = made.get(f"#steps/{job.rule}")
+    _add(made, f"#control/{job.name}", "ControlAction", name=job.name, instrument=step, object=action)
+
+
+def _times(benchmark: Path) -> dict[str, str]:
+    """The benchmark is written when a job ends, and says how long it took."""
+    if not benchmark.exists():
+        return {}
+    end = benchmark.stat().st_mtime
+    start = end - float(pd.read_csv(benchmark, sep="\t")["s"].iloc[-1])
+    return {"startTime": _time(start), "endTime": _time(end)}
+
+
+def _add_run(made: ROCrate, code: Code, config: Config) -> None:
+    """All jobs as one run of the workflow."""
+    actions, steps = made.get_by_type("CreateAction"), made.get_by_type("ControlAction")
+    settings = [
+        _add(made, f"#config/{key}", "PropertyValue", name=f"config.{key}", value=getattr(config, key))
+        for key in ("scale", "device")
+    ]
+    times = {
+        key: extreme(known)
+        for key, extreme in (("startTime", min), ("endTime", max))
+        if (known := [action[key] for action in actions if key in action])
+    }
+    run = made.add_action(
+        made.mainEntity,
+        "#run",
+        object=[*(made.get(_copy(path)) for path in code.configs), *settings],
+        result=[result for action in actions for result in as_list(action["result"])],
+        properties={"name": "run", "description": "All jobs, whether they ran at one time or at several."} | times,
+    )
+    engine = made.get(_package("snakemake"))
+    _add(made, "#engine", "OrganizeAction", name="Snakemake", instrument=engine, object=steps, result=run)
+
+
+# The way back
+
+
+def origins(made: ROCrate, name: str) -> dict[str, int]:
+    """A file and all that it comes from, by their names in the record, with the number of jobs in between."""
+    jobs = [action for action in made.get_by_type("CreateAction") if action.id != "#run"]
+    makers = {result.id: job for job in jobs for result in as_list(job["result"])}
+    found: dict[str, int] = {}
+
+    def follow(entity: Entity, depth: int) -> None:
+        if entity.id in found:
+            return
+        found[entity.id] = depth
+        folder = f"{entity.id.rpartition('/')[0]}/"
+        if job := makers.get(entity.id) or makers.get(folder):
+            found[job.id] = depth
+            for source in as_list(job["object"]):
+                follow(source, depth + 1)
+
+    follow(made.get(name), 0)
+    return found
+
+
+def changed(made: ROCrate, results: Path, names: Iterable[str]) -> list[str]:
+    """Of these, the files that are not there or not what the record says."""
+    recorded = {name: digest for name in names if (digest := made.get(name).get("sha256"))}
+    return [k for k, digest in recorded.items() if not (results / k).is_file() or sha256(results / k) != digest]
+
+
+def _describe(entity: Entity) -> str:
+    if entity.type == "CreateAction":
+        return f"by {entity['name']}, {entity.get('endTime', 'at an unknown time')}"
+    if entity.type == "PropertyValue":
+        return f"{entity['name']}: {entity['value']}"
+    return f"{entity.id} {entity.get('sha256', '')}"
+
+
+def main(path: Path) -> None:
+    """Prints what a file comes from; of a folder, how many files it has. Ends with an error where one has changed."""
+    path = path.resolve()
+    results = next((folder for folder in (path, *path.parents) if (folder / RECORD).is_file()), None)
+    if results is None:
+        raise SuperpositionError(f"{path}: there is no {RECORD} beside it or above it")
+    made, name = ROCrate(results), path.relative_to(results).as_posix()
+    if path == results:
+        found = {file.id: 0 for file in made.get_by_type("File")}
+        print(f"{len(found)} files in the record, code {made.mainEntity['version']}")
+    elif name in made:
+        found = origins(made, name)
+        print(*("  " * depth + _describe(made.get(origin)) for origin, depth in found.items()), sep="\n")
+    else:
+        raise SuperpositionError(f"{path}: not in {results / RECORD}")
+    if off := changed(made, results, found):
+        raise SuperpositionError(f"not what the record says: {', '.join(off)}")
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/paper"))
+    except SuperpositionError as error:
+        sys.exit(f"error: {error}")

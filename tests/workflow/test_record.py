@@ -1,0 +1,341 @@
+"""What is left to tell of a run: its record, an RO-Crate, and Snakemake's own report."""
+
+import base64
+import hashlib
+import html
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import torch
+import yaml
+from rocrate.vocabs import RO_CRATE
+from rocrate_validator.models import ValidationSettings
+from rocrate_validator.services import validate
+from safetensors import safe_open
+from tests.workflow.project import OUT, ROOT, Project
+from workflow.sources import sources
+
+from superposition import provenance
+from superposition.config import Config
+from superposition.errors import SuperpositionError
+
+Entity = dict[str, Any]
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def entities(project: Project) -> dict[str, Entity]:
+    record = json.loads((project.path / OUT / "ro-crate-metadata.json").read_text())
+    found = {entity["@id"]: entity for entity in record["@graph"]}
+    assert len(found) == len(record["@graph"]), "an id twice"
+    return found
+
+
+def ids(value: Any) -> list[str]:
+    """Those that a property refers to, be it one or several."""
+    return [reference["@id"] for reference in (value if isinstance(value, list) else [value])]
+
+
+def jobs(graph: dict[str, Entity]) -> list[Entity]:
+    return [e for e in graph.values() if e["@type"] == "CreateAction" and e["@id"] != "#run"]
+
+
+def maker(graph: dict[str, Entity], name: str) -> Entity:
+    (job,) = [job for job in jobs(graph) if name in ids(job["result"])]
+    return job
+
+
+@contextmanager
+def replaced(path: Path, content: bytes) -> Iterator[None]:
+    """Another content, with no trace in the times."""
+    before, times = path.read_bytes(), path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+# the record
+
+
+def test_every_file_is_in_the_record(made: Project) -> None:
+    """A file that it leaves out, or whose checksum or size is another's, cannot be told from a forged one."""
+    out = made.path / OUT
+    there = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file() and not p.name.startswith(".")}
+    own = {"ro-crate-metadata.json", "logs/crate.log", "benchmarks/crate.tsv"}
+    graph = entities(made)
+    files = {name: e for name, e in graph.items() if "File" in e["@type"]}
+    assert set(files) == there - own
+    for name, file in files.items():
+        assert file["sha256"] == digest(out / name), name
+        assert int(file["contentSize"]) == (out / name).stat().st_size, name
+    assert set(files) <= set(ids(graph["./"]["hasPart"]))
+
+
+def test_links_lead_to_entities(made: Project) -> None:
+    """A link into nowhere ends the way back."""
+    graph = entities(made)
+    for name, entity in graph.items():
+        for key, value in entity.items():
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, dict) and (name, key) != ("ro-crate-metadata.json", "conformsTo"):
+                    assert item["@id"] in graph or item["@id"].startswith("https://"), (name, key)
+
+
+@pytest.mark.parametrize(
+    ("figure", "experiments"),
+    [("introduction", {"introduction"}), ("theory", {"basic_small", "basic_small_linear"})],
+)
+def test_a_figure_leads_to_its_weights_their_sweeps_and_the_code(
+    made: Project, figure: str, experiments: set[str]
+) -> None:
+    """Step by step through the file, as another program would go."""
+    graph, out = entities(made), made.path / OUT
+    draw = maker(graph, f"figures/{figure}.png")
+    assert draw == maker(graph, f"figures/{figure}.svg")
+    assert ids(draw["instrument"]) == ["code/workflow/scripts/draw.py"]
+    tables = [name for name in ids(draw["object"]) if name.startswith("tables/")]
+    assert tables == [f"tables/{figure}/"]
+    assert set(ids(graph[tables[0]]["hasPart"])) == {
+        p.relative_to(out).as_posix() for p in (out / tables[0]).glob("*.csv")
+    }
+    weights = [name for name in ids(maker(graph, tables[0])["object"]) if name.startswith("weights/")]
+    assert {Path(name).stem for name in weights} == experiments
+    for name in weights:
+        train, experiment = maker(graph, name), Path(name).stem
+        entry = graph[f"#experiments/{experiment}"]
+        assert entry["@id"] in ids(train["object"])
+        assert entry["name"] == f"config.experiments.{experiment}"
+        with safe_open(out / name, framework="pt") as file:
+            assert json.loads(entry["value"]) == json.loads(file.metadata()["superposition"])["sweep"]
+        assert {f"code/{path}" for path in sources("workflow/scripts/train.py")} <= set(ids(train["object"]))
+    for job in (draw, maker(graph, tables[0])):
+        section = sources(f"superposition.paper.{figure}")
+        assert {f"code/{path}" for path in section} <= set(ids(job["object"]))
+    assert graph[f"figures/{figure}.svg"]["name"] == made.config()["figures"][figure]["title"]
+
+
+def test_the_code_is_there_as_it_was(made: Project, tmp_path: Path, fresh: Project) -> None:
+    """With it and the versions of the packages, the run can be repeated without the repository."""
+    graph, out = entities(made), made.path / OUT
+    code = [name for name in graph if name.startswith("code/")]
+    assert {"code/Snakefile", "code/config.yaml", "code/workflow/rules/train.smk"} <= set(code)
+    for name in code:
+        assert digest(out / name) == digest(made.path / name.removeprefix("code/")), name
+    everything = fresh.jobs()
+    shutil.copytree(out / "code", tmp_path / "copy")
+    fresh.path = tmp_path / "copy"
+    assert fresh.jobs() == everything
+    workflow = graph[graph["./"]["mainEntity"]["@id"]]
+    assert workflow["@id"] == "code/Snakefile"
+    assert workflow["version"] == "not in a git checkout"
+    versions = {graph[p]["name"]: graph[p]["softwareVersion"] for p in ids(workflow["softwareRequirements"])}
+    assert versions["torch"] == torch.__version__
+    assert versions["Python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {entity["value"] for entity in graph.values() if entity.get("name") == "config.scale"} == {"quick"}
+
+
+def test_the_jobs_are_those_that_snakemake_ran(made: Project) -> None:
+    """Its own notes of each file are the oracle: rule, inputs and times."""
+    graph, notes = entities(made), {}
+    for path in (made.path / ".snakemake/metadata").iterdir():
+        notes[base64.urlsafe_b64decode(path.name).decode()] = json.loads(path.read_text())
+    made_by = {name: job for job in jobs(graph) for name in ids(job["result"])}
+    inside = {name.removeprefix(f"{OUT}/"): note for name, note in notes.items() if note["rule"] != "crate"}
+    assert {name.rstrip("/") for name in made_by} == set(inside)
+    assert {job["@id"] for job in made_by.values()} == {job["@id"] for job in jobs(graph)}
+    for name, job in made_by.items():
+        note = inside[name.rstrip("/")]
+        assert job["name"].split("/")[0] == note["rule"]
+        objects = {o.rstrip("/") for o in ids(job["object"])}
+        results = {i.removeprefix(f"{OUT}/") for i in note["input"] if i.startswith(f"{OUT}/")}
+        assert {o for o in objects if not o.startswith(("code/", "#"))} == results, name
+        assert {f"code/{i}" for i in note["input"] if not i.startswith(f"{OUT}/")} <= objects, name
+        start, end = (datetime.fromisoformat(job[key]).timestamp() for key in ("startTime", "endTime"))
+        assert note["starttime"] - 0.01 < start < note["endtime"], name
+        assert start < end < note["endtime"] + 5, name
+    run = graph["#run"]
+    assert run["startTime"] == min(job["startTime"] for job in jobs(graph))
+    assert run["endTime"] == max(job["endTime"] for job in jobs(graph))
+
+
+def test_the_record_knows_every_job(fresh: Project) -> None:
+    """Of the whole configuration, animations and all; what Snakemake would run is the oracle."""
+    fresh.configure(yaml.safe_load((ROOT / "config.yaml").read_text()))
+    jobs = provenance.jobs(Config.parse(fresh.config()))
+    assert {job.name.replace("/", ":") for job in jobs} == fresh.jobs() - {"crate"}
+
+
+def test_the_same_results_have_the_same_record(made: Project) -> None:
+    """A record of now, or in the order of a set, could not be compared with another."""
+    path = made.path / OUT / "ro-crate-metadata.json"
+    before = digest(path)
+    run = made.snakemake("--forcerun", "crate")
+    assert run.returncode == 0, run.stderr
+    assert digest(path) == before
+    assert made.jobs() == set()
+
+
+BIOSCHEMAS = "https://bioschemas.org"
+CONTEXT = "https://w3id.org/ro/crate/1.1/context"
+TERMS = RO_CRATE["@context"] | {
+    "ComputationalWorkflow": f"{BIOSCHEMAS}/ComputationalWorkflow",
+    "FormalParameter": f"{BIOSCHEMAS}/FormalParameter",
+    "input": f"{BIOSCHEMAS}/ComputationalWorkflow#input",
+    "output": f"{BIOSCHEMAS}/ComputationalWorkflow#output",
+}  # of RO-Crate 1.1; the package has those of the newest version
+
+
+def issues(crate: Path) -> list[str]:
+    """What the community's validator has against a crate."""
+    settings = ValidationSettings(rocrate_uri=crate, profile_identifier="provenance-run-crate-0.5", no_cache=True)
+    return [str(issue.message) for issue in validate(settings).get_issues()]
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one address that the validator needs, without a network."""
+
+    def send(self: Any, request: requests.PreparedRequest, **_: Any) -> requests.Response:
+        if request.url != CONTEXT:
+            raise requests.ConnectionError(request.url)
+        response = requests.Response()
+        response.status_code, response.url = 200, CONTEXT
+        response.headers["Content-Type"] = "application/ld+json"
+        response.raw = io.BytesIO(json.dumps({"@context": TERMS}).encode())
+        return response
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+
+
+@pytest.mark.usefixtures("offline")
+def test_the_record_is_a_provenance_run_crate(made: Project, tmp_path: Path) -> None:
+    """Other programs read it by the profile; and the validator does find what is missing."""
+    crate = shutil.copytree(made.path / OUT, tmp_path / "crate")  # it stumbles over spaces in paths
+    assert issues(crate) == []
+    (crate / "weights/introduction.safetensors").unlink()
+    record = json.loads((crate / "ro-crate-metadata.json").read_text())
+    for entity in record["@graph"]:
+        if entity["@id"] == "#jobs/draw/theory":
+            del entity["instrument"]
+    (crate / "ro-crate-metadata.json").write_text(json.dumps(record))
+    found = " ".join(issues(crate))
+    assert "weights/introduction.safetensors" in found
+    assert "The Action MUST have an instrument" in found
+
+
+# the way back
+
+
+def test_a_file_is_traced_from_the_shell(made: Project) -> None:
+    """Nobody reads JSON to learn which sweep a figure shows."""
+    command = [sys.executable, "-m", "superposition.provenance", str(OUT / "figures/theory.svg")]
+    env = os.environ | {"PYTHONPATH": str(made.path / "src")}
+    run = subprocess.run(command, cwd=made.path, env=env, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    names = ["basic_small_linear", "basic_small"]
+    assert [line for line in run.stdout.splitlines() if "config.experiments." in line] == [
+        f"      config.experiments.{name}: {entities(made)[f'#experiments/{name}']['value']}" for name in names
+    ]
+    assert re.findall(r"    weights/(\w+)\.safetensors ([0-9a-f]{64})", run.stdout) == [
+        (name, digest(made.path / OUT / f"weights/{name}.safetensors")) for name in names
+    ]
+    assert "introduction" not in run.stdout
+    (made.path / OUT / "new.svg").touch()
+    run = subprocess.run([*command[:-1], str(OUT / "new.svg")], cwd=made.path, env=env, capture_output=True, text=True)
+    (made.path / OUT / "new.svg").unlink()
+    assert run.returncode == 1
+    assert re.fullmatch(r"error: [^\n]*new.svg: not in [^\n]*ro-crate-metadata.json\n", run.stderr)
+
+
+@pytest.mark.parametrize("target", ["", "figures/introduction.svg", "tables/introduction", "claims.csv"])
+def test_a_change_after_the_run_is_found(made: Project, target: str) -> None:
+    """The figure is not that of these weights any more."""
+    out = made.path / OUT
+    path = out / "weights/introduction.safetensors"
+    provenance.main(out / target)
+    with (
+        replaced(path, path.read_bytes()[:-1] + b"x"),
+        pytest.raises(SuperpositionError, match=r"^not what the record says: weights/introduction.safetensors$"),
+    ):
+        provenance.main(out / target)
+    with replaced(path, b""):
+        provenance.main(out / "figures/theory.svg")  # which does not come from these
+
+
+def test_a_place_without_a_record_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SuperpositionError, match=r"a.svg: there is no ro-crate-metadata.json beside it or above it"):
+        provenance.main(tmp_path / "a.svg")
+
+
+# what cannot be recorded
+
+
+def test_damaged_weights_are_not_recorded(made: Project) -> None:
+    """A checksum of damaged models would vouch for them."""
+    path = made.path / OUT / "weights/introduction.safetensors"
+    with replaced(path, path.read_bytes()[:-1] + b"x"):
+        run = made.snakemake("--forcerun", "crate")
+    assert run.returncode != 0
+    lines = {line for line in run.stderr.splitlines() if line.startswith("error: ")}
+    assert lines == {f"error: {OUT}/weights/introduction.safetensors: damaged, its checksum does not fit; "
+                     "delete it to train again"}  # fmt: skip
+    assert made.snakemake().returncode == 0
+
+
+def test_weights_of_another_sweep_are_not_recorded(made: Project) -> None:
+    """Whole, but copied from elsewhere: the record would name a sweep that did not make them."""
+    path = made.path / OUT / "weights/basic_small.safetensors"
+    with replaced(path, (made.path / OUT / "weights/basic_small_linear.safetensors").read_bytes()):
+        run = made.snakemake("--forcerun", "crate")
+    assert run.returncode != 0
+    (line,) = {line for line in run.stderr.splitlines() if line.startswith("error: ")}
+    assert f"{path.name}: not what config.experiments.basic_small says" in line
+    assert made.snakemake().returncode == 0
+
+
+# Snakemake's own report
+
+
+def test_snakemake_reports_every_figure_with_caption_and_category(made: Project, tmp_path: Path) -> None:
+    """Captions are the words of config.yaml: none is taken for markup, and no link is made of a title with a colon."""
+    config, page = made.config(), tmp_path / "report.html"
+    for name, figure in config["figures"].items():
+        figure["shows"] += r" |x|, *W_1*, `b`, D_ = \frac, <b> & ``c``."
+        config["sections"][figure["section"]]["title"] = f"Geometry: {name}"
+    file = made.path / "config.yaml"
+    with replaced(file, yaml.safe_dump(config).encode()):
+        run = made.snakemake("--report", str(page))
+    assert run.returncode == 0, run.stderr
+    text = page.read_text()
+    results, categories = (
+        json.JSONDecoder().raw_decode(text, re.search(rf"(?m)^\s*var {name} = (?={{\")", text).end())[0]
+        for name in ("results", "categories")
+    )
+    place = {path: category for category, parts in categories.items() for paths in parts.values() for path in paths}
+    for name, figure in config["figures"].items():
+        path = f"{OUT}/figures/{name}.svg"
+        assert place.pop(path) == f"Geometry: {name}"
+        words = html.unescape(re.sub(r"<[^>]+>", " ", results[path]["caption"]))
+        assert " ".join(words.split()) == " ".join(f"{figure['title']} The paper: {figure['shows']}".split())
+        assert results[path]["labels"]["figure"] == name
+        assert base64.b64decode(results[path]["data_uri"].split("base64,")[1]) == (made.path / path).read_bytes()
+    assert place == {f"{OUT}/claims.csv": "Claims", f"{OUT}/report.html": "Report"}
+    assert "system-message" not in json.dumps([results, re.findall(r"var workflow_desc = .*", text)])

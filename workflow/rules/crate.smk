@@ -1,0 +1,41 @@
+# Writes the record of the run, last of all: what was made, from what, by which code and when. The results are an RO-Crate
+# then, with a copy of the code that can be run.
+
+SCRIPTS = {rule.name: os.path.normpath(f"workflow/rules/{rule.script}") for rule in workflow.rules if rule.script}
+# The files that a job depends on beside its script: those of its rule, and those of its section.
+MODULES = {rule: sources(script) for rule, script in SCRIPTS.items()}
+MODULES |= {section: sources(f"superposition.paper.{section}") for section in CONFIG.sections}
+MODULES["notebook"] += map(str, [rules.notebook.input.notebook, *rules.notebook.input.code])
+MODULES["report"].append(str(rules.report.input.template))
+PARTS = [
+    "Snakefile",
+    "requirements.txt",
+    "src/*/__init__.py",
+    "workflow/**/*.smk",
+    "workflow/**/*.py",
+    "workflow/**/*.rst",
+]
+
+
+rule crate:
+    input:
+        rules.notebook.input,
+        report=rules.report.output,
+        pictures=expand(f"{OUT}/figures/{{figure}}.png", figure=CONFIG.figures),
+        verdicts=rules.claims.input,
+        workflow=[file for part in PARTS for file in sorted(glob.glob(part, recursive=True))],
+        configs=workflow.configfiles,
+        modules=sorted({file for files in MODULES.values() for file in files}),
+    output:
+        record=f"{OUT}/ro-crate-metadata.json",
+        code=directory(f"{OUT}/code"),
+    log:
+        f"{OUT}/logs/crate.log",
+    benchmark:
+        f"{OUT}/benchmarks/crate.tsv"
+    params:
+        config=config,
+        scripts=SCRIPTS,
+        modules=MODULES,
+    script:
+        "../scripts/crate.py"
