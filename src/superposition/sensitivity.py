@@ -1,24 +1,25 @@
 """How far verdicts depend on how models are trained.
 
-The paper states no batch size, learning rate or number of steps. The claims on a figure are judged again with each of them
-halved and doubled, on sweeps of scale quick.
+The paper states no batch size, learning rate or number of steps. Claims are judged again with each of them halved and
+doubled.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from superposition.claims import Claims
+from superposition.claims import Claim
 from superposition.sweep import Sweep
 from superposition.training import train
 from superposition.weights import Trained
 
-KEYS = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
+RECIPE = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
 VARIANTS = {"as configured": {}} | {
-    f"{words} {name}": {key: factor} for name, factor in (("halved", 0.5), ("doubled", 2)) for key, words in KEYS.items()
+    f"{name} {words}": {key: factor} for key, name in RECIPE.items() for words, factor in (("halved", 0.5), ("doubled", 2))
 }
 COLUMNS = ["claim", "variant", "measured", "verdict"]
+Measure = Callable[[str, dict[str, Trained]], dict[str, pd.DataFrame]]
 
 
 def varied(sweep: Sweep, factors: Mapping[str, float]) -> Sweep:
@@ -29,26 +30,44 @@ def varied(sweep: Sweep, factors: Mapping[str, float]) -> Sweep:
     if sweep.solver == "exact":
         return sweep
     entry = json.loads(sweep.spec())
-    for key, factor in factors.items():
-        entry[key] = type(entry[key])(entry[key] * factor)
-    return Sweep.parse(entry)
+    return Sweep.parse(entry | {key: type(entry[key])(entry[key] * factor) for key, factor in factors.items()})
+
+
+class _Tables(dict[str, dict[str, pd.DataFrame]]):
+    """The tables of a figure, made when a claim first asks for them."""
+
+    def __init__(self, make: Callable[[str], dict[str, pd.DataFrame]]) -> None:
+        self.make = make
+
+    def __missing__(self, figure: str) -> dict[str, pd.DataFrame]:
+        self[figure] = self.make(figure)
+        return self[figure]
 
 
 def verdicts(
-    claims: Claims,
-    figure: str,
-    measure: Callable[[str, dict[str, Trained]], dict[str, pd.DataFrame]],
-    sweeps: Mapping[str, Sweep],
+    claims: Sequence[Claim],
+    measure: Measure,
+    figures: Mapping[str, Mapping[str, Sweep]],
     device: str = "auto",
     threads: int | None = None,
 ) -> pd.DataFrame:
-    """The verdict on every claim of a figure that scale quick can judge, by variant. Every variant is trained anew."""
+    """The verdict on every claim, by variant: one row each, in ``COLUMNS``.
+
+    ``figures``: the sweeps of every figure of the section. Of these, what the claims ask for is trained and measured
+    anew for every variant.
+    """
     rows = []
     for variant, factors in VARIANTS.items():
-        trained = {name: train(varied(sweep, factors), device, threads) for name, sweep in sweeps.items()}
-        tables = {figure: measure(figure, trained)}
+        models: dict[str, Trained] = {}
+
+        def make(figure: str, factors: Mapping[str, float] = factors, models: dict[str, Trained] = models) -> dict:
+            for name, sweep in figures[figure].items():
+                if name not in models:
+                    models[name] = train(varied(sweep, factors), device, threads)
+            return measure(figure, {name: models[name] for name in figures[figure]})
+
+        tables = _Tables(make)
         for claim in claims:
-            if claim.figure == figure and claim.at_quick:
-                finding = claim.judge(tables)
-                rows.append([claim.id, variant, finding.measured, finding.verdict])
+            finding = claim.judge(tables)
+            rows.append([claim.id, variant, finding.measured, finding.verdict])
     return pd.DataFrame(rows, columns=COLUMNS)
