@@ -12,9 +12,10 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["exact", "geometry", "optimum", "plotting", "two_in_one"],
+    submodules=["exact", "geometry", "optimum", "plotting", "tables", "two_in_one"],
     submod_attrs={
         "errors": ["SuperpositionError"],
+        "standard": ["plot"],
         "sweep": ["Sweep", "Distribution"],
         "training": ["losses", "train"],
         "weights": ["Trained"],

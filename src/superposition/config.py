@@ -21,10 +21,13 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(as_tuple)]
 
 
 class Section(Strict):
-    """A section of the paper; its module is ``superposition.paper.<id>``."""
+    """A section of the report; its module is ``superposition.paper.<id>``."""
 
     title: str
-    anchor: Annotated[str, Field(pattern=r"^#", description="of the section in the paper's web version")]
+    anchor: Annotated[
+        str | None,
+        Field(pattern=r"^#", description="of the section in the paper's web version; none: not in the paper"),
+    ] = None
 
 
 class Figure(Strict):
@@ -32,7 +35,7 @@ class Figure(Strict):
 
     section: Name
     title: str
-    shows: Annotated[str, Field(description="what the paper's figure shows, in our words")]
+    shows: Annotated[str, Field(description="what the figure shows; the paper's, in our words")]
     experiments: Annotated[Names, Field(description="none where nothing is trained")] = ()
     animated: Annotated[bool, Field(description="the section's `animate` makes a GIF of it, too")] = False
 
@@ -50,6 +53,11 @@ class _File(Strict):
 
 ESSENTIAL = ["model", "n", "m"]  # of an experiment: what no default can say
 EXTRA_KEYS = ("stated", "quick")  # of an experiment, beside those of its sweep
+OWN = "own"  # the section of the sweeps that no figure of the file names
+NEURONS = {
+    "relu_hidden": "W, neurons in the order of their most important features, WᵀW",
+    "absolute": "W_1 and W_2, neurons in the order of their most important features",
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,24 @@ class Config:
                 raise SuperpositionError(f"{where}.stated: should be a list of keys, not {keys!r}")
             _known(f"{where}.stated", keys, Sweep.model_fields)
             stated[name] = tuple(keys)
-        return cls(file.scale, file.device, sweeps, stated, file.sections, file.figures)
+        if OWN in file.sections:
+            raise SuperpositionError(f"config.sections.{OWN}: this name is for the sweeps that no figure names")
+        named = {name for figure in file.figures.values() for name in figure.experiments}
+        own = {name: _own_figures(name, sweep) for name, sweep in sweeps.items() if name not in named}
+        for name, figures in own.items():
+            if taken := set(figures) & set(file.figures):
+                raise SuperpositionError(
+                    f"config.experiments.{name}: no figure names it, so it has one of its own, {min(taken)}; "
+                    "but config.figures has another of this name"
+                )
+        return cls(
+            file.scale,
+            file.device,
+            sweeps,
+            stated,
+            sections=file.sections | ({OWN: Section(title="Own sweeps")} if own else {}),
+            figures=file.figures | {figure: about for figures in own.values() for figure, about in figures.items()},
+        )
 
     def figures_of(self, section: str) -> list[str]:
         return [name for name, figure in self.figures.items() if figure.section == section]
@@ -108,10 +133,24 @@ class Config:
         """Figures that there is an animation of."""
         return [name for name, figure in self.figures.items() if figure.animated]
 
-    def used_experiments(self) -> list[str]:
-        """Experiments that some figure needs, in the order of the file."""
-        used = {name for figure in self.figures.values() for name in figure.experiments}
-        return [name for name in self.sweeps if name in used]
+
+def _own_figures(name: str, sweep: Sweep) -> dict[str, Figure]:
+    """The standard figures of a sweep that no figure of the file names."""
+    matrices = NEURONS.get(sweep.model, "WᵀW")
+    about = {
+        "gram": ("the models", f"{matrices}, the bias b, and the norms ‖W_i‖ coloured by superposition."),
+        "points": ("features as points", "The columns of W in the hidden space, coloured by importance."),
+        "dimensionality": (
+            "the dimensionality of every feature",
+            "D_i of every feature, those of a model side by side, and the values that polytopes have.",
+        ),
+    }
+    best = " At every point the restart with the lowest loss."
+    return {
+        f"{name}_{kind}": Figure(section=OWN, title=f"{name}: {title}", shows=shows + best, experiments=(name,))
+        for kind, (title, shows) in about.items()
+        if kind != "points" or sweep.m in (2, 3)
+    }
 
 
 def _known(where: str, names: Any, allowed: Any) -> None:
@@ -156,6 +195,7 @@ def schema() -> dict[str, Any]:
     }
     for names in ("experiments", "sections", "figures"):
         file["properties"][names]["propertyNames"] = {"pattern": NAME}
+    file["properties"]["sections"]["propertyNames"]["not"] = {"const": OWN}
     file["$defs"] |= definitions | {"Experiment": experiment}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **file, "title": "config.yaml"}
 

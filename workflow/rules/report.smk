@@ -8,7 +8,7 @@ rule notebook:
         figures=expand(f"{OUT}/figures/{{figure}}.svg", figure=CONFIG.figures),
         animations=expand(f"{OUT}/figures/{{figure}}.gif", figure=CONFIG.animated()),
         tables=expand(f"{OUT}/tables/{{figure}}", figure=CONFIG.figures),
-        weights=expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=CONFIG.used_experiments()),
+        weights=expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=CONFIG.sweeps),
         code=sources("superposition.report"),
     output:
         f"{OUT}/report.ipynb",
