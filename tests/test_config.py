@@ -227,6 +227,16 @@ def test_several_own_sweeps() -> None:
     assert names == [f"{sweep}_{kind}" for sweep in ("b", "a", "a_gram") for kind in ("gram", "dimensionality")]
 
 
+def test_the_sections_of_the_paper_come_first() -> None:
+    """In the order of the file, then others in theirs, wherever these stand: a file that is merged may come first."""
+    config = copy.deepcopy(BASE)
+    others = {name: {"title": name} for name in ("theory", "phase")}
+    config["sections"] = {"theory": others["theory"], **config["sections"], "phase": others["phase"]}
+    assert list(Config.parse(config).sections) == ["introduction", "basic", "theory", "phase"]
+    config["experiments"]["mine"] = ENTRY
+    assert list(Config.parse(config).sections) == ["introduction", "basic", "theory", "phase", OWN]
+
+
 def test_a_figure_of_the_name_of_an_own_one_is_refused() -> None:
     config = with_("experiments.mine", ENTRY)
     config["figures"]["mine_points"] = BASE["figures"]["first"]

@@ -117,12 +117,14 @@ class Config:
                     f"config.experiments.{name}: no figure names it, so it has one of its own, {min(taken)}; "
                     "but config.figures has another of this name"
                 )
+        # What is not of the paper comes after it; Snakemake puts first what it merges into the file.
+        sections = dict(sorted(file.sections.items(), key=lambda item: item[1].anchor is None))
         return cls(
             file.scale,
             file.device,
             sweeps,
             stated,
-            sections=file.sections | ({OWN: Section(title="Own sweeps")} if own else {}),
+            sections=sections | ({OWN: Section(title="Own sweeps")} if own else {}),
             figures=file.figures | {figure: about for figures in own.values() for figure, about in figures.items()},
         )
 

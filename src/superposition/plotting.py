@@ -206,7 +206,9 @@ def _label(ax: Axes, W: Float[np.ndarray, "n m"]) -> None:
             ax.text(x, y, z, text, ha="center", va="center", fontsize=7)
         else:
             beyond = outward * [6 + 2.5 * len(names), 8.5]
-            ax.annotate(text, place, beyond, textcoords="offset points", ha="center", va="center", fontsize=7)
+            ax.annotate(
+                text, tuple(place), tuple(beyond), textcoords="offset points", ha="center", va="center", fontsize=7
+            )
 
 
 def _plane(ax: Axes, W: Float[np.ndarray, "n 2"]) -> None:
