@@ -7,7 +7,7 @@ evenly spaced ones are drawn, and the figure says so.
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,7 +27,14 @@ POINT = list(COORDINATES)
 MODELS = 8  # in a figure; of neurons, which are drawn with two matrices each, 6
 LARGE = 100  # features: with more, a model needs twice the room
 PANELS = 4  # of dimensionality
-SPARSITY = r"$1\,/\,(1-S)$"
+AXES = {
+    "density": r"$1\,/\,(1-S)$",
+    "relative_density": "relative density",
+    "relative_importance": "relative importance",
+    "distribution": "distribution",
+    "seed": "seed",
+}
+NOTE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 7, "color": "0.35"}  # how a figure says what it leaves out
 
 Tables = dict[str, pd.DataFrame]
 
@@ -91,26 +98,22 @@ def chosen(grid: pd.DataFrame, most: int) -> list[int]:
 
 
 def _draw_gram(data: Tables) -> Figure:
-    """W^T W (of neurons, W), b and ‖W_i‖ of the chosen models."""
+    """WᵀW (of neurons, W), b and ‖W_i‖ of the chosen models."""
     kind, grid = data["models"]["model"].iloc[0], data["models"][POINT]
-    titles, features = _titles(grid), _by_point(data["features"], "feature")
+    features = _by_point(data["features"], "feature")
     pairs = _by_point(data["pairs"], "i", "j") if "pairs" in data else {}
     weights = _by_point(data["weights"], "hidden", "feature") if "weights" in data else {}
+    titles, note = _named(grid, pd.DataFrame([*(pairs or weights)], columns=POINT), "models")
     panels, reach = [], 1.0
-    for point in pairs or weights:
+    for point, title in titles.items():
         matrices = _layers(weights[point]) if weights else {}
         if kind == "absolute":
             reach = max(reach, np.ceil(2 * np.quantile(np.abs(matrices["$W_2$"]), 0.999)) / 2)
         else:
             matrices |= plotting.gram(pairs[point])
-        panels.append(plotting.Panel(titles[point], matrices, features[point]))
-    values = {
-        "relu_hidden": r"$W$, $W_i\cdot W_j$ and $b_i$",
-        "absolute": "$W_1$, $W_2$ and $b_i$",
-    }
-    return plotting.model_grid(
-        panels, values.get(kind, r"$W_i\cdot W_j$ and $b_i$"), float(reach), _note(len(panels), len(titles), "models")
-    )
+        panels.append(plotting.Panel(title, matrices, features[point]))
+    values = {"relu_hidden": r"$W$, $W_i\cdot W_j$", "absolute": "$W_1$, $W_2$"}.get(kind, r"$W_i\cdot W_j$")
+    return plotting.model_grid(panels, f"{values} and $b_i$", float(reach), note)
 
 
 def _layers(weights: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -126,10 +129,10 @@ def _draw_points(data: Tables) -> Figure:
     grid, m = data["models"][POINT], int(data["models"]["m"].iloc[0])
     if m not in (2, 3):
         raise SuperpositionError(f"figure 'points': only for m = 2 and 3, not {m}")
-    titles, features = _titles(grid), _by_point(data["features"], "feature")
-    shown = [tuple(point) for point in grid.iloc[chosen(grid, MODELS)].itertuples(index=False)]
-    rows = 1 if len(shown) <= MODELS / 2 else 2
-    columns = -(-len(shown) // rows)
+    features = _by_point(data["features"], "feature")
+    titles, note = _named(grid, grid.iloc[chosen(grid, MODELS)], "models")
+    rows = 1 if len(titles) <= MODELS / 2 else 2
+    columns = -(-len(titles) // rows)
     size = min(plotting.PAGE / columns, 2.6)
     lines = max(title.count("\n") for title in titles.values())
     fig, axes = plt.subplots(
@@ -141,18 +144,18 @@ def _draw_points(data: Tables) -> Figure:
         squeeze=False,
         subplot_kw={"projection": "3d"} if m == 3 else {},
     )
-    importance = Normalize(0, data["features"]["importance"].max())
-    reach = 1.2 * max(1.2, *(features[point]["norm"].max() for point in shown))
-    for ax, point in zip(axes.flat, shown, strict=False):
+    importance = _importance(data["features"])
+    reach = 1.2 * max(1.2, *(features[point]["norm"].max() for point in titles))
+    for ax, (point, title) in zip(axes.flat, titles.items(), strict=False):
         plotting.feature_arrows(ax, features[point], importance, reach)
-        ax.set_title(titles[point])
-    for ax in axes.flat[len(shown) :]:
+        ax.set_title(title)
+    for ax in axes.flat[len(titles) :]:
         ax.set_axis_off()
     if m == 2:
         fig.supxlabel("$h_1$", fontsize=8)
         fig.supylabel("$h_2$", fontsize=8)
     _importance_bar(fig, axes, data["features"])
-    _write_note(fig, _note(len(shown), len(titles), "models"))
+    fig.suptitle(note, **NOTE)
     return fig
 
 
@@ -162,19 +165,19 @@ def _draw_dimensionality(data: Tables) -> Figure:
     varying = _varying(features)
     main = max((name for name in varying if name != "seed"), key=lambda name: features[name].nunique(), default="seed")
     others = [name for name in varying if name not in (main, "seed")]
-    panels, count, titles = [features], 1, {(): ""}
+    titles: dict[tuple, str] = {(): ""}
+    note = ""
     if others:
         grid = features[others].drop_duplicates(ignore_index=True)
-        count, titles = len(grid), _titles(grid)
-        shown = [tuple(point) for point in grid.iloc[chosen(grid, PANELS)].itertuples(index=False)]
-        panels = [features[(features[others] == list(point)).all(axis=1)] for point in shown]
-    rows = 2 if len(panels) > 3 else 1
-    columns = -(-len(panels) // rows)
+        titles, note = _named(grid, grid.iloc[chosen(grid, PANELS)], "panels")
+    rows = 2 if len(titles) > 3 else 1
+    columns = -(-len(titles) // rows)
     fig, axes = plt.subplots(
         rows, columns, figsize=(plotting.PAGE, 2.9 if rows == 1 else 4.8), sharex=True, sharey=True, squeeze=False
     )
-    importance = Normalize(0, features["importance"].max())
-    for ax, part in zip(axes.flat, panels, strict=True):
+    importance = _importance(features)
+    for ax, (point, title) in zip(axes.flat, titles.items(), strict=True):
+        part = features[(features[others] == list(point)).all(axis=1)]
         if main in varying:
             place = _spread(ax, part, main)
         else:
@@ -183,27 +186,18 @@ def _draw_dimensionality(data: Tables) -> Figure:
         colours = plotting.IMPORTANCE(importance(part["importance"].to_numpy()))
         size = np.clip(5000 / len(part), 2, 20)
         ax.scatter(place, part["dimensionality"], s=size, c=colours, lw=0, rasterized=len(part) > 2000)
-        ax.set(ylim=(-0.03, 1.05))
-        if others:
-            ax.set_title(titles[tuple(part[others].iloc[0])])
+        ax.set(ylim=(-0.03, 1.05), title=title)
     for row in axes:
         plotting.fraction_lines(*row)
         row[0].set_ylabel("dimensionality $D_i$")
     for ax in axes[-1]:
         ax.set_xlabel(AXES[main] if main in varying else "feature")
     _importance_bar(fig, axes, features)
-    _write_note(fig, _note(len(panels), count, "panels"))
+    fig.suptitle(note, **NOTE)
     return fig
 
 
 DRAWN = {"gram": _draw_gram, "points": _draw_points, "dimensionality": _draw_dimensionality}
-AXES = {
-    "density": SPARSITY,
-    "relative_density": "relative density",
-    "relative_importance": "relative importance",
-    "distribution": "distribution",
-    "seed": "seed",
-}
 
 
 def _spread(ax: Axes, features: pd.DataFrame, main: str) -> np.ndarray:
@@ -234,18 +228,26 @@ def _varying(grid: pd.DataFrame) -> list[str]:
     return [name for name in POINT if name in grid and grid[name].nunique() > 1]
 
 
-def _titles(grid: pd.DataFrame) -> dict[tuple, str]:
-    """A title for every point, of the coordinates that vary in the grid."""
-    named = _varying(grid) or ["density"]
-    names: Mapping[str, str] = _distributions(list(grid["distribution"].unique())) if "distribution" in grid else {}
+def _named(grid: pd.DataFrame, shown: pd.DataFrame, what: str) -> tuple[dict[tuple, str], str]:
+    """A title for every point that is shown, of the coordinates in which they differ; and a note of what is not."""
+    distributions = _distributions(list(grid["distribution"].unique())) if "distribution" in grid else {}
+    varying = _varying(shown)
 
-    def line(name: str, value: float | int | str) -> str:
+    def words(name: str, value: float | int | str) -> str:
         if name == "density":
             return plotting.density_title(float(f"{value:.3g}"))
-        return names[str(value)] if name == "distribution" else f"{AXES[name]} {value:.3g}"
+        return distributions[str(value)] if name == "distribution" else f"{AXES[name]} {value:.3g}"
 
-    points = [dict(zip(grid, point, strict=True)) for point in grid.itertuples(index=False)]
-    return {tuple(point.values()): "\n".join(line(name, point[name]) for name in named) for point in points}
+    titles = {}
+    for point in shown.itertuples(index=False, name=None):
+        place = dict(zip(grid, point, strict=True))
+        titles[point] = "\n".join(words(name, place[name]) for name in varying or ["density"])
+    count = len(grid.drop_duplicates())
+    if len(titles) == count:
+        return titles, ""
+    fixed = [words(name, shown[name].tolist()[0]) for name in _varying(grid) if name not in varying]
+    parts = [f"{len(titles)} of {count} {what}, evenly spaced along the axes of the sweep", *fixed]
+    return titles, "; ".join(parts).replace("\n", " ")
 
 
 def _distributions(names: list[str]) -> dict[str, str]:
@@ -257,19 +259,15 @@ def _distributions(names: list[str]) -> dict[str, str]:
     }
 
 
+def _importance(features: pd.DataFrame) -> Normalize:
+    least, most = features["importance"].min(), features["importance"].max()
+    return Normalize(least if least < most else 0, most)
+
+
 def _importance_bar(fig: Figure, axes: np.ndarray, features: pd.DataFrame) -> None:
     """The scale of importances, where these differ."""
     if features["importance"].nunique() > 1:
-        scale = Normalize(0, features["importance"].max())
-        bar = fig.colorbar(ScalarMappable(scale, plotting.IMPORTANCE), ax=axes, shrink=0.75, pad=0.02, aspect=30)
+        scale = ScalarMappable(_importance(features), plotting.IMPORTANCE)
+        bar = fig.colorbar(scale, ax=axes, shrink=0.75, pad=0.02, aspect=30)
         bar.set_label("importance $I_i$")
         bar.outline.set_linewidth(0.4)
-
-
-def _note(shown: int, count: int, what: str) -> str:
-    return f"{shown} of {count} {what}, evenly spaced along the axes of the sweep" if shown < count else ""
-
-
-def _write_note(fig: Figure, note: str) -> None:
-    if note:
-        fig.suptitle(note, fontsize=7, color="0.35", x=0.01, ha="left")
