@@ -1,7 +1,10 @@
 """Settings shared by all tests."""
 
+import matplotlib
 import torch
 from hypothesis import settings
+
+matplotlib.use("Agg")
 
 # The same examples in every run, and no limit in time: a slow machine is no reason to fail.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=40)

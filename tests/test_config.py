@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from superposition.config import Config, schema
+from superposition.config import OWN, Config, schema
 from superposition.errors import SuperpositionError
 from superposition.sweep import Sweep
 
@@ -30,7 +30,7 @@ BASE: dict[str, Any] = {
     "figures": {
         "first": {"section": "basic", "title": "First", "shows": "Something.", "experiments": ["three", "one"]},
         "second": {"section": "introduction", "title": "Second", "shows": "More.", "experiments": ["one"]},
-        "third": {"section": "basic", "title": "Third", "shows": "Most.", "experiments": ["one"]},
+        "third": {"section": "basic", "title": "Third", "shows": "Most.", "experiments": ["two"]},
     },
 }
 GONE = object()
@@ -109,6 +109,7 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     # sections
     ("sections", {}, ["config.sections"]),
     ("sections", GONE, ["config.sections", "missing"]),
+    ("sections.own", BASE["sections"]["basic"], ["config.sections.own"]),
     ("sections.zoo", BASE["sections"]["basic"], ["config.sections.zoo", "superposition/paper/zoo.py"]),
     ("sections.Basic", BASE["sections"]["basic"], ["config.sections", "Basic"]),
     ("sections.basic.colour", 1, ["config.sections.basic.colour"]),
@@ -153,7 +154,6 @@ def test_a_figure_may_need_no_experiment(value: Any) -> None:
     """One that is computed, not trained."""
     config = Config.parse(with_("figures.first.experiments", value))
     assert config.figures["first"].experiments == ()
-    assert config.used_experiments() == ["one"]
 
 
 def test_names_of_files_stay_in_their_folder() -> None:
@@ -196,8 +196,55 @@ def test_figures_and_experiments_in_the_order_of_the_file() -> None:
     config = Config.parse(BASE)
     assert config.figures_of("basic") == ["first", "third"]
     assert config.figures_of("introduction") == ["second"]
-    assert config.used_experiments() == ["one", "three"], "what no figure needs is not trained"
+    assert list(config.sections) == ["introduction", "basic"]
     assert list(config.sweeps) == ["one", "two", "three"]
+
+
+# own sweeps
+
+
+@pytest.mark.parametrize("model", ["linear", "relu_output", "relu_hidden", "absolute"])
+@pytest.mark.parametrize("m", [1, 2, 3, 4])
+def test_a_sweep_that_no_figure_names_has_figures_of_its_own(model: str, m: int) -> None:
+    """In the last section; points only where there is a plane or a space to draw them in."""
+    config = Config.parse(with_("experiments.mine", {"model": model, "n": 5, "m": m, "density": 0.1}))
+    assert list(config.sections) == ["introduction", "basic", OWN]
+    assert config.sections[OWN].title == "Own sweeps"
+    kinds = ["gram", "points", "dimensionality"] if m in (2, 3) else ["gram", "dimensionality"]
+    assert config.figures_of(OWN) == [f"mine_{kind}" for kind in kinds]
+    assert list(config.figures)[:3] == list(BASE["figures"]), "the others stay, and stay first"
+    for name in config.figures_of(OWN):
+        assert config.figures[name].experiments == ("mine",)
+        assert "mine" in config.figures[name].title
+    assert ("W_2" in config.figures["mine_gram"].shows) == (model == "absolute")
+
+
+def test_several_own_sweeps() -> None:
+    """In the order of the file, each with its own."""
+    config = copy.deepcopy(BASE)
+    config["experiments"] |= {"b": {**ENTRY, "m": 1}, "a": {**ENTRY, "m": 1}, "a_gram": {**ENTRY, "m": 1}}
+    names = Config.parse(config).figures_of(OWN)
+    assert names == [f"{sweep}_{kind}" for sweep in ("b", "a", "a_gram") for kind in ("gram", "dimensionality")]
+
+
+def test_the_sections_of_the_paper_come_first() -> None:
+    """In the order of the file, then others in theirs, wherever these stand: a file that is merged may come first."""
+    config = copy.deepcopy(BASE)
+    others = {name: {"title": name} for name in ("theory", "phase")}
+    config["sections"] = {"theory": others["theory"], **config["sections"], "phase": others["phase"]}
+    assert list(Config.parse(config).sections) == ["introduction", "basic", "theory", "phase"]
+    config["experiments"]["mine"] = ENTRY
+    assert list(Config.parse(config).sections) == ["introduction", "basic", "theory", "phase", OWN]
+
+
+def test_a_figure_of_the_name_of_an_own_one_is_refused() -> None:
+    config = with_("experiments.mine", ENTRY)
+    config["figures"]["mine_points"] = BASE["figures"]["first"]
+    message = refusal(config)
+    assert message.startswith("config.experiments.mine: ")
+    assert "mine_points" in message
+    config["figures"]["mine_points"] = BASE["figures"]["first"] | {"experiments": ["mine", "three", "one"]}
+    assert OWN not in Config.parse(config).sections, "a figure names it: then it is no own sweep"
 
 
 def test_parsing_leaves_the_configuration_as_it_was() -> None:
@@ -402,7 +449,7 @@ def test_quick_is_quicker() -> None:
 
 def test_every_experiment_is_for_a_figure_and_every_section_has_one() -> None:
     config = Config.parse(REAL)
-    assert config.used_experiments() == list(config.sweeps)
+    assert OWN not in config.sections
     assert all(config.figures_of(section) for section in config.sections)
 
 
@@ -427,6 +474,8 @@ EITHER: list[tuple[str, Any]] = [  # ways to write the same thing
     ("experiments.one.quick", GONE),
     ("experiments.one.stated", []),
     ("experiments.one.seeds", 3),
+    ("experiments.mine", ENTRY),
+    ("sections.basic.anchor", GONE),
     ("scale", "quick"),
     ("device", "cpu"),
     ("defaults", GONE),

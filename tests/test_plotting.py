@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import to_hex, to_rgba
+from matplotlib.colors import Normalize, to_hex, to_rgba
 from matplotlib.figure import Figure
 
 from superposition import plotting
@@ -110,7 +110,7 @@ def test_kinds_have_the_colours_of_the_palette() -> None:
     plt.close(figure)
 
 
-def test_gram_panel() -> None:
+def test_model_panel() -> None:
     """Rows are features, the most important on top, whatever the order of the pairs; colours end at ±1."""
     gram = np.array([[1.0, -0.5, 0.0], [-0.5, 0.25, 2.0], [0.0, 2.0, 4.0]])
     features = pd.DataFrame(
@@ -119,7 +119,7 @@ def test_gram_panel() -> None:
     i, j = np.divmod(np.arange(9), 3)
     pairs = pd.DataFrame({"i": i, "j": j, "dot": gram.ravel()}).sample(frac=1, random_state=0)
     figure, axes = plt.subplots(1, 3)
-    plotting.gram_panel(list(axes), pairs, features)
+    plotting.model_panel(list(axes), plotting.Panel("", plotting.gram(pairs), features))
     heat, strip, bars = axes
     np.testing.assert_array_equal(heat.images[0].get_array(), gram)
     np.testing.assert_array_equal(strip.images[0].get_array(), features[["bias"]])
@@ -132,6 +132,67 @@ def test_gram_panel() -> None:
     colours = [to_rgba(bar.get_facecolor()) for bar in bars.patches]
     assert colours == [plotting.SUPERPOSITION(x) for x in (0.25, 1.0, 0.0)]
     assert bars.get_ylim() == (2.5, -0.5)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+@pytest.mark.parametrize("matrices", [1, 2])
+def test_model_grid(count: int, matrices: int) -> None:
+    """From one model to eight, with one matrix or two: nothing overlaps, nothing is off the page."""
+    features = pd.DataFrame({"feature": [0, 1], "bias": [0.1, 0], "norm": [1.5, 0.5], "superposition": [0.5, 0]})
+    shown = {f"M_{k}": np.full((2, 3 + k), 0.5) for k in range(matrices)}
+    panels = [plotting.Panel(f"model\n{k}", shown, features) for k in range(count)]
+    figure = plotting.model_grid(panels, "values", reach=2.0, note="a note")
+    assert len(figure.axes) == count * (matrices + 2) + 2
+    assert [ax.get_title() for ax in figure.axes if ax.get_title()] == [panel.title for panel in panels]
+    boxes = [ax.get_position() for ax in figure.axes]
+    assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes)
+    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+    for image in (image for ax in figure.axes[:-2] for image in ax.images):
+        assert image.get_clim() == (-2, 2)
+    assert all(ax.get_xlim()[1] > 1.5 for ax in figure.axes[:-2] if len(ax.patches) == 2)
+    page = figure.bbox
+    figure.draw_without_rendering()
+    texts = [text for ax in figure.axes for text in (ax.title, ax.xaxis.label, ax.yaxis.label)] + figure.texts
+    for box in (text.get_window_extent() for text in texts if text.get_text()):
+        assert page.x0 <= box.x0 < box.x1 <= page.x1
+        assert page.y0 <= box.y0 < box.y1 <= page.y1
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("m", [2, 3])
+def test_feature_arrows(m: int) -> None:
+    """To the columns of W; features in one place share a label, those near 0 have none, and many have none at all."""
+    W = np.array([[1, 0.1, 0], [0, -1, 0.2], [0.1, 0, 0], [0.98, 0.12, 0]])[:, :m]
+    for copies in (1, 6):
+        columns = {f"w{k}": np.tile(W[:, k], copies) for k in range(m)}
+        norm = np.tile(np.linalg.norm(W, axis=1), copies)
+        features = pd.DataFrame({"feature": range(4 * copies), "importance": 0.5, "norm": norm} | columns)
+        figure = plt.figure()
+        ax = figure.add_subplot(projection="3d" if m == 3 else None)
+        plotting.feature_arrows(ax, features, Normalize(0, 1), reach=1.3)
+        ends = [np.array(line.get_data_3d() if m == 3 else line.get_data()).T for line in ax.lines]
+        arrows = np.array(ends[-4 * copies :])
+        assert not arrows[:, 0].any()
+        np.testing.assert_allclose(arrows[:, 1], np.tile(W, (copies, 1)))
+        assert [text.get_text() for text in ax.texts] == (["$W_{1,4}$", "$W_{2}$"] if copies == 1 else [])
+        assert ax.get_xlim() == ax.get_ylim() == (-1.3, 1.3)
+        plt.close(figure)
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2, 3])
+def test_the_hull_of_features_in_space(rank: int) -> None:
+    """Drawn where there is one: features in a plane have none, and dense ones are 0 for a good part."""
+    corners = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1], [0, 0, 0.1]]) / 3**0.5
+    corners[:, rank:] = 0
+    features = pd.DataFrame({"feature": range(5), "importance": 1.0} | {f"w{k}": corners[:, k] for k in range(3)})
+    features["norm"] = np.linalg.norm(corners, axis=1)
+    figure = plt.figure()
+    ax = figure.add_subplot(projection="3d")
+    plotting.feature_arrows(ax, features, Normalize(0, 1))
+    ends = [np.array(line.get_data_3d()).T for line in ax.lines]
+    edges = [e for e in ends if len(e) == 2 and np.linalg.norm(e, axis=1) == pytest.approx(1) and e[0] @ e[1] > -0.5]
+    assert len(edges) == (6 if rank == 3 else 0), "a tetrahedron"
     plt.close(figure)
 
 

@@ -37,7 +37,6 @@ CONFIG: dict[str, Any] = {
             "stated": ["model", "n", "m", "density"],
             "quick": {"steps": 77},
         },
-        "spare": {"model": "linear", "n": 2, "m": 1, "density": 1},
         "wide": {"model": "linear", "n": 4, "m": 2, "density": {"from": 1, "to": 0.01, "points": 20}, "seeds": 4},
     },
     "sections": {
@@ -239,6 +238,26 @@ def test_what_is_new_appears_by_itself(tmp_path: Path) -> None:
     assert "Theory" in page.all("nav")[0].texts("li")
 
 
+def test_what_is_not_of_the_paper(tmp_path: Path) -> None:
+    """An own sweep and an own section are shown like the rest, but not as the paper's, and after it."""
+    config = copy.deepcopy(CONFIG)
+    config["sections"] = {"theory": {"title": "My theory"}, **config["sections"]}
+    config["figures"]["extra"] = {"section": "theory", "title": "Extra", "shows": "News.", "experiments": ["five"]}
+    config["experiments"]["mine"] = {"model": "linear", "n": 2, "m": 1, "density": 1}
+    own = {f"mine_{kind}": {} for kind in ("gram", "dimensionality")}
+    folder = results(tmp_path, config | {"figures": config["figures"] | own})
+    page = whole(Report(folder, config))
+    assert_stands_alone(page)
+    assert page.texts("h2")[-4:] == ["Basics & more", "My theory", "Own sweeps", "Provenance"]
+    assert [len(h.all("a")) for h in page.all("h2")] == [0, 1, 1, 0, 0, 0], "links to the paper"
+    captions = {name: part.texts("figcaption")[0] for name, part in figures(page).items()}
+    assert list(captions)[-3:] == ["extra", *own]
+    assert {name for name, text in captions.items() if text.startswith("The paper:")} == set(CONFIG["figures"])
+    assert captions["extra"] == "News."
+    assert parameters(page, "mine_gram")["mine"][0] == {}, "the paper states nothing"
+    assert "mine" in [row["experiment"] for row in records(page.all("table")[-2])]
+
+
 def test_a_figure_without_claims(tmp_path: Path) -> None:
     page = whole(Report(results(tmp_path, claims=CLAIMS[:1]), CONFIG))
     assert [len(part.all("table")) for part in figures(page).values()] == [2, 1, 1], "claims and parameters"
@@ -419,7 +438,7 @@ def test_provenance(folder: Path) -> None:
     rows, digests = records(weights), {}
     for file in (folder / "weights").iterdir():
         digests[file.stem] = hashlib.sha256(file.read_bytes()).hexdigest()
-    assert [row["experiment"] for row in rows] == ["five", "wide"], "and not those that no figure shows"
+    assert [row["experiment"] for row in rows] == ["five", "wide"]
     assert [row["SHA-256"] for row in rows] == [digests["five"], digests["wide"]]
     assert [(row["seeds × restarts"], row["models"]) for row in rows] == [
         ("seed 0 × 3", "6"),

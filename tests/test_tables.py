@@ -126,6 +126,29 @@ def test_pairs() -> None:
         assert row.cosine == pytest.approx(W[:, i] @ W[:, j] / (math.hypot(*W[:, i]) * math.hypot(*W[:, j])))
 
 
+def test_weights() -> None:
+    """W as it is, row by row; the second layer of the absolute model beside it."""
+    table = tables.weights(trained())
+    for row, (point, k, i) in zip(table.itertuples(), itertools.product(range(24), range(2), range(4)), strict=True):
+        assert (row.hidden, row.feature) == (k, i)
+        assert best()[point][0][k, i] == row.W
+    assert "W_out" not in table
+    models = trained(6, "absolute")
+    np.testing.assert_array_equal(tables.weights(models)["W_out"], models.best()["W_out"].flatten())
+
+
+@pytest.mark.parametrize("make", [tables.pairs, tables.weights])
+def test_some_points(make: Callable[..., pd.DataFrame]) -> None:
+    """Those that are asked for, in that order, and as they are among all."""
+    whole, rows = make(trained()), len(make(trained())) // 24
+    for at in ([], [7], [20, 3]):
+        some = make(trained(), at)
+        expected = [whole.iloc[rows * point : rows * (point + 1)] for point in at]
+        pd.testing.assert_frame_equal(
+            some, pd.concat(expected, ignore_index=True) if at else whole.iloc[:0], check_dtype=bool(at)
+        )
+
+
 def test_read(tmp_path: Path) -> None:
     """What a figure and a judge get is what was measured; other files in the folder are no tables."""
     written = {"models": tables.models(trained()), "pairs": tables.pairs(trained())}

@@ -21,10 +21,13 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(as_tuple)]
 
 
 class Section(Strict):
-    """A section of the paper; its module is ``superposition.paper.<id>``."""
+    """A section of the report; its module is ``superposition.paper.<id>``."""
 
     title: str
-    anchor: Annotated[str, Field(pattern=r"^#", description="of the section in the paper's web version")]
+    anchor: Annotated[
+        str | None,
+        Field(pattern=r"^#", description="of the section in the paper's web version; none: not in the paper"),
+    ] = None
 
 
 class Figure(Strict):
@@ -32,7 +35,7 @@ class Figure(Strict):
 
     section: Name
     title: str
-    shows: Annotated[str, Field(description="what the paper's figure shows, in our words")]
+    shows: Annotated[str, Field(description="what the figure shows; the paper's, in our words")]
     experiments: Annotated[Names, Field(description="none where nothing is trained")] = ()
     animated: Annotated[bool, Field(description="the section's `animate` makes a GIF of it, too")] = False
 
@@ -43,6 +46,11 @@ class _File(Strict):
     scale: Scale = "paper"
     device: Device = "auto"
     defaults: Annotated[dict[str, Any], Field(default_factory=dict)]
+    sensitivity: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z0-9_]+$")], ...],
+        BeforeValidator(as_tuple),
+        Field(description="claims that are judged again with other recipes, at scale paper"),
+    ] = ()
     experiments: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
     sections: Annotated[dict[Name, Section], Field(min_length=1)]
     figures: Annotated[dict[Name, Figure], Field(min_length=1)]
@@ -50,6 +58,11 @@ class _File(Strict):
 
 ESSENTIAL = ["model", "n", "m"]  # of an experiment: what no default can say
 EXTRA_KEYS = ("stated", "quick")  # of an experiment, beside those of its sweep
+OWN = "own"  # the section of the sweeps that no figure of the file names
+NEURONS = {
+    "relu_hidden": "W, neurons in the order of their most important features, WᵀW",
+    "absolute": "W_1 and W_2, neurons in the order of their most important features",
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,9 @@ class Config:
     scale: Scale
     device: Device
     sweeps: dict[str, Sweep]
+    small: dict[str, Sweep]  # the grids of scale quick with the recipe of this one
     stated: dict[str, tuple[str, ...]]  # by experiment: the keys whose values the paper states
+    sensitivity: dict[str, tuple[str, ...]]  # by section: claims that are judged again with other recipes
     sections: dict[str, Section]
     figures: dict[str, Figure]
 
@@ -79,7 +94,7 @@ class Config:
                 raise SuperpositionError(
                     f"config.sections.{section}: there is no module superposition/paper/{section}.py"
                 )
-        sweeps, stated = {}, {}
+        sweeps, small, stated = {}, {}, {}
         for name, entry in file.experiments.items():
             where = f"config.experiments.{name}"
             quick = entry.get("quick", {})
@@ -94,24 +109,74 @@ class Config:
                 ),
             }
             sweeps[name] = by_scale[file.scale]
+            small[name] = by_scale["quick"].model_copy(
+                update={key: getattr(sweeps[name], key) for key in ("steps", "batch", "learning_rate")}
+            )
             keys = entry.get("stated", [])
             if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
                 raise SuperpositionError(f"{where}.stated: should be a list of keys, not {keys!r}")
             _known(f"{where}.stated", keys, Sweep.model_fields)
             stated[name] = tuple(keys)
-        return cls(file.scale, file.device, sweeps, stated, file.sections, file.figures)
+        if OWN in file.sections:
+            raise SuperpositionError(f"config.sections.{OWN}: this name is for the sweeps that no figure names")
+        named = {name for figure in file.figures.values() for name in figure.experiments}
+        own = {name: _own_figures(name, sweep) for name, sweep in sweeps.items() if name not in named}
+        for name, figures in own.items():
+            if taken := set(figures) & set(file.figures):
+                raise SuperpositionError(
+                    f"config.experiments.{name}: no figure names it, so it has one of its own, {min(taken)}; "
+                    "but config.figures has another of this name"
+                )
+        # What is not of the paper comes after it; Snakemake puts first what it merges into the file.
+        sections = dict(sorted(file.sections.items(), key=lambda item: item[1].anchor is None))
+        return cls(
+            file.scale,
+            file.device,
+            sweeps,
+            small,
+            stated,
+            _by_section(file),
+            sections=sections | ({OWN: Section(title="Own sweeps")} if own else {}),
+            figures=file.figures | {figure: about for figures in own.values() for figure, about in figures.items()},
+        )
 
     def figures_of(self, section: str) -> list[str]:
         return [name for name, figure in self.figures.items() if figure.section == section]
+
+    def small_sweeps(self, section: str) -> dict[str, dict[str, Sweep]]:
+        """By figure of a section and by experiment: what is trained to see how far verdicts depend on the recipe."""
+        return {f: {e: self.small[e] for e in self.figures[f].experiments} for f in self.figures_of(section)}
 
     def animated(self) -> list[str]:
         """Figures that there is an animation of."""
         return [name for name, figure in self.figures.items() if figure.animated]
 
-    def used_experiments(self) -> list[str]:
-        """Experiments that some figure needs, in the order of the file."""
-        used = {name for figure in self.figures.values() for name in figure.experiments}
-        return [name for name in self.sweeps if name in used]
+
+def _by_section(file: _File) -> dict[str, tuple[str, ...]]:
+    """The claims under ``sensitivity``; at scale quick none."""
+    claims = file.sensitivity if file.scale == "paper" else ()
+    sections = dict.fromkeys(claim.partition(".")[0] for claim in file.sensitivity)
+    _known("config.sensitivity", sections, file.sections)
+    return {s: found for s in sections if (found := tuple(c for c in claims if c.startswith(f"{s}.")))}
+
+
+def _own_figures(name: str, sweep: Sweep) -> dict[str, Figure]:
+    """The standard figures of a sweep that no figure of the file names."""
+    matrices = NEURONS.get(sweep.model, "WᵀW")
+    about = {
+        "gram": ("the models", f"{matrices}, the bias b, and the norms ‖W_i‖ coloured by superposition."),
+        "points": ("features as points", "The columns of W in the hidden space, coloured by importance."),
+        "dimensionality": (
+            "the dimensionality of every feature",
+            "D_i of every feature, those of a model side by side, and the values that polytopes have.",
+        ),
+    }
+    best = " At every point the restart with the lowest loss."
+    return {
+        f"{name}_{kind}": Figure(section=OWN, title=f"{name}: {title}", shows=shows + best, experiments=(name,))
+        for kind, (title, shows) in about.items()
+        if kind != "points" or sweep.m in (2, 3)
+    }
 
 
 def _known(where: str, names: Any, allowed: Any) -> None:
@@ -156,6 +221,7 @@ def schema() -> dict[str, Any]:
     }
     for names in ("experiments", "sections", "figures"):
         file["properties"][names]["propertyNames"] = {"pattern": NAME}
+    file["properties"]["sections"]["propertyNames"]["not"] = {"const": OWN}
     file["$defs"] |= definitions | {"Experiment": experiment}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **file, "title": "config.yaml"}
 

@@ -104,7 +104,7 @@ class Job:
 
 def jobs(config: Config) -> Iterator[Job]:
     """All jobs of a full run, stage by stage."""
-    weights = {name: f"weights/{name}.safetensors" for name in config.used_experiments()}
+    weights = {name: f"weights/{name}.safetensors" for name in config.sweeps}
     tables = {name: f"tables/{name}/" for name in config.figures}
     verdicts = {name: f"claims/{name}.csv" for name in config.sections}
     shown = [*weights.values(), *tables.values(), "claims.csv"]
@@ -121,6 +121,9 @@ def jobs(config: Config) -> Iterator[Job]:
         yield Job("animate", name, (tables[name],), (shown[-1],), config.figures[name].section)
     for name, path in verdicts.items():
         yield Job("judge", name, tuple(tables[figure] for figure in config.figures_of(name)), (path,), name)
+    for name in config.sensitivity:
+        shown.append(f"sensitivity/{name}.csv")
+        yield Job("vary", name, (), (shown[-1],), name)
     yield Job("claims", "", tuple(verdicts.values()), ("claims.csv",))
     yield Job("notebook", "", tuple(shown), ("report.ipynb",))
     yield Job("report", "", ("report.ipynb",), ("report.html",))
@@ -147,7 +150,7 @@ def crate(results: Path, config: Config, code: Code) -> ROCrate:
     made, done = ROCrate(version="1.1"), list(jobs(config))
     made.metadata.extra_terms = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
     _add_workflow(made, code, list(dict.fromkeys(job.rule for job in done)))
-    for name in config.used_experiments():
+    for name in config.sweeps:
         stated = ", ".join(config.stated[name]) or "nothing"
         sweep = {"value": config.sweeps[name].spec(), "description": f"The paper states: {stated}."}
         _add(made, f"#experiments/{name}", "PropertyValue", name=f"config.experiments.{name}", **sweep)
@@ -230,7 +233,8 @@ def _add_results(made: ROCrate, job: Job, results: Path, config: Config) -> None
         about = {"description": f"{trained.loss.numel()} models, trained on {trained.device}."}
     elif job.rule in ("draw", "animate"):
         figure = config.figures[job.about]
-        about = {"name": figure.title, "description": f"The paper: {figure.shows}"}
+        whose = "The paper: " if config.sections[figure.section].anchor else ""
+        about = {"name": figure.title, "description": whose + figure.shows}
     for name in job.outputs:
         files = sorted((results / name).glob("*.csv")) if name.endswith("/") else [results / name]
         parts = [

@@ -111,23 +111,26 @@ class Report:
         return "<h2 id='summary'>Summary</h2>" + _table(["claim", "verdict", "the paper", "figure"], rows)
 
     def sections(self) -> list[str]:
-        """Every section of the paper: its figures, and what they show of its claims."""
+        """Every section: its figures, and what they show of its claims."""
         parts = []
         for name, section in self.config.sections.items():
-            head = f"<h2 id='section-{name}'><a href='{PAPER}{section.anchor}'>{_text(section.title)}</a></h2>"
-            parts.append(head + "".join(self.figure(figure) for figure in self.config.figures_of(name)))
+            title = _text(section.title)
+            head = f"<a href='{PAPER}{section.anchor}'>{title}</a>" if section.anchor else title
+            figures = "".join(self.figure(figure) for figure in self.config.figures_of(name))
+            parts.append(f"<h2 id='section-{name}'>{head}</h2>{figures}")
         return parts
 
     def figure(self, name: str) -> str:
         figure = self.config.figures[name]
         image = _embedded(self.results / "figures" / f"{name}.svg", "image/svg+xml")
         claims = self.claims[self.claims["figure"] == name]
+        whose = "<b>The paper:</b> " if self.config.sections[figure.section].anchor else ""
         target = self.results / "figures" / f"{name}.png"
         scale = "" if self.config.scale == "paper" else f" --config scale={self.config.scale}"
         return (
             f"<section class='figure'><h3 id='figure-{name}'>{_text(figure.title)} <code>{name}</code></h3>"
             f"<figure><img src='{image}' alt='{_text(figure.title)}. {_text(figure.shows)}'>"
-            f"<figcaption><b>The paper:</b> {_prose(figure.shows)}</figcaption></figure>"
+            f"<figcaption>{whose}{_prose(figure.shows)}</figcaption></figure>"
             f"{self._animation(name)}{self._claims(claims)}{self._numbers(name)}{self._parameters(figure.experiments)}"
             f"<p>Make this figure alone: <code>snakemake --cores all {target}{scale}</code></p></section>"
         )
@@ -202,7 +205,7 @@ class Report:
 
     def _weights(self) -> list[list[str]]:
         rows = []
-        for name in self.config.used_experiments():
+        for name in self.config.sweeps:
             sweep, path = self.config.sweeps[name], self.results / "weights" / f"{name}.safetensors"
             seeds = f"seed 0 to {sweep.seeds - 1}" if sweep.seeds > 1 else "seed 0"
             rows.append(

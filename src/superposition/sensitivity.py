@@ -15,8 +15,10 @@ from superposition.training import train
 from superposition.weights import Trained
 
 RECIPE = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
-VARIANTS = {"as configured": {}} | {
-    f"{name} {words}": {key: factor} for key, name in RECIPE.items() for words, factor in (("halved", 0.5), ("doubled", 2))
+VARIANTS: dict[str, dict[str, float]] = {"as configured": {}} | {
+    f"{name} {words}": {key: factor}
+    for key, name in RECIPE.items()
+    for words, factor in (("halved", 0.5), ("doubled", 2))
 }
 COLUMNS = ["claim", "variant", "measured", "verdict"]
 Measure = Callable[[str, dict[str, Trained]], dict[str, pd.DataFrame]]

@@ -4,6 +4,7 @@ One row per model, per feature of a model, or per pair of features; the coordina
 point the restart with the lowest loss is meant, unless a column says otherwise.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,6 @@ def features(trained: Trained) -> pd.DataFrame:
     """One row per point and feature: importance, density, ‖W_i‖, b_i, superposition, D_i, and W_i itself for m ≤ 3."""
     sweep, best = trained.sweep, trained.best()
     W, points = best["W"], sweep.points()
-    table = points.loc[points.index.repeat(sweep.n)].reset_index(drop=True)
     columns = {
         "feature": np.tile(np.arange(sweep.n), len(points)),
         "feature_density": sweep.densities().ravel(),
@@ -48,22 +48,38 @@ def features(trained: Trained) -> pd.DataFrame:
     }
     if sweep.m <= 3:
         columns |= {f"w{k}": W[:, k].flatten().numpy() for k in range(sweep.m)}
-    return table.assign(model=sweep.model, **columns)
+    return _repeated(points, sweep.n).assign(model=sweep.model, **columns)
 
 
-def pairs(trained: Trained) -> pd.DataFrame:
-    """One row per point and ordered pair of features i, j: (WᵀW)_ij and the cosine of the angle between them."""
-    sweep, W = trained.sweep, trained.best()["W"]
-    points, n = sweep.points(), sweep.n
-    table = points.loc[points.index.repeat(n * n)].reset_index(drop=True)
+def pairs(trained: Trained, at: Sequence[int] | None = None) -> pd.DataFrame:
+    """One row per point and ordered pair of features i, j: (WᵀW)_ij and the cosine of the angle between them.
+
+    ``at``: the points that are meant, as rows of ``sweep.points()``; all by default.
+    """
+    W, n = trained.best()["W"], trained.sweep.n
+    points = trained.sweep.points().iloc[slice(None) if at is None else list(at)]
+    W = W[points.index.tolist()]
     i, j = np.divmod(np.tile(np.arange(n * n), len(points)), n)
-    return table.assign(
-        model=sweep.model,
+    return _repeated(points, n * n).assign(
+        model=trained.sweep.model,
         i=i,
         j=j,
         dot=geometry.gram(W).flatten().numpy(),
         cosine=geometry.cosines(W).flatten().numpy(),
     )
+
+
+def weights(trained: Trained, at: Sequence[int] | None = None) -> pd.DataFrame:
+    """One row per point, hidden unit and feature: W, and W_out of the absolute model; ``at`` as in :func:`pairs`."""
+    sweep, best = trained.sweep, trained.best()
+    points = sweep.points().iloc[slice(None) if at is None else list(at)]
+    unit, feature = np.divmod(np.tile(np.arange(sweep.m * sweep.n), len(points)), sweep.n)
+    values = {k: best[k][points.index.tolist()].flatten().numpy() for k in ("W", "W_out") if k in best}
+    return _repeated(points, sweep.m * sweep.n).assign(model=sweep.model, hidden=unit, feature=feature, **values)
+
+
+def _repeated(points: pd.DataFrame, times: int) -> pd.DataFrame:
+    return points.loc[points.index.repeat(times)].reset_index(drop=True)
 
 
 def read(folder: str | Path) -> dict[str, pd.DataFrame]:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config.yaml", "src", "workflow", "profiles", "report")
+PARTS = ("Snakefile", "config.yaml", "src", "workflow", "profiles", "report", "examples")
 OUT = Path("results/quick")
 TINY = {"steps": 40, "batch": 64, "restarts": 2, "evaluation": 4000}
 

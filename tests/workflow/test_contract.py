@@ -87,13 +87,16 @@ def test_an_edit_of_a_caption_or_a_category_draws_nothing_again(made: Project, p
         assert made.jobs() == {"notebook", "report", "crate"}
 
 
-def test_an_own_experiment_is_trained_on_request_and_disturbs_nothing(made: Project) -> None:
+def test_an_own_sweep_is_made_with_the_rest_and_disturbs_nothing(made: Project) -> None:
     config = made.config()
     config["experiments"]["mine"] = {"model": "relu_output", "n": 3, "m": 2, "density": [0.5, 0.1], "steps": 5}
     with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
         made.configure(config)
         assert made.jobs("results/quick/weights/mine.safetensors") == {"train:mine"}
-        assert made.jobs() <= {"notebook", "report", "crate"}  # they show the configuration
+        figures = {
+            f"{rule}:mine_{kind}" for rule in ("measure", "draw") for kind in ("gram", "points", "dimensionality")
+        }
+        assert made.jobs() == {"train:mine", "judge:own"} | figures | ENDS
 
 
 def test_one_figure_alone(fresh: Project) -> None:

@@ -1,4 +1,5 @@
-# Judges the claims of a section from the tables of its figures, and holds all verdicts against those on record.
+# Judges the claims of a section from the tables of its figures, some of them again with models that were trained in other
+# ways, and holds all verdicts against those on record.
 
 
 rule judge:
@@ -17,6 +18,29 @@ rule judge:
         scale=CONFIG.scale,
     script:
         "../scripts/judge.py"
+
+
+rule vary:
+    input:
+        sources("workflow/scripts/vary.py"),
+        code=lambda wildcards: sources(f"superposition.paper.{wildcards.section}"),
+    output:
+        f"{OUT}/sensitivity/{{section}}.csv",
+    log:
+        f"{OUT}/logs/vary/{{section}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/vary/{{section}}.tsv"
+    wildcard_constraints:
+        section="|".join(CONFIG.sensitivity) or "none",
+    params:
+        claims=lambda wildcards: CONFIG.sensitivity[wildcards.section],
+        sweeps=lambda wildcards: {
+            figure: {name: sweep.spec() for name, sweep in sweeps.items()}
+            for figure, sweeps in CONFIG.small_sweeps(wildcards.section).items()
+        },
+        device=CONFIG.device,
+    script:
+        "../scripts/vary.py"
 
 
 rule claims:

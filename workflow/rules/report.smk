@@ -7,8 +7,9 @@ rule notebook:
         claims=f"{OUT}/claims.csv",
         figures=expand(f"{OUT}/figures/{{figure}}.svg", figure=CONFIG.figures),
         animations=expand(f"{OUT}/figures/{{figure}}.gif", figure=CONFIG.animated()),
+        sensitivity=expand(f"{OUT}/sensitivity/{{section}}.csv", section=CONFIG.sensitivity),
         tables=expand(f"{OUT}/tables/{{figure}}", figure=CONFIG.figures),
-        weights=expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=CONFIG.used_experiments()),
+        weights=expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=CONFIG.sweeps),
         code=sources("superposition.report"),
     output:
         f"{OUT}/report.ipynb",

@@ -2,11 +2,13 @@
 
 import importlib
 
+import matplotlib
 from matplotlib.animation import PillowWriter
 
 from superposition import tables
 from superposition.errors import reporting
 
+matplotlib.use("Agg")  # files, no windows
 with reporting(snakemake.log[0]):
     section = importlib.import_module(f"superposition.paper.{snakemake.params.section}")
     animation = section.animate(snakemake.wildcards.figure, tables.read(snakemake.input.tables))

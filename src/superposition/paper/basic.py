@@ -1,10 +1,7 @@
 """Demonstrating superposition: more features than dimensions, as sparsity grows."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from superposition import plotting, tables
@@ -14,7 +11,6 @@ from superposition.weights import Trained
 claims = Claims("basic")
 
 FIGURES = ("basic_small", "basic_large")
-COLUMNS = 4
 
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
@@ -31,43 +27,13 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     """The linear model and the ReLU-output models: WᵀW, b, and ‖W_i‖ coloured by superposition."""
     densities = data["models"].query(f"experiment == '{figure}'")["density"].sort_values(ascending=False)
     shown = [(f"{figure}_linear", 1.0), *((figure, d) for d in densities)]
-    # All in inches. A panel is a square heat map, with the bias and the norms at its right.
-    left, top, panel, pitch = 0.08, 0.24, 1.0, ((plotting.PAGE - 0.8) / COLUMNS, 1.62)
-    height = top + pitch[1] * -(-len(shown) // COLUMNS) - 0.2
-    fig = plt.figure(figsize=(plotting.PAGE, height), layout="none")
-
-    def axes_at(row: int, x: float, width: float) -> Axes:
-        y = height - top - panel - row * pitch[1]
-        return fig.add_axes((x / plotting.PAGE, y / height, width / plotting.PAGE, panel / height))
-
-    for place, (experiment, density) in enumerate(shown):
-        row, column = divmod(place, COLUMNS)
-        x = left + column * pitch[0]
-        bars = x + panel + 0.12
-        axes = [
-            axes_at(row, x, panel),
-            axes_at(row, x + panel + 0.03, 0.07),
-            axes_at(row, bars, pitch[0] - panel - 0.24),
-        ]
+    models = []
+    for experiment, density in shown:
         here = f"experiment == '{experiment}' and density == {density}"
-        plotting.gram_panel(axes, data["pairs"].query(here), data["features"].query(here))
-        axes[0].set_title(
-            "linear model" if experiment == f"{figure}_linear" else plotting.density_title(density), pad=4
-        )
-        for axis, label in zip(axes, (r"$W^\mathsf{T}W$", "$b$", r"$\Vert W_i\Vert$"), strict=True):
-            axis.xaxis.set_label_coords(0.5, -0.16)
-            axis.set_xlabel(label)
-    scales = (
-        (plotting.SIGNED, (-1, 1), r"$W_i\cdot W_j$ and $b_i$"),
-        (plotting.SUPERPOSITION, (0, 1), r"$\sum_{j\neq i}(\hat W_i\cdot W_j)^2$"),
-    )
-    for row, (cmap, (low, high), label) in enumerate(scales):
-        colours = plt.cm.ScalarMappable(Normalize(low, high), cmap)
-        beside = axes_at(row, left + COLUMNS * pitch[0] + 0.02, 0.08)
-        bar = fig.colorbar(colours, cax=beside, ticks=[low, (low + high) / 2, high])
-        bar.set_label(label)
-        bar.outline.set_linewidth(0.4)
-    return fig
+        title = "linear model" if experiment == f"{figure}_linear" else plotting.density_title(density)
+        gram = plotting.gram(data["pairs"].query(here))
+        models.append(plotting.Panel(title, gram, data["features"].query(here)))
+    return plotting.model_grid(models)
 
 
 def _of(data: Tables, figure: str, table: str, kind: str = "") -> pd.DataFrame:

@@ -27,17 +27,7 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     fig, axes = plt.subplots(1, len(densities), figsize=(plotting.PAGE, 2.5), sharex=True, sharey=True)
     scale = Normalize(0, features["importance"].max())
     for ax, density in zip(np.atleast_1d(axes), densities, strict=True):
-        ax.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.8", lw=0.6, ls=":"))
-        ax.axhline(0, color="0.9", lw=0.5, zorder=0)
-        ax.axvline(0, color="0.9", lw=0.5, zorder=0)
-        for row in features[features["density"] == density].itertuples():
-            colour = plotting.IMPORTANCE(scale(row.importance))
-            ax.plot([0, row.w0], [0, row.w1], color=colour, lw=1.6, solid_capstyle="round")
-            ax.scatter(row.w0, row.w1, s=28, color=colour, edgecolor="0.2", lw=0.5, zorder=3)
-            if row.norm > 0.3:
-                x, y = np.array([row.w0, row.w1]) * (1 + 0.17 / row.norm)
-                ax.text(x, y, f"$W_{{{row.feature + 1}}}$", ha="center", va="center", fontsize=7)
-        ax.set(xlim=(-1.45, 1.45), ylim=(-1.45, 1.45), aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+        plotting.feature_arrows(ax, features[features["density"] == density], scale)
         ax.set_title(f"{1 - density:.0%} sparsity ({plotting.density_title(density)})")
     bar = fig.colorbar(plt.cm.ScalarMappable(scale, plotting.IMPORTANCE), ax=axes, shrink=0.75, pad=0.02)
     bar.set_label("importance $I_i$")

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
 from superposition import geometry, plotting, polytopes, tegum
+from superposition.plotting import FRACTIONS, WRITTEN
 from superposition.weights import Trained
 
 LARGE, SMALL = "uniform_400_30", "uniform_200_20"
@@ -17,17 +18,6 @@ VARIED_N = ("uniform_100_20", SMALL, "uniform_400_20")
 VARIED_M = ("uniform_400_20", LARGE, "uniform_400_40")
 LONGER, NOTEBOOK = "uniform_longer", "uniform_notebook"
 
-# The lines of the paper's figure.
-FRACTIONS = {
-    "own dimension": 1.0,
-    "tetrahedron": 3 / 4,
-    "triangle": 2 / 3,
-    "digon": 1 / 2,
-    "pentagon": 2 / 5,
-    "square antiprism": 3 / 8,
-    "absent": 0.0,
-}
-WRITTEN = {1.0: "1", 3 / 4: "3/4", 2 / 3: "2/3", 1 / 2: "1/2", 2 / 5: "2/5", 3 / 8: "3/8", 0.0: "0"}
 WINDOW = (2 / 5 - 3 / 8) / 4  # on either side of a line: with what lies beside it, up to the middle of the nearest two
 THRESHOLDS = (0.1, 0.15, polytopes.JOINED, 0.25, 0.3)
 CHANCE = 0.01  # a line stands out where a smooth distribution would do so in less than this share of cases
@@ -271,7 +261,7 @@ def draw_dimensionality(data: dict[str, pd.DataFrame]) -> Figure:
     fig = plt.figure(figsize=(plotting.PAGE, 5.4))
     top, bottom = fig.subfigures(2, 1, height_ratios=[1.9, 1])
     scatter, side = top.subplots(1, 2, width_ratios=[4, 1], sharey=True)
-    _draw_lines(scatter, side)
+    plotting.fraction_lines(scatter, side)
     large = data["features"][data["features"]["experiment"] == LARGE]
     _draw_points(scatter, large, data["curve"])
     _draw_distribution(side, data["features"])
@@ -284,16 +274,6 @@ def draw_dimensionality(data: dict[str, pd.DataFrame]) -> Figure:
     for ax in panels:
         ax.set_axis_off()
     return fig
-
-
-def _draw_lines(scatter: Axes, side: Axes) -> None:
-    """The fractions, through both panels, with their names at the right."""
-    for name, fraction in FRACTIONS.items():
-        for ax in (scatter, side):
-            ax.axhline(fraction, color="0.75", lw=0.5, zorder=0)
-        apart = {2 / 5: 0.013, 3 / 8: -0.013}.get(fraction, 0.0)  # their labels would overlap
-        text = f"{WRITTEN[fraction]} {name}"
-        side.annotate(text, (1.02, fraction + apart), xycoords=("axes fraction", "data"), va="center", fontsize=7)
 
 
 def _draw_points(ax: Axes, features: pd.DataFrame, curve: pd.DataFrame) -> None:

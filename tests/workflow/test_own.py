@@ -1,0 +1,95 @@
+"""What the README says of own sweeps and own figures, step by step, with the real Snakemake."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tests.readme import block, files
+from tests.workflow.project import TINY, Project
+
+from superposition.weights import Trained
+
+OUT = Path("results/paper")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """One section of the paper, hardly trained, and the files that the README shows; at the scale of its commands."""
+    project = Project(tmp_path_factory.mktemp("own"))
+    config = project.config()
+    only = {kind: {"introduction": config[kind]["introduction"]} for kind in ("experiments", "sections", "figures")}
+    only["experiments"]["introduction"] |= TINY
+    project.configure(config | only)
+    for path, text in files().items():
+        (project.path / path).write_text(text, encoding="utf-8")
+    return project
+
+
+def follow(project: Project, name: str) -> None:
+    """Runs the commands of a block of the README."""
+    for line in block(name).splitlines():
+        snakemake, *words = shlex.split(line, comments=True)
+        assert snakemake == "snakemake"
+        run = project.snakemake(*words)
+        assert run.returncode == 0, run.stderr
+
+
+def headings(project: Project) -> list[str]:
+    """Of the report, but the first and the last."""
+    html = (project.path / OUT / "report.html").read_text(encoding="utf-8")
+    return [re.sub("<.*?>", "", heading) for heading in re.findall(r"<h2.*?>(.*?)</h2>", html)][1:-1]
+
+
+def test_an_own_sweep(project: Project) -> None:
+    """A file of a few lines gives weights, tables, figures and a place in the report."""
+    follow(project, "own sweep")
+    out = project.path / OUT
+    trained = Trained.load(out / "weights/mine.safetensors")
+    assert (trained.sweep.n, trained.sweep.m, len(trained.points)) == (6, 2, 40)
+    for kind in ("gram", "points", "dimensionality"):
+        assert (out / f"figures/mine_{kind}.svg").read_text().startswith("<?xml")
+        assert (out / f"figures/mine_{kind}.png").read_bytes().startswith(b"\x89PNG")
+        features = pd.read_csv(out / f"tables/mine_{kind}/features.csv")
+        assert len(features) == 40 * 6
+        assert (features["norm"] > 0.5).any()
+    assert headings(project) == ["Introduction", "Own sweeps"]
+    html = (out / "report.html").read_text(encoding="utf-8")
+    at = [html.index(f'id="figure-{name}"') for name in ("introduction", "mine_gram", "mine_points")]
+    assert at == sorted(at)
+    assert html.count("The paper:") == 1, "nothing is said of the paper where an own sweep is shown"
+    assert set(pd.read_csv(out / "claims.csv")["section"]) == {"introduction"}
+    # All of it is made, and without the file the rest is as it was.
+    assert project.jobs("--configfile", "examples/own_sweep.yaml") == set()
+    assert project.jobs() == {"claims", "notebook", "report"}
+
+
+def test_a_figure_of_ones_own(project: Project) -> None:
+    """A module and an entry: drawn alone, and then in its place in the report with its claim."""
+    follow(project, "own figure")
+    out = project.path / OUT
+    assert (out / "figures/counts.png").read_bytes().startswith(b"\x89PNG")
+    assert len(pd.read_csv(out / "tables/counts/counts.csv")) == 4
+    assert headings(project) == ["Introduction", "How many features"]
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert 'id="claim-counts.all_when_sparse"' in html
+    claims = pd.read_csv(out / "claims.csv").set_index("claim")
+    assert claims.loc["counts.all_when_sparse", "verdict"] == "reproduced"
+    assert claims.loc["counts.all_when_sparse", "measured"] == "5 of 5"
+
+
+def test_errors_are_one_line(project: Project) -> None:
+    """Of a file of one's own as of config.yaml."""
+    path = project.path / "wrong.yaml"
+    for text, words in (
+        ("experiments: {mine: {model: linear, n: 2, m: 3, density: 1}}", "config.experiments.mine: m = 3 > n = 2"),
+        ("experiments: {mine: {model: linear, n: 2, m: 2}}", "config.experiments.mine.density: this key is missing"),
+        ("sections: {own: {title: Mine}}", "config.sections.own: "),
+    ):
+        path.write_text(text)
+        run = project.snakemake("--configfile", "wrong.yaml")
+        assert run.returncode != 0
+        assert "Traceback" not in run.stdout + run.stderr
+        (line,) = (line for line in run.stderr.splitlines() if line.startswith("error: "))
+        assert words in line

@@ -1,0 +1,21 @@
+"""Judges claims of a section again, with models that were trained in other ways."""
+
+import importlib
+import json
+
+from superposition.errors import SuperpositionError, reporting
+from superposition.sensitivity import verdicts
+from superposition.sweep import Sweep
+
+with reporting(snakemake.log[0]):
+    section = importlib.import_module(f"superposition.paper.{snakemake.wildcards.section}")
+    known = {claim.id: claim for claim in section.claims}
+    if unknown := [name for name in snakemake.params.claims if name not in known]:
+        raise SuperpositionError(f"config.sensitivity: unknown {unknown[0]!r}, allowed are {', '.join(known)}")
+    figures = {
+        figure: {name: Sweep.parse(json.loads(spec)) for name, spec in sweeps.items()}
+        for figure, sweeps in snakemake.params.sweeps.items()
+    }
+    claims = [known[name] for name in snakemake.params.claims]
+    table = verdicts(claims, section.measure, figures, snakemake.params.device, snakemake.threads)
+    table.to_csv(snakemake.output[0], index=False)
