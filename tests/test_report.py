@@ -3,9 +3,15 @@
 import base64
 import copy
 import hashlib
+import html
 import importlib.metadata
+import io
+import json
+import os
 import re
 import runpy
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -16,6 +22,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from superposition import report
 from superposition.claims import COLUMNS
@@ -67,7 +74,8 @@ def results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tuple[st
     pd.DataFrame(claims, columns=COLUMNS).to_csv(folder / "claims.csv", index=False)
     for name in config["figures"]:
         (folder / "figures" / f"{name}.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg'>{name}</svg>")
-        if config["figures"][name].get("animated"):
+        Image.new("RGB", (900, 300), "teal").save(folder / "figures" / f"{name}.png")
+        if config["figures"].get(name, {}).get("animated"):
             (folder / "figures" / f"{name}.gif").write_bytes(GIF)
     for name, entry in config["experiments"].items():
         own = {k: v for k, v in entry.items() if k not in ("stated", "quick")}
@@ -151,7 +159,8 @@ def parse(html: str) -> Node:
 
 def whole(page: Report) -> Node:
     """All parts in the order of the notebook."""
-    return parse(page.title() + page.summary() + "".join(page.sections()) + page.provenance())
+    opening = page.title() + page.summary() + page.corrections() + page.setting()
+    return parse(opening + "".join(page.sections()) + page.certainty() + page.provenance())
 
 
 @pytest.fixture(scope="module")
@@ -174,9 +183,12 @@ def figures(page: Node) -> dict[str, Node]:
     return {node.all("h3")[0].texts("code")[0]: node for node in page.all("section")}
 
 
+AROUND = ("Summary", "Where the paper needs a correction", "The setting", "How sure are we", "Provenance")
+
+
 def assert_shows(page: Node, folder: Path, config: dict[str, Any], claims: list[tuple[str, ...]]) -> None:
     """Every section, figure and claim, in the order of the configuration, each in its place."""
-    headings = [h for h in page.texts("h2") if h not in ("Summary", "Provenance")]
+    headings = [h for h in page.texts("h2") if h not in AROUND]
     assert headings == [section["title"] for section in config["sections"].values()]
     order = [f for s in config["sections"] for f, figure in config["figures"].items() if figure["section"] == s]
     assert list(figures(page)) == order
@@ -248,11 +260,11 @@ def test_what_is_not_of_the_paper(tmp_path: Path) -> None:
     folder = results(tmp_path, config | {"figures": config["figures"] | own})
     page = whole(Report(folder, config))
     assert_stands_alone(page)
-    assert page.texts("h2")[-4:] == ["Basics & more", "My theory", "Own sweeps", "Provenance"]
-    assert [len(h.all("a")) for h in page.all("h2")] == [0, 1, 1, 0, 0, 0], "links to the paper"
+    assert page.texts("h2")[3:] == ["Introduction", "Basics & more", "My theory", "Own sweeps", *AROUND[3:]]
+    assert [len(h.all("a")) for h in page.all("h2")] == [0, 0, 1, 1, 1, 0, 0, 0, 0], "links to the paper"
     captions = {name: part.texts("figcaption")[0] for name, part in figures(page).items()}
     assert list(captions)[-3:] == ["extra", *own]
-    assert {name for name, text in captions.items() if text.startswith("The paper:")} == set(CONFIG["figures"])
+    assert {name for name, text in captions.items() if text.startswith("The paper (")} == set(CONFIG["figures"])
     assert captions["extra"] == "News."
     assert parameters(page, "mine_gram")["mine"][0] == {}, "the paper states nothing"
     assert "mine" in [row["experiment"] for row in records(page.all("table")[-2])]
@@ -277,8 +289,8 @@ def test_counts(numbers: tuple[int, ...], tmp_path: Path) -> None:
     """The numbers at the top are those of the file."""
     verdicts = [verdict for verdict, number in zip(report.VERDICTS, numbers, strict=True) for _ in range(number)]
     claims = [(f"basic.c{k}", "basic", "basic_small", "", "", "", v, v, "") for k, v in enumerate(verdicts)]
-    title = parse(Report(results(tmp_path, claims=claims), CONFIG).title())
-    (counts,) = (p.text for p in title.all("p") if p.attributes.get("class") == "counts")
+    summary = parse(Report(results(tmp_path, claims=claims), CONFIG).summary())
+    (counts,) = (p.text for p in summary.all("p") if p.attributes.get("class") == "counts")
     total, parts = counts.split(" claims: ")
     assert int(total) == sum(numbers)
     found = {verdict: int(number) for number, verdict in re.findall(r"(\d+) \S ([a-z ]+[a-z])", parts)}
@@ -310,7 +322,7 @@ def test_text_is_no_html(tmp_path: Path) -> None:
     page = whole(Report(folder, config))
     assert_shows(page, folder, config, [claim])
     assert_stands_alone(page)
-    assert set(page.texts("b")) == {"The paper:", "sum", "64.0"}
+    assert set(page.texts("b")) == {"The paper", "sum", "64.0"}
     assert page.text.count(NASTY) >= 7
 
 
@@ -371,7 +383,7 @@ def parameters(page: Node, figure: str) -> dict[str, list[dict[str, str]]]:
     """By experiment: what the paper states, and what was chosen."""
     table = figures(page)[figure].all("details")[0].all("table")[0]
     return {
-        name: [dict(part.split(" = ") for part in re.split(r", (?=[a-z_]+ = )", cell) if part) for cell in cells]
+        name: [dict(part.split(" = ") for part in re.split(r", (?=[a-z0-9_]+ = )", cell) if part) for cell in cells]
         for name, *cells in (row.texts("td") for row in table.all("tr")[1:])
     }
 
@@ -537,6 +549,7 @@ def test_the_rendered_report_is_all_parts_in_order(rendered: str, folder: Path) 
     (main,) = parse(rendered).all("main")
     assert text(main) == text(whole(Report(folder, CONFIG)))
     heads = main.texts("h2")
+    assert [head for head in heads if head in AROUND] == list(AROUND)
     assert (heads[0], heads[-1]) == ("Summary", "Provenance")
 
 
@@ -550,3 +563,175 @@ def test_an_animation_is_in_the_page(tmp_path: Path) -> None:
     assert base64.b64decode(image[0]) == GIF
     assert image[1].startswith("Small")
     assert "image/gif" not in shown.figure("basic_large")
+
+
+def test_figures_at_a_glance(page: Node) -> None:
+    """Every figure as a small picture that leads to it, with the verdicts on its claims; the pictures stay small."""
+    cards = {a.attributes["href"]: a for a in page.all("a") if a.attributes.get("class") == "card"}
+    assert list(cards) == [f"#figure-{name}" for name in CONFIG["figures"]]
+    for name, card in zip(CONFIG["figures"], cards.values(), strict=True):
+        assert card.text.startswith(CONFIG["figures"][name]["title"])
+        for verdict in report.VERDICTS:
+            count = sum(claim[2] == name and claim[6] == verdict for claim in CLAIMS)
+            assert (f"{count} {report.VERDICTS[verdict]} {verdict}" in card.text) == (count > 0)
+        (image,) = card.all("img")
+        kind, data = image.attributes["src"].split(",")
+        assert kind == "data:image/png;base64"
+        with Image.open(io.BytesIO(base64.b64decode(data))) as small:
+            assert small.size == (340, 113), "as wide as two cards, in proportion"
+        assert image.attributes["alt"] == "", "the words beside it say it"
+
+
+def test_what_it_took(folder: Path) -> None:
+    """Numbers from the results: 3 + 80 + 2 models, 61.5 + 2.5 seconds; what ends after the page is made is not "
+    "known."""
+    text = parse(Report(folder, CONFIG).summary()).text
+    counts = {
+        name: len(Sweep.parse({k: v for k, v in e.items() if k not in ("stated", "quick")}).points())
+        for name, e in CONFIG["experiments"].items()
+    }
+    models = counts["five"] * 3 + sum(counts[name] for name in counts if name != "five")
+    assert f"3 figures from {models} models in {len(counts)} experiments" in text
+    assert "took 1.1 minutes" in text
+    assert "Imaginary Five" in text
+
+
+def test_corrections_are_gathered(page: Node, tmp_path: Path) -> None:
+    """Those claims, with the evidence and a way to the claim; and a sentence where there are none."""
+    (table,) = (table for table in page.all("table") if table.attributes["class"] == "corrections")
+    (row,) = records(table)
+    assert (row["claim"], row["the paper"]) == ("basic.linear_is_pca", "Wi is PCA")
+    assert row["what it needs, and the evidence"] == "Hardly.Measured: 0.01"
+    none = parse(Report(results(tmp_path, claims=CLAIMS[:1]), CONFIG).corrections())
+    assert not none.all("table")
+    assert "Nowhere" in none.text
+
+
+def test_mathematics_needs_no_network(page: Node) -> None:
+    """MathML: the four models and the loss, each symbol of the paper's."""
+    (table,) = (table for table in page.all("table") if "hidden layer" in table.texts("th"))
+    assert table.texts("td")[::3] == ["linear", "relu_output", "relu_hidden", "absolute"]
+    assert len(table.all("math")) == 8
+    assert "ReLU(W⊤h+b)" in re.sub(r"\s", "", table.text)
+    assert not [node for node in page.all("math") if node.attributes.get("xmlns")], "no address in the page"
+
+
+def varied(folder: Path, rows: list[tuple[str, str, str]]) -> None:
+    folder.joinpath("sensitivity").mkdir()
+    for section in dict.fromkeys(claim.partition(".")[0] for claim, *_ in rows):
+        own = [(c, variant, "1", verdict) for c, variant, verdict in rows if c.startswith(f"{section}.")]
+        table = pd.DataFrame(own, columns=["claim", "variant", "measured", "verdict"])
+        table.to_csv(folder / "sensitivity" / f"{section}.csv", index=False)
+
+
+def test_sensitivity(tmp_path: Path) -> None:
+    """A verdict for each recipe, and how many are those of the recipe as it is configured, whatever that one was."""
+    claims = ["introduction.dense", "basic.bias"]
+    folder = results(tmp_path)
+    good, bad = "reproduced", "not reproduced"
+    found = {"as configured": (good, bad), "steps halved": (bad, bad), "steps doubled": (good, good)}
+    varied(folder, [(c, variant, v[k]) for k, c in enumerate(claims) for variant, v in found.items()])
+    part = parse(Report(folder, CONFIG | {"sensitivity": claims}).certainty())
+    assert "2 of 4 verdicts are those" in part.text
+    rows = records(part.all("table")[0])
+    assert [row.pop("claim") for row in rows] == claims
+    for k, row in enumerate(rows):
+        assert {variant: cell[2:] for variant, cell in row.items()} == {name: v[k] for name, v in found.items()}
+
+
+def test_every_experiment_says_what_it_rests_on(page: Node) -> None:
+    (table,) = (table for table in page.all("table") if "restarts" in table.texts("th"))
+    rows = {row["experiment"]: row for row in records(table)}
+    assert list(rows)[: len(CONFIG["experiments"])] == list(CONFIG["experiments"])
+    assert rows["five"] == {
+        **{"experiment": "five", "points": "2", "seeds": "1", "restarts": "3"},
+        **{"batch": "1024", "learning rate": "0.01", "steps": "1234"},
+    }
+    assert (rows["wide"]["points"], rows["wide"]["seeds"]) == ("20", "4")
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as in the accessibility guidelines (WCAG 2)."""
+    digits = colour.lstrip("#")
+    digits = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
+    linear = []
+    for k in (0, 2, 4):
+        value = int(digits[k : k + 2], 16) / 255
+        linear.append(value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_contrast() -> None:
+    """Text on its ground at 4.5 to 1 or more, as the guidelines ask: words, links, and the verdicts."""
+    style = (ROOT / "report/template/index.html.j2").read_text(encoding="utf-8")
+    named = dict(re.findall(r"--(\w+): (#\w+)", style))
+    pairs = [(named[ink], ground) for ink in ("ink", "soft", "link") for ground in ("#fff", named["wash"])]
+    badges = re.findall(r"background: (#\w+); color: (#\w+)", style)
+    assert len(badges) == len(report.VERDICTS)
+    for one, other in [*pairs, *badges]:
+        dark, light = sorted((luminance(one), luminance(other)))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (one, other)
+
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+# Says of every picture whether it is there and seen, and of the page whether it is wider than the window.
+LOOK = """<script>addEventListener("load", () => {
+  document.querySelectorAll("details").forEach(part => part.open = true);
+  document.querySelectorAll("img").forEach(image => image.loading = "eager");
+  Promise.all([...document.images].map(image => image.decode().catch(() => 0))).then(() => {
+    const seen = [...document.images].map(image => [image.naturalWidth, image.getBoundingClientRect().width]);
+    const wide = document.documentElement.scrollWidth - innerWidth;
+    document.body.insertAdjacentHTML("beforeend", `<pre id="seen">${JSON.stringify([seen, wide])}</pre>`);
+  });
+})</script>"""
+
+
+@dataclass
+class Look:
+    """A page as chromium shows it."""
+
+    errors: list[str]  # in the console
+    pictures: list[list[float]]  # the width of the picture itself, and that on the page
+    overflow: float  # by how much the page is wider than the window
+    requests: list[str]  # of the page, not those of the browser itself
+
+
+def look(page: str, folder: Path, width: int = 1200) -> Look:
+    (folder / "page.html").write_text(page.replace("</body>", f"{LOOK}</body>"), encoding="utf-8")
+    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--virtual-time-budget=20000"]
+    logs = ["--enable-logging=stderr", f"--log-net-log={folder / 'net.json'}", f"--user-data-dir={folder / 'user'}"]
+    command = [CHROMIUM, *switches, *logs, f"--window-size={width},900", "--dump-dom", (folder / "page.html").as_uri()]
+    home = os.environ | {"HOME": str(folder)}
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, env=home)
+    seen, overflow = json.loads(html.unescape(re.findall(r'<pre id="seen">(.*?)</pre>', run.stdout)[-1]))
+    log = (folder / "net.json").read_text()
+    asked = re.findall(r'"initiator":"null"[^\n]*?"url":"([^"]*)"', log)
+    return Look(re.findall(r"CONSOLE.*", run.stderr), seen, overflow, [url for url in asked if url.startswith("http")])
+
+
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium here")
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1200, 500])
+def test_in_a_browser(rendered: str, tmp_path: Path, width: int) -> None:
+    """No error in the console, no request to a network, every picture there and seen; never wider than the window."""
+    seen = look(rendered, tmp_path, width)
+    assert (seen.errors, seen.requests) == ([], [])
+    assert len(seen.pictures) == 2 * len(CONFIG["figures"])
+    assert all(natural > 0 and shown > 50 for natural, shown in seen.pictures)
+    assert seen.overflow <= 0
+
+
+@needs_chromium
+def test_the_browser_would_tell(tmp_path: Path) -> None:
+    """A page with every one of these faults."""
+    image = "<img src='http://localhost:9/nothing.png'>"
+    page = f"<html><body><div style='width: 3000px'>{image}</div><script>nothing()</script></body></html>"
+    seen = look(page, tmp_path)
+    assert any("nothing is not defined" in error for error in seen.errors)
+    assert seen.requests == ["http://localhost:9/nothing.png"]
+    assert seen.pictures[0][0] == 0
+    assert seen.overflow > 1000

@@ -114,8 +114,9 @@ def jobs(config: Config) -> Iterator[Job]:
         trained = tuple(weights[experiment] for experiment in figure.experiments)
         yield Job("measure", name, trained, (tables[name],), figure.section)
     for name, figure in config.figures.items():
-        shown.append(f"figures/{name}.svg")
-        yield Job("draw", name, (tables[name],), (shown[-1], f"figures/{name}.png"), figure.section)
+        pictures = (f"figures/{name}.svg", f"figures/{name}.png")
+        shown += pictures
+        yield Job("draw", name, (tables[name],), pictures, figure.section)
     for name in config.animated():
         shown.append(f"figures/{name}.gif")
         yield Job("animate", name, (tables[name],), (shown[-1],), config.figures[name].section)

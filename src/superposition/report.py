@@ -5,11 +5,14 @@ Everything is read from the results and the configuration: a new figure, claim o
 
 import base64
 import html
+import io
 import re
 from pathlib import Path
 from typing import Any
 
+import latex2mathml.converter
 import pandas as pd
+from PIL import Image
 
 from superposition.claims import NOT_AT_THIS_SCALE
 from superposition.config import Config
@@ -17,6 +20,15 @@ from superposition.provenance import PAPER, commit, machine, sha256, versions
 from superposition.sweep import RECIPE
 from superposition.weights import Trained
 
+MODELS = {  # hidden layer, output
+    "linear": (r"h = W x", r"x^{\prime} = W^{\top} h + b"),
+    "relu_output": (r"h = W x", r"x^{\prime} = \text{ReLU}(W^{\top} h + b)"),
+    "relu_hidden": (r"h = \text{ReLU}(W x)", r"x^{\prime} = \text{ReLU}(W^{\top} h + b)"),
+    "absolute": (r"h = \text{ReLU}(W_1 x)", r"y^{\prime} = \text{ReLU}(W_2 h + b) \approx |x|"),
+}
+LOSS = r"\sum_i I_i {(x_i - x_i^{\prime})}^2"
+CARD = 170  # the width of a thumbnail
+VARIED = {"batch": "batch", "learning_rate": "learning rate", "steps": "steps"}
 VERDICTS = {"reproduced": "✓", "corrected": "≠", "not reproduced": "✗", NOT_AT_THIS_SCALE: "–"}
 
 
@@ -36,12 +48,39 @@ def _id(name: str) -> str:
 
 
 def _table(header: list[str], rows: list[list[str]], kind: str = "") -> str:
-    """Cells are HTML already."""
+    """Cells are HTML already. On a narrow screen a table of a kind shows each row as a block, with the column's name
+    before a cell; the others scroll, with the keyboard too."""
     head = "".join(f"<th scope='col'>{cell}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return (
-        f"<div class='scroll'><table class='{kind}'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    names = [f" data-column='{_text(cell)}'" if kind else "" for cell in header]
+    body = "".join(
+        "<tr>" + "".join(f"<td{name}>{cell}</td>" for name, cell in zip(names, row, strict=True)) + "</tr>"
+        for row in rows
     )
+    return (
+        f"<div class='scroll' tabindex='0'><table class='{kind}'><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        "</table></div>"
+    )
+
+
+def _math(formula: str) -> str:
+    """LaTeX as MathML, which browsers show without help."""
+    return latex2mathml.converter.convert(formula).replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+
+
+def _thumbnail(path: Path) -> str:
+    """A picture at the size of a card, as an address."""
+    with Image.open(path) as image:
+        small = image.convert("RGB")
+        small.thumbnail((2 * CARD, 2 * CARD))  # for screens that have two dots for one
+        written = io.BytesIO()
+        small.quantize(64).save(written, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"
+
+
+def _counts(claims: pd.DataFrame) -> str:
+    """How many claims have which verdict."""
+    counts = claims["verdict"].value_counts()
+    return " · ".join(f"{counts[verdict]} {_badge(verdict)}" for verdict in VERDICTS if verdict in counts)
 
 
 def _embedded(path: Path, kind: str) -> str:
@@ -81,24 +120,24 @@ class Report:
         self.claims = pd.read_csv(self.results / "claims.csv", dtype=str, keep_default_na=False)
 
     def title(self) -> str:
-        counts = self.claims["verdict"].value_counts()
-        words = " · ".join(f"{count} {_badge(verdict)}" for verdict, count in counts.items())
-        toc = "".join(
-            f"<li><a href='#section-{name}'>{_text(section.title)}</a></li>"
-            for name, section in self.config.sections.items()
-        )
+        """What this is, and the contents of the page."""
+        sections = {f"section-{name}": section.title for name, section in self.config.sections.items()}
+        parts = {"summary": "Summary", "corrections": "Where the paper needs a correction", "setting": "The setting"}
+        parts |= sections | {"certainty": "How sure are we", "provenance": "Provenance"}
+        contents = "".join(f"<li><a href='#{anchor}'>{_text(title)}</a></li>" for anchor, title in parts.items())
         return (
             "<h1>Toy Models of Superposition, replicated</h1>"
             f"<p>A replication of <a href='{PAPER}'>Elhage et al., “Toy Models of Superposition” (2022)</a>: every "
             "figure is made again from models trained here, and every claim is judged by a number against a bound "
             "that comes from the paper or from an exact calculation. Where the paper leaves a parameter open, the one "
             f"that was chosen is listed. This is scale <code>{self.config.scale}</code>.</p>"
-            f"<p class='counts'>{len(self.claims)} claims: {words}</p>"
-            f"<nav aria-label='Contents'><ul>{toc}<li><a href='#provenance'>Provenance</a></li></ul></nav>"
+            f"<nav aria-label='Contents'><ul>{contents}</ul></nav>"
         )
 
     def summary(self) -> str:
-        """One line per claim."""
+        """The counts, the figures at a glance, and one line per claim."""
+        models = sum(len(sweep.points()) * sweep.restarts for sweep in self.config.sweeps.values())
+        seconds = sum(float(job["s"].iloc[-1]) for job in self._jobs().values())
         rows = [
             [
                 f"<a href='#claim-{row.claim}'>{_id(row.claim)}</a>",
@@ -108,7 +147,53 @@ class Report:
             ]
             for row in self.claims.itertuples()
         ]
-        return "<h2 id='summary'>Summary</h2>" + _table(["claim", "verdict", "the paper", "figure"], rows)
+        return (
+            "<h2 id='summary'>Summary</h2>"
+            f"<p class='counts'>{len(self.claims)} claims: {_counts(self.claims)}</p>"
+            f"<p>{len(self.config.figures)} figures from {models:,} models in {len(self.config.sweeps)} experiments. "
+            f"All jobs together took {seconds / 60:.1f} minutes, on {_text(machine())}; the models were trained on "
+            f"{_text(' and '.join(self._devices()))}.</p>"
+            f"<div class='cards'>{''.join(map(self._card, self.config.figures))}</div>"
+            + _table(["claim", "verdict", "the paper", "figure"], rows, "lines")
+        )
+
+    def _card(self, name: str) -> str:
+        """A figure at a glance, with the verdicts on its claims."""
+        image = _thumbnail(self.results / "figures" / f"{name}.png")
+        counts = _counts(self.claims[self.claims["figure"] == name])
+        title = _text(self.config.figures[name].title)
+        return (
+            f"<a class='card' href='#figure-{name}'><img src='{image}' alt='' loading='lazy'>"
+            f"<span>{title}</span><span class='counts'>{counts}</span></a>"
+        )
+
+    def corrections(self) -> str:
+        """The claims whose statement needs one, with the evidence."""
+        rows = [
+            [
+                f"<a href='#claim-{row.claim}'>{_id(row.claim)}</a>",
+                _prose(row.paper),
+                f"<p>{_prose(row.note)}</p><p class='note'>Measured: {_prose(row.measured)}</p>",
+            ]
+            for row in self.claims[self.claims["verdict"] == "corrected"].itertuples()
+        ]
+        table = _table(["claim", "the paper", "what it needs, and the evidence"], rows, "corrections")
+        return "<h2 id='corrections'>Where the paper needs a correction</h2>" + (
+            table if rows else "<p>Nowhere, as far as the claims were judged at this scale.</p>"
+        )
+
+    def setting(self) -> str:
+        """The models and what is minimised, for who has not read the paper."""
+        rows = [[_text(name), *map(_math, formulas)] for name, formulas in MODELS.items()]
+        return (
+            f"<h2 id='setting'><a href='{PAPER}#demonstrating-setup'>The setting</a></h2>"
+            f"<p>A feature {_math('x_i')} is 0 with probability {_math('S')}, and else uniform on {_math('[0, 1]')}; "
+            f"{_math('1-S')} is its density, {_math('I_i')} its importance. Models map {_math('n')} features to "
+            f"{_math('m')} hidden dimensions and back. What is minimised is the mean of "
+            f"{_math(LOSS)}. {_math('W_i')}, a column of {_math('W')}, is the direction of feature "
+            f"{_math('i')}; it is in superposition where others are not orthogonal to it.</p>"
+            + _table(["model", "hidden layer", "output"], rows)
+        )
 
     def sections(self) -> list[str]:
         """Every section: its figures, and what they show of its claims."""
@@ -124,7 +209,9 @@ class Report:
         figure = self.config.figures[name]
         image = _embedded(self.results / "figures" / f"{name}.svg", "image/svg+xml")
         claims = self.claims[self.claims["figure"] == name]
-        whose = "<b>The paper:</b> " if self.config.sections[figure.section].anchor else ""
+        section = self.config.sections[figure.section]
+        cited = f"<a href='{PAPER}{section.anchor}'>{_text(section.title)}</a>"
+        whose = f"<b>The paper</b> ({cited}): " if section.anchor else ""
         target = self.results / "figures" / f"{name}.png"
         scale = "" if self.config.scale == "paper" else f" --config scale={self.config.scale}"
         return (
@@ -186,6 +273,46 @@ class Report:
             + "</details>"
         )
 
+    def certainty(self) -> str:
+        """Seeds and restarts of every experiment, and what happens to verdicts if models are trained in other ways."""
+        rows = [
+            [f"<code>{name}</code>", *map(str, (len(sweep.points()) // sweep.seeds, sweep.seeds, sweep.restarts))]
+            + (["exact", "", ""] if sweep.solver == "exact" else [_value(getattr(sweep, key)) for key in VARIED])
+            for name, sweep in self.config.sweeps.items()
+        ]
+        return (
+            "<h2 id='certainty'>How sure are we</h2>"
+            "<p>No bound was set to what a run happened to give: each comes from the paper or from an exact "
+            "calculation, and stands with its claim. At every point of a grid the best of the restarts counts, by "
+            "a loss that is exact where it can be and else the mean over one large draw; seeds are replicates with "
+            "data of their own.</p>"
+            + self._sensitivity()
+            + "<details><summary>Seeds, restarts and recipe of every experiment</summary>"
+            + _table(["experiment", "points", "seeds", "restarts", *VARIED.values()], rows)
+            + "</details>"
+        )
+
+    def _sensitivity(self) -> str:
+        paths = [self.results / "sensitivity" / f"{section}.csv" for section in self.config.sensitivity]
+        if not paths:
+            return "<p>With what recipes the headline claims were judged again is in the report of scale paper.</p>"
+        table = pd.concat([pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths])
+        start = table["variant"].iloc[0]
+        first = table[table["variant"] == start].set_index("claim")["verdict"]
+        others = table[table["variant"] != start]
+        same = int((others["verdict"] == others["claim"].map(first)).sum())
+        variants = list(dict.fromkeys(table["variant"]))
+        rows = [
+            [f"<a href='#claim-{claim}'>{_id(claim)}</a>", *(_badge(found[variant]) for variant in variants)]
+            for claim, verdicts in table.groupby("claim", sort=False)
+            for found in [verdicts.set_index("variant")["verdict"]]
+        ]
+        return (
+            "<p>The paper states no recipe. These claims were judged again, on the small grids of scale quick, with "
+            f"batch size, learning rate and steps halved and doubled: {same} of {len(others)} verdicts are those of "
+            "the recipe as configured.</p>" + _table(["claim", *variants], rows, "lines")
+        )
+
     def provenance(self) -> str:
         """Where the numbers come from: code, versions, machine, wall times, checksums."""
         facts = [
@@ -219,11 +346,20 @@ class Report:
             )
         return rows
 
-    def _times(self) -> list[list[str]]:
+    def _devices(self) -> list[str]:
+        """What models were trained on."""
+        paths = [self.results / "weights" / f"{name}.safetensors" for name in self.config.sweeps]
+        return sorted({Trained.load(path).device for path in paths})
+
+    def _jobs(self) -> dict[str, pd.DataFrame]:
+        """The benchmarks of all jobs, by rule and what it was about."""
         folder = self.results / "benchmarks"
         jobs = {str(p.relative_to(folder).with_suffix("")): pd.read_csv(p, sep="\t") for p in folder.rglob("*.tsv")}
-        # A job of which only the record of an earlier run is there (this one, and the rendering) is left out.
-        jobs = {k: v for k, v in sorted(jobs.items()) if k not in ("notebook", "report")}
+        # A job of which only the record of an earlier run is there (this one, and those after it) is left out.
+        return {k: v for k, v in sorted(jobs.items()) if k not in ("notebook", "report", "crate")}
+
+    def _times(self) -> list[list[str]]:
+        jobs = self._jobs()
         rows = [
             [f"<code>{k}</code>", f"{t['s'].iloc[-1]:.1f}", f"{_text(t['max_rss'].iloc[-1])}"] for k, t in jobs.items()
         ]

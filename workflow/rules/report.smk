@@ -6,6 +6,7 @@ rule notebook:
         notebook="report/report.ipynb",
         claims=f"{OUT}/claims.csv",
         figures=expand(f"{OUT}/figures/{{figure}}.svg", figure=CONFIG.figures),
+        thumbnails=expand(f"{OUT}/figures/{{figure}}.png", figure=CONFIG.figures),
         animations=expand(f"{OUT}/figures/{{figure}}.gif", figure=CONFIG.animated()),
         sensitivity=expand(f"{OUT}/sensitivity/{{section}}.csv", section=CONFIG.sensitivity),
         tables=expand(f"{OUT}/tables/{{figure}}", figure=CONFIG.figures),
