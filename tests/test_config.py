@@ -73,6 +73,11 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("defaults.n", 4, ["config.defaults", "'n'"]),
     ("defaults.stated", ["n"], ["config.defaults", "stated"]),
     ("defaults.steps", 0, ["steps", "not 0"]),
+    # sensitivity
+    ("sensitivity", "introduction.dense", ["config.sensitivity"]),
+    ("sensitivity", ["introduction"], ["config.sensitivity", "introduction"]),
+    ("sensitivity", [3], ["config.sensitivity"]),
+    ("sensitivity", ["zoo.dense"], ["config.sensitivity", "zoo", "introduction"]),
     # experiments
     ("experiments", {}, ["config.experiments"]),
     ("experiments", GONE, ["config.experiments", "missing"]),
@@ -531,3 +536,18 @@ def test_both_refuse(key: str, value: Any) -> None:
     message = refusal(with_(key, value))
     if not any(relation in message for relation in BEYOND):
         assert not valid(with_(key, value))
+
+
+def test_claims_to_judge_again() -> None:
+    """By section, at scale paper only; on the grids of scale quick with the recipe of scale paper."""
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    paper, quick = (Config.parse(raw | {"scale": scale}) for scale in ("paper", "quick"))
+    assert [claim for claims in paper.sensitivity.values() for claim in claims] == raw["sensitivity"]
+    assert quick.sensitivity == {}
+    for section in paper.sensitivity:
+        for figure, sweeps in paper.small_sweeps(section).items():
+            assert list(sweeps) == list(paper.figures[figure].experiments)
+            for name, sweep in sweeps.items():
+                for key in ("steps", "batch", "learning_rate"):
+                    assert getattr(sweep, key) == getattr(paper.sweeps[name], key)
+                assert (sweep.density, sweep.restarts) == (quick.sweeps[name].density, quick.sweeps[name].restarts)

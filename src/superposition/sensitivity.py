@@ -18,7 +18,7 @@ RECIPE = {"batch": "batch size", "learning_rate": "learning rate", "steps": "ste
 VARIANTS: dict[str, dict[str, float]] = {"as configured": {}} | {
     f"{name} {words}": {key: factor}
     for key, name in RECIPE.items()
-    for words, factor in (("halved", 0.5), ("doubled", 2))
+    for words, factor in (("halved", 0.5), ("doubled", 2.0))
 }
 COLUMNS = ["claim", "variant", "measured", "verdict"]
 Measure = Callable[[str, dict[str, Trained]], dict[str, pd.DataFrame]]

@@ -60,6 +60,7 @@ def tiny_config(config: dict[str, Any]) -> dict[str, Any]:
     figures = ("introduction", "theory")
     return config | {
         "scale": "quick",
+        "sensitivity": ["introduction.dense", "introduction.pentagon"],
         "experiments": {k: {**config["experiments"][k], **TINY, "quick": {}} for k in experiments},
         "sections": {k: config["sections"][k] for k in figures},
         "figures": {k: config["figures"][k] for k in figures},

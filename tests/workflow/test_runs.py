@@ -62,6 +62,22 @@ def test_the_figures_are_the_same_bytes_when_drawn_again(made: Project) -> None:
     assert [digest(f) for f in files] == before
 
 
+def test_claims_are_judged_again_with_other_recipes(fresh: Project) -> None:
+    """At scale paper, on small grids; a claim that is not there is named before anything is trained for it."""
+    assert not [job for job in fresh.jobs() if job.startswith("vary")], "at scale quick there is no time for it"
+    target = "results/paper/sensitivity/introduction.csv"
+    run = fresh.snakemake("--config", "scale=paper", "--", target)
+    assert run.returncode == 0, run.stderr
+    table = pd.read_csv(fresh.path / target)
+    assert set(table["claim"]) == {"introduction.dense", "introduction.pentagon"}
+    assert table.groupby("claim")["variant"].nunique().tolist() == [7, 7]
+    assert not (fresh.path / "results/paper/weights").exists()
+    fresh.configure(fresh.config() | {"sensitivity": ["introduction.square"]})
+    run = fresh.snakemake("--config", "scale=paper", "--", target)
+    assert run.returncode != 0
+    assert "config.sensitivity: unknown 'introduction.square', allowed are introduction.dense" in run.stderr
+
+
 def test_check_names_the_claims_that_differ(fresh: Project) -> None:
     """Hardly trained models cannot give the verdicts on record."""
     lines = error_lines(fresh.snakemake("check"))
