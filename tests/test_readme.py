@@ -1,5 +1,8 @@
 """What the README shows from Python, as it stands there."""
 
+import importlib
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +10,11 @@ import nbformat
 import numpy as np
 import papermill
 import pytest
+import yaml
 from matplotlib.figure import Figure
 from tests.readme import ROOT, block, files
+
+from superposition.config import Config
 
 
 def test_from_python_in_under_ten_lines() -> None:
@@ -46,3 +52,25 @@ def test_files_are_as_shown(path: str) -> None:
 
 def test_the_example_is_among_them() -> None:
     assert [path for path in files() if (ROOT / path).exists()] == ["examples/own_sweep.yaml"]
+
+
+def test_the_map_of_figures_and_claims() -> None:
+    """Every figure and claim stands in it once, beside each other; and the counts below it are those on record."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    config = Config.parse(yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")))
+    rows = [re.split(r"(?<!\\)\|", line) for line in re.findall(r"^\| `.*` \|.*\|.*\|$", text, re.MULTILINE)]
+    shown = {
+        tuple(re.findall(r"`(\w+)`", row[1])): re.findall(r"`(\w+\.\w+)`", row[3]) for row in rows if len(row) == 6
+    }
+    assert [figure for figures in shown for figure in figures] == list(config.figures)
+    claims = [
+        claim
+        for section in config.sections
+        for claim in importlib.import_module(f"superposition.paper.{section}").claims
+    ]
+    for figures, ids in shown.items():
+        assert sorted(ids) == sorted(claim.id for claim in claims if claim.figure in figures)
+    verdicts = Counter(claim.expected for claim in claims)
+    counts = f"of the {len(claims)} claims {verdicts['reproduced']} are reproduced and {verdicts['corrected']} need"
+    assert counts in " ".join(text.split())
+    assert set(verdicts) == {"reproduced", "corrected"}
