@@ -80,7 +80,8 @@ def _thumbnail(path: Path) -> str:
 def _counts(claims: pd.DataFrame) -> str:
     """How many claims have which verdict."""
     counts = claims["verdict"].value_counts()
-    return " · ".join(f"{counts[verdict]} {_badge(verdict)}" for verdict in VERDICTS if verdict in counts)
+    shown = (f"<span class='count'>{counts[v]} {_badge(v)}</span>" for v in VERDICTS if v in counts)
+    return " · ".join(shown)
 
 
 def _embedded(path: Path, kind: str) -> str:
@@ -282,10 +283,9 @@ class Report:
         ]
         return (
             "<h2 id='certainty'>How sure are we</h2>"
-            "<p>No bound was set to what a run happened to give: each comes from the paper or from an exact "
-            "calculation, and stands with its claim. At every point of a grid the best of the restarts counts, by "
-            "a loss that is exact where it can be and else the mean over one large draw; seeds are replicates with "
-            "data of their own.</p>"
+            "<p>The bound of every claim comes from the paper or from an exact calculation, and stands with it. "
+            "At every point of a grid the best of the restarts counts, by a loss that is exact where it can be and "
+            "else the mean over one large draw; seeds are replicates with data of their own.</p>"
             + self._sensitivity()
             + "<details><summary>Seeds, restarts and recipe of every experiment</summary>"
             + _table(["experiment", "points", "seeds", "restarts", *VARIED.values()], rows)
@@ -303,7 +303,8 @@ class Report:
         same = int((others["verdict"] == others["claim"].map(first)).sum())
         variants = list(dict.fromkeys(table["variant"]))
         rows = [
-            [f"<a href='#claim-{claim}'>{_id(claim)}</a>", *(_badge(found[variant]) for variant in variants)]
+            [f"<a href='#claim-{claim}'>{_id(claim)}</a>", _badge(found[start])]
+            + ["the same" if found[variant] == found[start] else _badge(found[variant]) for variant in variants[1:]]
             for claim, verdicts in table.groupby("claim", sort=False)
             for found in [verdicts.set_index("variant")["verdict"]]
         ]

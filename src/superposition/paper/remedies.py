@@ -125,9 +125,7 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
         image = _draw_left(ax, features[features["density"] == density])
         ax.set_title(plotting.density_title(density))
     axes[0].set_ylabel("feature $i$, $I_i = 0.7^i$")
-    axes[-1].text(
-        len(features["l1"].unique()) - 0.7, 4.4, "as many as dimensions", ha="right", fontsize=5.5, color="0.4"
-    )
+    axes[0].text(len(features["l1"].unique()) - 0.7, 4.4, "$m = 5$", ha="right", fontsize=6, color="0.4")
     below.colorbar(image, ax=axes, label="$\\|W_i\\|$", shrink=0.9)
     return fig
 
@@ -144,6 +142,7 @@ def _draw_equal(axes: np.ndarray, data: dict[str, pd.DataFrame]) -> None:
         start = rows.loc[rows["l1"] == 0, "clean_loss"].iloc[0]
         axes[2].plot(rows["l1"], rows["clean_loss"] / start, ".-", color=colour, ms=4)
     axes[0].set_ylabel("features per dimension, $\\|W\\|_F^2/m$")
+    axes[0].text(0.8, 1.5, "pairs, exactly", ha="right", va="bottom", fontsize=6, color="0.4")
     axes[0].legend(title="$1-S$", fontsize=6, title_fontsize=6)
     axes[1].set_ylabel("$\\sum_{i\\neq j}(W_i\\cdot W_j)^2\\,/\\,\\sum_i\\|W_i\\|^4$")
     axes[1].axhline(1, color="0.6", lw=0.6, ls=":", zorder=0)
