@@ -142,7 +142,7 @@ def _draw_equal(axes: np.ndarray, data: dict[str, pd.DataFrame]) -> None:
         start = rows.loc[rows["l1"] == 0, "clean_loss"].iloc[0]
         axes[2].plot(rows["l1"], rows["clean_loss"] / start, ".-", color=colour, ms=4)
     axes[0].set_ylabel("features per dimension, $\\|W\\|_F^2/m$")
-    axes[0].text(0.8, 1.5, "pairs, exactly", ha="right", va="bottom", fontsize=6, color="0.4")
+    axes[0].text(0.8, 1.75, "pairs, exactly", ha="right", va="bottom", fontsize=6, color="0.4")
     axes[0].legend(title="$1-S$", fontsize=6, title_fontsize=6)
     axes[1].set_ylabel("$\\sum_{i\\neq j}(W_i\\cdot W_j)^2\\,/\\,\\sum_i\\|W_i\\|^4$")
     axes[1].axhline(1, color="0.6", lw=0.6, ls=":", zorder=0)
