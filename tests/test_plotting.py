@@ -81,6 +81,16 @@ def test_no_dates(tmp_path: Path) -> None:
     assert not {kind for kind, _ in parts} & {b"tIME", b"tEXt", b"zTXt", b"iTXt"}
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("layout", [None, "none", "constrained"])
+def test_a_layout_by_hand_is_left_alone(layout: str | None, tmp_path: Path) -> None:
+    """Saving must not lay out a figure again: axes would move, or matplotlib complain on the user's screen."""
+    figure = plt.figure(layout=layout)
+    ax = figure.add_axes((0.1, 0.2, 0.3, 0.4))
+    plotting.save(figure, tmp_path / "one.svg", tmp_path / "one.png")
+    assert ax.get_position().bounds == pytest.approx((0.1, 0.2, 0.3, 0.4))
+
+
 def test_saved_figures_are_closed(tmp_path: Path) -> None:
     """A process that draws many would keep them all."""
     figure = drawn()

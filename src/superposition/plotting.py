@@ -13,6 +13,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.transforms import Bbox
 from mpl_toolkits.mplot3d import Axes3D
 from scipy.spatial import ConvexHull
@@ -72,7 +73,7 @@ def save(figure: Figure, *paths: str | Path) -> None:
 def _lay_out(figure: Figure) -> None:
     """Runs the layout once and rounds where it puts things: the last bits of its solver differ from run to run."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(PlaceHolderLayoutEngine(True, False))  # with none, saving would bring the default back
     parts: list[FigureBase] = [figure]
     while parts:
         part = parts.pop()
