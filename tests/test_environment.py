@@ -1,0 +1,58 @@
+"""The lists of packages agree: what is needed, what is pinned, what conda installs, and what is here."""
+
+import importlib.metadata
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LINES = [line for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines() if line[:1] not in "#"]
+PINNED = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in LINES) if version}
+CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+
+ELSEWHERE = ("pip", "setuptools", "nvidia-", "cuda-", "triton")  # of every environment; and what torch brings for a GPU
+
+
+def test_everything_is_pinned() -> None:
+    """To one version each; the last line is this project."""
+    assert LINES[-1] == "-e ."
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in LINES[:-1])
+    assert len(PINNED) == len(LINES) - 1
+
+
+def test_what_the_project_needs_is_pinned_as_it_allows() -> None:
+    for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]:
+        needed = Requirement(line)
+        assert needed.specifier.contains(PINNED[canonicalize_name(needed.name)]), line
+
+
+def test_what_the_pinned_packages_need_is_pinned_too() -> None:
+    """Else pip would choose on the day of the installation."""
+    for name in PINNED:
+        for line in importlib.metadata.requires(name) or []:
+            needed = Requirement(line)
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                version = PINNED.get(canonicalize_name(needed.name))
+                assert version or needed.name.startswith(ELSEWHERE), f"{name} needs {line}"
+                assert not version or needed.specifier.contains(version, prereleases=True), f"{name} needs {line}"
+
+
+def test_conda_installs_the_same() -> None:
+    """Python and the compiler; the rest is the pinned list."""
+    (pip,) = (entry["pip"] for entry in CONDA if isinstance(entry, dict))
+    assert pip == ["-r requirements.txt"]
+    others = [entry.partition("=") for entry in CONDA if isinstance(entry, str)]
+    assert [name for name, *_ in others] == ["python", "pip", "cxx-compiler"]
+    (python,) = (version for name, _, version in others if name == "python")
+    assert SpecifierSet(PROJECT["requires-python"]).contains(python)
+
+
+def test_the_tests_run_with_what_is_pinned() -> None:
+    for name, version in PINNED.items():
+        assert importlib.metadata.version(name).partition("+")[0] == version, name
