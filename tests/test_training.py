@@ -186,6 +186,14 @@ def test_blocks_hold_every_instance_once(device: str, threads: int, monkeypatch:
         assert max(map(len, blocks)) == 4
 
 
+def test_models_start_from_the_same_weights_whatever_they_are_trained_against() -> None:
+    """Else a difference between them could come from the start; another density has a start of its own."""
+    still = train(sweep(attack=[0, 0.5], l1=[0, 0.1], density=[0.3, 0.05], steps=1, learning_rate=1e-12))
+    W = still.parameters["W"].unflatten(0, (2, 4))
+    torch.testing.assert_close(W[:, 1:], W[:, :1].expand_as(W[:, 1:]), atol=1e-10, rtol=1e-6)
+    assert (W[0, 0] - W[1, 0]).abs().max() > 0.01
+
+
 @each_sweep
 @pytest.mark.parametrize("threads", [1, 3])
 def test_losses_are_those_of_training(changes: dict[str, Any], threads: int) -> None:
