@@ -41,6 +41,9 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "seeds": 2,
     },
     "against": {"attack": [0, 0.5], "l1": [0, 0.1]},
+    "attacked alone": {"attack": [0, 0.5]},
+    "penalised alone": {"l1": [0, 0.1]},
+    "penalised bias": {"model": "relu_hidden", "n": 7, "m": 3, "hidden_bias": True, "density": [0.3, 0.05], "l1": 0.1},
     "penalised": {"model": "absolute", "n": 3, "m": 7, "distribution": "signed", "l1": [0.1, 0]},
 }
 each_sweep = pytest.mark.parametrize("changes", SWEEPS.values(), ids=SWEEPS)
