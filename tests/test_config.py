@@ -551,3 +551,12 @@ def test_claims_to_judge_again() -> None:
                 for key in ("steps", "batch", "learning_rate"):
                     assert getattr(sweep, key) == getattr(paper.sweeps[name], key)
                 assert (sweep.density, sweep.restarts) == (quick.sweeps[name].density, quick.sweeps[name].restarts)
+
+
+def test_claims_to_judge_again_are_told_apart_by_section() -> None:
+    """In the order of the file, whatever the names of sections have in common."""
+    raw = copy.deepcopy(BASE)
+    raw["sections"] |= {name: {"title": name} for name in ("phase", "privileged")}
+    raw |= {"scale": "paper", "sensitivity": ["privileged.b", "phase.p", "privileged.a"]}
+    found = Config.parse(raw).sensitivity
+    assert list(found.items()) == [("privileged", ("privileged.b", "privileged.a")), ("phase", ("phase.p",))]

@@ -1,5 +1,6 @@
 """The compiled loop against autograd, and both against float64, finite differences and AdamW written out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -243,6 +244,23 @@ def test_objective_under_attack_estimates_the_expected_loss() -> None:
         expected = error + float(block.l1[k]) * np.abs(h).sum(1)
         spread = np.hypot(objective[:, k].std() / steps**0.5, expected.std() / count**0.5)
         assert abs(objective[:, k].mean() - expected.mean()) < 5 * spread
+
+
+@pytest.mark.parametrize("kind", [Fused, Autograd])
+def test_without_weights_there_is_no_direction_to_attack(kind: type) -> None:
+    """Where W is 0, or a column of it, an attack changes nothing; it is not NaN."""
+    model = Model("relu_output", 5, 2)
+    block, weights = make_block(model, Distribution(), BOTH)
+    weights[0], weights[1] = 0, 0
+    model.unpack(weights)["W"][:, :, 2] = 0
+    engine = kind(block, recipe(64), weights)
+    mean, error = engine.losses(1000)
+    assert np.isfinite(mean).all()
+    assert np.isfinite(error).all()
+    still = kind(replace(block, attack=torch.zeros_like(block.attack)), recipe(64), weights)
+    np.testing.assert_array_equal(mean[:2], still.losses(1000)[0][:2])
+    engine.advance(0, 3)
+    assert np.isfinite(np.asarray(engine.parameters.detach())).all()
 
 
 def test_autograd_keeps_the_streams_of_a_block_apart() -> None:

@@ -91,6 +91,7 @@ def results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tuple[st
         ("draw", 2.5, "-"),
         ("notebook", 500, 1),
         ("report", 900, 1),
+        ("crate", 700, 1),
     ):
         text = f"s\th:m:s\tmax_rss\n99.0\t0:01:39\t9\n{seconds}\t0:00:01\t{memory}\n"  # the last line counts
         (folder / "benchmarks" / f"{job}.tsv").write_text(text)
@@ -200,6 +201,8 @@ def assert_shows(page: Node, folder: Path, config: dict[str, Any], claims: list[
         assert kind == "data:image/svg+xml;base64"
         assert base64.b64decode(data) == (folder / "figures" / f"{name}.svg").read_bytes()
         assert image.attributes["alt"] == f"{about['title']}. {about['shows']}"
+        links = [a.attributes["href"] for caption in part.all("figcaption") for a in caption.all("a")]
+        assert links == [report.PAPER + config["sections"][about["section"]]["anchor"]]
         assert f"results/{name}.png" in part.text.replace(str(folder / "figures"), "results")
         shown = [row for table in part.all("table") for row in records(table) if "criterion" in row]
         expected = [dict(zip(COLUMNS, row, strict=True)) for row in claims if row[2] == name]
@@ -295,6 +298,7 @@ def test_counts(numbers: tuple[int, ...], tmp_path: Path) -> None:
     assert int(total) == sum(numbers)
     found = {verdict: int(number) for number, verdict in re.findall(r"(\d+) \S ([a-z ]+[a-z])", parts)}
     assert found == {verdict: number for verdict, number in zip(report.VERDICTS, numbers, strict=True) if number}
+    assert list(found) == [verdict for verdict in report.VERDICTS if verdict in found], "always in one order"
 
 
 @pytest.mark.parametrize("verdict", report.VERDICTS)
@@ -593,7 +597,19 @@ def test_what_it_took(folder: Path) -> None:
     models = counts["five"] * 3 + sum(counts[name] for name in counts if name != "five")
     assert f"3 figures from {models} models in {len(counts)} experiments" in text
     assert "took 1.1 minutes" in text
-    assert "Imaginary Five" in text
+    assert "Imaginary Five and Imaginary Wide" in text
+
+
+def test_cells_that_name_their_column(page: Node) -> None:
+    """Where the style sheet shows a row as a block, each cell has the name of its column; nowhere else."""
+    kinds = set()
+    for table in page.all("table"):
+        kind = table.attributes["class"]
+        for row in table.all("tr")[1:]:
+            names = [cell.attributes.get("data-column") for cell in row.all("td")]
+            assert names == (table.texts("th") if kind else [None] * len(names))
+        kinds.add(kind)
+    assert {"", "lines", "claims", "corrections"} <= kinds
 
 
 def test_corrections_are_gathered(page: Node, tmp_path: Path) -> None:
@@ -612,7 +628,9 @@ def test_mathematics_needs_no_network(page: Node) -> None:
     (table,) = (table for table in page.all("table") if "hidden layer" in table.texts("th"))
     assert table.texts("td")[::3] == ["linear", "relu_output", "relu_hidden", "absolute"]
     assert len(table.all("math")) == 8
-    assert "ReLU(W⊤h+b)" in re.sub(r"\s", "", table.text)
+    formulas = [re.sub(r"\s", "", text) for text in table.texts("math")]
+    assert formulas[::2] == ["h=Wx", "h=Wx", "h=ReLU(Wx)", "h=ReLU(W1x)"]
+    assert formulas[1::2] == ["x′=W⊤h+b", "x′=ReLU(W⊤h+b)", "x′=ReLU(W⊤h+b)", "y′=ReLU(W2h+b)≈|x|"]
     assert not [node for node in page.all("math") if node.attributes.get("xmlns")], "no address in the page"
 
 
@@ -629,10 +647,10 @@ def test_sensitivity(tmp_path: Path) -> None:
     claims = ["introduction.dense", "basic.bias"]
     folder = results(tmp_path)
     good, bad = "reproduced", "not reproduced"
-    found = {"as configured": (good, bad), "steps halved": (bad, bad), "steps doubled": (good, good)}
+    found = {"as configured": (good, bad), "steps halved": (bad, bad), "steps doubled": (good, bad)}
     varied(folder, [(c, variant, v[k]) for k, c in enumerate(claims) for variant, v in found.items()])
     part = parse(Report(folder, CONFIG | {"sensitivity": claims}).certainty())
-    assert "2 of 4 verdicts are those" in part.text
+    assert "3 of 4 verdicts are those" in part.text
     rows = records(part.all("table")[0])
     assert [row.pop("claim") for row in rows] == claims
     for k, row in enumerate(rows):
@@ -653,6 +671,14 @@ def test_every_experiment_says_what_it_rests_on(page: Node) -> None:
         **{"batch": "1024", "learning rate": "0.01", "steps": "1234"},
     }
     assert (rows["wide"]["points"], rows["wide"]["seeds"]) == ("20", "4")
+
+
+def test_what_is_solved_exactly_rests_on_no_recipe(folder: Path) -> None:
+    config = copy.deepcopy(CONFIG)
+    config["experiments"]["wide"] = {"model": "relu_output", "n": 2, "m": 1, "density": 0.5, "solver": "exact"}
+    rows = {row["experiment"]: row for row in records(parse(Report(folder, config).certainty()).all("table")[-1])}
+    assert [rows["wide"][key] for key in ("batch", "learning rate", "steps")] == ["exact", "", ""]
+    assert rows["five"]["steps"] == "1234"
 
 
 def luminance(colour: str) -> float:

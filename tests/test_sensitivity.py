@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from superposition import sensitivity
 from superposition.claims import Claims, Finding, Tables
 from superposition.errors import SuperpositionError
 from superposition.sensitivity import COLUMNS, VARIANTS, varied, verdicts
@@ -31,6 +32,12 @@ def test_each_part_of_the_recipe_is_halved_and_doubled() -> None:
     }
 
 
+def test_half_of_an_odd_number_is_rounded_down() -> None:
+    odd = SWEEP.model_copy(update={"steps": 7, "batch": 25})
+    assert varied(odd, VARIANTS["steps halved"]).steps == 3
+    assert varied(odd, VARIANTS["batch size halved"]).batch == 12
+
+
 def test_what_is_solved_exactly_has_no_recipe() -> None:
     solved = SWEEP.model_copy(update={"solver": "exact"})
     assert all(varied(solved, factors) == solved for factors in VARIANTS.values())
@@ -48,18 +55,19 @@ def test_verdicts() -> None:
     """Every claim with every recipe, on models of that recipe; trained once, and only what is asked for."""
     claims, measured = Claims("zoo"), []
 
+    @claims.add("rate", figure="two", paper="", criterion="")
+    def rate(data: Tables) -> Finding:
+        rates = {data[figure]["recipe"]["rate"].item() for figure in ("two", "one")}
+        return Finding(f"{rates}", holds=rates == {0.02}, correction="Another.")
+
     @claims.add("steps", figure="one", paper="", criterion="")
     def steps(data: Tables) -> Finding:
         table = data["one"]["recipe"]
         return Finding(f"{table['steps'].item()} steps", holds=table["steps"].item() >= 6)
 
-    @claims.add("rate", figure="two", paper="", criterion="")
-    def rate(data: Tables) -> Finding:
-        rates = {data[figure]["recipe"]["rate"].item() for figure in ("one", "two")}
-        return Finding(f"{rates}", holds=rates == {0.02}, correction="Another.")
-
     def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
         measured.append((figure, id(trained["shared"])))
+        assert set(trained) == set(figures[figure]), "the models of its figure, and no others"
         (sweep,) = {models.sweep for models in trained.values()}
         return {"recipe": pd.DataFrame({"steps": [sweep.steps], "rate": [sweep.learning_rate]})}
 
@@ -74,5 +82,18 @@ def test_verdicts() -> None:
         ("learning rate halved", "zoo.rate"): "corrected",
         ("learning rate doubled", "zoo.rate"): "corrected",
     }
-    assert [figure for figure, _ in measured] == ["one", "two"] * len(VARIANTS)
+    assert [figure for figure, _ in measured] == ["two", "one"] * len(VARIANTS)
     assert all(first[1] == second[1] for first, second in zip(measured[::2], measured[1::2], strict=True))
+
+
+def test_models_are_trained_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On this device and with so many threads, with every recipe."""
+    claims, asked = Claims("zoo"), []
+
+    @claims.add("any", figure="one", paper="", criterion="")
+    def anything(data: Tables) -> Finding:
+        return Finding(f"{data['one']['numbers'].size}", holds=True)
+
+    monkeypatch.setattr(sensitivity, "train", lambda sweep, device, threads: asked.append((device, threads)))
+    verdicts(list(claims), lambda *_: {"numbers": pd.DataFrame()}, {"one": {"sweep": SWEEP}}, "somewhere", 3)
+    assert asked == [("somewhere", 3)] * len(VARIANTS)

@@ -41,6 +41,8 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "seeds": 2,
     },
     "against": {"attack": [0, 0.5], "l1": [0, 0.1]},
+    "attacked alone": {"attack": [0, 0.5]},
+    "penalised alone": {"l1": [0, 0.1]},
     "penalised": {"model": "absolute", "n": 3, "m": 7, "distribution": "signed", "l1": [0.1, 0]},
 }
 each_sweep = pytest.mark.parametrize("changes", SWEEPS.values(), ids=SWEEPS)
@@ -186,6 +188,14 @@ def test_blocks_hold_every_instance_once(device: str, threads: int, monkeypatch:
         assert max(map(len, blocks)) == 4
 
 
+def test_models_start_from_the_same_weights_whatever_they_are_trained_against() -> None:
+    """Else a difference between them could come from the start; another density has a start of its own."""
+    still = train(sweep(attack=[0, 0.5], l1=[0, 0.1], density=[0.3, 0.05], steps=1, learning_rate=1e-12))
+    W = still.parameters["W"].unflatten(0, (2, 4))
+    torch.testing.assert_close(W[:, 1:], W[:, :1].expand_as(W[:, 1:]), atol=1e-10, rtol=1e-6)
+    assert (W[0, 0] - W[1, 0]).abs().max() > 0.01
+
+
 @each_sweep
 @pytest.mark.parametrize("threads", [1, 3])
 def test_losses_are_those_of_training(changes: dict[str, Any], threads: int) -> None:
@@ -316,6 +326,18 @@ def test_losses_are_true(changes: dict[str, Any]) -> None:
         own = trained.loss_error[point, 0].item()
         assert abs(trained.loss[point, 0].item() - mean) < 5 * (error**2 + own**2) ** 0.5
         assert own < 3 * error  # a claim of precision, but an honest one
+
+
+def test_the_penalty_counts_where_nothing_is_on() -> None:
+    """Hidden units that are on by their biases alone: 0.1 (1 + 2) in every sample, of which 97 % are empty."""
+    plan = training._Plan(
+        sweep(model="relu_hidden", n=3, m=2, hidden_bias=True, density=0.01, importance=1, l1=0.1, restarts=1)
+    )
+    p = {"W": torch.zeros(1, 2, 3), "b": torch.zeros(1, 3), "b_hidden": torch.tensor([[1.0, 2.0]])}
+    with training._pool(1) as pool:
+        loss, error = training._evaluate(plan, plan.model.pack(p), torch.device("cpu"), 1, pool)
+    assert abs(loss.item() - (0.3 + 3 * 0.01 / 3)) < 5 * error.item()
+    assert error.item() < 1e-3
 
 
 def test_losses_of_the_sparsest_models_are_true() -> None:

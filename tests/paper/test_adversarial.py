@@ -229,6 +229,68 @@ def test_where_a_curve_falls_to_one(values: list[float], expected: float) -> Non
     assert adversarial._falls_to_one(pd.Series(values, index=[0.0, 1.0, 2.0])) == pytest.approx(expected)
 
 
+def test_a_size_of_removal_is_that_of_the_median_replicate(trained_against: Tables) -> None:
+    """One replicate that is far off does not move it; sizes that only another n was trained at are passed over."""
+    models = trained_against["adversarial_training"]["models"]
+    off = (models["n"] == 100) & (models["seed"] == 2)
+    models = models.assign(interference=models["interference"].where(~off, 1000.0))
+    models = models[(models["n"] == 100) | (models["attack"] != 0.4)]
+    sizes = adversarial._sizes_of_removal(models, "interference")
+    assert sizes.to_dict() == {(n, density): pytest.approx(0.8) for n in (100, 200) for density in (0.03, 0.3)}
+
+
+def test_prices_are_over_the_same_replicate_without_attacks() -> None:
+    """Of the same density and seed; the loss is that without attacks, whatever was minimised."""
+    sweep = Sweep(
+        model="relu_output", n=16, m=M, density=[0.5, 0.2], attack=[0, 0.5], seeds=2, restarts=1, evaluation=2**12
+    )
+    W = torch.stack([against(1, 1 - 0.1 * k) for k in range(8)])[:, None]
+    loss = torch.ones(8, 1, dtype=torch.float64)
+    trained = Trained(sweep, {"W": W, "b": torch.zeros(8, 1, 16)}, loss, loss, torch.tensor([]).long())
+    table = adversarial.measure("adversarial_training", {"one": trained})["models"]
+    for _, rows in table.groupby(["density", "seed"]):
+        assert rows["attack"].tolist() == [0, 0.5]
+        clean = rows["clean_loss"].to_numpy()
+        assert clean[1] > clean[0]
+        np.testing.assert_allclose(rows["price"], [1, clean[1] / clean[0]])
+
+
+def test_numbers_in_the_report_of_training_against_attacks() -> None:
+    """What is largest, where it falls to one and what it costs there; of curves that do not fall, the largest size."""
+    one = {
+        "attack": [0.0, 0.5, 1.0],
+        "features_per_dimension": [2.0, 4.0, 0.25],
+        "interference": [10.0, 0.1, 0.01],
+        "price": [1.0, 3.0, 9.0],
+        "kept_features": [40, 30, 20],
+    }
+    none = one | {"features_per_dimension": [4.0, 3.0, 2.0], "interference": [10.0, 5.0, 2.0]}
+    models = pd.concat(
+        pd.DataFrame(columns).assign(n=100, m=20, density=density) for density, columns in ((0.3, one), (0.03, none))
+    )
+    sparse, dense = adversarial._removal(models).to_dict("records")
+    assert dense == {
+        "n, m": "100, 20",
+        "1-S": "0.3",
+        "features per dimension without attacks": "2.00",
+        "most": "4.00 at 0.5",
+        "one per dimension at": "0.75",
+        "superposition gone at": "0.25",
+        "clean loss there": "3.0 times",
+        "features kept there": "30",
+    }
+    assert sparse == {
+        "n, m": "100, 20",
+        "1-S": "0.03",
+        "features per dimension without attacks": "4.00",
+        "most": "4.00 at 0",
+        "one per dimension at": "above 1",
+        "superposition gone at": "above 1",
+        "clean loss there": "–",
+        "features kept there": "–",
+    }
+
+
 def test_training_against_attacks_as_the_paper_says(trained_against: Tables, tmp_path: Path) -> None:
     assert verdict(claims, "training_reduces_superposition", through_files(trained_against, tmp_path)) == "reproduced"
 
@@ -240,6 +302,29 @@ def test_a_size_that_depends_on_density_is_a_correction(trained_against: Tables)
     assert line["verdict"] == "corrected"
     assert "80 % is not special" in line["note"]
     assert "1.04 at 1-S = 0.03" in line["measured"]  # 0.8 + 0.4 ln 10 / ln 50
+
+
+@pytest.mark.parametrize(("attack", "value"), [(0.4, 1.0), (0.8, 3.0)])
+def test_one_density_at_another_size_is_enough(trained_against: Tables, attack: float, value: float) -> None:
+    """Smaller than 0.7, or larger than 0.9: 0.4, and 0.8 + 0.4 ln 3 / ln 15."""
+    where = f"density == 0.03 and attack == {attack}"
+    other = changed(trained_against, "adversarial_training", "models", where, interference=value)
+    assert verdict(claims, "training_reduces_superposition", other) == "corrected"
+    more = changed(other, "adversarial_training", "models", "n == 200 and attack == 0.8", features_per_dimension=4.5)
+    assert verdict(claims, "training_reduces_superposition", more) == "not reproduced"  # not fewer everywhere
+
+
+def test_what_is_said_of_weight_and_price(trained_against: Tables) -> None:
+    """Where features per dimension come down to one at each setting, and the loss at 0.8; nothing of what did not
+    happen."""
+    here = "density == 0.03 and n == 100 and "
+    data = changed(trained_against, "adversarial_training", "models", "attack == 1.2", features_per_dimension=0.1)
+    data = changed(data, "adversarial_training", "models", f"{here}attack == 0.8", features_per_dimension=1.0)
+    data = changed(data, "adversarial_training", "models", f"{here}attack == 0.8", price=2.5)
+    note = judged(claims, "training_reduces_superposition", data)["note"]
+    assert "come down to 1 at 0.80 to 0.9" in note  # 0.8 + 0.4 ln 3.2 / ln 32 = 0.93
+    assert "Attacks of 0.8 cost 1.8 to 2.5 times" in note
+    assert "add weight" not in note
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,16 @@ def test_models(measured: dict[str, pd.DataFrame]) -> None:
     assert equal["clean_loss"].iloc[0] == equal["clean_loss"].iloc[1] < equal["clean_loss"].iloc[3]
 
 
+def test_half_of_a_norm_and_weight_off_the_axes() -> None:
+    """A feature is represented from ‖W_i‖² = 1/2 on; what it has on a second hidden unit is not aligned."""
+    models = made({0: 4, 0.2: 4})
+    W = models.parameters["W"]
+    W[..., 0, 0], W[..., 1, 1], W[..., 3, 2] = 0.72, 0.69, -0.5
+    table = remedies.measure("l1_penalty", {EQUAL: models, FALLING: models})["models"]
+    assert set(table["represented_features"]) == {3}
+    np.testing.assert_allclose(table["aligned"], 1 - 0.25 / (0.72**2 + 0.69**2 + 2 + 0.25))
+
+
 def test_thresholds_of_features(measured: dict[str, pd.DataFrame]) -> None:
     """In proportion to importance."""
     features = measured["features"]
@@ -70,6 +80,41 @@ def test_a_pair_always_gains_more_than_one_feature(measured: dict[str, pd.DataFr
     assert set(exact["density"]) == set(DENSITIES)
     assert (exact["pair"] >= exact["one"]).all()
     assert (exact["pair"] > 0).any()
+
+
+def test_numbers_in_the_report() -> None:
+    """Every column from models whose answer is seen at once; a dash where there is no such coefficient."""
+    one = {
+        "l1": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5],
+        "aligned": [0.6, 0.98, 0.995, 1.0, 1.0, 1.0],
+        "interference": [3.0, 1.2, 1.1, 1.04, 0.3, 0.2],
+        "represented_features": [9, 8, 8, 8, 4, 2],
+        "clean_loss": [2.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+    }
+    none = one | {"aligned": 0.6, "interference": [0.0, 1.2, 1.2, 1.2, 1.2, 0.0], "represented_features": 1}
+    models = pd.concat(
+        pd.DataFrame(columns).assign(experiment=name, density=0.03, m=M, features_per_dimension=2.25)
+        for name, columns in ((EQUAL, one), (FALLING, none))
+    )
+    first, second = remedies._shown({"models": models}).to_dict("records")
+    exact = {"a feature of importance 1 goes at (exact)": f"{l1.threshold(1, 0.03):.3f}", "1-S": "0.03"}
+    exact["features per dimension without"] = "2.25"
+    assert first == exact | {
+        "importances": "equal",
+        "basis-aligned (99 % of the weight) from": "0.2",
+        "antipodal pairs, at most, from": "0.3",
+        "superposition, up to": "0.3",
+        "without superposition, half of the dimensions used": "0.4, 0.5",
+        "clean loss there, at least": "2.50 times",
+    }
+    assert second == exact | {
+        "importances": "0.7^i",
+        "basis-aligned (99 % of the weight) from": "–",
+        "antipodal pairs, at most, from": "0",
+        "superposition, up to": "0.4",
+        "without superposition, half of the dimensions used": "–",
+        "clean loss there, at least": "–",
+    }
 
 
 def test_verdict(data: Tables, tmp_path: Path) -> None:
@@ -88,6 +133,52 @@ def test_if_it_did_remove_superposition(data: Tables) -> None:
     assert verdict(claims, "l1", gone) == "reproduced"
     free = changed(gone, "l1_penalty", "models", where, clean_loss=0.0)
     assert verdict(claims, "l1", free) == "corrected"  # not at the price of loss
+
+
+@pytest.mark.parametrize(
+    ("where", "columns"),
+    [
+        ("l1 == 0.4 and density == 0.3", {"interference": 0.4}),
+        ("l1 == 0.4 and density == 0.3", {"interference": np.nan}),
+        ("l1 == 0.4 and density == 0.3", {"represented_features": 1}),
+        ("l1 == 0.4 and density == 0.3", {"clean_loss_error": 10.0}),
+        ("l1 == 0 and density == 0.3", {"clean_loss_error": 10.0}),
+    ],
+)
+def test_equal_features_at_one_density_are_not_enough(data: Tables, where: str, columns: dict[str, Any]) -> None:
+    """One density at which as much is left as one pair makes, too few features are left, or the loss is not higher by
+    more than its error: then equal features do not support the statement."""
+    gone = {"interference": 0.01, "represented_features": 2, "clean_loss_error": 0.0}
+    held = changed(data, "l1_penalty", "models", f"experiment == '{EQUAL}' and l1 == 0.4", **gone)
+    assert verdict(claims, "l1", held) == "reproduced"
+    off = changed(held, "l1_penalty", "models", f"experiment == '{EQUAL}' and {where}", **columns)
+    assert verdict(claims, "l1", off) == "corrected"
+
+
+def test_falling_importances_at_one_density_are_not_enough(data: Tables) -> None:
+    """However good the models with equal ones are."""
+    gone = changed(data, "l1_penalty", "models", f"experiment == '{EQUAL}' and l1 == 0.4", interference=0.01)
+    where = f"experiment == '{FALLING}' and density == 0.3 and l1 > 0"
+    off = changed(gone, "l1_penalty", "models", where, interference=1.0)
+    assert verdict(claims, "l1", off) == "not reproduced"
+
+
+def test_prices_and_the_features_that_are_left(data: Tables) -> None:
+    """The cheapest model without superposition at each density; which features are left, from a coefficient of 0.1."""
+    falling = f"experiment == '{FALLING}'"
+    for where, loss in (("l1 == 0", 1.0), ("l1 > 0", 9.0), ("l1 == 0.4", 7.0), ("l1 == 0.4 and density == 0.3", 3.0)):
+        data = changed(data, "l1_penalty", "models", f"{falling} and {where}", clean_loss=loss, clean_loss_error=0.0)
+    for where, norm in (
+        ("density == 0.3 and l1 == 0.4 and feature == 1", 0.69),  # as many, but not the most important
+        ("density == 0.3 and l1 == 0.4 and feature == 2", 0.72),
+        ("density == 0.03 and l1 == 0.4 and feature == 1", 0.0),  # one less
+        ("density == 0.03 and l1 == 0.2 and feature == 4", 1.0),  # one more
+    ):
+        data = changed(data, "l1_penalty", "features", where, norm=norm)
+    data = changed(data, "l1_penalty", "features", "l1 > -1", threshold=lambda t: 0.73 * 0.7 ** t["feature"])
+    line = judged(claims, "l1", data)
+    assert "for 3.0 to 7.0 times the loss" in line["measured"]
+    assert "in 2 of 4 models, one more or less in 2; the most important ones in 7 of 8" in line["note"]
 
 
 @pytest.mark.parametrize(
