@@ -222,7 +222,14 @@ def test_one_pair_counts_as_one() -> None:
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([10, 1, 0.1], 1.0), ([10, 0.1, 0.01], 0.5), ([100, 10, 0.1], 1.5), ([0.5, 5, 5], 0.0), ([2, 3, 4], np.inf)],
+    [
+        ([10, 1, 0.1], 1.0),
+        ([10, 0.1, 0.01], 0.5),
+        ([100, 10, 0.1], 1.5),
+        ([0.5, 5, 5], 0.0),
+        ([2, 3, 4], np.inf),
+        ([1e12, 0, 0], 0.5),
+    ],
 )
 def test_where_a_curve_falls_to_one(values: list[float], expected: float) -> None:
     """Its logarithm is a straight line between two sizes."""

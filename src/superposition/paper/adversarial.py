@@ -152,7 +152,7 @@ def _falls_to_one(values: pd.Series) -> float:
     at = int((~above).argmax())
     if at == 0:
         return float(sizes[0])
-    before, after = np.log(values.iloc[at - 1]), np.log(values.iloc[at])
+    before, after = np.log(values.iloc[[at - 1, at]].clip(lower=1e-12))
     return float(sizes[at - 1] + (sizes[at] - sizes[at - 1]) * before / (before - after))
 
 
