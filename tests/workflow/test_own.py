@@ -21,7 +21,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     config = project.config()
     only = {kind: {"introduction": config[kind]["introduction"]} for kind in ("experiments", "sections", "figures")}
     only["experiments"]["introduction"] |= TINY
-    project.configure(config | only)
+    project.configure(config | only | {"sensitivity": []})
     for path, text in files().items():
         (project.path / path).write_text(text, encoding="utf-8")
     return project
@@ -37,9 +37,9 @@ def follow(project: Project, name: str) -> None:
 
 
 def headings(project: Project) -> list[str]:
-    """Of the report, but the first and the last."""
+    """Of the sections, between what comes before and after them."""
     html = (project.path / OUT / "report.html").read_text(encoding="utf-8")
-    return [re.sub("<.*?>", "", heading) for heading in re.findall(r"<h2.*?>(.*?)</h2>", html)][1:-1]
+    return [re.sub("<.*?>", "", heading) for heading in re.findall(r"<h2.*?>(.*?)</h2>", html)][3:-2]
 
 
 def test_an_own_sweep(project: Project) -> None:
@@ -58,11 +58,11 @@ def test_an_own_sweep(project: Project) -> None:
     html = (out / "report.html").read_text(encoding="utf-8")
     at = [html.index(f'id="figure-{name}"') for name in ("introduction", "mine_gram", "mine_points")]
     assert at == sorted(at)
-    assert html.count("The paper:") == 1, "nothing is said of the paper where an own sweep is shown"
+    assert html.count("<b>The paper</b>") == 1, "nothing is said of the paper where an own sweep is shown"
     assert set(pd.read_csv(out / "claims.csv")["section"]) == {"introduction"}
     # All of it is made, and without the file the rest is as it was.
     assert project.jobs("--configfile", "examples/own_sweep.yaml") == set()
-    assert project.jobs() == {"claims", "notebook", "report"}
+    assert project.jobs() == {"claims", "notebook", "report", "crate"}
 
 
 def test_a_figure_of_ones_own(project: Project) -> None:
