@@ -27,6 +27,8 @@ AXES = {
     "relative density": {"relative_density": {"features": [0], "ratio": [0.1, 1, 2]}},
     "relative importance": {"relative_importance": {"features": [1], "ratio": [0.1, 1, 10]}},
     "distributions": {"distribution": ["independent", {"correlated": [[0, 1]]}]},
+    "attacks": {"attack": [0, 0.5, 1]},
+    "penalties": {"l1": [0, 0.1, 0.4]},
     "seeds": {"seeds": 3},
     "two axes": {
         "density": {"from": 1, "to": 0.01, "points": 5},
@@ -98,6 +100,11 @@ def test_chosen(sizes: list[int], seeds: int, most: int) -> None:
     longest = max(map(len, kept.values()))
     first = [tuple(row) for row in grid.iloc[rows[:longest]].to_numpy()]
     assert len({sum(a != b for a, b in zip(first[0], row, strict=True)) for row in first[1:]} | {1}) == 1, "a row"
+
+
+def test_every_axis_of_a_sweep_has_a_name() -> None:
+    """One that is new would otherwise break the figures of who varies it."""
+    assert list(standard.AXES) == list(COORDINATES)
 
 
 @pytest.mark.parametrize("kind", standard.DRAWN)
@@ -199,6 +206,8 @@ def dimensionality(W: np.ndarray) -> list[float]:
         ("relative density", "relative density", [0.1, 1, 2], True),
         ("relative importance", "relative importance", [0.1, 1, 10], True),
         ("distributions", "distribution", [0, 1], False),
+        ("attacks", r"attacks over mean $\|x\|$", [0, 1, 2], False),
+        ("penalties", "L1 coefficient", [0, 1, 2], False),
         ("seeds", "seed", [0, 1, 2], False),
     ],
 )

@@ -32,8 +32,11 @@ AXES = {
     "relative_density": "relative density",
     "relative_importance": "relative importance",
     "distribution": "distribution",
+    "attack": r"attacks over mean $\|x\|$",
+    "l1": "L1 coefficient",
     "seed": "seed",
 }
+LOGARITHMIC = ("density", "relative_density", "relative_importance")  # the other axes may have a value of 0, or none
 NOTE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 7, "color": "0.35"}  # how a figure says what it leaves out
 
 Tables = dict[str, pd.DataFrame]
@@ -203,8 +206,8 @@ DRAWN = {"gram": _draw_gram, "points": _draw_points, "dimensionality": _draw_dim
 def _spread(ax: Axes, features: pd.DataFrame, main: str) -> np.ndarray:
     """Where the features of every model are drawn: side by side around its place on the axis, which is set up."""
     values = list(features[main].unique())
-    if main in ("distribution", "seed"):
-        names = _distributions(values) if main == "distribution" else {v: str(v) for v in values}
+    if main not in LOGARITHMIC:
+        names = _distributions(values) if main == "distribution" else {v: f"{v:g}" for v in values}
         places = np.arange(len(values), dtype=float)
         ax.set_xticks(places, [names[v] for v in values])
     else:
@@ -216,7 +219,7 @@ def _spread(ax: Axes, features: pd.DataFrame, main: str) -> np.ndarray:
     width = 0.7 * np.diff(np.sort(places)).min()
     share = (features["feature"] + 0.5) / (features["feature"].max() + 1) - 0.5
     found = features[main].map(dict(zip(values, places, strict=True))) + width * share
-    return (found if main in ("distribution", "seed") else np.exp(found)).to_numpy()
+    return (np.exp(found) if main in LOGARITHMIC else found).to_numpy()
 
 
 def _by_point(table: pd.DataFrame, *within: str) -> dict[tuple, pd.DataFrame]:
