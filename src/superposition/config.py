@@ -58,6 +58,8 @@ class _File(Strict):
 
 ESSENTIAL = ["model", "n", "m"]  # of an experiment: what no default can say
 EXTRA_KEYS = ("stated", "quick")  # of an experiment, beside those of its sweep
+# Parts of a recipe that the claims under ``sensitivity`` are judged again with.
+VARIED = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
 OWN = "own"  # the section of the sweeps that no figure of the file names
 NEURONS = {
     "relu_hidden": "W, neurons in the order of their most important features, WᵀW",
@@ -109,9 +111,7 @@ class Config:
                 ),
             }
             sweeps[name] = by_scale[file.scale]
-            small[name] = by_scale["quick"].model_copy(
-                update={key: getattr(sweeps[name], key) for key in ("steps", "batch", "learning_rate")}
-            )
+            small[name] = by_scale["quick"].model_copy(update={key: getattr(sweeps[name], key) for key in VARIED})
             keys = entry.get("stated", [])
             if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
                 raise SuperpositionError(f"{where}.stated: should be a list of keys, not {keys!r}")

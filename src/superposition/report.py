@@ -7,6 +7,7 @@ import base64
 import html
 import io
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 from PIL import Image
 
 from superposition.claims import NOT_AT_THIS_SCALE
-from superposition.config import Config
+from superposition.config import VARIED, Config
 from superposition.provenance import PAPER, commit, machine, sha256, versions
 from superposition.sweep import RECIPE
 from superposition.weights import Trained
@@ -28,7 +29,6 @@ MODELS = {  # hidden layer, output
 }
 LOSS = r"\sum_i I_i {(x_i - x_i^{\prime})}^2"
 CARD = 170  # the width of a thumbnail
-VARIED = {"batch": "batch", "learning_rate": "learning rate", "steps": "steps"}
 VERDICTS = {"reproduced": "✓", "corrected": "≠", "not reproduced": "✗", NOT_AT_THIS_SCALE: "–"}
 
 
@@ -153,7 +153,7 @@ class Report:
             f"<p class='counts'>{len(self.claims)} claims: {_counts(self.claims)}</p>"
             f"<p>{len(self.config.figures)} figures from {models:,} models in {len(self.config.sweeps)} experiments. "
             f"All jobs together took {seconds / 60:.1f} minutes, on {_text(machine())}; the models were trained on "
-            f"{_text(' and '.join(self._devices()))}.</p>"
+            f"{_text(' and '.join(sorted(set(self._devices.values()))))}.</p>"
             f"<div class='cards'>{''.join(map(self._card, self.config.figures))}</div>"
             + _table(["claim", "verdict", "the paper", "figure"], rows, "lines")
         )
@@ -288,7 +288,7 @@ class Report:
             "else the mean over one large draw; seeds are replicates with data of their own.</p>"
             + self._sensitivity()
             + "<details><summary>Seeds, restarts and recipe of every experiment</summary>"
-            + _table(["experiment", "points", "seeds", "restarts", *VARIED.values()], rows)
+            + _table(["experiment", "points", "seeds", "restarts", *(key.replace("_", " ") for key in VARIED)], rows)
             + "</details>"
         )
 
@@ -341,16 +341,17 @@ class Report:
                     f"<code>{name}</code>",
                     f"{seeds} × {sweep.restarts}",
                     str(len(sweep.points()) * sweep.restarts),
-                    _text(Trained.load(path).device),
+                    _text(self._devices[name]),
                     f"<code>{sha256(path)}</code>",
                 ]
             )
         return rows
 
-    def _devices(self) -> list[str]:
-        """What models were trained on."""
-        paths = [self.results / "weights" / f"{name}.safetensors" for name in self.config.sweeps]
-        return sorted({Trained.load(path).device for path in paths})
+    @cached_property
+    def _devices(self) -> dict[str, str]:
+        """What the models of every experiment were trained on."""
+        files = {name: self.results / "weights" / f"{name}.safetensors" for name in self.config.sweeps}
+        return {name: Trained.load(path).device for name, path in files.items()}
 
     def _jobs(self) -> dict[str, pd.DataFrame]:
         """The benchmarks of all jobs, by rule and what it was about."""

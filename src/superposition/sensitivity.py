@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from superposition.claims import Claim
+from superposition.config import VARIED
 from superposition.sweep import Sweep
 from superposition.training import train
 from superposition.weights import Trained
 
-RECIPE = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
 VARIANTS: dict[str, dict[str, float]] = {"as configured": {}} | {
     f"{name} {words}": {key: factor}
-    for key, name in RECIPE.items()
+    for key, name in VARIED.items()
     for words, factor in (("halved", 0.5), ("doubled", 2.0))
 }
 COLUMNS = ["claim", "variant", "measured", "verdict"]
