@@ -74,7 +74,7 @@ def _vulnerability(models: Trained, point: int) -> dict[str, float]:
     single = torch.eye(models.sweep.n)[represented]
     scaled, constant = SIZE * target.norm, SIZE * float(np.sqrt(models.sweep.n / 3))
     return {
-        "features_per_dimension": float((target.W**2).sum()) / models.sweep.m,
+        "features_per_dimension": 1 / float(geometry.dimensions_per_feature(target.W)),
         "represented_features": int(represented.sum()),
         "size": scaled,
         "scaled": target.worst(scaled * target.directions()) / scaled**2,

@@ -201,6 +201,8 @@ def l1_penalty(data: Tables) -> Finding:
     kept = features.assign(kept=features["norm"] ** 2 > 0.5, pays=features["threshold"] > features["l1"])
     counts = kept[kept["l1"] >= 0.1].groupby(["density", "l1"])[["kept", "pays"]].sum()
     first = kept[kept["kept"]].groupby(["density", "l1"])["feature"].agg(lambda i: i.max() + 1 == len(i))
+    off = counts["kept"] - counts["pays"]
+    limit = (features["threshold"] / features["importance"]).max()
     return Finding(
         f"falling importances: superposition removed at {sum(falling)} of {len(falling)} densities, for "
         f"{np.min(prices, initial=np.inf):.1f} to {np.max(prices, initial=-np.inf):.1f} times the loss; equal: at "
@@ -211,8 +213,7 @@ def l1_penalty(data: Tables) -> Finding:
         f"pairs, which gain {ratio.min():.2f} times or more what one feature does, up to where all features go"
         if all(falling) and bool(falling) and bool((ratio > 1).all()) and len(ratio)
         else "",
-        note=f"From a coefficient of 0.1 the features that are left are those for which a dimension of their own pays "
-        f"exactly (0.73 times the importance where features are sparse) in {(counts['kept'] == counts['pays']).sum()} "
-        f"of {len(counts)} models, one more or less in {((counts['kept'] - counts['pays']).abs() == 1).sum()}; the "
-        f"most important ones in {first.sum()} of {len(first)}",
+        note="From a coefficient of 0.1 the features that are left are those for which a dimension of their own pays "
+        f"exactly (up to {limit:.2f} times the importance) in {(off == 0).sum()} of {len(counts)} models, one more or "
+        f"less in {(off.abs() == 1).sum()}; the most important ones in {first.sum()} of {len(first)}",
     )
