@@ -2,6 +2,7 @@
 
 import glob
 import os
+import shutil
 import sys
 
 from filelock import FileLock, Timeout

@@ -1,5 +1,6 @@
 """Settings shared by all tests."""
 
+import jaxtyping
 import matplotlib
 import torch
 from hypothesis import settings
@@ -12,3 +13,6 @@ settings.load_profile("repeatable")
 
 # Tensors are tiny here: PyTorch's threads would only wait for each other, long where the cores are shared.
 torch.set_num_threads(1)
+
+# The step that is compiled for a GPU cannot be compiled together with the checks of shapes.
+jaxtyping.config.update("jaxtyping_disable", torch.cuda.is_available())

@@ -103,7 +103,7 @@ def test_gradient(case: tuple[Block, torch.Tensor, Recipe]) -> None:
     by_hand.advance(0, 1)
 
     precise = Autograd(block, plan, weights.double())
-    precise.objective(0).sum().backward()
+    precise.objective(precise.parameters, 0).sum().backward()
     gradient = precise.parameters.grad.numpy()
     scale = np.abs(gradient).max(axis=1, keepdims=True)
     assert (np.abs(by_hand._gradients - gradient) <= 5e-6 * scale).all()
@@ -184,7 +184,7 @@ def test_optimizer_is_adamw(schedule: str, decay: float) -> None:
     for t in range(steps):
         precise.parameters.data = torch.from_numpy(w.copy())
         precise.parameters.grad = None
-        precise.objective(t).sum().backward()
+        precise.objective(precise.parameters, t).sum().backward()
         g = precise.parameters.grad.numpy()
         mean, square = 0.9 * mean + 0.1 * g, 0.999 * square + 0.001 * g**2
         rate = 0.01 * (np.cos(np.pi * t / steps) + 1) / 2 if schedule == "cosine" else 0.01
@@ -220,7 +220,7 @@ def test_objective_estimates_the_expected_loss(name: str) -> None:
     block, weights = make_block(model, Distribution())
     engine = Autograd(block, recipe(64), weights.double())
     with torch.no_grad():
-        objective = torch.stack([engine.objective(t) for t in range(steps)]).numpy()
+        objective = torch.stack([engine.objective(engine.parameters, t) for t in range(steps)]).numpy()
     p = model.unpack(weights.double())
     expected = exact.expected_loss(model, p, block.gates.gate_density.double(), block.importance.double()).numpy()
     assert (np.abs(objective.mean(0) - expected) < 5 * objective.std(0) / steps**0.5 + 1e-7 * expected).all()
@@ -232,7 +232,7 @@ def test_objective_under_attack_estimates_the_expected_loss() -> None:
     block, weights = make_block(model, Distribution(), BOTH)
     engine = Autograd(block, recipe(64), weights.double())
     with torch.no_grad():
-        objective = torch.stack([engine.objective(t) for t in range(steps)]).numpy()
+        objective = torch.stack([engine.objective(engine.parameters, t) for t in range(steps)]).numpy()
     rng, p = np.random.default_rng(0), model.unpack(weights.double())
     for k in range(len(block)):
         on = rng.random((count, 5)) < block.gates.gate_density[k].numpy()
@@ -267,9 +267,10 @@ def test_autograd_keeps_the_streams_of_a_block_apart() -> None:
     """On a GPU a block holds several seeds and restarts; each must see its own batches."""
     model, batch, distribution, _ = CASES["sets"]
     block, weights = make_block(model, distribution, keys=3)
-    together = Autograd(block, recipe(batch), weights.double()).objective(2).detach()
-    alone = [Autograd(block[k : k + 1], recipe(batch), weights[k : k + 1].double()).objective(2)[0] for k in range(6)]
-    torch.testing.assert_close(together, torch.stack(alone).detach(), rtol=1e-12, atol=0)
+    keys = [slice(None), *(slice(k, k + 1) for k in range(6))]
+    engines = [Autograd(block[k], recipe(batch), weights[k].double()) for k in keys]
+    together, *alone = (engine.objective(engine.parameters, 2).detach() for engine in engines)
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-12, atol=0)
 
 
 ANY = (("FEATURES", 1), ("HIDDEN", 1), ("UNTIED", 0), ("RELU_HIDDEN", 0), ("RELU_OUTPUT", 0), ("HIDDEN_BIAS", 0))

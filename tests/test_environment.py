@@ -53,6 +53,18 @@ def test_conda_installs_the_same() -> None:
     assert SpecifierSet(PROJECT["requires-python"]).contains(python)
 
 
+def test_the_container_is_the_same() -> None:
+    """The Python of conda's environment, the pinned list, and the command that makes everything."""
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    said = {line.split()[0]: line for line in lines if line[:1] not in ("", "#")}
+    python = next(entry.partition("=")[2] for entry in CONDA if str(entry).startswith("python="))
+    assert said["FROM"].startswith(f"FROM python:{python}-slim")
+    assert said["RUN"].endswith("pip install --no-cache-dir -r requirements.txt")
+    assert said["CMD"] == 'CMD ["snakemake", "--cores", "all"]'
+    for kept in ("results", ".venv", ".snakemake"):  # or an image would hold gigabytes of another machine
+        assert kept in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+
+
 def test_the_tests_run_with_what_is_pinned() -> None:
     for name, version in PINNED.items():
         assert importlib.metadata.version(name).partition("+")[0] == version, name

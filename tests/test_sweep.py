@@ -45,6 +45,11 @@ def test_the_grid_is_the_product_of_the_axes() -> None:
     assert tuple(points.columns) == COORDINATES
     assert list(points.itertuples(index=False, name=None)) == [(*e[:3], e[3].name, 0.0, *e[4:]) for e in expected]
     assert sweep.distributions() == [e[3] for e in expected]
+    some = range(5, 17)
+    assert list(sweep.points(some).itertuples(index=False)) == list(points.itertuples(index=False))[5:17]
+    assert sweep.distributions(some) == sweep.distributions()[5:17]
+    np.testing.assert_array_equal(sweep.densities(some), sweep.densities()[5:17])
+    np.testing.assert_array_equal(sweep.importances(some), sweep.importances()[5:17])
     np.testing.assert_array_equal(sweep.densities(), [[d * t, d * t, d, d] for d, t, *_ in expected])
     np.testing.assert_array_equal(sweep.importances(), [[1, 2, 3, 4 * light] for _, _, light, *_ in expected])
 
@@ -369,3 +374,38 @@ def test_work_grows_with_every_size() -> None:
     assert Sweep.parse(plain | {"restarts": 4, "seeds": 5}).work == pytest.approx(20 * work)
     assert Sweep.parse(plain | {"m": 3}).work > work
     assert Sweep.parse(plain | {"solver": "exact"}).work == float("inf")
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.booleans())
+def test_parts_make_up_the_points(points: int, parts: int, exact: bool) -> None:
+    """Each point in one part, parts of about the same size, and what is solved together is not torn apart."""
+    plan = Sweep(model="linear", n=2, m=1, density=0.1, seeds=points, restarts=3, solver="exact" if exact else "adam")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("superposition.sweep.OPTIMA", 4)
+        assert plan.parts == (-(-points // 4) if exact else points)
+        if parts > plan.parts:
+            with pytest.raises(SuperpositionError, match=rf"^part 1 of {parts}: allowed are 1 to {plan.parts} parts"):
+                plan.part(1, parts)
+            return
+        ranges = [plan.part(part, parts) for part in range(1, parts + 1)]
+    assert [point for part in ranges for point in part] == list(range(points))
+    assert max(map(len, ranges)) - min(map(len, ranges)) <= (7 if exact else 1)
+    assert min(map(len, ranges)) > 0
+    assert not exact or all(part.start % 4 == 0 for part in ranges)
+
+
+def test_large_grids_take_no_time_to_refuse_or_to_split() -> None:
+    """A part of a large grid must not cost the time and memory of the whole; the coordinates of 10^6 points are what a
+    weights file can hold."""
+    axis = {"from": 1, "to": 0.01, "points": 1000}
+    plan = Sweep.parse(BASE | {"density": axis, "relative_importance": {"features": [0], "ratio": axis}})
+    assert plan.points(plan.part(1000, 1000))["density"].unique().tolist() == [0.01]
+    with pytest.raises(SuperpositionError, match=r"a sweep of 2000000 points: allowed are up to 10\^6"):
+        Sweep.parse(plan.model_dump(mode="json") | {"seeds": 2})
+
+
+@pytest.mark.parametrize(("part", "parts"), [(0, 1), (2, 1), (-1, 1), (1, 0)])
+def test_a_part_that_there_is_not(part: int, parts: int) -> None:
+    """A wrong number would train other points than were asked for."""
+    with pytest.raises(SuperpositionError, match=rf"^part {part} of {parts}: allowed are 1 to 1 parts of this sweep$"):
+        Sweep.parse(BASE).part(part, parts)

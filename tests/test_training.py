@@ -4,13 +4,17 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
 
 from superposition import exact, training
 from superposition.autograd import Autograd
+from superposition.captured import Captured
+from superposition.engine import Engine
 from superposition.errors import SuperpositionError
+from superposition.fused import Fused
 from superposition.sweep import Sweep
 from superposition.training import train
 from superposition.weights import Trained
@@ -55,6 +59,23 @@ def sweep(**changes: Any) -> Sweep:
 def content(trained: Trained, path: Path) -> bytes:
     trained.save(path)
     return path.read_bytes()
+
+
+def gathered(plan: Sweep, parts: int, folder: Path, **options: Any) -> Trained:
+    """Trained part by part, each by way of its file."""
+    paths = [folder / f"{part}-of-{parts}" for part in range(1, parts + 1)]
+    for part, path in enumerate(paths, start=1):
+        train(plan, part=(part, parts), **options).save(path)
+    return Trained.gather([Trained.load(path) for path in reversed(paths)])
+
+
+@each_sweep
+def test_parts_make_up_the_whole(changes: dict[str, Any], tmp_path: Path) -> None:
+    """A sweep that is split over several jobs must end in the very same file, however many there are."""
+    plan = sweep(**changes)
+    whole = content(train(plan), tmp_path / "whole")
+    for parts in {2, plan.parts}:
+        assert content(gathered(plan, parts, tmp_path, threads=1), tmp_path / "gathered") == whole
 
 
 @each_sweep
@@ -180,12 +201,13 @@ def test_blocks_hold_every_instance_once(device: str, threads: int, monkeypatch:
     monkeypatch.setattr(training, "BLOCK_DATA", 5 * 50 * 4)
     plan = training._Plan(sweep(seeds=2))
     blocks = plan.blocks(torch.device(device), threads)
-    assert sorted(np.concatenate(blocks).tolist()) == list(range(18))
+    assert sorted({*np.concatenate(blocks).tolist()}) == list(range(18))
     assert len(blocks) > 1
     if device == "cpu":
+        assert sum(map(len, blocks)) == 18
         assert all(len(plan.block(instances).key.unique(dim=0)) == 1 for instances in blocks)
     else:
-        assert max(map(len, blocks)) == 4
+        assert {len(instances) for instances in blocks} == {4}
 
 
 def test_models_start_from_the_same_weights_whatever_they_are_trained_against() -> None:
@@ -259,19 +281,43 @@ def test_chunks_hold_every_instance_once(device: str, threads: int, monkeypatch:
         assert min(map(len, chunks)) > 0
 
 
-def test_either_engine_trains_the_same_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a GPU the other one is used, and blocks mix seeds: verdicts must not depend on the device."""
+@pytest.mark.parametrize("engine", [Autograd, Captured])
+def test_every_engine_trains_the_same_models(engine: type[Engine], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU another one is used, and blocks mix seeds and are filled up: verdicts must not depend on the device."""
     plan = sweep(**SWEEPS["sets"], seeds=2, snapshots=2)
-    compiled = train(plan)
-    monkeypatch.setitem(training.ENGINES, "cpu", Autograd)
-    whole = training._Plan.blocks
-    monkeypatch.setattr(training._Plan, "blocks", lambda self, *_: whole(self, torch.device("cuda"), 1))
-    plain = train(plan)
-    for name, values in plain.parameters.items():
-        torch.testing.assert_close(values, compiled.parameters[name], atol=1e-4, rtol=0)
-        torch.testing.assert_close(plain.snapshots[name], compiled.snapshots[name], atol=1e-4, rtol=0)
-    torch.testing.assert_close(plain.loss, compiled.loss, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(plain.loss_error, compiled.loss_error, atol=1e-6, rtol=1e-3)
+    fused = train(plan, device="cpu")
+    monkeypatch.setitem(training.ENGINES, "cpu", engine)
+    monkeypatch.setattr(training, "BLOCK_DATA", 5 * plan.n * plan.batch)
+    cut = training._Plan.blocks
+    monkeypatch.setattr(training._Plan, "blocks", lambda self, *_: cut(self, torch.device("cuda"), 1))
+    jaxtyping.config.update("jaxtyping_disable", True)  # the checks of shapes cannot be compiled
+    try:
+        other = train(plan, device="cpu", threads=1)
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", torch.cuda.is_available())
+    for name, values in other.parameters.items():
+        torch.testing.assert_close(values, fused.parameters[name], atol=1e-4, rtol=0)
+        torch.testing.assert_close(other.snapshots[name], fused.snapshots[name], atol=1e-4, rtol=0)
+    torch.testing.assert_close(other.loss, fused.loss, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(other.loss_error, fused.loss_error, atol=1e-6, rtol=1e-3)
+
+
+def test_blocks_on_a_gpu_do_not_depend_on_the_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the arithmetic of a model may depend on how many are in its block."""
+    monkeypatch.setattr(training, "BLOCK_DATA", 5 * 50 * 4)
+    plans = [training._Plan(sweep(seeds=2), (part, parts)) for parts in (1, 2, 6) for part in range(1, parts + 1)]
+    assert {len(block) for plan in plans for block in plan.blocks(torch.device("cuda"), 1)} == {4}
+
+
+def test_a_gpu_that_is_full_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A traceback would not say that others are at work on it, or what to do."""
+
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(Fused, "advance", full)
+    with pytest.raises(SuperpositionError, match=r"^the GPU is out of memory: .*--resources gpu=1.*device: cpu$"):
+        train(sweep(), device="cpu")
 
 
 def sampled_loss(
@@ -448,13 +494,15 @@ SOLVED: dict[str, Any] = {
 
 
 def test_solved_models_do_not_depend_on_threads_or_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The same bytes with any number of threads; of points that are searched together, the same up to rounding."""
+    """The same bytes with any number of threads and jobs; of points that are searched together, the same up to
+    rounding."""
     plan = sweep(**SOLVED)
     whole = train(plan, threads=2)
-    monkeypatch.setattr(training, "OPTIMA", 3)  # of eight points: the last part is smaller
+    monkeypatch.setattr("superposition.sweep.OPTIMA", 3)  # of eight points: the last part is smaller
     first = train(plan, threads=1)
     expected = content(first, tmp_path / "first")
     assert content(train(plan, threads=2), tmp_path / "two threads") == expected
+    assert content(gathered(plan, 2, tmp_path), tmp_path / "two jobs") == expected
     torch.testing.assert_close(*(models.loss.min(dim=1).values for models in (first, whole)), rtol=1e-9, atol=0)
 
 

@@ -1,9 +1,12 @@
 """The weights file: whole or not at all, the same bytes for the same models, and no damage goes unseen."""
 
+import itertools
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
@@ -57,6 +60,51 @@ def test_round_trip(saved: Path) -> None:
         assert all(torch.equal(values[k], expected[k]) for k in expected)
     assert after.points.equals(before.points)
     assert after.model == before.model
+
+
+def parts_of(whole: Trained, *lengths: int) -> list[Trained]:
+    """Of any lengths, in their order."""
+    starts = [0, *itertools.accumulate(lengths)]
+    return [
+        replace(
+            whole,
+            parameters={k: v[here] for k, v in whole.parameters.items()},
+            snapshots={k: v[:, here] for k, v in whole.snapshots.items()},
+            loss=whole.loss[here],
+            loss_error=whole.loss_error[here],
+            first=here.start,
+        )
+        for here in itertools.starmap(slice, itertools.pairwise(starts))
+    ]
+
+
+def test_a_part_has_the_points_of_its_models(tmp_path: Path) -> None:
+    """Those of the first part would put its models at the coordinates of others."""
+    whole = trained()
+    for part in parts_of(whole, 1, 1):
+        part.save(tmp_path / "part")
+        loaded = Trained.load(tmp_path / "part")
+        expected = whole.points.iloc[part.first : part.first + 1].reset_index(drop=True)
+        pd.testing.assert_frame_equal(loaded.points, expected)
+
+
+def test_gathered_parts_are_the_whole(tmp_path: Path) -> None:
+    """Every field in its place, in whatever order the parts come; the device of each is named."""
+    whole = trained()
+    first, second = parts_of(whole, 1, 1)
+    whole.save(tmp_path / "whole")
+    Trained.gather([second, first]).save(tmp_path / "gathered")
+    assert (tmp_path / "gathered").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert Trained.gather([first, replace(second, device="a GPU")]).device == "a GPU and cpu"
+
+
+def test_only_all_parts_of_one_sweep_are_gathered() -> None:
+    """With one missing, or of another sweep, the file would hold other models than it says."""
+    first, second = parts_of(trained(), 1, 1)
+    other = replace(second, sweep=second.sweep.model_copy(update={"steps": 7}))
+    for parts in ([first], [second], [first, first, second], [first, other]):
+        with pytest.raises(SuperpositionError, match="not all of the parts of one sweep"):
+            Trained.gather(parts)
 
 
 def test_models_that_were_solved_keep_their_digits(tmp_path: Path) -> None:

@@ -28,20 +28,23 @@ class Autograd:
         self.streams, self.stream_of = torch.unique(block.key, dim=0, return_inverse=True)
         self.rows = block.gates.rows + (block.attack is not None)  # the last says which feature is attacked
 
-    def objective(self, step: int) -> Tensor:
-        """The loss of one batch, [instance]. The sum over instances is what is differentiated: a mean over
-        thousands of models would push the gradients under Adam's epsilon."""
+    def objective(self, parameters: Float[Tensor, "instance size"], step: int | Tensor) -> Float[Tensor, " instance"]:
+        """The loss of one batch. The sum over instances is what is differentiated: a mean over thousands of models
+        would push the gradients under Adam's epsilon."""
         gates = self.block.gates
         uniform = draws.uniforms(self.streams, self.rows, 0, self.recipe.batch, step, draws.TRAINING)[self.stream_of]
         x, weight = features.training_batch(gates, uniform[:, : gates.rows])
-        return (weight.to(self.parameters.dtype) * self._loss(x, uniform)).sum(-1)
+        return (weight.to(parameters.dtype) * self._loss(parameters, x, uniform)).sum(-1)
 
     def _loss(
-        self, x: Float[Tensor, "instance sample n"], uniform: Float[Tensor, "instance row sample"]
+        self,
+        parameters: Float[Tensor, "instance size"],
+        x: Float[Tensor, "instance sample n"],
+        uniform: Float[Tensor, "instance row sample"],
     ) -> Float[Tensor, "instance sample"]:
         """The loss under attack, and the penalty. An attack is part of the input: its gradient is not followed."""
-        block, dtype = self.block, self.parameters.dtype
-        p = block.model.unpack(self.parameters)
+        block, dtype = self.block, parameters.dtype
+        p = block.model.unpack(parameters)
         x = given = x.to(dtype)
         if block.attack is not None:
             attacks = block.attack.to(dtype)[:, None, None] * attack_directions(p["W"].detach())
@@ -56,7 +59,7 @@ class Autograd:
         for step, rate in zip(range(start, stop), self.recipe.rates(start, stop), strict=True):
             self.optimizer.param_groups[0]["lr"] = float(rate)
             self.optimizer.zero_grad()
-            self.objective(step).sum().backward()
+            self.objective(self.parameters, step).sum().backward()
             self.optimizer.step()
 
     @torch.no_grad()
@@ -70,7 +73,7 @@ class Autograd:
             uniform = draws.uniforms(key, self.rows, first, min(chunk, samples - first), 0, draws.EVALUATION)
             uniform = uniform.expand(len(self.block), -1, -1)
             x = features.nonempty(gates, uniform[:, : gates.rows])
-            loss = self._loss(x, uniform).double()
+            loss = self._loss(self.parameters, x, uniform).double()
             if coactive:
                 loss = loss * ((x != 0).sum(-1) > 1)
             total += loss.sum(-1)

@@ -32,7 +32,7 @@ def philox(
 
 
 def uniforms(
-    key: Int64[Tensor, "stream 2"], rows: int, first: int, samples: int, step: int, purpose: int
+    key: Int64[Tensor, "stream 2"], rows: int, first: int, samples: int, step: int | Int64[Tensor, "1"], purpose: int
 ) -> Float32[Tensor, "stream row sample"]:
     """Uniform numbers in [0, 1), 24 bits each, for samples ``first`` to ``first + samples`` of one step."""
     device = key.device
@@ -43,7 +43,7 @@ def uniforms(
         [
             sample.expand(shape),
             quad[:, None].expand(shape),
-            torch.full(shape, step, device=device),
+            torch.as_tensor(step, device=device).expand(shape),
             torch.full(shape, purpose, device=device),
         ]
     )

@@ -116,13 +116,10 @@ class Gates:
 def nonempty(gates: Gates, uniform: Float32[Tensor, "instance row sample"]) -> Float32[Tensor, "instance sample n"]:
     """Feature values, given that at least one gate is open, from uniform numbers in [0, 1)."""
     n = gates.gate.shape[1]
-    found = torch.zeros_like(uniform[:, 0], dtype=torch.bool)
-    opened = []
-    for r in range(n):
-        u = torch.where(found, uniform[:, r], uniform[:, r] * gates.any_from[:, r, None])
-        found = found | (u < gates.gate_density[:, r, None])
-        opened.append(u)
-    u = torch.stack(opened, dim=1)  # [instance, gate, sample]
+    gate = torch.arange(n, device=uniform.device)[:, None]
+    scaled = uniform[:, :n] * gates.any_from[:, :, None]  # [instance, gate, sample]
+    first = torch.where(scaled < gates.gate_density[:, :, None], gate, n).amin(dim=1, keepdim=True)
+    u = torch.where(gate <= first, scaled, uniform[:, :n])
     u = torch.gather(u, 1, gates.gate.long()[:, :, None].expand_as(u))
     value = (u - gates.low[:, :, None]) * gates.inverse_width[:, :, None]
     if gates.has_sets:
@@ -138,7 +135,6 @@ def training_batch(
 ) -> tuple[Float32[Tensor, "instance sample n"], Float32[Tensor, "instance sample"]]:
     """A batch and the weight of its samples; sample 0 is the empty one. The weights of an instance sum to 1."""
     x = nonempty(gates, uniform)
-    x[:, 0] = 0
-    weight = (gates.any_from[:, 0] / (x.shape[1] - 1))[:, None].repeat(1, x.shape[1])
-    weight[:, 0] = gates.empty
-    return x, weight
+    empty = torch.arange(x.shape[1], device=x.device) == 0
+    weight = torch.where(empty, gates.empty[:, None], (gates.any_from[:, 0] / (x.shape[1] - 1))[:, None])
+    return torch.where(empty[:, None], 0.0, x), weight

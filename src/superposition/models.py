@@ -19,6 +19,7 @@ from torch import Tensor
 from superposition.sweep import Sweep
 
 Parameters = Mapping[str, Tensor]
+SMALL_MATRIX = 64  # numbers in a matrix
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,13 @@ class Model:
         return torch.cat([p[k].flatten(-len(shape)) for k, shape in self.shapes().items()], dim=-1)
 
     def hidden(self, p: Parameters, x: Float[Tensor, "*batch sample n"]) -> Float[Tensor, "*batch sample m"]:
-        h = x @ p["W"].mT
+        h = _product(x, p["W"].mT)
         if self.hidden_bias:
             h = h + p["b_hidden"][..., None, :]
         return torch.relu(h) if self.relu_hidden else h
 
     def output(self, p: Parameters, x: Float[Tensor, "*batch sample n"]) -> Float[Tensor, "*batch sample n"]:
-        out = self.hidden(p, x) @ p["W_out" if self.absolute else "W"] + p["b"][..., None, :]
+        out = _product(self.hidden(p, x), p["W_out" if self.absolute else "W"]) + p["b"][..., None, :]
         return torch.relu(out) if self.relu_output else out
 
     def loss(
@@ -92,6 +93,16 @@ class Model:
         """Σ_i I_i (x_i - x'_i)² of every sample. ``given``: the input in place of x, such as x under an attack."""
         target = x.abs() if self.absolute else x
         return (importance[..., None, :] * (target - self.output(p, x if given is None else given)) ** 2).sum(-1)
+
+
+def _product(
+    x: Float[Tensor, "*batch sample k"], matrix: Float[Tensor, "*#batch k l"]
+) -> Float[Tensor, "*batch sample l"]:
+    """``x @ matrix``. In compiled code, a small one as a sum of products: it joins the operations around it in one
+    kernel, where a matrix product would be a kernel of its own."""
+    if torch.compiler.is_compiling() and matrix.shape[-2] * matrix.shape[-1] <= SMALL_MATRIX:
+        return (x[..., :, None] * matrix[..., None, :, :]).sum(-2)
+    return x @ matrix
 
 
 def attack_directions(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n n"]:

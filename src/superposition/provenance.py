@@ -250,27 +250,32 @@ def _add_action(made: ROCrate, job: Job, results: Path, code: Code) -> None:
     script = code.scripts[job.rule]
     used = sorted({*code.modules[job.rule], *code.modules.get(job.section, ())})
     sweeps = [f"#experiments/{job.about}"] if job.rule == "train" else []
-    log, benchmark = results / "logs" / f"{job.name}.log", results / "benchmarks" / f"{job.name}.tsv"
+    # Its own, and those of the parts that it was split into.
+    logs, benchmarks = (
+        sorted([*(results / folder).glob(f"{job.name}{kind}"), *(results / folder).glob(f"{job.name}/*{kind}")])
+        for folder, kind in (("logs", ".log"), ("benchmarks", ".tsv"))
+    )
     action = made.add_action(
         made.get(_copy(script)),
         f"#jobs/{job.name}",
-        properties={"name": job.name, "description": f"rule {job.rule}"} | _times(benchmark),
+        properties={"name": job.name, "description": f"rule {job.rule}"} | _times(benchmarks),
     )
     for key, names in (("object", (*job.inputs, *sweeps, *map(_copy, used))), ("result", job.outputs)):
         action.append_to(key, [made.get(name) for name in names], compact=True)
-    for file in filter(Path.exists, (log, benchmark)):
+    for file in (*logs, *benchmarks):
         made.add_file(file, file.relative_to(results).as_posix(), properties=_facts(file) | {"about": action})
     step = made.get(f"#steps/{job.rule}")
     _add(made, f"#control/{job.name}", "ControlAction", name=job.name, instrument=step, object=action)
 
 
-def _times(benchmark: Path) -> dict[str, str]:
-    """The benchmark is written when a job ends, and says how long it took."""
-    if not benchmark.exists():
+def _times(benchmarks: Sequence[Path]) -> dict[str, str]:
+    """A benchmark is written when a job ends, and says how long it took."""
+    if not benchmarks:
         return {}
-    end = benchmark.stat().st_mtime
-    start = end - float(pd.read_csv(benchmark, sep="\t")["s"].iloc[-1])
-    return {"startTime": _time(start), "endTime": _time(end)}
+    ends = [path.stat().st_mtime for path in benchmarks]
+    lengths = [float(pd.read_csv(path, sep="\t")["s"].iloc[-1]) for path in benchmarks]
+    starts = [end - length for end, length in zip(ends, lengths, strict=True)]
+    return {"startTime": _time(min(starts)), "endTime": _time(max(ends))}
 
 
 def _add_run(made: ROCrate, code: Code, config: Config) -> None:

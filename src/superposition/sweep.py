@@ -4,7 +4,6 @@ A :class:`Sweep` is plain data. It is what an entry of ``config.yaml`` under ``e
 equally what a notebook builds by hand. This module needs no PyTorch, so that reading a configuration is fast.
 """
 
-import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ RECIPE = (
     "snapshots",
     "evaluation",
 )
+OPTIMA = 421  # points whose exact optima are looked for together
 COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "attack", "l1", "seed")
 
 
@@ -238,8 +238,10 @@ class Sweep(Strict):
             )
         if self.snapshots > self.steps:
             raise ValueError(f"snapshots: {self.snapshots} of {self.steps} steps")
-        if (size := math.prod(map(len, self._axes())) * self.restarts) > 10**8:
-            raise ValueError(f"a sweep of {size} models: allowed are up to 10^8")
+        if self.models > 10**8:
+            raise ValueError(f"a sweep of {self.models} models: allowed are up to 10^8")
+        if self.models > 10**6 * self.restarts:
+            raise ValueError(f"a sweep of {self.models // self.restarts} points: allowed are up to 10^6")
         return self
 
     @classmethod
@@ -282,13 +284,36 @@ class Sweep(Strict):
         return self.n <= 3 and plain and self.model in ("linear", "relu_output")
 
     @property
+    def models(self) -> int:
+        return math.prod(map(len, self._axes())) * self.restarts
+
+    @property
+    def unit(self) -> int:
+        """How many points a part is made of: those whose exact optima are looked for together, else one."""
+        return OPTIMA if self.solver == "exact" else 1
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts the points can be split."""
+        return -(-self.models // (self.restarts * self.unit))
+
+    def part(self, part: int, parts: int) -> range:
+        """The points of one of several parts, counted from 1. Parts of about the same size make up the whole.
+
+        Raises SuperpositionError unless 1 ≤ part ≤ parts ≤ ``self.parts``.
+        """
+        if not 1 <= part <= parts <= self.parts:
+            raise SuperpositionError(f"part {part} of {parts}: allowed are 1 to {self.parts} parts of this sweep")
+        start, stop = (self.unit * (i * self.parts // parts) for i in (part - 1, part))
+        return range(start, min(stop, self.models // self.restarts))
+
+    @property
     def work(self) -> float:
         """How long training takes, in feature values seen by a model; infinite where the sweep is solved exactly.
 
         The part that grows with m costs a sixteenth of a value per hidden dimension.
         """
-        models = math.prod(map(len, self._axes())) * self.restarts
-        values = models * self.steps * self.batch * self.n
+        values = self.models * self.steps * self.batch * self.n
         return math.inf if self.solver == "exact" else values * (1 + self.m / 16)
 
     def _axes(self) -> list[Sequence[Any]]:
@@ -303,21 +328,27 @@ class Sweep(Strict):
             range(self.seeds),
         ]
 
-    def points(self) -> pd.DataFrame:
-        """The grid: one row per point, one column per name in ``COORDINATES``; the seed varies fastest."""
-        return pd.DataFrame(itertools.product(*self._axes()), columns=list(COORDINATES))
+    def points(self, which: range | None = None) -> pd.DataFrame:
+        """The grid, or some of it: one row per point, one column per name in ``COORDINATES``; the seed varies fastest.
 
-    def densities(self) -> np.ndarray:
+        ``which``: as in the methods below, the points that are wanted, such as ``part(1, 2)``; all by default.
+        """
+        which = range(self.models // self.restarts) if which is None else which
+        axes = self._axes()
+        places = np.unravel_index(np.arange(which.start, which.stop), [len(axis) for axis in axes])
+        return pd.DataFrame({k: np.asarray(axis)[i] for k, axis, i in zip(COORDINATES, axes, places, strict=True)})
+
+    def densities(self, which: range | None = None) -> np.ndarray:
         """Density of every feature at every point, [point, n]."""
-        points = self.points()
+        points = self.points(which)
         out = np.repeat(points["density"].to_numpy()[:, None], self.n, axis=1)
         if self.relative_density:
             out[:, list(self.relative_density.features)] *= points["relative_density"].to_numpy()[:, None]
         return out
 
-    def importances(self) -> np.ndarray:
+    def importances(self, which: range | None = None) -> np.ndarray:
         """Importance of every feature at every point, [point, n]."""
-        points = self.points()
+        points = self.points(which)
         if isinstance(self.importance, Decay):
             base = self.importance.decay ** np.arange(self.n)
         else:
@@ -327,10 +358,10 @@ class Sweep(Strict):
             out[:, list(self.relative_importance.features)] *= points["relative_importance"].to_numpy()[:, None]
         return out
 
-    def distributions(self) -> list[Distribution]:
+    def distributions(self, which: range | None = None) -> list[Distribution]:
         """The distribution at every point."""
         by_name = {d.name: d for d in self.distribution}
-        return [by_name[name] for name in self.points()["distribution"]]
+        return [by_name[name] for name in self.points(which)["distribution"]]
 
 
 def explain(error: ValidationError, where: str) -> str:

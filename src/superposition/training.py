@@ -5,8 +5,8 @@ import itertools
 import json
 import os
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from superposition import draws, exact, optimum
-from superposition.autograd import Autograd
+from superposition.captured import Captured
 from superposition.engine import Block, Engine, Recipe
 from superposition.errors import SuperpositionError
 from superposition.features import Gates
@@ -25,10 +25,9 @@ from superposition.models import Model, Parameters
 from superposition.sweep import Sweep
 from superposition.weights import Trained
 
-ENGINES: dict[str, type[Engine]] = {"cpu": Fused, "cuda": Autograd}
+ENGINES: dict[str, type[Engine]] = {"cpu": Fused, "cuda": Captured}
 BLOCK_STATE = 2**16  # parameters of one block on a CPU: they stay in the second-level cache
 LOSS_CHUNK = 2**18  # pairs of features in the models whose exact losses are computed together
-OPTIMA = 421  # points whose exact optima are looked for together
 BLOCK_DATA = 2**24  # numbers in one batch of a block on a GPU: a gigabyte or two with all that is made of them
 
 
@@ -47,14 +46,15 @@ def available_cores() -> int:
 
 
 class _Plan:
-    """The instances of a sweep, in the order (point, restart), and how they are cut into blocks."""
+    """The instances at some points of a sweep, in the order (point, restart), and how they are cut into blocks."""
 
-    def __init__(self, sweep: Sweep) -> None:
-        self.sweep, self.model = sweep, Model.of(sweep)
-        self.points = sweep.points()
-        self.densities, self.importances = sweep.densities(), sweep.importances()
-        self.distributions = sweep.distributions()
-        self.has_sets = any(d.sets for d in self.distributions)
+    def __init__(self, sweep: Sweep, part: tuple[int, int] = (1, 1)) -> None:
+        here = sweep.part(*part)
+        self.sweep, self.model, self.first = sweep, Model.of(sweep), here.start
+        self.points = sweep.points(here)
+        self.densities, self.importances = sweep.densities(here), sweep.importances(here)
+        self.distributions = sweep.distributions(here)
+        self.has_sets = any(d.sets for d in sweep.distribution)
         self.attack, self.l1 = (self.points[k].to_numpy() for k in ("attack", "l1"))
         if sweep.attacked:
             self.attack = self.attack * exact.mean_norm(torch.from_numpy(self.densities)).numpy()
@@ -86,12 +86,11 @@ class _Plan:
         """Two words that say which point an instance is at, by its coordinates and not by its place in the grid:
         a point's models do not change when others are added to its sweep. What models are trained against does not
         count: they start from the same weights."""
-        coordinates = self.points.drop(columns=["attack", "l1", "seed"]).to_dict(orient="split")["data"]
-        out = []
-        for point in instances // self.sweep.restarts:
-            digest = hashlib.blake2b(json.dumps(coordinates[point]).encode(), digest_size=8).digest()
-            out.append((int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")))
-        return torch.tensor(out, dtype=torch.int64)
+        points, which = np.unique(instances // self.sweep.restarts, return_inverse=True)
+        coordinates = self.points.iloc[points].drop(columns=["attack", "l1", "seed"]).to_dict(orient="split")["data"]
+        digests = [hashlib.blake2b(json.dumps(values).encode(), digest_size=8).digest() for values in coordinates]
+        words = np.frombuffer(b"".join(digests), dtype="<u4").reshape(-1, 2).astype(np.int64)
+        return torch.from_numpy(words[which])
 
     def initial(self, block: Block, instances: np.ndarray) -> Float32[Tensor, "instance size"]:
         """Xavier-normal weights by the sizes of one instance, and biases of zero, as in the authors' notebook; the
@@ -121,10 +120,15 @@ class _Plan:
         return parameters
 
     def blocks(self, device: torch.device, threads: int) -> list[np.ndarray]:
-        """Numbers of the instances of each block. On a CPU the instances of a block share their stream of data."""
+        """Numbers of the instances of each block. On a CPU the instances of a block share their stream of data.
+
+        On a GPU all blocks of a sweep, also those of its other parts, are of one size, so that they share a compilation
+        and the very same arithmetic: the last one is filled up with instances that are in it already.
+        """
         if device.type == "cuda":
-            size = max(1, BLOCK_DATA // (self.sweep.batch * self.model.n))
-            return [np.arange(i, min(i + size, self.count)) for i in range(0, self.count, size)]
+            whole = self.sweep.models
+            size = -(-whole // -(-whole * self.sweep.batch * self.model.n // BLOCK_DATA))
+            return [np.resize(np.arange(i, min(i + size, self.count)), size) for i in range(0, self.count, size)]
         instance = np.arange(self.count)
         point, restart = np.divmod(instance, self.sweep.restarts)
         stream = self.points["seed"].to_numpy()[point] * self.sweep.restarts + restart
@@ -203,20 +207,40 @@ def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(own_threads)
 
 
-def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progress: bool | None = None) -> Trained:
+def _each(
+    work: Callable[[np.ndarray], None], blocks: list[np.ndarray], where: torch.device, pool: ThreadPoolExecutor
+) -> None:
+    """Side by side on a CPU; one after the other on a GPU, which each fills."""
+    try:
+        for _ in (pool.map if where.type == "cpu" else map)(work, blocks):
+            pass
+    except torch.OutOfMemoryError:
+        raise SuperpositionError(
+            "the GPU is out of memory: let fewer jobs share it (snakemake --resources gpu=1), or use device: cpu"
+        ) from None
+
+
+def train(
+    sweep: Sweep,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: bool | None = None,
+    part: tuple[int, int] = (1, 1),
+) -> Trained:
     """Trains every model of a sweep; with ``solver: exact``, finds the best ones without training.
 
     The same sweep on the same machine gives the same bytes, with any number of ``threads`` (default: all cores).
     ``progress``: show a bar; by default only where a person looks on (stderr is a terminal).
-    Raises SuperpositionError if the device is not there, or if a model diverges (it names which).
+    ``part``: (i, k) trains the i-th of k parts of the sweep's points alone; :meth:`Trained.gather` joins them.
+    Raises SuperpositionError if the device is not there or runs out of memory, or if a model diverges (it names which).
     """
     threads = threads or available_cores()
     hidden = None if progress is None else not progress  # None: tqdm looks whether stderr is a terminal
     where = resolve_device(device)
     if sweep.solver == "exact":
-        return _solve(sweep, threads, hidden)
+        return _solve(sweep, threads, hidden, sweep.part(*part))
     torch.backends.cuda.matmul.allow_tf32 = False
-    plan, recipe = _Plan(sweep), Recipe.of(sweep)
+    plan, recipe = _Plan(sweep, part), Recipe.of(sweep)
     steps = snapshot_steps(sweep)
     final = torch.empty(len(plan), plan.model.size)
     kept = torch.empty(len(steps), len(plan), plan.model.size)
@@ -242,11 +266,10 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
     total = len(plan) * sweep.steps
     with (
         tqdm(total=total, unit="step", unit_scale=True, disable=hidden, desc=sweep.model, leave=False) as bar,
-        _pool(threads if where.type == "cpu" else 1) as pool,
+        _pool(threads) as pool,
     ):
         try:
-            for _ in pool.map(run, plan.blocks(where, threads)):
-                pass
+            _each(run, plan.blocks(where, threads), where, pool)
             loss, error = _evaluate(plan, final, where, threads, pool)
         except BaseException:
             stop.set()
@@ -261,6 +284,7 @@ def train(sweep: Sweep, device: str = "auto", threads: int | None = None, progre
         snapshot_steps=torch.from_numpy(steps),
         snapshots=plan.model.unpack(kept.unflatten(1, shape)) if len(steps) else {},
         device="cpu" if where.type == "cpu" else torch.cuda.get_device_name(where),
+        first=plan.first,
     )
 
 
@@ -277,14 +301,18 @@ def losses(
     threads, where = threads or available_cores(), resolve_device(device)
     alone = {axis: (0.0,) * len(getattr(sweep, axis)) for axis in ("attack", "l1")}
     plan = _Plan(sweep.model_copy(update={"restarts": count, **alone}))
-    with _pool(threads if where.type == "cpu" else 1) as pool:
+    with _pool(threads) as pool:
         found = _evaluate(plan, plan.model.pack(parameters).flatten(0, 1), where, threads, pool)
     loss, error = (part.unflatten(0, (-1, count)) for part in found)
     return loss, error
 
 
 def _evaluate(
-    plan: _Plan, parameters: Float32[Tensor, "instance size"], where: torch.device, threads: int, pool: Executor
+    plan: _Plan,
+    parameters: Float32[Tensor, "instance size"],
+    where: torch.device,
+    threads: int,
+    pool: ThreadPoolExecutor,
 ) -> tuple[Float64[Tensor, " instance"], Float64[Tensor, " instance"]]:
     """Expected losses and their standard errors: what is known exactly, and the mean over draws of the rest."""
     loss, error = (torch.zeros(len(plan), dtype=torch.float64) for _ in range(2))
@@ -306,25 +334,24 @@ def _evaluate(
         loss[instances] += _known_loss(plan, filled, parameters[filled])[: len(instances)]
 
     if not _is_exact(plan.sweep):
-        for _ in pool.map(draw, plan.chunks(where, threads)):
-            pass
+        _each(draw, plan.chunks(where, threads), where, pool)
     for _ in pool.map(add_known, range(0, len(plan), together)):
         pass
     return loss, error
 
 
-def _solve(sweep: Sweep, threads: int, hidden: bool | None) -> Trained:
+def _solve(sweep: Sweep, threads: int, hidden: bool | None, points: range) -> Trained:
     """The exact optimum at every point; each restart is one start of the search. Always on the CPU, in float64."""
     model = Model.of(sweep)
-    density, importance = (torch.from_numpy(a) for a in (sweep.densities(), sweep.importances()))
+    density, importance = (torch.from_numpy(a) for a in (sweep.densities(points), sweep.importances(points)))
 
     def solve(first: int) -> tuple[Tensor, Tensor]:
-        here = slice(first, first + OPTIMA)
+        here = slice(first, first + sweep.unit)
         return optimum.best_models(model, density[here], importance[here], sweep.restarts)
 
-    parts = range(0, len(density), OPTIMA)
+    units = range(0, len(points), sweep.unit)
     with _pool(threads) as pool:
-        found = list(tqdm(pool.map(solve, parts), total=len(parts), disable=hidden, desc="exact", leave=False))
+        found = list(tqdm(pool.map(solve, units), total=len(units), disable=hidden, desc="exact", leave=False))
     parameters, loss = (torch.cat(part) for part in zip(*found, strict=True))
     return Trained(
         sweep=sweep,
@@ -332,4 +359,5 @@ def _solve(sweep: Sweep, threads: int, hidden: bool | None) -> Trained:
         loss=loss,
         loss_error=torch.zeros_like(loss),
         snapshot_steps=torch.zeros(0, dtype=torch.int64),
+        first=points.start,
     )

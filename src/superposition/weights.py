@@ -1,8 +1,10 @@
 """Trained models and their file."""
 
 import hashlib
+import itertools
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +33,7 @@ class Trained:
     snapshot_steps: Int64[Tensor, " snapshot"]
     snapshots: dict[str, Tensor] = field(default_factory=dict)  # as parameters, with a leading axis: snapshot
     device: str = "cpu"
+    first: int = 0  # the place of its first point in the sweep: above 0 in parts of one
 
     @property
     def model(self) -> Model:
@@ -40,12 +43,40 @@ class Trained:
     def points(self) -> pd.DataFrame:
         """The coordinates of every point, with the lowest loss among its restarts and that restart's number."""
         best = self.loss.min(dim=1)
-        return self.sweep.points().assign(loss=best.values.numpy(), restart=best.indices.numpy())
+        return self._coordinates().assign(loss=best.values.numpy(), restart=best.indices.numpy())
 
     def best(self) -> dict[str, Tensor]:
         """The parameters of the restart with the lowest loss at every point, in float64: [point, …]."""
         point = torch.arange(len(self.loss))
         return {k: v[point, self.loss.argmin(dim=1)].double() for k, v in self.parameters.items()}
+
+    def _coordinates(self) -> pd.DataFrame:
+        return self.sweep.points(range(self.first, self.first + len(self.loss)))
+
+    @classmethod
+    def gather(cls, parts: Sequence["Trained"]) -> "Trained":
+        """The whole of a sweep from its parts, in any order: what would have been trained at once, to the bit.
+
+        Raises SuperpositionError if they are not all of the parts of one sweep.
+        """
+        parts = sorted(parts, key=lambda part: part.first)
+        sweep, points = parts[0].sweep, parts[0].sweep.models // parts[0].sweep.restarts
+        ends = [0, *itertools.accumulate(len(part.loss) for part in parts)]
+        if any(part.sweep != sweep for part in parts) or ends != [*(part.first for part in parts), points]:
+            raise SuperpositionError("these are not all of the parts of one sweep; delete them to train again")
+
+        def join(tensors: Sequence[dict[str, Tensor]], axis: int) -> dict[str, Tensor]:
+            return {name: torch.cat([part[name] for part in tensors], axis) for name in tensors[0]}
+
+        return cls(
+            sweep=sweep,
+            parameters=join([part.parameters for part in parts], 0),
+            loss=torch.cat([part.loss for part in parts]),
+            loss_error=torch.cat([part.loss_error for part in parts]),
+            snapshot_steps=parts[0].snapshot_steps,
+            snapshots=join([part.snapshots for part in parts], 1),
+            device=" and ".join(sorted({part.device for part in parts})),
+        )
 
     def _tensors(self) -> dict[str, Tensor]:
         named = {**self.parameters, **{f"snapshot.{k}": v for k, v in self.snapshots.items()}}
@@ -57,7 +88,8 @@ class Trained:
         path, tensors = Path(path), self._tensors()
         about = {
             "sweep": json.loads(self.sweep.spec()),
-            "points": self.sweep.points().to_dict(orient="list"),
+            "points": self._coordinates().to_dict(orient="list"),
+            "first": self.first,
             "axes": "point, restart, hidden, feature",
             "device": self.device,
         }
@@ -95,6 +127,7 @@ class Trained:
             parameters={k: v for k, v in tensors.items() if not k.startswith("snapshot.")},
             snapshots={k.removeprefix("snapshot."): v for k, v in tensors.items() if k.startswith("snapshot.")},
             device=about["device"],
+            first=about["first"],
             **measured,
         )
 
@@ -104,5 +137,5 @@ def checksum(tensors: dict[str, Tensor], about: dict | None = None) -> str:
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(tensors):
         digest.update(f"{name}{tuple(tensors[name].shape)}".encode())
-        digest.update(tensors[name].numpy().tobytes())
+        digest.update(tensors[name].numpy().data)
     return digest.hexdigest()

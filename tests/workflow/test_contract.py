@@ -102,3 +102,17 @@ def test_an_own_sweep_is_made_with_the_rest_and_disturbs_nothing(made: Project) 
 def test_one_figure_alone(fresh: Project) -> None:
     jobs = fresh.jobs("results/quick/figures/introduction.png")
     assert jobs == {"train:introduction", "measure:introduction", "draw:introduction"}
+
+
+def test_what_is_taken_away_goes_from_the_verdicts_and_the_report(made: Project) -> None:
+    """No input is newer then: the claims of a section that is no more would stay."""
+    config = made.config()
+    for part in ("figures", "sections"):
+        del config[part]["introduction"]
+    config["sensitivity"] = []
+    with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
+        made.configure(config)
+        assert made.jobs() >= ENDS
+        config["figures"]["introduction"] = made.config()["figures"]["theory"]
+        made.configure(config)
+        assert made.jobs() >= {"judge:theory"} | ENDS

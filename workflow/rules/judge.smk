@@ -15,6 +15,7 @@ rule judge:
     wildcard_constraints:
         section="|".join(CONFIG.sections),
     params:
+        figures=lambda wildcards: CONFIG.figures_of(wildcards.section),
         scale=CONFIG.scale,
     script:
         "../scripts/judge.py"
@@ -32,6 +33,8 @@ rule vary:
         f"{OUT}/benchmarks/vary/{{section}}.tsv"
     wildcard_constraints:
         section="|".join(CONFIG.sensitivity) or "none",
+    resources:
+        gpu=GPU,
     params:
         claims=lambda wildcards: CONFIG.sensitivity[wildcards.section],
         sweeps=lambda wildcards: {
@@ -52,6 +55,8 @@ rule claims:
         f"{OUT}/logs/claims.log",
     benchmark:
         f"{OUT}/benchmarks/claims.tsv"
+    params:
+        sections=list(CONFIG.sections),
     script:
         "../scripts/claims.py"
 

@@ -1,13 +1,26 @@
-# Trains the models of one experiment.
+# Trains the models of one experiment: in one job, or in several that a last one gathers.
 
 # A sweep of less work than this (see Sweep.work) takes one core some ten seconds. Such jobs run side by side, so that one
 # starts up while another trains.
 SMALL = 2.5e10
 
 
+scattergather:
+    split=1,
+
+
+# How many jobs train each of the larger sweeps (--set-scatter split=8, or a profile); never more than a sweep has parts.
+SPLIT = len(scatter.split("{scatteritem}"))
+SHARES = {name: 1 if sweep.work < SMALL else min(SPLIT, sweep.parts) for name, sweep in CONFIG.sweeps.items()}
+WHOLE = [name for name, shares in SHARES.items() if shares == 1]
+SHARED = [name for name, shares in SHARES.items() if shares > 1]
+# A place on a GPU where there is one; how many places it has says the profile.
+GPU = int(CONFIG.device != "cpu" and bool(shutil.which("nvidia-smi")))
+
+
 rule train:
     input:
-        sources("workflow/scripts/train.py"),
+        code=sources("workflow/scripts/train.py"),
     output:
         f"{OUT}/weights/{{experiment}}.safetensors",
     log:
@@ -15,10 +28,39 @@ rule train:
     benchmark:
         f"{OUT}/benchmarks/train/{{experiment}}.tsv"
     wildcard_constraints:
-        experiment="|".join(CONFIG.sweeps),
-    threads: lambda wildcards: 1 if CONFIG.sweeps[wildcards.experiment].work < SMALL else workflow.cores or 1
+        experiment="|".join(WHOLE) or "none",
+    threads: lambda wildcards: 1 if GPU or CONFIG.sweeps[wildcards.experiment].work < SMALL else workflow.cores or 1
+    resources:
+        gpu=GPU,
     params:
         sweep=lambda wildcards: CONFIG.sweeps[wildcards.experiment].spec(),
         device=CONFIG.device,
     script:
         "../scripts/train.py"
+
+
+use rule train as part with:
+    output:
+        temp(f"{OUT}/weights/{{experiment}}/{{part}}-of-{{parts}}.safetensors"),
+    log:
+        f"{OUT}/logs/train/{{experiment}}/{{part}}-of-{{parts}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/train/{{experiment}}/{{part}}-of-{{parts}}.tsv"
+    wildcard_constraints:
+        experiment="|".join(SHARED) or "none",
+        part=r"\d+",
+        parts=r"\d+",
+
+
+use rule train as gather with:
+    input:
+        code=sources("workflow/scripts/train.py"),
+        parts=lambda wildcards: [
+            f"{OUT}/weights/{wildcards.experiment}/{part}-of-{SHARES[wildcards.experiment]}.safetensors"
+            for part in range(1, SHARES[wildcards.experiment] + 1)
+        ],
+    wildcard_constraints:
+        experiment="|".join(SHARED) or "none",
+    threads: 1
+    resources:
+        gpu=0,

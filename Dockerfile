@@ -1,0 +1,18 @@
+# The environment of the README's commands, for Docker and Podman:
+#
+#   docker build -t superposition .
+#   docker run --rm -v "$PWD/results:/project/results" superposition                  # everything
+#   docker run --rm superposition pytest
+#
+# torch is the build for CPUs. With a GPU: `docker build --build-arg TORCH_INDEX= …` and `docker run --gpus all …`.
+FROM python:3.11-slim-bookworm
+
+# The CPU engine is compiled when it is first used; git says which commit results come from.
+RUN apt-get update && apt-get install -y --no-install-recommends g++ git && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /project
+COPY . .
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN PIP_EXTRA_INDEX_URL=$TORCH_INDEX pip install --no-cache-dir -r requirements.txt
+
+CMD ["snakemake", "--cores", "all"]

@@ -1,0 +1,62 @@
+"""Sweeps that are split over several jobs: the same bytes, and nothing is trained again because of it."""
+
+import json
+
+import pytest
+from tests.workflow.project import OUT, Project
+
+EXPERIMENTS = ("introduction", "basic_small", "basic_small_linear")
+
+
+@pytest.fixture
+def split(fresh: Project) -> Project:
+    """Here every sweep is large enough to be split."""
+    rules = fresh.path / "workflow/rules/train.smk"
+    assert rules.read_text().count("\nSMALL = 2.5e10\n") == 1
+    rules.write_text(rules.read_text().replace("\nSMALL = 2.5e10\n", "\nSMALL = 0\n"))
+    return fresh
+
+
+def test_one_job_on_one_machine(made: Project, split: Project) -> None:
+    """Unless it is asked for; and a sweep of three points makes three jobs at most."""
+    weights = [f"{OUT}/weights/{name}.safetensors" for name in EXPERIMENTS]
+    assert split.jobs("--", *weights) == {f"train:{name}" for name in EXPERIMENTS}
+    plan = split.snakemake("-n", "--quiet", "rules", "--set-scatter", "split=5", "--", *weights)
+    assert plan.returncode == 0, plan.stderr
+    counts = dict(line.split() for line in plan.stdout.splitlines() if len(line.split()) == 2)
+    assert (counts["part"], counts["gather"], "train" in counts) == ("13", "3", False)
+    assert made.jobs("--set-scatter", "split=5", "--forceall", "--", *weights) == {f"train:{e}" for e in EXPERIMENTS}
+
+
+def test_a_split_sweep_has_the_same_bytes_and_a_record(made: Project, split: Project) -> None:
+    """From the parts the very file is gathered that one job makes; how it was made is no reason to make it again."""
+    run = split.snakemake("--set-scatter", "split=2")
+    assert run.returncode == 0, run.stderr
+    assert "rule gather" in run.stderr
+    for name in EXPERIMENTS:
+        weights = OUT / f"weights/{name}.safetensors"
+        assert (split.path / weights).read_bytes() == (made.path / weights).read_bytes()
+    out = split.path / OUT
+    assert sorted(p.name for p in (out / "weights").iterdir()) == sorted(f"{name}.safetensors" for name in EXPERIMENTS)
+    for number in ("1", "2", "5"):
+        assert split.jobs("--set-scatter", f"split={number}") == set()
+
+    graph = {entity["@id"]: entity for entity in json.loads((out / "ro-crate-metadata.json").read_text())["@graph"]}
+    for name in EXPERIMENTS:
+        job = graph[f"#jobs/train/{name}"]
+        about = {k for k, e in graph.items() if e.get("about") == {"@id": job["@id"]}}
+        stems = {f"train/{name}", f"train/{name}/1-of-2", f"train/{name}/2-of-2"}
+        assert about == {f"{k}/{s}.{e}" for k, e in (("logs", "log"), ("benchmarks", "tsv")) for s in stems}
+        assert job["startTime"] < job["endTime"]
+
+
+def test_a_part_that_is_there_is_not_trained_again(split: Project) -> None:
+    """A run that ends between two parts goes on with the other."""
+    first, second = (f"{OUT}/weights/introduction/{part}-of-2.safetensors" for part in (1, 2))
+    run = split.snakemake("--set-scatter", "split=2", "--notemp", "--", first)
+    assert run.returncode == 0, run.stderr
+    jobs = split.jobs("--set-scatter", "split=2", "--", f"{OUT}/weights/introduction.safetensors")
+    assert jobs == {"part:introduction", "gather:introduction"}
+    plan = split.snakemake("-n", "--set-scatter", "split=2", "--", f"{OUT}/weights/introduction.safetensors")
+    assert f"output: {second}" in plan.stdout + plan.stderr
+    assert f"output: {first}" not in plan.stdout + plan.stderr
