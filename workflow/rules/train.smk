@@ -14,8 +14,11 @@ SPLIT = len(scatter.split("{scatteritem}"))
 SHARES = {name: 1 if sweep.work < SMALL else min(SPLIT, sweep.parts) for name, sweep in CONFIG.sweeps.items()}
 WHOLE = [name for name, shares in SHARES.items() if shares == 1]
 SHARED = [name for name, shares in SHARES.items() if shares > 1]
-# A place on a GPU where there is one; how many places it has says the profile.
+# On a GPU where there is one, but for what is solved exactly. How many jobs share it says the profile.
 GPU = int(CONFIG.device != "cpu" and bool(shutil.which("nvidia-smi")))
+ON_GPU = [name for name, sweep in CONFIG.sweeps.items() if GPU and sweep.solver == "adam"]
+# Those that take one core.
+NARROW = ON_GPU + [name for name, sweep in CONFIG.sweeps.items() if sweep.work < SMALL]
 
 
 rule train:
@@ -29,9 +32,9 @@ rule train:
         f"{OUT}/benchmarks/train/{{experiment}}.tsv"
     wildcard_constraints:
         experiment="|".join(WHOLE) or "none",
-    threads: lambda wildcards: 1 if GPU or CONFIG.sweeps[wildcards.experiment].work < SMALL else workflow.cores or 1
+    threads: lambda wildcards: 1 if wildcards.experiment in NARROW else workflow.cores or 1
     resources:
-        gpu=GPU,
+        gpu=lambda wildcards: int(wildcards.experiment in ON_GPU),
     params:
         sweep=lambda wildcards: CONFIG.sweeps[wildcards.experiment].spec(),
         device=CONFIG.device,

@@ -1,8 +1,12 @@
-"""Sweeps that are split over several jobs: the same bytes, and nothing is trained again because of it."""
+"""How sweeps become jobs: split over several, with the same bytes and nothing trained again; and on a GPU."""
 
 import json
+import os
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 from tests.workflow.project import OUT, Project
 
 EXPERIMENTS = ("introduction", "basic_small", "basic_small_linear")
@@ -60,3 +64,25 @@ def test_a_part_that_is_there_is_not_trained_again(split: Project) -> None:
     plan = split.snakemake("-n", "--set-scatter", "split=2", "--", f"{OUT}/weights/introduction.safetensors")
     assert f"output: {second}" in plan.stdout + plan.stderr
     assert f"output: {first}" not in plan.stdout + plan.stderr
+
+
+def test_a_gpu_is_shared_by_few(fresh: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a place for every core, its memory would run out; on a CPU nobody waits for a place."""
+
+    def places(*words: str) -> list[str]:
+        plan = fresh.snakemake("-n", *words, "--", *(f"{OUT}/weights/{name}.safetensors" for name in EXPERIMENTS))
+        assert plan.returncode == 0, plan.stderr
+        return re.findall(r"\n    resources: .*gpu=(\d)", plan.stdout + plan.stderr)
+
+    (tmp_path / "bin").mkdir()
+    tool = tmp_path / "bin/nvidia-smi"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    config = fresh.config()
+    config["experiments"]["basic_small_linear"] = {"model": "linear", "n": 2, "m": 1, "density": 0.5, "solver": "exact"}
+    fresh.configure(config)
+    assert sorted(places()) == ["0", "1", "1"]
+    assert places("--config", "device=cpu") == ["0", "0", "0"]
+    profile = yaml.safe_load((fresh.path / "workflow/profiles/default/config.yaml").read_text())
+    assert profile["resources"]["gpu"] == 2
