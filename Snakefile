@@ -10,9 +10,6 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-configfile: "config.yaml"
-
-
 # Named because `snakemake --lint` wants one; the environment is that of requirements.txt, see the README.
 container: "docker://python:3.11"
 
@@ -24,9 +21,19 @@ report: "workflow/report/workflow.rst"
 sys.path[:0] = [workflow.basedir, f"{workflow.basedir}/src"]
 os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
 
-from superposition.config import Config
+from superposition.config import Config, check_file
 from superposition.errors import SuperpositionError
 from workflow.sources import sources
+
+try:
+    for file in ("config.yaml", *workflow.overwrite_configfiles):
+        check_file(file)
+except SuperpositionError as error:
+    sys.exit(f"error: {error}")
+
+
+configfile: "config.yaml"
+
 
 try:
     CONFIG = Config.parse(config)

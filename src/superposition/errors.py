@@ -1,10 +1,15 @@
 """The one kind of error that a user can mend, and how a job shows it."""
 
+import reprlib
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 60
 
 
 class SuperpositionError(Exception):
@@ -12,6 +17,14 @@ class SuperpositionError(Exception):
 
     The message is one line that names what was wrong and what is allowed.
     """
+
+
+def shown(given: Any) -> str:
+    """What a user wrote, in a message: on one line, shortened where it is long."""
+    try:
+        return " ".join(_BRIEF.repr(given).split())
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return "a number of thousands of digits"
 
 
 @contextmanager
