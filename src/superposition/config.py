@@ -19,14 +19,16 @@ LARGEST = 10**6  # values in a file
 Scale = Literal["paper", "quick"]
 Device = Literal["auto", "cpu", "cuda"]
 NAME = "^[a-z][a-z0-9_]*$"
-Name = Annotated[str, Field(pattern=NAME, max_length=100)]  # part of the names of files
+LONGEST = 100  # a name is part of the names of files
+Name = Annotated[str, Field(pattern=NAME, max_length=LONGEST)]
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]+$")]  # in HTML, XML and JSON alike
 Names = Annotated[tuple[Name, ...], BeforeValidator(as_tuple)]
 
 
 class Section(Strict):
     """A section of the report; its module is ``superposition.paper.<id>``."""
 
-    title: str
+    title: Text
     anchor: Annotated[
         str | None,
         Field(pattern=r"^#", description="of the section in the paper's web version; none: not in the paper"),
@@ -37,8 +39,8 @@ class Figure(Strict):
     """A figure, and the experiments that it needs."""
 
     section: Name
-    title: str
-    shows: Annotated[str, Field(description="what the figure shows; the paper's, in our words")]
+    title: Text
+    shows: Annotated[Text, Field(description="what the figure shows; the paper's, in our words")]
     experiments: Annotated[Names, Field(description="none where nothing is trained")] = ()
     animated: Annotated[bool, Field(description="the section's `animate` makes a GIF of it, too")] = False
 
@@ -273,7 +275,7 @@ def schema() -> dict[str, Any]:
         "minProperties": 1,
     }
     for names in ("experiments", "sections", "figures"):
-        file["properties"][names]["propertyNames"] = {"pattern": NAME}
+        file["properties"][names]["propertyNames"] = {"pattern": NAME, "maxLength": LONGEST}
     file["properties"]["sections"]["propertyNames"]["not"] = {"const": OWN}
     file["$defs"] |= definitions | {"Experiment": experiment}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **file, "title": "config.yaml"}

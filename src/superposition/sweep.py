@@ -34,7 +34,7 @@ RECIPE = (
 MODELS = 10**8
 NUMBERS = 10**9  # weights, snapshots among them
 BATCH_NUMBERS = 10**8  # a batch of one model
-COORDINATES_TEXT = 9 * 10**7  # characters; the header of a safetensors file has up to 10^8
+LARGEST_HEADER = 9 * 10**7  # safetensors reads headers of up to 10^8 characters
 CORE_HOURS = 10**4
 WORK_PER_HOUR = 9e12  # of one core; see Sweep.work
 LEAST_DENSITY = 1e-12  # float32 has no reciprocals of much smaller ones
@@ -273,9 +273,7 @@ class Sweep(Strict):
             raise ValueError(
                 f"batch: {self.batch} samples of {self.n} features, allowed are {BATCH_NUMBERS:.0e} numbers"
             )
-        # As strings in a string, as they stand in the file.
-        text = points * sum(len(json.dumps(json.dumps(list(axis)))) / len(axis) for axis in axes)
-        if text > COORDINATES_TEXT:
+        if self.header > LARGEST_HEADER:
             raise ValueError(f"a grid of {points:.3g} points: their coordinates do not fit into the header of a file")
         evaluated = models * self.evaluation * (1 + self.m / 16)
         hours = 0 if self.solver == "exact" else (self.work + evaluated) / WORK_PER_HOUR
@@ -334,6 +332,13 @@ class Sweep(Strict):
         models = math.prod(map(len, self._axes())) * self.restarts
         values = models * self.steps * self.batch * self.n
         return math.inf if self.solver == "exact" else values * (1 + self.m / 16)
+
+    @property
+    def header(self) -> float:
+        """Characters that the coordinates of all points take in the header of a weights file."""
+        axes = self._axes()
+        # Lists of JSON in a string of JSON; less the quotes around it.
+        return math.prod(map(len, axes)) * sum((len(json.dumps(json.dumps([*axis]))) - 2) / len(axis) for axis in axes)
 
     def _axes(self) -> list[Sequence[Any]]:
         """The values of each coordinate, in the order of ``COORDINATES``."""

@@ -160,6 +160,16 @@ BAD = {
         "config.figures.introduction.experiments",
         "unknown 'nothing', allowed are introduction, ",
     ),
+    "more than a life": (
+        experiment(steps=10**6, batch=10**6, restarts=10**5),
+        "config.experiments.introduction",
+        "hours of training",
+    ),
+    "a name with a line break": (
+        lambda config: config["figures"].update({"a\nb": config["figures"]["theory"]}),
+        "config.figures",
+        r"'a\nb'",
+    ),
     "missing GPU": (lambda config: config.update(device="cuda"), "config.device", "no usable GPU"),
 }
 
@@ -179,6 +189,29 @@ def test_bad_input_is_refused_in_one_line_before_training(
     assert where in line
     assert what in line
     assert not (fresh.path / OUT / "weights").exists()
+
+
+NO_CONFIGURATION = {
+    "missing": None,
+    "empty": b"",
+    "no mapping": b"- experiments",
+    "no YAML": b"experiments: [introduction: {",
+    "no text": b"scale: \xff\xfe",
+    "no date": b"scale: 2022-99-99",
+    "in itself": b"experiments: &a {introduction: *a}",
+    "twice": b"scale: paper\nscale: quick",
+}
+
+
+@pytest.mark.parametrize("content", NO_CONFIGURATION.values(), ids=NO_CONFIGURATION)
+def test_a_file_that_is_no_configuration_is_refused_in_one_line(fresh: Project, content: bytes | None) -> None:
+    """Before Snakemake reads it, whose own answers are tracebacks."""
+    file = fresh.path / "config.yaml"
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    (line,) = error_lines(fresh.snakemake("-n"))
+    assert line.startswith("error: config.yaml")
 
 
 def test_a_damaged_weights_file_is_named(made: Project) -> None:
