@@ -23,7 +23,7 @@ os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
 
 from superposition.config import Config, check_file
 from superposition.errors import SuperpositionError
-from workflow.sources import sources
+from workflow.sources import present, sources
 
 try:
     for file in ("config.yaml", *workflow.overwrite_configfiles):
@@ -51,6 +51,10 @@ onstart:
         LOCK.acquire(blocking=False)
     except Timeout:
         sys.exit(f"error: another run is at work in {OUT}; wait for it to end")
+    except OSError as error:
+        sys.exit(f"error: {error}")
+    # Snakemake throws away what it finds older than its input, as after a clock was set back.
+    present(*workflow.configfiles, "Snakefile", "requirements.txt", "src/**", "workflow/**", "report/**", f"{OUT}/**")
     # A device that is not there is found before any job starts; on a cluster, only the nodes can tell.
     if CONFIG.device == "cuda" and workflow.local_exec:
         from superposition.training import resolve_device

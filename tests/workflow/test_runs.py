@@ -85,11 +85,6 @@ def test_check_names_the_claims_that_differ(fresh: Project) -> None:
     assert "introduction.pentagon is not reproduced, expected reproduced" in lines[0]
 
 
-def start(project: Project, *words: str) -> subprocess.Popen[bytes]:
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
-    return subprocess.Popen(project.command(*words), cwd=project.path, start_new_session=True, **quiet)
-
-
 def wait_for(path: Path) -> None:
     for _ in range(1200):
         if path.exists():
@@ -112,7 +107,7 @@ def test_a_killed_run_resumes(fresh: Project) -> None:
     short, long = train_long(fresh)
     assert fresh.snakemake(short).returncode == 0
     kept = (fresh.path / short).stat().st_mtime_ns, digest(fresh.path / short)
-    run = start(fresh, short, long)
+    run = fresh.start(short, long)
     wait_for(fresh.path / OUT / "logs/train/basic_small.log")  # the job is at work
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
@@ -130,7 +125,7 @@ def test_a_killed_run_resumes(fresh: Project) -> None:
 
 def test_a_second_run_in_the_same_folder_is_refused(fresh: Project) -> None:
     _, long = train_long(fresh)
-    run = start(fresh, long)
+    run = fresh.start(long)
     wait_for(fresh.path / OUT / "logs/train/basic_small.log")
     lines = error_lines(fresh.snakemake(f"{OUT}/weights/introduction.safetensors"))
     os.killpg(run.pid, signal.SIGKILL)
