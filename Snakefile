@@ -54,7 +54,9 @@ onstart:
     except OSError as error:
         sys.exit(f"error: {error}")
     # Snakemake throws away what it finds older than its input, as after a clock was set back.
-    present(*workflow.configfiles, "Snakefile", "requirements.txt", "src/**", "workflow/**", "report/**", f"{OUT}/**")
+    present(
+        *workflow.configfiles, "Snakefile", "requirements.txt", "src/**", "workflow/**", "report/**", f"{OUT}/**"
+    )
     # A device that is not there is found before any job starts; on a cluster, only the nodes can tell.
     if CONFIG.device == "cuda" and workflow.local_exec:
         from superposition.training import resolve_device
