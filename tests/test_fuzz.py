@@ -151,7 +151,7 @@ def test_a_changed_file(edits: list[Any], scale: str) -> None:
         assert any(word in found for place in touched for word in words(place))
 
 
-DENSITIES = st.sampled_from([1, 0.5, 0.1, 1e-3, 1e-9, 1e-12]) | st.floats(1e-12, 1)
+DENSITIES = st.sampled_from([1, 0.5, 0.1, 1e-3, 1e-9, 1e-20, 1e-30]) | st.floats(1e-30, 1)
 AMOUNTS = st.sampled_from([0, 0.0, -0.0, 5e-324, 1e-30, 0.1, 1, 1000]) | st.floats(0, 10)
 RATIOS = st.sampled_from([1, 1e-6, 1e6, 0.1]) | st.floats(0.5, 2)
 RATES = st.sampled_from([5e-324, 1e-40, 1e-9, 1e-3, 0.1, 10])

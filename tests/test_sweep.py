@@ -223,7 +223,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     # beyond float32: such densities have no reciprocal there, and the squares of such gradients are infinite
     ({"density": 1e-40}, "density"),
     ({"density": 5e-324}, "density"),
-    ({"density": [0.5, 1e-9], "relative_density": {"features": [0], "ratio": [1, 1e-6]}}, "density"),
+    ({"density": [0.5, 1e-27], "relative_density": {"features": [0], "ratio": [1, 1e-6]}}, "density"),
     ({"importance": 1e30}, "importance"),
     ({"importance": 1e-30}, "importance"),
     ({"importance": [1, 1, 1, 1e30]}, "importance"),

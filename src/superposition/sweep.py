@@ -37,7 +37,7 @@ BATCH_NUMBERS = 10**8  # a batch of one model
 LARGEST_HEADER = 9 * 10**7  # safetensors reads headers of up to 10^8 characters
 CORE_HOURS = 10**4
 WORK_PER_HOUR = 9e12  # of one core; see Sweep.work
-LEAST_DENSITY = 1e-12  # float32 has no reciprocals of much smaller ones
+LEAST_DENSITY = 1e-30  # float32 has no reciprocals of much smaller ones
 COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "attack", "l1", "seed")
 
 
