@@ -11,9 +11,6 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-configfile: "config.yaml"
-
-
 # Named because `snakemake --lint` wants one; the environment is that of requirements.txt, see the README.
 container: "docker://python:3.11"
 
@@ -25,9 +22,19 @@ report: "workflow/report/workflow.rst"
 sys.path[:0] = [workflow.basedir, f"{workflow.basedir}/src"]
 os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
 
-from superposition.config import Config
+from superposition.config import Config, check_file
 from superposition.errors import SuperpositionError
-from workflow.sources import sources
+from workflow.sources import present, sources
+
+try:
+    for file in ("config.yaml", *workflow.overwrite_configfiles):
+        check_file(file)
+except SuperpositionError as error:
+    sys.exit(f"error: {error}")
+
+
+configfile: "config.yaml"
+
 
 try:
     CONFIG = Config.parse(config)
@@ -45,6 +52,12 @@ onstart:
         LOCK.acquire(blocking=False)
     except Timeout:
         sys.exit(f"error: another run is at work in {OUT}; wait for it to end")
+    except OSError as error:
+        sys.exit(f"error: {error}")
+    # Snakemake throws away what it finds older than its input, as after a clock was set back.
+    present(
+        *workflow.configfiles, "Snakefile", "requirements.txt", "src/**", "workflow/**", "report/**", f"{OUT}/**"
+    )
     # A device that is not there is found before any job starts; on a cluster, only the nodes can tell.
     if CONFIG.device == "cuda" and workflow.local_exec:
         from superposition.training import resolve_device

@@ -1,7 +1,10 @@
 """What ``config.yaml`` may say: both scales are read from it, and what is wrong is refused in one line with its key."""
 
 import copy
+import datetime
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
-from superposition.config import OWN, Config, schema
+from superposition.config import OWN, Config, check_file, schema
 from superposition.errors import SuperpositionError
 from superposition.sweep import Sweep
 
@@ -94,6 +97,7 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("experiments.one.n", GONE, ["config.experiments.one.n", "missing"]),
     ("experiments.one.density", 0, ["config.experiments.one.density", "greater than 0"]),
     ("experiments.one.m", 5, ["config.experiments.one", "m = 5"]),
+    ("experiments." + "x" * 101, ENTRY, ["config.experiments.", "100"]),  # part of the names of files
     # stated
     ("experiments.one.stated", ["colour"], ["config.experiments.one.stated", "colour", "density"]),
     ("experiments.one.stated", ["quick"], ["config.experiments.one.stated", "quick"]),
@@ -118,6 +122,8 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("sections.zoo", BASE["sections"]["basic"], ["config.sections.zoo", "superposition/paper/zoo.py"]),
     ("sections.Basic", BASE["sections"]["basic"], ["config.sections", "Basic"]),
     ("sections.basic.colour", 1, ["config.sections.basic.colour"]),
+    ("sections.basic.title", "", ["config.sections.basic.title"]),
+    ("figures.first.shows", "a\0b", ["config.figures.first.shows", r"a\x00b"]),  # no XML may have it
     ("sections.basic.title", 3, ["config.sections.basic.title"]),
     ("sections.basic.anchor", "motivation", ["config.sections.basic.anchor"]),
     ("sections.basic", GONE, ["config.figures", "section", "basic"]),
@@ -135,6 +141,76 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
 ]
 
 
+ENTRIES = "experiments: {one: {model: linear, n: 2, m: 1, density: 1}}\n"
+BOMB = "a: &a [1]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in pairwise("abcdefgh"))
+FILES: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "a mapping"),
+    "a list": (b"- experiments", "a mapping"),
+    "a word": (b"experiments", "a mapping"),
+    "a number, which is JSON": (b"3", "a mapping"),
+    "a bracket too many": (b"scale: paper\ndevice: [auto", "line 2: .*expected ',' or ']'"),
+    "a colon too many": (b"scale: paper\ndevice: auto: cpu", "line 2: mapping values are not allowed here"),
+    "tabs": (b"defaults:\n\tsteps: 3", "line 2: "),
+    "two documents": (b"scale: paper\n---\nscale: quick", "line 2: expected a single document"),
+    "Latin-1": ("scale: paper # für".encode("latin-1"), "utf-8"),
+    "binary": (b"\0\1\2", "cannot be read"),
+    "a date that is none": (b"scale: 2022-99-99", r"cannot be read \(month must be in 1..12"),
+    "a number of many digits": (b"scale: " + b"9" * 5000, "cannot be read"),
+    "a deep nest": (b"scale: " + b"[" * 5000, "cannot be read"),
+    "a deep nest in JSON": (b"[" * 100_000, "cannot be read"),
+    "code": (b"scale: !!python/object/apply:os.getcwd []", "line 1: could not determine a constructor"),
+    "a mapping as a key": (b"{a: 1}: 2", "line 1: .*found unhashable key"),
+    "an alias of nothing": (b"scale: *a", "line 1: found undefined alias 'a'"),
+    "a key twice": ((ENTRIES + "experiments: {}").encode(), "line 2: 'experiments' is there twice"),
+    "an experiment twice": (
+        b"experiments:\n  one: {n: 1}\n  two: {n: 1}\n  one: {n: 2}",
+        "line 4: 'one' is there twice",
+    ),
+    "a list that holds itself": (b"defaults: &a [*a]", "line 1: .*aliases"),
+    "an experiment in itself": (b"experiments: &a {one: *a}", "line 1: .*aliases"),
+    "ten million values": (BOMB.encode(), "aliases"),
+    "a key that Snakemake takes": ((ENTRIES + "pathvars: 3").encode(), "config: unknown 'pathvars', allowed are scale"),
+}
+
+
+@pytest.mark.parametrize(("content", "named"), FILES.values(), ids=FILES)
+def test_a_file_that_is_no_configuration(content: bytes, named: str, tmp_path: Path) -> None:
+    """One line that says what is wrong, and where; Snakemake and YAML would answer with tracebacks, or pass it over."""
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(SuperpositionError, match=named) as caught:
+        check_file(tmp_path / "config.yaml")
+    assert str(caught.value).isprintable()
+    assert str(caught.value).startswith((f"{tmp_path}/config.yaml", "config: "))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SuperpositionError, match="No such file"):
+        check_file(tmp_path / "config.yaml")
+    with pytest.raises(SuperpositionError, match="Is a directory"):
+        check_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ENTRIES,
+        "\ufeff" + ENTRIES,
+        json.dumps(BASE),
+        json.dumps(BASE, indent="\t"),  # which is no YAML
+        "defaults: &a {steps: 3}\nexperiments: {one: &b {<<: *a, n: 1}, two: {<<: *b, n: 2}}",
+    ],
+)
+def test_a_file_that_is_one(text: str, tmp_path: Path) -> None:
+    """What is in it is seen to later."""
+    (tmp_path / "some.yaml").write_text(text, encoding="utf-8")
+    check_file(tmp_path / "some.yaml")
+
+
+def test_the_files_of_the_project_are() -> None:
+    for file in (ROOT / "config.yaml", *(ROOT / "examples").glob("*.yaml")):
+        check_file(file)
+
+
 def label(value: Any) -> str | None:
     return "gone" if value is GONE else None if isinstance(value, str) else repr(value)[:30]
 
@@ -146,6 +222,24 @@ def test_refusals_are_one_line_that_names_the_key(key: str, value: Any, named: l
     message = refusal({"scale": scale} | with_(key, value))
     for word in named:
         assert word in message
+
+
+def test_refusals_show_what_was_written() -> None:
+    """In part where it is long; any terminal and any log can show the line."""
+    for key, value, shown in (
+        ("scale", "two\nlines", r"config.scale: .*'two\\nlines'"),
+        ("scale", "x" * 10**6, r"config.scale: .*'x+\.\.\.x+'"),
+        ("scale", 16**5000, r"config.scale: .*thousands of digits"),
+        ("scale", datetime.date(2022, 9, 14), r"config.scale: .*2022, 9, 14"),
+        ("two\nlines", 1, r"config.'two\\nlines': unknown key"),
+        ("experiments.one.stated", ["x" * 10**6], r"config.experiments.one.stated: unknown 'x+\.\.\.x+'"),
+        ("experiments.one.stated", [[0] * 10**6], r"config.experiments.one.stated: .*\[\[0, 0, 0, 0, 0, 0, \.\.\.\]\]"),
+        ("sections.basic.title", "\ud800", r"config.sections.basic.title: "),  # nothing can be written with this in it
+    ):
+        message = refusal(with_(key, value))
+        assert re.match(shown, message)
+        assert message.isprintable()
+        assert len(message) < 1000
 
 
 def test_the_base_is_accepted() -> None:

@@ -2,16 +2,19 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from superposition.errors import SuperpositionError
-from superposition.sweep import COORDINATES, Distribution, Sweep
+from superposition.errors import SuperpositionError, shown
+from superposition.sweep import COORDINATES, LARGEST_HEADER, Distribution, Sweep
+from superposition.weights import Trained
 
 BASE: dict[str, Any] = {"model": "relu_output", "n": 4, "m": 2, "density": 0.1}
 PAIRS = Distribution(correlated=((0, 1), (2, 3)))
@@ -222,7 +225,26 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             {"snapshots": 1},
         )
     ),
-    # a grid too large: no axis may be forgotten
+    # beyond float32: such densities have no reciprocal there, and the squares of such gradients are infinite
+    ({"density": 1e-40}, "density"),
+    ({"density": 5e-324}, "density"),
+    ({"density": [0.5, 1e-27], "relative_density": {"features": [0], "ratio": [1, 1e-6]}}, "density"),
+    ({"importance": 1e30}, "importance"),
+    ({"importance": 1e-30}, "importance"),
+    ({"importance": [1, 1, 1, 1e30]}, "importance"),
+    ({"importance": [0, 0, 0, 1e-30]}, "importance"),
+    ({"relative_importance": {"features": [0], "ratio": 1e300}}, "relative_importance.ratio"),
+    # what Python cannot even print
+    ({"steps": 16**5000}, "steps"),
+    ({"evaluation": 16**5000}, "evaluation"),
+    ({"distribution": {"correlated": [[0, 16**5000]]}}, "distribution"),
+    ({"density": {"from": 0.1, "to": 1, "points": 10**9}}, "density.points"),
+    ({"x" * 10**6: 1}, "unknown key"),
+    ({"learning_rate": "x" * 10**6}, "learning_rate"),
+    ({"two\nlines": 1}, "unknown key"),
+    # what is named twice is found in no time, however many there are
+    ({"distribution": {"correlated": [list(range(10**5)) * 2]}}, "feature 0 is named twice"),
+    # too large for a machine, or for a file; no axis may be forgotten
     ({"restarts": 10**5, "seeds": 10**4}, "models"),
     (
         {
@@ -231,10 +253,20 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         },
         "models",
     ),
+    ({"n": 10_000, "m": 10_000, "restarts": 100}, "weights"),
+    ({"n": 10_000, "m": 10_000, "model": "absolute", "restarts": 10}, "weights"),
+    ({"snapshots": 3000, "restarts": 10**5}, "weights"),
+    ({"batch": 10**6, "n": 1000}, "batch"),
+    ({"evaluation": 2**31}, "evaluation"),
+    ({"density": [0.1, 1] * 10, "seeds": 100_000}, "header"),
+    # too long for a life
+    ({"steps": 10**6, "batch": 10**6, "restarts": 10**5}, "hours of training"),
+    ({"n": 10_000, "m": 10_000, "steps": 10**6, "batch": 10**4, "seeds": 3}, "hours of training"),
+    ({"n": 1, "m": 1, "evaluation": 2**30, "restarts": 10**5, "seeds": 10**3}, "hours of training"),
 ]
 
 
-@pytest.mark.parametrize(("changes", "key"), REFUSED, ids=[str(changes)[1:-1][:70] for changes, _ in REFUSED])
+@pytest.mark.parametrize(("changes", "key"), REFUSED, ids=[shown(changes)[1:-1] for changes, _ in REFUSED])
 def test_refusals_are_one_line_that_names_the_key(changes: dict[str, Any], key: str) -> None:
     """Bad input must not train, and not answer with a traceback or a riddle."""
     with pytest.raises(SuperpositionError) as caught:
@@ -243,6 +275,55 @@ def test_refusals_are_one_line_that_names_the_key(changes: dict[str, Any], key: 
     assert re.match(rf"experiments\.mine[.:].*(?<![\w-]){re.escape(key)}(?![\w-])", message)
     assert "\n" not in message
     assert len(message) < 300
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        # ten million models: a thousand by a thousand points, ten at each
+        {
+            "n": 3,
+            "density": {"from": 1, "to": 0.01, "points": 1000},
+            "relative_importance": {"features": [2], "ratio": {"from": 0.1, "to": 10, "points": 1000}},
+            "restarts": 10,
+            "steps": 2000,
+            "batch": 1024,
+        },
+        {"n": 10_000, "m": 1000, "steps": 1000},
+        {"restarts": 100_000, "seeds": 100, "steps": 100},
+        {"steps": 10**6, "snapshots": 10**6},
+        {"distribution": {"correlated": [[0, 1]] + [[2 * k, 2 * k + 1] for k in range(1, 5000)]}, "n": 10_000},
+    ],
+    ids=lambda large: str(large)[:50],
+)
+def test_large_sweeps_are_allowed(large: dict[str, Any]) -> None:
+    """The limits are those of machines and lives, not of taste; and to read what is allowed takes no time."""
+    sweep = Sweep.parse(BASE | large)
+    assert Sweep.parse(json.loads(sweep.spec())) == sweep
+
+
+def test_the_coordinates_of_the_largest_grid_fit_into_a_file(tmp_path: Path) -> None:
+    """Else all would be trained, and then could not be saved. The limit is tried on a smaller grid: its text grows with
+    the points."""
+    span = {"from": 0.1, "to": 1, "points": 200}
+    ratio = {"features": [0], "ratio": [0.123456789012, 10]}
+    sweep = Sweep.parse(
+        BASE | {"density": span, "relative_importance": ratio, "distribution": ["independent", PAIRS], "seeds": 5}
+    )
+    points = len(sweep.points())
+    shape = (points, sweep.restarts)
+    trained = Trained(
+        sweep=sweep,
+        parameters={"W": torch.zeros(*shape, 2, 4), "b": torch.zeros(*shape, 4)},
+        loss=torch.zeros(shape, dtype=torch.float64),
+        loss_error=torch.zeros(shape, dtype=torch.float64),
+        snapshot_steps=torch.zeros(0, dtype=torch.int64),
+    )
+    trained.save(tmp_path / "weights")
+    with (tmp_path / "weights").open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    assert 0.9 * header < sweep.header < 1.1 * header
+    assert 1.1 * LARGEST_HEADER < 100_000_000
 
 
 @pytest.mark.parametrize("missing", list(BASE))
@@ -400,7 +481,9 @@ def test_large_grids_take_no_time_to_refuse_or_to_split() -> None:
     axis = {"from": 1, "to": 0.01, "points": 1000}
     plan = Sweep.parse(BASE | {"density": axis, "relative_importance": {"features": [0], "ratio": axis}})
     assert plan.points(plan.part(1000, 1000))["density"].unique().tolist() == [0.01]
-    with pytest.raises(SuperpositionError, match=r"a sweep of 2000000 points: allowed are up to 10\^6"):
+    with pytest.raises(
+        SuperpositionError, match=r"a grid of 2e\+06 points: their coordinates do not fit into the header"
+    ):
         Sweep.parse(plan.model_dump(mode="json") | {"seeds": 2})
 
 

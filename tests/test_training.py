@@ -15,7 +15,7 @@ from superposition.captured import Captured
 from superposition.engine import Engine
 from superposition.errors import SuperpositionError
 from superposition.fused import Fused
-from superposition.sweep import Sweep
+from superposition.sweep import Relative, Sweep
 from superposition.training import train
 from superposition.weights import Trained
 
@@ -446,11 +446,11 @@ def test_divergence_names_the_instance() -> None:
         train(sweep(learning_rate=10, weight_decay=1, schedule="constant", steps=300))
     assert "\n" not in str(caught.value)
 
-    # One of the points, in the middle of a block, has an importance whose gradient overflows.
-    ratios = [1, 2, 3, 4, 2e38, 6, 7, 8, 9, 10, 11, 12]
-    changes = {"density": 1, "importance": 1, "relative_importance": {"features": [0], "ratio": ratios}, "batch": 2}
+    # One of the points, in the middle of a block, has an importance whose gradient overflows; none that is allowed has.
+    relative = Relative(features=[0], ratio=1).model_copy(update={"ratio": (1, 2, 3, 4, 2e38, 6, 7, 8, 9, 10, 11, 12)})
+    changed = sweep(density=1, importance=1, batch=2, restarts=1).model_copy(update={"relative_importance": relative})
     with pytest.raises(SuperpositionError, match=r"density 1\.0, .*relative_importance 2e\+38, .*seed 0, restart 0"):
-        train(sweep(**changes, restarts=1), threads=1)
+        train(changed, threads=1)
 
 
 @pytest.mark.parametrize("changes", [{}, {"n": 2, "m": 1, "solver": "exact"}], ids=["trained", "solved"])

@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import random
 import re
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,10 +195,11 @@ def test_every_truncation_is_seen(saved: Path) -> None:
 
 
 def test_flipped_bits_are_seen(saved: Path) -> None:
-    """All through the file: in the length of the header, in the header, and in the data."""
+    """Everywhere in the file: in the length of the header, in the header, and in the data; one bit of every byte."""
     whole = saved.read_bytes()
-    for position in {*range(8), *range(8, len(whole), 11), len(whole) - 1}:
-        saved.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+    for position in range(len(whole)):
+        flipped = whole[position] ^ 1 << random.Random(position).randrange(8)
+        saved.write_bytes(whole[:position] + bytes([flipped]) + whole[position + 1 :])
         refusal(saved)
 
 
@@ -207,6 +210,23 @@ def test_an_edited_header_is_seen(old: str, new: str, saved: Path) -> None:
     assert old.encode() in whole
     saved.write_bytes(whole.replace(old.encode(), new.encode()))
     refusal(saved)
+
+
+@pytest.mark.parametrize("room", [0, 1, 500, 2000])
+def test_a_disk_without_room_is_an_error(room: int, saved: Path, tmp_path: Path) -> None:
+    """However much of the file it takes: one line that names the file, and nothing of it stays."""
+    before = saved.read_bytes()
+    assert len(before) > 2000
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for path in (saved, tmp_path / "new.safetensors"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, most))
+        try:
+            with pytest.raises(OSError, match=rf"^{re.escape(str(path))}: cannot be written \(.*\)$"):
+                trained(seed=1).save(path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert list(tmp_path.iterdir()) == [saved]
+    assert saved.read_bytes() == before
 
 
 class Interrupted(BaseException):

@@ -6,24 +6,29 @@
 import importlib.util
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import BeforeValidator, Field, ValidationError
 
-from superposition.errors import SuperpositionError
+from superposition.errors import SuperpositionError, shown
 from superposition.sweep import Strict, Sweep, as_tuple, explain
 
+LARGEST = 10**6  # values in a file
 Scale = Literal["paper", "quick"]
 Device = Literal["auto", "cpu", "cuda"]
 NAME = "^[a-z][a-z0-9_]*$"
-Name = Annotated[str, Field(pattern=NAME)]
+LONGEST = 100  # a name is part of the names of files
+Name = Annotated[str, Field(pattern=NAME, max_length=LONGEST)]
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]+$")]  # in HTML, XML and JSON alike
 Names = Annotated[tuple[Name, ...], BeforeValidator(as_tuple)]
 
 
 class Section(Strict):
     """A section of the report; its module is ``superposition.paper.<id>``."""
 
-    title: str
+    title: Text
     anchor: Annotated[
         str | None,
         Field(pattern=r"^#", description="of the section in the paper's web version; none: not in the paper"),
@@ -34,8 +39,8 @@ class Figure(Strict):
     """A figure, and the experiments that it needs."""
 
     section: Name
-    title: str
-    shows: Annotated[str, Field(description="what the figure shows; the paper's, in our words")]
+    title: Text
+    shows: Annotated[Text, Field(description="what the figure shows; the paper's, in our words")]
     experiments: Annotated[Names, Field(description="none where nothing is trained")] = ()
     animated: Annotated[bool, Field(description="the section's `animate` makes a GIF of it, too")] = False
 
@@ -54,6 +59,56 @@ class _File(Strict):
     experiments: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
     sections: Annotated[dict[Name, Section], Field(min_length=1)]
     figures: Annotated[dict[Name, Figure], Field(min_length=1)]
+
+
+class _Loader(yaml.FullLoader):
+    """YAML as Snakemake reads it; but a key that is there twice is an error, and so are aliases without end."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.sizes: dict[yaml.Node, int] = {}  # of every node, with its aliases written out
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
+        node = super().compose_node(parent, index)
+        if node not in self.sizes:
+            children = node.value if isinstance(node, yaml.SequenceNode) else []
+            if isinstance(node, yaml.MappingNode):
+                children = [child for pair in node.value for child in pair]
+                keys: set[tuple[str, str]] = set()
+                for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                    if (key.tag, key.value) in keys:
+                        problem = f"{shown(key.value)} is there twice"
+                        raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+                    keys.add((key.tag, key.value))
+            self.sizes[node] = 1 + sum(self.sizes[child] for child in children)
+        if node.end_mark is None or self.sizes[node] > LARGEST:
+            problem = "its aliases contain themselves, or are too many"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return node
+
+
+def check_file(path: str | Path) -> None:
+    """What is wrong with a file as a whole, before Snakemake reads it: that it is not there, no YAML, no mapping.
+
+    Raises SuperpositionError: one line that names the file.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        try:
+            content = json.loads(text)  # as Snakemake does
+        except ValueError:
+            content = yaml.load(text, _Loader)
+    except OSError as error:
+        raise SuperpositionError(f"{path}: cannot be read ({error.strerror})") from None
+    except yaml.MarkedYAMLError as error:
+        problem = ", ".join(part for part in (error.context, error.problem) if part)
+        line = (error.problem_mark or error.context_mark).line + 1
+        raise SuperpositionError(f"{path}, line {line}: {problem}") from None
+    except Exception as error:  # whatever it is that YAML makes of text: a month that is not there, a deep nest
+        raise SuperpositionError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise SuperpositionError(f"{path}: should be a mapping of keys, such as experiments, to their values")
+    _known("config", content, _File.model_fields)  # Snakemake would take some keys for its own
 
 
 ESSENTIAL = ["model", "n", "m"]  # of an experiment: what no default can say
@@ -114,7 +169,7 @@ class Config:
             small[name] = by_scale["quick"].model_copy(update={key: getattr(sweeps[name], key) for key in VARIED})
             keys = entry.get("stated", [])
             if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-                raise SuperpositionError(f"{where}.stated: should be a list of keys, not {keys!r}")
+                raise SuperpositionError(f"{where}.stated: should be a list of keys, not {shown(keys)}")
             _known(f"{where}.stated", keys, Sweep.model_fields)
             stated[name] = tuple(keys)
         if OWN in file.sections:
@@ -182,7 +237,7 @@ def _own_figures(name: str, sweep: Sweep) -> dict[str, Figure]:
 def _known(where: str, names: Any, allowed: Any) -> None:
     for name in names:
         if name not in allowed:
-            raise SuperpositionError(f"{where}: unknown {name!r}, allowed are {', '.join(allowed)}")
+            raise SuperpositionError(f"{where}: unknown {shown(name)}, allowed are {', '.join(allowed)}")
 
 
 def schema() -> dict[str, Any]:
@@ -220,7 +275,7 @@ def schema() -> dict[str, Any]:
         "minProperties": 1,
     }
     for names in ("experiments", "sections", "figures"):
-        file["properties"][names]["propertyNames"] = {"pattern": NAME}
+        file["properties"][names]["propertyNames"] = {"pattern": NAME, "maxLength": LONGEST}
     file["properties"]["sections"]["propertyNames"]["not"] = {"const": OWN}
     file["$defs"] |= definitions | {"Experiment": experiment}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **file, "title": "config.yaml"}

@@ -91,12 +91,14 @@ def _load(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
     if not built.exists():
         try:
             cache.mkdir(parents=True, exist_ok=True)
-        except OSError:
+            part = tempfile.TemporaryDirectory(dir=cache)
+        except OSError:  # no home, or one that cannot be written: for this process alone
             built = Path(tempfile.mkdtemp()) / built.name
+            part = tempfile.TemporaryDirectory(dir=built.parent)
         # Whole or not there, also when several jobs or threads build it at once.
-        with tempfile.TemporaryDirectory(dir=built.parent) as part:
-            _run([*command, str(SOURCE), "-o", f"{part}/{built.name}"])
-            Path(part, built.name).replace(built)
+        with part as folder:
+            _run([*command, str(SOURCE), "-o", f"{folder}/{built.name}"])
+            Path(folder, built.name).replace(built)
     loaded = ctypes.CDLL(str(built))
     pointer, integer, word, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_float
     loaded.train.argtypes = [integer, *[pointer] * 8, *[integer] * 3, *[word] * 2, pointer, *[real] * 4]

@@ -6,6 +6,7 @@ equally what a notebook builds by hand. This module needs no PyTorch, so that re
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from superposition.errors import SuperpositionError
+from superposition.errors import SuperpositionError, shown
 
 # What says how models are trained on samples; a sweep that is solved exactly has no use for it.
 RECIPE = (
@@ -29,6 +30,14 @@ RECIPE = (
     "evaluation",
 )
 OPTIMA = 421  # points whose exact optima are looked for together
+# Beyond these a sweep would train for years, or not fit into the memory of a machine or the header of its file.
+MODELS = 10**8
+NUMBERS = 10**9  # weights, snapshots among them
+BATCH_NUMBERS = 10**8  # a batch of one model
+LARGEST_HEADER = 9 * 10**7  # safetensors reads headers of up to 10^8 characters
+CORE_HOURS = 10**4
+WORK_PER_HOUR = 9e12  # of one core; see Sweep.work
+LEAST_DENSITY = 1e-30  # float32 has no reciprocals of much smaller ones
 COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "attack", "l1", "seed")
 
 
@@ -66,7 +75,7 @@ def as_tuple(spec: Any) -> Any:
 T = TypeVar("T")
 Axis = Annotated[tuple[T, ...], Field(min_length=1), BeforeValidator(lambda axis: tuple(_values(axis)))]
 Density = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(ge=1e-6, le=1e6)]
 Amount = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 FeatureSet = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=2), BeforeValidator(as_tuple)]
 FeatureSets = Annotated[tuple[FeatureSet, ...], BeforeValidator(as_tuple)]
@@ -85,9 +94,11 @@ class Distribution(Strict):
 
     @model_validator(mode="after")
     def _disjoint(self) -> "Distribution":
-        members = [i for s in self.sets for i in s]
-        if twice := sorted({i for i in members if members.count(i) > 1}):
-            raise ValueError(f"the sets overlap: feature {twice[0]} is named twice, a feature may be in one set only")
+        members = Counter(i for s in self.sets for i in s)
+        if twice := sorted(i for i, times in members.items() if times > 1):
+            raise ValueError(
+                f"the sets overlap: feature {shown(twice[0])} is named twice, a feature may be in one set only"
+            )
         return self
 
     @property
@@ -109,7 +120,7 @@ def _distribution(spec: Any) -> Any:
     if isinstance(spec, str):
         if spec not in named:
             raise ValueError(
-                f"unknown distribution {spec!r}: allowed are independent, signed, "
+                f"unknown distribution {shown(spec)}: allowed are independent, signed, "
                 "{correlated: [[0, 1], …]} and {anticorrelated: [[0, 1], …]}"
             )
         return named[spec]
@@ -146,9 +157,7 @@ class Sweep(Strict):
     density: Annotated[Axis[Density], Field(description="1 - S: a number, a list, or {from, to, points} (log)")]
     relative_density: Annotated[Relative | None, Field(description="density of some features over the others'")] = None
     importance: Annotated[
-        Annotated[float, Field(gt=0, allow_inf_nan=False)]
-        | Decay
-        | tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...],
+        Annotated[float, Field(ge=1e-6, le=1e6)] | Decay | tuple[Annotated[float, Field(ge=0, le=1e6)], ...],
         BeforeValidator(as_tuple),
         Field(description="of every feature: one number, {decay: d} for d^i, or a list of n"),
     ] = 1.0
@@ -194,7 +203,7 @@ class Sweep(Strict):
     ] = "zero"
     snapshots: Annotated[int, Field(ge=0, description="weights kept along training, evenly spaced")] = 0
     evaluation: Annotated[
-        int, Field(ge=1, description="numbers drawn (samples × features) to rank the restarts where n > 3")
+        int, Field(ge=1, le=2**30, description="numbers drawn (samples × features) to rank the restarts where n > 3")
     ] = 2**22
 
     @model_validator(mode="after")
@@ -214,23 +223,29 @@ class Sweep(Strict):
             raise ValueError("attack: needs independent features in [0, 1] and a model with a linear hidden layer")
         if isinstance(self.importance, tuple) and len(self.importance) != n:
             raise ValueError(f"importance: a list of {len(self.importance)} for n = {n} features")
-        if isinstance(self.importance, tuple) and not any(self.importance):
-            raise ValueError("importance: at least one has to be above 0")
+        if isinstance(self.importance, tuple) and max(self.importance) < 1e-6:
+            raise ValueError("importance: at least one has to be 1e-06 or more")
         for key in ("relative_density", "relative_importance"):
             if (relative := getattr(self, key)) and max(relative.features) >= n:
-                raise ValueError(f"{key}: feature {max(relative.features)} does not exist, allowed are 0 to {n - 1}")
+                raise ValueError(
+                    f"{key}: feature {shown(max(relative.features))} does not exist, allowed are 0 to {n - 1}"
+                )
+        varied = set(self.relative_density.features) if self.relative_density else set()
         for distribution in self.distribution:
             for members in distribution.sets:
-                if max(members) >= n:
-                    raise ValueError(f"distribution: feature {max(members)} does not exist, allowed are 0 to {n - 1}")
-                if self.relative_density and 0 < len(set(members) & set(self.relative_density.features)) < len(members):
+                if (last := max(members)) >= n:
+                    raise ValueError(f"distribution: feature {shown(last)} does not exist, allowed are 0 to {n - 1}")
+                if 0 < len(varied.intersection(members)) < len(members):
                     raise ValueError(
-                        f"relative_density: the set {list(members)} comes on as one, so its density is one"
+                        f"relative_density: the set {shown(list(members))} comes on as one, so its density is one"
                     )
         if len({d.signed for d in self.distribution}) > 1:
             raise ValueError("distribution: signed and unsigned features cannot be mixed in one sweep")
         if self.relative_density and (top := max(self.density) * max(self.relative_density.ratio)) > 1:
             raise ValueError(f"relative_density: density times ratio reaches {top:g}, allowed is up to 1")
+        lowest = min(self.density) * min(1, *(self.relative_density.ratio if self.relative_density else (1,)))
+        if lowest < LEAST_DENSITY:
+            raise ValueError(f"density: reaches {lowest:g}, allowed is {LEAST_DENSITY:g} or more")
         if self.solver == "exact" and not self.exactly_solvable:
             raise ValueError(
                 "solver: exact needs n ≤ 3 independent features in [0, 1], a model with a linear hidden layer, "
@@ -238,10 +253,33 @@ class Sweep(Strict):
             )
         if self.snapshots > self.steps:
             raise ValueError(f"snapshots: {self.snapshots} of {self.steps} steps")
-        if self.models > 10**8:
-            raise ValueError(f"a sweep of {self.models} models: allowed are up to 10^8")
-        if self.models > 10**6 * self.restarts:
-            raise ValueError(f"a sweep of {self.models // self.restarts} points: allowed are up to 10^6")
+        return self
+
+    @model_validator(mode="after")
+    def _feasible(self) -> "Sweep":
+        """One machine can hold it, and one job can train it."""
+        models, points = self.models, self.models // self.restarts
+        if models > MODELS:
+            raise ValueError(f"a sweep of {models:.3g} models: allowed are up to {MODELS:.0e}")
+        numbers = models * (1 + self.snapshots) * self.n * (1 + self.m * (1 + (self.model == "absolute")))
+        if numbers > NUMBERS:
+            raise ValueError(
+                f"the weights of {models:.3g} models, snapshots among them, are {numbers:.3g} numbers: "
+                f"allowed are up to {NUMBERS:.0e}"
+            )
+        if self.batch * self.n > BATCH_NUMBERS:
+            raise ValueError(
+                f"batch: {self.batch} samples of {self.n} features, allowed are {BATCH_NUMBERS:.0e} numbers"
+            )
+        if self.header > LARGEST_HEADER:
+            raise ValueError(f"a grid of {points:.3g} points: their coordinates do not fit into the header of a file")
+        evaluated = models * self.evaluation * (1 + self.m / 16)
+        hours = 0 if self.solver == "exact" else (self.work + evaluated) / WORK_PER_HOUR
+        if hours > CORE_HOURS:
+            raise ValueError(
+                f"about {hours:.2g} hours of training on one core: allowed are {CORE_HOURS:.0e}; "
+                "fewer models, steps or samples take less"
+            )
         return self
 
     @classmethod
@@ -316,6 +354,13 @@ class Sweep(Strict):
         values = self.models * self.steps * self.batch * self.n
         return math.inf if self.solver == "exact" else values * (1 + self.m / 16)
 
+    @property
+    def header(self) -> float:
+        """Characters that the coordinates of all points take in the header of a weights file."""
+        # Lists of JSON in a string of JSON; less the quotes around it.
+        each = sum((len(json.dumps(json.dumps([*axis]))) - 2) / len(axis) for axis in self._axes())
+        return self.models // self.restarts * each
+
     def _axes(self) -> list[Sequence[Any]]:
         """The values of each coordinate, in the order of ``COORDINATES``."""
         return [
@@ -373,12 +418,12 @@ def explain(error: ValidationError, where: str) -> str:
     certain = len(keys) - (finding["type"] in ("extra_forbidden", "missing"))
     kinds = {"float", "int", "Decay", "tuple", "Relative", "str", "dict", "list", "bool"}
     keys = [k for i, k in enumerate(keys) if i >= certain or not (k in kinds or set("[(") & set(k))]
-    location = ".".join([where, *keys])
+    location = ".".join([where, *(key if key.isprintable() and len(key) <= 60 else shown(key) for key in keys)])
     message = finding["msg"].removeprefix("Value error, ")
     if finding["type"] == "extra_forbidden":
         return f"{location}: unknown key"
     if finding["type"] == "missing":
         return f"{location}: this key is missing"
     given = finding["input"]
-    shown = f", not {given!r}" if isinstance(given, int | float | str | bool | None) else ""
-    return f"{location}: {message[:1].lower()}{message[1:]}{shown}"
+    what = f", not {shown(given)}" if not isinstance(given, dict | list) else ""
+    return f"{location}: {message[:1].lower()}{message[1:]}{what}"

@@ -98,6 +98,8 @@ class Trained:
         try:
             save_file(tensors, part, metadata={_KEY: json.dumps(about)})
             part.replace(path)
+        except SafetensorError as error:  # such as a full disk
+            raise OSError(f"{path}: cannot be written ({error})") from None
         finally:
             part.unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,29 @@ class Project:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "snakemake", "--cores", "2", *words]
 
-    def snakemake(self, *words: str) -> subprocess.CompletedProcess[str]:
-        env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
+    def snakemake(self, *words: str, before: Sequence[str] = (), **variables: str) -> subprocess.CompletedProcess[str]:
+        """``before``: words before the command; ``variables``: of the environment, beside those of the tests."""
+        env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")} | variables
         return subprocess.run(
-            self.command(*words), cwd=self.path, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL
+            [*before, *self.command(*words)],
+            cwd=self.path,
+            env=env,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
         )
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """In a process group of its own, to be killed; what it says is in the file ``said``."""
+        with (self.path / "said").open("wb") as said:
+            return subprocess.Popen(
+                self.command(*words),
+                cwd=self.path,
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+            )
 
     def jobs(self, *words: str) -> set[str]:
         """The jobs that Snakemake would run, as ``rule`` or ``rule:wildcard``."""

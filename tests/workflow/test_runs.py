@@ -85,11 +85,6 @@ def test_check_names_the_claims_that_differ(fresh: Project) -> None:
     assert "introduction.pentagon is not reproduced, expected reproduced" in lines[0]
 
 
-def start(project: Project, *words: str) -> subprocess.Popen[bytes]:
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
-    return subprocess.Popen(project.command(*words), cwd=project.path, start_new_session=True, **quiet)
-
-
 def wait_for(path: Path) -> None:
     for _ in range(1200):
         if path.exists():
@@ -112,7 +107,7 @@ def test_a_killed_run_resumes(fresh: Project) -> None:
     short, long = train_long(fresh)
     assert fresh.snakemake(short).returncode == 0
     kept = (fresh.path / short).stat().st_mtime_ns, digest(fresh.path / short)
-    run = start(fresh, short, long)
+    run = fresh.start(short, long)
     wait_for(fresh.path / OUT / "logs/train/basic_small.log")  # the job is at work
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
@@ -130,7 +125,7 @@ def test_a_killed_run_resumes(fresh: Project) -> None:
 
 def test_a_second_run_in_the_same_folder_is_refused(fresh: Project) -> None:
     _, long = train_long(fresh)
-    run = start(fresh, long)
+    run = fresh.start(long)
     wait_for(fresh.path / OUT / "logs/train/basic_small.log")
     lines = error_lines(fresh.snakemake(f"{OUT}/weights/introduction.safetensors"))
     os.killpg(run.pid, signal.SIGKILL)
@@ -160,6 +155,16 @@ BAD = {
         "config.figures.introduction.experiments",
         "unknown 'nothing', allowed are introduction, ",
     ),
+    "more than a life": (
+        experiment(steps=10**6, batch=10**6, restarts=10**5),
+        "config.experiments.introduction",
+        "hours of training",
+    ),
+    "a name with a line break": (
+        lambda config: config["figures"].update({"a\nb": config["figures"]["theory"]}),
+        "config.figures",
+        r"'a\nb'",
+    ),
     "missing GPU": (lambda config: config.update(device="cuda"), "config.device", "no usable GPU"),
 }
 
@@ -179,6 +184,29 @@ def test_bad_input_is_refused_in_one_line_before_training(
     assert where in line
     assert what in line
     assert not (fresh.path / OUT / "weights").exists()
+
+
+NO_CONFIGURATION = {
+    "missing": None,
+    "empty": b"",
+    "no mapping": b"- experiments",
+    "no YAML": b"experiments: [introduction: {",
+    "no text": b"scale: \xff\xfe",
+    "no date": b"scale: 2022-99-99",
+    "in itself": b"experiments: &a {introduction: *a}",
+    "twice": b"scale: paper\nscale: quick",
+}
+
+
+@pytest.mark.parametrize("content", NO_CONFIGURATION.values(), ids=NO_CONFIGURATION)
+def test_a_file_that_is_no_configuration_is_refused_in_one_line(fresh: Project, content: bytes | None) -> None:
+    """Before Snakemake reads it, whose own answers are tracebacks."""
+    file = fresh.path / "config.yaml"
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    (line,) = error_lines(fresh.snakemake("-n"))
+    assert line.startswith("error: config.yaml")
 
 
 def test_a_damaged_weights_file_is_named(made: Project) -> None:

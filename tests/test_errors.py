@@ -1,0 +1,49 @@
+"""How a job ends, and what it leaves in its log."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def job(log: Path, body: str) -> subprocess.CompletedProcess[str]:
+    """Runs a few lines as a job does its work."""
+    program = f"from superposition.errors import *\nwith reporting({str(log)!r}):\n    {body}"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+
+def test_a_job_that_is_done(tmp_path: Path) -> None:
+    run = job(tmp_path / "log", "pass")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert (tmp_path / "log").read_text() == "done\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("raise SuperpositionError('too much')", "error: too much\n"),
+        ("Path('/dev/full').write_text('x')", "error: [Errno 28] No space left on device\n"),
+        ("open('/nowhere/at/all')", "error: [Errno 2] No such file or directory: '/nowhere/at/all'\n"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line(body: str, line: str, tmp_path: Path) -> None:
+    """A traceback would hide it; the log has all that there is to know."""
+    run = job(tmp_path / "log", body)
+    assert (run.returncode, run.stderr) == (1, line)
+    assert line.removeprefix("error: ") in (tmp_path / "log").read_text()
+
+
+def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
+    """The disk is full: that is what is said, whatever else happened."""
+    for body in ("pass", "raise SuperpositionError('too much')", "1 / 0"):
+        run = job(Path("/dev/full"), body)
+        assert (run.returncode, run.stderr) == (1, "error: [Errno 28] No space left on device\n")
+
+
+def test_a_mistake_of_ours_is_shown_in_full(tmp_path: Path) -> None:
+    run = job(tmp_path / "log", "1 / 0")
+    assert run.returncode == 1
+    for text in (run.stderr, (tmp_path / "log").read_text()):
+        assert "Traceback" in text
+        assert "ZeroDivisionError" in text

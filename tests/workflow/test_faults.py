@@ -1,0 +1,258 @@
+"""Runs that are killed at any moment, and machines that are not as they should be: in the end the results of an
+undisturbed run, or one clear error.
+
+``KILLS=50 pytest tests/workflow/test_faults.py`` kills more often.
+"""
+
+import base64
+import hashlib
+import itertools
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from tests.workflow.project import OUT, Project, tiny_config
+from tests.workflow.test_runs import error_lines, wait_for
+
+from superposition.weights import Trained
+
+KILLS = int(os.environ.get("KILLS", "8"))
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+VICTIMS = ("group", "job", "snakemake")
+
+
+def small_config(config: dict[str, Any]) -> dict[str, Any]:
+    """One section with one figure, and a second experiment that is trained beside its own."""
+    tiny, only = tiny_config(config), {}
+    for kind in ("sections", "figures"):
+        only[kind] = {"introduction": tiny[kind]["introduction"]}
+    only["experiments"] = {name: tiny["experiments"][name] for name in ("introduction", "basic_small")}
+    only["figures"]["introduction"]["experiments"] = list(only["experiments"])
+    return tiny | only
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, float]:
+    """Everything made, and the seconds that it took."""
+    project = Project(tmp_path_factory.mktemp("undisturbed"))
+    project.configure(small_config(project.config()))
+    start = time.monotonic()
+    run = project.snakemake()
+    assert run.returncode == 0, run.stderr
+    return project, time.monotonic() - start
+
+
+@pytest.fixture
+def copied(undisturbed: tuple[Project, float], tmp_path: Path) -> Project:
+    """Everything made, to be damaged."""
+    project = Project(tmp_path)
+    project.configure(undisturbed[0].config())
+    for made in ("results", ".snakemake"):
+        shutil.copytree(undisturbed[0].path / made, tmp_path / made)
+    return project
+
+
+def results(project: Project) -> dict[str, str]:
+    """Digests of everything that is made, without what says when it was made and how long that took."""
+    out, digests = project.path / OUT, {}
+    for path in sorted(path for path in out.rglob("*") if path.is_file()):
+        name = str(path.relative_to(out))
+        if name.split("/")[0] in ("benchmarks", "logs", ".lock", "report.ipynb"):
+            continue
+        content = path.read_bytes()
+        if name == "report.html":
+            content = re.sub(rb"took [\d.]+ \w+|<td>[\d.]+</td>\s*<td>[\d.]+</td>\s*</tr>|<b>[\d.]+</b>", b"", content)
+        if name == "ro-crate-metadata.json":
+            content = record(out)
+        digests[name] = hashlib.sha256(content).hexdigest()
+    return digests
+
+
+def record(out: Path) -> bytes:
+    """What the record of the run names; the files are there, with the checksums that it gives them."""
+    graph = json.loads((out / "ro-crate-metadata.json").read_text(encoding="utf-8"))["@graph"]
+    for entity in graph:
+        if "sha256" in entity:
+            assert hashlib.sha256((out / entity["@id"]).read_bytes()).hexdigest() == entity["sha256"]
+    return json.dumps(sorted(entity["@id"] for entity in graph)).encode()
+
+
+def whole(project: Project) -> dict[str, tuple[int, int]]:
+    """The weights that are there: which file it is, and when it was written."""
+    found = {}
+    for path in (project.path / OUT / "weights").glob("*.safetensors"):
+        Trained.load(path)
+        found[str(path.relative_to(project.path))] = (path.stat().st_ino, path.stat().st_mtime_ns)
+    return found
+
+
+def marked(project: Project, name: str) -> bool:
+    """Snakemake has not seen yet that it is finished: it makes it again."""
+    return (project.path / ".snakemake/incomplete" / base64.urlsafe_b64encode(name.encode()).decode()).exists()
+
+
+def scripts(run: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The jobs at work."""
+    return [
+        p for p in psutil.Process(run.pid).children(recursive=True) if ".snakemake/scripts/" in " ".join(p.cmdline())
+    ]
+
+
+def kill(run: subprocess.Popen[bytes], victim: str, number: signal.Signals, rng: random.Random) -> bool:
+    """All processes of a run, one job, or Snakemake alone. Whether there was anything left to kill."""
+    try:
+        if victim == "group":
+            os.killpg(run.pid, number)
+        else:
+            processes = scripts(run) if victim == "job" else [psutil.Process(run.pid)]
+            rng.choice(processes).send_signal(number)
+    except (ProcessLookupError, psutil.NoSuchProcess, IndexError):
+        return False
+    return True
+
+
+def test_a_run_that_is_killed_again_and_again(undisturbed: tuple[Project, float], tmp_path: Path) -> None:
+    """By any signal, all of it, a job of it, or Snakemake alone, and started again at once: no file is half there, what
+    was finished is not trained again, and no hand is needed until all is as in an undisturbed run."""
+    expected, duration = results(undisturbed[0]), undisturbed[1]
+    project = Project(tmp_path)
+    project.configure(undisturbed[0].config())
+    rng = random.Random(0)
+    ways = rng.sample(list(itertools.product(VICTIMS, SIGNALS)), k=len(VICTIMS) * len(SIGNALS))
+    kills = again = 0
+    finished: dict[str, tuple[int, int]] = {}
+    while True:
+        run = project.start()
+        try:
+            run.wait(rng.uniform(0, duration) if kills < KILLS else None)
+        except subprocess.TimeoutExpired:
+            kills += kill(run, *ways[kills % len(ways)], rng)
+            run.wait()
+        found = whole(project)
+        assert found.items() >= finished.items(), "trained again, or gone"
+        finished = {name: about for name, about in found.items() if not marked(project, name)}
+        again += len(found) - len(finished)
+        if run.returncode == 0:
+            assert results(project) == expected
+            if kills >= KILLS:
+                break
+            finished = {}
+            for made in ("results", ".snakemake"):
+                shutil.rmtree(project.path / made)
+    print(f"{kills} kills, {again} times just before Snakemake saw that training was finished")
+
+
+NAMESPACES = shutil.which("unshare") and not subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode
+mounting = pytest.mark.skipif(not NAMESPACES, reason="no mount namespaces here (unshare --map-root-user --mount)")
+
+
+def within(project: Project, script: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Snakemake, ``"$@"`` of a script that may mount things; they go with it."""
+    sh = ["unshare", "--map-root-user", "--mount", "sh", "-ec", script, "sh"]
+    return project.snakemake(*words, before=sh, **variables)
+
+
+@mounting
+@pytest.mark.parametrize("room", ["24k", "120k", "800k"])  # for weights, for figures, for the report
+def test_a_full_disk(undisturbed: tuple[Project, float], tmp_path: Path, room: str) -> None:
+    """It is said, nothing half written stays, and with room again all is as it should be."""
+    project = Project(tmp_path)
+    project.configure(undisturbed[0].config())
+    script = f"""
+        mkdir results; mount -t tmpfs -o size={room} none results
+        if "$@" 2> first; then exit 1; fi
+        mount -o remount,size=64m results
+        "$@"
+        mkdir kept; cp -a results/. kept
+    """
+    run = within(project, script)
+    assert run.returncode == 0, run.stderr
+    first = (project.path / "first").read_text()
+    assert "No space left on device" in first
+    assert "Traceback" not in first
+    (project.path / "kept/quick").rename(project.path / OUT)
+    assert results(project) == results(undisturbed[0])
+
+
+@mounting
+def test_results_that_cannot_be_written(undisturbed: tuple[Project, float], copied: Project) -> None:
+    """It is said, before any job; and what is there stays, and can be looked at."""
+    read_only = 'mount --bind results results; mount -o remount,bind,ro results; "$@"'
+    run = within(copied, read_only, "--forcerun", "claims")
+    assert run.returncode != 0
+    assert "Write-protected output files" in run.stderr
+    assert "Traceback" not in run.stderr
+    run = within(copied, read_only)
+    assert run.returncode == 0, run.stderr
+    assert results(copied) == results(undisturbed[0])
+    shutil.rmtree(copied.path / OUT)
+    (line,) = error_lines(within(copied, read_only))
+    assert "Read-only file system" in line
+
+
+@mounting
+def test_no_fonts(undisturbed: tuple[Project, float], copied: Project) -> None:
+    """Figures need none of the machine's: they are the same bytes without them, and without matplotlib's cache."""
+    nothing = 'for d in /usr/share/fonts /usr/local/share/fonts; do [ ! -d $d ] || mount -t tmpfs none $d; done; "$@"'
+    run = within(copied, nothing, "--forcerun", "draw", MPLCONFIGDIR=NOWHERE)
+    assert run.returncode == 0, run.stderr
+    assert results(copied) == results(undisturbed[0])
+
+
+NOWHERE = "/proc/nowhere"  # cannot be made, not even by root
+
+
+def test_no_home(undisturbed: tuple[Project, float], tmp_path: Path) -> None:
+    """Nothing of the project needs one; Snakemake needs a place for its cache."""
+    project = Project(tmp_path)
+    project.configure(undisturbed[0].config())
+    nowhere = dict.fromkeys(("HOME", "SUPERPOSITION_CACHE"), NOWHERE)
+    run = project.snakemake(**nowhere, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert run.returncode == 0, run.stderr
+    assert results(project) == results(undisturbed[0])
+
+
+def test_a_clock_that_was_set_back(undisturbed: tuple[Project, float], copied: Project) -> None:
+    """What seems to come from the future is not made again and again; and Snakemake, which takes what is older than its
+    input for a mistake, throws nothing away."""
+
+    def date(*parts: str) -> None:
+        for path in (path for part in parts for path in (copied.path / part).rglob("*")):
+            os.utime(path, (future, future))
+
+    future = time.time() + 3600
+    date("src", "results")
+    assert copied.jobs() == set()
+    date("workflow")
+    for name in ("tables/introduction", "weights"):
+        shutil.rmtree(copied.path / OUT / name)
+    run = copied.snakemake()
+    assert run.returncode == 0, run.stderr
+    assert results(copied) == results(undisturbed[0])
+    assert copied.jobs() == set()
+
+
+def test_jobs_end_with_snakemake(undisturbed: tuple[Project, float], tmp_path: Path) -> None:
+    """However it ended: else they would go on beside those of the next run, and write the same files."""
+    project = Project(tmp_path)
+    config = undisturbed[0].config()
+    config["experiments"]["introduction"] |= {"steps": 10**6, "restarts": 50}
+    project.configure(config)
+    run = project.start(f"{OUT}/weights/introduction.safetensors")
+    wait_for(tmp_path / OUT / "logs/train/introduction.log")
+    (job,) = scripts(run)
+    run.kill()
+    run.wait()
+    _, left = psutil.wait_procs([job], timeout=60)
+    for process in left:
+        process.kill()
+    assert not left
