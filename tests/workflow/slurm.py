@@ -1,0 +1,159 @@
+"""A SLURM of one's own on this machine, for the tests: two nodes, pretended to have four cores and a GPU each."""
+
+import getpass
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "setpriv")
+NODES = ("node0", "node1")
+CORES, MEMORY = 4, 16_000  # of a node; no more than words to SLURM
+LOCK = Path("/tmp/superposition-slurm.lock")  # one at a time, also where tests run side by side: the ports are fixed
+PORT = 27_817
+
+CONF = """\
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
+StateSaveLocation={folder}
+SlurmdSpoolDir={folder}/%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/%n.pid
+MpiDefault=none
+MailProg=/bin/true
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerParameters=sched_interval=1,sched_min_interval=1,batch_sched_delay=0,bf_interval=1
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SlurmdParameters=config_overrides
+KillWait=1
+GresTypes=gpu
+EnforcePartLimits=NO
+NodeName=DEFAULT CPUs={cores} RealMemory={memory} Gres=gpu:1
+NodeName=node[0-1] NodeAddr=127.0.0.1 NodeHostName={host} Port=[{first}-{last}]
+PartitionName=all Nodes=ALL Default=YES MaxTime=1-0
+"""
+
+
+def missing() -> list[str]:
+    """The programs that are not installed here."""
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    return [name for name in PROGRAMS if not shutil.which(name, path=path)]
+
+
+class Slurm:
+    """One that runs. Its commands find it by ``environment``, and nothing else does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        commands = folder / "bin"
+        # Snakemake's plugin takes SLURM_CONF away from srun, which then looks in /etc. So it gets it back.
+        (commands / "srun").parent.mkdir()
+        (commands / "srun").write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"\n')
+        (commands / "srun").chmod(0o755)
+        self.environment = os.environ | {
+            "SLURM_CONF": f"{folder}/slurm.conf",
+            "PATH": f"{commands}:{os.environ['PATH']}:/usr/sbin:/sbin",
+        }
+
+    def __call__(self, *words: str) -> str:
+        """What a command of SLURM says."""
+        return subprocess.run(
+            words, env=self.environment, check=True, capture_output=True, text=True, timeout=60
+        ).stdout.strip()
+
+    def states(self) -> list[str]:
+        return self("sinfo", "--noheader", "--Node", "--format=%t").split()
+
+    def enforce(self, limits: str) -> None:
+        """Whether a job that its partition cannot run is refused (``ALL``), or waits for ever (``NO``)."""
+        file = self.folder / "slurm.conf"
+        file.write_text(re.sub(r"(?<=EnforcePartLimits=)\w+", limits, file.read_text()))
+        self("scontrol", "reconfigure")
+
+    def heal(self) -> None:
+        """Takes back into service what was drained or down."""
+        for node, state in zip(NODES, self.states(), strict=True):
+            if state.startswith("d"):
+                self("scontrol", "update", f"nodename={node}", "state=resume")
+        wait_for(lambda: not any(state.startswith("d") for state in self.states()), "nodes in service")
+
+
+def wait_for(what: Callable[[], bool], name: str, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{name}: not within {seconds} s")
+        time.sleep(0.1)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Slurm]:
+    """Starts it, and stops it with all its jobs."""
+    host = socket.gethostname().partition(".")[0]
+    slurm = Slurm(folder)
+    (folder / "slurm.conf").write_text(
+        CONF.format(
+            folder=folder,
+            host=host,
+            user=getpass.getuser(),
+            port=PORT,
+            first=PORT + 1,
+            last=PORT + len(NODES),
+            cores=CORES,
+            memory=MEMORY,
+        )
+    )
+    (folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")
+    key = folder / "munge.key"
+    key.touch(0o600)
+    key.write_bytes(os.urandom(128))
+    for node in NODES:
+        (folder / node).mkdir()
+    munge = {f"--{name}": f"{folder}/munge.{name}" for name in ("socket", "pid-file", "log-file", "seed-file")}
+    daemons = [
+        ["munged", "--foreground", "--force", f"--key-file={key}", *(f"{k}={v}" for k, v in munge.items())],
+        ["slurmctld", "-D", "-c"],
+        *(["slurmd", "-D", "-N", node] for node in NODES),
+    ]
+    with ExitStack() as stack:
+        stack.enter_context(FileLock(LOCK))
+        log = stack.enter_context((folder / "log").open("w"))
+        started: list[subprocess.Popen[bytes]] = []
+
+        def ready() -> bool:
+            assert not [daemon for daemon in started if daemon.poll() is not None], (folder / "log").read_text()
+            asked = subprocess.run(
+                ["sinfo", "--noheader", "--Node", "--format=%t"], env=slurm.environment, capture_output=True, text=True
+            )
+            return asked.stdout.split() == ["idle"] * len(NODES)
+
+        for words in daemons:
+            # It ends with this process, also where that is killed.
+            command = ["setpriv", "--pdeathsig=TERM", *words]
+            daemon = stack.enter_context(
+                subprocess.Popen(command, env=slurm.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            )
+            started.append(daemon)
+            stack.callback(daemon.terminate)
+            if words[0] == "munged":
+                wait_for((folder / "munge.socket").exists, "munge")
+        wait_for(ready, "idle nodes")
+        stack.callback(lambda: wait_for(lambda: not slurm("squeue", "--noheader"), "end of jobs"))
+        stack.callback(lambda: slurm("scancel", "--full", "--user", getpass.getuser()))
+        yield slurm
