@@ -8,9 +8,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import psutil
 from filelock import FileLock
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "setpriv")
@@ -77,6 +78,15 @@ class Slurm:
             words, env=self.environment, check=True, capture_output=True, text=True, timeout=60
         ).stdout.strip()
 
+    def kill(self, job: str | None = None) -> None:
+        """Kills the processes of a job, or those of all jobs, behind SLURM's back."""
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):  # it may have ended, or be another's
+                its = process.environ()
+                ours = its.get("SLURM_CONF") == self.environment["SLURM_CONF"] and "SLURM_JOB_ID" in its
+                if ours and job in (None, its["SLURM_JOB_ID"]):
+                    process.kill()
+
     def states(self) -> list[str]:
         return self("sinfo", "--noheader", "--Node", "--format=%t").split()
 
@@ -132,7 +142,7 @@ def running(folder: Path) -> Iterator[Slurm]:
         *(["slurmd", "-D", "-N", node] for node in NODES),
     ]
     with ExitStack() as stack:
-        stack.enter_context(FileLock(LOCK))
+        stack.enter_context(FileLock(LOCK, mode=0o666))
         log = stack.enter_context((folder / "log").open("w"))
         started: list[subprocess.Popen[bytes]] = []
 
@@ -154,6 +164,7 @@ def running(folder: Path) -> Iterator[Slurm]:
             if words[0] == "munged":
                 wait_for((folder / "munge.socket").exists, "munge")
         wait_for(ready, "idle nodes")
+        stack.callback(slurm.kill)  # SLURM without cgroups loses sight of a process whose parents were killed
         stack.callback(lambda: wait_for(lambda: not slurm("squeue", "--noheader"), "end of jobs"))
         stack.callback(lambda: slurm("scancel", "--full", "--user", getpass.getuser()))
         yield slurm
