@@ -56,7 +56,13 @@ onstart:
         sys.exit(f"error: {error}")
     # Snakemake throws away what it finds older than its input, as after a clock was set back.
     present(
-        *workflow.configfiles, "Snakefile", "requirements.txt", "src/**", "workflow/**", "report/**", f"{OUT}/**"
+        *map(str, workflow.configfiles),
+        "Snakefile",
+        "requirements.txt",
+        "src/**",
+        "workflow/**",
+        "report/**",
+        f"{OUT}/**",
     )
     # A device that is not there is found before any job starts; on a cluster, only the nodes can tell.
     if CONFIG.device == "cuda" and workflow.local_exec:

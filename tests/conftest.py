@@ -1,7 +1,10 @@
 """Settings shared by all tests."""
 
+import os
+
 import jaxtyping
 import matplotlib
+import pytest
 import torch
 from hypothesis import settings
 
@@ -16,3 +19,13 @@ torch.set_num_threads(1)
 
 # The step that is compiled for a GPU cannot be compiled together with the checks of shapes.
 jaxtyping.config.update("jaxtyping_disable", torch.cuda.is_available())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests on a cluster first: they wait most of the time, and the others run meanwhile."""
+    items.sort(key=lambda item: item.path.stem != "test_cluster")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One for every core, and one that waits for a cluster."""
+    return (os.cpu_count() or 1) + 1

@@ -148,7 +148,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
     return digest(project.path / LONG)
 
 
-@pytest.mark.parametrize("fault", [cancel, kill_training, kill_all, lose_node])
+FAULTS = (cancel, kill_training, kill_all, lose_node)
+# With the second profile, where retries are Snakemake's own in the same way, one in every run of the tests.
+BOTH = [("slurm", fault) for fault in FAULTS] + [
+    pytest.param("cluster-generic", fault, marks=[] if fault is kill_training else pytest.mark.slow) for fault in FAULTS
+]
+
+
+@pytest.mark.parametrize(("profile", "fault"), BOTH)
 def test_whatever_happens_to_a_job_the_run_ends_by_itself(
     fresh: Project, slurm: Slurm, profile: str, undisturbed: str, fault: Callable[[Slurm, psutil.Process, str], None]
 ) -> None:
