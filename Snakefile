@@ -24,7 +24,8 @@ os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
 
 from superposition.config import Config, check_file
 from superposition.errors import SuperpositionError
-from workflow.sources import present, sources
+from workflow.sources import sources
+from workflow.times import present
 
 try:
     for file in ("config.yaml", *workflow.overwrite_configfiles):

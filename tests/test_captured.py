@@ -1,6 +1,7 @@
 """The GPU engine against the plain one: on a GPU where there is one, else with the CPU in its place."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import jaxtyping
 import numpy as np
@@ -28,6 +29,13 @@ def fresh_compiler() -> Iterator[None]:
     torch.compiler.reset()
 
 
+def trace_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU, all but the compiler's kernels, which take their time."""
+    if not there_is_a_gpu:
+        plain = torch.compile
+        monkeypatch.setattr(torch, "compile", lambda step, **options: plain(step, backend="aot_eager", **options))
+
+
 def both(name: str, plan: Recipe, keys: int = 2) -> tuple[Captured, Autograd]:
     model, _, distribution, against = CASES[name]
     block, weights = make_block(model, distribution, against, keys)
@@ -38,9 +46,7 @@ def both(name: str, plan: Recipe, keys: int = 2) -> tuple[Captured, Autograd]:
 def test_steps_are_those_of_autograd(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Traced as for a GPU, every model takes the steps of plain PyTorch with its own AdamW: warm-up, weight decay and
     all."""
-    if not there_is_a_gpu:  # all but the kernels, which take their time to compile
-        plain = torch.compile
-        monkeypatch.setattr(torch, "compile", lambda step, **options: plain(step, backend="aot_eager", **options))
+    trace_only(monkeypatch)
     captured, autograd = both(name, recipe(CASES[name][1], steps=20, warmup=0.3, weight_decay=0.1))
     for stretch in ((0, 1), (1, 5), (5, 20)):
         captured.advance(*stretch)
@@ -74,6 +80,37 @@ def test_blocks_of_one_shape_are_compiled_once(monkeypatch: pytest.MonkeyPatch) 
     for batch in range(17, 30):  # a process that judges with other recipes has many shapes, too
         both("odd", recipe(batch))[0].advance(0, 2)
     assert compiled == 14
+
+
+def test_a_step_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the CPU in place of a GPU, whose recording of a step does not take it: a step that is lost or taken twice
+    there would shift all rates and batches."""
+    trace_only(monkeypatch)
+    captured, autograd = both("odd", recipe(16, steps=12))
+    taken, events = captured._take, []
+    state = (captured.parameters, captured._mean, captured._square, captured._step)
+
+    class Graph:
+        def replay(self) -> None:
+            events.append("replayed")
+            taken()
+
+    @contextmanager
+    def record(graph: Graph) -> Iterator[None]:
+        events.append("recorded")
+        before = [part.clone() for part in state]
+        yield
+        for part, value in zip(state, before, strict=True):
+            part.copy_(value)
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", record)
+    captured._recorded = True
+    for stretch in ((0, 2), (2, 7), (7, 12)):
+        captured.advance(*stretch)
+    autograd.advance(0, 12)
+    assert events == ["recorded"] + (12 - WARM_UP) * ["replayed"]
+    torch.testing.assert_close(captured.parameters.cpu(), autograd.parameters.detach(), atol=2e-6, rtol=0)
 
 
 @needs_gpu

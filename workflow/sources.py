@@ -2,10 +2,6 @@
 
 import ast
 import functools
-import glob
-import os
-import time
-from contextlib import suppress
 from pathlib import Path
 
 SRC = Path(__file__).parents[1] / "src"
@@ -49,13 +45,3 @@ def _imports(path: Path) -> list[Path]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return [file for name in names if (file := _file(name))]
-
-
-def present(*patterns: str) -> None:
-    """Files of the future become files of now."""
-    now = time.time()
-    for pattern in patterns:
-        for path in glob.iglob(pattern, recursive=True, include_hidden=True):
-            with suppress(OSError):  # not there any more, or not ours: then it stays as it is
-                if os.stat(path).st_mtime > now:
-                    os.utime(path, (now, now))

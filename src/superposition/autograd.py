@@ -1,5 +1,7 @@
 """The PyTorch engine: any device, gradients by autograd."""
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -18,15 +20,18 @@ class Autograd:
     def __init__(self, block: Block, recipe: Recipe, parameters: Float[Tensor, "instance size"]) -> None:
         self.block, self.recipe = block, recipe
         self.parameters = parameters.clone().requires_grad_()
-        self.optimizer = torch.optim.AdamW(
-            [self.parameters],
-            lr=recipe.learning_rate,
-            betas=(BETA1, BETA2),
-            eps=EPSILON,
-            weight_decay=recipe.weight_decay,
-        )
         self.streams, self.stream_of = torch.unique(block.key, dim=0, return_inverse=True)
         self.rows = block.gates.rows + (block.attack is not None)  # the last says which feature is attacked
+
+    @cached_property
+    def optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(
+            [self.parameters],
+            lr=self.recipe.learning_rate,
+            betas=(BETA1, BETA2),
+            eps=EPSILON,
+            weight_decay=self.recipe.weight_decay,
+        )
 
     def objective(self, parameters: Float[Tensor, "instance size"], step: int | Tensor) -> Float[Tensor, " instance"]:
         """The loss of one batch. The sum over instances is what is differentiated: a mean over thousands of models

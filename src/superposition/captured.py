@@ -24,7 +24,8 @@ class Captured(Autograd):
 
     def __init__(self, block: Block, recipe: Recipe, parameters: Float32[Tensor, "instance size"]) -> None:
         super().__init__(block, recipe, parameters)
-        self.parameters = parameters.clone()
+        self.parameters = self.parameters.detach()  # torch.func takes the gradient
+        self._recorded = parameters.is_cuda
         self._mean, self._square = (torch.zeros_like(parameters) for _ in range(2))
         # What depends on the step is looked up by its number, which lies on the device, too: a graph knows no numbers
         # but those of the step that was recorded.
@@ -51,7 +52,7 @@ class Captured(Autograd):
 
     def advance(self, start: int, stop: int) -> None:
         for step in range(start, stop):
-            if step == WARM_UP and self.parameters.is_cuda:
+            if step == WARM_UP and self._recorded:
                 self._record()
             self._take()
 

@@ -137,7 +137,7 @@ class Report:
 
     def summary(self) -> str:
         """The counts, the figures at a glance, and one line per claim."""
-        models = sum(len(sweep.points()) * sweep.restarts for sweep in self.config.sweeps.values())
+        models = sum(sweep.models for sweep in self.config.sweeps.values())
         seconds = sum(float(job["s"].iloc[-1]) for job in self._jobs().values())
         rows = [
             [
@@ -277,7 +277,7 @@ class Report:
     def certainty(self) -> str:
         """Seeds and restarts of every experiment, and what happens to verdicts if models are trained in other ways."""
         rows = [
-            [f"<code>{name}</code>", *map(str, (len(sweep.points()) // sweep.seeds, sweep.seeds, sweep.restarts))]
+            [f"<code>{name}</code>", *map(str, (sweep.size // sweep.seeds, sweep.seeds, sweep.restarts))]
             + (["exact", "", ""] if sweep.solver == "exact" else [_value(getattr(sweep, key)) for key in VARIED])
             for name, sweep in self.config.sweeps.items()
         ]
@@ -340,7 +340,7 @@ class Report:
                 [
                     f"<code>{name}</code>",
                     f"{seeds} × {sweep.restarts}",
-                    str(len(sweep.points()) * sweep.restarts),
+                    str(sweep.models),
                     _text(self._devices[name]),
                     f"<code>{sha256(path)}</code>",
                 ]

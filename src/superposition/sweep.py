@@ -258,7 +258,7 @@ class Sweep(Strict):
     @model_validator(mode="after")
     def _feasible(self) -> "Sweep":
         """One machine can hold it, and one job can train it."""
-        models, points = self.models, self.models // self.restarts
+        models = self.models
         if models > MODELS:
             raise ValueError(f"a sweep of {models:.3g} models: allowed are up to {MODELS:.0e}")
         numbers = models * (1 + self.snapshots) * self.n * (1 + self.m * (1 + (self.model == "absolute")))
@@ -272,7 +272,9 @@ class Sweep(Strict):
                 f"batch: {self.batch} samples of {self.n} features, allowed are {BATCH_NUMBERS:.0e} numbers"
             )
         if self.header > LARGEST_HEADER:
-            raise ValueError(f"a grid of {points:.3g} points: their coordinates do not fit into the header of a file")
+            raise ValueError(
+                f"a grid of {self.size:.3g} points: their coordinates do not fit into the header of a file"
+            )
         evaluated = models * self.evaluation * (1 + self.m / 16)
         hours = 0 if self.solver == "exact" else (self.work + evaluated) / WORK_PER_HOUR
         if hours > CORE_HOURS:
@@ -322,8 +324,13 @@ class Sweep(Strict):
         return self.n <= 3 and plain and self.model in ("linear", "relu_output")
 
     @property
+    def size(self) -> int:
+        """How many points the grid has."""
+        return math.prod(map(len, self._axes()))
+
+    @property
     def models(self) -> int:
-        return math.prod(map(len, self._axes())) * self.restarts
+        return self.size * self.restarts
 
     @property
     def unit(self) -> int:
@@ -333,7 +340,7 @@ class Sweep(Strict):
     @property
     def parts(self) -> int:
         """Into how many parts the points can be split."""
-        return -(-self.models // (self.restarts * self.unit))
+        return -(-self.size // self.unit)
 
     def part(self, part: int, parts: int) -> range:
         """The points of one of several parts, counted from 1. Parts of about the same size make up the whole.
@@ -343,7 +350,7 @@ class Sweep(Strict):
         if not 1 <= part <= parts <= self.parts:
             raise SuperpositionError(f"part {part} of {parts}: allowed are 1 to {self.parts} parts of this sweep")
         start, stop = (self.unit * (i * self.parts // parts) for i in (part - 1, part))
-        return range(start, min(stop, self.models // self.restarts))
+        return range(start, min(stop, self.size))
 
     @property
     def work(self) -> float:
@@ -359,7 +366,7 @@ class Sweep(Strict):
         """Characters that the coordinates of all points take in the header of a weights file."""
         # Lists of JSON in a string of JSON; less the quotes around it.
         each = sum((len(json.dumps(json.dumps([*axis]))) - 2) / len(axis) for axis in self._axes())
-        return self.models // self.restarts * each
+        return self.size * each
 
     def _axes(self) -> list[Sequence[Any]]:
         """The values of each coordinate, in the order of ``COORDINATES``."""
@@ -378,7 +385,7 @@ class Sweep(Strict):
 
         ``which``: as in the methods below, the points that are wanted, such as ``part(1, 2)``; all by default.
         """
-        which = range(self.models // self.restarts) if which is None else which
+        which = range(self.size) if which is None else which
         axes = self._axes()
         places = np.unravel_index(np.arange(which.start, which.stop), [len(axis) for axis in axes])
         return pd.DataFrame({k: np.asarray(axis)[i] for k, axis, i in zip(COORDINATES, axes, places, strict=True)})

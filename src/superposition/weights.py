@@ -60,9 +60,9 @@ class Trained:
         Raises SuperpositionError if they are not all of the parts of one sweep.
         """
         parts = sorted(parts, key=lambda part: part.first)
-        sweep, points = parts[0].sweep, parts[0].sweep.models // parts[0].sweep.restarts
+        sweep = parts[0].sweep
         ends = [0, *itertools.accumulate(len(part.loss) for part in parts)]
-        if any(part.sweep != sweep for part in parts) or ends != [*(part.first for part in parts), points]:
+        if any(part.sweep != sweep for part in parts) or ends != [*(part.first for part in parts), sweep.size]:
             raise SuperpositionError("these are not all of the parts of one sweep; delete them to train again")
 
         def join(tensors: Sequence[dict[str, Tensor]], axis: int) -> dict[str, Tensor]:

@@ -1,12 +1,14 @@
 """A copy of the project with a configuration that runs in seconds, and Snakemake to run it."""
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,18 @@ ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "src", "workflow", "profiles", "report", "examples")
 OUT = Path("results/quick")
 TINY = {"steps": 40, "batch": 64, "restarts": 2, "evaluation": 4000}
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def wait_for(what: Callable[[], bool], name: str, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{name}: not within {seconds} s")
+        time.sleep(0.1)
 
 
 class Project:

@@ -6,13 +6,13 @@ import re
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
 from filelock import FileLock
+from tests.workflow.project import wait_for
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "setpriv")
 NODES = ("node0", "node1")
@@ -102,14 +102,6 @@ class Slurm:
             if state.startswith("d"):
                 self("scontrol", "update", f"nodename={node}", "state=resume")
         wait_for(lambda: not any(state.startswith("d") for state in self.states()), "nodes in service")
-
-
-def wait_for(what: Callable[[], bool], name: str, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > end:
-            raise TimeoutError(f"{name}: not within {seconds} s")
-        time.sleep(0.1)
 
 
 @contextmanager

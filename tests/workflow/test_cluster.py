@@ -13,9 +13,9 @@ import psutil
 import pytest
 import yaml
 from tests.readme import block
-from tests.workflow.project import OUT, ROOT, Project, tiny_config
-from tests.workflow.slurm import NODES, Slurm, missing, running, wait_for
-from tests.workflow.test_runs import digest, train_long
+from tests.workflow.project import OUT, ROOT, Project, digest, tiny_config, wait_for
+from tests.workflow.slurm import NODES, Slurm, missing, running
+from tests.workflow.test_runs import train_long
 
 # The profiles, and what makes them ask more often than is polite on a cluster.
 EAGER = {

@@ -20,8 +20,8 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.workflow.project import OUT, Project, tiny_config
-from tests.workflow.test_runs import error_lines, wait_for
+from tests.workflow.project import OUT, Project, tiny_config, wait_for
+from tests.workflow.test_runs import error_lines
 
 from superposition.weights import Trained
 
@@ -248,7 +248,7 @@ def test_jobs_end_with_snakemake(undisturbed: tuple[Project, float], tmp_path: P
     config["experiments"]["introduction"] |= {"steps": 10**6, "restarts": 50}
     project.configure(config)
     run = project.start(f"{OUT}/weights/introduction.safetensors")
-    wait_for(tmp_path / OUT / "logs/train/introduction.log")
+    wait_for((tmp_path / OUT / "logs/train/introduction.log").exists, "training")
     (job,) = scripts(run)
     run.kill()
     run.wait()

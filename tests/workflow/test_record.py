@@ -1,7 +1,6 @@
 """What is left to tell of a run: its record, an RO-Crate, and Snakemake's own report."""
 
 import base64
-import hashlib
 import html
 import io
 import json
@@ -24,7 +23,7 @@ from rocrate.vocabs import RO_CRATE
 from rocrate_validator.models import ValidationSettings
 from rocrate_validator.services import validate
 from safetensors import safe_open
-from tests.workflow.project import OUT, ROOT, Project
+from tests.workflow.project import OUT, ROOT, Project, digest
 from workflow.sources import sources
 
 from superposition import provenance
@@ -32,10 +31,6 @@ from superposition.config import Config
 from superposition.errors import SuperpositionError
 
 Entity = dict[str, Any]
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def entities(project: Project) -> dict[str, Entity]:

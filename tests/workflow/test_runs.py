@@ -1,24 +1,17 @@
 """The real DAG: whole, killed, repeated, run twice at once, and given bad input."""
 
-import hashlib
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from tests.workflow.project import OUT, TINY, Project
+from tests.workflow.project import OUT, TINY, Project, digest, wait_for
 
 from superposition.claims import COLUMNS
 from superposition.weights import Trained
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def error_lines(run: subprocess.CompletedProcess[str]) -> list[str]:
@@ -85,14 +78,6 @@ def test_check_names_the_claims_that_differ(fresh: Project) -> None:
     assert "introduction.pentagon is not reproduced, expected reproduced" in lines[0]
 
 
-def wait_for(path: Path) -> None:
-    for _ in range(1200):
-        if path.exists():
-            return
-        time.sleep(0.1)
-    raise TimeoutError(path)
-
-
 def train_long(project: Project) -> list[str]:
     """Makes one experiment short and one long; their weights, the short one's first."""
     config = project.config()
@@ -108,7 +93,7 @@ def test_a_killed_run_resumes(fresh: Project) -> None:
     assert fresh.snakemake(short).returncode == 0
     kept = (fresh.path / short).stat().st_mtime_ns, digest(fresh.path / short)
     run = fresh.start(short, long)
-    wait_for(fresh.path / OUT / "logs/train/basic_small.log")  # the job is at work
+    wait_for((fresh.path / OUT / "logs/train/basic_small.log").exists, "training")  # the job is at work
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     left = list((fresh.path / OUT / "weights").iterdir())
@@ -126,7 +111,7 @@ def test_a_killed_run_resumes(fresh: Project) -> None:
 def test_a_second_run_in_the_same_folder_is_refused(fresh: Project) -> None:
     _, long = train_long(fresh)
     run = fresh.start(long)
-    wait_for(fresh.path / OUT / "logs/train/basic_small.log")
+    wait_for((fresh.path / OUT / "logs/train/basic_small.log").exists, "training")
     lines = error_lines(fresh.snakemake(f"{OUT}/weights/introduction.safetensors"))
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
