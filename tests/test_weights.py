@@ -186,6 +186,18 @@ def test_weights_of_somebody_else(metadata: dict[str, str] | None, tmp_path: Pat
     refusal(path)
 
 
+@pytest.mark.parametrize("missing", ["first", "device", "sweep"])
+def test_weights_of_another_version(missing: str, saved: Path) -> None:
+    """A whole file that an older version wrote, before its header said all that it says now."""
+    with safe_open(saved, framework="pt") as file:
+        about = json.loads(file.metadata()["superposition"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    del about[missing], about["sha256"]
+    about["sha256"] = weights.checksum(tensors, about)
+    save_file(tensors, saved, metadata={"superposition": json.dumps(about)})
+    assert missing in refusal(saved)
+
+
 def test_every_truncation_is_seen(saved: Path) -> None:
     """What a full disk or a killed copy leaves behind."""
     whole = saved.read_bytes()

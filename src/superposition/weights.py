@@ -123,15 +123,20 @@ class Trained:
             whole = False
         if not whole:
             raise SuperpositionError(f"{path}: damaged, its checksum does not fit; delete it to train again")
-        measured = {k: tensors.pop(k) for k in ("loss", "loss_error", "snapshot_steps")}
-        return cls(
-            sweep=Sweep.parse(about["sweep"], str(path)),
-            parameters={k: v for k, v in tensors.items() if not k.startswith("snapshot.")},
-            snapshots={k.removeprefix("snapshot."): v for k, v in tensors.items() if k.startswith("snapshot.")},
-            device=about["device"],
-            first=about["first"],
-            **measured,
-        )
+        try:
+            measured = {k: tensors.pop(k) for k in ("loss", "loss_error", "snapshot_steps")}
+            return cls(
+                sweep=Sweep.parse(about["sweep"], str(path)),
+                parameters={k: v for k, v in tensors.items() if not k.startswith("snapshot.")},
+                snapshots={k.removeprefix("snapshot."): v for k, v in tensors.items() if k.startswith("snapshot.")},
+                device=about["device"],
+                first=about["first"],
+                **measured,
+            )
+        except KeyError as error:
+            raise SuperpositionError(
+                f"{path}: of another version of this project, it has no {error}; delete it to train again"
+            ) from None
 
 
 def checksum(tensors: dict[str, Tensor], about: dict | None = None) -> str:
