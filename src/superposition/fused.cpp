@@ -2,7 +2,7 @@
 //
 // Compiled once per architecture (see fused.py), with the sizes and the model as constants:
 //   FEATURES n, HIDDEN m, UNTIED, RELU_HIDDEN, RELU_OUTPUT, HIDDEN_BIAS, SETS, SIGNED, ATTACKED, PENALISED,
-//   TILE (samples).
+//   TILE (samples), FEW (see below; 0: never).
 //
 // The inner axis of every array is the sample, LANES of them in one vector, so all sizes of model run
 // at full vector width. Every instance is computed by itself, in one order, whatever block it is in:
@@ -12,6 +12,9 @@
 #include <cstring>
 #include <initializer_list>
 #include <vector>
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
 
 namespace {
 
@@ -19,14 +22,33 @@ constexpr int n = FEATURES, m = HIDDEN, LANES = 16, VECTORS = TILE / LANES;
 static_assert(TILE % (4 * LANES) == 0, "a tile is a whole number of register blocks");
 constexpr int REGISTER_ROWS = m >= 20 ? 5 : 4;  // of a register block; measured
 constexpr int ROWS = SETS ? 2 * n : n;  // rows of uniforms: gates, then the values of set members
+// Where fewer than one in FEW values of a tile are not 0, products go through these alone.
+constexpr bool SPARSE = FEW > 0;
+constexpr int UNITS = (m + LANES - 1) / LANES * LANES;  // hidden units, filled up to whole vectors
 constexpr int QUADS = (ROWS + ATTACKED + 3) / 4;  // Philox makes four at a time; the last row says what is attacked
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t mask __attribute__((vector_size(LANES * sizeof(int32_t))));
+// As many bytes as a vec, and half as many lanes.
+typedef uint64_t wide __attribute__((vector_size(sizeof(vec))));
+typedef float halfvec __attribute__((vector_size(sizeof(vec) / 2)));
+typedef int32_t halfmask __attribute__((vector_size(sizeof(vec) / 2)));
 
 // Where each parameter starts in an instance's row of parameters. W is [m][n], one row per hidden unit.
 constexpr int W_IN = 0, W_OUT = UNTIED ? m * n : 0, BIAS = W_OUT + m * n, HIDDEN_BIAS_AT = BIAS + n,
               PARAMETERS = HIDDEN_BIAS_AT + (HIDDEN_BIAS ? m : 0);
+
+// A number for every hidden unit: of one sample, or of one feature.
+struct alignas(64) Row {
+    float unit[UNITS];
+};
+typedef uint64_t Bits[TILE / 64];  // one for each sample
+
+// An instance's weights and their gradients, features outside; made in the first step's tile that needs them.
+struct Columns {
+    bool used = false;
+    Row in[n], in_gradient[n], out[UNTIED ? n : 1], out_gradient[UNTIED ? n : 1];
+};
 
 struct Tile {
     alignas(64) float uniform[4 * QUADS][TILE];
@@ -34,6 +56,8 @@ struct Tile {
     alignas(64) float x[n][TILE], dz[n][TILE], h[m][TILE], dh[m][TILE];
     alignas(64) float attacked_x[ATTACKED ? n : 1][TILE];
     alignas(64) int32_t attacked[TILE];  // the feature that is attacked
+    Row sample_h[SPARSE ? TILE : 1], sample_dh[SPARSE ? TILE : 1];  // h and dh again, the sample outside
+    Bits on[n], wrong[n];                                            // where x and dz are not 0
 };
 
 // What the model is given.
@@ -49,43 +73,83 @@ inline void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
 inline vec splat(float a) { return a - vec{}; }
 inline vec relu(vec a) { return a > 0.f ? a : vec{}; }
 
-inline float sum(vec a) {
-    typedef float half __attribute__((vector_size(32)));
-    typedef float quarter __attribute__((vector_size(16)));
-    half h[2];
-    std::memcpy(h, &a, sizeof a);
-    half s = h[0] + h[1];
-    quarter q[2];
-    std::memcpy(q, &s, sizeof s);
-    quarter t = q[0] + q[1];
-    return (t[0] + t[2]) + (t[1] + t[3]);
+// One bit for each lane that is not 0.
+inline uint64_t nonzero(vec a) {
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask(__m512(a), __m512{}, _CMP_NEQ_UQ);
+#elif defined(__AVX2__)
+    __m256 half[2];
+    std::memcpy(half, &a, sizeof a);
+    auto bits = [](__m256 b) { return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(b, __m256{}, _CMP_NEQ_UQ))); };
+    return bits(half[0]) | bits(half[1]) << 8;
+#else
+    uint64_t bits = 0;
+    for (int l = 0; l < LANES; ++l) bits |= uint64_t(a[l] != 0.f) << l;
+    return bits;
+#endif
+}
+
+#ifdef __clang__
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, mask{__VA_ARGS__})
+#endif
+
+// Adds the sum over the lanes of each a[k] to to[k], for K of at most 4.
+template <int K>
+inline void add_sums(const vec* a, float* to) {
+    const vec b = K > 1 ? a[K > 1] : vec{}, c = K > 2 ? a[2 * (K > 2)] : vec{}, d = K > 3 ? a[3 * (K > 3)] : vec{};
+    // Halves of two, quarters of four, then within the quarters.
+    const vec ab = SHUFFLE(a[0], b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+                   SHUFFLE(a[0], b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    const vec cd = SHUFFLE(c, d, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+                   SHUFFLE(c, d, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    vec s = SHUFFLE(ab, cd, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
+            SHUFFLE(ab, cd, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    s += SHUFFLE(s, s, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    s += SHUFFLE(s, s, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+    s = SHUFFLE(s, s, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
+    for (int k = 0; k < K; ++k) to[k] += s[k];
+}
+
+// The 64-bit products of the lower halves of a's lanes with b.
+inline wide times(wide a, uint32_t b) {
+#if defined(__AVX512F__)
+    return wide(_mm512_mul_epu32(__m512i(a), _mm512_set1_epi64(b)));
+#elif defined(__AVX2__)
+    __m256i half[2];
+    std::memcpy(half, &a, sizeof a);
+    for (__m256i& h : half) h = _mm256_mul_epu32(h, _mm256_set1_epi64x(b));
+    std::memcpy(&a, half, sizeof a);
+    return a;
+#else
+    return (a & 0xFFFFFFFFull) * uint64_t(b);
+#endif
 }
 
 // Philox4x32-10 (Salmon et al. 2011): counter (sample, row quad, step, purpose), key (seed, restart).
 // Uniforms in [0, 1) with 24 bits; the same numbers as draws.py.
 void draw(Tile& tile, uint32_t first, uint32_t step, uint32_t purpose, uint32_t seed, uint32_t restart) {
+    const wide number = {0, 1, 2, 3, 4, 5, 6, 7};
     for (int quad = 0; quad < QUADS; ++quad)
-        for (int t = 0; t < TILE; t += LANES) {
-            uint32_t c[4][LANES];
-            for (int l = 0; l < LANES; ++l) {
-                c[0][l] = first + t + l;
-                c[1][l] = quad;
-                c[2][l] = step;
-                c[3][l] = purpose;
-            }
+        for (int t = 0; t < TILE; t += 8) {
+            // Words of 32 bits; what stands in the upper halves of their lanes does not count.
+            wide c0 = first + t + number, c1 = uint64_t(quad) - wide{}, c2 = uint64_t(step) - wide{},
+                 c3 = uint64_t(purpose) - wide{};
             uint32_t k0 = seed, k1 = restart;
-            for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
-                for (int l = 0; l < LANES; ++l) {
-                    uint64_t a = 0xD2511F53ull * c[0][l], b = 0xCD9E8D57ull * c[2][l];
-                    uint32_t c1 = c[1][l], c3 = c[3][l];
-                    c[0][l] = uint32_t(b >> 32) ^ c1 ^ k0;
-                    c[1][l] = uint32_t(b);
-                    c[2][l] = uint32_t(a >> 32) ^ c3 ^ k1;
-                    c[3][l] = uint32_t(a);
-                }
-            for (int r = 0; r < 4; ++r)
-                for (int l = 0; l < LANES; ++l)
-                    tile.uniform[4 * quad + r][t + l] = float(int32_t(c[r][l] >> 8)) * 0x1p-24f;
+            for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+                const wide a = times(c0, 0xD2511F53u), b = times(c2, 0xCD9E8D57u);
+                c0 = (b >> 32) ^ c1 ^ uint64_t(k0);
+                c1 = b;
+                c2 = (a >> 32) ^ c3 ^ uint64_t(k1);
+                c3 = a;
+            }
+            const wide c[4] = {c0, c1, c2, c3};
+            for (int r = 0; r < 4; ++r) {
+                const auto bits = __builtin_convertvector((c[r] & 0xFFFFFFFFull) >> 8, halfmask);
+                const auto u = __builtin_convertvector(bits, halfvec) * 0x1p-24f;
+                std::memcpy(&tile.uniform[4 * quad + r][t], &u, sizeof u);
+            }
         }
     if constexpr (ATTACKED)
         for (int t = 0; t < TILE; ++t) {
@@ -201,8 +265,7 @@ inline void outer_block(const float (*a)[TILE], const float (*b)[TILE], const fl
             }
         }
     }
-    for (int i = 0; i < I; ++i)
-        for (int j = 0; j < J; ++j) g[i * n + j] += sum(s[i][j]);
+    for (int i = 0; i < I; ++i) add_sums<J>(s[i], g + i * n);
 }
 
 template <int I, bool BOTH>
@@ -222,9 +285,66 @@ inline void outer(const float (*a)[TILE], const float (*b)[TILE], const float (*
     if constexpr (m % R) outer_rows<m % R, BOTH>(a + i, b, c + i, d, g + i * n);
 }
 
+// Where `in` is not 0. Returns whether so few of it are that it pays to go through them one by one.
+inline bool few(const float (*in)[TILE], Bits* bits) {
+    int count = 0;
+    for (int j = 0; j < n; ++j)
+        for (int w = 0; w < TILE / 64; ++w) {
+            uint64_t b = 0;
+            for (int v = 0; v < 64; v += LANES) b |= nonzero(load(&in[j][64 * w + v])) << v;
+            bits[j][w] = b;
+            count += __builtin_popcountll(b);
+        }
+    return count * FEW < n * TILE;
+}
+
+template <class Visit>
+inline void each(const Bits& bits, Visit visit) {
+    for (int w = 0; w < TILE / 64; ++w)
+        for (uint64_t b = bits[w]; b; b &= b - 1) visit(64 * w + __builtin_ctzll(b));
+}
+
+// to += a * b
+inline void add(Row& to, float a, const Row& b) {
+    for (int v = 0; v < UNITS; v += LANES) store(&to.unit[v], load(&to.unit[v]) + a * load(&b.unit[v]));
+}
+
+inline void turn(const Row* rows, float (*out)[TILE]) {
+    for (int i = 0; i < m; ++i)
+        for (int t = 0; t < TILE; ++t) out[i][t] = rows[t].unit[i];
+}
+
+inline void turn(const float (*in)[TILE], Row* rows) {
+    for (int t = 0; t < TILE; ++t)
+        for (int i = 0; i < m; ++i) rows[t].unit[i] = in[i][t];
+}
+
 inline vec target(vec x) {
     if constexpr (UNTIED) return x > 0.f ? x : -x;
     return x;
+}
+
+// W by features, for the tiles of a step that go through what is not 0.
+void prepare(Columns& c, const float* p) {
+    if (c.used) return;
+    c.used = true;
+    for (Row& gradient : c.in_gradient) gradient = {};
+    for (Row& gradient : c.out_gradient) gradient = {};
+    for (int i = 0; i < m; ++i)
+        for (int j = 0; j < n; ++j) {
+            c.in[j].unit[i] = p[W_IN + i * n + j];
+            if constexpr (UNTIED) c.out[j].unit[i] = p[W_OUT + i * n + j];
+        }
+}
+
+void finish(Columns& c, float* g) {
+    if (!c.used) return;
+    c.used = false;
+    for (int i = 0; i < m; ++i)
+        for (int j = 0; j < n; ++j) {
+            g[W_IN + i * n + j] += c.in_gradient[j].unit[i];
+            if constexpr (UNTIED) g[W_OUT + i * n + j] += c.out_gradient[j].unit[i];
+        }
 }
 
 void hidden(Tile& tile, const float* p) {
@@ -234,9 +354,58 @@ void hidden(Tile& tile, const float* p) {
     });
 }
 
-// Adds the gradient of the weighted loss of one tile to g.
-void gradient(Tile& tile, const Data& d, const float* p, float* g, int first, int batch) {
-    hidden(tile, p);
+// The same where few features are on.
+void hidden_of_few(Tile& tile, const float* p, const Columns& c) {
+    Row start{};
+    if constexpr (HIDDEN_BIAS) std::memcpy(start.unit, p + HIDDEN_BIAS_AT, sizeof(float) * m);
+    for (Row& h : tile.sample_h) h = start;
+    for (int j = 0; j < n; ++j)
+        each(tile.on[j], [&](int t) { add(tile.sample_h[t], input(tile)[j][t], c.in[j]); });
+    if constexpr (RELU_HIDDEN)
+        for (Row& h : tile.sample_h)
+            for (int v = 0; v < UNITS; v += LANES) store(&h.unit[v], relu(load(&h.unit[v])));
+    turn(tile.sample_h, tile.h);
+}
+
+// dh, and the gradient of the output weights, where few outputs have an error.
+void back_from_few(Tile& tile, Columns& c) {
+    const Row* out = UNTIED ? c.out : c.in;
+    Row* gradient = UNTIED ? c.out_gradient : c.in_gradient;
+    for (Row& dh : tile.sample_dh) dh = {};
+    for (int j = 0; j < n; ++j) {
+        Row g = gradient[j];
+        each(tile.wrong[j], [&](int t) {
+            add(tile.sample_dh[t], tile.dz[j][t], out[j]);
+            add(g, tile.dz[j][t], tile.sample_h[t]);
+        });
+        gradient[j] = g;
+    }
+    if constexpr (RELU_HIDDEN)
+        for (int t = 0; t < TILE; ++t)
+            for (int v = 0; v < UNITS; v += LANES) {
+                float* dh = &tile.sample_dh[t].unit[v];
+                store(dh, load(&tile.sample_h[t].unit[v]) > 0.f ? load(dh) : vec{});
+            }
+}
+
+// The gradient of the input weights where few features are on.
+void input_gradient_of_few(const Tile& tile, const float (*x)[TILE], Columns& c) {
+    for (int j = 0; j < n; ++j) {
+        Row g = c.in_gradient[j];
+        each(tile.on[j], [&](int t) { add(g, x[j][t], tile.sample_dh[t]); });
+        c.in_gradient[j] = g;
+    }
+}
+
+// Adds the gradient of the weighted loss of one tile to g, or to the columns.
+void gradient(Tile& tile, const Data& d, const float* p, float* g, Columns* c, int first, int batch) {
+    const bool few_on = SPARSE && few(input(tile), tile.on);
+    if (few_on) {
+        prepare(*c, p);
+        hidden_of_few(tile, p, *c);
+    } else {
+        hidden(tile, p);
+    }
     const float weight = d.any_from[0] / float(batch - 1);  // of a sample that is not the empty one
     product<REGISTER_ROWS, n, m, 1, n>(p + W_OUT, tile.h, tile.dz, [&](int j, int t, vec a) {
         const vec z = a + p[BIAS + j];
@@ -250,10 +419,18 @@ void gradient(Tile& tile, const Data& d, const float* p, float* g, int first, in
     for (int t = batch - first; t < TILE; ++t)
         for (int j = 0; j < n; ++j) tile.dz[j][t] = 0.f;
 
-    product<REGISTER_ROWS, m, n, n, 1>(p + W_OUT, tile.dz, tile.dh, [&](int i, int t, vec a) {
-        if constexpr (RELU_HIDDEN) return load(&tile.h[i][t]) > 0.f ? a : vec{};
-        return a;
-    });
+    const bool few_wrong = SPARSE && few(tile.dz, tile.wrong);
+    if (few_wrong) {
+        prepare(*c, p);
+        if (!few_on) turn(tile.h, tile.sample_h);
+        back_from_few(tile, *c);
+        if (!few_on || HIDDEN_BIAS || PENALISED) turn(tile.sample_dh, tile.dh);
+    } else {
+        product<REGISTER_ROWS, m, n, n, 1>(p + W_OUT, tile.dz, tile.dh, [&](int i, int t, vec a) {
+            if constexpr (RELU_HIDDEN) return load(&tile.h[i][t]) > 0.f ? a : vec{};
+            return a;
+        });
+    }
     if constexpr (PENALISED) {
         alignas(64) float slope[TILE];
         for (int t = 0; t < TILE; ++t)
@@ -264,22 +441,26 @@ void gradient(Tile& tile, const Data& d, const float* p, float* g, int first, in
                 store(&tile.dh[i][t], load(&tile.dh[i][t]) + (h > 0.f ? s : h < 0.f ? -s : vec{}));
             }
     }
-    if constexpr (UNTIED) {
-        outer<false>(tile.h, tile.dz, tile.h, tile.dz, g + W_OUT);
-        outer<false>(tile.dh, tile.x, tile.h, tile.dz, g + W_IN);
-    } else {
+    if (few_on) {
+        if (!few_wrong || PENALISED) turn(tile.dh, tile.sample_dh);
+        input_gradient_of_few(tile, input(tile), *c);
+    }
+    if (!UNTIED && !few_on && !few_wrong) {
         outer<true>(tile.h, tile.dz, tile.dh, input(tile), g + W_IN);
+    } else {
+        if (!few_wrong) outer<false>(tile.h, tile.dz, tile.h, tile.dz, g + W_OUT);
+        if (!few_on) outer<false>(tile.dh, input(tile), tile.h, tile.dz, g + W_IN);
     }
     for (int j = 0; j < n; ++j) {
         vec s{};
         for (int t = 0; t < TILE; t += LANES) s += load(&tile.dz[j][t]);
-        g[BIAS + j] += sum(s);
+        add_sums<1>(&s, g + BIAS + j);
     }
     if constexpr (HIDDEN_BIAS)
         for (int i = 0; i < m; ++i) {
             vec s{};
             for (int t = 0; t < TILE; t += LANES) s += load(&tile.dh[i][t]);
-            g[HIDDEN_BIAS_AT + i] += sum(s);
+            add_sums<1>(&s, g + HIDDEN_BIAS_AT + i);
         }
 }
 
@@ -308,6 +489,7 @@ void train(int count, const Data* data, const float* empty, const float* attack,
            const float* rate, float decay, float beta1, float beta2, float epsilon) {
     Tile* tile = new Tile();
     std::vector<float> shifts(ATTACKED ? long(count) * n * n : 0);
+    std::vector<Columns> columns(SPARSE ? count : 0);
     for (int step = start; step < stop; ++step) {
         std::memset(gradients, 0, sizeof(float) * count * PARAMETERS);
         if constexpr (ATTACKED)
@@ -320,9 +502,11 @@ void train(int count, const Data* data, const float* empty, const float* attack,
                 features(*tile, d);
                 if (first == 0)
                     for (int j = 0; j < n; ++j) tile->x[j][0] = input(*tile)[j][0] = 0.f;  // sample 0 is the empty one
-                gradient(*tile, d, parameters + long(i) * PARAMETERS, gradients + long(i) * PARAMETERS, first, batch);
+                gradient(*tile, d, parameters + long(i) * PARAMETERS, gradients + long(i) * PARAMETERS,
+                         SPARSE ? &columns[i] : nullptr, first, batch);
             }
         }
+        for (size_t i = 0; i < columns.size(); ++i) finish(columns[i], gradients + i * PARAMETERS);
         const float lr = rate[step - start], unbias1 = 1.f / (1.f - std::pow(beta1, step + 1.f)),
                     unbias2 = 1.f / (1.f - std::pow(beta2, step + 1.f));
         for (long k = 0; k < long(count) * PARAMETERS; ++k) {
