@@ -20,7 +20,7 @@ namespace {
 
 constexpr int n = FEATURES, m = HIDDEN, LANES = 16, VECTORS = TILE / LANES;
 static_assert(TILE % (4 * LANES) == 0, "a tile is a whole number of register blocks");
-constexpr int REGISTER_ROWS = m >= 20 ? 5 : 4;  // of a register block; measured
+constexpr int REGISTER_ROWS = m >= 5 ? 5 : 4;  // of a register block; measured
 constexpr int ROWS = SETS ? 2 * n : n;  // rows of uniforms: gates, then the values of set members
 // Where fewer than one in FEW values of a tile are not 0, products go through these alone.
 constexpr bool SPARSE = FEW > 0;
@@ -32,6 +32,7 @@ typedef int32_t mask __attribute__((vector_size(LANES * sizeof(int32_t))));
 // As many bytes as a vec, and half as many lanes.
 typedef uint64_t wide __attribute__((vector_size(sizeof(vec))));
 typedef float halfvec __attribute__((vector_size(sizeof(vec) / 2)));
+typedef double real __attribute__((vector_size(sizeof(vec))));
 typedef int32_t halfmask __attribute__((vector_size(sizeof(vec) / 2)));
 
 // Where each parameter starts in an instance's row of parameters. W is [m][n], one row per hidden unit.
@@ -175,28 +176,31 @@ namespace {
 
 // Feature values of one tile for one instance, given that at least one gate is on.
 void features(Tile& tile, const Data& d) {
-    for (int t = 0; t < TILE; t += LANES) {
-        mask found{};
-        for (int r = 0; r < n; ++r) {
-            vec u = load(&tile.uniform[r][t]);
-            u = found ? u : u * d.any_from[r];
-            found |= u < d.gate_density[r];
-            if constexpr (SETS) {
-                store(&tile.gate[r][t], u);
-            } else {
-                vec value = u * d.inverse_width[r];
-                if constexpr (SIGNED) value = 2.f * value - 1.f;
-                store(&tile.x[r][t], u < d.gate_density[r] ? value : vec{});
+    // What is found decides the next row: four vectors at a time, for one would wait for itself.
+    for (int t = 0; t < TILE; t += 4 * LANES) {
+        mask found[4] = {};
+        for (int r = 0; r < n; ++r)
+            for (int v = 0; v < 4; ++v) {
+                vec u = load(&tile.uniform[r][t + v * LANES]);
+                u = found[v] ? u : u * d.any_from[r];
+                found[v] |= u < d.gate_density[r];
+                if constexpr (SETS) {
+                    store(&tile.gate[r][t + v * LANES], u);
+                } else {
+                    vec value = u * d.inverse_width[r];
+                    if constexpr (SIGNED) value = 2.f * value - 1.f;
+                    store(&tile.x[r][t + v * LANES], u < d.gate_density[r] ? value : vec{});
+                }
             }
-        }
-        if constexpr (SETS)
-            for (int j = 0; j < n; ++j) {
+    }
+    if constexpr (SETS)
+        for (int j = 0; j < n; ++j)
+            for (int t = 0; t < TILE; t += LANES) {
                 vec u = load(&tile.gate[d.gate[j]][t]);
                 vec value = d.own_value[j] ? load(&tile.uniform[n + j][t]) : (u - d.low[j]) * d.inverse_width[j];
                 if constexpr (SIGNED) value = 2.f * value - 1.f;
                 store(&tile.x[j][t], ((u >= d.low[j]) & (u < d.high[j])) ? value : vec{});
             }
-    }
     if constexpr (ATTACKED)
         for (int j = 0; j < n; ++j) {
             const float* shift = d.shift + j * n;
@@ -540,6 +544,7 @@ void evaluate(int count, const Data* data, const float* attack, const float* l1,
                 const vec error = (RELU_OUTPUT ? relu(z) : z) - target(load(&tile->x[j][t]));
                 return d.importance[j] * error * error;
             });
+            real sum{}, square{};
             for (int t = 0; t < TILE; t += LANES) {
                 vec loss{};
                 mask on{};  // counts down: a true comparison is -1
@@ -553,10 +558,19 @@ void evaluate(int count, const Data* data, const float* attack, const float* l1,
                         loss += d.l1 * (h > 0.f ? h : -h);
                     }
                 if (coactive) loss = on < -1 ? loss : vec{};
-                for (int l = 0; l < LANES && first + t + l < samples; ++l) {
-                    total[i] += loss[l];
-                    total_square[i] += double(loss[l]) * loss[l];
+                for (int l = samples - first - t; l < LANES; ++l)
+                    if (l >= 0) loss[l] = 0.f;
+                halfvec half[2];
+                std::memcpy(half, &loss, sizeof loss);
+                for (halfvec h : half) {
+                    const real each = __builtin_convertvector(h, real);
+                    sum += each;
+                    square += each * each;
                 }
+            }
+            for (int l = 0; l < LANES / 2; ++l) {
+                total[i] += sum[l];
+                total_square[i] += square[l];
             }
         }
     }
