@@ -38,7 +38,7 @@ from superposition.weights import Trained
 FIGURES = ("correlated_organization", "local_bases", "collapse")
 RAW = yaml.safe_load(Path(__file__).parents[2].joinpath("config.yaml").read_text(encoding="utf-8"))
 SWEEPS = Config.parse(RAW | {"scale": "quick"}).sweeps
-ROWS = {row.name: row for row in ROWS}
+NAMED = {row.name: row for row in ROWS}
 # Densities of the models made here: close to the crossings, so that both branches are there on both sides.
 COLLAPSE = (1.0, 0.681, 0.464, 0.4217, 0.3831, 0.1468, 0.1334, 0.0825, 0.0681, 0.01)
 HERE = "shown == True and arrangement == '{}' and distribution {} 'independent'"
@@ -103,7 +103,7 @@ def test_bounds_of_angles(name: str, angle: float, expected: bool, pair: int) ->
     assert measure.is_stated(name, turned(W)) == expected
 
 
-@pytest.mark.parametrize("row", ROWS, ids=list(ROWS))
+@pytest.mark.parametrize("row", ROWS, ids=list(NAMED))
 @pytest.mark.parametrize("norm", [0.70, 0.71])
 def test_all_have_to_be_represented(row: Row, norm: float) -> None:
     """A feature with ‖W_i‖² below 1/2 has no place; where one is missing the arrangement is another."""
@@ -121,7 +121,7 @@ def test_side_by_side(how: tuple, off: list[float]) -> None:
     assert measure.is_stated("side by side", turned(W, *how))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=list(ROWS))
+@pytest.mark.parametrize("row", ROWS, ids=list(NAMED))
 def test_chance_is_the_share_of_pairings(row: Row) -> None:
     """What the models are compared with would not be chance: all orders of the features on the corners are counted."""
     n = row.corners.shape[1]
@@ -204,7 +204,7 @@ def test_shares() -> None:
     assert len(shares) == 3 * 2 * 7
     assert (shares["restarts"] == 40).all()
     assert (shares["represented"] == 39).all()
-    for name, row in ROWS.items():
+    for name, row in NAMED.items():
         here = shares[shares["arrangement"] == name]
         assert {*here["distribution"]} == {row.distribution, "independent"}
         ours = here[here["distribution"] == row.distribution]
@@ -222,7 +222,7 @@ def test_shares() -> None:
 def test_models_shown() -> None:
     """From the lowest loss to the highest, evenly, each laid on the stated corners."""
     models = organization()["models"]
-    for name, row in ROWS.items():
+    for name, row in NAMED.items():
         here = models[models["arrangement"] == name]
         assert here.groupby("model")["feature"].apply(list).tolist() == [[*range(row.corners.shape[1])]] * 6
         stated = here.groupby("model")["stated"].first().tolist()
@@ -234,7 +234,7 @@ def test_models_shown() -> None:
 
 def test_shares_in_the_report() -> None:
     shown = organization()["numbers"]
-    assert shown["arrangement"].tolist() == [name for name in ROWS for _ in range(2)]
+    assert shown["arrangement"].tolist() == [name for name in NAMED for _ in range(2)]
     ours, control = shown.iloc[0], shown.iloc[1]
     assert ours["all represented"] == "39 of 40"
     assert ours["of these, as stated"] == "92.3%"
@@ -523,7 +523,7 @@ def tail(k: int, n: int, chance: float) -> float:
 @pytest.mark.parametrize("represented", [100, 12, 40])
 def test_more_often_than_by_chance(name: str, represented: int) -> None:
     """At p < 0.001, to the model: of correlated features it has to be below, of independent ones not."""
-    chance = ROWS[name.replace("_", " ")].chance
+    chance = NAMED[name.replace("_", " ")].chance
     found = set()
     for stated in range(represented + 1):
         rare = tail(stated, represented, chance) < 0.001
@@ -816,7 +816,7 @@ def test_organization_is_drawn() -> None:
     """Every model shown at its place, those that are not as stated named so, and the shares of all restarts."""
     drawn = draw.draw("correlated_organization", organization())
     axes = np.array(drawn.axes).reshape(3, 7)
-    for line, (name, row) in zip(axes, ROWS.items(), strict=True):
+    for line, (name, row) in zip(axes, NAMED.items(), strict=True):
         models = organization()["models"].query(f"arrangement == '{name}'")
         for number, ax in enumerate(line[:-1]):
             corners = np.concatenate([dots.get_offsets() for dots in ax.collections])[: row.corners.shape[1]]
