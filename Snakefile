@@ -22,7 +22,7 @@ report: "workflow/report/workflow.rst"
 sys.path[:0] = [workflow.basedir, f"{workflow.basedir}/src"]
 os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
 
-from superposition.config import Config, check_file
+from superposition.config import STAGES, Config, check_file
 from superposition.errors import SuperpositionError
 from workflow.sources import sources
 from workflow.times import present

@@ -14,7 +14,7 @@ from superposition.errors import SuperpositionError
 
 CONFIG = Config.parse(yaml.safe_load(Path(__file__).parents[1].joinpath("config.yaml").read_text(encoding="utf-8")))
 REGISTERED = {
-    name: list(importlib.import_module(f"superposition.paper.{name}").claims) for name in CONFIG.sections
+    name: list(importlib.import_module(f"superposition.paper.{name}.judge").claims) for name in CONFIG.sections
 }  # by section, as the workflow finds them
 
 
@@ -224,7 +224,7 @@ def test_every_claim_of_these_sections_is_judged_once() -> None:
 def test_claims_of_a_section(name: str) -> None:
     """Each is shown beside a figure of its own section, or it would not be shown at all."""
     assert REGISTERED[name], "a section without a claim"
-    module = importlib.import_module(f"superposition.paper.{name}")
+    module = importlib.import_module(f"superposition.paper.{name}.judge")
     assert module.claims.section == name
     for claim in REGISTERED[name]:
         assert claim.id.startswith(f"{name}.")

@@ -119,7 +119,7 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("sections", {}, ["config.sections"]),
     ("sections", GONE, ["config.sections", "missing"]),
     ("sections.own", BASE["sections"]["basic"], ["config.sections.own"]),
-    ("sections.zoo", BASE["sections"]["basic"], ["config.sections.zoo", "superposition/paper/zoo.py"]),
+    ("sections.zoo", BASE["sections"]["basic"], ["config.sections.zoo", "superposition/paper/zoo/measure.py"]),
     ("sections.Basic", BASE["sections"]["basic"], ["config.sections", "Basic"]),
     ("sections.basic.colour", 1, ["config.sections.basic.colour"]),
     ("sections.basic.title", "", ["config.sections.basic.title"]),

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from superposition import exact, geometry, packing, polytopes
+from superposition import exact, geometry, packing, polytopes, recognition
 
 seeds = st.integers(0, 10**6)
-DIGON, TRIANGLE, PENTAGON = (polytopes.named(k)[-1] for k in (2, 3, 5))
+DIGON, TRIANGLE, PENTAGON = (recognition.named(k)[-1] for k in (2, 3, 5))
 
 
 def tensor(values: np.ndarray) -> Tensor:
@@ -43,9 +43,9 @@ def test_thomson_problem(n: int) -> None:
     ("corners", "expected"),
     [
         (np.eye(4), 0),
-        (polytopes.simplex(2), 0),
-        (polytopes.simplex(3), 0),
-        (polytopes.simplex(5), 0),
+        (recognition.simplex(2), 0),
+        (recognition.simplex(3), 0),
+        (recognition.simplex(5), 0),
         (polytopes.tegum(DIGON, DIGON, TRIANGLE), 0),
         (polytopes.polygon(5), 10 * np.cos(2 * np.pi / 5) ** 2),
         (polytopes.tegum(PENTAGON, DIGON), 10 * np.cos(2 * np.pi / 5) ** 2),
@@ -103,7 +103,7 @@ def test_interference_is_a_part_of_the_loss(seed: int, m: int, n: int) -> None:
 
 NAMED: dict[tuple[int, int], list[np.ndarray]] = {
     (5, 2): [polytopes.polygon(5)],
-    (6, 2): [polytopes.polygon(6), np.concatenate([polytopes.simplex(3)] * 2, axis=1)],
+    (6, 2): [polytopes.polygon(6), np.concatenate([recognition.simplex(3)] * 2, axis=1)],
     (7, 3): [polytopes.tegum(PENTAGON, DIGON), polytopes.square_antiprism()[:, :7]],
     (8, 3): [polytopes.square_antiprism(), polytopes.square_antiprism(0.28)],
     (12, 3): [polytopes.icosahedron()],
@@ -138,7 +138,7 @@ def test_the_regular_pentagon_is_best() -> None:
     """Known from the paper: five features in two dimensions."""
     W, energy = packing.minimum(packing.interference, 5, 2)
     assert energy == pytest.approx(10 * np.cos(2 * np.pi / 5) ** 2)
-    assert polytopes.recognise(W.numpy()) == ("pentagon", pytest.approx(0, abs=1e-4))
+    assert recognition.recognise(W.numpy()) == ("pentagon", pytest.approx(0, abs=1e-4))
 
 
 def test_the_search_is_repeatable() -> None:

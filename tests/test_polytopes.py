@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
 
-from superposition import geometry, polytopes
-from superposition.polytopes import Polytope, components, difference, factors, named, recognise, tegum
+from superposition import alignment, geometry, polytopes, recognition
+from superposition.alignment import difference
+from superposition.polytopes import Polytope, tegum
+from superposition.recognition import components, factors, named, recognise
 
 NAMED = {p.name: p for k in range(1, 13) for p in named(k)}
 SMALL = [p for p in NAMED.values() if p.dimensions <= 3]
@@ -182,7 +184,7 @@ def test_components_of_tegum_products(names: list[str], seed: int) -> None:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("joined", [0.05, polytopes.JOINED, 0.7])
+@pytest.mark.parametrize("joined", [0.05, recognition.JOINED, 0.7])
 def test_the_threshold_of_components(joined: float, sign: int) -> None:
     """Joined beyond it, however the sign; and also through a third feature."""
 
@@ -196,10 +198,10 @@ def test_the_threshold_of_components(joined: float, sign: int) -> None:
 
 
 def test_default_threshold() -> None:
-    turn = np.arccos([1, polytopes.JOINED + 0.01, -1])
+    turn = np.arccos([1, recognition.JOINED + 0.01, -1])
     W = np.stack([np.cos(turn), np.sin(turn)])
     assert len(components(W)) == 1
-    turn = np.arccos([1, polytopes.JOINED - 0.01])
+    turn = np.arccos([1, recognition.JOINED - 0.01])
     assert len(components(np.stack([np.cos(turn), np.sin(turn)]))) == 2
 
 
@@ -253,14 +255,14 @@ def test_difference_of_a_pair_from_a_digon(angle: float, length: float) -> None:
     W = np.array([[1, np.cos(angle)], [0, np.sin(angle)]]) * [1, length]
     a, b, c = 2 / (1 + length**2), 2 * length**2 / (1 + length**2), 2 * length / (1 + length**2) * np.cos(angle)
     expected = ((a - 1) ** 2 + (b - 1) ** 2 + 2 * (c + 1) ** 2) ** 0.5 / 2
-    assert difference(W, polytopes.simplex(2)) == pytest.approx(expected, abs=1e-12)
+    assert difference(W, recognition.simplex(2)) == pytest.approx(expected, abs=1e-12)
 
 
 def test_polytopes_are_not_alike() -> None:
     """Two of as many corners are further apart than what is called by a name; and no other height is an antiprism."""
     for k in range(1, 13):
         for one, other in itertools.permutations(named(k), 2):
-            assert difference(one.corners, other.corners) > 2 * polytopes.ALIKE
+            assert difference(one.corners, other.corners) > 2 * recognition.ALIKE
     for height2 in (0.2, 0.3, 0.4):
         assert difference(polytopes.square_antiprism(height2), polytopes.square_antiprism()) > 0.03
 
@@ -272,7 +274,7 @@ def test_aligned(name: str) -> None:
     noise = 0.02 * rng.normal(size=corners.shape)
     order = rng.permutation(corners.shape[1])
     W = turned(corners + noise, 1)[:, order]
-    found = polytopes.aligned(W, corners)
+    found = alignment.aligned(W, corners)
     placed = [int(np.abs(np.linalg.norm(W, axis=0) - length).argmin()) for length in np.linalg.norm(found, axis=0)]
     assert sorted(placed) == list(range(len(order)))
     np.testing.assert_allclose(found.T @ found, (W.T @ W)[np.ix_(placed, placed)], atol=1e-12)
@@ -286,9 +288,9 @@ def test_rounding_errors_do_not_choose_among_symmetric_places(polytope: Polytope
     """An exact polytope fits its corners in as many ways as it has symmetries: the same picture every time."""
     rng = np.random.default_rng(0)
     W = turned(polytope.corners, 1)
-    first = polytopes.aligned(W, polytope.corners)
+    first = alignment.aligned(W, polytope.corners)
     for _ in range(10):
-        again = polytopes.aligned(W + 1e-14 * rng.normal(size=W.shape), polytope.corners)
+        again = alignment.aligned(W + 1e-14 * rng.normal(size=W.shape), polytope.corners)
         np.testing.assert_allclose(again, first, atol=1e-11)
 
 
@@ -309,7 +311,7 @@ def test_symmetric_orders(sets: tuple[tuple[int, ...], ...]) -> None:
         for order in itertools.permutations(range(k))
         if family(tuple(tuple(order[i] for i in members) for members in sets)) == family(sets)
     ]
-    assert polytopes.symmetric_orders(*sets).tolist() == [list(order) for order in expected]
+    assert alignment.symmetric_orders(*sets).tolist() == [list(order) for order in expected]
 
 
 ALLOWED = {  # which features are alike, and the arrangement that they are laid on
@@ -324,14 +326,14 @@ def test_canonical_orientation(name: str) -> None:
     """However a model is turned or reflected, and whichever of its equal features trade places, the picture is one; and
     of all allowed orders none lies nearer to the corners."""
     sets, corners = ALLOWED[name]
-    orders, rng = polytopes.symmetric_orders(*sets), np.random.default_rng(3)
+    orders, rng = alignment.symmetric_orders(*sets), np.random.default_rng(3)
     for seed in range(5):
         W = rng.normal(size=corners.shape)
-        first = polytopes.aligned(W, corners, orders)
+        first = alignment.aligned(W, corners, orders)
         for order in orders[rng.integers(0, len(orders), 4)]:
-            again = polytopes.aligned(turned(W, seed)[: len(W)][:, order], corners, orders)
+            again = alignment.aligned(turned(W, seed)[: len(W)][:, order], corners, orders)
             np.testing.assert_allclose(again, first, atol=1e-9)
-        rotation, order = polytopes.alignment(W, corners, orders)
+        rotation, order = alignment.alignment(W, corners, orders)
         np.testing.assert_allclose(rotation @ W[:, order], first)
         np.testing.assert_allclose(rotation.T @ rotation, np.eye(len(W)), atol=1e-12)
         assert order.tolist() in orders.tolist()
@@ -348,11 +350,11 @@ def nearest(W: np.ndarray, corners: np.ndarray) -> np.ndarray:
 def test_canonical_orientation_of_symmetric_models(name: str) -> None:
     """Rounding errors do not choose among the orders that fit equally well."""
     sets, corners = ALLOWED[name]
-    orders, rng = polytopes.symmetric_orders(*sets), np.random.default_rng(4)
-    first = polytopes.aligned(turned(corners, 1)[: len(corners)], corners, orders)
+    orders, rng = alignment.symmetric_orders(*sets), np.random.default_rng(4)
+    first = alignment.aligned(turned(corners, 1)[: len(corners)], corners, orders)
     for _ in range(10):
         W = turned(corners, 1)[: len(corners)] + 1e-14 * rng.normal(size=corners.shape)
-        np.testing.assert_allclose(polytopes.aligned(W, corners, orders), first, atol=1e-10)
+        np.testing.assert_allclose(alignment.aligned(W, corners, orders), first, atol=1e-10)
 
 
 # Names
@@ -375,7 +377,7 @@ def at_angles(*degrees: float) -> np.ndarray:
 
 
 OTHERS: dict[str, np.ndarray] = {
-    "two corners of a triangle": polytopes.simplex(3)[:, :2],
+    "two corners of a triangle": recognition.simplex(3)[:, :2],
     "a pair at 120°": at_angles(0, 120),
     "a pair at 90°": at_angles(0, 90),
     "a pair in the same direction": at_angles(0, 0),
@@ -397,7 +399,7 @@ def test_what_is_no_polytope(what: str) -> None:
     """A wrong name would be counted as a find."""
     name, residual = recognise(OTHERS[what])
     assert name == "other"
-    assert residual > polytopes.ALIKE
+    assert residual > recognition.ALIKE
 
 
 @pytest.mark.parametrize("k", [4, 5, 6, 7, 8, 9, 12])
@@ -411,7 +413,7 @@ def test_random_directions_are_no_polytope(d: int, k: int) -> None:
 @pytest.mark.parametrize(("residual", "name"), [(-1e-6, "digon"), (1e-6, "other")])
 def test_the_edge_of_a_name(residual: float, name: str) -> None:
     """|1 + cos|/√2 is a pair's residual."""
-    residual += polytopes.ALIKE
+    residual += recognition.ALIKE
     found = recognise(at_angles(0, np.rad2deg(np.arccos(residual * 2**0.5 - 1))))
     assert found == (name, pytest.approx(residual))
 
@@ -467,8 +469,8 @@ def test_noisy_products_are_named(name: str) -> None:
 def test_features_in_one_direction(k: int) -> None:
     """They are no polytope; every choice of corners is as good as another, and yet a choice ends."""
     W = np.outer([0.3, -0.8, 0.5], np.ones(k))
-    assert polytopes.recognise(W)[0] == "other"
-    assert polytopes.factors(W)[1]["polytope"].tolist() == ["other"]
+    assert recognition.recognise(W)[0] == "other"
+    assert recognition.factors(W)[1]["polytope"].tolist() == ["other"]
 
 
 def test_larger_simplices_of_a_model() -> None:

@@ -66,7 +66,7 @@ def test_the_map_of_figures_and_claims() -> None:
     claims = [
         claim
         for section in config.sections
-        for claim in importlib.import_module(f"superposition.paper.{section}").claims
+        for claim in importlib.import_module(f"superposition.paper.{section}.judge").claims
     ]
     for figures, ids in shown.items():
         assert sorted(ids) == sorted(claim.id for claim in claims if claim.figure in figures)

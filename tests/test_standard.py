@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from superposition import plotting, standard, tables
+from superposition import files, plotting
 from superposition.errors import SuperpositionError
 from superposition.models import Model
+from superposition.standard import chosen, draw, measure
+from superposition.standard.plot import plot
 from superposition.sweep import COORDINATES, Sweep
 from superposition.weights import Trained
 
@@ -65,7 +67,7 @@ def trained(model: str = "relu_output", m: int = 2, axes: str = "densities", n: 
 
 
 def drawn(kind: str, models: Trained) -> Figure:
-    return standard.draw(kind, standard.measure(kind, models))
+    return draw.draw(kind, measure.measure(kind, models))
 
 
 def titles(figure: Figure) -> list[str]:
@@ -85,7 +87,7 @@ def test_chosen(sizes: list[int], seeds: int, most: int) -> None:
     """At most so many, all where they fit, a grid that is spaced evenly along each axis and begins where it does."""
     names = [*COORDINATES[: len(sizes)], "seed"]
     grid = pd.DataFrame(itertools.product(*map(range, [*sizes, seeds])), columns=names)
-    rows = standard.chosen(grid, most)
+    rows = chosen(grid, most)
     assert 1 <= len(rows) <= most
     assert len(set(rows)) == len(rows)
     assert len(grid) > most or sorted(rows) == list(range(len(grid)))
@@ -104,10 +106,10 @@ def test_chosen(sizes: list[int], seeds: int, most: int) -> None:
 
 def test_every_axis_of_a_sweep_has_a_name() -> None:
     """One that is new would otherwise break the figures of who varies it."""
-    assert list(standard.AXES) == list(COORDINATES)
+    assert list(draw.AXES) == list(COORDINATES)
 
 
-@pytest.mark.parametrize("kind", standard.DRAWN)
+@pytest.mark.parametrize("kind", draw.DRAWN)
 @pytest.mark.parametrize("axes", AXES)
 def test_every_axis(kind: str, axes: str) -> None:
     """Each panel says where in the sweep it is, and differs from the others; what is left out is said."""
@@ -136,7 +138,7 @@ def test_titles_name_what_varies() -> None:
 
 def test_a_distribution_of_many_features_goes_by_its_number() -> None:
     long = "correlated 0+1+2+3+4+5+6+7+8+9 10+11+12+13+14+15+16+17+18+19"
-    assert standard._distributions(["independent", long]) == {"independent": "independent", long: "distribution 2"}
+    assert draw._distributions(["independent", long]) == {"independent": "independent", long: "distribution 2"}
 
 
 # what is drawn
@@ -257,32 +259,31 @@ def test_seeds_are_replicates() -> None:
 def test_large_models_are_few() -> None:
     """400 features in a panel of an inch would be less than a dot each; and a table of all pairs, millions of rows."""
     models = trained(m=30, axes="many densities", n=400)
-    data = standard.measure("gram", models)
+    data = measure.measure("gram", models)
     assert len(data["pairs"]) == 4 * 400**2
-    figure = standard.draw("gram", data)
+    figure = draw.draw("gram", data)
     assert len(titles(figure)) == 4
     assert min(ax.get_position().width for ax in figure.axes if ax.get_title()) * plotting.PAGE > 2
     plt.close(figure)
 
 
-@pytest.mark.parametrize("kind", standard.DRAWN)
+@pytest.mark.parametrize("kind", draw.DRAWN)
 @pytest.mark.parametrize(("model", "m"), [("relu_output", 3), ("absolute", 2)])
 def test_the_figures_are_the_same_every_time(kind: str, model: str, m: int, tmp_path: Path) -> None:
     """Also from the tables as files, as the workflow draws them."""
-    data = standard.measure(kind, trained(model, m, "all axes" if model == "relu_output" else "densities"))
-    for name, table in data.items():
-        table.to_csv(tmp_path / f"{name}.csv", index=False)
-    for name, source in {"one": data, "two": tables.read(tmp_path)}.items():
-        plotting.save(standard.draw(kind, source), tmp_path / f"{name}.svg")
+    data = measure.measure(kind, trained(model, m, "all axes" if model == "relu_output" else "densities"))
+    files.write(data, tmp_path / "tables")
+    for name, source in {"one": data, "two": files.read(tmp_path / "tables")}.items():
+        plotting.save(draw.draw(kind, source), tmp_path / f"{name}.svg")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
 # from Python
 
 
-@pytest.mark.parametrize("kind", standard.DRAWN)
+@pytest.mark.parametrize("kind", draw.DRAWN)
 def test_plot(kind: str) -> None:
-    figure = standard.plot(trained(), kind)
+    figure = plot(trained(), kind)
     assert not plt.fignum_exists(figure.number), "a notebook would show it twice"
     assert titles(figure) == titles(drawn(kind, trained()))
     plt.close("all")
@@ -296,6 +297,6 @@ def test_refusals_are_one_line() -> None:
         (trained(m=1), "points", ["m = 2 and 3"]),
     ):
         with pytest.raises(SuperpositionError) as caught:
-            standard.plot(models, kind)
+            plot(models, kind)
         assert "\n" not in str(caught.value)
         assert all(word in str(caught.value) for word in words)

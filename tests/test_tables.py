@@ -4,14 +4,11 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from superposition import tables
 from superposition.sweep import COORDINATES, Sweep
@@ -147,24 +144,3 @@ def test_some_points(make: Callable[..., pd.DataFrame]) -> None:
         pd.testing.assert_frame_equal(
             some, pd.concat(expected, ignore_index=True) if at else whole.iloc[:0], check_dtype=bool(at)
         )
-
-
-def test_read(tmp_path: Path) -> None:
-    """What a figure and a judge get is what was measured; other files in the folder are no tables."""
-    written = {"models": tables.models(trained()), "pairs": tables.pairs(trained())}
-    for name, table in written.items():
-        table.to_csv(tmp_path / f"{name}.csv", index=False)
-    tmp_path.joinpath("notes.txt").write_text("density\n1\n")
-    found = tables.read(tmp_path)
-    assert list(found) == ["models", "pairs"]
-    for name, table in found.items():
-        pd.testing.assert_frame_equal(table, written[name], check_exact=True)
-    assert list(tables.read(str(tmp_path))) == ["models", "pairs"]
-
-
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=20))
-def test_read_gives_numbers_back_to_the_bit(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
-    """Rows are chosen by the equality of their densities, of which a logarithmic range makes any number."""
-    folder = tmp_path_factory.mktemp("tables")
-    pd.DataFrame({"density": values}).to_csv(folder / "models.csv", index=False)
-    assert tables.read(folder)["models"]["density"].tolist() == values

@@ -13,7 +13,7 @@ def sources(*starts: str) -> list[str]:
 
     A start is a module (``superposition.training``) or a script (``workflow/scripts/train.py``; a script itself is not
     in the answer, Snakemake tracks it). A data file with the stem of a module belongs to it (``fused.py``,
-    ``fused.cpp``). The package's ``__init__`` only re-exports, so it is not followed.
+    ``fused.cpp``), and so does the ``__init__`` of its package; but that of the whole only re-exports, and is left out.
     """
     found: set[Path] = set()
     todo: list[Path] = []
@@ -24,7 +24,7 @@ def sources(*starts: str) -> list[str]:
         path = todo.pop()
         if path not in found:
             found.add(path)
-            todo += _imports(path)
+            todo += [*_imports(path), *_packages(path)]
     siblings = {f for path in found for f in path.parent.glob(f"{path.stem}.*") if f.suffix != ".pyc"}
     return sorted(str(f.relative_to(SRC.parent)) for f in siblings)
 
@@ -33,6 +33,12 @@ def _file(module: str) -> Path | None:
     place = SRC.joinpath(*module.split("."))
     files = (place.with_suffix(".py"), place / "__init__.py")
     return next((file for file in files if module.startswith(f"{PACKAGE}.") and file.is_file()), None)
+
+
+@functools.cache
+def _packages(path: Path) -> list[Path]:
+    """What runs when a module is imported, before it does."""
+    return [file for folder in path.parents if SRC / PACKAGE in folder.parents for file in folder.glob("__init__.py")]
 
 
 @functools.cache

@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["exact", "geometry", "optimum", "plotting", "tables", "two_in_one"],
     submod_attrs={
         "errors": ["SuperpositionError"],
-        "standard": ["plot"],
+        "standard.plot": ["plot"],
         "sweep": ["Sweep", "Distribution"],
         "training": ["losses", "train"],
         "weights": ["Trained"],

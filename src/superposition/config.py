@@ -3,7 +3,7 @@
 ``python -m superposition.config`` prints the JSON schema that editors use (``workflow/schemas/config.schema.json``).
 """
 
-import importlib.util
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from superposition.errors import SuperpositionError, shown
 from superposition.sweep import Strict, Sweep, as_tuple, explain
 
 LARGEST = 10**6  # values in a file
+SECTIONS = Path(__file__).parent / "paper"
+STAGES = ("measure", "draw", "judge")  # of a section, each a module
 Scale = Literal["paper", "quick"]
 Device = Literal["auto", "cpu", "cuda"]
 NAME = "^[a-z][a-z0-9_]*$"
@@ -26,7 +28,7 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(as_tuple)]
 
 
 class Section(Strict):
-    """A section of the report; its module is ``superposition.paper.<id>``."""
+    """A section of the report; its modules are ``superposition.paper.<id>.measure``, ``draw`` and ``judge``."""
 
     title: Text
     anchor: Annotated[
@@ -146,10 +148,10 @@ class Config:
         for name, figure in file.figures.items():
             _known(f"config.figures.{name}.experiments", figure.experiments, file.experiments)
             _known(f"config.figures.{name}.section", [figure.section], file.sections)
-        for section in file.sections:
-            if importlib.util.find_spec(f"superposition.paper.{section}") is None:
+        for section, stage in itertools.product(file.sections, STAGES):
+            if not (SECTIONS / section / f"{stage}.py").is_file():
                 raise SuperpositionError(
-                    f"config.sections.{section}: there is no module superposition/paper/{section}.py"
+                    f"config.sections.{section}: there is no module superposition/paper/{section}/{stage}.py"
                 )
         sweeps, small, stated = {}, {}, {}
         for name, entry in file.experiments.items():

@@ -18,6 +18,8 @@ from matplotlib.transforms import Bbox
 from mpl_toolkits.mplot3d import Axes3D
 from scipy.spatial import ConvexHull
 
+from superposition.polytopes import FRACTIONS, WRITTEN
+
 STYLE = Path(__file__).with_suffix(".mplstyle")
 PAGE = 7.0  # inches: the width of a page
 
@@ -40,16 +42,6 @@ POLYTOPES = {  # the colour of a feature by the polytope of its factor
     "other": "0.55",
     "absent": "0.8",
 }
-FRACTIONS = {  # D_i by polytope: the lines of the paper's figure
-    "own dimension": 1.0,
-    "tetrahedron": 3 / 4,
-    "triangle": 2 / 3,
-    "digon": 1 / 2,
-    "pentagon": 2 / 5,
-    "square antiprism": 3 / 8,
-    "absent": 0.0,
-}
-WRITTEN = {1.0: "1", 3 / 4: "3/4", 2 / 3: "2/3", 1 / 2: "1/2", 2 / 5: "2/5", 3 / 8: "3/8", 0.0: "0"}
 
 NEURONS = {True: "#dceaf6", False: "#fbe6cf"}  # behind a neuron with one feature, and with several
 

@@ -94,7 +94,7 @@ class Job:
     about: str  # an experiment, a figure or a section; nothing where the rule has one job
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    section: str = ""  # the one whose code it runs
+    stages: tuple[str, ...] = ()  # of sections, as ``introduction.draw``: whose code it runs
 
     @property
     def name(self) -> str:
@@ -112,19 +112,20 @@ def jobs(config: Config) -> Iterator[Job]:
         yield Job("train", name, (), (path,))
     for name, figure in config.figures.items():
         trained = tuple(weights[experiment] for experiment in figure.experiments)
-        yield Job("measure", name, trained, (tables[name],), figure.section)
+        yield Job("measure", name, trained, (tables[name],), (f"{figure.section}.measure",))
     for name, figure in config.figures.items():
         pictures = (f"figures/{name}.svg", f"figures/{name}.png")
         shown += pictures
-        yield Job("draw", name, (tables[name],), pictures, figure.section)
+        yield Job("draw", name, (tables[name],), pictures, (f"{figure.section}.draw",))
     for name in config.animated():
         shown.append(f"figures/{name}.gif")
-        yield Job("animate", name, (tables[name],), (shown[-1],), config.figures[name].section)
+        yield Job("animate", name, (tables[name],), (shown[-1],), (f"{config.figures[name].section}.draw",))
     for name, path in verdicts.items():
-        yield Job("judge", name, tuple(tables[figure] for figure in config.figures_of(name)), (path,), name)
+        judged = tuple(tables[figure] for figure in config.figures_of(name))
+        yield Job("judge", name, judged, (path,), (f"{name}.judge",))
     for name in config.sensitivity:
         shown.append(f"sensitivity/{name}.csv")
-        yield Job("vary", name, (), (shown[-1],), name)
+        yield Job("vary", name, (), (shown[-1],), (f"{name}.measure", f"{name}.judge"))
     yield Job("claims", "", tuple(verdicts.values()), ("claims.csv",))
     yield Job("notebook", "", tuple(shown), ("report.ipynb",))
     yield Job("report", "", ("report.ipynb",), ("report.html",))
@@ -140,7 +141,7 @@ class Code:
     workflow: Sequence[str]  # what says which jobs there are; the first is the main one
     configs: Sequence[str]
     scripts: Mapping[str, str]  # by rule
-    modules: Mapping[str, Sequence[str]]  # by rule and by section: what a job runs beside its script
+    modules: Mapping[str, Sequence[str]]  # by rule and by stage: what a job runs beside its script
 
 
 def crate(results: Path, config: Config, code: Code) -> ROCrate:
@@ -248,7 +249,7 @@ def _add_results(made: ROCrate, job: Job, results: Path, config: Config) -> None
 def _add_action(made: ROCrate, job: Job, results: Path, code: Code) -> None:
     """What ran, on what, and when."""
     script = code.scripts[job.rule]
-    used = sorted({*code.modules[job.rule], *code.modules.get(job.section, ())})
+    used = sorted({file for part in (job.rule, *job.stages) for file in code.modules[part]})
     sweeps = [f"#experiments/{job.about}"] if job.rule == "train" else []
     # Its own, and those of the parts that it was split into.
     logs, benchmarks = (

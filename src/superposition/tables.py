@@ -5,7 +5,6 @@ point the restart with the lowest loss is meant, unless a column says otherwise.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -80,8 +79,3 @@ def weights(trained: Trained, at: Sequence[int] | None = None) -> pd.DataFrame:
 
 def _repeated(points: pd.DataFrame, times: int) -> pd.DataFrame:
     return points.loc[points.index.repeat(times)].reset_index(drop=True)
-
-
-def read(folder: str | Path) -> dict[str, pd.DataFrame]:
-    """The tables of a figure, by name."""
-    return {path.stem: pd.read_csv(path) for path in sorted(Path(folder).glob("*.csv"))}

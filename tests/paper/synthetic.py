@@ -10,7 +10,7 @@ import torch
 import yaml
 from matplotlib.figure import Figure
 
-from superposition import exact, plotting, tables
+from superposition import exact, files, plotting
 from superposition.claims import Claims, Tables
 from superposition.config import Config
 from superposition.weights import Trained
@@ -93,10 +93,8 @@ def verdict(claims: Claims, name: str, data: Tables) -> str:
 def through_files(data: Tables, folder: Path) -> Tables:
     """The tables as the judge gets them: written and read again."""
     for figure, parts in data.items():
-        folder.joinpath(figure).mkdir()
-        for name, table in parts.items():
-            table.to_csv(folder / figure / f"{name}.csv", index=False)
-    return {figure: tables.read(folder / figure) for figure in data}
+        files.write(parts, folder / figure)
+    return {figure: files.read(folder / figure) for figure in data}
 
 
 def drawn_twice(draw: Callable[[str, dict[str, pd.DataFrame]], Figure], figure: str, data: Tables, folder: Path) -> str:

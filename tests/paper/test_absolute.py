@@ -12,9 +12,7 @@ from synthetic import CONFIG, changed, drawn_twice, judged, through_files, verdi
 
 from superposition import neurons
 from superposition.claims import Tables
-from superposition.paper import absolute
-from superposition.paper.absolute import claims, few, hundred
-from superposition.paper.absolute.layers import layers, long, matrix
+from superposition.paper.absolute import MAIN, alone, draw, is_exact, judge, matrix, measure, shown_motifs
 from superposition.sweep import Sweep
 from superposition.training import losses
 from superposition.weights import Trained
@@ -73,7 +71,7 @@ def hundred_of(several: dict[float, int], **lengths: int) -> dict[str, Trained]:
     def solve(density: float) -> Layers:
         return mixed(several[density])
 
-    models = {name: made(name, solve, yardstick) for name in hundred.MAIN}
+    models = {name: made(name, solve, yardstick) for name in MAIN}
     for name, factor in (("absolute_shorter", 4.0), ("absolute_longer", 0.5)):
         count = lengths.get(name.removeprefix("absolute_"), 20)
         models[name] = made(name, lambda p, count=count: mixed(count), lambda p, factor=factor: factor * yardstick(p))
@@ -101,7 +99,7 @@ def trained() -> dict[str, Trained]:
 
 def measured(trained: dict[str, Trained]) -> Tables:
     return {
-        figure: absolute.measure(figure, {name: trained[name] for name in CONFIG.figures[figure].experiments})
+        figure: measure.measure(figure, {name: trained[name] for name in CONFIG.figures[figure].experiments})
         for figure in CONFIG.figures_of("absolute")
     }
 
@@ -115,14 +113,14 @@ def data(trained: dict[str, Trained]) -> Tables:
 
 
 def test_layers_are_rescaled_and_in_order(trained: dict[str, Trained]) -> None:
-    W, W_out, b = layers(trained["absolute_small"], 0, 5)
+    W, W_out, b = measure.layers(trained["absolute_small"], 0, 5)
     np.testing.assert_allclose((W, W_out), exact(3, 6), atol=1e-6)
     np.testing.assert_array_equal(b, 0)
 
 
 def test_long_and_back() -> None:
     W, W_out, b = np.arange(6.0).reshape(2, 3), -np.arange(6.0).reshape(2, 3), np.array([7.0, 8.0, 9.0])
-    table = long(W, W_out, b)
+    table = measure.long(W, W_out, b)
     np.testing.assert_array_equal(matrix(table), W)
     np.testing.assert_array_equal(matrix(table, "out"), W_out)
     assert table.query("neuron == 1 and feature == 2")[["weight", "out", "bias"]].to_numpy().tolist() == [[5, -5, 9]]
@@ -136,7 +134,7 @@ def test_the_yardstick_is_the_loss_of_exact_features() -> None:
     W, W_out = (torch.from_numpy(layer).float().expand(2, 1, 4, 6) for layer in exact(6, 4))
     b = torch.tensor([1, 0.2])[:, None, None] / 2 * torch.tensor([0, 0, 1, 1, 1, 1])
     loss, error = losses(sweep, {"W": W, "W_out": W_out, "b": b})
-    assert (np.abs(loss[:, 0].numpy() - hundred.exact_features(sweep)) < 4 * error[:, 0].numpy()).all()
+    assert (np.abs(loss[:, 0].numpy() - measure.exact_features(sweep)) < 4 * error[:, 0].numpy()).all()
 
 
 def test_yardstick_of_the_paper(data: Tables) -> None:
@@ -158,16 +156,16 @@ def test_yardstick_of_the_paper(data: Tables) -> None:
 )
 def test_what_is_not_exact(what: str, change: Callable[[np.ndarray, np.ndarray], object]) -> None:
     W, W_out = exact(3, 6)
-    assert few.is_exact(3 * W, W_out / 3)
+    assert is_exact(3 * W, W_out / 3)
     change(W, W_out)
-    assert not few.is_exact(W, W_out), what
+    assert not is_exact(W, W_out), what
 
 
 def test_counts_of_neurons(data: Tables) -> None:
-    counts = hundred.alone(data["absolute_neurons"]["neurons"])
+    counts = alone(data["absolute_neurons"]["neurons"])
     assert {density: 40 - row for density, row in counts[0].items()} == SEVERAL
     assert counts.nunique(axis=1).eq(1).all(), "the same in every seed"
-    strict = hundred.alone(data["absolute_neurons"]["neurons"], 0.5)
+    strict = alone(data["absolute_neurons"]["neurons"], 0.5)
     assert (strict == 40).all(axis=None), "with a second weight of 0.4 they are no more than one feature's at 0.5"
 
 
@@ -175,7 +173,7 @@ def test_only_the_best_restart_counts() -> None:
     """And only the main recipe."""
     models = hundred_of(SEVERAL)
     models["absolute_dense"].parameters["W"][:, 0] = 1.0
-    counts = hundred.alone(absolute.measure("absolute_neurons", models)["neurons"])
+    counts = alone(measure.measure("absolute_neurons", models)["neurons"])
     assert (counts.loc[1.0] == 40).all()
 
 
@@ -186,7 +184,7 @@ def test_what_the_figure_shows_is_the_best_of_all_seeds() -> None:
     sparse.loss[point, 0] = 1e-9
     sparse.parameters["W"][point, 0] = torch.from_numpy(mixed(2)[0]).float()
     for figure in ("absolute_neurons", "absolute_zoom"):
-        weights = absolute.measure(figure, models)["weights"]
+        weights = measure.measure(figure, models)["weights"]
         W = matrix(weights[weights["density"] == 0.01])
         assert neurons.monosemantic(np.abs(W)).sum() == 38
 
@@ -205,7 +203,7 @@ def test_motifs_of_models(data: Tables) -> None:
 def test_the_densest_of_the_models_with_most_instances_is_shown(data: Tables) -> None:
     shown = data["asymmetric_motif"]["weights"].iloc[0]
     assert (shown["density"], shown["restart"]) == (0.3, CONFIG.sweeps["absolute_motif"].restarts - 1)
-    assert len(few.shown_motifs(data["asymmetric_motif"])) == 2
+    assert len(shown_motifs(data["asymmetric_motif"])) == 2
 
 
 def test_ablations(trained: dict[str, Trained], data: Tables) -> None:
@@ -213,7 +211,7 @@ def test_ablations(trained: dict[str, Trained], data: Tables) -> None:
     interference now passes: that feature on, the right way."""
     models, table = trained["absolute_motif"], data["asymmetric_motif"]["ablations"]
     point = models.sweep.density.index(0.3)
-    W, W_out, b = layers(models, point, 0)
+    W, W_out, b = measure.layers(models, point, 0)
     (first, second) = neurons.motifs(W, W_out)
     changes = [(W, W_out)]
     for motif in (first, second):
@@ -240,22 +238,22 @@ def test_ablations(trained: dict[str, Trained], data: Tables) -> None:
 
 def test_verdicts(data: Tables, tmp_path: Path) -> None:
     read = through_files(data, tmp_path)
-    assert {claim.id: verdict(claims, claim.id.split(".")[1], read) for claim in claims} == {
-        claim.id: claim.expected for claim in claims
+    assert {claim.id: verdict(judge.claims, claim.id.split(".")[1], read) for claim in judge.claims} == {
+        claim.id: claim.expected for claim in judge.claims
     }
 
 
 def with_several(data: Tables, several: dict[float, int], **lengths: int) -> Tables:
     models = hundred_of(SEVERAL | several, **lengths)
-    return data | {figure: absolute.measure(figure, models) for figure in ("absolute_neurons", "absolute_zoom")}
+    return data | {figure: measure.measure(figure, models) for figure in ("absolute_neurons", "absolute_zoom")}
 
 
 def test_all_polysemantic_as_the_paper_says(data: Tables) -> None:
-    assert verdict(claims, "polysemantic_when_sparse", with_several(data, {0.001: 40})) == "reproduced"
+    assert verdict(judge.claims, "polysemantic_when_sparse", with_several(data, {0.001: 40})) == "reproduced"
 
 
 def test_the_correction_names_what_training_does(data: Tables) -> None:
-    line = judged(claims, "polysemantic_when_sparse", data)
+    line = judged(judge.claims, "polysemantic_when_sparse", data)
     assert line["measured"].startswith("24, 24, 24 of 40")
     assert "after a tenth of the steps, at 4.00 times the lowest loss, 40" in line["note"]
     assert "after three times the steps, at 0.50 times the lowest loss, 12" in line["note"]
@@ -265,12 +263,12 @@ def test_the_correction_names_what_training_does(data: Tables) -> None:
 def test_no_correction_without_most_neurons_and_the_most_of_all_densities(
     data: Tables, several: dict[float, int]
 ) -> None:
-    assert verdict(claims, "polysemantic_when_sparse", with_several(data, several)) == "not reproduced"
+    assert verdict(judge.claims, "polysemantic_when_sparse", with_several(data, several)) == "not reproduced"
 
 
 @pytest.mark.parametrize("density", [1.0, 0.3])
 def test_one_neuron_with_two_features_is_not_dense(data: Tables, density: float) -> None:
-    assert verdict(claims, "monosemantic_when_dense", with_several(data, {density: 1})) == "not reproduced"
+    assert verdict(judge.claims, "monosemantic_when_dense", with_several(data, {density: 1})) == "not reproduced"
 
 
 @pytest.mark.parametrize(
@@ -303,15 +301,15 @@ def test_one_neuron_with_two_features_is_not_dense(data: Tables, density: float)
 def test_what_the_claims_must_not_allow(
     data: Tables, claim: str, figure: str, table: str, where: str, columns: dict[str, Any]
 ) -> None:
-    assert verdict(claims, claim, changed(data, figure, table, where, **columns)) == "not reproduced"
+    assert verdict(judge.claims, claim, changed(data, figure, table, where, **columns)) == "not reproduced"
 
 
 def test_models_without_the_motif(trained: dict[str, Trained], data: Tables) -> None:
     """Then one model is shown all the same, without circuits, and the claim does not hold."""
-    none = absolute.measure("asymmetric_motif", {"absolute_motif": made("absolute_motif", lambda p: exact(5, 8))})
+    none = measure.measure("asymmetric_motif", {"absolute_motif": made("absolute_motif", lambda p: exact(5, 8))})
     without = data | {"asymmetric_motif": none}
-    assert verdict(claims, "motif", without) == "not reproduced"
-    absolute.draw("asymmetric_motif", none)
+    assert verdict(judge.claims, "motif", without) == "not reproduced"
+    draw.draw("asymmetric_motif", none)
 
 
 # figures
@@ -319,12 +317,12 @@ def test_models_without_the_motif(trained: dict[str, Trained], data: Tables) -> 
 
 @pytest.mark.parametrize("figure", CONFIG.figures_of("absolute"))
 def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: Path) -> None:
-    assert len(drawn_twice(absolute.draw, figure, data, tmp_path)) > 10_000
+    assert len(drawn_twice(draw.draw, figure, data, tmp_path)) > 10_000
 
 
 def test_the_circuits_show_the_measured_weights(data: Tables) -> None:
     """In units in which the first input is 2; the inhibitor's too."""
-    fig = absolute.draw("asymmetric_motif", data["asymmetric_motif"])
+    fig = draw.draw("asymmetric_motif", data["asymmetric_motif"])
     texts = [text.get_text() for part in fig.subfigs for ax in part.axes for text in ax.texts]
     assert {"2.00", "-0.50", "0.50", "-2.00"} <= set(texts)
     assert pd.Series(texts).str.contains("inhibitor").sum() == 2

@@ -10,8 +10,7 @@ import torch
 from synthetic import CONFIG, changed, drawn_twice, judged, through_files, verdict
 
 from superposition.claims import Tables
-from superposition.paper import adversarial
-from superposition.paper.adversarial import MAIN, claims
+from superposition.paper.adversarial import MAIN, _falls_to_one, draw, judge, measure, sizes_of_removal
 from superposition.sweep import Sweep
 from superposition.weights import Trained
 
@@ -41,8 +40,8 @@ def made(n: int, seeds: int, kept: tuple[int, ...]) -> Trained:
 @pytest.fixture(scope="module")
 def measured() -> dict[str, pd.DataFrame]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adversarial, "SAMPLES", 2000)
-        return adversarial.measure(
+        patch.setattr(measure, "SAMPLES", 2000)
+        return measure.measure(
             "adversarial", {MAIN: made(16, 3, (1, 2, 2, 3, 4)), "other": made(12, 1, (1, 1, 2, 2, 3))}
         )
 
@@ -98,26 +97,26 @@ def test_gradient_ascent_is_at_least_as_good(measured: dict[str, pd.DataFrame]) 
 
 
 def test_only_some_densities_of_other_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adversarial, "SAMPLES", 100)
-    monkeypatch.setattr(adversarial, "OTHERS", 3)
-    table = adversarial.measure("adversarial", {MAIN: made(12, 1, (1,) * 5), "other": made(12, 1, (1,) * 5)})["models"]
+    monkeypatch.setattr(measure, "SAMPLES", 100)
+    monkeypatch.setattr(measure, "OTHERS", 3)
+    table = measure.measure("adversarial", {MAIN: made(12, 1, (1,) * 5), "other": made(12, 1, (1,) * 5)})["models"]
     assert table.groupby("experiment")["density"].nunique().to_dict() == {MAIN: 5, "other": 3}
 
 
 def test_models_that_represent_nothing_are_no_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dense model may spread its dimensions over all features: then there is nothing to attack in particular."""
-    monkeypatch.setattr(adversarial, "SAMPLES", 100)
+    monkeypatch.setattr(measure, "SAMPLES", 100)
     spread = made(12, 1, (1,) * 5)
     spread.parameters["W"][:] = torch.full((M, 12), 0.2)
-    table = adversarial.measure("adversarial", {MAIN: spread})["models"]
+    table = measure.measure("adversarial", {MAIN: spread})["models"]
     assert table[["represented", "single"]].isna().all(axis=None)
     assert np.isfinite(table["scaled"]).all()
 
 
 def test_verdicts(data: Tables, tmp_path: Path) -> None:
     read = through_files(data, tmp_path)
-    assert verdict(claims, "threefold", read) == "reproduced"
-    assert verdict(claims, "tracks_features_per_dimension", read) == "reproduced"
+    assert verdict(judge.claims, "threefold", read) == "reproduced"
+    assert verdict(judge.claims, "tracks_features_per_dimension", read) == "reproduced"
 
 
 @pytest.mark.parametrize(
@@ -131,12 +130,14 @@ def test_verdicts(data: Tables, tmp_path: Path) -> None:
     ],
 )
 def test_what_threefold_must_not_be(data: Tables, where: str, columns: dict[str, Any]) -> None:
-    assert verdict(claims, "threefold", changed(data, "adversarial", "models", where, **columns)) == "not reproduced"
+    assert (
+        verdict(judge.claims, "threefold", changed(data, "adversarial", "models", where, **columns)) == "not reproduced"
+    )
 
 
 def test_attacks_that_shrink_do_not_follow(data: Tables) -> None:
     falls = changed(data, "adversarial", "models", "density < 0.15", scaled=1.0)
-    line = judged(claims, "tracks_features_per_dimension", falls)
+    line = judged(judge.claims, "tracks_features_per_dimension", falls)
     assert line["verdict"] == "corrected"
     assert "below 1-S = 0.2" in line["note"]
 
@@ -147,12 +148,12 @@ def test_neither_reading_follows(data: Tables, experiment: str, value: float) ->
     """One size that does not is enough, and what is not known does not count as agreement."""
     where = f"density < 0.15 and experiment == '{experiment}'"
     none = changed(data, "adversarial", "models", where, scaled=value, constant=value)
-    assert verdict(claims, "tracks_features_per_dimension", none) == "not reproduced"
+    assert verdict(judge.claims, "tracks_features_per_dimension", none) == "not reproduced"
 
 
 @pytest.mark.parametrize("figure", ["adversarial", "adversarial_training"])
 def test_the_figure_is_the_same_every_time(data: Tables, trained_against: Tables, figure: str, tmp_path: Path) -> None:
-    assert len(drawn_twice(adversarial.draw, figure, data | trained_against, tmp_path)) > 10_000
+    assert len(drawn_twice(draw.draw, figure, data | trained_against, tmp_path)) > 10_000
 
 
 def test_the_main_sweep_has_replicates() -> None:
@@ -201,7 +202,7 @@ def test_what_is_measured_of_models_trained_against_attacks() -> None:
     W[2, 0, :, 4:8] = 0.1 * W[2, 0, :, :4]  # a fifth of half of the norm: not kept
     loss = torch.ones(3, 1, dtype=torch.float64)
     trained = Trained(sweep, {"W": W, "b": torch.zeros(3, 1, 16)}, loss, loss, torch.tensor([]).long())
-    table = adversarial.measure("adversarial_training", {"one": trained})["models"]
+    table = measure.measure("adversarial_training", {"one": trained})["models"]
     np.testing.assert_allclose(table["interference"], [(M + 1) / 2, 0, 0], atol=1e-6)
     np.testing.assert_allclose(table["features_per_dimension"], [2, 0.09, 0.2525], rtol=1e-5)
     assert table["kept_features"].tolist() == [8, 4, 4]
@@ -216,7 +217,7 @@ def test_one_pair_counts_as_one() -> None:
     W = torch.stack([W, 0.2 * W])[:, None]
     loss = torch.ones(2, 1, dtype=torch.float64)
     trained = Trained(sweep, {"W": W, "b": torch.zeros(2, 1, 16)}, loss, loss, torch.tensor([]).long())
-    table = adversarial.measure("adversarial_training", {"one": trained})["models"]
+    table = measure.measure("adversarial_training", {"one": trained})["models"]
     np.testing.assert_allclose(table["interference"], 1, rtol=1e-5)
 
 
@@ -233,7 +234,7 @@ def test_one_pair_counts_as_one() -> None:
 )
 def test_where_a_curve_falls_to_one(values: list[float], expected: float) -> None:
     """Its logarithm is a straight line between two sizes."""
-    assert adversarial._falls_to_one(pd.Series(values, index=[0.0, 1.0, 2.0])) == pytest.approx(expected)
+    assert _falls_to_one(pd.Series(values, index=[0.0, 1.0, 2.0])) == pytest.approx(expected)
 
 
 def test_a_size_of_removal_is_that_of_the_median_replicate(trained_against: Tables) -> None:
@@ -242,7 +243,7 @@ def test_a_size_of_removal_is_that_of_the_median_replicate(trained_against: Tabl
     off = (models["n"] == 100) & (models["seed"] == 2)
     models = models.assign(interference=models["interference"].where(~off, 1000.0))
     models = models[(models["n"] == 100) | (models["attack"] != 0.4)]
-    sizes = adversarial._sizes_of_removal(models, "interference")
+    sizes = sizes_of_removal(models, "interference")
     assert sizes.to_dict() == {(n, density): pytest.approx(0.8) for n in (100, 200) for density in (0.03, 0.3)}
 
 
@@ -254,7 +255,7 @@ def test_prices_are_over_the_same_replicate_without_attacks() -> None:
     W = torch.stack([against(1, 1 - 0.1 * k) for k in range(8)])[:, None]
     loss = torch.ones(8, 1, dtype=torch.float64)
     trained = Trained(sweep, {"W": W, "b": torch.zeros(8, 1, 16)}, loss, loss, torch.tensor([]).long())
-    table = adversarial.measure("adversarial_training", {"one": trained})["models"]
+    table = measure.measure("adversarial_training", {"one": trained})["models"]
     for _, rows in table.groupby(["density", "seed"]):
         assert rows["attack"].tolist() == [0, 0.5]
         clean = rows["clean_loss"].to_numpy()
@@ -275,7 +276,7 @@ def test_numbers_in_the_report_of_training_against_attacks() -> None:
     models = pd.concat(
         pd.DataFrame(columns).assign(n=100, m=20, density=density) for density, columns in ((0.3, one), (0.03, none))
     )
-    sparse, dense = adversarial._removal(models).to_dict("records")
+    sparse, dense = measure._removal(models).to_dict("records")
     assert dense == {
         "n, m": "100, 20",
         "1-S": "0.3",
@@ -299,13 +300,16 @@ def test_numbers_in_the_report_of_training_against_attacks() -> None:
 
 
 def test_training_against_attacks_as_the_paper_says(trained_against: Tables, tmp_path: Path) -> None:
-    assert verdict(claims, "training_reduces_superposition", through_files(trained_against, tmp_path)) == "reproduced"
+    assert (
+        verdict(judge.claims, "training_reduces_superposition", through_files(trained_against, tmp_path))
+        == "reproduced"
+    )
 
 
 def test_a_size_that_depends_on_density_is_a_correction(trained_against: Tables) -> None:
     where = "density == 0.03 and attack == 0.8"
     later = changed(trained_against, "adversarial_training", "models", where, interference=10)
-    line = judged(claims, "training_reduces_superposition", later)
+    line = judged(judge.claims, "training_reduces_superposition", later)
     assert line["verdict"] == "corrected"
     assert "80 % is not special" in line["note"]
     assert "1.04 at 1-S = 0.03" in line["measured"]  # 0.8 + 0.4 ln 10 / ln 50
@@ -316,9 +320,9 @@ def test_one_density_at_another_size_is_enough(trained_against: Tables, attack: 
     """Smaller than 0.7, or larger than 0.9: 0.4, and 0.8 + 0.4 ln 3 / ln 15."""
     where = f"density == 0.03 and attack == {attack}"
     other = changed(trained_against, "adversarial_training", "models", where, interference=value)
-    assert verdict(claims, "training_reduces_superposition", other) == "corrected"
+    assert verdict(judge.claims, "training_reduces_superposition", other) == "corrected"
     more = changed(other, "adversarial_training", "models", "n == 200 and attack == 0.8", features_per_dimension=4.5)
-    assert verdict(claims, "training_reduces_superposition", more) == "not reproduced"  # not fewer everywhere
+    assert verdict(judge.claims, "training_reduces_superposition", more) == "not reproduced"  # not fewer everywhere
 
 
 def test_what_is_said_of_weight_and_price(trained_against: Tables) -> None:
@@ -328,7 +332,7 @@ def test_what_is_said_of_weight_and_price(trained_against: Tables) -> None:
     data = changed(trained_against, "adversarial_training", "models", "attack == 1.2", features_per_dimension=0.1)
     data = changed(data, "adversarial_training", "models", f"{here}attack == 0.8", features_per_dimension=1.0)
     data = changed(data, "adversarial_training", "models", f"{here}attack == 0.8", price=2.5)
-    note = judged(claims, "training_reduces_superposition", data)["note"]
+    note = judged(judge.claims, "training_reduces_superposition", data)["note"]
     assert "come down to 1 at 0.80 to 0.9" in note  # 0.8 + 0.4 ln 3.2 / ln 32 = 0.93
     assert "Attacks of 0.8 cost 1.8 to 2.5 times" in note
     assert "add weight" not in note
@@ -349,10 +353,10 @@ def test_what_training_against_attacks_must_not_do(
 ) -> None:
     """Every setting and every replicate counts; superposition that never goes supports neither statement."""
     off = changed(trained_against, "adversarial_training", "models", where, **columns)
-    assert verdict(claims, "training_reduces_superposition", off) == "not reproduced"
+    assert verdict(judge.claims, "training_reduces_superposition", off) == "not reproduced"
 
 
 def test_weak_attacks_that_add_weight_are_mentioned(trained_against: Tables) -> None:
     where = "density == 0.03 and attack == 0.4 and n == 100"
     more = changed(trained_against, "adversarial_training", "models", where, features_per_dimension=5)
-    assert "add weight at 1-S = 0.03 (n = 100)" in judged(claims, "training_reduces_superposition", more)["note"]
+    assert "add weight at 1-S = 0.03 (n = 100)" in judged(judge.claims, "training_reduces_superposition", more)["note"]

@@ -9,20 +9,19 @@ from synthetic import changed, drawn_twice, judged, through_files, verdict
 
 from superposition import compression
 from superposition.claims import Tables
-from superposition.paper import appendix
-from superposition.paper.appendix import STATED, STEPS, WIDTHS, claims
+from superposition.paper.appendix import STATED, draw, judge, measure
 
 FIGURE = "nonlinear_compression"
 
 
 @pytest.fixture(scope="module")
 def data() -> Tables:
-    return {FIGURE: appendix.measure(FIGURE, {})}
+    return {FIGURE: measure.measure(FIGURE, {})}
 
 
 def test_tables(data: Tables) -> None:
     errors = data[FIGURE]["errors"]
-    assert len(errors) == len(STEPS) * len(WIDTHS)
+    assert len(errors) == len(measure.STEPS) * len(measure.WIDTHS)
     assert STATED[1] in set(errors["width"])
     row = errors.iloc[40]
     assert row["error"] == compression.mean_squared_error(int(row["Z"]), row["width"])
@@ -35,7 +34,7 @@ def test_crossings_lie_where_the_errors_cross(data: Tables) -> None:
 
 
 def test_verdict(data: Tables, tmp_path: Path) -> None:
-    line = judged(claims, "nonlinear_beats_linear", through_files(data, tmp_path))
+    line = judged(judge.claims, "nonlinear_beats_linear", through_files(data, tmp_path))
     assert line["verdict"] == line["expected"] == "reproduced"
     assert "0.0422 against 0.0833" in line["measured"]
 
@@ -44,17 +43,17 @@ def test_verdict(data: Tables, tmp_path: Path) -> None:
 def test_a_larger_error_does_not_win(data: Tables, error: float) -> None:
     where = f"Z == {STATED[0]} and width == {STATED[1]}"
     assert (
-        verdict(claims, "nonlinear_beats_linear", changed(data, FIGURE, "errors", where, error=error))
+        verdict(judge.claims, "nonlinear_beats_linear", changed(data, FIGURE, "errors", where, error=error))
         == "not reproduced"
     )
 
 
 def test_the_figure_is_the_same_every_time(data: Tables, tmp_path: Path) -> None:
-    assert len(drawn_twice(appendix.draw, FIGURE, data, tmp_path)) > 10_000
+    assert len(drawn_twice(draw.draw, FIGURE, data, tmp_path)) > 10_000
 
 
 def test_numbers_are_text(data: Tables) -> None:
     """The report shows them as they stand."""
     numbers = data[FIGURE]["numbers"]
-    assert numbers["Z"].tolist() == [str(Z) for Z in STEPS]
+    assert numbers["Z"].tolist() == [str(Z) for Z in measure.STEPS]
     assert isinstance(numbers, pd.DataFrame)

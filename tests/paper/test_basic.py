@@ -14,7 +14,7 @@ from synthetic import CONFIG, changed, drawn_twice, judged, packed, through_file
 
 from superposition import plotting
 from superposition.claims import Tables
-from superposition.paper import basic
+from superposition.paper.basic import draw, judge, measure
 
 FIGURES = ("basic_small", "basic_large")
 DENSITIES = CONFIG.sweeps["basic_small"].density
@@ -34,7 +34,7 @@ def tables(small: tuple[int, ...], large: tuple[int, ...], recipe: int = 20) -> 
         "basic_large": dict(zip(DENSITIES, large, strict=True)),
     }
     models = {name: packed(name, represented) for name, represented in counts.items()}
-    return {f: basic.measure(f, {k: models[k] for k in CONFIG.figures[f].experiments}) for f in FIGURES}
+    return {f: measure.measure(f, {k: models[k] for k in CONFIG.figures[f].experiments}) for f in FIGURES}
 
 
 def counted(small: list[int], large: list[int] | None = None, recipe: int = 20) -> Tables:
@@ -47,7 +47,7 @@ def ideal() -> Tables:
 
 def holds(name: str, data: Tables) -> bool:
     """For a claim that is either reproduced or not."""
-    found = verdict(basic.claims, name, data)
+    found = verdict(judge.claims, name, data)
     assert found in ("reproduced", "not reproduced")
     return found == "reproduced"
 
@@ -58,10 +58,10 @@ def here(figure: str, density: float, kind: str = "", rows: str = "") -> str:
 
 def test_all_claims_hold_for_the_ideal_models(tmp_path: Path) -> None:
     """And survive the way through files, where densities are compared for equality."""
-    claims = basic.claims.table(ideal(), "paper")
-    assert claims["verdict"].tolist() == ["reproduced"] * len(basic.claims.items)
+    claims = judge.claims.table(ideal(), "paper")
+    assert claims["verdict"].tolist() == ["reproduced"] * len(judge.claims.items)
     assert not claims["measured"].str.contains("nan").any()
-    assert basic.claims.table(through_files(ideal(), tmp_path), "paper").equals(claims)
+    assert judge.claims.table(through_files(ideal(), tmp_path), "paper").equals(claims)
 
 
 def test_the_tables_hold_all_experiments_of_the_figure() -> None:
@@ -193,7 +193,7 @@ def test_dense_relu_has_the_same_loss(figure: str, factor: float, fine: bool) ->
     ],
 )
 def test_more_features_with_sparsity(small: list[int], large: list[int] | None, recipe: int, expected: str) -> None:
-    row = judged(basic.claims, "more_features_with_sparsity", counted(small, large, recipe))
+    row = judged(judge.claims, "more_features_with_sparsity", counted(small, large, recipe))
     assert row["verdict"] == expected
     assert row["measured"].startswith(f"n = 20: {', '.join(map(str, small))}; n = 80: ")
     assert ("stops short of n" in row["note"]) == (expected == "corrected"), "the correction is for the corrected only"
@@ -202,7 +202,7 @@ def test_more_features_with_sparsity(small: list[int], large: list[int] | None, 
 def test_represented_is_half_of_the_norm_squared() -> None:
     for norm, count in ((0.708, 20), (0.706, 19)):
         data = changed(ideal(), "basic_small", "features", here("basic_small", 0.001, "", "feature == 19"), norm=norm)
-        assert f"20, {count};" in judged(basic.claims, "more_features_with_sparsity", data)["measured"]
+        assert f"20, {count};" in judged(judge.claims, "more_features_with_sparsity", data)["measured"]
 
 
 # least_important_first
@@ -352,7 +352,7 @@ def test_negative_biases_at_the_sparsest_level_only(figure: str) -> None:
     ],
 )
 def test_scale_free(small: list[int], large: list[int], expected: str) -> None:
-    row = judged(basic.claims, "scale_free", counted(small, large))
+    row = judged(judge.claims, "scale_free", counted(small, large))
     assert row["verdict"] == expected
     assert ("The pictures match" in row["note"]) == (expected == "corrected")
     shares = [[float(share) for share in pair] for pair in re.findall(r": ([\d.]+), ([\d.]+)", row["measured"])]
@@ -362,13 +362,13 @@ def test_scale_free(small: list[int], large: list[int], expected: str) -> None:
 def test_scale_free_says_down_to_which_density() -> None:
     small = [5, 7, 9, 11, 12, 12, 12]
     for large, last in ((60, "0.003"), (61, "0.003")):
-        note = judged(basic.claims, "scale_free", counted(small, [20, 27, 33, 44, 51, 51, large]))["note"]
+        note = judged(judge.claims, "scale_free", counted(small, [20, 27, 33, 44, 51, 51, large]))["note"]
         assert f"down to 1-S = {last};" in note
 
 
 def test_scale_free_quotes_welchs_bound() -> None:
     """√((n - m) / (m (n - 1))): √(15/95) and √(60/1580)."""
-    assert "falls from 0.40 to 0.19" in judged(basic.claims, "scale_free", ideal())["note"]
+    assert "falls from 0.40 to 0.19" in judged(judge.claims, "scale_free", ideal())["note"]
 
 
 # the figures
@@ -378,7 +378,7 @@ def test_scale_free_quotes_welchs_bound() -> None:
 def test_the_figure(figure: str) -> None:
     """The linear model and seven densities: WᵀW, b and ‖W_i‖ of each, and two scales of colour."""
     data, n = ideal()[figure], CONFIG.sweeps[figure].n
-    drawn = basic.draw(figure, data)
+    drawn = draw.draw(figure, data)
     *panels, signed, shared = drawn.axes
     heats, strips, bars = panels[::3], panels[1::3], panels[2::3]
     titles = [
@@ -411,4 +411,4 @@ def test_the_figure(figure: str) -> None:
 
 @both_sizes
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
-    assert drawn_twice(basic.draw, figure, ideal(), tmp_path).count("<image") >= 16
+    assert drawn_twice(draw.draw, figure, ideal(), tmp_path).count("<image") >= 16

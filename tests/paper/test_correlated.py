@@ -20,14 +20,25 @@ from synthetic import changed, drawn_twice, judged, through_files, verdict
 from superposition import branches
 from superposition.claims import Tables
 from superposition.config import Config
-from superposition.paper import correlated
+from superposition.paper.correlated import (
+    HEXAGON,
+    OPPOSITE,
+    ROWS,
+    SQUARE,
+    Row,
+    collapsed_pairs,
+    draw,
+    judge,
+    measure,
+    pca_onset,
+)
 from superposition.sweep import Sweep
 from superposition.weights import Trained
 
 FIGURES = ("correlated_organization", "local_bases", "collapse")
 RAW = yaml.safe_load(Path(__file__).parents[2].joinpath("config.yaml").read_text(encoding="utf-8"))
 SWEEPS = Config.parse(RAW | {"scale": "quick"}).sweeps
-ROWS = {row.name: row for row in correlated.ROWS}
+NAMED = {row.name: row for row in ROWS}
 # Densities of the models made here: close to the crossings, so that both branches are there on both sides.
 COLLAPSE = (1.0, 0.681, 0.464, 0.4217, 0.3831, 0.1468, 0.1334, 0.0825, 0.0681, 0.01)
 HERE = "shown == True and arrangement == '{}' and distribution {} 'independent'"
@@ -61,15 +72,15 @@ def ways(draw: st.DrawFn, pairs: int) -> tuple[float, float, list[int]]:
 def test_orthogonal(how: tuple, first: float, second: float, between: float) -> None:
     """Wherever the pairs lie to each other, on whichever side the partner is."""
     W = at(0, first, between, between - second)
-    assert correlated.is_stated("orthogonal", turned(W, *how))
-    assert not correlated.is_stated("antipodal", turned(W, *how))
+    assert measure.is_stated("orthogonal", turned(W, *how))
+    assert not measure.is_stated("antipodal", turned(W, *how))
 
 
 @given(ways(2), st.floats(165.1, 180), st.floats(165.1, 180), st.floats(0, 360))
 def test_antipodal(how: tuple, first: float, second: float, between: float) -> None:
     W = at(0, first, between, between - second)
-    assert correlated.is_stated("antipodal", turned(W, *how))
-    assert not correlated.is_stated("orthogonal", turned(W, *how))
+    assert measure.is_stated("antipodal", turned(W, *how))
+    assert not measure.is_stated("orthogonal", turned(W, *how))
 
 
 @pytest.mark.parametrize(
@@ -89,42 +100,42 @@ def test_bounds_of_angles(name: str, angle: float, expected: bool, pair: int) ->
     """One pair that is off is enough; lengths do not matter."""
     good = 90 if name == "orthogonal" else 180
     W = at(0, *((angle, 40, 40 + good) if pair == 0 else (good, 40, 40 + angle)), norm=[0.8, 1.3, 1, 1.1])
-    assert correlated.is_stated(name, turned(W)) == expected
+    assert measure.is_stated(name, turned(W)) == expected
 
 
-@pytest.mark.parametrize("row", correlated.ROWS, ids=list(ROWS))
+@pytest.mark.parametrize("row", ROWS, ids=list(NAMED))
 @pytest.mark.parametrize("norm", [0.70, 0.71])
-def test_all_have_to_be_represented(row: correlated.Row, norm: float) -> None:
+def test_all_have_to_be_represented(row: Row, norm: float) -> None:
     """A feature with ‖W_i‖² below 1/2 has no place; where one is missing the arrangement is another."""
     for i in range(row.corners.shape[1]):
         W = np.where(np.arange(row.corners.shape[1]) == i, norm, 1.0) * row.corners
-        assert correlated.is_stated(row.name, turned(W)) == (norm == 0.71)
-    assert not correlated.is_stated(row.name, 0 * row.corners)
-    assert not correlated.is_stated(row.name, np.nan * row.corners)
+        assert measure.is_stated(row.name, turned(W)) == (norm == 0.71)
+    assert not measure.is_stated(row.name, 0 * row.corners)
+    assert not measure.is_stated(row.name, np.nan * row.corners)
 
 
 @given(ways(3), st.lists(st.floats(-14, 14), min_size=6, max_size=6))
 def test_side_by_side(how: tuple, off: list[float]) -> None:
     """A somewhat uneven hexagon whose partners are neighbours, in whatever orientation and order of the pairs."""
     W = at(*(60 * np.arange(6) + off))
-    assert correlated.is_stated("side by side", turned(W, *how))
+    assert measure.is_stated("side by side", turned(W, *how))
 
 
-@pytest.mark.parametrize("row", correlated.ROWS, ids=list(ROWS))
-def test_chance_is_the_share_of_pairings(row: correlated.Row) -> None:
+@pytest.mark.parametrize("row", ROWS, ids=list(NAMED))
+def test_chance_is_the_share_of_pairings(row: Row) -> None:
     """What the models are compared with would not be chance: all orders of the features on the corners are counted."""
     n = row.corners.shape[1]
-    found = [correlated.is_stated(row.name, row.corners[:, [*order]]) for order in itertools.permutations(range(n))]
+    found = [measure.is_stated(row.name, row.corners[:, [*order]]) for order in itertools.permutations(range(n))]
     assert np.mean(found) == pytest.approx(row.chance)
-    assert correlated.is_stated(row.name, row.corners)
+    assert measure.is_stated(row.name, row.corners)
 
 
 @pytest.mark.parametrize(("apart", "collapsed"), [(28, True), (30, False)])
 def test_side_by_side_without_collapse(apart: float, collapsed: bool) -> None:
     """A pair in one direction is not a pair side by side: 2 sin(29°/2) is half a length."""
     W = at(0, apart, 120, 180, 240, 300)
-    assert correlated.is_stated("side by side", W) != collapsed
-    assert correlated.collapsed_pairs(W) == collapsed
+    assert measure.is_stated("side by side", W) != collapsed
+    assert collapsed_pairs(W) == collapsed
 
 
 @given(ways(3), st.lists(st.sampled_from([0.0, 0.3, 0.49, 0.51, 1.0]), min_size=3, max_size=3))
@@ -133,7 +144,7 @@ def test_collapsed_pairs(how: tuple, apart: list[float]) -> None:
     middle = at(0, 10, 20, norm=0.7)
     ways_apart = at(33, 80, 200) * apart / 2
     W = np.stack([middle + ways_apart, middle - ways_apart], axis=2).reshape(2, 6)
-    assert correlated.collapsed_pairs(turned(W, *how)) == sum(d < 0.5 for d in apart)
+    assert collapsed_pairs(turned(W, *how)) == sum(d < 0.5 for d in apart)
 
 
 # tables of the organisation
@@ -160,21 +171,21 @@ def arrangement(distribution: str, point: int, rank: int) -> np.ndarray:
     Of independent features every third is antipodal and the others orthogonal; every seventh hexagon is as stated.
     """
     if rank == 39:
-        row = correlated.HEXAGON if distribution.count("+") == 3 else correlated.SQUARE
+        row = HEXAGON if distribution.count("+") == 3 else SQUARE
         return row * (np.arange(row.shape[1]) > 0)
     if distribution == "independent":
-        return correlated.OPPOSITE if rank % 3 == 0 else correlated.SQUARE
+        return OPPOSITE if rank % 3 == 0 else SQUARE
     if distribution.startswith("anti"):
-        return correlated.OPPOSITE if rank < 36 else correlated.SQUARE
+        return OPPOSITE if rank < 36 else SQUARE
     if distribution.count("+") == 3:
-        crossed = correlated.HEXAGON[:, [0, 2, 1, 3, 4, 5]]
-        return correlated.HEXAGON if rank < 36 else crossed if rank < 38 else at(0, 10, 120, 180, 240, 300)
-    return correlated.SQUARE if rank < 36 else correlated.OPPOSITE
+        crossed = HEXAGON[:, [0, 2, 1, 3, 4, 5]]
+        return HEXAGON if rank < 36 else crossed if rank < 38 else at(0, 10, 120, 180, 240, 300)
+    return SQUARE if rank < 36 else OPPOSITE
 
 
 def arrangement_6(distribution: str, point: int, rank: int) -> np.ndarray:
     if distribution == "independent" and rank < 39:
-        return correlated.HEXAGON[:, [0, 3, 1, 4, 2, 5]] if rank % 7 else correlated.HEXAGON
+        return HEXAGON[:, [0, 3, 1, 4, 2, 5]] if rank % 7 else HEXAGON
     return arrangement("0+1 2+3 4+5", point, rank)
 
 
@@ -184,7 +195,7 @@ def organization() -> dict[str, pd.DataFrame]:
         "organization_4": organised(SWEEPS["organization_4"], arrangement),
         "organization_6": organised(SWEEPS["organization_6"], arrangement_6),
     }
-    return correlated.measure("correlated_organization", models)
+    return measure.measure("correlated_organization", models)
 
 
 def test_shares() -> None:
@@ -193,7 +204,7 @@ def test_shares() -> None:
     assert len(shares) == 3 * 2 * 7
     assert (shares["restarts"] == 40).all()
     assert (shares["represented"] == 39).all()
-    for name, row in ROWS.items():
+    for name, row in NAMED.items():
         here = shares[shares["arrangement"] == name]
         assert {*here["distribution"]} == {row.distribution, "independent"}
         ours = here[here["distribution"] == row.distribution]
@@ -211,7 +222,7 @@ def test_shares() -> None:
 def test_models_shown() -> None:
     """From the lowest loss to the highest, evenly, each laid on the stated corners."""
     models = organization()["models"]
-    for name, row in ROWS.items():
+    for name, row in NAMED.items():
         here = models[models["arrangement"] == name]
         assert here.groupby("model")["feature"].apply(list).tolist() == [[*range(row.corners.shape[1])]] * 6
         stated = here.groupby("model")["stated"].first().tolist()
@@ -223,7 +234,7 @@ def test_models_shown() -> None:
 
 def test_shares_in_the_report() -> None:
     shown = organization()["numbers"]
-    assert shown["arrangement"].tolist() == [name for name in ROWS for _ in range(2)]
+    assert shown["arrangement"].tolist() == [name for name in NAMED for _ in range(2)]
     ours, control = shown.iloc[0], shown.iloc[1]
     assert ours["all represented"] == "39 of 40"
     assert ours["of these, as stated"] == "92.3%"
@@ -256,7 +267,7 @@ def local_bases() -> Trained:
 
 @functools.cache
 def bases_tables() -> dict[str, pd.DataFrame]:
-    return correlated.measure("local_bases", {"local_bases": local_bases()})
+    return measure.measure("local_bases", {"local_bases": local_bases()})
 
 
 def test_bases() -> None:
@@ -308,7 +319,7 @@ def covariance(p: float) -> np.ndarray:
 def test_pca_loss(density: list[float]) -> None:
     """The eigenvalues that two dimensions leave over, of the covariance matrix as numpy has them."""
     expected = [np.linalg.eigvalsh(covariance(p))[:-2].sum() for p in density]
-    np.testing.assert_allclose(correlated.pca_loss(np.array(density)), expected, rtol=1e-9)
+    np.testing.assert_allclose(measure.pca_loss(np.array(density)), expected, rtol=1e-9)
 
 
 def losses(excess: Sequence[float], densities: Sequence[float] = (0.1, 0.2, 0.4, 0.8)) -> dict[str, pd.DataFrame]:
@@ -333,12 +344,12 @@ def losses(excess: Sequence[float], densities: Sequence[float] = (0.1, 0.2, 0.4,
 )
 def test_pca_onset(excess: list[float], expected: float) -> None:
     """The last density from which on the excess is at most 5 %, between two of them on a line in the logarithm."""
-    assert correlated.pca_onset(losses(excess)) == pytest.approx(expected, rel=0.01, nan_ok=True)
+    assert pca_onset(losses(excess)) == pytest.approx(expected, rel=0.01, nan_ok=True)
 
 
 def test_pca_onset_by_another_share() -> None:
-    assert correlated.pca_onset(losses([0.4, 0.2, 0.1, 0.0]), 0.1) == pytest.approx(0.4)
-    assert correlated.pca_onset(losses([0.4, 0.2, 0.0, 0.0]), 0.1) == pytest.approx(0.2 * 2**0.5)
+    assert pca_onset(losses([0.4, 0.2, 0.1, 0.0]), 0.1) == pytest.approx(0.4)
+    assert pca_onset(losses([0.4, 0.2, 0.0, 0.0]), 0.1) == pytest.approx(0.2 * 2**0.5)
 
 
 # tables of the collapse
@@ -347,7 +358,7 @@ def test_pca_onset_by_another_share() -> None:
 def collapsed(count: int, p: float) -> tuple[np.ndarray, float]:
     """Near the minimum with so many pairs in one direction each; three as two opposites, or as a triangle."""
     if count == 0:
-        return 0.97 * correlated.HEXAGON, -0.2
+        return 0.97 * HEXAGON, -0.2
     if count == 1:
         return at(30, 30, 108, 178, 242, 312, norm=[0.71, 0.71, 0.99, 0.92, 0.92, 0.99]), -0.1
     if count == 2:
@@ -379,10 +390,10 @@ def measured(trained: Trained, seeds: int = 1) -> dict[str, pd.DataFrame]:
     """With a loss that is taken at few points."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "POINTS", 2**8)
-        patch.setattr(correlated, "SEEDS", tuple(range(seeds)))
+        patch.setattr(measure, "SEEDS", tuple(range(seeds)))
         branches._values.cache_clear()
         try:
-            return correlated.measure("collapse", {"collapse": trained})
+            return measure.measure("collapse", {"collapse": trained})
         finally:
             branches._values.cache_clear()
 
@@ -402,9 +413,9 @@ def test_fits_and_best() -> None:
     for p, rows in data["best"].groupby("density"):
         assert {*rows["collapsed"]} == {regime(p)} == {lowest[p]}
         W = rows.sort_values("feature")[["w0", "w1"]].to_numpy().T
-        assert correlated.collapsed_pairs(W) == regime(p)
+        assert collapsed_pairs(W) == regime(p)
         if regime(p) == 0:
-            np.testing.assert_allclose(W, 0.97 * correlated.HEXAGON, atol=1e-6)
+            np.testing.assert_allclose(W, 0.97 * HEXAGON, atol=1e-6)
         np.testing.assert_allclose(rows["bias"], collapsed(regime(p), p)[1], rtol=1e-6)
     np.testing.assert_allclose(data["pca"]["loss"], [np.linalg.eigvalsh(covariance(p))[:-2].sum() for p in COLLAPSE])
 
@@ -453,10 +464,10 @@ def test_crossings_of_other_kinds_are_unknown(monkeypatch: pytest.MonkeyPatch) -
         return torch.full_like(start, 0.15), ends, b
 
     monkeypatch.setattr(branches, "crossing", crossing)
-    found = correlated._crossings(table, W, torch.zeros(4, 6, dtype=torch.float64))
+    found = measure._crossings(table, W, torch.zeros(4, 6, dtype=torch.float64))
     assert found.to_dict("list") == {"fewer": [0], "density": [pytest.approx(0.15)], "error": [0.0]}
     assert started == [0.1, 0.15, 0.15], "the first from the density at hand, the others from where it ended"
-    unknown = correlated._crossings(table, W, torch.zeros(4, 6, dtype=torch.float64))
+    unknown = measure._crossings(table, W, torch.zeros(4, 6, dtype=torch.float64))
     assert unknown[["density", "error"]].isna().all().all()
 
 
@@ -465,7 +476,7 @@ def test_no_crossing_where_the_order_stays(loss: list[float]) -> None:
     """A crossing far from all densities would be searched for."""
     table = pd.DataFrame({"density": [0.1, 0.1, 0.2, 0.2], "collapsed": [0, 1, 0, 1], "loss": loss})
     W = torch.zeros(4, 2, 6, dtype=torch.float64)
-    found = correlated._crossings(table, W, W[:, 0])
+    found = measure._crossings(table, W, W[:, 0])
     assert found.empty
     assert [*found.columns] == ["fewer", "density", "error"]
 
@@ -475,7 +486,7 @@ def test_kinds_that_were_not_trained() -> None:
     data = measured(collapse_models((0, 2, 3)))
     assert {*data["branches"]["collapsed"]} <= {0, 2, 3}
     assert {*data["crossings"]["fewer"]} <= {2}
-    assert verdict(correlated.claims, "collapse_regimes", {"collapse": data}) == "not reproduced"
+    assert verdict(judge.claims, "collapse_regimes", {"collapse": data}) == "not reproduced"
 
 
 # claims of the organisation
@@ -490,7 +501,7 @@ def passes(name: str, data: Tables) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return verdict(correlated.claims, name, data) != "not reproduced"
+            return verdict(judge.claims, name, data) != "not reproduced"
         except (IndexError, ValueError, KeyError, TypeError):
             return False
 
@@ -512,7 +523,7 @@ def tail(k: int, n: int, chance: float) -> float:
 @pytest.mark.parametrize("represented", [100, 12, 40])
 def test_more_often_than_by_chance(name: str, represented: int) -> None:
     """At p < 0.001, to the model: of correlated features it has to be below, of independent ones not."""
-    chance = ROWS[name.replace("_", " ")].chance
+    chance = NAMED[name.replace("_", " ")].chance
     found = set()
     for stated in range(represented + 1):
         rare = tail(stated, represented, chance) < 0.001
@@ -634,7 +645,7 @@ def crossings_at(*densities: float, error: Sequence[float] = (1e-4, 1e-4, 1e-4))
 )
 def test_collapse_regimes(densities: tuple[float, ...], expected: str) -> None:
     """A crossing farther than a factor of 1.5 from the paper's would pass, or one nearer would not."""
-    row = judged(correlated.claims, "collapse_regimes", crossings_at(*densities))
+    row = judged(judge.claims, "collapse_regimes", crossings_at(*densities))
     assert row["verdict"] == expected
     assert ("in the order of the paper, but" in row["note"]) == (expected == "corrected")
 
@@ -674,7 +685,7 @@ def test_collapse_regimes_need_every_crossing(fewer: int) -> None:
     for data in (crossings_at(0.05, 0.15, 0.22), ideal()):
         rows = data["collapse"]["crossings"]
         part = data["collapse"] | {"crossings": rows[rows["fewer"] != fewer]}
-        assert verdict(correlated.claims, "collapse_regimes", {"collapse": part}) == "not reproduced"
+        assert verdict(judge.claims, "collapse_regimes", {"collapse": part}) == "not reproduced"
 
 
 # pca_when_dense
@@ -693,7 +704,7 @@ def onset_at(onset: float) -> Tables:
 )
 def test_pca_when_dense(onset: float, expected: bool) -> None:
     data = changed(onset_at(onset), "collapse", "best", "density > 0.2", collapsed=3)
-    assert correlated.pca_onset(data["collapse"]) == pytest.approx(onset)
+    assert pca_onset(data["collapse"]) == pytest.approx(onset)
     assert passes("pca_when_dense", data) == expected
 
 
@@ -755,15 +766,15 @@ def with_known_crossings() -> Tables:
 def test_claims_survive_the_way_through_files(tmp_path: Path) -> None:
     """Densities, whether a row is shown and whether the best is as stated come back as they were."""
     data = with_known_crossings()
-    claims = correlated.claims.table(data, "paper")
+    claims = judge.claims.table(data, "paper")
     assert dict(zip(claims["claim"].str.removeprefix("correlated."), claims["verdict"], strict=True)) == VERDICTS
     assert (claims["verdict"] == claims["expected"]).all()
     assert not claims["measured"].str.contains("nan").any()
-    assert correlated.claims.table(through_files(data, tmp_path), "paper").equals(claims)
+    assert judge.claims.table(through_files(data, tmp_path), "paper").equals(claims)
 
 
 def test_what_is_judged_at_scale_quick() -> None:
-    claims = correlated.claims.table(with_known_crossings(), "quick").set_index("claim")
+    claims = judge.claims.table(with_known_crossings(), "quick").set_index("claim")
     left_out = {*claims.index[claims["verdict"] == "needs scale paper"]}
     names = ("orthogonal", "antipodal", "side_by_side", "collapse_regimes")
     assert left_out == {f"correlated.{name}" for name in names}
@@ -798,14 +809,14 @@ def test_nothing_passes_on_empty_tables_or_nan(name: str) -> None:
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
     """As the tables come back from their files."""
     data = through_files({figure: ideal()[figure]}, tmp_path)
-    assert "</svg>" in drawn_twice(correlated.draw, figure, data, tmp_path)
+    assert "</svg>" in drawn_twice(draw.draw, figure, data, tmp_path)
 
 
 def test_organization_is_drawn() -> None:
     """Every model shown at its place, those that are not as stated named so, and the shares of all restarts."""
-    drawn = correlated.draw("correlated_organization", organization())
+    drawn = draw.draw("correlated_organization", organization())
     axes = np.array(drawn.axes).reshape(3, 7)
-    for line, (name, row) in zip(axes, ROWS.items(), strict=True):
+    for line, (name, row) in zip(axes, NAMED.items(), strict=True):
         models = organization()["models"].query(f"arrangement == '{name}'")
         for number, ax in enumerate(line[:-1]):
             corners = np.concatenate([dots.get_offsets() for dots in ax.collections])[: row.corners.shape[1]]
@@ -822,7 +833,7 @@ def test_organization_is_drawn() -> None:
 def test_collapse_is_drawn() -> None:
     """A ring for every collapsed pair of the best models; both regimes' boundaries; the branches in percent."""
     data = collapse()
-    drawn = correlated.draw("collapse", data)
+    drawn = draw.draw("collapse", data)
     *models, strips, curves = drawn.axes
     assert len(models) == 8
     rings = [len(ax.collections) - 6 for ax in models]
@@ -831,7 +842,7 @@ def test_collapse_is_drawn() -> None:
     bars = sorted((bar.get_y() + bar.get_height() / 2, bar.get_x()) for bar in strips.patches)
     ours = [x for y, x in bars if abs(y - 1) < 1e-9]
     assert {*data["crossings"]["density"].round(9)} <= {round(x, 9) for x in ours}
-    assert any(abs(x - correlated.pca_onset(data)) < 1e-9 for x in ours)
+    assert any(abs(x - pca_onset(data)) < 1e-9 for x in ours)
     paper = [x for y, x in bars if abs(y) < 1e-9]
     np.testing.assert_allclose(paper, [0.01, 0.05, 0.15, 0.05**0.5, 0.5])
     least = data["branches"].groupby("density")["loss"].min()
@@ -843,7 +854,7 @@ def test_collapse_is_drawn() -> None:
 
 def test_bases_are_drawn() -> None:
     """WᵀW of both at the density shown, and means over the restarts."""
-    drawn = correlated.draw("local_bases", bases_tables())
+    drawn = draw.draw("local_bases", bases_tables())
     first, second, curves = drawn.axes[:3]
     np.testing.assert_allclose(first.images[0].get_array(), np.kron([[1, -1], [-1, 1]], np.eye(10)), atol=1e-5)
     assert not np.allclose(second.images[0].get_array(), first.images[0].get_array(), atol=0.1)
@@ -868,10 +879,10 @@ def test_collapse_with_something_missing(what: str, tmp_path: Path) -> None:
             for name, rows in data.items()
         },
     }[what]
-    assert "</svg>" in drawn_twice(correlated.draw, "collapse", {"collapse": data}, tmp_path)
+    assert "</svg>" in drawn_twice(draw.draw, "collapse", {"collapse": data}, tmp_path)
 
 
 def test_organization_without_models(tmp_path: Path) -> None:
     data = organization() | {"models": organization()["models"].query("arrangement != 'antipodal'")}
     figure = "correlated_organization"
-    assert "</svg>" in drawn_twice(correlated.draw, figure, {figure: data}, tmp_path)
+    assert "</svg>" in drawn_twice(draw.draw, figure, {figure: data}, tmp_path)

@@ -12,7 +12,7 @@ from tests.paper.synthetic import changed, drawn_twice, judged, through_files, v
 
 from superposition.claims import Tables
 from superposition.paper import dynamics
-from superposition.paper.dynamics import OCTAHEDRON, SMALL, XAVIER, Coincidence, fall_at_jumps, pairs_across
+from superposition.paper.dynamics import SMALL, XAVIER, Coincidence, _within, draw, fall_at_jumps, judge, measure
 from superposition.sweep import Sweep
 from superposition.weights import Trained
 
@@ -58,7 +58,7 @@ LATE = [40 + 4 * model for model in range(MODELS)]
 
 
 def energy() -> dict[str, pd.DataFrame]:
-    return dynamics.measure("energy_levels", {"energy_levels": along_training(energy_sweep(), growing(LATE))})
+    return measure.measure("energy_levels", {"energy_levels": along_training(energy_sweep(), growing(LATE))})
 
 
 def learning_sweep(**changes: Any) -> Sweep:
@@ -89,14 +89,15 @@ def learning_snapshots(ends: list[np.ndarray]) -> np.ndarray:
 
 def learning() -> dict[str, pd.DataFrame]:
     rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
-    lost = OCTAHEDRON * [0, 1, 1, 1, 1, 1]
+    lost = measure.OCTAHEDRON * [0, 1, 1, 1, 1, 1]
     models = {
         SMALL: along_training(
-            learning_sweep(initial_scale=0.1), learning_snapshots([OCTAHEDRON] * 3 + [rotation @ OCTAHEDRON])
+            learning_sweep(initial_scale=0.1),
+            learning_snapshots([measure.OCTAHEDRON] * 3 + [rotation @ measure.OCTAHEDRON]),
         ),
-        XAVIER: along_training(learning_sweep(), learning_snapshots([OCTAHEDRON] * 3 + [lost])),
+        XAVIER: along_training(learning_sweep(), learning_snapshots([measure.OCTAHEDRON] * 3 + [lost])),
     }
-    return dynamics.measure("geometric_learning", models)
+    return measure.measure("geometric_learning", models)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def test_sum_within_a_window() -> None:
     """Against a loop; a snapshot near two moments counts once."""
     rng = np.random.default_rng(0)
     fall, moments = rng.normal(size=30), rng.integers(0, 30, (5, 3))
-    found = dynamics._within(fall, moments, 2)
+    found = _within(fall, moments, 2)
     for row, value in zip(moments, found, strict=True):
         assert value == pytest.approx(sum(fall[k] for k in range(30) if any(abs(k - at) <= 2 for at in row)))
 
@@ -197,20 +198,20 @@ def test_pairs_across() -> None:
     """Whichever way it is turned; an octahedron with a pair inside a set is another."""
     rng = np.random.default_rng(1)
     for _ in range(5):
-        turned = np.linalg.qr(rng.normal(size=(3, 3)))[0] @ OCTAHEDRON
-        assert pairs_across(turned)
-        assert pairs_across(turned[:, [1, 0, 2, 5, 3, 4]])
-        assert not pairs_across(turned[:, [0, 3, 1, 4, 2, 5]])
-    assert isinstance(pairs_across(np.zeros((3, 6))), bool)
+        turned = np.linalg.qr(rng.normal(size=(3, 3)))[0] @ measure.OCTAHEDRON
+        assert measure.pairs_across(turned)
+        assert measure.pairs_across(turned[:, [1, 0, 2, 5, 3, 4]])
+        assert not measure.pairs_across(turned[:, [0, 3, 1, 4, 2, 5]])
+    assert isinstance(measure.pairs_across(np.zeros((3, 6))), bool)
 
 
 def test_stages() -> None:
     lines = np.zeros((3, 6))
     lines[0, :3] = lines[1, 3:] = 3**-0.5
-    assert dynamics._stage(lines) == "0 in 2"
-    assert dynamics._stage(OCTAHEDRON) == "6 in 3"
-    assert dynamics._stage(OCTAHEDRON * [0, 1, 1, 1, 1, 1]) == "5 in 3"
-    assert dynamics._stage(0.1 * OCTAHEDRON) == "0 in 0"
+    assert measure._stage(lines) == "0 in 2"
+    assert measure._stage(measure.OCTAHEDRON) == "6 in 3"
+    assert measure._stage(measure.OCTAHEDRON * [0, 1, 1, 1, 1, 1]) == "5 in 3"
+    assert measure._stage(0.1 * measure.OCTAHEDRON) == "0 in 0"
 
 
 def test_runs(data: Tables) -> None:
@@ -225,7 +226,7 @@ def test_runs(data: Tables) -> None:
     assert (runs["flattest"] < 0.5).all()
     assert runs["shown"].sum() == 1
     end = tables["moments"].query("moment == 'end'").sort_values("feature")
-    np.testing.assert_allclose(end[["w0", "w1", "w2"]].to_numpy().T, OCTAHEDRON, atol=0.01)
+    np.testing.assert_allclose(end[["w0", "w1", "w2"]].to_numpy().T, measure.OCTAHEDRON, atol=0.01)
     plateau = tables["moments"].query("moment == 'plateau'")
     assert plateau["step"].nunique() == 1
     assert 500 < plateau["step"].iloc[0] < 2500
@@ -243,8 +244,8 @@ def test_which_run_is_shown() -> None:
             "loss": [0.1, 0.3, 0.2, 0.0, 0.1, 0.0],
         }
     )
-    assert dynamics._shown(runs) == 2
-    assert dynamics._shown(runs.assign(octahedron=False)) == 3
+    assert measure._shown(runs) == 2
+    assert measure._shown(runs.assign(octahedron=False)) == 3
 
 
 # Claims
@@ -254,11 +255,11 @@ def test_verdicts_on_record(data: Tables, tmp_path: Path) -> None:
     """Of ideal models; of those of features that jump from level to level the paper's statement holds as it stands."""
     read = through_files(data, tmp_path)
     for claim in ("loss_drops", "octahedron"):
-        assert verdict(dynamics.claims, claim, read) == "reproduced"
+        assert verdict(judge.claims, claim, read) == "reproduced"
     on_levels = changed(read, "energy_levels", "jumps", "feature >= 0", before=0.01, after=0.49)
-    assert verdict(dynamics.claims, "jumps", on_levels) == "reproduced"
+    assert verdict(judge.claims, "jumps", on_levels) == "reproduced"
     from_between = changed(on_levels, "energy_levels", "jumps", "feature >= 0", before=0.3)
-    assert verdict(dynamics.claims, "jumps", from_between) == "corrected"
+    assert verdict(judge.claims, "jumps", from_between) == "corrected"
 
 
 @pytest.mark.parametrize(
@@ -273,16 +274,14 @@ def test_verdicts_on_record(data: Tables, tmp_path: Path) -> None:
 )
 def test_what_jumps_must_not_be(data: Tables, table: str, where: str, columns: dict[str, Any]) -> None:
     base = changed(data, "energy_levels", "jumps", "feature >= 0", before=0.3, after=0.49)
-    assert verdict(dynamics.claims, "jumps", base) == "corrected"
-    assert (
-        verdict(dynamics.claims, "jumps", changed(base, "energy_levels", table, where, **columns)) == "not reproduced"
-    )
+    assert verdict(judge.claims, "jumps", base) == "corrected"
+    assert verdict(judge.claims, "jumps", changed(base, "energy_levels", table, where, **columns)) == "not reproduced"
 
 
 def test_slow_changes_are_no_jumps(data: Tables) -> None:
     """From level to level, but taking a good part of training."""
     slow = changed(data, "energy_levels", "jumps", "feature >= 0", before=0.01, after=0.49, steps=400.0)
-    assert verdict(dynamics.claims, "jumps", slow) == "not reproduced"
+    assert verdict(judge.claims, "jumps", slow) == "not reproduced"
 
 
 def test_no_jumps_are_no_evidence(data: Tables) -> None:
@@ -291,7 +290,7 @@ def test_no_jumps_are_no_evidence(data: Tables) -> None:
         "energy_levels": tables | {"jumps": tables["jumps"].iloc[:0], "models": tables["models"].assign(jumps=0)}
     }
     for claim in ("jumps", "loss_drops"):
-        assert verdict(dynamics.claims, claim, none) == "not reproduced"
+        assert verdict(judge.claims, claim, none) == "not reproduced"
 
 
 def test_loss_that_falls_elsewhere(data: Tables) -> None:
@@ -307,14 +306,14 @@ def test_loss_that_falls_elsewhere(data: Tables) -> None:
     ):
         table = losses.assign(**dict.fromkeys(names, curve))
         other = data | {"energy_levels": data["energy_levels"] | {"losses": table}}
-        assert verdict(dynamics.claims, "loss_drops", other) == "not reproduced"
+        assert verdict(judge.claims, "loss_drops", other) == "not reproduced"
 
 
 def test_either_null_alone_is_not_enough() -> None:
     """What falls early in all models, which jump early too, is better than random moments but not than another's."""
     early, own = [[14 + k % 3] for k in range(12)], [[20 + 6 * k] for k in range(12)]
     for moments, falls, expected in ((early, [[15]] * 12, "not reproduced"), (own, own, "reproduced")):
-        assert verdict(dynamics.claims, "loss_drops", {"energy_levels": curves(moments, falls)}) == expected
+        assert verdict(judge.claims, "loss_drops", {"energy_levels": curves(moments, falls)}) == expected
 
 
 @pytest.mark.parametrize(
@@ -329,20 +328,20 @@ def test_either_null_alone_is_not_enough() -> None:
 )
 def test_what_an_octahedron_must_not_be(data: Tables, where: str, columns: dict[str, Any]) -> None:
     other = changed(data, "geometric_learning", "runs", where, **columns)
-    assert verdict(dynamics.claims, "octahedron", other) == "not reproduced"
+    assert verdict(judge.claims, "octahedron", other) == "not reproduced"
 
 
 @pytest.mark.parametrize("missing", [SMALL, XAVIER])
 def test_both_kinds_of_runs_are_needed(data: Tables, missing: str) -> None:
     runs = data["geometric_learning"]["runs"]
     rest = data | {"geometric_learning": data["geometric_learning"] | {"runs": runs[runs["experiment"] != missing]}}
-    assert verdict(dynamics.claims, "octahedron", rest) == "not reproduced"
+    assert verdict(judge.claims, "octahedron", rest) == "not reproduced"
 
 
 def test_plateaus_from_xavier_weights_are_not_asked_for(data: Tables) -> None:
     other = changed(data, "geometric_learning", "runs", f"experiment == '{XAVIER}'", flattest=np.nan)
-    assert verdict(dynamics.claims, "octahedron", other) == "reproduced"
-    assert judged(dynamics.claims, "octahedron", other)["measured"].endswith("a plateau in 100% and 0%")
+    assert verdict(judge.claims, "octahedron", other) == "reproduced"
+    assert judged(judge.claims, "octahedron", other)["measured"].endswith("a plateau in 100% and 0%")
 
 
 # Figures
@@ -350,21 +349,21 @@ def test_plateaus_from_xavier_weights_are_not_asked_for(data: Tables) -> None:
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: Path) -> None:
-    assert "</svg>" in drawn_twice(dynamics.draw, figure, through_files(data, tmp_path), tmp_path)
+    assert "</svg>" in drawn_twice(draw.draw, figure, through_files(data, tmp_path), tmp_path)
 
 
 def test_drawn_without_jumps_and_without_plateaus(tmp_path: Path) -> None:
     """What a hardly trained model leaves."""
     still = np.zeros((SNAPSHOTS, 2, M, N))
     still[:, :, 0, 0] = 1
-    tables = dynamics.measure("energy_levels", {"energy_levels": along_training(energy_sweep(restarts=2), still)})
+    tables = measure.measure("energy_levels", {"energy_levels": along_training(energy_sweep(restarts=2), still)})
     assert tables["jumps"].empty
     data = through_files({"energy_levels": tables}, tmp_path)
-    assert "</svg>" in drawn_twice(dynamics.draw, "energy_levels", data, tmp_path)
-    constant = np.tile(0.5 * OCTAHEDRON, (SNAPSHOTS, 4, 1, 1))
+    assert "</svg>" in drawn_twice(draw.draw, "energy_levels", data, tmp_path)
+    constant = np.tile(0.5 * measure.OCTAHEDRON, (SNAPSHOTS, 4, 1, 1))
     models = {name: along_training(learning_sweep(), constant) for name in (SMALL, XAVIER)}
-    data = through_files({"geometric_learning": dynamics.measure("geometric_learning", models)}, tmp_path)
-    assert "</svg>" in drawn_twice(dynamics.draw, "geometric_learning", data, tmp_path)
+    data = through_files({"geometric_learning": measure.measure("geometric_learning", models)}, tmp_path)
+    assert "</svg>" in drawn_twice(draw.draw, "geometric_learning", data, tmp_path)
 
 
 def test_the_animation_is_the_same_every_time(data: Tables, tmp_path: Path) -> None:
@@ -372,7 +371,7 @@ def test_the_animation_is_the_same_every_time(data: Tables, tmp_path: Path) -> N
     tables = data["geometric_learning"]
     few = tables | {"frames": tables["frames"][tables["frames"]["step"].isin(tables["frames"]["step"].unique()[:3])]}
     for name in ("one", "two"):
-        dynamics.animate("geometric_learning", few).save(tmp_path / f"{name}.gif", PillowWriter(fps=8), dpi=40)
+        draw.animate("geometric_learning", few).save(tmp_path / f"{name}.gif", PillowWriter(fps=8), dpi=40)
     one, two = ((tmp_path / f"{name}.gif").read_bytes() for name in ("one", "two"))
     assert one == two
     assert one.startswith(b"GIF89a")

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from synthetic import Solution, changed, drawn_twice, judged, through_files, trained, verdict
 
 from superposition.claims import Tables
-from superposition.paper import introduction
+from superposition.paper.introduction import draw, judge, measure
 
 Polar = list[tuple[float, float]]  # length and direction in degrees of every column of W
 
@@ -31,12 +31,12 @@ def measured(pictures: dict[float, Polar]) -> Tables:
         W = lengths * np.stack([np.cos(np.radians(angles)), np.sin(np.radians(angles))])
         return W, np.linspace(-0.1, 0.1, 5), 0.5
 
-    return {"introduction": introduction.measure("introduction", {"introduction": trained("introduction", solve)})}
+    return {"introduction": measure.measure("introduction", {"introduction": trained("introduction", solve)})}
 
 
 def of(name: str, picture: Polar) -> str:
     """The verdict on a claim if this is the picture at its density."""
-    return verdict(introduction.claims, name, measured(IDEAL | {DENSITY[name]: picture}))
+    return verdict(judge.claims, name, measured(IDEAL | {DENSITY[name]: picture}))
 
 
 @functools.cache
@@ -52,7 +52,7 @@ def test_ideal_pictures_however_they_are_turned(angle: float, mirrored: bool, or
     pictures[0.1] = [pictures[0.1][i] for i in order]
     data = measured(pictures)
     for name in DENSITY:
-        row = judged(introduction.claims, name, data)
+        row = judged(judge.claims, name, data)
         assert row["verdict"] == "reproduced"
         assert "nan" not in row["measured"]
 
@@ -107,7 +107,7 @@ def test_antipodal(picture: Polar, holds: bool) -> None:
 def test_antipodal_wants_pairs() -> None:
     """Four directions at right angles to one another are no pairs. (In the plane there is no room for them.)"""
     apart = changed(ideal(), "introduction", "pairs", "density == 0.2 and i != j", cosine=0.0)
-    assert verdict(introduction.claims, "antipodal", apart) == "not reproduced"
+    assert verdict(judge.claims, "antipodal", apart) == "not reproduced"
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ def test_pentagon_represents_all(length: float, holds: bool) -> None:
 
 def test_verdicts_survive_the_way_through_files(tmp_path: Path) -> None:
     """Densities are compared for equality, after they were written and read again."""
-    read = introduction.claims.table(through_files(ideal(), tmp_path), "paper")
-    assert read.equals(introduction.claims.table(ideal(), "paper"))
+    read = judge.claims.table(through_files(ideal(), tmp_path), "paper")
+    assert read.equals(judge.claims.table(ideal(), "paper"))
     assert read["verdict"].tolist() == ["reproduced"] * 3
 
 
 def test_the_figure_shows_the_columns() -> None:
     """From dense to sparse; an arrow per feature, coloured by importance; a name where there is something to name."""
-    figure = introduction.draw("introduction", ideal()["introduction"])
+    figure = draw.draw("introduction", ideal()["introduction"])
     *panels, bar = figure.axes
     assert bar.get_ylabel() == "importance $I_i$"
     titles = ["0% sparsity ($1-S = 1$)", "80% sparsity ($1-S = 0.2$)", "90% sparsity ($1-S = 0.1$)"]
@@ -164,4 +164,4 @@ def test_the_figure_shows_the_columns() -> None:
 
 
 def test_the_figure_is_the_same_every_time(tmp_path: Path) -> None:
-    assert drawn_twice(introduction.draw, "introduction", ideal(), tmp_path).count("<svg ") == 1
+    assert drawn_twice(draw.draw, "introduction", ideal(), tmp_path).count("<svg ") == 1

@@ -22,7 +22,7 @@ from synthetic import changed, drawn_twice, judged, through_files, verdict
 from superposition import branches
 from superposition.claims import Tables
 from superposition.config import Config
-from superposition.paper import nonuniform
+from superposition.paper.nonuniform import draw, judge, measure
 from superposition.weights import Trained
 
 FIGURES = ("pentagon_solutions", "pentagon_loss")
@@ -89,11 +89,11 @@ def measured(figure: str, trained: Trained, seeds: int = 1, others: tuple[float,
     """With a loss that is taken at few points."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "POINTS", 2**8)
-        patch.setattr(nonuniform, "SEEDS", tuple(range(seeds)))
-        patch.setattr(nonuniform, "OTHERS", others)
+        patch.setattr(measure, "SEEDS", tuple(range(seeds)))
+        patch.setattr(measure, "OTHERS", others)
         branches._values.cache_clear()
         try:
-            return nonuniform.measure(figure, {"pentagon": trained})
+            return measure.measure(figure, {"pentagon": trained})
         finally:
             branches._values.cache_clear()
 
@@ -112,7 +112,7 @@ def passes(name: str, data: Tables) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return verdict(nonuniform.claims, name, data) != "not reproduced"
+            return verdict(judge.claims, name, data) != "not reproduced"
         except (IndexError, ValueError, KeyError, TypeError):  # a TypeError is how jaxtyping refuses an empty W
             return False
 
@@ -127,20 +127,20 @@ def solutions_with(where: str, **columns: object) -> Tables:
 @given(turns, st.floats(37, 107), st.floats(0.75, 1.5))
 def test_pentagons(how: tuple, angle: float, norm: float) -> None:
     """A stretched pentagon would not be one, or the orientation would matter."""
-    assert nonuniform.kind(turned(pentagon(angle, norm), *how)) == "pentagon"
+    assert measure.kind(turned(pentagon(angle, norm), *how)) == "pentagon"
 
 
 @given(turns, st.floats(0, 0.7), st.floats(0, 360))
 def test_two_digons(how: tuple, varied: float, direction: float) -> None:
     """A varied feature that is hardly there would make something else of the square of the others."""
-    assert nonuniform.kind(turned(digons(varied, direction), *how)) == "two digons"
+    assert measure.kind(turned(digons(varied, direction), *how)) == "two digons"
 
 
 @given(turns, st.integers(1, 4))
 def test_digons_without_another_feature(how: tuple, dropped: int) -> None:
     """A square that the varied feature is part of would count as if it was not."""
     W = np.insert(at(0, 90, 180, 270), dropped, 0.0, axis=1)
-    assert nonuniform.kind(turned(W, *how)) == "other"
+    assert measure.kind(turned(W, *how)) == "other"
 
 
 @pytest.mark.parametrize(
@@ -148,30 +148,30 @@ def test_digons_without_another_feature(how: tuple, dropped: int) -> None:
 )
 def test_gaps_of_a_pentagon(angle: float, expected: str) -> None:
     """Half of 72° is the most that a gap may differ; both the widest and the narrowest gap count."""
-    assert nonuniform.kind(turned(pentagon(angle), 2.0, -1)) == expected
+    assert measure.kind(turned(pentagon(angle), 2.0, -1)) == expected
 
 
 def test_the_gap_across_the_branch_cut_counts() -> None:
     """The gap between the last angle and the first is a gap, too."""
     W = at(0, 72, 30, 102, 50)  # five in a fan
-    assert nonuniform.kind(W) == "other"
+    assert measure.kind(W) == "other"
     for gap, expected in ((107, "pentagon"), (109, "other")):
         side = (360 - gap) / 4
         for turn in np.arange(0, 360, 30):
-            assert nonuniform.kind(at(*(turn + side * np.arange(5)))) == expected
+            assert measure.kind(at(*(turn + side * np.arange(5)))) == expected
 
 
 @pytest.mark.parametrize("feature", range(5))
 def test_what_is_represented_in_a_pentagon(feature: int) -> None:
     """A feature with ‖W_i‖² below 1/2 is not represented: what is left is no pentagon, and no square."""
     for norm, expected in ((0.71, "pentagon"), (0.70, "other")):
-        assert nonuniform.kind(pentagon(norm=np.where(np.arange(5) == feature, norm, 1.0))) == expected
+        assert measure.kind(pentagon(norm=np.where(np.arange(5) == feature, norm, 1.0))) == expected
 
 
 @pytest.mark.parametrize(("norm", "expected"), [(0.70, "two digons"), (0.71, "other")])
 def test_what_is_represented_beside_two_digons(norm: float, expected: str) -> None:
     """A varied feature that shares a corner of the square is represented from ‖W_1‖² = 1/2 on."""
-    assert nonuniform.kind(digons(norm)) == expected
+    assert measure.kind(digons(norm)) == expected
 
 
 @pytest.mark.parametrize("corner", range(1, 5))
@@ -182,7 +182,7 @@ def test_how_square_digons_are(corner: int) -> None:
         W = digons()
         W[:, corner] = at(90 * (corner - 1) + degrees)[:, 0]
         alike = residual(W[:, 1:], at(0, 90, 180, 270)) <= 0.18
-        assert (nonuniform.kind(turned(W, 1.0, -1, (3, 1, 4, 2))) == "two digons") == alike
+        assert (measure.kind(turned(W, 1.0, -1, (3, 1, 4, 2))) == "two digons") == alike
         found.add(alike)
     assert found == {True, False}
 
@@ -192,7 +192,7 @@ def test_how_square_digons_are(corner: int) -> None:
 )
 def test_others(W: np.ndarray) -> None:
     """Nothing at all, a failed training, one direction, or a square with a double corner would pass for a solution."""
-    assert nonuniform.kind(W) == "other"
+    assert measure.kind(W) == "other"
 
 
 # the shape
@@ -205,19 +205,19 @@ def test_shape(how: tuple, angle: float) -> None:
     b = np.array([-0.1, -0.2, -0.3, -0.5, -0.4])[[0, *how[2]]]
     expected = {"norm_varied": 1.3, "norm_near": 1.05, "norm_far": 0.85, "angle": angle}
     expected |= {"bias_varied": -0.1, "bias_near": -0.3, "bias_far": -0.4}
-    assert nonuniform._shape(W, b) == pytest.approx(expected)
+    assert measure._shape(W, b) == pytest.approx(expected)
 
 
 @given(turns, st.floats(-10, 10))
 def test_the_angle_is_the_mean_of_both_sides(how: tuple, skew: float) -> None:
     """A varied feature that leans to one side would look as if it pushed."""
     W = turned(at(skew, 72, 144, -144, -72), *how)
-    assert nonuniform._shape(W, np.zeros(5))["angle"] == pytest.approx(72)
+    assert measure._shape(W, np.zeros(5))["angle"] == pytest.approx(72)
 
 
 def test_shape_of_a_dropped_feature() -> None:
     """A column of zeros would be divided by."""
-    shape = nonuniform._shape(digons(), np.zeros(5))
+    shape = measure._shape(digons(), np.zeros(5))
     assert np.isfinite([*shape.values()]).all()
     assert (shape["norm_varied"], shape["norm_near"], shape["norm_far"]) == pytest.approx((0, 1, 1))
 
@@ -236,7 +236,7 @@ def test_solutions() -> None:
         assert rows["loss"].iloc[0] == pytest.approx(0.003 + 0.002 * ratio)
         W = rows[["w0", "w1"]].to_numpy().T
         if name == "two digons":
-            np.testing.assert_allclose(W, nonuniform.CROSS, atol=1e-6)
+            np.testing.assert_allclose(W, measure.CROSS, atol=1e-6)
             assert rows["norm_varied"].iloc[0] == pytest.approx(0, abs=1e-6)
         else:
             # Both neighbours are as far off, so nothing turns the varied feature away from the top.
@@ -289,7 +289,7 @@ def test_branches_without_a_kind(kept: str) -> None:
         patch.setattr(branches, "POINTS", 2**6)
         branches._values.cache_clear()
         parameters = trained.parameters | {"W": W}
-        table = nonuniform._branches(Trained(SWEEP, parameters, trained.loss, trained.loss, trained.snapshot_steps))
+        table = measure._branches(Trained(SWEEP, parameters, trained.loss, trained.loss, trained.snapshot_steps))
         branches._values.cache_clear()
     assert {*table["kind"]} <= {"pentagon", "two digons"}
     if kept == "two digons":
@@ -316,8 +316,8 @@ def test_crossovers_of_other_kinds_are_unknown(monkeypatch: pytest.MonkeyPatch) 
     starts[1] = starts[1].flip(0)
     found = torch.tensor([0.3, 0.4], dtype=torch.float64), starts, starts[:, :, 0]
     monkeypatch.setattr(branches, "crossing", lambda *args, **kwargs: found)
-    monkeypatch.setattr(nonuniform, "OTHERS", (0.05, 0.1))
-    table = nonuniform._crossovers()
+    monkeypatch.setattr(measure, "OTHERS", (0.05, 0.1))
+    table = measure._crossovers()
     assert table["crossover"].iloc[0] == pytest.approx(0.3)
     assert table["error"].iloc[0] == 0
     assert table["crossover"].isna().tolist() == [False, True]
@@ -328,9 +328,9 @@ def test_crossovers_mean_and_spread(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error would not be the largest difference between seeds."""
     both = torch.from_numpy(np.stack([pentagon(), digons()]))[None]
     values = iter([0.30, 0.33, 0.27])
-    monkeypatch.setattr(nonuniform, "OTHERS", (0.05,))
+    monkeypatch.setattr(measure, "OTHERS", (0.05,))
     monkeypatch.setattr(branches, "crossing", lambda *a, **k: (torch.tensor([next(values)]).double(), both, both))
-    table = nonuniform._crossovers()
+    table = measure._crossovers()
     assert table.iloc[0].tolist() == pytest.approx([0.05, 0.30, 0.06])
 
 
@@ -360,7 +360,7 @@ def test_equal() -> None:
     """The pentagon of equal features approaches its limit; beside it are both formulas for its norm."""
     data = table_of("pentagon_solutions")
     table, limit = data["equal"], data["limits"].iloc[0]
-    assert table["density"].tolist() == sorted(nonuniform.EQUAL)
+    assert table["density"].tolist() == sorted(measure.EQUAL)
     np.testing.assert_allclose(table["paper"] * (1 - table["bias"]), 1)
     assert (np.diff(np.abs(table["norm"] - limit["norm"])) > 0).all()
     assert table["norm"].iloc[0] == pytest.approx(limit["norm"], rel=1e-3)
@@ -384,9 +384,7 @@ def equal_with(W: np.ndarray) -> Tables:
 @given(turns, st.floats(0.3, 3))
 def test_pentagon_when_equal_up_to_rotation_and_size(how: tuple, norm: float) -> None:
     """The orientation, the order or the size would matter."""
-    assert verdict(nonuniform.claims, "pentagon_when_equal", equal_with(turned(pentagon(norm=norm), *how))) == (
-        "reproduced"
-    )
+    assert verdict(judge.claims, "pentagon_when_equal", equal_with(turned(pentagon(norm=norm), *how))) == ("reproduced")
 
 
 @pytest.mark.parametrize("feature", range(5))
@@ -471,7 +469,7 @@ def test_stretch_is_about_pentagons() -> None:
 
 
 def test_snap() -> None:
-    row = judged(nonuniform.claims, "snap", ideal())
+    row = judged(judge.claims, "snap", ideal())
     assert row["verdict"] == "reproduced"
     assert row["measured"] == "two digons up to relative density 0.178, a pentagon from 0.316"
 
@@ -535,9 +533,7 @@ def crossing_at(crossover: float, error: float = 1e-5) -> Tables:
 )
 def test_crossover(crossover: float, relative_error: float, expected: str) -> None:
     """Another density would pass, one that is not known well enough, or one at which nothing happens."""
-    row = judged(
-        nonuniform.claims, "crossover", crossing_at(crossover, relative_error * np.nan_to_num(crossover, nan=1))
-    )
+    row = judged(judge.claims, "crossover", crossing_at(crossover, relative_error * np.nan_to_num(crossover, nan=1)))
     assert row["verdict"] == expected
     assert ("depends on how dense the others are" in row["note"]) == (expected == "corrected")
 
@@ -556,21 +552,21 @@ def test_crossover_of_the_best_fits(ratio: float, kind: str, expected: str) -> N
     """Best fits that change kind elsewhere than where the branches cross."""
     where = f"{near(ratio)} and kind == '{kind}'"
     data = changed(ideal(), "pentagon_loss", "fits", where, loss=0.0)
-    assert verdict(nonuniform.claims, "crossover", data) == expected
+    assert verdict(judge.claims, "crossover", data) == expected
     worse = changed(ideal(), "pentagon_loss", "fits", where, loss=0.5)
-    assert verdict(nonuniform.claims, "crossover", worse) == "corrected", "worse fits do not count"
+    assert verdict(judge.claims, "crossover", worse) == "corrected", "worse fits do not count"
 
 
 @pytest.mark.parametrize("kind", ["pentagon", "two digons"])
 def test_crossover_needs_both_kinds(kind: str) -> None:
     data = changed(ideal(), "pentagon_loss", "fits", f"kind == '{kind}'", kind=lambda rows: ["other"] * len(rows))
-    assert verdict(nonuniform.claims, "crossover", data) == "not reproduced"
+    assert verdict(judge.claims, "crossover", data) == "not reproduced"
 
 
 def test_crossover_at_the_density_of_the_models() -> None:
     """The crossover at another density of the others would be taken, or be needed."""
     data = changed(ideal(), "pentagon_loss", "crossovers", "density == 0.1", crossover=np.nan, error=np.nan)
-    assert verdict(nonuniform.claims, "crossover", data) == "corrected"
+    assert verdict(judge.claims, "crossover", data) == "corrected"
     rows = table_of("pentagon_loss")["crossovers"]
     data = {"pentagon_loss": table_of("pentagon_loss") | {"crossovers": rows[rows["density"] != 0.05]}}
     assert not passes("crossover", data)
@@ -580,7 +576,7 @@ def test_crossover_says_where_the_paper_would_be_right() -> None:
     """On the line between two densities, both in logarithms."""
     data = changed(ideal(), "pentagon_loss", "crossovers", "density == 0.1", crossover=0.64)
     data = changed(data, "pentagon_loss", "crossovers", "density == 0.05", crossover=0.25)
-    assert "it would be 0.4 at about 0.071" in judged(nonuniform.claims, "crossover", data)["note"]
+    assert "it would be 0.4 at about 0.071" in judged(judge.claims, "crossover", data)["note"]
 
 
 # norm_bias
@@ -607,7 +603,7 @@ def balanced(bias: float) -> float:
 def test_norm_bias_by_the_condition(factor: float, expected: bool) -> None:
     """A norm that does not follow from the bias by the condition of the optimum would pass."""
     data = equal_shape([balanced(BIAS) * factor] * 3, [BIAS] * 3)
-    assert verdict(nonuniform.claims, "norm_bias", data) == ("corrected" if expected else "not reproduced")
+    assert verdict(judge.claims, "norm_bias", data) == ("corrected" if expected else "not reproduced")
 
 
 @pytest.mark.parametrize(("factor", "expected"), [(1.0019, True), (1.0021, False), (0.9981, True), (0.9979, False)])
@@ -618,9 +614,9 @@ def test_norm_bias_of_the_sparsest_pentagon(factor: float, expected: bool) -> No
         return rows["limit"] * factor
 
     data = changed(ideal(), "pentagon_solutions", "equal", "density == 0.001", norm=norm)
-    assert verdict(nonuniform.claims, "norm_bias", data) == ("corrected" if expected else "not reproduced")
+    assert verdict(judge.claims, "norm_bias", data) == ("corrected" if expected else "not reproduced")
     rest = changed(data, "pentagon_solutions", "equal", "density > 0.001", norm=2.0)
-    assert verdict(nonuniform.claims, "norm_bias", rest) == ("corrected" if expected else "not reproduced")
+    assert verdict(judge.claims, "norm_bias", rest) == ("corrected" if expected else "not reproduced")
     unsorted = data["pentagon_solutions"] | {"equal": data["pentagon_solutions"]["equal"][::-1]}
     assert passes("norm_bias", {"pentagon_solutions": unsorted}) == expected
 
@@ -631,15 +627,15 @@ def test_norm_bias_outwards_in_every_feature(which: int) -> None:
     one = np.arange(3) == which
     norms, biases = np.where(one, 0.99, NORM + (NORM - 0.99) / 2), np.where(one, 0.01, BIAS + (BIAS - 0.01) / 2)
     assert passes("norm_bias", equal_shape([NORM] * 3, [BIAS] * 3))
-    assert verdict(nonuniform.claims, "norm_bias", equal_shape(norms, [BIAS] * 3)) == "not reproduced"
-    assert verdict(nonuniform.claims, "norm_bias", equal_shape([NORM] * 3, biases)) == "not reproduced"
+    assert verdict(judge.claims, "norm_bias", equal_shape(norms, [BIAS] * 3)) == "not reproduced"
+    assert verdict(judge.claims, "norm_bias", equal_shape([NORM] * 3, biases)) == "not reproduced"
 
 
 @pytest.mark.parametrize("bias", [BIAS, -0.1, -0.5, 0.1])
 @pytest.mark.parametrize(("factor", "holds"), [(1, True), (1.049, True), (1.051, False), (0.951, True), (0.949, False)])
 def test_norm_bias_as_the_paper_has_it(bias: float, factor: float, holds: bool) -> None:
     """The formula as it stands would not be recognised."""
-    found = verdict(nonuniform.claims, "norm_bias", equal_shape([factor / (1 - bias)] * 3, [bias] * 3))
+    found = verdict(judge.claims, "norm_bias", equal_shape([factor / (1 - bias)] * 3, [bias] * 3))
     assert found == ("reproduced" if holds else "not reproduced")
 
 
@@ -673,11 +669,11 @@ VERDICTS = {
 @pytest.mark.parametrize("scale", ["paper", "quick"])
 def test_claims_survive_the_way_through_files(scale: str, tmp_path: Path) -> None:
     """The judge gets tables from files; a density that is compared for equality would be another there."""
-    claims = nonuniform.claims.table(ideal(), scale)
+    claims = judge.claims.table(ideal(), scale)
     assert dict(zip(claims["claim"].str.removeprefix("nonuniform."), claims["verdict"], strict=True)) == VERDICTS
     assert (claims["verdict"] == claims["expected"]).all()
     assert not claims["measured"].str.contains("nan").any()
-    assert nonuniform.claims.table(through_files(ideal(), tmp_path), scale).equals(claims)
+    assert judge.claims.table(through_files(ideal(), tmp_path), scale).equals(claims)
 
 
 @pytest.mark.parametrize("name", VERDICTS)
@@ -699,12 +695,12 @@ def test_nothing_passes_on_empty_tables_or_nan(name: str) -> None:
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
     """As the tables come back from their files."""
     data = through_files({figure: table_of(figure)}, tmp_path)
-    assert "</svg>" in drawn_twice(nonuniform.draw, figure, data, tmp_path)
+    assert "</svg>" in drawn_twice(draw.draw, figure, data, tmp_path)
 
 
 def test_solutions_are_drawn() -> None:
     """Every feature of every model at its place, rings of the right number of corners, and the angles."""
-    drawn = nonuniform.draw("pentagon_solutions", table_of("pentagon_solutions"))
+    drawn = draw.draw("pentagon_solutions", table_of("pentagon_solutions"))
     rows = table_of("pentagon_solutions")["solutions"]
     for ax, name, corners in zip(drawn.axes, ("pentagon", "two digons"), (5, 4), strict=False):
         here = rows[rows["kind"] == name]
@@ -721,7 +717,7 @@ def test_solutions_are_drawn() -> None:
 def test_losses_are_drawn() -> None:
     """Every fit, both branches over Σ_i (1-S_i), and lines at the crossover and at the paper's."""
     data = table_of("pentagon_loss")
-    drawn = nonuniform.draw("pentagon_loss", data)
+    drawn = draw.draw("pentagon_loss", data)
     fits, crossing, by_density = drawn.axes
     shown = np.concatenate([dots.get_offsets() for dots in fits.collections])
     assert len(shown) == len(data["fits"])
@@ -743,13 +739,13 @@ def test_drawn_without_a_kind(kind: str, tmp_path: Path) -> None:
     without = {"fits": data["fits"][~data["fits"]["kind"].isin(gone)], "crossovers": data["crossovers"]}
     rows = data["branches"][~data["branches"]["kind"].isin(gone)]
     without["branches"] = rows if len(rows) else data["branches"]
-    assert "</svg>" in drawn_twice(nonuniform.draw, "pentagon_loss", {"pentagon_loss": without}, tmp_path)
+    assert "</svg>" in drawn_twice(draw.draw, "pentagon_loss", {"pentagon_loss": without}, tmp_path)
     solutions = table_of("pentagon_solutions")["solutions"]
     solutions = solutions.assign(kind=solutions["kind"].where(~solutions["kind"].isin(gone), "other"))
     data = {"pentagon_solutions": table_of("pentagon_solutions") | {"solutions": solutions}}
-    assert "</svg>" in drawn_twice(nonuniform.draw, "pentagon_solutions", data, tmp_path)
+    assert "</svg>" in drawn_twice(draw.draw, "pentagon_solutions", data, tmp_path)
 
 
 def test_drawn_without_a_crossover(tmp_path: Path) -> None:
     data = changed(ideal(), "pentagon_loss", "crossovers", "density > 0", crossover=np.nan, error=np.nan)
-    assert "</svg>" in drawn_twice(nonuniform.draw, "pentagon_loss", data, tmp_path)
+    assert "</svg>" in drawn_twice(draw.draw, "pentagon_loss", data, tmp_path)

@@ -22,9 +22,8 @@ from synthetic import changed, drawn_twice, judged, through_files, verdict
 from superposition import plotting, polytopes, tegum
 from superposition.claims import Tables
 from superposition.config import Config
-from superposition.paper import geometry
-from superposition.paper.geometry import large, small
-from superposition.paper.geometry.large import CHANCE, FRACTIONS, LARGE, LONGER, NOTEBOOK, SMALL, VARIED_N, WINDOW
+from superposition.paper.geometry import CHANCE, GALLERY, LARGE, SMALL, VARIED_N, WINDOW, draw, judge, measure
+from superposition.polytopes import FRACTIONS, WRITTEN
 from superposition.sweep import Sweep
 from superposition.weights import Trained
 
@@ -106,7 +105,7 @@ def large_models() -> dict[str, Trained]:
         sweep = CONFIGS["quick"].sweeps[name]
         every = [{part: count * sweep.m // 10 for part, count in model.items()} for model in LARGE_MODELS]
         chosen = [every[DENSITIES.index(p)] for p in np.take(DENSITIES, nearest(sweep.density))]
-        factor = {LONGER: 0.99, NOTEBOOK: 1.5}.get(name, 1.0)
+        factor = {measure.LONGER: 0.99, measure.NOTEBOOK: 1.5}.get(name, 1.0)
         models[name] = products(sweep, chosen, lambda p, factor=factor: factor * p / 10)
     return models
 
@@ -132,7 +131,7 @@ def of_large(figure: str) -> dict[str, Trained]:
 
 @functools.cache
 def table_of(figure: str) -> dict[str, pd.DataFrame]:
-    return geometry.measure(figure, small_models() if figure == "polytopes" else of_large(figure))
+    return measure.measure(figure, small_models() if figure == "polytopes" else of_large(figure))
 
 
 def ideal() -> Tables:
@@ -154,7 +153,7 @@ def passes(name: str, data: Tables) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a mean of nothing
         try:
-            return verdict(geometry.claims, name, data) != "not reproduced"
+            return verdict(judge.claims, name, data) != "not reproduced"
         except (IndexError, ValueError, KeyError):
             return False
 
@@ -181,7 +180,7 @@ def test_curves(experiment: str) -> None:
 def test_lengths_count_in_d_star_but_not_in_the_budget() -> None:
     """A product in fewer dimensions than there are leaves the rest of the budget unused."""
     one = products(CONFIGS["quick"].sweeps[LARGE], [{"pentagon": 6}] * 7, norm=1.2)
-    rows = large.dimensions_per_feature(large_models() | {LARGE: one})["curves"].query(f"experiment == '{LARGE}'")
+    rows = measure.dimensions_per_feature(large_models() | {LARGE: one})["curves"].query(f"experiment == '{LARGE}'")
     np.testing.assert_allclose(rows["dimensions_per_feature"], 30 / (30 * 1.44), rtol=1e-4)
     np.testing.assert_allclose(rows["budget"], 12 / 30, rtol=1e-4)
 
@@ -222,10 +221,10 @@ def test_densities_of_the_experiments_meet(scale: str, longer: int, recipe: int,
         columns = {"experiment": name, "n": sweep.n, "m": sweep.m, "represented": 30.0, "dimensions_per_feature": 0.5}
         parts.append(sweep.points()[["density", "seed"]].assign(**columns, loss=1.0, loss_error=0.0))
     curves = pd.concat(parts, ignore_index=True)
-    joined = large._convergence(curves)
+    joined = measure._convergence(curves)
     assert joined["compared"].value_counts().to_dict() == {"longer": longer, "notebook": recipe}
     data = {"dimensions_per_feature": {"curves": curves}}
-    assert len(geometry._spread(data, VARIED_N, "n")) == sizes
+    assert len(judge._spread(data, VARIED_N, "n")) == sizes
 
 
 def test_features_of_large_models() -> None:
@@ -256,7 +255,7 @@ def test_factors_of_large_models() -> None:
         assert (rows["features"] == rows["polytope"].map({name: p.features for name, p in EXACT.items()})).all()
         assert (rows["residual"] < 1e-4).all()
     at = tables["thresholds"].query(f"experiment == '{LARGE}' and polytope == 'pentagon'")
-    assert at[["joined", "factors", "features"]].to_numpy().tolist() == [[t, 6, 30] for t in large.THRESHOLDS]
+    assert at[["joined", "factors", "features"]].to_numpy().tolist() == [[t, 6, 30] for t in measure.THRESHOLDS]
 
 
 def tiny(weights: list[np.ndarray], densities: Sequence[float] | None = None) -> dict[str, Trained]:
@@ -271,7 +270,7 @@ def test_thresholds_decide_what_is_joined() -> None:
     """Two digons under |cos| = 0.22 are one factor up to 0.19, and two from 0.25 on; the factors' table is of 0.19."""
     a = np.array([1.0, 0, 0])
     b = np.array([0.22, math.sqrt(1 - 0.22**2), 0])
-    tables = large.feature_dimensionality(tiny([np.stack([a, -a, b, -b, [0, 0, 1.0]], axis=1)] * 2))
+    tables = measure.feature_dimensionality(tiny([np.stack([a, -a, b, -b, [0, 0, 1.0]], axis=1)] * 2))
     found = tables["thresholds"].query("polytope != 'single' and density == 0.5").set_index("joined")
     assert found["factors"].to_dict() == {0.1: 1, 0.15: 1, 0.19: 1, 0.25: 2, 0.3: 2}
     assert found["features"].tolist() == [4] * 5
@@ -296,7 +295,7 @@ def at_line(table: pd.DataFrame, line: float) -> Any:
 
 
 def test_lines_are_the_papers_and_others_clear_of_them() -> None:
-    table = large._clusters(scattered([np.array([0.5])]))
+    table = measure._clusters(scattered([np.array([0.5])]))
     named = table[table["polytope"] != ""]
     assert dict(zip(named["polytope"], named["line"], strict=True)) == FRACTIONS
     assert sorted(FRACTIONS.values()) == [0, 3 / 8, 2 / 5, 1 / 2, 2 / 3, 3 / 4, 1]
@@ -309,13 +308,13 @@ def test_clusters_stand_out() -> None:
     """In ten models, each with two features near every line; and elsewhere nothing does."""
     rng = np.random.default_rng(0)
     models = [np.repeat([*FRACTIONS.values()], 2) + rng.uniform(-0.9, 0.9, 14) * WINDOW for _ in range(10)]
-    table = large._clusters(scattered(models))
+    table = measure._clusters(scattered(models))
     named = table["polytope"] != ""
     assert (table.loc[named, ["inside", "models_more", "models_less"]] == [20, 10, 0]).all(axis=None)
     assert table.loc[named, "chance"].to_numpy() == pytest.approx(0.5**10)
     assert (table.loc[~named, "chance"] > CHANCE).all()
     found = pd.DataFrame({"polytope": ["single", "digon", "digon", "other"], "features": [1, 2, 2, 5]})
-    shown = large._clusters_shown(table, found.assign(residual=[0, 0.1, 0.3, 0.9])).set_index("line")
+    shown = measure._clusters_shown(table, found.assign(residual=[0, 0.1, 0.3, 0.9])).set_index("line")
     assert (shown["stands out"] == "yes").all()
     assert shown["features recognised as such"].to_list() == ["1", "", "", "4", "", "", ""]
     assert shown.loc["1/2 (digon)", "median residual"] == "0.200"
@@ -324,7 +323,7 @@ def test_clusters_stand_out() -> None:
 def test_smooth_distributions_have_no_clusters() -> None:
     """Of many lines in many sets of models, not more stand out by chance than stated."""
     rng = np.random.default_rng(0)
-    chances = np.concatenate([large._clusters(scattered(rng.uniform(size=(24, 200))))["chance"] for _ in range(60)])
+    chances = np.concatenate([measure._clusters(scattered(rng.uniform(size=(24, 200))))["chance"] for _ in range(60)])
     assert len(chances) > 1500
     assert 0.001 < (chances < CHANCE).mean() < CHANCE + 2 * (CHANCE / len(chances)) ** 0.5
     assert 0.03 < (chances < 0.1).mean() < 0.11
@@ -333,19 +332,19 @@ def test_smooth_distributions_have_no_clusters() -> None:
 def test_one_model_makes_no_cluster() -> None:
     """However many of its features lie there: they are not independent."""
     crowd = np.full(300, 0.5)
-    table = large._clusters(scattered([crowd] + [np.array([0.2])] * 9))
+    table = measure._clusters(scattered([crowd] + [np.array([0.2])] * 9))
     line = at_line(table, 0.5)
     assert (line.inside, line.models_more, line.models_less, line.chance) == (300, 1, 0, 0.5)
     assert at_line(table, 0.75).chance == 1
     for count, stands in ((6, False), (7, True)):
-        table = large._clusters(scattered([crowd] * count))
+        table = measure._clusters(scattered([crowd] * count))
         assert (at_line(table, 0.5).chance < CHANCE) == stands
         assert (table.loc[table["polytope"] != "", "chance"] < CHANCE).sum() == stands
 
 
 def test_models_with_less_inside_count_against() -> None:
     inside, beside = np.array([0.5]), np.array([0.5 + 1.5 * WINDOW])
-    table = large._clusters(scattered([inside] * 9 + [beside] * 3 + [np.concatenate([inside, beside])] * 2))
+    table = measure._clusters(scattered([inside] * 9 + [beside] * 3 + [np.concatenate([inside, beside])] * 2))
     line = at_line(table, 0.5)
     assert (line.inside, line.beside, line.models_more, line.models_less) == (11, 5, 9, 3)
     assert line.chance == pytest.approx(sum(math.comb(12, k) for k in range(9, 13)) / 2**12)
@@ -360,13 +359,13 @@ def test_window(line: float, side: int, far: float, inside: int, beside: int) ->
     """On both sides alike; at 0 and 1 there is one side only."""
     value = line + side * far * WINDOW
     if 0 <= value <= 1:
-        found = at_line(large._clusters(scattered([np.array([value])])), line)
+        found = at_line(measure._clusters(scattered([np.array([value])])), line)
         assert (found.inside, found.beside) == (inside, beside)
 
 
 def test_bands_of_the_nearest_lines_do_not_overlap() -> None:
     values = np.linspace(3 / 8, 2 / 5, 100)
-    table = large._clusters(scattered([values]))
+    table = measure._clusters(scattered([values]))
     assert sum(at_line(table, line).inside + at_line(table, line).beside for line in (2 / 5, 3 / 8)) == 100
 
 
@@ -394,13 +393,13 @@ def test_edges_are_of_the_models_with_the_most() -> None:
         product(icosahedron=1),  # one component, but sparser
         product(tetrahedron=1),
     ]
-    edges = large.feature_dimensionality(tiny([padded(W, 6, 13) for W in models]))["edges"]
+    edges = measure.feature_dimensionality(tiny([padded(W, 6, 13) for W in models]))["edges"]
     assert sorted(edges["density"].unique(), reverse=True) == [0.4, 0.3, 0.2, 0.1]
 
 
 def test_one_component_is_drawn() -> None:
     models = [product(digon=3), product(icosahedron=1), product(hexagon=1)]
-    edges = large.feature_dimensionality(tiny([padded(W, 6, 13) for W in models]))["edges"]
+    edges = measure.feature_dimensionality(tiny([padded(W, 6, 13) for W in models]))["edges"]
     assert edges["density"].unique().tolist() == [0.5, 0.4]
 
 
@@ -411,7 +410,7 @@ def test_edges_are_pairs_of_represented_features() -> None:
     W[:, [4, 2]] = np.array([[0, 0, 1.1, 0], [0, 0.049, -1, 0]]).T  # W_1·W_2 is 0.0098, W_4·W_2 is -1.1
     W[:, 5] = 0, 0, 0.06, 0.9  # W_4·W_5 is 0.066, W_2·W_5 is -0.06
     W[:, 8] = 0.5, 0, 0, 0  # not represented
-    edges = large.feature_dimensionality(tiny([W]))["edges"]
+    edges = measure.feature_dimensionality(tiny([W]))["edges"]
     found = {(row.i, row.j): row.dot for row in edges.itertuples()}
     assert found == pytest.approx({(1, 7): -0.95, (2, 4): -1.1, (4, 5): 0.066, (2, 5): -0.06}, rel=1e-5)
     assert (edges["i"] < edges["j"]).all()
@@ -433,7 +432,7 @@ def test_ring_has_the_order_of_the_polygon(k: int) -> None:
     gram = polytopes.polygon(k).T @ polytopes.polygon(k) if gram is None else gram
     i, j = np.triu_indices(k, 1)
     edges = pd.DataFrame({"i": members[i], "j": members[j], "dot": gram[i, j]})
-    places, radius = large._ring(members, edges)
+    places, radius = draw._ring(members, edges)
     np.testing.assert_allclose(np.linalg.norm(places, axis=1), 1)
     assert radius >= 0.5
     near = np.sort(places @ places.T, axis=1)[:, -2] - 1e-9
@@ -554,13 +553,13 @@ def test_plateau(level: float, tolerance: float, sparse: float, dense: float) ->
     density, values = curve((0, 1), (1, 1), (2, 0.5), (3, 0.5), (4, 0.2))
     for seed in range(4):
         order = np.random.default_rng(seed).permutation(5)
-        low, high = geometry.plateau(density[order], values[order], level, tolerance)
+        low, high = judge.plateau(density[order], values[order], level, tolerance)
         assert (-np.log(low), -np.log(high)) == pytest.approx((sparse, dense), abs=4.1e-4)
 
 
 def test_no_plateau() -> None:
     density, values = curve((0, 1), (1, 0.8), (2, 0.6))
-    assert np.isnan(geometry.plateau(density, values, 0.5, 0.05)).all()
+    assert np.isnan(judge.plateau(density, values, 0.5, 0.05)).all()
 
 
 @pytest.mark.parametrize(("first", "second"), [(1.0, 2.0), (2.0, 1.0)])
@@ -568,7 +567,7 @@ def test_the_longest_of_two_plateaus(first: float, second: float) -> None:
     """They are not added up, nor is what lies between them."""
     end = first + 2 + second
     density, values = curve((0, 0.5), (first, 0.5), (first + 1, 0.9), (first + 2, 0.5), (end, 0.5))
-    low, high = geometry.plateau(density, values, 0.5, 0.05)
+    low, high = judge.plateau(density, values, 0.5, 0.05)
     assert np.log(high / low) == pytest.approx(2 + 0.025 / 0.4, abs=1e-3)
     assert -np.log(high) == pytest.approx(0 if first > second else end - 2 - 0.0625, abs=1e-3)
 
@@ -576,7 +575,7 @@ def test_the_longest_of_two_plateaus(first: float, second: float) -> None:
 @given(st.lists(st.floats(0.1, 1), min_size=2, max_size=12))
 def test_plateau_stays_within_the_tolerance(heights: list[float]) -> None:
     density, values = curve(*enumerate(heights))
-    low, high = geometry.plateau(density, values, 0.5, 0.1)
+    low, high = judge.plateau(density, values, 0.5, 0.1)
     if np.isnan(low):
         assert (np.abs(values - 0.5) > 0.05 - 1e-9).all()
     else:
@@ -623,8 +622,8 @@ def test_sticky(name: str, off: str | int | None) -> None:
     """By n = 400, and by every run of n = 200."""
     runs = [FALLS if off == seed else STAYS for seed in range(3)]
     data = with_curves(FALLS if off == "large" else STAYS, runs)
-    assert verdict(geometry.claims, name, data) == ("reproduced" if off is None else "not reproduced")
-    assert verdict(geometry.claims, name, with_curves(STAYS, runs[:1] * 2)) == (
+    assert verdict(judge.claims, name, data) == ("reproduced" if off is None else "not reproduced")
+    assert verdict(judge.claims, name, with_curves(STAYS, runs[:1] * 2)) == (
         "not reproduced" if off == 0 else "reproduced"
     )
 
@@ -634,7 +633,7 @@ def test_an_even_fall_is_one_times_as_long(name: str, level: str) -> None:
     def even(density: np.ndarray) -> np.ndarray:
         return np.exp(np.log(density) / np.log(0.01) * np.log(0.2))
 
-    row = judged(geometry.claims, name, with_curves(even, [even] * 3))
+    row = judged(judge.claims, name, with_curves(even, [even] * 3))
     assert row["verdict"] == "not reproduced"
     assert row["measured"].startswith(f"D* is within 5 % of {level} for 1-S from ")
     assert row["measured"].endswith(", 1.0 times as long as an even fall")
@@ -662,16 +661,16 @@ def test_an_even_fall_is_one_times_as_long(name: str, level: str) -> None:
 def test_how_long_and_how_near(name: str, one: float, half: float, top: float, level: float, fine: bool) -> None:
     """Twice as long as in an even fall, within 5 % of the level."""
     at = falling(one, half, level, top)
-    assert (verdict(geometry.claims, name, with_curves(at, [at])) == "reproduced") == fine
+    assert (verdict(judge.claims, name, with_curves(at, [at])) == "reproduced") == fine
 
 
 def test_sticky_levels_are_told_apart() -> None:
     only_one, only_half = falling(0.3, 0), falling(0, 0.3)
-    assert [verdict(geometry.claims, k, with_curves(only_one, [only_one])) for k in ("sticky_one", "sticky_half")] == [
+    assert [verdict(judge.claims, k, with_curves(only_one, [only_one])) for k in ("sticky_one", "sticky_half")] == [
         "reproduced",
         "not reproduced",
     ]
-    assert verdict(geometry.claims, "sticky_one", with_curves(only_half, [only_half])) == "not reproduced"
+    assert verdict(judge.claims, "sticky_one", with_curves(only_half, [only_half])) == "not reproduced"
 
 
 # n_is_irrelevant, m_scales
@@ -719,7 +718,7 @@ both_sizes = pytest.mark.parametrize("name", SCALING)
 )
 def test_scaling(name: str, dense: float, sparse: float, expected: str) -> None:
     """At every density, whether D* grows or falls; corrected where it is the same once it has come down."""
-    row = judged(geometry.claims, name, sized(name, lambda p: dense if p > 0.2 else sparse))
+    row = judged(judge.claims, name, sized(name, lambda p: dense if p > 0.2 else sparse))
     assert row["verdict"] == expected
     assert ("once D* has come down" in row["note"]) == (expected == "corrected")
     assert row["measured"].startswith(f"a = {abs(dense):.2f} at 1, ")
@@ -732,17 +731,17 @@ def test_scaling(name: str, dense: float, sparse: float, expected: str) -> None:
 def test_scaling_at_every_density(name: str, density: float, off: float) -> None:
     """What was not measured at one of them is not the same there."""
     data = sized(name, lambda p: off * (p == density) if p == density else 0.0)
-    assert verdict(geometry.claims, name, data) == ("corrected" if density > 0.2 else "not reproduced")
+    assert verdict(judge.claims, name, data) == ("corrected" if density > 0.2 else "not reproduced")
 
 
 @both_sizes
 def test_scaling_with_features_in_plenty(name: str) -> None:
     """Where a model runs out of features nothing is said; but somewhere has to be something."""
     wrong = [lambda p: 0.3 * (p < 0.05), lambda p: 0.3 * (p > 0.05)]
-    assert verdict(geometry.claims, name, sized(name, wrong[0], lambda p: p > 0.05)) == "reproduced"
-    assert verdict(geometry.claims, name, sized(name, wrong[1], lambda p: p < 0.05)) == "reproduced"
-    assert verdict(geometry.claims, name, sized(name, wrong[1], lambda p: p > 0.3)) == "not reproduced"
-    assert verdict(geometry.claims, name, sized(name, lambda p: 0.0, lambda p: False)) == "not reproduced"
+    assert verdict(judge.claims, name, sized(name, wrong[0], lambda p: p > 0.05)) == "reproduced"
+    assert verdict(judge.claims, name, sized(name, wrong[1], lambda p: p < 0.05)) == "reproduced"
+    assert verdict(judge.claims, name, sized(name, wrong[1], lambda p: p > 0.3)) == "not reproduced"
+    assert verdict(judge.claims, name, sized(name, lambda p: 0.0, lambda p: False)) == "not reproduced"
 
 
 @both_sizes
@@ -751,7 +750,7 @@ def test_scaling_once_d_star_has_fallen(name: str, level: float, expected: str) 
     """1/2, and 5 %; of the model with the highest D*."""
     data = sized(name, lambda p: 0.2 * (p > 0.2))
     data = changed(data, "dimensions_per_feature", "curves", "density < 0.2", dimensions_per_feature=level)
-    assert verdict(geometry.claims, name, data) == expected
+    assert verdict(judge.claims, name, data) == expected
 
 
 @both_sizes
@@ -781,14 +780,14 @@ def test_runs_of_one_size_are_averaged() -> None:
             # bound by default: the function is called in a moment, but the linter cannot know
             more = {"dimensions_per_feature": lambda rows, factor=factor: rows["dimensions_per_feature"] * factor}
             data = changed(data, "dimensions_per_feature", "curves", where, **more)
-        assert verdict(geometry.claims, "n_is_irrelevant", data) == expected
+        assert verdict(judge.claims, "n_is_irrelevant", data) == expected
 
 
 def test_the_note_on_longer_training() -> None:
     data = changed(
         ideal(), "dimensions_per_feature", "convergence", "compared == 'longer'", dimensions_per_feature=0.4321
     )
-    note = judged(geometry.claims, "n_is_irrelevant", data)["note"]
+    note = judged(judge.claims, "n_is_irrelevant", data)["note"]
     assert "With twice the steps D* (n = 400, m = 30) is 0.432 instead of 1.000 at 1-S = 0.464" in note
 
 
@@ -806,7 +805,7 @@ def lines(chances: Mapping[str, float], elsewhere: float = 0.5) -> Tables:
 
 
 def test_all_lines_stand_out() -> None:
-    row = judged(geometry.claims, "clusters", lines({}))
+    row = judged(judge.claims, "clusters", lines({}))
     assert row["verdict"] == "reproduced"
     assert row["measured"] == "standing out: 1, 3/4, 2/3, 1/2, 2/5, 3/8, 0; not: none"
 
@@ -815,19 +814,19 @@ def test_all_lines_stand_out() -> None:
 @pytest.mark.parametrize(("chance", "fine"), [(0.009, True), (0.011, False), (float("nan"), False)])
 def test_one_line_does_not_stand_out(name: str, chance: float, fine: bool) -> None:
     expected = "reproduced" if fine else "not reproduced" if name == "digon" else "corrected"
-    row = judged(geometry.claims, "clusters", lines({name: chance}))
+    row = judged(judge.claims, "clusters", lines({name: chance}))
     assert row["verdict"] == expected
     assert ("from a smooth distribution of D_i" in row["note"]) == (expected == "corrected")
 
 
 def test_lines_without_a_name_do_not_count() -> None:
     """They are in the note: if they stood out, that would mean nothing."""
-    assert verdict(geometry.claims, "clusters", lines({}, elsewhere=1e-9)) == "reproduced"
+    assert verdict(judge.claims, "clusters", lines({}, elsewhere=1e-9)) == "reproduced"
     table = table_of("feature_dimensionality")["clusters"]
     others = (table["polytope"] == "").sum()
-    note = judged(geometry.claims, "clusters", lines({}, elsewhere=1e-9))["note"]
+    note = judged(judge.claims, "clusters", lines({}, elsewhere=1e-9))["note"]
     assert f"Of {others} lines without a name {others} stand out" in note
-    assert verdict(geometry.claims, "clusters", lines(dict.fromkeys(FRACTIONS, 0.5), 1e-9)) == "not reproduced"
+    assert verdict(judge.claims, "clusters", lines(dict.fromkeys(FRACTIONS, 0.5), 1e-9)) == "not reproduced"
     assert "tetrahedron 28, triangle 21" in note, "features in recognised factors: 3 · 4 and 2 · 2 · 4"
 
 
@@ -840,21 +839,21 @@ def test_lines_without_a_name_do_not_count() -> None:
 def test_budget(experiment: str, density: float, value: float, fine: bool) -> None:
     where = f"experiment == '{experiment}' and abs(density / {density} - 1) < 0.01"
     data = changed(ideal(), "dimensions_per_feature", "curves", where, budget=value, dimensions_per_feature=0.499)
-    assert (verdict(geometry.claims, "budget", data) == "reproduced") == fine
+    assert (verdict(judge.claims, "budget", data) == "reproduced") == fine
     denser = changed(data, "dimensions_per_feature", "curves", where, dimensions_per_feature=0.501)
-    assert verdict(geometry.claims, "budget", denser) == "reproduced"
+    assert verdict(judge.claims, "budget", denser) == "reproduced"
 
 
 def test_budget_is_of_the_two_sizes() -> None:
     where = f"experiment not in ['{LARGE}', '{SMALL}']"
-    assert verdict(geometry.claims, "budget", changed(ideal(), FIGURES[0], "curves", where, budget=0.1)) == "reproduced"
+    assert verdict(judge.claims, "budget", changed(ideal(), FIGURES[0], "curves", where, budget=0.1)) == "reproduced"
     for one in (LARGE, SMALL):
         gone = changed(ideal(), FIGURES[0], "curves", f"experiment == '{one}'", experiment=all_are("another"))
-        assert verdict(geometry.claims, "budget", gone) == "not reproduced"
+        assert verdict(judge.claims, "budget", gone) == "not reproduced"
         unknown = changed(ideal(), FIGURES[0], "curves", f"experiment == '{one}' and density == 0.01", budget=np.nan)
-        assert verdict(geometry.claims, "budget", unknown) == "not reproduced"
+        assert verdict(judge.claims, "budget", unknown) == "not reproduced"
     loose = changed(ideal(), FIGURES[0], "curves", "density > 0", dimensions_per_feature=0.6)
-    assert verdict(geometry.claims, "budget", loose) == "not reproduced", "no model to judge it by"
+    assert verdict(judge.claims, "budget", loose) == "not reproduced", "no model to judge it by"
 
 
 # tegum
@@ -869,7 +868,7 @@ def test_tegum_within_five_percent(figure: str, factor: float, fine: bool) -> No
     data = changed(
         ideal(), figure, "features", "factor >= 0", dimensionality=lambda rows: rows["dimensionality"] * factor
     )
-    assert verdict(geometry.claims, "tegum", data) == ("reproduced" if fine else "not reproduced")
+    assert verdict(judge.claims, "tegum", data) == ("reproduced" if fine else "not reproduced")
 
 
 @LARGE_OR_SMALL
@@ -880,10 +879,10 @@ def test_tegum_of_so_many_features(figure: str, share: float, fine: bool) -> Non
     there = features.index[features["factor"] >= 0]
     features.loc[there[: math.ceil(len(there) * share)], "dimensionality"] = 0.1
     data = ideal() | {figure: table_of(figure) | {"features": features}}
-    assert verdict(geometry.claims, "tegum", data) == ("reproduced" if fine else "not reproduced")
+    assert verdict(judge.claims, "tegum", data) == ("reproduced" if fine else "not reproduced")
     nowhere = changed(data, figure, "features", "factor < 0", dimensionality=0.7)
     nowhere = changed(nowhere, figure, "features", "dimensionality == 0.1", polytope=all_are("other"))
-    assert verdict(geometry.claims, "tegum", nowhere) == "reproduced"
+    assert verdict(judge.claims, "tegum", nowhere) == "reproduced"
 
 
 @pytest.mark.parametrize("name", ["single", "digon", "triangle", "tetrahedron", "pentagon", "square antiprism"])
@@ -930,23 +929,21 @@ def test_tegum_in_crowded_models(digons: int, D: float, others: int, expected: s
     data = crowded(digons, D, others)
     if expected == "corrected":
         dense = crowded(digons, D, others, D_star=0.53)
-        assert verdict(geometry.claims, "tegum", dense) == "not reproduced", (
-            "models on the way to D* = 1/2 do not count"
-        )
-    row = judged(geometry.claims, "tegum", data)
+        assert verdict(judge.claims, "tegum", dense) == "not reproduced", "models on the way to D* = 1/2 do not count"
+    row = judged(judge.claims, "tegum", data)
     assert row["verdict"] == expected
     assert ("as long as the factors fit" in row["note"]) == (expected == "corrected")
     bad = changed(data, "polytopes", "features", "factor >= 0", dimensionality=0.1)
-    assert verdict(geometry.claims, "tegum", bad) == "not reproduced", "in small models it has to hold"
+    assert verdict(judge.claims, "tegum", bad) == "not reproduced", "in small models it has to hold"
     here = "factor >= 0 and density != 0.5"
     bad = changed(data, "feature_dimensionality", "features", here, dimensionality=lambda r: r["dimensionality"] * 0.9)
-    assert verdict(geometry.claims, "tegum", bad) == "not reproduced", "and where factors fit"
+    assert verdict(judge.claims, "tegum", bad) == "not reproduced", "and where factors fit"
 
 
 def test_the_thresholds_are_in_the_note() -> None:
-    note = judged(geometry.claims, "tegum", ideal())["note"]
+    note = judged(judge.claims, "tegum", ideal())["note"]
     count = (table_of("feature_dimensionality")["features"]["factor"] >= 0).sum()
-    assert note.endswith(", ".join(f"{t:g}: {count}" for t in large.THRESHOLDS))
+    assert note.endswith(", ".join(f"{t:g}: {count}" for t in measure.THRESHOLDS))
 
 
 # thomson
@@ -967,7 +964,7 @@ def packed_as(*factors: tuple[str, float]) -> Tables:
 
 
 def test_thomson_of_the_packings() -> None:
-    row = judged(geometry.claims, "thomson", ideal())
+    row = judged(judge.claims, "thomson", ideal())
     assert row["verdict"] == "corrected"
     assert "not so for 8 in 2, 9 in 2, 10 in 2, 11 in 2, 12 in 2, 11 in 3, 12 in 3" in row["measured"]
     assert "from n = 8 (m = 2) and n = 11 (m = 3)" in row["note"]
@@ -987,32 +984,32 @@ def test_thomson_of_the_packings() -> None:
     ],
 )
 def test_thomson(m: int, n: str, factor: float, expected: str) -> None:
-    assert verdict(geometry.claims, "thomson", packed_as((f"m == {m} and {n}", factor))) == expected
+    assert verdict(judge.claims, "thomson", packed_as((f"m == {m} and {n}", factor))) == expected
 
 
 def test_thomson_needs_every_pair() -> None:
     data = packed_as()
-    assert verdict(geometry.claims, "thomson", data) == "reproduced"
+    assert verdict(judge.claims, "thomson", data) == "reproduced"
     for missing in ("n == 11 and m == 3", "n == 4 and m == 2", "m == 2"):
         less = data["polytopes"]["thomson"].query(f"not ({missing})")
         part = data | {"polytopes": data["polytopes"] | {"thomson": less}}
-        assert verdict(geometry.claims, "thomson", part) == "not reproduced"
+        assert verdict(judge.claims, "thomson", part) == "not reproduced"
 
 
 def test_thomson_without_trained_models() -> None:
     data = changed(packed_as(), "polytopes", "thomson", "n > 0", trained_from_packing=np.nan)
-    assert "0 of 0 cases" in judged(geometry.claims, "thomson", data)["note"]
+    assert "0 of 0 cases" in judged(judge.claims, "thomson", data)["note"]
 
 
 def test_thomson_needs_some_beyond_2m() -> None:
-    assert verdict(geometry.claims, "thomson", packed_as(("n > 2 * m", 1.1))) == "not reproduced"
+    assert verdict(judge.claims, "thomson", packed_as(("n > 2 * m", 1.1))) == "not reproduced"
 
 
 def test_thomson_counts_trained_models() -> None:
     data = changed(ideal(), "polytopes", "thomson", "n > 0", trained_from_packing=0.5, trained_from_thomson=0.4)
     data = changed(data, "polytopes", "thomson", "n == 7", trained_from_packing=0.3)
     data = changed(data, "polytopes", "thomson", "n == 9", trained_from_packing=np.nan)
-    assert "in 2 of 17 cases" in judged(geometry.claims, "thomson", data)["note"]
+    assert "in 2 of 17 cases" in judged(judge.claims, "thomson", data)["note"]
 
 
 # all claims
@@ -1031,15 +1028,15 @@ VERDICTS = {
 
 
 def test_claims_survive_the_way_through_files(tmp_path: Path) -> None:
-    claims = geometry.claims.table(ideal(), "paper")
+    claims = judge.claims.table(ideal(), "paper")
     assert dict(zip(claims["claim"].str.removeprefix("geometry."), claims["verdict"], strict=True)) == VERDICTS
     assert not claims["measured"].str.contains("nan").any()
-    assert geometry.claims.table(through_files(ideal(), tmp_path), "paper").equals(claims)
+    assert judge.claims.table(through_files(ideal(), tmp_path), "paper").equals(claims)
 
 
 def test_what_is_judged_at_scale_quick() -> None:
     """What hangs on many densities or on long training is not."""
-    claims = geometry.claims.table(ideal(), "quick").set_index("claim")
+    claims = judge.claims.table(ideal(), "quick").set_index("claim")
     assert {*claims.index[claims["verdict"] != "needs scale paper"]} == {"geometry.budget", "geometry.thomson"}
 
 
@@ -1081,12 +1078,12 @@ def texts(figure: Figure) -> list[str]:
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
     """As the tables come back from their files."""
-    assert "</svg>" in drawn_twice(geometry.draw, figure, through_files({figure: table_of(figure)}, tmp_path), tmp_path)
+    assert "</svg>" in drawn_twice(draw.draw, figure, through_files({figure: table_of(figure)}, tmp_path), tmp_path)
 
 
 def test_curves_are_drawn() -> None:
     """D* of the paper's size over 1/(1-S), the best products, and losses beside ours in percent."""
-    drawn = geometry.draw("dimensions_per_feature", table_of("dimensions_per_feature"))
+    drawn = draw.draw("dimensions_per_feature", table_of("dimensions_per_feature"))
     curve_ax, sizes, loss = drawn.axes
     assert "D^*" in curve_ax.get_ylabel()
     assert "D^*" in sizes.get_ylabel()
@@ -1110,7 +1107,7 @@ def points_of(ax: Axes) -> np.ndarray:
 def test_dimensionalities_are_drawn() -> None:
     """Every D_i of the large models, lines at the paper's fractions, D*, and the graph of some models."""
     data = table_of("feature_dimensionality")
-    drawn = geometry.draw("feature_dimensionality", data)
+    drawn = draw.draw("feature_dimensionality", data)
     scatter, side, *graphs = drawn.axes
     assert "1/(1-S)" in scatter.get_xlabel()
     assert "D_i" in scatter.get_ylabel()
@@ -1119,7 +1116,7 @@ def test_dimensionalities_are_drawn() -> None:
     np.testing.assert_allclose(*(a[np.lexsort(a.T)] for a in (points_of(scatter), expected)))
     for ax in (scatter, side):
         assert {*FRACTIONS.values()} <= {float(line.get_ydata()[0]) for line in ax.lines if len(line.get_ydata()) == 2}
-    assert {text.get_text().split()[0] for text in side.texts} >= {*large.WRITTEN.values()}
+    assert {text.get_text().split()[0] for text in side.texts} >= {*WRITTEN.values()}
     d_star = next(line for line in scatter.lines if line.get_label() == "$D^*$").get_xydata()[::-1]
     curves = table_of("dimensions_per_feature")["curves"].query(f"experiment == '{LARGE}'").sort_values("density")
     np.testing.assert_allclose(
@@ -1138,8 +1135,8 @@ def test_dimensionalities_are_drawn() -> None:
 
 def test_polytopes_are_drawn() -> None:
     """The exact one over the trained one, at the same place up to their lengths; D in the titles."""
-    drawn = geometry.draw("polytopes", table_of("polytopes"))
-    count = len(small.GALLERY)
+    drawn = draw.draw("polytopes", table_of("polytopes"))
+    count = len(GALLERY)
     gallery = drawn.axes[: 2 * count]
     titles = [ax.get_title().replace("\n", " ") for ax in gallery[::2]]
     assert titles[0] == "square $D$ = 1/2"
@@ -1162,10 +1159,10 @@ def test_polytopes_are_drawn() -> None:
 def test_none_trained(tmp_path: Path) -> None:
     """Where no model has become the arrangement, its place says so."""
     data = changed(ideal(), "polytopes", "models", "n > 0", trained=all_are("other + single"), residual=np.nan)
-    svg = drawn_twice(geometry.draw, "polytopes", data, tmp_path)
+    svg = drawn_twice(draw.draw, "polytopes", data, tmp_path)
     assert "</svg>" in svg
-    drawn = geometry.draw("polytopes", data["polytopes"])
-    assert sum(ax.get_title() == "none trained" for ax in drawn.axes) == len(small.GALLERY)
+    drawn = draw.draw("polytopes", data["polytopes"])
+    assert sum(ax.get_title() == "none trained" for ax in drawn.axes) == len(GALLERY)
     plt.close(drawn)
 
 
@@ -1173,7 +1170,7 @@ def test_nothing_recognised(tmp_path: Path) -> None:
     """A figure of features in no polytope, without graphs."""
     data = changed(ideal(), "feature_dimensionality", "features", "factor >= 0", polytope=all_are("other"))
     tables = data["feature_dimensionality"] | {"edges": table_of("feature_dimensionality")["edges"][:0]}
-    assert "</svg>" in drawn_twice(geometry.draw, "feature_dimensionality", data | {FIGURES[1]: tables}, tmp_path)
+    assert "</svg>" in drawn_twice(draw.draw, "feature_dimensionality", data | {FIGURES[1]: tables}, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from superposition import exact, optimum, two_in_one
 from superposition.claims import Tables
 from superposition.config import Config
 from superposition.models import Model
-from superposition.paper import phase
+from superposition.paper.phase import PANELS, PHASES, draw, handover_at, judge, measure
 from superposition.sweep import Sweep
 from superposition.weights import Trained
 
@@ -133,14 +133,14 @@ def two_features() -> dict[str, pd.DataFrame]:
         return real_two_features()
 
 
-real_two_features, equal_importance = phase._two_features, functools.cache(phase._equal_importance)
+real_two_features, equal_importance = measure._two_features, functools.cache(measure._equal_importance)
 
 
 def measured(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phase, "_two_features", two_features)
-        patch.setattr(phase, "_equal_importance", equal_importance)
-        return phase.measure(figure, trained)
+        patch.setattr(measure, "_two_features", two_features)
+        patch.setattr(measure, "_equal_importance", equal_importance)
+        return measure.measure(figure, trained)
 
 
 @functools.cache
@@ -185,9 +185,9 @@ def tensor(values: Any) -> torch.Tensor:
 def test_shares(W: list[list[float]], expected: tuple[float, ...], name: str) -> None:
     """Of the last feature; several models at once are not mixed up."""
     other = [[1.0] + [0.0] * (len(W[0]) - 1)] * len(W)
-    found = phase.shares(tensor([W, other]))
+    found = measure.shares(tensor([W, other]))
     np.testing.assert_allclose(found, [expected, (1, 0, 0)], atol=1e-12)
-    assert phase.phases(found).tolist() == [name, "absent"]
+    assert measure.phases(found).tolist() == [name, "absent"]
 
 
 @given(st.integers(0, 10**6))
@@ -196,11 +196,11 @@ def test_shares_add_up_however_the_model_is_turned(seed: int) -> None:
     rng = np.random.default_rng(seed)
     for m, n in ((1, 2), (2, 3)):
         W = rng.normal(size=(m, n)) * rng.choice([0, 0.5, 1, 2], n)
-        share = phase.shares(torch.from_numpy(W))
+        share = measure.shares(torch.from_numpy(W))
         assert share.sum() == pytest.approx(1)
         assert (share >= -1e-12).all()
         for same in (turned(W, rng), W[:, [*rng.permutation(n - 1), n - 1]]):
-            np.testing.assert_allclose(phase.shares(torch.from_numpy(same)), share, atol=1e-9)
+            np.testing.assert_allclose(measure.shares(torch.from_numpy(same)), share, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_shares_add_up_however_the_model_is_turned(seed: int) -> None:
     ],
 )
 def test_phases(share: tuple[float, ...], name: str) -> None:
-    assert phase.phases(np.array([share], dtype=float)).tolist() == [name]
+    assert measure.phases(np.array([share], dtype=float)).tolist() == [name]
 
 
 # the panels
@@ -235,14 +235,14 @@ def test_prototypes(figure: str, scale: str) -> None:
     clear = (rows["relative_importance"] - 1).abs() > 1e-9
     assert rows["phase"][clear].tolist() == [FIXED[figure][k].phase for k in best[clear]]
     assert set(rows["phase"]) == {"absent", "superposition", "own"}
-    for name in phase.PHASES:
+    for name in PHASES:
         np.testing.assert_allclose(rows[name], rows["phase"] == name, atol=1e-12)
 
 
 @both_figures
 def test_lines_between_the_fixed_configurations(figure: str) -> None:
     """On one side of each line another configuration is the best than on the other, anywhere on the grid."""
-    for x, y in phase._prototype_boundaries(figure == "phase_2in1"):
+    for x, y in draw._prototype_boundaries(figure == "phase_2in1"):
         for where in np.linspace(0.02, 0.98, 30):
             at = np.array([np.interp(where, np.linspace(0, 1, len(line)), line) for line in (x, y)])
             slope = np.array([x[-1] - x[0], y[-1] - y[0]])
@@ -265,16 +265,16 @@ def test_the_papers_rule() -> None:
     """The model of the highest loss is left out, wherever it is, and the others' shares are averaged."""
     absent, pair, own = [[1, 0]], [[1, -1]], [[0, 1]]
     loss = [[0.3, 0.1, 0.9, 0.2], [0.9, 0.101, 0.1, 0.1011]]
-    rows = phase._trained(
+    rows = measure._trained(
         trained_by_hand(loss, [[absent, pair, own, pair], [own, absent, pair, absent]]), tensor([0.1, 0.1])
     )
     lead, average = (rows[rows["panel"] == name] for name in ("trained", "average"))
     assert lead["phase"].tolist() == ["superposition", "superposition"]
     assert lead["loss"].tolist() == [0.1, 0.1]
     assert lead["arrangement"].tolist() == ["1-2", "1-2"]
-    np.testing.assert_allclose(lead[list(phase.PHASES)], [[0, 1, 0], [0, 1, 0]], atol=1e-6)
+    np.testing.assert_allclose(lead[list(PHASES)], [[0, 1, 0], [0, 1, 0]], atol=1e-6)
     assert average["phase"].tolist() == ["superposition", "absent"]
-    np.testing.assert_allclose(average[list(phase.PHASES)], [[1 / 3, 2 / 3, 0], [2 / 3, 1 / 3, 0]], atol=1e-6)
+    np.testing.assert_allclose(average[list(PHASES)], [[1 / 3, 2 / 3, 0], [2 / 3, 1 / 3, 0]], atol=1e-6)
     np.testing.assert_allclose(average["loss"], [0.2, 0.1007], atol=1e-4)
     assert rows["relative_importance"].tolist() == [0.5, 2, 0.5, 2]
     assert (rows["density"] == 0.5).all()
@@ -283,7 +283,7 @@ def test_the_papers_rule() -> None:
 def test_best_basin() -> None:
     """Within 1 % of the optimum's loss, and not of the best trained one's; all restarts count, the worst one, too."""
     loss = [[0.1009, 0.1011, 0.5, 0.1], [0.203, 0.21, 0.22, 0.23]]
-    rows = phase._trained(trained_by_hand(loss, [[[[1, 0]]] * 4] * 2), tensor([0.1, 0.2]))
+    rows = measure._trained(trained_by_hand(loss, [[[[1, 0]]] * 4] * 2), tensor([0.1, 0.2]))
     assert rows.loc[rows["panel"] == "trained", "best_basin"].tolist() == [0.5, 0]
     assert rows.loc[rows["panel"] == "average", "best_basin"].isna().all()
 
@@ -313,9 +313,9 @@ def test_best_basin() -> None:
 )
 def test_arrangement(W: list[list[float]], name: str) -> None:
     """However it is turned."""
-    assert phase._arrangement(tensor(W)) == name
+    assert measure._arrangement(tensor(W)) == name
     for seed in range(4):
-        assert phase._arrangement(torch.from_numpy(turned(np.array(W), np.random.default_rng(seed)))) == name
+        assert measure._arrangement(torch.from_numpy(turned(np.array(W), np.random.default_rng(seed)))) == name
 
 
 # measure
@@ -326,7 +326,7 @@ def test_arrangement(W: list[list[float]], name: str) -> None:
 def test_every_panel_covers_the_grid(figure: str, scale: str) -> None:
     """And they are of the experiments they name: trained models are a little worse than the optimum."""
     data, points = diagrams(scale), CONFIGS[scale].sweeps[figure].points()[KEYS]
-    assert set(data[figure]["grid"]["panel"]) == set(phase.PANELS)
+    assert set(data[figure]["grid"]["panel"]) == set(PANELS)
     assert data[figure]["grid"].index.is_unique
     _, lowest = best_fixed(figure, CONFIGS[scale].sweeps[figure])
     for name, factor in (("optimum", 1), ("trained", 1 + 1e-4)):
@@ -337,7 +337,7 @@ def test_every_panel_covers_the_grid(figure: str, scale: str) -> None:
     pd.testing.assert_frame_equal(average[KEYS], points)
     np.testing.assert_allclose(average["loss"], lowest * (1 + 1e-4) * (1 + 0.002 * 4))
     trained = panel(data, figure, "trained")
-    for name in phase.PHASES:
+    for name in PHASES:
         np.testing.assert_allclose(trained[name], panel(data, figure, "prototypes")[name], atol=1e-5)
         np.testing.assert_allclose(average[name], trained[name], atol=1e-5)
     np.testing.assert_allclose(trained["best_basin"], 0.5)  # 0, 0.2, 0.4, 0.6 and 0.8 % above
@@ -384,7 +384,7 @@ def test_recipe_beside_ours(figure: str, scale: str) -> None:
     number = np.arange(len(grid), dtype=float)
     grid["phase"], grid["best_basin"] = [f"p{k:g}" for k in number], number
     shuffled = grid.sample(frac=1, random_state=0)
-    rows = phase._recipe(recipe, shuffled)
+    rows = measure._recipe(recipe, shuffled)
     assert len(rows) == len(recipe.loss)
     pd.testing.assert_frame_equal(rows[KEYS], recipe.sweep.points()[KEYS])
     for name, column, value in (
@@ -405,7 +405,7 @@ def test_recipe(figure: str) -> None:
     loss = recipe.loss.clone()
     loss[1, loss[1] < 9] *= 1.5
     ours = changed(data, figure, "grid", "panel == 'trained'", loss=9.0)[figure]["grid"]
-    rows = phase._recipe(replace(recipe, loss=loss), ours)
+    rows = measure._recipe(replace(recipe, loss=loss), ours)
     best, _ = best_fixed(figure, recipe.sweep)
     clear = (rows["relative_importance"] - 1).abs() > 1e-9
     assert rows["phase"][clear].tolist() == [FIXED[figure][k].phase for k in best[clear]]
@@ -439,9 +439,9 @@ def test_handover() -> None:
     for cross in (0.1, 0.52, 0.7):
         gap = np.where(p > 0.95, 1.0, np.log(cross) - np.log(p))
         table = pd.DataFrame({"density": p, "triangle": 2 + gap, "digon": 2.0})
-        assert phase._handover(table) == pytest.approx(cross)
-        assert phase._handover(table.sample(frac=1, random_state=0)) == pytest.approx(cross)
-    found = phase._handover(equal_importance())
+        assert handover_at(table) == pytest.approx(cross)
+        assert handover_at(table.sample(frac=1, random_state=0)) == pytest.approx(cross)
+    found = handover_at(equal_importance())
     near = equal_importance().query("0.45 < density < 0.6")
     assert ((near["triangle"] > near["digon"]) == (near["density"] < found)).all()
     assert 0.45 < found < 0.6
@@ -457,8 +457,8 @@ def test_numbers_of_three_features() -> None:
         assert f"{inside[key].min():.3g} to {inside[key].max():.3g}" in text
     none = diagrams()["phase_3in2"]["grid"].replace("triangle", "1|2-3")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phase, "_equal_importance", equal_importance)
-        words = " ".join(phase._three_features(none)["numbers"]["found"])
+        patch.setattr(measure, "_equal_importance", equal_importance)
+        words = " ".join(measure._three_features(none)["numbers"]["found"])
     assert "0 of 1681" in words
     assert "nan" not in words
 
@@ -466,14 +466,14 @@ def test_numbers_of_three_features() -> None:
 def test_numbers_of_two_features() -> None:
     """One line per relative importance, with its boundary and whether there is a jump."""
     data = diagrams()["phase_2in1"]
-    pd.testing.assert_frame_equal(data["boundary"], boundary(phase.RATIOS))
+    pd.testing.assert_frame_equal(data["boundary"], boundary(measure.RATIOS))
     for (_, shown), row in zip(data["numbers"].astype(str).iterrows(), data["boundary"].itertuples(), strict=True):
         assert f"{row.relative_importance:g}" in shown.tolist()
         for value in (row.p_prototypes, row.p_optimum, row.p_strong):
             assert f"{value:.4f}" in shown.tolist()
         assert ("continuous" in shown.tolist()) == (not row.jump)
     assert data["transitions"]["relative_importance"].tolist() == pytest.approx(np.arange(0.1, 0.995, 0.01))
-    assert set(data["norms"]["relative_importance"]) == set(phase.RATIOS)
+    assert set(data["norms"]["relative_importance"]) == set(measure.RATIOS)
     assert not data["norms"].isna().any(axis=None)
 
 
@@ -481,21 +481,21 @@ def test_numbers_of_two_features() -> None:
 
 
 def holds(name: str, data: Tables) -> bool:
-    found = verdict(phase.claims, name, data)
+    found = verdict(judge.claims, name, data)
     assert found in ("reproduced", "not reproduced")
     return found == "reproduced"
 
 
 def test_claims_hold_for_the_ideal_models(tmp_path: Path) -> None:
     """And survive the way through files."""
-    claims = phase.claims.table(diagrams(), "paper")
+    claims = judge.claims.table(diagrams(), "paper")
     assert claims["verdict"].tolist() == ["reproduced"] * 3
     assert not claims[["measured", "note"]].stack().str.contains(r"\bnan\b").any()
-    assert phase.claims.table(through_files(diagrams(), tmp_path), "paper").equals(claims)
+    assert judge.claims.table(through_files(diagrams(), tmp_path), "paper").equals(claims)
 
 
 def test_claims_at_scale_quick() -> None:
-    claims = phase.claims.table(diagrams("quick"), "quick").set_index("claim")
+    claims = judge.claims.table(diagrams("quick"), "quick").set_index("claim")
     assert claims["verdict"].to_dict() == {
         "phase.three_phases": "reproduced",
         "phase.first_order": "reproduced",
@@ -515,7 +515,7 @@ def relabelled(data: Tables, figure: str, name: str, places: Any, label: str | N
     """A copy in which a panel has another phase at some places (rows of the panel): a given one, or the next."""
     grid = data[figure]["grid"].copy()
     rows = grid.index[grid["panel"] == name][places]
-    following = dict(zip(phase.PHASES, (*phase.PHASES[1:], phase.PHASES[0]), strict=True))
+    following = dict(zip(PHASES, (*PHASES[1:], PHASES[0]), strict=True))
     grid.loc[rows, "phase"] = label or grid.loc[rows, "phase"].map(following)
     return data | {figure: data[figure] | {"grid": grid}}
 
@@ -524,8 +524,8 @@ def relabelled(data: Tables, figure: str, name: str, places: Any, label: str | N
 
 
 @both_figures
-@pytest.mark.parametrize("name", phase.PANELS)
-@pytest.mark.parametrize("rare", phase.PHASES)
+@pytest.mark.parametrize("name", PANELS)
+@pytest.mark.parametrize("rare", PHASES)
 def test_every_phase_occurs_in_every_panel(figure: str, name: str, rare: str) -> None:
     """At 1 % of the 1681 points: 17 are enough, 16 are not, and none is not, either."""
     places = np.flatnonzero(panel(diagrams(), figure, name)["phase"] == rare)
@@ -611,12 +611,12 @@ def test_three_features_as_two_need_both(figure: str) -> None:
 )
 def test_ranges(jumps: list[int], expected: tuple[str, str]) -> None:
     table = pd.DataFrame({"relative_importance": [0.1, 0.2, 0.3, 0.4, 0.5], "jump": np.array(jumps) == 1})
-    assert (phase._ranges(table, True), phase._ranges(table, False)) == expected
+    assert (judge._ranges(table, True), judge._ranges(table, False)) == expected
 
 
 def test_the_note_says_where_it_jumps() -> None:
     """0.1 to 0.56, and again close to 1; continuous between."""
-    note = judged(phase.claims, "first_order", diagrams())["note"]
+    note = judged(judge.claims, "first_order", diagrams())["note"]
     assert "0.1 to 0.56 and 0.9 to 0.99" in note
     assert "0.57 to 0.89" in note
 
@@ -653,9 +653,9 @@ def as_grid(**panels: list[str]) -> pd.DataFrame:
 def test_agreement(theory: list[str], panel: list[str], everywhere: float, away: float) -> None:
     """Neighbours count in all eight directions, and only in the theory panel; a third panel does not matter."""
     grid = as_grid(first=theory, second=panel, third=["o" * len(theory[0])] * len(theory))
-    assert phase.agreement(grid, "first", "second") == pytest.approx((everywhere, away))
+    assert judge.agreement(grid, "first", "second") == pytest.approx((everywhere, away))
     transposed = grid.assign(density=1 / grid["relative_importance"], relative_importance=1 / grid["density"])
-    assert phase.agreement(transposed, "first", "second") == pytest.approx((everywhere, away))
+    assert judge.agreement(transposed, "first", "second") == pytest.approx((everywhere, away))
 
 
 def interior(figure: str, theory: str = "prototypes") -> np.ndarray:
@@ -682,7 +682,7 @@ def test_theory_predicts(figure: str, panels: tuple[str, ...], wrong: str) -> No
         data = diagrams()
         for name in panels:
             data = relabelled(data, figure, name, places[:number])
-        row = judged(phase.claims, "theory_predicts", data)
+        row = judged(judge.claims, "theory_predicts", data)
         assert row["verdict"] == expected
         assert ("best of ten models has" in row["note"]) == (expected == "corrected")
 
@@ -694,8 +694,8 @@ def test_boundaries_do_not_count(figure: str) -> None:
     data = diagrams()
     for name in ("trained", "average"):
         data = relabelled(data, figure, name, np.setdiff1d(everywhere, interior(figure)))
-    assert verdict(phase.claims, "theory_predicts", data) == "reproduced"
-    assert verdict(phase.claims, "theory_predicts", relabelled(data, figure, "optimum", everywhere)) == "reproduced"
+    assert verdict(judge.claims, "theory_predicts", data) == "reproduced"
+    assert verdict(judge.claims, "theory_predicts", relabelled(data, figure, "optimum", everywhere)) == "reproduced"
 
 
 @both_figures
@@ -708,7 +708,7 @@ def test_theory_predicts_needs_an_interior(figure: str) -> None:
             data = relabelled(data, figure, name, places[places % 2 == k], label)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a mean of nothing
-        assert verdict(phase.claims, "theory_predicts", data) == "not reproduced"
+        assert verdict(judge.claims, "theory_predicts", data) == "not reproduced"
 
 
 @both_figures
@@ -719,7 +719,7 @@ def test_the_note_compares_with_the_recipe(figure: str) -> None:
     wrong = rows["phase_optimum"].map({"absent": "own", "own": "absent", "superposition": "own"})
     some, more = (np.arange(len(rows)) % k == 0 for k in (3, 2))
     rows["phase"], rows["phase_ours"] = (np.where(off, wrong, rows["phase_optimum"]) for off in (some, more))
-    part = judged(phase.claims, "theory_predicts", data)["note"].split(f"{figure}, at")[1]
+    part = judged(judge.claims, "theory_predicts", data)["note"].split(f"{figure}, at")[1]
     shares = [0.12, 0.23, 1 - some.mean(), 1 - more.mean()]
     assert re.findall(r"[\d.]+%", part)[:4] == [f"{share:.0%}" for share in shares]
     assert f"{len(rows)} points" in part
@@ -758,7 +758,7 @@ def surfaces() -> Tables:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(two_in_one, "surface", coarse)
         patch.setattr(two_in_one, "minima", two_minima)
-        tables = phase.measure("loss_surfaces", {"loss_surfaces": ends})
+        tables = measure.measure("loss_surfaces", {"loss_surfaces": ends})
     for row, k in zip(tables["trained"].itertuples(), np.ndindex(shape), strict=True):
         assert (row.w0, row.w1, row.loss) == (*W[k][0].tolist(), loss[k].item())
     return {"loss_surfaces": tables}
@@ -777,13 +777,13 @@ def test_surfaces_of_every_setting() -> None:
 
 def test_what_becomes_of_the_same_sign() -> None:
     """With a trained bias: at p = 1 it stays, in a valley; in sparser models no minimum is left there."""
-    words = phase._survival(two_in_one.same_sign([1.0, 0.5, 0.1])).astype(str)
+    words = measure._survival(two_in_one.same_sign([1.0, 0.5, 0.1])).astype(str)
     kinds = words["with a trained bias"].tolist()
     assert kinds[1] == kinds[2] != kinds[0]
     assert words.iloc[0].str.contains("valley").any()
     assert words.iloc[1:].apply(lambda row: row.str.contains("no minimum").any(), axis=1).all()
     stays = two_in_one.same_sign([1.0]).assign(curvature=1.0)
-    assert phase._survival(stays)["with a trained bias"].item() not in kinds
+    assert measure._survival(stays)["with a trained bias"].item() not in kinds
 
 
 # the figures
@@ -812,23 +812,23 @@ def assert_on_the_page(figure: plt.Figure) -> None:
 def test_the_diagrams(figure: str, scale: str) -> None:
     """Every point of the grid has its colour, in each of the four panels; and its share of restarts."""
     grid = diagrams(scale)[figure]["grid"]
-    colours = np.array([to_rgb(phase.COLOURS[name]) for name in phase.PHASES])
+    colours = np.array([to_rgb(draw.COLOURS[name]) for name in PHASES])
     shuffled = diagrams(scale)[figure] | {"grid": grid.sample(frac=1, random_state=1)}
-    drawn = phase.draw(figure, shuffled)
+    drawn = draw.draw(figure, shuffled)
     panels = {ax.get_title(): ax for ax in drawn.axes}
-    for name, title in phase.PANELS.items():
+    for name, title in PANELS.items():
         some = grid[grid["panel"] == name]
         for row in some.iloc[:: max(1, len(some) // 90)].itertuples():
-            expected = np.array([getattr(row, column) for column in phase.PHASES]) @ colours
+            expected = np.array([getattr(row, column) for column in PHASES]) @ colours
             np.testing.assert_allclose(centre(panels[title], row.density, row.relative_importance), expected)
         assert len(panels[title].lines) == (3 if figure == "phase_2in1" else 2)
-    (basin,) = (ax for title, ax in panels.items() if ax.images and title not in phase.PANELS.values() and title)
+    (basin,) = (ax for title, ax in panels.items() if ax.images and title not in PANELS.values() and title)
     for k, row in enumerate(grid[grid["panel"] == "trained"].iloc[::17].itertuples()):
         assert centre(basin, row.density, row.relative_importance) == row.best_basin, k
     assert basin.images[0].get_clim() == (0, 1)
-    assert len(set(phase.COLOURS.values())) == 3
+    assert len(set(draw.COLOURS.values())) == 3
     (curves,) = (ax for ax in drawn.axes if not ax.images and ax.get_title())
-    assert len(curves.lines) >= (len(phase.RATIOS) if figure == "phase_2in1" else 2)
+    assert len(curves.lines) >= (len(measure.RATIOS) if figure == "phase_2in1" else 2)
     assert drawn.legends
     assert_on_the_page(drawn)
     plt.close(drawn)
@@ -840,8 +840,8 @@ def test_best_basin_is_drawn_where_it_is() -> None:
     grid = data["grid"].copy()
     here = grid["panel"] == "trained"
     grid.loc[here, "best_basin"] = np.arange(here.sum()) / here.sum()
-    drawn = phase.draw("phase_2in1", data | {"grid": grid})
-    titles = set(phase.PANELS.values())
+    drawn = draw.draw("phase_2in1", data | {"grid": grid})
+    titles = set(PANELS.values())
     (basin,) = (ax for ax in drawn.axes if ax.images and ax.get_title() and ax.get_title() not in titles)
     for row in grid[here].itertuples():
         assert centre(basin, row.density, row.relative_importance) == row.best_basin
@@ -851,8 +851,8 @@ def test_best_basin_is_drawn_where_it_is() -> None:
 def test_triangles_are_outlined() -> None:
     """In the panel of the optimum, around the points where they are; and it works where there are none."""
     data = diagrams()["phase_3in2"]
-    drawn = phase.draw("phase_3in2", data)
-    (ax,) = (ax for ax in drawn.axes if ax.get_title() == phase.PANELS["optimum"])
+    drawn = draw.draw("phase_3in2", data)
+    (ax,) = (ax for ax in drawn.axes if ax.get_title() == PANELS["optimum"])
     (outline,) = ax.collections
     corners = 10 ** np.concatenate([path.vertices for path in outline.get_paths()])
     rows = data["grid"].query("panel == 'optimum' and arrangement == 'triangle'")
@@ -862,27 +862,27 @@ def test_triangles_are_outlined() -> None:
     plt.close(drawn)
     for scale in CONFIGS:
         data = diagrams(scale)["phase_3in2"]
-        drawn = phase.draw("phase_3in2", data | {"grid": data["grid"].replace("triangle", "1|2-3")})
-        assert not any(ax.collections for ax in drawn.axes if ax.get_title() in phase.PANELS.values())
+        drawn = draw.draw("phase_3in2", data | {"grid": data["grid"].replace("triangle", "1|2-3")})
+        assert not any(ax.collections for ax in drawn.axes if ax.get_title() in PANELS.values())
         plt.close(drawn)
 
 
 def test_norms_and_losses_are_drawn() -> None:
     """‖W_2‖ over the density by relative importance; losses of three equal features relative to dropping one."""
-    drawn = phase.draw("phase_2in1", diagrams()["phase_2in1"])
+    drawn = draw.draw("phase_2in1", diagrams()["phase_2in1"])
     (ax,) = (ax for ax in drawn.axes if not ax.images and ax.get_title())
     norms = diagrams()["phase_2in1"]["norms"]
     lines = [line.get_xydata() for line in ax.lines if len(line.get_xdata()) > 2]
     for (_, rows), line in zip(norms.groupby("relative_importance"), lines, strict=True):
         np.testing.assert_allclose(line, rows[["density", "norm"]])
     plt.close(drawn)
-    drawn = phase.draw("phase_3in2", diagrams()["phase_3in2"])
+    drawn = draw.draw("phase_3in2", diagrams()["phase_3in2"])
     (ax,) = (ax for ax in drawn.axes if not ax.images and ax.get_title())
     losses = diagrams()["phase_3in2"]["equal_importance"]
     lines = [line.get_xydata() for line in ax.lines if len(line.get_xdata()) > 2]
     for kind, line in zip(("triangle", "digon"), lines, strict=True):
         np.testing.assert_allclose(line[:, 1], losses[kind] / losses["dropped"])
-    assert any(np.allclose(line.get_xdata(), phase._handover(losses)) for line in ax.lines)
+    assert any(np.allclose(line.get_xdata(), handover_at(losses)) for line in ax.lines)
     plt.close(drawn)
 
 
@@ -896,7 +896,7 @@ def test_the_surfaces() -> None:
     The lowest minimum has another mark than the others.
     """
     data = surfaces()["loss_surfaces"]
-    drawn = phase.draw("loss_surfaces", data)
+    drawn = draw.draw("loss_surfaces", data)
     *panels, _ = drawn.axes
     for ax, (bias, (p, r)) in zip(panels, itertools.product((False, True), SETTINGS), strict=True):
         marks: dict[int, set[tuple[float, ...]]] = {}  # by the number of corners
@@ -920,7 +920,7 @@ def test_contours_are_of_the_right_loss() -> None:
     """Without a bias on top, with the best one below: another loss changes the panels of its own row only."""
 
     def contours(surface: pd.DataFrame) -> list[np.ndarray]:
-        drawn = phase.draw("loss_surfaces", data | {"surface": surface})
+        drawn = draw.draw("loss_surfaces", data | {"surface": surface})
         paths = [[path.vertices for dots in ax.collections for path in dots.get_paths()] for ax in drawn.axes[:8]]
         plt.close(drawn)
         return [np.concatenate(part) for part in paths]
@@ -936,5 +936,5 @@ def test_contours_are_of_the_right_loss() -> None:
 @pytest.mark.parametrize("figure", [*FIGURES, "loss_surfaces"])
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
     data = surfaces() if figure == "loss_surfaces" else diagrams("quick")
-    svg = drawn_twice(phase.draw, figure, data, tmp_path)
+    svg = drawn_twice(draw.draw, figure, data, tmp_path)
     assert svg.count("<image") >= (0 if figure == "loss_surfaces" else 5)

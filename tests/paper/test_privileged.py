@@ -11,8 +11,7 @@ from synthetic import CONFIG, changed, drawn_twice, judged, through_files, verdi
 
 from superposition import neurons
 from superposition.claims import Tables
-from superposition.paper import privileged
-from superposition.paper.privileged import MODELS, PAPER, SHOWN, claims
+from superposition.paper.privileged import MODELS, PAPER, SHOWN, THRESHOLDS, draw, judge, measure, regimes, stated_at
 from superposition.weights import Trained
 
 M, N = 5, 10
@@ -83,7 +82,7 @@ def compared() -> dict[str, pd.DataFrame]:
     places = [CONFIG.sweeps["privileged"].density.index(density) for density in densities]
     high = np.ones(relu.shape[:2])
     high[places] = lowest * np.array([1.0, 1.1, 2, 3, 4])[:, None]
-    return privileged.measure(
+    return measure.measure(
         "privileged_vs_not",
         {
             "privileged_linear": made("privileged_linear", linear, loss=lowest),
@@ -96,7 +95,7 @@ def compared() -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def codes() -> dict[str, pd.DataFrame]:
     """All restarts of the stated kind."""
-    return privileged.measure("privileged_neurons", {"privileged": of_kinds(STATED)})
+    return measure.measure("privileged_neurons", {"privileged": of_kinds(STATED)})
 
 
 def of_kinds(kinds: dict[float, np.ndarray]) -> Trained:
@@ -126,16 +125,16 @@ def test_the_densities_are_those_of_the_configuration() -> None:
 
 def test_rotations_are_rotations_and_evenly_spread() -> None:
     """Orthogonal, both handednesses, every direction as likely: the mean of a column is near 0."""
-    q = privileged.rotations(4, 500)
+    q = measure.rotations(4, 500)
     np.testing.assert_allclose(q @ q.swapaxes(1, 2), np.broadcast_to(np.eye(4), q.shape), atol=1e-12)
     assert 0.4 < (np.linalg.det(q) > 0).mean() < 0.6
     assert np.abs(q.mean(0)).max() < 5 * 0.5 / 500**0.5
-    np.testing.assert_array_equal(q, privileged.rotations(4, 500))
+    np.testing.assert_array_equal(q, measure.rotations(4, 500))
 
 
 def test_alignment_of_random_models_is_uniform() -> None:
     """Of models that are turned at random the share of rotations that is less aligned is anything."""
-    share = privileged.alignment(turned(alone(0, 1, 2, 3, 4), np.random.default_rng(5)))
+    share = measure.alignment(turned(alone(0, 1, 2, 3, 4), np.random.default_rng(5)))
     assert 0.35 < share.mean() < 0.65
     assert (share < 0.25).mean() > 0.1
     assert (share > 0.75).mean() > 0.1
@@ -143,10 +142,10 @@ def test_alignment_of_random_models_is_uniform() -> None:
 
 def test_alignment_of_aligned_models() -> None:
     """One feature for each neuron is as concentrated as it gets; even weights are as little as it gets."""
-    assert privileged.alignment(alone(4, 2, 0, 1, 3)[None]) == [1]
+    assert measure.alignment(alone(4, 2, 0, 1, 3)[None]) == [1]
     spread = np.ones((1, M, 1)) / M**0.5
-    assert privileged.alignment(spread) == [0]
-    assert privileged.concentration(spread) == pytest.approx([1 / M])
+    assert measure.alignment(spread) == [0]
+    assert measure.concentration(spread) == pytest.approx([1 / M])
 
 
 def test_losses_of_rotated_models(data: Tables) -> None:
@@ -165,14 +164,14 @@ def test_how_often_hidden_units_are_on(bias: float, on: float) -> None:
     point = models.sweep.density.index(0.05)
     something = 1 - 0.95**10
     expected = on if bias > 0 else on / something
-    assert privileged._on_share(models, point) == pytest.approx(expected, rel=0.03)
+    assert measure._on_share(models, point) == pytest.approx(expected, rel=0.03)
 
 
 # codes
 
 
 def test_regimes_as_stated(codes: dict[str, pd.DataFrame]) -> None:
-    table = privileged.regimes(codes).set_index("density")
+    table = regimes(codes).set_index("density")
     assert table["agrees"].all()
     for density, row in table.iterrows():
         (stated,) = (regime for regime in PAPER if regime.low <= density <= regime.high)
@@ -184,7 +183,7 @@ def test_codes_survive_a_file(codes: dict[str, pd.DataFrame], data: Tables, tmp_
     """Written as 0 and 1 they would come back as numbers, and leading neurons would be lost."""
     again = through_files(data, tmp_path)["privileged_neurons"]
     assert again["features"]["code"].tolist() == codes["features"]["code"].tolist()
-    pd.testing.assert_frame_equal(privileged.regimes(again), privileged.regimes(codes))
+    pd.testing.assert_frame_equal(regimes(again), regimes(codes))
 
 
 def test_how_rare_the_best_kind_is(codes: dict[str, pd.DataFrame]) -> None:
@@ -201,7 +200,7 @@ def test_the_best_of_a_precise_draw_is_shown() -> None:
     W[:, 7] = alone(0, 1, 2, 3, 4)
     loss = np.full(W.shape[:2], 2.0)
     loss[:, 3], loss[:, 7] = 1.0, 1.01
-    shown = privileged._codes(made("privileged", W, loss=loss))
+    shown = measure._codes(made("privileged", W, loss=loss))
     assert (shown["features"].groupby("density")["represented"].sum() == 5).all()
 
 
@@ -210,7 +209,7 @@ def test_a_kind_that_is_far_down_the_ranking_is_still_compared() -> None:
     W = np.broadcast_to(alone(0, 1, 2, 3, 4), (len(STATED), SIZES["restarts"], M, N)).copy()
     point = list(STATED).index(0.2)
     W[point, 50] = STATED[0.2]
-    basins = privileged._codes(made("privileged", W))["basins"].set_index("density")
+    basins = measure._codes(made("privileged", W))["basins"].set_index("density")
     assert np.isfinite(basins.loc[0.2, "as_stated"])
     assert not np.isfinite(basins.loc[0.02, "as_stated"])
 
@@ -227,22 +226,22 @@ OFF = {
 @pytest.mark.parametrize("what", OFF)
 def test_another_kind_is_not_as_stated(what: str) -> None:
     density, kind = OFF[what]
-    table = privileged.regimes(privileged._codes(of_kinds(STATED | {density: kind}))).set_index("density")
+    table = regimes(measure._codes(of_kinds(STATED | {density: kind}))).set_index("density")
     assert table.index[~table["agrees"]].tolist() == [density]
-    assert not privileged._is_as_stated(density, kind)
-    assert privileged._is_as_stated(density, STATED[density])
+    assert not measure._is_as_stated(density, kind)
+    assert measure._is_as_stated(density, STATED[density])
 
 
 def test_densities_that_the_paper_does_not_speak_of() -> None:
-    assert privileged._stated(0.1) is None
-    assert not privileged._is_as_stated(0.1, STATED[0.08])
+    assert stated_at(0.1) is None
+    assert not measure._is_as_stated(0.1, STATED[0.08])
 
 
 def test_an_inhibited_feature_does_not_make_a_neuron_polysemantic() -> None:
     """A large negative weight switches nothing on; its size is not that of a second feature."""
     W = STATED[0.5].copy()
     W[0, 7] = -3
-    table = privileged.regimes(privileged._codes(of_kinds(STATED | {0.5: W}))).set_index("density")
+    table = regimes(measure._codes(of_kinds(STATED | {0.5: W}))).set_index("density")
     assert table.loc[0.5, "one"] == 5
 
 
@@ -252,7 +251,7 @@ def test_an_inhibited_feature_does_not_make_a_neuron_polysemantic() -> None:
 def test_verdicts(data: Tables, tmp_path: Path) -> None:
     """Of models as the paper has them; the regimes are corrected only where they are not."""
     read = through_files(data, tmp_path)
-    assert {claim.id: verdict(claims, claim.id.split(".")[1], read) for claim in claims} == {
+    assert {claim.id: verdict(judge.claims, claim.id.split(".")[1], read) for claim in judge.claims} == {
         "privileged.aligned": "reproduced",
         "privileged.bias_escape": "reproduced",
         "privileged.regimes": "reproduced",
@@ -287,7 +286,7 @@ def test_what_the_claims_must_not_allow(
     data: Tables, claim: str, table: str, where: str, columns: dict[str, Any]
 ) -> None:
     figure = "privileged_vs_not"
-    assert verdict(claims, claim, changed(data, figure, table, where, **columns)) == "not reproduced"
+    assert verdict(judge.claims, claim, changed(data, figure, table, where, **columns)) == "not reproduced"
 
 
 def test_a_linear_layer_without_need_of_escape_is_no_evidence(data: Tables) -> None:
@@ -299,36 +298,36 @@ def test_a_linear_layer_without_need_of_escape_is_no_evidence(data: Tables) -> N
         same = changed(
             same, "privileged_vs_not", "models", f"{models_of('privileged')} and density == {density}", loss=loss
         )
-    assert verdict(claims, "bias_escape", same) == "not reproduced"
+    assert verdict(judge.claims, "bias_escape", same) == "not reproduced"
 
 
 def test_where_the_bias_is_better_than_linear_is_said(data: Tables) -> None:
     better = changed(
         data, "privileged_vs_not", "models", f"{models_of('privileged_bias')} and density == 0.5", loss=0.95, on=0.9
     )
-    note = judged(claims, "bias_escape", better)["note"]
+    note = judged(judge.claims, "bias_escape", better)["note"]
     assert "5.0% at 1-S = 0.5" in note
     assert "90%" in note
 
 
 def with_kinds(data: Tables, kinds: dict[float, np.ndarray]) -> Tables:
-    return data | {"privileged_neurons": privileged._codes(of_kinds(STATED | kinds))}
+    return data | {"privileged_neurons": measure._codes(of_kinds(STATED | kinds))}
 
 
 def test_a_few_densities_off_need_a_correction(data: Tables) -> None:
-    line = judged(claims, "regimes", with_kinds(data, {0.12: STATED[0.08]}))
+    line = judged(judge.claims, "regimes", with_kinds(data, {0.12: STATED[0.08]}))
     assert line["verdict"] == "corrected"
     assert "1-S = 0.12 the best model has 0 alone and 8 features" in line["note"]
 
 
 def test_too_many_off_do_not_reproduce(data: Tables) -> None:
     kinds = dict.fromkeys((0.35, 0.25, 0.2, 0.15), STATED[0.08])
-    assert verdict(claims, "regimes", with_kinds(data, kinds)) == "not reproduced"
+    assert verdict(judge.claims, "regimes", with_kinds(data, kinds)) == "not reproduced"
 
 
 def test_neurons_that_become_free_again_do_not_reproduce(data: Tables) -> None:
     """One density off, but in the wrong direction."""
-    assert verdict(claims, "regimes", with_kinds(data, {0.05: coded(1, ["0111", "1011"])})) == "not reproduced"
+    assert verdict(judge.claims, "regimes", with_kinds(data, {0.05: coded(1, ["0111", "1011"])})) == "not reproduced"
 
 
 # figures
@@ -336,21 +335,21 @@ def test_neurons_that_become_free_again_do_not_reproduce(data: Tables) -> None:
 
 @pytest.mark.parametrize("figure", ["privileged_vs_not", "privileged_neurons"])
 def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: Path) -> None:
-    svg = drawn_twice(privileged.draw, figure, data, tmp_path)
+    svg = drawn_twice(draw.draw, figure, data, tmp_path)
     assert len(svg) > 10_000
 
 
 def test_drawn_from_a_few_densities(tmp_path: Path) -> None:
     """As at scale quick."""
-    shown = privileged._codes(of_kinds(STATED))
+    shown = measure._codes(of_kinds(STATED))
     few = {
         name: table[table["density"].isin([1, 0.5, 0.05])] if "density" in table else table
         for name, table in shown.items()
     }
-    drawn_twice(privileged.draw, "privileged_neurons", {"privileged_neurons": few}, tmp_path)
+    drawn_twice(draw.draw, "privileged_neurons", {"privileged_neurons": few}, tmp_path)
 
 
 def test_the_shown_density_is_trained() -> None:
     """By all three."""
     assert all(SHOWN in CONFIG.sweeps[name].density for name in MODELS)
-    assert neurons.MONOSEMANTIC in privileged.THRESHOLDS
+    assert neurons.MONOSEMANTIC in THRESHOLDS

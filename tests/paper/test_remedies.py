@@ -11,8 +11,7 @@ from synthetic import CONFIG, changed, drawn_twice, judged, through_files, verdi
 
 from superposition import l1
 from superposition.claims import Tables
-from superposition.paper import remedies
-from superposition.paper.remedies import EQUAL, FALLING, claims
+from superposition.paper.remedies import EQUAL, FALLING, draw, judge, measure
 from superposition.sweep import Sweep
 from superposition.weights import Trained
 
@@ -36,7 +35,7 @@ def made(kept: dict[float, int], **settings: Any) -> Trained:
 def measured() -> dict[str, pd.DataFrame]:
     equal = made({0: 8, 0.2: 8, 0.4: 5, 0.6: 1})
     falling = made({0: 8, 0.02: 7, 0.2: 4, 0.4: 2}, importance={"decay": 0.7})
-    return remedies.measure("l1_penalty", {EQUAL: equal, FALLING: falling})
+    return measure.measure("l1_penalty", {EQUAL: equal, FALLING: falling})
 
 
 @pytest.fixture
@@ -60,7 +59,7 @@ def test_half_of_a_norm_and_weight_off_the_axes() -> None:
     models = made({0: 4, 0.2: 4})
     W = models.parameters["W"]
     W[..., 0, 0], W[..., 1, 1], W[..., 3, 2] = 0.72, 0.69, -0.5
-    table = remedies.measure("l1_penalty", {EQUAL: models, FALLING: models})["models"]
+    table = measure.measure("l1_penalty", {EQUAL: models, FALLING: models})["models"]
     assert set(table["represented_features"]) == {3}
     np.testing.assert_allclose(table["aligned"], 1 - 0.25 / (0.72**2 + 0.69**2 + 2 + 0.25))
 
@@ -96,7 +95,7 @@ def test_numbers_in_the_report() -> None:
         pd.DataFrame(columns).assign(experiment=name, density=0.03, m=M, features_per_dimension=2.25)
         for name, columns in ((EQUAL, one), (FALLING, none))
     )
-    first, second = remedies._shown({"models": models}).to_dict("records")
+    first, second = measure._shown({"models": models}).to_dict("records")
     exact = {"a feature of importance 1 goes at (exact)": f"{l1.threshold(1, 0.03):.3f}", "1-S": "0.03"}
     exact["features per dimension without"] = "2.25"
     assert first == exact | {
@@ -120,7 +119,7 @@ def test_numbers_in_the_report() -> None:
 def test_verdict(data: Tables, tmp_path: Path) -> None:
     """Among equal features none of these has a dimension each for half of the dimensions: five features leave a pair,
     and one is less than half."""
-    line = judged(claims, "l1", through_files(data, tmp_path))
+    line = judged(judge.claims, "l1", through_files(data, tmp_path))
     assert line["verdict"] == "corrected"
     assert "falling importances: superposition removed at 2 of 2 densities" in line["measured"]
     assert line["measured"].endswith("equal: at 0 of 2")
@@ -130,9 +129,9 @@ def test_if_it_did_remove_superposition(data: Tables) -> None:
     """With a dimension for each of M features at some coefficient at every density."""
     where = f"experiment == '{EQUAL}' and l1 == 0.4"
     gone = changed(data, "l1_penalty", "models", where, interference=0.01)
-    assert verdict(claims, "l1", gone) == "reproduced"
+    assert verdict(judge.claims, "l1", gone) == "reproduced"
     free = changed(gone, "l1_penalty", "models", where, clean_loss=0.0)
-    assert verdict(claims, "l1", free) == "corrected"  # not at the price of loss
+    assert verdict(judge.claims, "l1", free) == "corrected"  # not at the price of loss
 
 
 @pytest.mark.parametrize(
@@ -150,9 +149,9 @@ def test_equal_features_at_one_density_are_not_enough(data: Tables, where: str, 
     more than its error: then equal features do not support the statement."""
     gone = {"interference": 0.01, "represented_features": 2, "clean_loss_error": 0.0}
     held = changed(data, "l1_penalty", "models", f"experiment == '{EQUAL}' and l1 == 0.4", **gone)
-    assert verdict(claims, "l1", held) == "reproduced"
+    assert verdict(judge.claims, "l1", held) == "reproduced"
     off = changed(held, "l1_penalty", "models", f"experiment == '{EQUAL}' and {where}", **columns)
-    assert verdict(claims, "l1", off) == "corrected"
+    assert verdict(judge.claims, "l1", off) == "corrected"
 
 
 def test_falling_importances_at_one_density_are_not_enough(data: Tables) -> None:
@@ -160,7 +159,7 @@ def test_falling_importances_at_one_density_are_not_enough(data: Tables) -> None
     gone = changed(data, "l1_penalty", "models", f"experiment == '{EQUAL}' and l1 == 0.4", interference=0.01)
     where = f"experiment == '{FALLING}' and density == 0.3 and l1 > 0"
     off = changed(gone, "l1_penalty", "models", where, interference=1.0)
-    assert verdict(claims, "l1", off) == "not reproduced"
+    assert verdict(judge.claims, "l1", off) == "not reproduced"
 
 
 def test_prices_and_the_features_that_are_left(data: Tables) -> None:
@@ -176,7 +175,7 @@ def test_prices_and_the_features_that_are_left(data: Tables) -> None:
     ):
         data = changed(data, "l1_penalty", "features", where, norm=norm)
     data = changed(data, "l1_penalty", "features", "l1 > -1", threshold=lambda t: 0.73 * 0.7 ** t["feature"])
-    line = judged(claims, "l1", data)
+    line = judged(judge.claims, "l1", data)
     assert "for 3.0 to 7.0 times the loss" in line["measured"]
     assert "in 2 of 4 models, one more or less in 2; the most important ones in 7 of 8" in line["note"]
 
@@ -193,11 +192,11 @@ def test_prices_and_the_features_that_are_left(data: Tables) -> None:
 )
 def test_what_supports_neither(data: Tables, table: str, where: str, columns: dict[str, Any]) -> None:
     off = changed(data, "l1_penalty", table, where, **columns)
-    assert verdict(claims, "l1", off) == "not reproduced"
+    assert verdict(judge.claims, "l1", off) == "not reproduced"
 
 
 def test_the_figure_is_the_same_every_time(data: Tables, tmp_path: Path) -> None:
-    assert len(drawn_twice(remedies.draw, "l1_penalty", data, tmp_path)) > 10_000
+    assert len(drawn_twice(draw.draw, "l1_penalty", data, tmp_path)) > 10_000
 
 
 def test_the_sweeps_are_comparable() -> None:

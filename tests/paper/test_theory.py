@@ -11,7 +11,7 @@ from scipy import stats
 from synthetic import CONFIG, changed, drawn_twice, judged, packed, through_files, verdict
 
 from superposition.claims import Tables
-from superposition.paper import theory
+from superposition.paper.theory import draw, judge, measure
 from superposition.weights import Trained
 
 DENSITIES = CONFIG.sweeps["basic_small"].density
@@ -26,26 +26,26 @@ def trained() -> dict[str, Trained]:
 
 @functools.cache
 def ideal() -> Tables:
-    return {"theory": theory.measure("theory", trained())}
+    return {"theory": measure.measure("theory", trained())}
 
 
 def holds(name: str, data: Tables) -> bool:
-    found = verdict(theory.claims, name, data)
+    found = verdict(judge.claims, name, data)
     assert found in ("reproduced", "not reproduced")
     return found == "reproduced"
 
 
 def test_claims_hold_for_the_ideal_models(tmp_path: Path) -> None:
     """And survive the way through files."""
-    claims = theory.claims.table(ideal(), "paper")
+    claims = judge.claims.table(ideal(), "paper")
     assert claims["verdict"].tolist() == ["reproduced"] * 2
     assert not claims[["measured", "note"]].stack().str.contains("nan").any()
-    assert theory.claims.table(through_files(ideal(), tmp_path), "paper").equals(claims)
+    assert judge.claims.table(through_files(ideal(), tmp_path), "paper").equals(claims)
 
 
 def test_experiments_are_told_by_their_model() -> None:
     """Not by their place in the configuration."""
-    turned = theory.measure("theory", dict(reversed(trained().items())))
+    turned = measure.measure("theory", dict(reversed(trained().items())))
     for name, table in ideal()["theory"].items():
         pd.testing.assert_frame_equal(turned[name], table)
 
@@ -204,7 +204,7 @@ def test_share_of_the_sparse_loss() -> None:
         * stats.binom.pmf(k, 20, p)
         for k in (0, 1)
     )
-    note = judged(theory.claims, "loss_by_active_count", ideal())["note"]
+    note = judged(judge.claims, "loss_by_active_count", ideal())["note"]
     assert f"At 1-S = 0.001, L_0 and L_1 make up {known / total:.0%} of the loss" == note
 
 
@@ -214,7 +214,7 @@ def test_share_of_the_sparse_loss() -> None:
 def test_the_figure() -> None:
     """Shares of the loss by number of active features, stacked; and the two terms of the linear loss."""
     data = ideal()["theory"]
-    drawn = theory.draw("theory", data)
+    drawn = draw.draw("theory", data)
     left, right = drawn.axes
     assert [text.get_text() for text in left.get_legend().get_texts()] == [
         "$k \\geq 4$",
@@ -243,4 +243,4 @@ def test_the_figure() -> None:
 
 
 def test_the_figure_is_the_same_every_time(tmp_path: Path) -> None:
-    assert drawn_twice(theory.draw, "theory", ideal(), tmp_path).count("<svg ") == 1
+    assert drawn_twice(draw.draw, "theory", ideal(), tmp_path).count("<svg ") == 1

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tests.workflow.project import Project
 
-ENDS = {"claims", "notebook", "report", "crate"}
+SHOWN = {"notebook", "report", "crate"}
+ENDS = {"claims"} | SHOWN
 TRAIN = {"train:introduction", "train:basic_small", "train:basic_small_linear"}
 
 
@@ -36,13 +37,17 @@ def test_nothing_to_do_does_nothing(made: Project) -> None:
 @pytest.mark.parametrize(
     ("file", "jobs"),
     [
-        ("src/superposition/paper/introduction.py", section("introduction") | ENDS),
-        ("src/superposition/paper/theory.py", section("theory") | ENDS),
-        ("src/superposition/plotting.py", section("introduction") | section("theory") | ENDS),
+        ("src/superposition/paper/introduction/measure.py", section("introduction") | ENDS),
+        ("src/superposition/paper/introduction/draw.py", {"draw:introduction"} | SHOWN),
+        ("src/superposition/paper/introduction/judge.py", {"judge:introduction"} | ENDS),
+        ("src/superposition/paper/theory/__init__.py", section("theory") | ENDS),
+        ("src/superposition/plotting.py", {"draw:introduction", "draw:theory"} | SHOWN),
+        ("src/superposition/tables.py", section("introduction") | section("theory") | ENDS),
+        ("src/superposition/claims.py", {"judge:introduction", "judge:theory"} | ENDS),
         ("src/superposition/training.py", TRAIN | section("introduction") | section("theory") | ENDS),
         ("src/superposition/draws.py", TRAIN | section("introduction") | section("theory") | ENDS),
-        ("src/superposition/report.py", {"notebook", "report", "crate"}),
-        ("src/superposition/paper/basic.py", set()),
+        ("src/superposition/report.py", SHOWN),
+        ("src/superposition/paper/basic/measure.py", set()),
     ],
 )
 def test_an_edit_makes_again_what_depends_on_it_and_nothing_else(made: Project, file: str, jobs: set[str]) -> None:
@@ -84,7 +89,7 @@ def test_an_edit_of_a_caption_or_a_category_draws_nothing_again(made: Project, p
     config[part]["introduction"][key] += " And more."
     with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
         made.configure(config)
-        assert made.jobs() == {"notebook", "report", "crate"}
+        assert made.jobs() == SHOWN
 
 
 def test_an_own_sweep_is_made_with_the_rest_and_disturbs_nothing(made: Project) -> None:

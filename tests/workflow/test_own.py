@@ -23,6 +23,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     only["experiments"]["introduction"] |= TINY
     project.configure(config | only | {"sensitivity": []})
     for path, text in files().items():
+        (project.path / path).parent.mkdir(exist_ok=True)
         (project.path / path).write_text(text, encoding="utf-8")
     return project
 
@@ -66,7 +67,7 @@ def test_an_own_sweep(project: Project) -> None:
 
 
 def test_a_figure_of_ones_own(project: Project) -> None:
-    """A module and an entry: drawn alone, and then in its place in the report with its claim."""
+    """Three modules and an entry: drawn alone, and then in its place in the report with its claim."""
     follow(project, "own figure")
     out = project.path / OUT
     assert (out / "figures/counts.png").read_bytes().startswith(b"\x89PNG")

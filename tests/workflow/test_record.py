@@ -121,9 +121,14 @@ def test_a_figure_leads_to_its_weights_their_sweeps_and_the_code(
         with safe_open(out / name, framework="pt") as file:
             assert json.loads(entry["value"]) == json.loads(file.metadata()["superposition"])["sweep"]
         assert {f"code/{path}" for path in sources("workflow/scripts/train.py")} <= set(ids(train["object"]))
-    for job in (draw, maker(graph, tables[0])):
-        section = sources(f"superposition.paper.{figure}")
-        assert {f"code/{path}" for path in section} <= set(ids(job["object"]))
+    for job, stage in ((draw, "draw"), (maker(graph, tables[0]), "measure")):
+        used = {f"code/{path}" for path in sources(f"superposition.paper.{figure}.{stage}")}
+        assert used <= set(ids(job["object"]))
+        section = f"code/src/superposition/paper/{figure}"
+        assert {name for name in ids(job["object"]) if name.startswith(section)} == {
+            f"{section}/__init__.py",
+            f"{section}/{stage}.py",
+        }
     assert graph[f"figures/{figure}.svg"]["name"] == made.config()["figures"][figure]["title"]
 
 

@@ -1,11 +1,18 @@
 """The files that a job depends on: one too few and an edit goes unnoticed, one too many and too much is made again."""
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from workflow.sources import SRC, sources
 
+from superposition.config import STAGES
+
 PACKAGE = "src/superposition"
+SECTIONS = sorted(path.parent.name for path in SRC.glob("superposition/paper/*/judge.py"))
 
 
 def test_training_depends_on_both_engines_and_the_compiled_loop() -> None:
@@ -17,20 +24,41 @@ def test_training_does_not_depend_on_figures_claims_or_report() -> None:
     assert not [f for f in sources("workflow/scripts/train.py") if "/paper/" in f or "plotting" in f or "claims" in f]
 
 
-def test_a_section_does_not_depend_on_another_nor_on_training() -> None:
-    found = sources("superposition.paper.introduction")
-    assert [f for f in found if "/paper/" in f] == [f"{PACKAGE}/paper/introduction.py"]
-    assert f"{PACKAGE}/plotting.mplstyle" in found
-    assert f"{PACKAGE}/training.py" not in found
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_stage_depends_on_no_other_and_on_no_other_section(section: str, stage: str) -> None:
+    """An edit of a criterion would draw the section's figures again, and one of a drawing measure and judge."""
+    found = sources(f"superposition.paper.{section}.{stage}")
+    own = [f"{PACKAGE}/paper/{name}.py" for name in ("__init__", f"{section}/__init__", f"{section}/{stage}")]
+    assert [f for f in found if "/paper/" in f] == own
+    assert {Path(f).stem for f in found} & {*STAGES} == {stage}
 
 
-def test_a_section_of_several_files() -> None:
-    """A section may be a package; its parts count as its own."""
-    found = sources("superposition.paper.geometry")
-    parts = {f"{PACKAGE}/paper/geometry/{name}.py" for name in ("__init__", "large", "small")}
-    assert {f for f in found if "/paper/" in f} == parts
-    assert f"{PACKAGE}/polytopes.py" in found
-    assert f"{PACKAGE}/training.py" not in found
+@pytest.mark.parametrize("section", SECTIONS)
+def test_what_draws_or_judges_does_not_depend_on_what_measures(section: str) -> None:
+    """A faster measure, or another engine, would draw and judge again where the tables stay the same."""
+    drawing, judging = (
+        sources(f"workflow/scripts/{stage}.py", f"superposition.paper.{section}.{stage}") for stage in ("draw", "judge")
+    )
+    assert f"{PACKAGE}/plotting.mplstyle" in drawing
+    heavy = {f"{PACKAGE}/{name}.py" for name in ("weights", "training", "exact", "geometry", "tables", "tegum")}
+    assert not heavy & {*drawing, *judging}
+    assert f"{PACKAGE}/plotting.py" not in judging
+
+
+@pytest.mark.parametrize(
+    ("stage", "never"),
+    [("measure", ["matplotlib"]), ("draw", ["torch"]), ("judge", ["torch", "matplotlib", "pydantic"])],
+)
+def test_a_stage_imports_no_large_library_in_vain(stage: str, never: list[str]) -> None:
+    """A run has a hundred jobs of a second each; PyTorch alone takes another to import."""
+    script = ast.parse((SRC.parent / f"workflow/scripts/{stage}.py").read_text())
+    lines = [ast.unparse(node) for node in script.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    lines += [f"import superposition.paper.{section}.{stage}" for section in SECTIONS]
+    lines.append(f"import sys; print([name for name in {never} if name in sys.modules])")
+    env = os.environ | {"PYTHONPATH": str(SRC)}
+    run = subprocess.run([sys.executable, "-c", "\n".join(lines)], env=env, capture_output=True, text=True)
+    assert run.stdout == "[]\n", run.stderr
 
 
 def test_training_does_not_depend_on_what_is_measured() -> None:

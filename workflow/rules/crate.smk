@@ -2,9 +2,10 @@
 # then, with a copy of the code that can be run.
 
 SCRIPTS = {rule.name: os.path.normpath(f"workflow/rules/{rule.script}") for rule in workflow.rules if rule.script}
-# The files that a job depends on beside its script: those of its rule, and those of its section.
+# The files that a job depends on beside its script: those of its rule, and those of its section's stage.
 MODULES = {rule: sources(script) for rule, script in SCRIPTS.items()}
-MODULES |= {section: sources(f"superposition.paper.{section}") for section in CONFIG.sections}
+STAGED = expand("{section}.{stage}", section=CONFIG.sections, stage=STAGES)
+MODULES |= {stage: sources(f"superposition.paper.{stage}") for stage in STAGED}
 MODULES["notebook"] += map(str, [rules.notebook.input.notebook, *rules.notebook.input.code])
 MODULES["report"].append(str(rules.report.input.template))
 PARTS = [

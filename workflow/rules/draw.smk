@@ -5,7 +5,7 @@ rule draw:
     input:
         tables=f"{OUT}/tables/{{figure}}",
         code=lambda wildcards: sources(
-            "workflow/scripts/draw.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}"
+            "workflow/scripts/draw.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}.draw"
         ),
     output:
         svg=report(
@@ -31,7 +31,7 @@ rule animate:
     input:
         tables=f"{OUT}/tables/{{figure}}",
         code=lambda wildcards: sources(
-            "workflow/scripts/animate.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}"
+            "workflow/scripts/animate.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}.draw"
         ),
     output:
         report(

@@ -5,7 +5,7 @@
 rule judge:
     input:
         tables=lambda wildcards: expand(f"{OUT}/tables/{{figure}}", figure=CONFIG.figures_of(wildcards.section)),
-        code=lambda wildcards: sources("workflow/scripts/judge.py", f"superposition.paper.{wildcards.section}"),
+        code=lambda wildcards: sources("workflow/scripts/judge.py", f"superposition.paper.{wildcards.section}.judge"),
     output:
         f"{OUT}/claims/{{section}}.csv",
     log:
@@ -23,8 +23,11 @@ rule judge:
 
 rule vary:
     input:
-        sources("workflow/scripts/vary.py"),
-        code=lambda wildcards: sources(f"superposition.paper.{wildcards.section}"),
+        code=lambda wildcards: sources(
+            "workflow/scripts/vary.py",
+            f"superposition.paper.{wildcards.section}.measure",
+            f"superposition.paper.{wildcards.section}.judge",
+        ),
     output:
         f"{OUT}/sensitivity/{{section}}.csv",
     log:

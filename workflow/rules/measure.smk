@@ -7,7 +7,7 @@ rule measure:
             f"{OUT}/weights/{{experiment}}.safetensors", experiment=CONFIG.figures[wildcards.figure].experiments
         ),
         code=lambda wildcards: sources(
-            "workflow/scripts/measure.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}"
+            "workflow/scripts/measure.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}.measure"
         ),
     output:
         directory(f"{OUT}/tables/{{figure}}"),

@@ -5,11 +5,11 @@ import importlib
 import matplotlib
 from matplotlib.animation import PillowWriter
 
-from superposition import tables
+from superposition import files
 from superposition.errors import reporting
 
 matplotlib.use("Agg")  # files, no windows
 with reporting(snakemake.log[0]):
-    section = importlib.import_module(f"superposition.paper.{snakemake.params.section}")
-    animation = section.animate(snakemake.wildcards.figure, tables.read(snakemake.input.tables))
+    stage = importlib.import_module(f"superposition.paper.{snakemake.params.section}.draw")
+    animation = stage.animate(snakemake.wildcards.figure, files.read(snakemake.input.tables))
     animation.save(snakemake.output[0], PillowWriter(fps=8), dpi=100)

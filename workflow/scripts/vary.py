@@ -8,8 +8,9 @@ from superposition.sensitivity import verdicts
 from superposition.sweep import Sweep
 
 with reporting(snakemake.log[0]):
-    section = importlib.import_module(f"superposition.paper.{snakemake.wildcards.section}")
-    known = {claim.id: claim for claim in section.claims}
+    section = f"superposition.paper.{snakemake.wildcards.section}"
+    measuring, judging = (importlib.import_module(f"{section}.{stage}") for stage in ("measure", "judge"))
+    known = {claim.id: claim for claim in judging.claims}
     if unknown := [name for name in snakemake.params.claims if name not in known]:
         raise SuperpositionError(f"config.sensitivity: unknown {unknown[0]!r}, allowed are {', '.join(known)}")
     figures = {
@@ -17,5 +18,5 @@ with reporting(snakemake.log[0]):
         for figure, sweeps in snakemake.params.sweeps.items()
     }
     claims = [known[name] for name in snakemake.params.claims]
-    table = verdicts(claims, section.measure, figures, snakemake.params.device, snakemake.threads)
+    table = verdicts(claims, measuring.measure, figures, snakemake.params.device, snakemake.threads)
     table.to_csv(snakemake.output[0], index=False)

@@ -1,0 +1,18 @@
+"""The tables of a figure as files: a folder with a CSV file for each."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+
+def write(tables: Mapping[str, pd.DataFrame], folder: str | Path) -> None:
+    """The folder is new."""
+    Path(folder).mkdir()
+    for name, table in tables.items():
+        table.to_csv(Path(folder, f"{name}.csv"), index=False)
+
+
+def read(folder: str | Path) -> dict[str, pd.DataFrame]:
+    """The tables of a figure, by name."""
+    return {path.stem: pd.read_csv(path) for path in sorted(Path(folder).glob("*.csv"))}

@@ -1,0 +1,242 @@
+"""Tables to figures: layers as matrices and graphs, neurons as stacks, the motif as a circuit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from superposition import neurons, plotting
+from superposition.paper.absolute import MAIN, PAPER_INPUT, ZOOM, alone, matrix, shown_motifs
+
+IN_MATRIX = 40  # features of W_1 that are drawn
+
+
+def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    return DRAWN[figure](data)
+
+
+# Models few enough in neurons to be seen whole: the exact one, and those with the asymmetric motif
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"
+
+
+def _heat(ax: Axes, W: Float[np.ndarray, "m n"], title: str) -> None:
+    """A layer as a matrix with its numbers, a row for each neuron."""
+    ax.imshow(W, cmap=plotting.SIGNED, vmin=-2, vmax=2, aspect="auto")
+    for (k, i), value in np.ndenumerate(W):
+        if abs(value) >= 0.05:
+            ax.text(i, k, _short(value), ha="center", va="center", fontsize=6, color="wk"[int(abs(value) < 1.3)])
+    ax.set(title=title, xticks=range(W.shape[1]), yticks=range(len(W)))
+    ax.set_xticklabels([str(i + 1) for i in range(W.shape[1])])
+    ax.set_yticklabels([str(k + 1) for k in range(len(W))])
+    ax.tick_params(length=0)
+    ax.spines[:].set(visible=True, linewidth=0.4, color="0.5")
+
+
+def _graph(ax: Axes, W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) -> None:
+    """Inputs, neurons and outputs from left to right; a line for each weight that counts, as wide as it is large."""
+    m, n = W.shape
+    place = {"x": np.linspace(1, 0, n), "h": np.linspace(1.08, -0.08, m), "y": np.linspace(1, 0, n)}
+    for layer, left, right in ((W, 0.0, 1.0), (W_out, 1.0, 2.0)):
+        for (k, i), value in np.ndenumerate(layer):
+            if abs(value) > 0.05:
+                ends = (place["x"][i], place["h"][k]) if layer is W else (place["h"][k], place["y"][i])
+                colour = plotting.SIGNED(0.95 if value > 0 else 0.05)
+                ax.plot([left, right], ends, color=colour, lw=1.4 * min(abs(value), 2), zorder=1)
+    for column, (name, heights) in enumerate(place.items()):
+        for number, height in enumerate(heights, 1):
+            ax.scatter(column, height, s=110, color="white", edgecolor="0.3", lw=0.7, zorder=2)
+            ax.text(column, height, f"${name}_{number}$", ha="center", va="center", fontsize=6)
+    ax.set(xlim=(-0.15, 2.15), ylim=(-0.2, 1.2))
+    ax.set_axis_off()
+
+
+def draw_small(data: dict[str, pd.DataFrame]) -> Figure:
+    """Both layers as matrices, the stacks of weights, and the graph of the model."""
+    W, W_out = matrix(data["weights"]), matrix(data["weights"], "out")
+    fig, axes = plt.subplots(1, 4, figsize=(plotting.PAGE, 2.3), width_ratios=[1, 1, 1.5, 1.7])
+    _heat(axes[0], W, "$W_1$")
+    _heat(axes[1], W_out, "$W_2^T$")
+    axes[0].set(xlabel="feature", ylabel="neuron")
+    axes[1].set(xlabel="output")
+    colours = [plotting.CATEGORIES[i % 10] for i in range(W.shape[1])]
+    plotting.neuron_stacks(axes[2], W, neurons.monosemantic(np.abs(W)), colours)
+    signs = ["+" if row[np.abs(row).argmax()] > 0 else "-" for row in W]
+    axes[2].set(xlabel="neuron, by feature and sign", ylabel="$|W_1|$", xticks=range(len(W)))
+    axes[2].set_xticklabels([f"{np.abs(row).argmax() + 1}{sign}" for row, sign in zip(W, signs, strict=True)])
+    _graph(axes[3], W, W_out)
+    return fig
+
+
+def _circuit(ax: Axes, motif: Mapping[str, Any], into: Float[np.ndarray, " n"], out: Float[np.ndarray, " n"]) -> None:
+    """One instance: two inputs, the shared neuron, its inhibitor, two outputs, with the measured weights. ``into`` and
+    ``out`` are the inhibitor's weights, scaled like the shared neuron's."""
+    first, second = motif["first"] + 1, motif["second"] + 1
+    places = {
+        f"$x_{{{first}}}$": (0, 1),
+        f"$x_{{{second}}}$": (0, 0),
+        "shared": (1, 0.5),
+        "inhibitor": (1, 1.35),
+        f"$y_{{{first}}}$": (2, 1),
+        f"$y_{{{second}}}$": (2, 0),
+    }
+    names = list(places)
+    lines = [
+        (0, 2, motif["in_first"]),
+        (1, 2, motif["in_second"]),
+        (0, 3, into[motif["first"]]),
+        (2, 4, motif["out_first"]),
+        (2, 5, motif["out_second"]),
+        (3, 5, out[motif["second"]]),
+    ]
+    for start, end, value in lines:
+        (x0, y0), (x1, y1) = places[names[start]], places[names[end]]
+        colour = plotting.SIGNED(0.95 if value > 0 else 0.05)
+        ax.plot([x0, x1], [y0, y1], color=colour, lw=min(0.5 + abs(value), 4), zorder=1, solid_capstyle="round")
+        along = 0.55 if end == 5 and start == 3 else 0.45
+        ax.text(
+            x0 + along * (x1 - x0),
+            y0 + along * (y1 - y0),
+            f"{value:.2f}",
+            ha="center",
+            va="center",
+            fontsize=6.5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+            zorder=3,
+        )
+    for name, (x, y) in places.items():
+        ax.text(
+            x,
+            y,
+            name,
+            ha="center",
+            va="center",
+            fontsize=7,
+            bbox={"facecolor": "white", "edgecolor": "0.3", "boxstyle": "round,pad=0.3", "lw": 0.7},
+            zorder=4,
+        )
+    ax.set(xlim=(-0.25, 2.25), ylim=(-0.25, 1.6))
+    ax.set_axis_off()
+
+
+def draw_motif(data: dict[str, pd.DataFrame]) -> Figure:
+    """The model, the first two instances as circuits, and what the second output does with and without inhibition."""
+    W, W_out = matrix(data["weights"]), matrix(data["weights"], "out")
+    b = data["weights"].query("neuron == 0")["bias"].to_numpy()
+    motifs, ablations = shown_motifs(data), data["ablations"]
+    fig = plt.figure(figsize=(plotting.PAGE, 4.4))
+    left, right = fig.subfigures(1, 2, width_ratios=[1, 1.5])
+    heats = left.subplots(1, 2)
+    _heat(heats[0], W, "$W_1$")
+    _heat(heats[1], W_out, "$W_2^T$")
+    heats[0].set(ylabel="neuron", xlabel="feature")
+    heats[1].set(xlabel="output", yticks=[])
+    left.suptitle(plotting.density_title(data["weights"]["density"].iloc[0]), fontsize=8)
+    axes = right.subplots(2, 2, height_ratios=[1.4, 1], squeeze=False)
+    slopes = np.linspace(0, 1, 50)
+    for (circuit, response), (k, motif) in zip(axes.T, enumerate(motifs.to_dict(orient="records"), 1), strict=False):
+        sign = np.sign(W[motif["shared"], motif["first"]])
+        scale = np.abs(motif["in_first"] / W[motif["inhibitor"], motif["first"]])
+        _circuit(circuit, motif, scale * W[motif["inhibitor"]], W_out[motif["inhibitor"]] / scale)
+        names = f"neuron {motif['shared'] + 1}, inhibited by {motif['inhibitor'] + 1}"
+        circuit.set_title(f"{names}\n(inputs scaled to {PAPER_INPUT:g})", fontsize=7)
+        losses = ablations[ablations["instance"].isin([0, k])].set_index("without")["loss"]
+        without = W_out.copy()
+        without[motif["inhibitor"], motif["second"]] = 0
+        h = np.maximum(slopes[:, None] * sign * W[:, motif["first"]], 0)
+        styles = {"inhibition": (without, plotting.CATEGORIES[3]), "nothing": (W_out, plotting.CATEGORIES[2])}
+        for name, (layer, colour) in styles.items():
+            output = np.maximum(h @ layer + b, 0)[:, motif["second"]]
+            label = "as trained" if name == "nothing" else "without inhibition"
+            response.plot(slopes, output, color=colour, label=f"{label}, loss {losses[name]:.3f}")
+        side = "" if sign > 0 else "-"
+        response.set(xlabel=f"${side}x_{{{motif['first'] + 1}}}$ alone", ylabel=f"$y_{{{motif['second'] + 1}}}$")
+        response.set_ylim(top=1.5 * response.get_ylim()[1])
+        response.legend(loc="upper left", fontsize=6)
+    for ax in axes[:, len(motifs) :].ravel():
+        ax.set_axis_off()
+    return fig
+
+
+# A hundred features with forty neurons
+
+
+def _colours(n: int) -> list[tuple[float, ...]]:
+    """One for each feature, from the most important on; those that no model can afford are alike."""
+    return [plotting.FEATURES(min(i / 30, 1)) for i in range(n)]
+
+
+def draw_neurons(data: dict[str, pd.DataFrame]) -> Figure:
+    """The stacks of |W_1| of the best model at every density, W_1 beside them."""
+    weights, units = data["weights"], data["neurons"]
+    densities = sorted(weights["density"].unique(), reverse=True)
+    kept, models = alone(units), data["models"][data["models"]["experiment"].isin(MAIN)]
+    fig, axes = plt.subplots(
+        len(densities), 2, figsize=(plotting.PAGE, 1.08 * len(densities)), width_ratios=[5, 1], squeeze=False
+    )
+    for (ax, heat), density in zip(axes, densities, strict=True):
+        W = matrix(weights[weights["density"] == density])
+        one = neurons.monosemantic(np.abs(W))
+        plotting.neuron_stacks(ax, W, one, _colours(W.shape[1]))
+        here = models[models["density"] == density]
+        relative = (here["loss"] / here["yardstick"]).min()
+        ax.set_title(
+            f"{plotting.density_title(density)}: {one.sum()} of {len(W)} neurons with one feature "
+            f"(seeds: {', '.join(map(str, kept.loc[density]))}); loss / that of {len(W) // 2} exact: {relative:.2f}",
+            loc="left",
+            fontsize=7,
+            pad=2,
+        )
+        ax.tick_params(labelsize=6)
+        heat.imshow(W[:, :IN_MATRIX], cmap=plotting.SIGNED, vmin=-1, vmax=1, aspect="auto")
+        heat.set(xticks=[0, IN_MATRIX - 1], yticks=[])
+        heat.set_xticklabels(["1", str(IN_MATRIX)] if density == densities[-1] else [])
+        heat.tick_params(length=0, labelsize=6, pad=2)
+        heat.spines[:].set(visible=True, linewidth=0.4, color="0.5")
+    axes[0, 1].set_title("$W_1$", fontsize=7, pad=2)
+    axes[-1, 1].set_xlabel("feature")
+    axes[-1, 0].set_xlabel("neuron, by the importance of its largest feature")
+    fig.supylabel("$|W_1|$, the largest at 1", fontsize=8)
+    scale = plt.cm.ScalarMappable(Normalize(1, 31), plotting.FEATURES)
+    bar = fig.colorbar(scale, ax=axes.ravel().tolist(), shrink=0.4, pad=0.01, ticks=[1, 11, 21, 31])
+    bar.ax.set_yticklabels(["1", "11", "21", "31 …"])
+    bar.set_label("feature, from the most important on")
+    bar.outline.set_linewidth(0.4)
+    return fig
+
+
+def draw_zoom(data: dict[str, pd.DataFrame]) -> Figure:
+    """Two models' stacks with the numbers of the features, and how much room a neuron has for others than its first."""
+    weights, units = data["weights"], data["neurons"]
+    fig, axes = plt.subplots(len(ZOOM) + 1, 1, figsize=(plotting.PAGE, 6.6), height_ratios=[1.25] * len(ZOOM) + [1])
+    for ax, density in zip(axes, ZOOM, strict=False):
+        W = matrix(weights[weights["density"] == density])
+        one = neurons.monosemantic(np.abs(W))
+        plotting.neuron_stacks(ax, W, one, _colours(W.shape[1]), labels=True)
+        ax.set(title=f"{plotting.density_title(density)}: {one.sum()} neurons with one feature", ylabel="$|W_1|$")
+    for place, density in enumerate(ZOOM):
+        for seed, rows in units[units["density"] == density].groupby("seed"):
+            colour, shift = plotting.CATEGORIES[place], 0.25 * (place - 0.5)
+            label = plotting.density_title(density) if seed == units["seed"].min() else None
+            main = rows["main"] + 1 + shift
+            axes[-1].scatter(main, rows["second"], s=9, color=colour, alpha=0.7, lw=0, label=label)
+    axes[-1].axhline(neurons.MONOSEMANTIC, color="0.5", lw=0.6, ls="--")
+    axes[-1].set(xlabel="a neuron's largest feature", ylabel="second weight / largest", ylim=(0, 1), xlim=(0, None))
+    axes[-1].legend(loc="upper left")
+    return fig
+
+
+DRAWN = {
+    "absolute_small": draw_small,
+    "absolute_neurons": draw_neurons,
+    "absolute_zoom": draw_zoom,
+    "asymmetric_motif": draw_motif,
+}

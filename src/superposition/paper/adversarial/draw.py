@@ -1,0 +1,99 @@
+"""Tables to figures: vulnerability by density, and models by the size of the attacks that they were trained against."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from superposition import plotting
+from superposition.paper.adversarial import MAIN, READINGS
+
+
+def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    return {"adversarial": _draw_vulnerability, "adversarial_training": _draw_training}[figure](data)
+
+
+def _draw_training(data: dict[str, pd.DataFrame]) -> Figure:
+    """Features per dimension, interference and clean loss against the size of the attacks trained against."""
+    models = data["models"]
+    fig, axes = plt.subplots(1, 3, figsize=(plotting.PAGE, 2.5))
+    panels = {
+        "features_per_dimension": "features per dimension, $\\|W\\|_F^2/m$",
+        "interference": "interference, in antipodal pairs",
+        "price": "clean loss over that without attacks",
+    }
+    main = models["n"].min()
+    colours = dict(zip(models["density"].unique(), plotting.CATEGORIES, strict=False))
+    for ax, (measure, label) in zip(axes, panels.items(), strict=True):
+        for (n, density), rows in models.groupby(["n", "density"], sort=False):
+            by_size = rows.groupby("attack")[measure]
+            median, low, high = by_size.median(), by_size.min(), by_size.max()
+            style = {"marker": ".", "ms": 4} if n == main else {"marker": "s", "ms": 2, "ls": ":", "lw": 0.8}
+            style |= {"color": colours[density]}
+            # Beyond where superposition is gone, so little weight is left that its arrangement means nothing.
+            ends = measure == "interference" and bool((median <= 1).any())
+            known = int((median <= 1).to_numpy().argmax()) + 1 if ends else len(median)
+            ax.plot(median.iloc[:known], label=f"{density:g}" if n == main else None, **style)
+            if n == main:
+                ax.fill_between(
+                    median.index[:known], low[:known], high[:known], color=colours[density], alpha=0.2, lw=0
+                )
+        ax.axhline(1, color="0.6", lw=0.6, ls=":", zorder=0)
+        ax.axvline(0.8, color="0.8", lw=0.6, zorder=0)
+        ax.set(yscale="log", xlabel="size of attacks over mean $\\|x\\|$", ylabel=label)
+        plain = ScalarFormatter()
+        plain.set_scientific(False)
+        ax.yaxis.set_major_formatter(plain)
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    axes[0].set_yticks([0.1, 0.3, 1, 3, 10], ["0.1", "0.3", "1", "3", "10"])
+    axes[1].set_yticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
+    axes[2].set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
+    axes[2].legend(title=f"$1-S$, $n={main}$\n(dotted: {models['n'].max()})", fontsize=6, title_fontsize=6)
+    return fig
+
+
+def _draw_vulnerability(data: dict[str, pd.DataFrame]) -> Figure:
+    """Vulnerability and features per dimension against sparsity, and one against the other."""
+    models = data["models"]
+    fig, (sparse, features, both) = plt.subplots(1, 3, figsize=(plotting.PAGE, 2.7))
+    main = models[models["experiment"] == MAIN].groupby("density")
+    means, spread = main.mean(numeric_only=True), main.std(numeric_only=True)
+    inverse = 1 / means.index
+    styles = {
+        "constant": ("λ fixed", plotting.CATEGORIES[3], "-"),
+        "scaled": ("λ ∝ norm", plotting.CATEGORIES[0], "-"),
+        "represented": ("on represented", plotting.CATEGORIES[2], "--"),
+        "single": ("on one feature", plotting.CATEGORIES[7], ":"),
+    }
+    for name, (label, colour, line) in styles.items():
+        sparse.plot(inverse, means[name], color=colour, ls=line, label=label)
+        sparse.fill_between(
+            inverse, means[name] - spread[name], means[name] + spread[name], color=colour, alpha=0.2, lw=0
+        )
+    features.plot(inverse, means["features_per_dimension"], color="k")
+    for place, ((n, m), others) in enumerate(models[models["experiment"] != MAIN].groupby(["n", "m"])):
+        at = others.sort_values("density")
+        marker = "ov^sD"[place % 5]
+        features.plot(1 / at["density"], at["features_per_dimension"], marker, ms=2.5, color="0.5", label=f"{n}, {m}")
+        for name in READINGS:
+            both.plot(at["features_per_dimension"], at[name], marker, ms=2.5, color=styles[name][1], alpha=0.5)
+    for name in READINGS:
+        both.plot(means["features_per_dimension"], means[name], color=styles[name][1])
+    limit = 1.05 * models["features_per_dimension"].max()
+    both.plot([1, limit], [1, limit], color="0.6", lw=0.6, ls=":", zorder=0)
+    for ax in (sparse, features):
+        ax.set(xscale="log", xlabel="$1/(1-S)$")
+    sparse.axhline(1, color="0.7", lw=0.6, zorder=0)
+    sparse.set_ylabel("relative vulnerability")
+    for ax in (sparse, both):
+        ax.set_yscale("log")
+        ax.set_yticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
+        ax.tick_params(axis="y", which="minor", labelleft=False)
+    both.set_xscale("log")
+    both.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+    both.tick_params(axis="x", which="minor", labelbottom=False)
+    sparse.legend(loc="upper left", fontsize=6)
+    features.set_ylabel("features per dimension, $\\|W\\|_F^2/m$")
+    features.legend(title="$n$, $m$ (line: 200, 20)", title_fontsize=6, fontsize=6, loc="upper left")
+    both.set(xlabel="features per dimension", ylabel="relative vulnerability")
+    return fig

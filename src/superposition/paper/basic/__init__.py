@@ -1,0 +1,1 @@
+"""Demonstrating superposition: more features than dimensions, as sparsity grows."""

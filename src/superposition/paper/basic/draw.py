@@ -1,0 +1,19 @@
+"""Tables to figures: models side by side, from dense to sparse."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from superposition import plotting
+
+
+def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """The linear model and the ReLU-output models: WᵀW, b, and ‖W_i‖ coloured by superposition."""
+    densities = data["models"].query(f"experiment == '{figure}'")["density"].sort_values(ascending=False)
+    shown = [(f"{figure}_linear", 1.0), *((figure, d) for d in densities)]
+    models = []
+    for experiment, density in shown:
+        here = f"experiment == '{experiment}' and density == {density}"
+        title = "linear model" if experiment == f"{figure}_linear" else plotting.density_title(density)
+        gram = plotting.gram(data["pairs"].query(here))
+        models.append(plotting.Panel(title, gram, data["features"].query(here)))
+    return plotting.model_grid(models)

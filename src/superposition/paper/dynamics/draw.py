@@ -1,0 +1,137 @@
+"""Tables to figures, and to an animation: D_i and loss, and features on their way."""
+
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.animation import FuncAnimation
+from matplotlib.figure import Figure
+from mpl_toolkits.mplot3d import Axes3D
+
+from superposition import plotting
+from superposition.paper.dynamics import LEVELS, SMALL, XAVIER, fall_at_jumps
+
+
+def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    return _draw_energy(data) if figure == "energy_levels" else _draw_learning(data)
+
+
+def _draw_energy(data: dict[str, pd.DataFrame]) -> Figure:
+    """D_i of all features over training with the loss below; the test of jumps against the loss's fall."""
+    (model,) = data["models"][data["models"]["shown"]].itertuples()
+    levels, jumps = data["levels"], data["jumps"].query(f"restart == {model.restart}")
+    steps = levels["step"]
+    fig, axes = plt.subplots(
+        2, 2, figsize=(plotting.PAGE, 3.9), width_ratios=[3.2, 1], height_ratios=[1.6, 1], sharex="col"
+    )
+    for level in LEVELS:
+        axes[0, 0].axhline(level, color="0.85", lw=0.6, zorder=0)
+    jumping = sorted(jumps["feature"].unique())
+    for i in range(levels.shape[1] - 1):
+        if i not in jumping:
+            axes[0, 0].plot(steps, levels[f"d{i}"], color="0.6", lw=0.4)
+    for place, i in enumerate(jumping):
+        colour = plotting.CATEGORIES[place % len(plotting.CATEGORIES)]
+        axes[0, 0].plot(steps, levels[f"d{i}"], color=colour, lw=1.2)
+    axes[0, 0].set(ylabel="$D_i$", ylim=(-0.03, 1.03), yticks=[0, 0.5, 1], title="every feature of one model")
+    axes[0, 0].set_yticklabels(["0", "1/2", "1"])
+    loss = data["losses"][f"l{model.restart}"]
+    end = loss.iloc[-max(1, len(loss) // 20) :]
+    noise = max(float(end.std(ddof=0)), 1e-6 * float(end.mean()))
+    axes[1, 0].plot(steps, np.maximum(loss - end.mean(), noise), color="k", lw=1)
+    axes[1, 0].set(yscale="log", xlabel="step", ylabel="loss above its end")
+    settled = steps.iloc[min(model.settled, len(steps) - 1)]
+    for ax in axes[:, 0]:
+        ax.axvspan(0, settled, color="0.95", zorder=-1)
+        for step in jumps["step"].unique():
+            ax.axvline(step, color="0.5", lw=0.6, ls=":")
+        ax.set_xlim(0, steps.iloc[-1])
+    test = fall_at_jumps(data)
+    nulls = {"at random moments": (test.at_random, "0.75"), "at another's": (test.of_others, plotting.CATEGORIES[0])}
+    for label, (null, colour) in nulls.items():
+        if np.isfinite(test.share):
+            bins = np.arange(0, 101, 2)
+            axes[0, 1].hist(100 * null, bins, color=colour, alpha=0.8, orientation="horizontal", label=label)
+    axes[0, 1].axhline(100 * test.share, color=plotting.CATEGORIES[3], lw=1.2, label="at the jumps")
+    axes[0, 1].set(xticks=[], title="% of the loss's fall")
+    axes[1, 1].legend(*axes[0, 1].get_legend_handles_labels(), loc="upper left")
+    axes[1, 1].set_axis_off()
+    return fig
+
+
+def _draw_place(ax: Axes3D, places: pd.DataFrame) -> None:
+    """The features as arrows, coloured by set, with the edges of their convex hull."""
+    W = places.sort_values("feature")[["w0", "w1", "w2"]].to_numpy().T
+    for i, place in enumerate(W.T):
+        colour = plotting.CATEGORIES[0 if i < 3 else 1]
+        ax.plot(*np.stack([np.zeros(3), place]).T, color=colour, lw=1)
+        ax.scatter(*place, s=14, color=colour, depthshade=False)
+    for i in range(6):
+        for j in range(i):
+            if W[:, i] @ W[:, j] > -0.5 * np.linalg.norm(W[:, i]) * np.linalg.norm(W[:, j]):
+                ax.plot(*W[:, [i, j]], color="0.6", lw=0.5, zorder=0)
+    ax.view_init(elev=20, azim=-35)
+    ax.set(xlim=(-0.9, 0.9), ylim=(-0.9, 0.9), zlim=(-0.9, 0.9))
+    ax.set_box_aspect((1, 1, 1), zoom=1.25)
+    ax.set_axis_off()
+
+
+def _draw_learning(data: dict[str, pd.DataFrame]) -> Figure:
+    """The loss of one run with its regimes, the model on each plateau, and the paths of all runs."""
+    curve, moments, runs = data["curve"], data["moments"], data["runs"]
+    fig = plt.figure(figsize=(plotting.PAGE, 4.3))
+    above, below = fig.subfigures(2, 1, height_ratios=[1.15, 1])
+    ax, paths = above.subplots(1, 2, width_ratios=[1.7, 1])
+    ax.plot(curve["step"], curve["loss"], color="k", lw=1.2)
+    edges = [curve["step"].iloc[0], *data["drops"]["step"], curve["step"].iloc[-1]]
+    for number, (low, high) in enumerate(itertools.pairwise(edges)):
+        ax.axvspan(low, high, color="0.93" if number % 2 else "0.98", zorder=-1, lw=0)
+    named = moments.drop_duplicates("step")
+    marks = curve[curve["step"].isin(named["step"])]
+    ax.plot(marks["step"], marks["loss"], "o", color=plotting.CATEGORIES[3], ms=4)
+    for letter, row in zip("abcdefgh", marks.itertuples(), strict=False):
+        ax.annotate(letter, (row.step, row.loss), xytext=(3, 4), textcoords="offset points")
+    ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss", xlim=(edges[0], edges[-1]), title="one run")
+    ax.set_yticks([0.01, 0.02, 0.05, 0.1, 0.2], ["0.01", "0.02", "0.05", "0.1", "0.2"])
+    ax.tick_params(axis="y", which="minor", labelleft=False)
+    shares = runs.groupby(["path", "experiment"]).size().unstack(fill_value=0).reindex(columns=[SMALL, XAVIER])
+    shares = shares.fillna(0) / runs.groupby("experiment").size().reindex([SMALL, XAVIER])
+    top = shares.loc[shares.max(axis=1).sort_values(ascending=False, kind="stable").index[:7]].iloc[::-1]
+    for offset, (experiment, label) in zip(
+        (0.2, -0.2), {SMALL: "small weights", XAVIER: "Xavier"}.items(), strict=True
+    ):
+        colour = plotting.CATEGORIES[2 if experiment == SMALL else 5]
+        paths.barh(np.arange(len(top)) + offset, 100 * top[experiment], height=0.38, label=label, color=colour)
+    paths.set_yticks(np.arange(len(top)), top.index, fontsize=6)
+    paths.set(xlabel="% of runs")
+    paths.set_title("features in dimensions:\nplateaus → end", loc="right")
+    paths.legend(loc="lower right", fontsize=6.5)
+    for number, (letter, (step, places)) in enumerate(zip("abcdefgh", moments.groupby("step"), strict=False)):
+        axis = below.add_subplot(1, moments["step"].nunique(), number + 1, projection="3d")
+        _draw_place(axis, places)
+        axis.set_title(f"{letter}: step {step}", fontsize=7, pad=0)
+    return fig
+
+
+def animate(figure: str, data: dict[str, pd.DataFrame]) -> FuncAnimation:
+    """The run of the figure in motion."""
+    frames, curve = data["frames"], data["curve"]
+    fig = plt.figure(figsize=(4.4, 2.4), layout="none")
+    axis = fig.add_axes((0, 0, 0.5, 0.95), projection="3d")
+    ax = fig.add_axes((0.63, 0.2, 0.34, 0.68))
+    ax.plot(curve["step"], curve["loss"], color="k", lw=1)
+    ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss")
+    ax.tick_params(which="both", labelsize=6)
+    (mark,) = ax.plot([], [], "o", color=plotting.CATEGORIES[3], ms=4)
+    loss = curve.set_index("step")["loss"]
+
+    def show(step: int) -> list:
+        fig.set_layout_engine("none")  # an animation starts with the default one
+        axis.clear()
+        _draw_place(axis, frames[frames["step"] == step])
+        axis.set_title(f"step {step}", fontsize=8, pad=-4)
+        mark.set_data([step], [loss[step]])
+        return []
+
+    return FuncAnimation(fig, show, frames=sorted(map(int, frames["step"].unique())), interval=120)

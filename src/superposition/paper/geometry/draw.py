@@ -1,0 +1,273 @@
+"""Tables to figures: D* and D_i by sparsity, factors as graphs, polytopes and what their dimensions are worth."""
+
+from fractions import Fraction
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from superposition import alignment, plotting, polytopes
+from superposition.paper.geometry import GALLERY, LARGE, SMALL, VARIED_M, VARIED_N, WINDOW, polytope_sizes
+
+SPARSITY = "$1/(1-S)$"
+
+
+def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    return DRAWN[figure](data)
+
+
+# Large models
+
+
+def draw_dimensions(data: dict[str, pd.DataFrame]) -> Figure:
+    """D* against sparsity; D* at other sizes; the loss with more steps and by the authors' recipe."""
+    fig, axes = plt.subplot_mosaic(
+        [["curve", "sizes"], ["curve", "loss"]], figsize=(plotting.PAGE, 3.7), width_ratios=[1.6, 1]
+    )
+    curves = data["curves"].assign(sparsity=1 / data["curves"]["density"]).sort_values("sparsity")
+    ax = axes["curve"]
+    for level in (1, 0.5):
+        ax.axhspan(level * 0.95, level * 1.05, color="0.92", lw=0)
+        ax.axhline(level, color="0.6", lw=0.5)
+    small = curves[curves["experiment"] == SMALL].groupby("sparsity")["dimensions_per_feature"].agg(["min", "max"])
+    ax.fill_between(small.index, small["min"], small["max"], color=plotting.CATEGORIES[1], alpha=0.5, lw=0)
+    large, best = curves[curves["experiment"] == LARGE], data["optimum"]
+    ax.plot(1 / best["density"], best["dimensions_per_feature"], color="0.3", lw=0.9, ls="--")
+    ax.plot(large["sparsity"], large["dimensions_per_feature"], ".-", color=plotting.CATEGORIES[0], ms=3.5, lw=0.8)
+    replicates = curves.loc[curves["experiment"] == SMALL, "seed"].nunique()
+    ax.legend(
+        handles=[
+            plt.Line2D([], [], color=plotting.CATEGORIES[0], marker=".", lw=0.8, label="$n=400$, $m=30$"),
+            plt.Rectangle(
+                (0, 0), 1, 1, fc=plotting.CATEGORIES[1], alpha=0.5, label=f"$n=200$, $m=20$: range of {replicates} runs"
+            ),
+            plt.Line2D([], [], color="0.3", lw=0.9, ls="--", label="best product of polytopes\nin up to 3 dimensions"),
+            plt.Rectangle((0, 0), 1, 1, fc="0.92", label=r"$\pm 5\,\%$ of 1 and of $1/2$"),
+        ],
+        loc="upper right",
+        bbox_to_anchor=(1, 0.87),
+    )
+    ax.set(
+        xscale="log",
+        xlim=(1, 100),
+        ylim=(0, 1.08),
+        xlabel=SPARSITY,
+        ylabel=r"dimensions per feature $D^*=m/\Vert W\Vert_F^2$",
+    )
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
+
+    _draw_sizes(axes["sizes"], curves)
+    _draw_convergence(axes["loss"], data["convergence"])
+    return fig
+
+
+def _draw_sizes(ax: Axes, curves: pd.DataFrame) -> None:
+    """D* at other n and m, at the densities that all of them have."""
+    sizes = [*VARIED_N, *VARIED_M[1:]]
+    common = curves[curves["experiment"] == sizes[0]]["sparsity"].round(9)
+    for name, marker, colour in zip(sizes, "v.^os", plotting.CATEGORIES[: len(sizes)], strict=True):
+        rows = curves[(curves["experiment"] == name) & curves["sparsity"].round(9).isin(common)]
+        label = f"{rows['n'].iloc[0]}, {rows['m'].iloc[0]}"
+        mean = rows.groupby("sparsity")["dimensions_per_feature"].mean()
+        ax.plot(mean, marker + "-", color=colour, ms=3, lw=0.7, mfc="none", label=label)
+    ax.set(xscale="log", yscale="log", xlim=(0.9, 110), xlabel=SPARSITY, ylabel="$D^*$")
+    ax.set(yticks=[0.1, 0.3, 1], yticklabels=["0.1", "0.3", "1"])
+    ax.minorticks_off()
+    ax.legend(title="$n$, $m$", title_fontsize=7, handlelength=1.2, labelspacing=0.2)
+
+
+def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
+    ax.axhline(0, color="0.6", lw=0.5)
+    kinds = (("longer", "twice the steps", "o"), ("notebook", "authors' recipe", "s"))
+    for (name, label, marker), colour in zip(kinds, plotting.CATEGORIES[2:4], strict=True):
+        rows = convergence[convergence["compared"] == name]
+        ax.plot(1 / rows["density"], 100 * rows["relative"], marker, color=colour, ms=3.5, label=label)
+    ax.set_yscale("symlog", linthresh=1)
+    ax.set(xscale="log", xlim=(0.9, 110), ylim=(-5, 100), xlabel=SPARSITY, ylabel="loss against ours, %")
+    ax.set(yticks=[-1, 0, 1, 10, 100], yticklabels=["−1", "0", "1", "10", "100"])
+    ax.minorticks_off()
+    ax.legend()
+
+
+def draw_dimensionality(data: dict[str, pd.DataFrame]) -> Figure:
+    """D_i of every feature, their distribution at the side, and graphs of some models."""
+    graphs = sorted(data["edges"]["density"].unique(), reverse=True)
+    fig = plt.figure(figsize=(plotting.PAGE, 5.4))
+    top, bottom = fig.subfigures(2, 1, height_ratios=[1.9, 1])
+    scatter, side = top.subplots(1, 2, width_ratios=[4, 1], sharey=True)
+    plotting.fraction_lines(scatter, side)
+    large = data["features"][data["features"]["experiment"] == LARGE]
+    _draw_points(scatter, large, data["curve"])
+    _draw_distribution(side, data["features"])
+    panels = bottom.subplots(1, max(1, len(graphs)), squeeze=False)[0]
+    for ax, density in zip(panels, graphs, strict=False):
+        nodes = large[(large["density"] == density) & (large["factor"] >= 0)]
+        _draw_graph(ax, nodes, data["edges"][data["edges"]["density"] == density])
+        ax.set_title(f"{SPARSITY} $= {1 / density:.3g}$\n{len(nodes)} features")
+        ax.set_anchor("N")
+    for ax in panels:
+        ax.set_axis_off()
+    return fig
+
+
+def _draw_points(ax: Axes, features: pd.DataFrame, curve: pd.DataFrame) -> None:
+    """Every feature's D_i by sparsity, coloured by the polytope of its factor, and D*."""
+    kind = features["polytope"].where(features["polytope"].isin([*plotting.POLYTOPES]), "other")
+    for name, rows in features.groupby(kind, sort=False):
+        colour = plotting.POLYTOPES[name]
+        ax.scatter(1 / rows["density"], rows["dimensionality"], s=5, color=colour, lw=0, rasterized=True)
+    curve = curve[curve["experiment"] == LARGE]
+    (line,) = ax.plot(1 / curve["density"], curve["dimensions_per_feature"], color="black", lw=0.7, label="$D^*$")
+    handles = [
+        plt.Line2D([], [], marker="o", ls="", ms=3.5, color=colour, label=name)
+        for name, colour in plotting.POLYTOPES.items()
+        if (kind == name).any()
+    ]
+    ax.legend(handles=[*handles, line], ncols=2, loc="upper right")
+    ax.set(xscale="log", xlim=(0.95, 105), ylim=(-0.02, 1.03), xlabel=SPARSITY, ylabel="dimensionality $D_i$")
+
+
+def _draw_distribution(ax: Axes, features: pd.DataFrame) -> None:
+    """The D_i of all represented features, all densities together."""
+    bins = np.arange(0, 1 + WINDOW, 2 * WINDOW).tolist()
+    style: dict[str, Any] = {"orientation": "horizontal", "histtype": "step", "lw": 0.7, "density": True}
+    for experiment, colour in ((LARGE, plotting.CATEGORIES[0]), (SMALL, plotting.CATEGORIES[1])):
+        rows = features[features["experiment"] == experiment]
+        label = f"$n={rows['feature'].max() + 1}$"
+        ax.hist(rows.loc[rows["factor"] >= 0, "dimensionality"], bins=bins, color=colour, label=label, **style)
+    ax.set(xscale="log", xlabel="density of $D_i$")
+    ax.legend(loc="upper right")
+
+
+def _draw_graph(ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
+    """A node per feature, coloured by its polytope; an edge per pair, as wide as |W_i·W_j|; a ring per factor."""
+    place: dict[int, np.ndarray] = {}
+    corner, row_height, width = np.zeros(2), 0.0, 1.35 * len(nodes) ** 0.5
+    for _, factor in sorted(nodes.groupby("factor"), key=lambda item: (-len(item[1]), item[0])):
+        members = factor["feature"].to_numpy()
+        inside = edges[edges["i"].isin(members) & edges["j"].isin(members)]
+        ring, radius = _ring(members, inside)
+        if corner[0] + 2 * radius > width:
+            corner, row_height = np.array([0.0, corner[1] - row_height - 0.5]), 0.0
+        for feature, where in zip(members, ring, strict=True):
+            place[feature] = corner + radius * (1 + where * [1, -1]) * [1, -1]
+        corner, row_height = corner + np.array([2 * radius + 0.5, 0]), max(row_height, 2 * radius)
+    for edge in edges.sort_values("dot", key=abs).itertuples():
+        ends = np.array([place[edge.i], place[edge.j]])
+        colour = plotting.SIGNED(0.5 + 0.5 * np.clip(edge.dot, -1, 1))
+        ax.plot(*ends.T, color=colour, lw=1.1 * min(abs(edge.dot), 1), zorder=1, solid_capstyle="round")
+    where = np.array([place[feature] for feature in nodes["feature"]])
+    colours = [plotting.POLYTOPES.get(name, plotting.POLYTOPES["other"]) for name in nodes["polytope"]]
+    ax.scatter(*where.T, s=5, color=colours, lw=0, zorder=2)
+    ax.set_aspect("equal")
+
+
+def _ring(members: np.ndarray, edges: pd.DataFrame) -> tuple[np.ndarray, float]:
+    """Places of a factor's features on the unit circle, in the order in which they lie around their main plane; and
+    the radius at which they have room."""
+    k = len(members)
+    if k == 1:
+        return np.zeros((1, 2)), 0.3
+    gram = np.eye(k)
+    index = {feature: number for number, feature in enumerate(members)}
+    i, j = edges["i"].map(index).to_numpy(int), edges["j"].map(index).to_numpy(int)
+    gram[i, j] = gram[j, i] = edges["dot"]
+    plane = np.linalg.eigh(gram)[1][:, -2:]
+    angle = np.empty(k)
+    angle[np.argsort(np.arctan2(plane[:, 1], plane[:, 0]), kind="stable")] = 2 * np.pi * np.arange(k) / k + np.pi / 2
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1), max(0.5, 0.17 * k)
+
+
+# Small models, in two and three dimensions
+
+
+def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
+    """Exact polytopes over trained ones; which polytope's dimensions are worth the most; the best product by size."""
+    fig = plt.figure(figsize=(plotting.PAGE, 7.1))
+    gallery, middle, bottom = fig.subfigures(3, 1, height_ratios=[2.3, 2.1, 2.7])
+    sizes = polytope_sizes(data["optima"])
+    for column, (n, m, factors) in enumerate(GALLERY):
+        name, columns = polytopes.product_name(factors), [f"w{k}" for k in range(m)]
+        corners = data["corners"].query(f"n == {n} and m == {m}")[columns].to_numpy(copy=True).T
+        fractions = sorted({str(Fraction(*map(int, sizes.loc[f]))) for f in factors})
+        upper, lower = (
+            gallery.add_subplot(2, len(GALLERY), place, **({"projection": "3d"} if m == 3 else {}))
+            for place in (column + 1, len(GALLERY) + column + 1)
+        )
+        plotting.arrangement(upper, corners, colour="0.3")
+        upper.set_title(f"{name.replace(' ', chr(10), 1)}\n$D$ = {', '.join(fractions)}", fontsize=6.5, pad=2)
+        models = data["models"].query(f"n == {n} and m == {m} and trained == '{name}'")
+        if models.empty:
+            lower.set_axis_off()
+            lower.set_title("none trained", fontsize=6.5, pad=2)
+            continue
+        best = models.loc[models["residual"].idxmin()]
+        rows = data["features"].query(f"n == {n} and m == {m} and density == {best['density']}")
+        W = rows[columns].to_numpy(copy=True).T
+        plotting.arrangement(lower, alignment.aligned(W, corners), colour=plotting.CATEGORIES[0])
+        lower.set_title(f"$1-S={best['density']:.2g}$", fontsize=6.5, pad=2)
+    _draw_gains(middle, data)
+    _draw_products(bottom, data["models"], sizes["features"])
+    return fig
+
+
+def _draw_gains(fig: SubFigure, data: dict[str, pd.DataFrame]) -> None:
+    """What a dimension is worth in each polytope."""
+    ax = fig.subplots()
+    optima = data["optima"]
+    for name in (name for name in plotting.POLYTOPES if (optima["polytope"] == name).any()):
+        here = optima["polytope"] == name
+        ax.plot(1 / optima["density"][here], optima["gain"][here], color=plotting.POLYTOPES[name], lw=1.0, label=name)
+    for handover in data["handovers"].itertuples():
+        ax.axvline(1 / handover.density, color="0.75", lw=0.5, zorder=0)
+    ax.set(xscale="log", xlim=(1, 100), ylim=(0.95, None), xlabel="$1/(1-S)$", ylabel="features saved\nper dimension")
+    legend = ax.legend(ncols=2, title="lines: where the best polytope changes", title_fontsize=7, loc="upper left")
+    legend.set_frame_on(True)
+    legend.get_frame().set(fc="white", ec="none", alpha=1)
+
+
+def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> None:
+    """The best product of polytopes by n and density, and where the best trained model is better than that."""
+    axes = fig.subplots(1, 2, sharey=True)
+    for ax, (m, rows) in zip(axes, models[models["n"] < 10].groupby("m"), strict=True):
+        sparsity = np.sort(1 / rows["density"].unique())
+        step = (sparsity[1] / sparsity[0]) ** 0.5
+        for n, line in rows.assign(sparsity=1 / rows["density"]).sort_values("sparsity").groupby("n"):
+            change = line["best"].ne(line["best"].shift()).cumsum()
+            for _, run in line.groupby(change):
+                name, first, last = run["best"].iloc[0], run["sparsity"].iloc[0] / step, run["sparsity"].iloc[-1] * step
+                parts = sorted(polytopes.factors_of(name), key=lambda part: -size[part])
+                ax.barh(
+                    n,
+                    last - first,
+                    left=first,
+                    height=0.8,
+                    color=plotting.POLYTOPES.get(parts[0], plotting.POLYTOPES["other"]),
+                    alpha=0.45,
+                    ec="white",
+                    lw=0.8,
+                )
+                if last / first > 1.45:
+                    text = " + ".join(str(size[part]) for part in parts)
+                    ax.text((first * last) ** 0.5, n, text, ha="center", va="center", fontsize=6.5)
+            # A small difference may be the noise of the trained models' losses.
+            better = line["trained_loss"] + 3 * line["trained_error"] < line["best_loss"]
+            points = ax.plot(line["sparsity"][better], line["n"][better] + 0.28, "k.", ms=2.2)
+        ax.set(
+            xscale="log",
+            xlim=(1 / step, 100 * step),
+            xlabel="$1/(1-S)$",
+            title=f"$m={m}$: features per factor of the best product",
+        )
+    axes[0].set(ylabel="features $n$", yticks=range(4, 10), ylim=(3.5, 9.5))
+    fig.legend(points, ["a trained model is better than every product of these polytopes"], loc="outside lower center")
+
+
+DRAWN = {
+    "dimensions_per_feature": draw_dimensions,
+    "feature_dimensionality": draw_dimensionality,
+    "polytopes": draw_polytopes,
+}

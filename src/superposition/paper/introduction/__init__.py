@@ -1,0 +1,1 @@
+"""Introduction: five features in two dimensions, at three sparsities."""

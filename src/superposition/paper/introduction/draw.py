@@ -1,0 +1,24 @@
+"""Tables to figures: features as arrows."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from superposition import plotting
+
+
+def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """The columns of W as arrows in the plane, one panel per sparsity."""
+    features = data["features"]
+    densities = sorted(features["density"].unique(), reverse=True)
+    fig, axes = plt.subplots(1, len(densities), figsize=(plotting.PAGE, 2.5), sharex=True, sharey=True)
+    scale = Normalize(0, features["importance"].max())
+    for ax, density in zip(np.atleast_1d(axes), densities, strict=True):
+        plotting.feature_arrows(ax, features[features["density"] == density], scale)
+        ax.set_title(f"{1 - density:.0%} sparsity ({plotting.density_title(density)})")
+    bar = fig.colorbar(plt.cm.ScalarMappable(scale, plotting.IMPORTANCE), ax=axes, shrink=0.75, pad=0.02)
+    bar.set_label("importance $I_i$")
+    bar.outline.set_linewidth(0.4)
+    return fig

@@ -1,0 +1,11 @@
+"""Weights to tables: the features of every model."""
+
+import pandas as pd
+
+from superposition import tables
+from superposition.weights import Trained
+
+
+def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+    models = trained["introduction"]
+    return {"models": tables.models(models), "features": tables.features(models), "pairs": tables.pairs(models)}

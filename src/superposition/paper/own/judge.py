@@ -1,0 +1,5 @@
+"""No verdicts: nothing is claimed."""
+
+from superposition.claims import Claims
+
+claims = Claims("own")

@@ -1,0 +1,171 @@
+"""Tables to figures: phase diagrams, and the loss over two weights."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from superposition import plotting
+from superposition.paper.phase import PANELS, PHASES, handover_at
+
+
+def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    return _draw_surfaces(data) if figure == "loss_surfaces" else _draw_diagrams(data)
+
+
+COLOURS = {"absent": "#ffffff", "superposition": plotting.CATEGORIES[1], "own": plotting.CATEGORIES[0]}
+LABELS = {"absent": "absent", "superposition": "in superposition", "own": "a dimension of its own"}
+
+
+def _draw_diagrams(data: dict[str, pd.DataFrame]) -> Figure:
+    """Four diagrams in the same colours, how often training reaches the best basin, and what the optimum does."""
+    fig, axes = plt.subplots(2, 3, figsize=(plotting.PAGE, 4.9))
+    grid, two = data["grid"], "boundary" in data
+    maps = dict(zip(PANELS, (axes[0, 0], axes[0, 1], axes[1, 0], axes[1, 1]), strict=True))
+    palette = np.array([to_rgb(COLOURS[phase]) for phase in PHASES])
+    for panel, ax in maps.items():
+        rows = grid[grid["panel"] == panel]
+        _diagram(ax, rows, rows[list(PHASES)].to_numpy() @ palette)
+        for x, y in _prototype_boundaries(two):
+            ax.plot(x, y, color="0.15", lw=0.9, ls="-" if panel == "prototypes" else "--")
+        ax.set_title(PANELS[panel])
+    for ax in axes[:, 0]:
+        ax.set_ylabel("feature density $1-S$")
+    if not two:
+        rows = grid[grid["panel"] == "optimum"].pivot(
+            index="density", columns="relative_importance", values="arrangement"
+        )
+        inside = (rows == "triangle").to_numpy().astype(float)
+        if inside.any():
+            maps["optimum"].contour(
+                np.log10(rows.columns), np.log10(rows.index), inside, [0.5], colors="black", linewidths=0.9
+            )
+            maps["optimum"].annotate(
+                r"$W\perp[1,1,1]$", (0, -0.1), (0.25, -0.45), fontsize=7, arrowprops={"arrowstyle": "-", "lw": 0.5}
+            )
+
+    rows = grid[grid["panel"] == "trained"]
+    _diagram(axes[1, 2], rows, rows["best_basin"].to_numpy(), cmap="viridis", vmin=0, vmax=1)
+    axes[1, 2].set_title("restarts that reach the optimum")
+    bar = fig.colorbar(axes[1, 2].images[0], ax=axes[1, 2], ticks=[0, 1], pad=0.03)
+    bar.outline.set_linewidth(0.4)
+    bar.set_label("share, within 1 % of its loss", labelpad=-4)
+    if two:
+        _draw_norms(axes[0, 2], data["norms"])
+    else:
+        _draw_equal(axes[0, 2], data["equal_importance"])
+    patches = [plt.Rectangle((0, 0), 1, 1, fc=COLOURS[p], ec="0.4", lw=0.5, label=LABELS[p]) for p in PHASES]
+    line = plt.Line2D([], [], color="0.15", lw=0.9, ls="--", label="boundaries of the fixed configurations")
+    fig.legend(handles=[*patches, line], loc="outside lower center", ncols=4)
+    return fig
+
+
+def _diagram(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **style: Any) -> None:
+    """An image over the logarithms of relative importance and density, one pixel per point of the grid."""
+    density, ratio = (np.sort(rows[name].unique()) for name in ("density", "relative_importance"))
+    order = np.lexsort((rows["relative_importance"], rows["density"]))
+    x, y = np.log10(ratio), np.log10(density)
+    dx, dy = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
+    image = values[order].reshape(len(y), len(x), *values.shape[1:])
+    extent = (x[0] - dx, x[-1] + dx, y[0] - dy, y[-1] + dy)
+    ax.imshow(image, origin="lower", extent=extent, aspect="auto", **style)
+    ax.set(xlim=extent[:2], ylim=extent[2:])
+    ax.set_xticks([-1, 0, 1], ["0.1", "1", "10"])
+    ax.set_yticks([-2, -1, 0], ["0.01", "0.1", "1"])
+    ax.set_xlabel("relative importance $r$")
+    ax.spines[:].set(visible=True, linewidth=0.4, color="0.5")
+
+
+def _prototype_boundaries(two: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The lines between the phases of the fixed configurations, in logarithms of r and p."""
+    low, high = np.linspace(-1.1, 0, 60), np.linspace(0, 1.1, 60)
+    # The first is that of two_in_one.prototype_boundary.
+    absent_shared = (low, np.log10(4 * 10**low / (2 + 5 * 10**low)))
+    meet = np.log10(4 / 7)
+    if two:
+        own_shared = (high, np.log10(4 / (5 + 2 * 10**high)))
+        return [absent_shared, own_shared, (np.zeros(2), np.array([meet, 0.1]))]
+    return [absent_shared, (np.zeros(2), np.array([-2.1, 0.1]))]
+
+
+def _draw_norms(ax: Axes, norms: pd.DataFrame) -> None:
+    ratios = sorted(norms["relative_importance"].unique())
+    for ratio, colour in zip(ratios, plt.cm.viridis(np.linspace(0, 0.9, len(ratios))), strict=True):
+        rows = norms[norms["relative_importance"] == ratio]
+        ax.plot(rows["density"], rows["norm"], color=colour, lw=1, label=f"{ratio:g}")
+    ax.set(xscale="log", xlabel="feature density $1-S$", ylabel=r"$\Vert W_2\Vert$ of the optimum", xlim=(0.08, 1))
+    _density_ticks(ax)
+    ax.set_title("where superposition sets in")
+    ax.legend(title="$r$", loc="lower left", handlelength=1, title_fontsize=7)
+
+
+def _density_ticks(ax: Axes) -> None:
+    ax.set_xticks([0.1, 0.2, 0.5, 1], ["0.1", "0.2", "0.5", "1"])
+    ax.xaxis.set_minor_formatter("")
+
+
+def _draw_equal(ax: Axes, losses: pd.DataFrame) -> None:
+    for kind, label in (("triangle", r"$W\perp[1,1,1]$"), ("digon", "a digon")):
+        ax.plot(losses["density"], losses[kind] / losses["dropped"], label=label)
+    handover = handover_at(losses)
+    ax.axvline(handover, color="0.4", lw=0.7, ls=":")
+    ax.text(handover * 1.04, 0.1, f"$1-S = {handover:.3f}$", fontsize=7)
+    ax.axhline(1, color="0.6", lw=0.7, zorder=0)
+    ax.set(xscale="log", xlabel="feature density $1-S$", ylabel="loss / loss with one absent", xlim=(0.1, 1))
+    ax.set_ylim(0, 1.25)
+    _density_ticks(ax)
+    ax.set_title("equal importance, $r = 1$")
+    ax.legend(loc="upper left")
+
+
+def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:
+    """Contours of the loss over (W_1, W_2): without a bias on top, with the best bias for each W below."""
+    settings = data["surface"][["density", "relative_importance"]].drop_duplicates()
+    settings = settings.sort_values(["density", "relative_importance"]).to_numpy()
+    fig, axes = plt.subplots(2, len(settings), figsize=(plotting.PAGE, 3.75), sharex=True, sharey=True, squeeze=False)
+    levels = np.geomspace(0.007, 1.6, 17)
+    reach = data["surface"]["w0"].max().round(6)  # of the surfaces, in both weights
+    for column, (p, r) in enumerate(settings):
+        here = f"density == {p} and relative_importance == {r}"
+        surface = data["surface"].query(here)
+        nothing = p / 3 * (1 + r)  # the loss of an output of 0
+        for bias, ax in enumerate(axes[:, column]):
+            value = "best_bias" if bias else "no_bias"
+            square = surface.pivot(index="w1", columns="w0", values=value) / nothing
+            filled = ax.contourf(
+                square.columns, square.index, square, levels, cmap="viridis_r", norm="log", extend="max"
+            )
+            ax.contour(square.columns, square.index, square, levels, colors="white", linewidths=0.3)
+            if bias:
+                ends = data["trained"].query(here)
+                for sign in (1, -1):
+                    ax.scatter(sign * ends["w0"], sign * ends["w1"], s=5, color="white", ec="0.3", lw=0.4, zorder=4)
+            minima = data["minima"].query(f"{here} and bias == {bool(bias)}")
+            lowest = minima["loss"] <= minima["loss"].min() * (1 + 1e-6)
+            for sign in (1, -1):
+                for rows, marker in ((minima[lowest], "*"), (minima[~lowest], "X")):
+                    ax.scatter(
+                        sign * rows["w0"], sign * rows["w1"], marker=marker, s=45 if marker == "*" else 28,
+                        color=plotting.CATEGORIES[1], ec="black", lw=0.5, zorder=3,
+                    )  # fmt: skip
+            ax.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1], xlim=(-reach, reach))
+        dense = "dense" if p == 1 else "sparse"
+        axes[0, column].set_title(f"{dense}, $1-S = {p:g}$\n$r = {r:g}$")
+        axes[1, column].set_xlabel("$W_1$")
+    axes[0, 0].set_ylabel("no bias\n$W_2$")
+    axes[1, 0].set_ylabel("best bias\n$W_2$")
+    kinds = (("*", "lowest minimum", plotting.CATEGORIES[1]), ("X", "other minimum", plotting.CATEGORIES[1]))
+    handles = [
+        plt.Line2D([], [], ls="", marker=m, color=c, mec="black", mew=0.5, ms=6, label=label) for m, label, c in kinds
+    ]
+    handles.append(plt.Line2D([], [], ls="", marker="o", color="white", mec="0.3", mew=0.5, ms=4, label="trained"))
+    fig.legend(handles=handles, loc="outside lower center", ncols=3)
+    bar = fig.colorbar(filled, ax=axes, ticks=[0.01, 0.1, 1], format="{x:g}", pad=0.015, aspect=30)
+    bar.set_label("loss / loss of an output of 0")
+    bar.minorticks_off()
+    bar.outline.set_linewidth(0.4)
+    return fig

@@ -1,0 +1,68 @@
+"""Tables to figures: what a penalty of growing size does."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import NullFormatter
+
+from superposition import plotting
+from superposition.paper.remedies import EQUAL
+
+
+def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """Top: features per dimension, interference, price for equal importances. Below: the features that are left."""
+    fig = plt.figure(figsize=(plotting.PAGE, 4.6))
+    top, below = fig.subfigures(2, 1, height_ratios=(1.0, 1.05))
+    _draw_equal(top.subplots(1, 3), data)
+    features = data["features"]
+    densities = sorted(features["density"].unique(), reverse=True)
+    axes = below.subplots(1, len(densities), sharey=True, squeeze=False)[0]
+    for ax, density in zip(axes, densities, strict=True):
+        image = _draw_left(ax, features[features["density"] == density])
+        ax.set_title(plotting.density_title(density))
+    axes[0].set_ylabel("feature $i$, $I_i = 0.7^i$")
+    axes[0].text(len(features["l1"].unique()) - 0.7, 4.4, "$m = 5$", ha="right", fontsize=6, color="0.4")
+    below.colorbar(image, ax=axes, label="$\\|W_i\\|$", shrink=0.9)
+    return fig
+
+
+def _draw_equal(axes: np.ndarray, data: dict[str, pd.DataFrame]) -> None:
+    models, exact = (data[k] for k in ("models", "exact"))
+    models = models[models["experiment"] == EQUAL]
+    for colour, (density, rows) in zip(plotting.CATEGORIES, models.groupby("density", sort=False), strict=False):
+        best = exact[(exact["density"] == density) & (exact["pair"] > 0)]
+        axes[0].plot(best["l1"], 2 * best["norm"] ** 2, color=colour, lw=1, ls=(0, (1, 1)), alpha=0.6)
+        axes[0].plot(rows["l1"], rows["features_per_dimension"], ".-", color=colour, ms=4, label=f"{density:g}")
+        some = rows[rows["represented_features"] > 0]
+        axes[1].plot(some["l1"], some["interference"], ".-", color=colour, ms=4)
+        start = rows.loc[rows["l1"] == 0, "clean_loss"].iloc[0]
+        axes[2].plot(rows["l1"], rows["clean_loss"] / start, ".-", color=colour, ms=4)
+    axes[0].set_ylabel("features per dimension, $\\|W\\|_F^2/m$")
+    axes[0].text(0.8, 1.75, "pairs, exactly", ha="right", va="bottom", fontsize=6, color="0.4")
+    axes[0].legend(title="$1-S$", fontsize=6, title_fontsize=6)
+    axes[1].set_ylabel("$\\sum_{i\\neq j}(W_i\\cdot W_j)^2\\,/\\,\\sum_i\\|W_i\\|^4$")
+    axes[1].axhline(1, color="0.6", lw=0.6, ls=":", zorder=0)
+    axes[1].text(0.8, 1.05, "antipodal pairs", ha="right", va="bottom", fontsize=6, color="0.4")
+    axes[2].set(ylabel="clean loss over that without", yscale="log")
+    axes[2].set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
+    axes[2].yaxis.set_minor_formatter(NullFormatter())
+    for ax in axes:
+        ax.set_xlabel("coefficient of the penalty")
+
+
+def _draw_left(ax: Axes, features: pd.DataFrame) -> AxesImage:
+    """Norms by coefficient and feature; a step where a feature's own dimension ceases to pay, exactly."""
+    norms = features.pivot(index="feature", columns="l1", values="norm")
+    image = ax.imshow(norms, cmap="Blues", vmin=0, vmax=1.2, aspect="auto", interpolation="nearest")
+    thresholds = features.groupby("feature")["threshold"].first()
+    coefficients = norms.columns.to_numpy()
+    edge = (thresholds.to_numpy()[:, None] > coefficients).sum(0) - 0.5
+    ax.step(np.arange(len(edge) + 1) - 0.5, [*edge, edge[-1]], where="post", color="k", lw=0.9)
+    ax.axhline(4.5, color="0.5", lw=0.6, ls=":")
+    ax.set(xlabel="coefficient", ylim=(14.5, -0.5))
+    every = np.arange(0, len(coefficients), 3)
+    ax.set_xticks(every, [f"{coefficients[i]:g}" for i in every])
+    return image
