@@ -4,13 +4,21 @@ All functions are batched over leading axes and differentiable. Features are ind
 """
 
 import itertools
+from functools import cache
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from superposition.models import Model, Parameters
+
+
+@cache
+def _gauss(order: int) -> tuple[Float64[Tensor, " order"], Float64[Tensor, " order"]]:
+    """Points and weights of the Gauss–Legendre rule on [-1, 1]."""
+    points, weights = np.polynomial.legendre.leggauss(order)
+    return torch.from_numpy(points), torch.from_numpy(weights)
 
 
 def feature_mean(density: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -26,7 +34,7 @@ def feature_variance(density: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
 def mean_norm(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
     """E‖x‖, by E√s = π^-½ ∫ (1 - E exp(-t² s)) / t² dt over t > 0: with s = ‖x‖² the mean under the integral is a
     product over the features. Within 1e-9 (n up to thousands)."""
-    node, weight = (torch.from_numpy(a) for a in np.polynomial.legendre.leggauss(400))
+    node, weight = _gauss(400)
     u = (node + 1) / 2
     t = (u / (1 - u))[:, None]
     one = np.sqrt(np.pi) * torch.erf(t) / (2 * t)  # of a feature that is on: E exp(-t² x²)
@@ -90,7 +98,7 @@ def _kinked(
         kinks = torch.where(flat, 0.0, -(argument[..., None] + inner) / torch.where(flat, 1.0, a)).clamp(0, 1)
         ends = torch.cat([torch.zeros_like(kinks[..., :1]), kinks.sort(-1).values, torch.ones_like(kinks[..., :1])], -1)
         # Degree 2 in the innermost variable and one more for every integration inside: exact up to 2·order - 1.
-        roots, rule = (torch.from_numpy(part) for part in np.polynomial.legendre.leggauss((axis + 4) // 2))
+        roots, rule = _gauss((axis + 4) // 2)
         width = ends.diff(dim=-1)[..., None]
         v = ends[..., :-1, None] + width * (roots + 1) / 2
         measure = (measure[..., None, None] * width * rule / 2).flatten(-3)

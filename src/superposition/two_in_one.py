@@ -5,6 +5,7 @@ where it has no bias. Paper: "Superposition as a phase change".
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import pandas as pd
@@ -163,26 +164,34 @@ def _last_density(holds: Callable[[Optimum], Bool[Tensor, " k"]], low: Axis, r: 
 
 def surface(p: float, r: float) -> pd.DataFrame:
     """The loss over (W_1, W_2), with b = 0 (``no_bias``) and with the b that suits each W (``best_bias``)."""
-    axis = STEP * torch.arange(-round(EXTENT / STEP), round(EXTENT / STEP) + 1, dtype=torch.float64)
+    W, first = _first_output(p, EXTENT, STEP)
+    density, ratio = (torch.full((len(W),), value, dtype=torch.float64) for value in (p, r))
+    columns = {
+        "w0": W[:, 0],
+        "w1": W[:, 1],
+        "no_bias": loss(W, density, ratio),
+        "best_bias": (first + r * first.T).flatten(),  # that of x_2 is its mirror image
+    }
+    return pd.DataFrame({"density": p, "relative_importance": r, **columns})
+
+
+@cache
+def _first_output(p: float, extent: float, step: float) -> tuple[Float64[Tensor, "model 2"], Float64[Tensor, "k k"]]:
+    """The weights of a surface, and the loss of x_1 alone (r = 0) with the bias that suits it, which is its own."""
+    axis = step * torch.arange(-round(extent / step), round(extent / step) + 1, dtype=torch.float64)
     W = torch.cartesian_prod(axis, axis)
-    # Each output has a bias of its own: that of x_1 is looked for alone (r = 0), that of x_2 is its mirror image.
     starts = torch.tensor([0, p / 2, -p / 2], dtype=torch.float64)
-    fixed = W.repeat(len(starts), 1)
+    half = W[: len(W) // 2 + 1]  # W and -W are the same model
+    fixed = half.repeat(len(starts), 1)
     density, none = torch.full((len(fixed),), p, dtype=torch.float64), torch.zeros(len(fixed), dtype=torch.float64)
 
     def first_output(b: Tensor, which: Tensor) -> Tensor:
         x = torch.cat([fixed[which], b, torch.zeros_like(b)], dim=1)
         return loss(x, density[which], none[which]) / p
 
-    _, found, _ = optimum.minimise(first_output, starts.repeat_interleave(len(W))[:, None], tolerance=1e-7)
-    first = found.view(len(starts), len(axis), len(axis)).min(dim=0).values * p
-    columns = {
-        "w0": W[:, 0],
-        "w1": W[:, 1],
-        "no_bias": loss(W, density[: len(W)], torch.full((len(W),), r, dtype=torch.float64)),
-        "best_bias": (first + r * first.T).flatten(),
-    }
-    return pd.DataFrame({"density": p, "relative_importance": r, **columns})
+    _, found, _ = optimum.minimise(first_output, starts.repeat_interleave(len(half))[:, None], tolerance=1e-7)
+    best = found.view(len(starts), -1).min(dim=0).values * p
+    return W, torch.cat([best, best[:-1].flip(0)]).view(len(axis), len(axis))
 
 
 def minima(p: float, r: float, bias: bool) -> pd.DataFrame:
