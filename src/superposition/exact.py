@@ -119,7 +119,7 @@ def _means(u: Float[Tensor, "*#batch"], w: Float[Tensor, "*#batch"], relu: bool)
     total = up + wp
     crossing = (u <= 0) != (w <= 0)  # with 0 below: there the branch for u, w > 0 has lost its slope
     # Of a segment that crosses 0 only a part counts. Its length is at least ``total``, so the quotient is harmless.
-    part = torch.where(crossing, total / torch.where(crossing, (u - w).abs(), 1.0), 1.0)
+    part = torch.where(crossing, total / torch.where(crossing, torch.maximum(u, w) - torch.minimum(u, w), 1.0), 1.0)
     return total * part / 2, (total**2 - up * wp) * part / 3
 
 

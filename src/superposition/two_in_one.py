@@ -105,9 +105,8 @@ def boundary(ratios: Sequence[float]) -> pd.DataFrame:
     """
     r = torch.tensor(ratios, dtype=torch.float64)
     unstable = _unstable(r)
-    # A continuous transition gains too little at first to be seen.
-    leaves = _last_density(lambda found: found.gain > 0, unstable / 2, r).maximum(unstable)
-    strong = _last_density(lambda found: found.norm > 0.5, unstable / 2, r)
+    better, strong = _last_densities((lambda found: found.gain > 0, lambda found: found.norm > 0.5), unstable / 2, r)
+    leaves = better.maximum(unstable)  # a continuous transition gains too little at first to be seen
     above, below = best(strong * (1 + SIDE), r), best(strong * (1 - SIDE), r)
     return pd.DataFrame(
         {
@@ -150,16 +149,19 @@ def _unstable(r: Axis) -> Axis:
     return low
 
 
-def _last_density(holds: Callable[[Optimum], Bool[Tensor, " k"]], low: Axis, r: Axis) -> Axis:
-    """The density up to which something holds for the optimum, given that it does at ``low``; to 10⁻⁷."""
-    high, parts = torch.ones_like(r), torch.linspace(0, 1, 18, dtype=torch.float64)
+def _last_densities(conditions: Sequence[Callable[[Optimum], Bool[Tensor, " k"]]], low: Axis, r: Axis) -> list[Axis]:
+    """The densities up to which each condition holds for the optimum, given that it does at ``low``; to 10⁻⁷."""
+    parts, count = torch.linspace(0, 1, 18, dtype=torch.float64), len(conditions)
+    low, r = low.repeat(count), r.repeat(count)
+    high = torch.ones_like(r)
     for _ in range(6):
         p = low[:, None] + (high - low)[:, None] * parts
         inner = p[:, 1:-1]
-        found = holds(best(inner.flatten(), r.repeat_interleave(inner.shape[1]))).view(inner.shape)
-        last = found.int().cumprod(dim=1).sum(dim=1)
+        found = best(inner.flatten(), r.repeat_interleave(inner.shape[1]))
+        each = [condition(found).view(count, -1)[k] for k, condition in enumerate(conditions)]
+        last = torch.cat(each).view(inner.shape).int().cumprod(dim=1).sum(dim=1)
         low, high = (p[torch.arange(len(r)), last + k] for k in (0, 1))
-    return low
+    return list(low.view(count, -1))
 
 
 def surface(p: float, r: float) -> pd.DataFrame:
@@ -194,24 +196,30 @@ def _first_output(p: float, extent: float, step: float) -> tuple[Float64[Tensor,
     return W, torch.cat([best, best[:-1].flip(0)]).view(len(axis), len(axis))
 
 
-def minima(p: float, r: float, bias: bool) -> pd.DataFrame:
-    """The different local minima that 100 random starts lead to, of each pair W and -W the one with W_1 > 0
-    (or, where that is 0, with W_2 > 0).
+def minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.DataFrame]:
+    """For each setting of p and r, the different local minima that 100 random starts lead to, of each pair W and -W the
+    one with W_1 > 0 (or, where that is 0, with W_2 > 0).
 
     Plateaus and flat valleys, where the loss does not curve in every direction, are left out.
     """
+    p, r = torch.tensor(settings, dtype=torch.float64).T
     generator = torch.Generator().manual_seed(0)
-    begin = 2 * torch.rand(100, MODEL.size, generator=generator, dtype=torch.float64) - 1
-    begin = begin * torch.tensor([EXTENT, EXTENT, p / 2, p / 2], dtype=torch.float64)
-    density, ratio = (torch.full((len(begin),), v, dtype=torch.float64) for v in (p, r))
+    drawn = 2 * torch.rand(100, MODEL.size, generator=generator, dtype=torch.float64) - 1
+    reach = torch.stack([torch.full_like(p, EXTENT), torch.full_like(p, EXTENT), p / 2, p / 2], dim=1)
+    begin = (drawn * reach[:, None]).flatten(0, 1)
+    density, ratio = (values.repeat_interleave(len(drawn)) for values in (p, r))
     x, losses = search(begin if bias else begin[:, :2], density, ratio)
     x[:, :2] *= torch.where(x[:, :1] + 1e-6 * x[:, 1:2] < 0, -1, 1)
-    curved = curvature(x, density, ratio) > 1e-6 * p
+    curved = curvature(x, density, ratio) > 1e-6 * density
     full = torch.nn.functional.pad(x, (0, MODEL.size - x.shape[1]))
     columns = dict(zip(PARAMETERS, full.T, strict=True))
-    table = pd.DataFrame({"density": p, "relative_importance": r, "bias": bias, **columns, "loss": losses})
-    table = table[curved.numpy()].sort_values("loss", kind="stable")
-    return table[~(table[["w0", "w1"]].round(3) + 0.0).duplicated()]
+    every = pd.DataFrame({"density": density, "relative_importance": ratio, "bias": bias, **columns, "loss": losses})
+    tables = []
+    for first in range(0, len(every), len(drawn)):
+        here = slice(first, first + len(drawn))
+        table = every[here][curved[here].numpy()].sort_values("loss", kind="stable")
+        tables.append(table[~(table[["w0", "w1"]].round(3) + 0.0).duplicated()])
+    return tables
 
 
 def curvature(x: Float64[Tensor, "k size"], p: Axis, r: Axis) -> Axis:

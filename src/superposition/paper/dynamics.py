@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.animation import FuncAnimation
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 from scipy.stats import binomtest
@@ -135,8 +136,11 @@ def fall_at_jumps(data: dict[str, pd.DataFrame], seed: int = 0) -> Coincidence:
 
 def _within(fall: Float[np.ndarray, " k"], moments: np.ndarray, window: int) -> Float[np.ndarray, " draw"]:
     """The sum of ``fall`` within a window of the moments, for each draw of moments [draw, moment]."""
-    near = np.abs(np.arange(len(fall)) - moments[:, :, None]).min(1) <= window
-    return (near * fall).sum(1)
+    ends = np.zeros((len(moments), len(fall) + 1), dtype=int)  # of the windows: where one more begins, one less is left
+    draw = np.arange(len(moments))[:, None]
+    np.add.at(ends, (draw, np.maximum(moments - window, 0)), 1)
+    np.add.at(ends, (draw, np.minimum(moments + window + 1, len(fall))), -1)
+    return (fall * (ends.cumsum(1)[:, :-1] > 0)).sum(1)
 
 
 def _learning(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
@@ -339,6 +343,7 @@ def animate(figure: str, data: dict[str, pd.DataFrame]) -> FuncAnimation:
     """The run of the figure in motion."""
     frames, curve = data["frames"], data["curve"]
     fig = plt.figure(figsize=(4.4, 2.4), layout="none")
+    FigureCanvasBase(fig)  # that of a window would draw every frame twice: to show it, and to save it
     axis = fig.add_axes((0, 0, 0.5, 0.95), projection="3d")
     ax = fig.add_axes((0.63, 0.2, 0.34, 0.68))
     ax.plot(curve["step"], curve["loss"], color="k", lw=1)
