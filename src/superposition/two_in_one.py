@@ -27,10 +27,11 @@ EXTENT, STEP = 1.4, 0.05  # the surfaces reach from -EXTENT to EXTENT in both we
 Axis = Float64[Tensor, " k"]  # densities or relative importances
 
 
-def loss(x: Float64[Tensor, "k size"], p: Axis, r: Axis) -> Axis:
-    """The expected loss, exactly."""
+def loss(x: Float64[Tensor, "k size"], p: Axis, r: Axis, twice: bool = False) -> Axis:
+    """The expected loss, exactly; it can be differentiated once, or ``twice``."""
     full = MODEL.unpack(torch.nn.functional.pad(x, (0, MODEL.size - x.shape[1])))
-    return exact.expected_loss(MODEL, full, torch.stack([p, p], dim=1), torch.stack([torch.ones_like(r), r], dim=1))
+    density, importance = (torch.stack(both, dim=1) for both in ((p, p), (torch.ones_like(r), r)))
+    return exact.expected_loss(MODEL, full, density, importance, twice)
 
 
 def search(
@@ -225,7 +226,7 @@ def minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.DataF
 def curvature(x: Float64[Tensor, "k size"], p: Axis, r: Axis) -> Axis:
     """The smallest eigenvalue of the loss's Hessian."""
     x = x.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(loss(x, p, r).sum(), x, create_graph=True)
+    (gradient,) = torch.autograd.grad(loss(x, p, r, twice=True).sum(), x, create_graph=True)
     rows = [torch.autograd.grad(part.sum(), x, retain_graph=True)[0] for part in gradient.T]
     return torch.linalg.eigvalsh(torch.stack(rows, dim=1))[:, 0]
 
