@@ -84,7 +84,7 @@ def test_linear_regime() -> None:
     gram, delta = W.T @ W, 0.1 * torch.randn(4, N, generator=torch.Generator().manual_seed(1))
     error = (target.share[:, None] * (target.unperturbed - target.x)).sum(0)
     expected = (delta @ gram).square().sum(1) + 2 * (delta @ gram) @ error
-    torch.testing.assert_close(target.rises(delta), expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(target.climb(delta)[0].float(), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_what_does_not_count() -> None:
@@ -100,15 +100,37 @@ def test_what_does_not_count() -> None:
     torch.testing.assert_close(some.loss(delta) + rest.loss(delta), target.loss(delta))
 
 
+@pytest.mark.parametrize("point", [0, 1])
+def test_rises_are_those_of_the_loss(point: int) -> None:
+    """Summed by where outputs begin, it is what a pass through all samples gives; some outputs cross 0, some do not."""
+    target = replace(attacks.target(models(*random_model()), point, 4096), counted=torch.arange(N) != 2)
+    deltas = torch.cat([0.5 * target.directions(), 3 * target.directions(), torch.zeros(1, N)])
+    plain = torch.stack([target.loss(delta[None]) for delta in deltas]) - target.unattacked
+    torch.testing.assert_close(target.climb(deltas)[0].float(), plain, rtol=1e-4, atol=1e-5)
+
+
 def test_the_worst_is_the_worst() -> None:
     """Ranked by few samples and measured with all, it is that of measuring all with all."""
     target = attacks.target(models(*random_model()), 1, 4096)
     deltas = 0.5 * target.directions()
-    assert target.worst(deltas) == pytest.approx(float(target.rises(deltas).max()), rel=1e-6)
-    few = target.of_few()
+    assert target.worst(deltas) == pytest.approx(float(target.climb(deltas)[0].max()), rel=1e-5)
+    few = target.few
     assert len(few.x) == attacks.FEW + 1
     assert float(few.share.sum()) == pytest.approx(1, rel=1e-5)
     assert (few.x[-1] == 0).all()
+    rises = few.climb(target.ranked(deltas))[0].tolist()
+    assert rises == sorted(rises, reverse=True)
+
+
+@pytest.mark.parametrize("per_sample", [False, True])
+def test_gradients_of_the_rise(per_sample: bool) -> None:
+    """Gradient ascent goes where they point."""
+    target = attacks.target(models(*random_model()), 1, 256)
+    deltas = (0.4 * target.directions()[:1]).expand(257 if per_sample else 1, N).requires_grad_()
+    (expected,) = torch.autograd.grad(target.loss(deltas), deltas)
+    found = (target.climb_each if per_sample else target.climb)(deltas.detach())[1].float()
+    expected, found = (torch.nn.functional.normalize(part, dim=1) for part in (expected, found))
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
 
 
 def centred(W: torch.Tensor) -> Target:
@@ -133,7 +155,7 @@ def test_gradient_ascent_finds_the_singular_vector() -> None:
 def test_gradient_ascent_never_ends_below_its_start() -> None:
     target = attacks.target(models(*random_model()), 0, 1024)
     starts = target.directions()
-    assert ascend(target, starts, 0.3, 0) == pytest.approx(float(target.rises(0.3 * starts).max()), rel=1e-4)
+    assert ascend(target, starts, 0.3, 0) == pytest.approx(float(target.climb(0.3 * starts)[0].max()), rel=1e-4)
     assert ascend(target, starts, 0.3, 30) >= ascend(target, starts, 0.3, 0)
 
 
@@ -155,4 +177,4 @@ def test_gradient_ascent_stays_with_what_counts() -> None:
     start = torch.zeros(1, N)
     start[0, 1] = 1
     found = ascend(target, start, 0.1, 20)
-    assert found == pytest.approx(float(target.rises(0.1 * start).max()), rel=1e-4)
+    assert found == pytest.approx(float(target.climb(0.1 * start)[0]), rel=1e-4)

@@ -211,13 +211,13 @@ def test_neuron_stacks() -> None:
     W = np.array([[0.5, -2.0, 0.001], [1.0, 0.0, 0.25]])
     figure, ax = plt.subplots()
     plotting.neuron_stacks(ax, W, [False, True], ["red", "green", "blue"], labels=True)
-    bars = sorted(
-        (b for b in ax.patches if b.get_width() < 0.9 and b.get_height()), key=lambda b: (b.get_x(), b.get_y())
-    )
-    stacks = [[b for b in bars if round(b.get_x() + 0.43) == k] for k in (0, 1)]
-    assert [[b.get_height() for b in stack] for stack in stacks] == [pytest.approx([2, 0.5, 0.001]), [1, 0.25]]
-    assert [b.get_y() for b in stacks[0]] == pytest.approx([0, 2, 2.5])
-    colours = [[to_hex(b.get_facecolor()) for b in stack] for stack in stacks]
+    (pieces,) = ax.collections
+    boxes = [path.get_extents() for path in pieces.get_paths()]
+    seen = [(box, to_hex(c)) for box, c in zip(boxes, pieces.get_facecolor(), strict=True) if box.height]
+    stacks = [[(box, colour) for box, colour in seen if round(box.x0 + 0.43) == k] for k in (0, 1)]
+    assert [[box.height for box, _ in stack] for stack in stacks] == [pytest.approx([2, 0.5, 0.001]), [1, 0.25]]
+    assert [box.y0 for box, _ in stacks[0]] == pytest.approx([0, 2, 2.5])
+    colours = [[colour for _, colour in stack] for stack in stacks]
     assert colours == [[to_hex("green"), to_hex("red"), to_hex("0.7")], [to_hex("red"), to_hex("blue")]]
     behind = [to_hex(b.get_facecolor()) for b in ax.patches if b.get_width() == 1]
     assert behind == [plotting.NEURONS[False], plotting.NEURONS[True]]

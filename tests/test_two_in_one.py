@@ -397,7 +397,7 @@ def test_best_bias_has_no_ridge() -> None:
 
 @functools.cache
 def minima(p: float, r: float, bias: bool) -> pd.DataFrame:
-    return two_in_one.minima(p, r, bias)
+    return two_in_one.minima([(p, r)], bias)[0]
 
 
 @pytest.mark.parametrize("bias", [False, True])

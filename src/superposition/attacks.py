@@ -7,8 +7,9 @@ the unperturbed x. A perturbation is one for all samples, unless it says otherwi
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from superposition.features import Gates, nonempty
@@ -39,13 +40,9 @@ class Target:
         out = torch.relu(self.unperturbed + delta @ self.W.mT @ self.W)
         return (self.share @ (out - self.x) ** 2) @ self.counted.to(out.dtype)
 
-    def of_few(self) -> "Target":
-        """The same with the first samples alone, and the empty one."""
-        if len(self.x) <= FEW + 1:
-            return self
-        share = self.share[:FEW] * ((1 - self.share[-1]) / self.share[:FEW].sum())
-        x = torch.cat([self.x[:FEW], self.x[-1:]])
-        return replace(self, x=x, share=torch.cat([share, self.share[-1:]]))
+    @cached_property
+    def unattacked(self) -> Float[Tensor, ""]:
+        return self.loss(torch.zeros_like(self.x[:1]))
 
     @property
     def norm(self) -> float:
@@ -58,15 +55,56 @@ class Target:
         out[:, self.counted] = attack_directions(self.W[:, self.counted])
         return out
 
-    def rises(self, deltas: Float[Tensor, "attack n"]) -> Float[Tensor, " attack"]:
-        """By how much each perturbation raises the loss."""
-        none = self.loss(torch.zeros_like(deltas[:1]))
-        return torch.stack([self.loss(delta[None]) for delta in deltas]) - none
+    @cached_property
+    def few(self) -> "Target":
+        """The same with the first samples alone, and the empty one."""
+        if len(self.x) <= FEW + 1:
+            return self
+        share = self.share[:FEW] * ((1 - self.share[-1]) / self.share[:FEW].sum())
+        x = torch.cat([self.x[:FEW], self.x[-1:]])
+        return replace(self, x=x, share=torch.cat([share, self.share[-1:]]))
+
+    def ranked(self, deltas: Float[Tensor, "attack n"]) -> Float[Tensor, "attack n"]:
+        """The perturbations in order, that which raises the loss the most first; by few samples."""
+        return deltas[self.few.climb(deltas)[0].argsort(descending=True)]
 
     def worst(self, deltas: Float[Tensor, "attack n"]) -> float:
-        """The largest rise: the attacks are ranked by few samples, and the first of them measured with all."""
-        ranked = self.of_few().rises(deltas).argsort(descending=True)[:CANDIDATES]
-        return float(self.rises(deltas[ranked]).max())
+        """The largest rise of the loss: the attacks are ranked, and the first of them measured with all samples."""
+        losses = torch.stack([self.loss(delta[None]) for delta in self.ranked(deltas)[:CANDIDATES]])
+        return float((losses - self.unattacked).max())
+
+    def climb(
+        self, deltas: Float[Tensor, "attack n"]
+    ) -> tuple[Float64[Tensor, " attack"], Float64[Tensor, "attack n"]]:
+        """The rise that each perturbation makes, and its gradient.
+
+        A perturbation shifts what goes into an output's ReLU, all samples alike. The loss of those above 0 is quadratic
+        in the shift: their sums, by where the shift comes to among them, are all that it takes.
+        """
+        W, counted = self.W.double(), self.counted.double()[:, None]
+        shift = torch.nn.functional.pad((deltas.double() @ W.mT @ W).mT, (0, 1))  # the last: none
+        kinks, sums = self._outputs
+        square, linear, share = sums.gather(2, torch.searchsorted(kinks, shift.contiguous()).expand(3, -1, -1))
+        loss = (counted * (square + 2 * shift * linear + shift**2 * share)).sum(0)
+        slope = (2 * counted * (linear + shift * share)).mT @ W.mT @ W
+        return loss[:-1] - loss[-1], slope[:-1]
+
+    @cached_property
+    def _outputs(self) -> tuple[Float64[Tensor, "n sample"], Float64[Tensor, "3 n place"]]:
+        """By output: the shifts beyond which its samples are above 0, in order; and over the samples before each place
+        the sums of u² - 2ux, u - x and 1, weighted, where u goes into the ReLU and is to be x."""
+        u, x = self.unperturbed.T.double(), self.x.T.double()
+        order = torch.from_numpy(np.argsort(-u.numpy(), axis=1))
+        u, x, share = u.gather(1, order), x.gather(1, order), self.share.double()[order]
+        sums = torch.stack([share * u * (u - 2 * x), share * (u - x), share]).cumsum(-1)
+        return -u, torch.nn.functional.pad(sums, (1, 0))
+
+    def climb_each(self, deltas: Float[Tensor, "sample n"]) -> tuple[Float[Tensor, ""], Float[Tensor, "sample n"]]:
+        """The rise where every sample has a perturbation of its own, and the gradients: their directions alone."""
+        output = torch.relu(self.unperturbed + deltas @ self.W.mT @ self.W)
+        error = (output - self.x) * self.counted
+        rise = (self.share @ error**2).sum() - self.unattacked
+        return rise, (error * (output > 0)) @ self.W.mT @ self.W
 
 
 def target(trained: Trained, point: int, samples: int) -> Target:
@@ -89,17 +127,12 @@ def ascend(
     Every step goes to where the gradient points, so it needs no step size. ``per_sample``: every sample has a
     perturbation of its own, which starts as the first that is given.
     """
-    starts = [start[:1].expand_as(target.x)] if per_sample else [one[None] for one in start]
-    none, best = float(target.loss(torch.zeros_like(start[:1]))), -torch.inf
-    for delta in starts:
-        here = size * delta / delta.norm(dim=1, keepdim=True).clamp_min(1e-12)
-        for step in range(steps + 1):
-            here = here.detach().requires_grad_(step < steps)
-            loss = target.loss(here)
-            best = max(best, float(loss.detach()) - none)
-            if step < steps:
-                (gradient,) = torch.autograd.grad(loss, here)
-                gradient = gradient * target.counted
-                length = gradient.norm(dim=1, keepdim=True)
-                here = torch.where(length > 0, size * gradient / length.clamp_min(1e-30), here)
+    here, best = (start[:1].expand_as(target.x) if per_sample else start), -torch.inf
+    climb = target.climb_each if per_sample else target.climb
+    for _ in range(steps + 1):
+        here = size * torch.nn.functional.normalize(here, dim=1)
+        rise, gradient = climb(here)
+        best = max(best, float(rise.max()))
+        gradient = gradient * target.counted
+        here = torch.where(gradient.any(dim=1, keepdim=True), gradient, here)
     return best

@@ -9,7 +9,7 @@ import itertools
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float64, Int64
@@ -20,6 +20,7 @@ from superposition.models import Model
 from superposition.sweep import Distribution
 
 POINTS = 2**11  # of a Sobol sequence, at which the values of the features that are on are taken
+TOGETHER = 8  # models of which one pattern's samples are held
 NUDGE = 0.01  # the deviation of weights by which a search starts off the last minimum
 INDEPENDENT = Distribution()
 
@@ -51,8 +52,12 @@ def _patterns(n: int, distribution: Distribution) -> _Patterns:
 
 
 @cache
-def _values(n: int, seed: int) -> Float64[Tensor, "sample n"]:
-    return torch.quasirandom.SobolEngine(n, scramble=True, seed=seed).draw(POINTS, dtype=torch.float64)
+def _inputs(n: int, distribution: Distribution, seed: int) -> Float64[Tensor, "pattern inputs sample"]:
+    """Samples of every pattern with several features on, and a 1 for the bias."""
+    on = _patterns(n, distribution).on
+    values = torch.quasirandom.SobolEngine(n, scramble=True, seed=seed).draw(POINTS, dtype=torch.float64)
+    x = on[on.sum(-1) > 1][:, :, None] * values.T
+    return torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
 
 
 def precise_loss(
@@ -75,10 +80,37 @@ def precise_loss(
     loss = (probability[:, count == 0] * nothing[:, None]).sum(-1)
     alone = patterns.on[count == 1].long().argmax(-1)
     loss = loss + (probability[:, count == 1] * exact.single_loss(W, b, ones)[:, alone]).sum(-1)
-    x = (patterns.on[count > 1, None, :] * _values(n, seed)).flatten(0, 1)
-    output = torch.relu(x @ (W.mT @ W) + b[:, None, :])
-    several = ((x - output) ** 2).sum(-1).unflatten(1, (-1, POINTS)).mean(-1)
-    return loss + (probability[:, count > 1] * several).sum(-1)
+    affine = torch.cat([W.mT @ W, b[..., None]], dim=-1)
+    return loss + _Several.apply(affine, probability[:, count > 1], _inputs(n, distribution, seed))
+
+
+class _Several(torch.autograd.Function):
+    """The loss of the patterns with several features on. Its gradients are found on the way: what is made of one
+    pattern stays in the cache."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        affine: Float64[Tensor, "model n inputs"],
+        probability: Float64[Tensor, "model pattern"],
+        inputs: Float64[Tensor, "pattern inputs sample"],
+    ) -> Float64[Tensor, " model"]:
+        slopes, losses = torch.zeros_like(affine), torch.empty_like(probability)
+        weight = 2 / POINTS * probability[..., None, None]
+        for models in (slice(first, first + TOGETHER) for first in range(0, len(affine), TOGETHER)):
+            for pattern, x in enumerate(inputs):
+                output = (affine[models] @ x).relu_()
+                error = output - x[:-1]
+                losses[models, pattern] = error.square().sum((-2, -1)) / POINTS
+                error *= output.sign_()  # an output of 0 has no slope
+                slopes[models] += weight[models, pattern] * (error @ x.mT)
+        ctx.save_for_backward(slopes, losses)
+        return (probability * losses).sum(-1)
+
+    @staticmethod
+    def backward(ctx: Any, by: Float64[Tensor, " model"]) -> tuple[Tensor, Tensor, None]:
+        slopes, losses = ctx.saved_tensors
+        return by[:, None, None] * slopes, by[:, None] * losses, None
 
 
 Solutions = tuple[Float64[Tensor, "model m n"], Float64[Tensor, "model n"], Float64[Tensor, " model"]]

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 LINEAR = 1 / 12  # the least E[(x - x')² + (y - y')²] of any linear map to one number: all directions have this variance
+_RULE = np.polynomial.legendre.leggauss(5)
 
 
 def soft_floor(u: Float[np.ndarray, "..."], width: float, jumps: int) -> Float[np.ndarray, "..."]:
@@ -50,5 +51,5 @@ def mean_squared_error(Z: int, width: float) -> float:
 
 def _gauss(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Points and weights of a rule that is exact for polynomials of degree 9."""
-    points, weights = np.polynomial.legendre.leggauss(5)
+    points, weights = _RULE
     return low + (high - low) * (points + 1) / 2, weights * (high - low) / 2

@@ -11,9 +11,9 @@ import pandas as pd
 import seaborn as sns
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure, FigureBase
-from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.transforms import Bbox
 from mpl_toolkits.mplot3d import Axes3D
 from scipy.spatial import ConvexHull
@@ -55,17 +55,18 @@ sns.set_palette(CATEGORIES)
 
 def save(figure: Figure, *paths: str | Path) -> None:
     """Writes the figure in the format of each path's suffix; the same content gives the same bytes."""
-    _lay_out(figure)
-    for path in paths:
-        dated = {"Date": None} if str(path).endswith(".svg") else {"Software": None}
-        figure.savefig(path, metadata=dated)
+    figure.draw_without_rendering()
+    with mpl.rc_context({"figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)  # once is enough
+        _round(figure)
+        for path in paths:
+            dated = {"Date": None} if str(path).endswith(".svg") else {"Software": None}
+            figure.savefig(path, metadata=dated)
     plt.close(figure)
 
 
-def _lay_out(figure: Figure) -> None:
-    """Runs the layout once and rounds where it puts things: the last bits of its solver differ from run to run."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine(PlaceHolderLayoutEngine(True, False))  # with none, saving would bring the default back
+def _round(figure: Figure) -> None:
+    """Rounds where the layout puts things: the last bits of its solver differ from run to run."""
     parts: list[FigureBase] = [figure]
     while parts:
         part = parts.pop()
@@ -252,17 +253,32 @@ def neuron_stacks(
     """
     size = np.abs(W)
     top = size.sum(1).max()
+    boxes: list[np.ndarray] = []
+    shades: list[str | tuple[float, ...]] = []
     for k, row in enumerate(size):
         ax.axvspan(k - 0.5, k + 0.5, color=NEURONS[bool(one_feature[k])], lw=0, zorder=-1)
         pieces = np.argsort(-row, kind="stable")
         seen = pieces[row[pieces] >= 0.01 * top]
         heights = np.append(row[seen], row[pieces[len(seen) :]].sum())
         bottoms = np.append(0, np.cumsum(heights)[:-1])
-        ax.bar(k, heights, 0.86, bottoms, color=[*(colours[i] for i in seen), "0.7"], edgecolor="white", lw=0.25)
+        left, right = k - 0.43, k + 0.43
+        for low, high in zip(bottoms, bottoms + heights, strict=True):
+            boxes.append(np.array([(left, low), (right, low), (right, high), (left, high)]))
+        shades += [*(colours[i] for i in seen), "0.7"]
         for i, bottom in zip(seen, bottoms, strict=False):
             if labels and row[i] >= 0.07 * top:
                 dark = np.dot(to_rgb(colours[i]), (0.3, 0.6, 0.1)) < 0.55
-                ax.text(k, bottom + row[i] / 2, i + 1, ha="center", va="center", fontsize=4.5, color="kw"[int(dark)])
+                ax.text(
+                    k,
+                    bottom + row[i] / 2,
+                    i + 1,
+                    ha="center",
+                    va="center",
+                    fontsize=4.5,
+                    color="kw"[int(dark)],
+                    in_layout=False,
+                )
+    ax.add_collection(PolyCollection(boxes, facecolors=shades, edgecolors="white", linewidths=0.25, joinstyle="miter"))
     ax.set(xlim=(-0.5, len(W) - 0.5), ylim=(0, 1.12 * top), xticks=[])
 
 

@@ -37,29 +37,39 @@ def factor_loss(
     Every pattern of features that are on is weighted with its probability; only the values within one, uniform on
     [0, 1], are sampled, at the points of a scrambled Sobol sequence. The error is some 10⁻⁴ of the loss.
     """
-    seen, own, count, points = _samples(polytope)
-    k = polytope.features
-    weight = density**count * (1 - density) ** (k - count) / points
-    argument = norm2 * seen + bias
-    error = np.maximum(argument, 0) - own
-    slope = 2 * weight * error * (argument > 0)
-    return k * float((weight * error**2).sum()), k * np.array([(slope * seen).sum(), slope.sum()])
+    k, (seen, below) = polytope.features, _samples(polytope)
+    on, kink = np.arange(k + 1), -bias / norm2 if norm2 else np.copysign(np.inf, -bias)
+    weight = density**on * (1 - density) ** (k - on)
+    whole = weight @ [sums[-1] for sums in below]
+    under = weight @ [sums[values.searchsorted(kink)] for values, sums in zip(seen, below, strict=True)]
+    active, off = (whole - under, under) if norm2 >= 0 else (under, whole - under)
+    # The error of an output above 0 is (s - x) + (‖W_i‖² - 1) s + b; that of one at 0 is -x.
+    at, moments = np.array([1, norm2 - 1, bias]), active[[[0, 1, 2], [1, 3, 4], [2, 4, 5]]]
+    return k * float(at @ moments @ at + off[6]), 2 * k * (moments @ at)[1:]
 
 
 @cache
-def _samples(polytope: Polytope) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Samples of every pattern of on and off: Σ_j cos(0, j) x_j, x_0, how many are on, and of how many this is one."""
+def _samples(polytope: Polytope) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Samples of s = Σ_j cos(0, j) x_j, in order, by how many features are on: all patterns of as many together.
+
+    And, below each of them, the sums of (s - x)², (s - x) s, s - x, s², s, 1 and x², where x = x_0. With these a loss
+    takes no pass through the samples, but the place from which on outputs are above 0.
+    """
     k = polytope.features
     cosines = polytope.corners[:, 0] @ polytope.corners
     values = qmc.Sobol(k, rng=0).random(POINTS)
-    parts = []
+    seen, below = [], []
     for on in range(k + 1):
         patterns = np.array([[j in chosen for j in range(k)] for chosen in itertools.combinations(range(k), on)])
         points = 2 ** int(np.log2(POINTS / len(patterns)))  # a power of two, as the sequence wants it
-        seen = (patterns * cosines) @ values[:points].T
-        parts.append((seen, patterns[:, :1] * values[:points, 0], np.full_like(seen, on), np.full_like(seen, points)))
-    seen, own, count, alike = (np.concatenate([part.ravel() for part in kind]) for kind in zip(*parts, strict=True))
-    return seen, own, count, alike
+        s = ((patterns * cosines) @ values[:points].T).ravel()
+        order = np.argsort(s)
+        s, x = s[order], (patterns[:, :1] * values[:points, 0]).ravel()[order]
+        d = s - x
+        sums = np.stack([d**2, d * s, d, s**2, s, np.ones_like(s), x**2], axis=1).cumsum(axis=0) / points
+        seen.append(s)
+        below.append(np.concatenate([np.zeros((1, 7)), sums]))
+    return seen, below
 
 
 def _dropped(density: float) -> float:

@@ -5,6 +5,7 @@ where it has no bias. Paper: "Superposition as a phase change".
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import pandas as pd
@@ -26,10 +27,11 @@ EXTENT, STEP = 1.4, 0.05  # the surfaces reach from -EXTENT to EXTENT in both we
 Axis = Float64[Tensor, " k"]  # densities or relative importances
 
 
-def loss(x: Float64[Tensor, "k size"], p: Axis, r: Axis) -> Axis:
-    """The expected loss, exactly."""
+def loss(x: Float64[Tensor, "k size"], p: Axis, r: Axis, twice: bool = False) -> Axis:
+    """The expected loss, exactly; it can be differentiated once, or ``twice``."""
     full = MODEL.unpack(torch.nn.functional.pad(x, (0, MODEL.size - x.shape[1])))
-    return exact.expected_loss(MODEL, full, torch.stack([p, p], dim=1), torch.stack([torch.ones_like(r), r], dim=1))
+    density, importance = (torch.stack(both, dim=1) for both in ((p, p), (torch.ones_like(r), r)))
+    return exact.expected_loss(MODEL, full, density, importance, twice)
 
 
 def search(
@@ -104,9 +106,8 @@ def boundary(ratios: Sequence[float]) -> pd.DataFrame:
     """
     r = torch.tensor(ratios, dtype=torch.float64)
     unstable = _unstable(r)
-    # A continuous transition gains too little at first to be seen.
-    leaves = _last_density(lambda found: found.gain > 0, unstable / 2, r).maximum(unstable)
-    strong = _last_density(lambda found: found.norm > 0.5, unstable / 2, r)
+    better, strong = _last_densities((lambda found: found.gain > 0, lambda found: found.norm > 0.5), unstable / 2, r)
+    leaves = better.maximum(unstable)  # a continuous transition gains too little at first to be seen
     above, below = best(strong * (1 + SIDE), r), best(strong * (1 - SIDE), r)
     return pd.DataFrame(
         {
@@ -149,66 +150,83 @@ def _unstable(r: Axis) -> Axis:
     return low
 
 
-def _last_density(holds: Callable[[Optimum], Bool[Tensor, " k"]], low: Axis, r: Axis) -> Axis:
-    """The density up to which something holds for the optimum, given that it does at ``low``; to 10⁻⁷."""
-    high, parts = torch.ones_like(r), torch.linspace(0, 1, 18, dtype=torch.float64)
+def _last_densities(conditions: Sequence[Callable[[Optimum], Bool[Tensor, " k"]]], low: Axis, r: Axis) -> list[Axis]:
+    """The densities up to which each condition holds for the optimum, given that it does at ``low``; to 10⁻⁷."""
+    parts, count = torch.linspace(0, 1, 18, dtype=torch.float64), len(conditions)
+    low, r = low.repeat(count), r.repeat(count)
+    high = torch.ones_like(r)
     for _ in range(6):
         p = low[:, None] + (high - low)[:, None] * parts
         inner = p[:, 1:-1]
-        found = holds(best(inner.flatten(), r.repeat_interleave(inner.shape[1]))).view(inner.shape)
-        last = found.int().cumprod(dim=1).sum(dim=1)
+        found = best(inner.flatten(), r.repeat_interleave(inner.shape[1]))
+        each = [condition(found).view(count, -1)[k] for k, condition in enumerate(conditions)]
+        last = torch.cat(each).view(inner.shape).int().cumprod(dim=1).sum(dim=1)
         low, high = (p[torch.arange(len(r)), last + k] for k in (0, 1))
-    return low
+    return list(low.view(count, -1))
 
 
 def surface(p: float, r: float) -> pd.DataFrame:
     """The loss over (W_1, W_2), with b = 0 (``no_bias``) and with the b that suits each W (``best_bias``)."""
-    axis = STEP * torch.arange(-round(EXTENT / STEP), round(EXTENT / STEP) + 1, dtype=torch.float64)
+    W, first = _first_output(p, EXTENT, STEP)
+    density, ratio = (torch.full((len(W),), value, dtype=torch.float64) for value in (p, r))
+    columns = {
+        "w0": W[:, 0],
+        "w1": W[:, 1],
+        "no_bias": loss(W, density, ratio),
+        "best_bias": (first + r * first.T).flatten(),  # that of x_2 is its mirror image
+    }
+    return pd.DataFrame({"density": p, "relative_importance": r, **columns})
+
+
+@cache
+def _first_output(p: float, extent: float, step: float) -> tuple[Float64[Tensor, "model 2"], Float64[Tensor, "k k"]]:
+    """The weights of a surface, and the loss of x_1 alone (r = 0) with the bias that suits it, which is its own."""
+    axis = step * torch.arange(-round(extent / step), round(extent / step) + 1, dtype=torch.float64)
     W = torch.cartesian_prod(axis, axis)
-    # Each output has a bias of its own: that of x_1 is looked for alone (r = 0), that of x_2 is its mirror image.
     starts = torch.tensor([0, p / 2, -p / 2], dtype=torch.float64)
-    fixed = W.repeat(len(starts), 1)
+    half = W[: len(W) // 2 + 1]  # W and -W are the same model
+    fixed = half.repeat(len(starts), 1)
     density, none = torch.full((len(fixed),), p, dtype=torch.float64), torch.zeros(len(fixed), dtype=torch.float64)
 
     def first_output(b: Tensor, which: Tensor) -> Tensor:
         x = torch.cat([fixed[which], b, torch.zeros_like(b)], dim=1)
         return loss(x, density[which], none[which]) / p
 
-    _, found, _ = optimum.minimise(first_output, starts.repeat_interleave(len(W))[:, None], tolerance=1e-7)
-    first = found.view(len(starts), len(axis), len(axis)).min(dim=0).values * p
-    columns = {
-        "w0": W[:, 0],
-        "w1": W[:, 1],
-        "no_bias": loss(W, density[: len(W)], torch.full((len(W),), r, dtype=torch.float64)),
-        "best_bias": (first + r * first.T).flatten(),
-    }
-    return pd.DataFrame({"density": p, "relative_importance": r, **columns})
+    _, found, _ = optimum.minimise(first_output, starts.repeat_interleave(len(half))[:, None], tolerance=1e-7)
+    best = found.view(len(starts), -1).min(dim=0).values * p
+    return W, torch.cat([best, best[:-1].flip(0)]).view(len(axis), len(axis))
 
 
-def minima(p: float, r: float, bias: bool) -> pd.DataFrame:
-    """The different local minima that 100 random starts lead to, of each pair W and -W the one with W_1 > 0
-    (or, where that is 0, with W_2 > 0).
+def minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.DataFrame]:
+    """For each setting of p and r, the different local minima that 100 random starts lead to, of each pair W and -W the
+    one with W_1 > 0 (or, where that is 0, with W_2 > 0).
 
     Plateaus and flat valleys, where the loss does not curve in every direction, are left out.
     """
+    p, r = torch.tensor(settings, dtype=torch.float64).T
     generator = torch.Generator().manual_seed(0)
-    begin = 2 * torch.rand(100, MODEL.size, generator=generator, dtype=torch.float64) - 1
-    begin = begin * torch.tensor([EXTENT, EXTENT, p / 2, p / 2], dtype=torch.float64)
-    density, ratio = (torch.full((len(begin),), v, dtype=torch.float64) for v in (p, r))
+    drawn = 2 * torch.rand(100, MODEL.size, generator=generator, dtype=torch.float64) - 1
+    reach = torch.stack([torch.full_like(p, EXTENT), torch.full_like(p, EXTENT), p / 2, p / 2], dim=1)
+    begin = (drawn * reach[:, None]).flatten(0, 1)
+    density, ratio = (values.repeat_interleave(len(drawn)) for values in (p, r))
     x, losses = search(begin if bias else begin[:, :2], density, ratio)
     x[:, :2] *= torch.where(x[:, :1] + 1e-6 * x[:, 1:2] < 0, -1, 1)
-    curved = curvature(x, density, ratio) > 1e-6 * p
+    curved = curvature(x, density, ratio) > 1e-6 * density
     full = torch.nn.functional.pad(x, (0, MODEL.size - x.shape[1]))
     columns = dict(zip(PARAMETERS, full.T, strict=True))
-    table = pd.DataFrame({"density": p, "relative_importance": r, "bias": bias, **columns, "loss": losses})
-    table = table[curved.numpy()].sort_values("loss", kind="stable")
-    return table[~(table[["w0", "w1"]].round(3) + 0.0).duplicated()]
+    every = pd.DataFrame({"density": density, "relative_importance": ratio, "bias": bias, **columns, "loss": losses})
+    tables = []
+    for first in range(0, len(every), len(drawn)):
+        here = slice(first, first + len(drawn))
+        table = every[here][curved[here].numpy()].sort_values("loss", kind="stable")
+        tables.append(table[~(table[["w0", "w1"]].round(3) + 0.0).duplicated()])
+    return tables
 
 
 def curvature(x: Float64[Tensor, "k size"], p: Axis, r: Axis) -> Axis:
     """The smallest eigenvalue of the loss's Hessian."""
     x = x.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(loss(x, p, r).sum(), x, create_graph=True)
+    (gradient,) = torch.autograd.grad(loss(x, p, r, twice=True).sum(), x, create_graph=True)
     rows = [torch.autograd.grad(part.sum(), x, retain_graph=True)[0] for part in gradient.T]
     return torch.linalg.eigvalsh(torch.stack(rows, dim=1))[:, 0]
 

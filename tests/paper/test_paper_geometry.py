@@ -1123,12 +1123,10 @@ def test_dimensionalities_are_drawn() -> None:
         d_star, np.stack([1 / curves["density"], curves["dimensions_per_feature"]], 1), rtol=1e-3
     )
     for ax, density in zip(graphs, sorted(data["edges"]["density"].unique(), reverse=True), strict=True):
-        assert len(ax.lines) == (data["edges"]["density"] == density).sum()
-        assert (
-            len(points_of(ax))
-            == len(np.unique(points_of(ax), axis=0))
-            == (((shown["density"] == density) & (shown["factor"] >= 0)).sum())
-        )
+        lines, points = ax.collections
+        assert len(lines.get_paths()) == (data["edges"]["density"] == density).sum()
+        places, nodes = points.get_offsets(), (shown["density"] == density) & (shown["factor"] >= 0)
+        assert len(places) == len(np.unique(places, axis=0)) == nodes.sum()
         assert f"{1 / density:.3g}" in ax.get_title()
     plt.close(drawn)
 

@@ -4,6 +4,7 @@ import functools
 import itertools
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -731,11 +732,14 @@ def test_the_note_compares_with_the_recipe(figure: str) -> None:
 SETTINGS = [(0.1, 0.03), (0.1, 1.0), (1.0, 0.03), (1.0, 1.0)]
 
 
-def two_minima(p: float, r: float, bias: bool) -> pd.DataFrame:
+def two_minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.DataFrame]:
     """In place of real ones: two, or one where r is low, at places that tell the setting; the second one is higher."""
-    x = np.array([[0.9 + 0.1 * p, -1 + 0.2 * r], [0.6 + 0.1 * bias, 0.5 + 0.1 * p]])
-    table = pd.DataFrame({"w0": x[:, 0], "w1": x[:, 1], "b0": 0.0, "b1": 0.0, "loss": [p / 10, p / 9]})
-    return table.assign(density=p, relative_importance=r, bias=bias)[: 2 if r == 1 else 1]
+    tables = []
+    for p, r in settings:
+        x = np.array([[0.9 + 0.1 * p, -1 + 0.2 * r], [0.6 + 0.1 * bias, 0.5 + 0.1 * p]])
+        table = pd.DataFrame({"w0": x[:, 0], "w1": x[:, 1], "b0": 0.0, "b1": 0.0, "loss": [p / 10, p / 9]})
+        tables.append(table.assign(density=p, relative_importance=r, bias=bias)[: 2 if r == 1 else 1])
+    return tables
 
 
 def coarse(p: float, r: float) -> pd.DataFrame:
@@ -770,7 +774,7 @@ def test_surfaces_of_every_setting() -> None:
     for name in ("surface", "trained"):
         assert [key for key, _ in data[name].groupby(KEYS)] == SETTINGS
         assert data[name].groupby(KEYS).size().nunique() == 1
-    expected = pd.concat([two_minima(*setting, bias) for setting in SETTINGS for bias in (False, True)])
+    expected = pd.concat([two_minima([setting], bias)[0] for setting in SETTINGS for bias in (False, True)])
     pd.testing.assert_frame_equal(data["minima"], expected)
     assert not any(table.isna().any(axis=None) for table in data.values())
 

@@ -72,9 +72,8 @@ def _ascents(models: Trained, point: int) -> dict[str, float]:
     target = attacks.target(models, point, SAMPLES)
     size = SIZE * target.norm
     analytic = target.directions()
-    ranked = analytic[target.of_few().rises(size * analytic).argsort(descending=True)]
     random = torch.randn(STARTS // 2, models.sweep.n, generator=torch.Generator().manual_seed(1))
-    starts = torch.cat([ranked[: STARTS // 2], random])
+    starts = torch.cat([target.ranked(size * analytic)[: STARTS // 2], random])
     return {
         "analytic": target.worst(size * analytic) / size**2,
         "all_samples": attacks.ascend(target, starts, size, STEPS) / size**2,

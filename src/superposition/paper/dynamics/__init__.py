@@ -53,5 +53,8 @@ def fall_at_jumps(data: dict[str, pd.DataFrame], seed: int = 0) -> Coincidence:
 
 def _within(fall: Float[np.ndarray, " k"], moments: np.ndarray, window: int) -> Float[np.ndarray, " draw"]:
     """The sum of ``fall`` within a window of the moments, for each draw of moments [draw, moment]."""
-    near = np.abs(np.arange(len(fall)) - moments[:, :, None]).min(1) <= window
-    return (near * fall).sum(1)
+    ends = np.zeros((len(moments), len(fall) + 1), dtype=int)  # of the windows: where one more begins, one less is left
+    draw = np.arange(len(moments))[:, None]
+    np.add.at(ends, (draw, np.maximum(moments - window, 0)), 1)
+    np.add.at(ends, (draw, np.minimum(moments + window + 1, len(fall))), -1)
+    return (fall * (ends.cumsum(1)[:, :-1] > 0)).sum(1)

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.animation import FuncAnimation
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 
@@ -118,6 +119,7 @@ def animate(figure: str, data: dict[str, pd.DataFrame]) -> FuncAnimation:
     """The run of the figure in motion."""
     frames, curve = data["frames"], data["curve"]
     fig = plt.figure(figsize=(4.4, 2.4), layout="none")
+    FigureCanvasBase(fig)  # that of a window would draw every frame twice: to show it, and to save it
     axis = fig.add_axes((0, 0, 0.5, 0.95), projection="3d")
     ax = fig.add_axes((0.63, 0.2, 0.34, 0.68))
     ax.plot(curve["step"], curve["loss"], color="k", lw=1)

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
 
 from superposition import alignment, plotting, polytopes
@@ -155,10 +156,11 @@ def _draw_graph(ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
         for feature, where in zip(members, ring, strict=True):
             place[feature] = corner + radius * (1 + where * [1, -1]) * [1, -1]
         corner, row_height = corner + np.array([2 * radius + 0.5, 0]), max(row_height, 2 * radius)
-    for edge in edges.sort_values("dot", key=abs).itertuples():
-        ends = np.array([place[edge.i], place[edge.j]])
-        colour = plotting.SIGNED(0.5 + 0.5 * np.clip(edge.dot, -1, 1))
-        ax.plot(*ends.T, color=colour, lw=1.1 * min(abs(edge.dot), 1), zorder=1, solid_capstyle="round")
+    edges = edges.sort_values("dot", key=abs)
+    ends = [(place[i], place[j]) for i, j in zip(edges["i"], edges["j"], strict=True)]
+    dot = edges["dot"].clip(-1, 1).to_numpy()
+    style: dict[str, Any] = {"colors": plotting.SIGNED(0.5 + 0.5 * dot), "linewidths": 1.1 * np.abs(dot)}
+    ax.add_collection(LineCollection(ends, **style, capstyle="round", zorder=1))
     where = np.array([place[feature] for feature in nodes["feature"]])
     colours = [plotting.POLYTOPES.get(name, plotting.POLYTOPES["other"]) for name in nodes["polytope"]]
     ax.scatter(*where.T, s=5, color=colours, lw=0, zorder=2)

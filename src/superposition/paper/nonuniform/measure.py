@@ -1,5 +1,7 @@
 """Weights to tables: the best fits, both kinds of solution followed exactly, and what is known in the limit."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import torch
@@ -133,12 +135,14 @@ def _crossovers() -> pd.DataFrame:
     return pd.DataFrame({"density": OTHERS, "crossover": np.mean(found, axis=0), "error": np.ptp(found, axis=0)})
 
 
+@cache
 def _equal() -> pd.DataFrame:
     """The best pentagon of equal features, and the norms that go with its bias: by the paper, and in the limit."""
     table = tegum.factor_optimum(PENTAGON, EQUAL)[["density", "norm", "bias"]]
     return table.assign(paper=1 / (1 - table["bias"]), limit=[sparse_norm(PENTAGON, b) for b in table["bias"]])
 
 
+@cache
 def _limits() -> pd.DataFrame:
     """The best k-gons as the density goes to 0."""
     polygons = {k: sparse_limit(Polytope(f"{k}-gon", polytopes.polygon(k))) for k in range(5, 9)}

@@ -207,7 +207,7 @@ def _surfaces(trained: Trained) -> dict[str, pd.DataFrame]:
     ends = points.loc[points.index.repeat(W.shape[1])].assign(
         w0=W[..., 0].flatten().numpy(), w1=W[..., 1].flatten().numpy(), loss=trained.loss.flatten().numpy()
     )
-    minima = pd.concat([two_in_one.minima(p, r, bias) for p, r in settings for bias in (False, True)])
+    minima = pd.concat([*itertools.chain(*zip(*(two_in_one.minima(settings, b) for b in (False, True)), strict=True))])
     same_sign = two_in_one.same_sign([k / 10 for k in range(10, 0, -1)])
     return {
         "surface": pd.concat([two_in_one.surface(p, r) for p, r in settings]),
