@@ -3,8 +3,9 @@
     python benchmarks/dag.py                # of results/paper, after `snakemake --cores all`
     python benchmarks/dag.py results/quick
 
-Times are those that Snakemake took of every job. The limit of training is its arithmetic, five products of n by m for
-every sample, at the rate of a large matrix product on one core. Going through few features alone takes less than that.
+Times are those that Snakemake took of every job; it samples the core seconds, and misses the end of a job. The limit of
+training is its arithmetic, five products of n by m for every sample, at the rate of a large matrix product on one core.
+Going through few features alone takes less than that.
 """
 
 import argparse
