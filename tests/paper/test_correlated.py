@@ -391,11 +391,11 @@ def measured(trained: Trained, seeds: int = 1) -> dict[str, pd.DataFrame]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "POINTS", 2**8)
         patch.setattr(measure, "SEEDS", tuple(range(seeds)))
-        branches._values.cache_clear()
+        branches._inputs.cache_clear()
         try:
             return measure.measure("collapse", {"collapse": trained})
         finally:
-            branches._values.cache_clear()
+            branches._inputs.cache_clear()
 
 
 @functools.cache

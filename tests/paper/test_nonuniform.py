@@ -91,11 +91,11 @@ def measured(figure: str, trained: Trained, seeds: int = 1, others: tuple[float,
         patch.setattr(branches, "POINTS", 2**8)
         patch.setattr(measure, "SEEDS", tuple(range(seeds)))
         patch.setattr(measure, "OTHERS", others)
-        branches._values.cache_clear()
+        branches._inputs.cache_clear()
         try:
             return measure.measure(figure, {"pentagon": trained})
         finally:
-            branches._values.cache_clear()
+            branches._inputs.cache_clear()
 
 
 @functools.cache
@@ -287,10 +287,10 @@ def test_branches_without_a_kind(kept: str) -> None:
     W = torch.from_numpy(solution[kept]).float().expand_as(trained.parameters["W"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "POINTS", 2**6)
-        branches._values.cache_clear()
+        branches._inputs.cache_clear()
         parameters = trained.parameters | {"W": W}
         table = measure._branches(Trained(SWEEP, parameters, trained.loss, trained.loss, trained.snapshot_steps))
-        branches._values.cache_clear()
+        branches._inputs.cache_clear()
     assert {*table["kind"]} <= {"pentagon", "two digons"}
     if kept == "two digons":
         assert {*table["kind"]} == {kept}, "at equal densities, two digons are a minimum of their own"
