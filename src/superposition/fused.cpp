@@ -45,7 +45,7 @@ struct alignas(64) Row {
 };
 typedef uint64_t Bits[TILE / 64];  // one for each sample
 
-// An instance's weights and their gradients, features outside; made in the first step's tile that needs them.
+// An instance's weights and their gradients, features outside; made by the first tile of a step that needs them.
 struct Columns {
     bool used = false;
     Row in[n], in_gradient[n], out[UNTIED ? n : 1], out_gradient[UNTIED ? n : 1];
@@ -528,6 +528,7 @@ void train(int count, const Data* data, const float* empty, const float* attack,
 // With `coactive`, samples in which fewer than two features are on count as zero.
 void evaluate(int count, const Data* data, const float* attack, const float* l1, const float* parameters,
               int samples, int coactive, uint32_t seed, uint32_t restart, double* total, double* total_square) {
+    const mask lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     Tile* tile = new Tile();
     std::vector<float> shifts(ATTACKED ? long(count) * n * n : 0);
     if constexpr (ATTACKED)
@@ -558,8 +559,7 @@ void evaluate(int count, const Data* data, const float* attack, const float* l1,
                         loss += d.l1 * (h > 0.f ? h : -h);
                     }
                 if (coactive) loss = on < -1 ? loss : vec{};
-                for (int l = samples - first - t; l < LANES; ++l)
-                    if (l >= 0) loss[l] = 0.f;
+                loss = lane < samples - first - t ? loss : vec{};
                 halfvec half[2];
                 std::memcpy(half, &loss, sizeof loss);
                 for (halfvec h : half) {

@@ -74,6 +74,13 @@ class Project:
                 stderr=subprocess.STDOUT,
             )
 
+    def split_all(self) -> None:
+        """Here every sweep is large enough to be split."""
+        rules = self.path / "workflow/rules/train.smk"
+        text, count = re.subn(r"(?m)^SMALL = .+$", "SMALL = 0", rules.read_text())
+        assert count == 1
+        rules.write_text(text)
+
     def jobs(self, *words: str) -> set[str]:
         """The jobs that Snakemake would run, as ``rule`` or ``rule:wildcard``."""
         run = self.snakemake("-n", *words)

@@ -95,8 +95,7 @@ def test_a_cluster_makes_the_same(
 
 def test_a_split_sweep_is_the_same(made: Project, fresh: Project, slurm: Slurm, profile: str) -> None:
     """Trained in several submissions, by the number that the profile has in a comment, and gathered in one."""
-    rules = fresh.path / "workflow/rules/train.smk"
-    rules.write_text(rules.read_text().replace("\nSMALL = 1e11\n", "\nSMALL = 0\n"))
+    fresh.split_all()
     assert "\nset-scatter:" in uncomment(fresh, profile, "set-scatter:|  split: 4")
     code, output = run(fresh, slurm, profile, LONG)
     assert code == 0, output

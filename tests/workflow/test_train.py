@@ -14,10 +14,7 @@ EXPERIMENTS = ("introduction", "basic_small", "basic_small_linear")
 
 @pytest.fixture
 def split(fresh: Project) -> Project:
-    """Here every sweep is large enough to be split."""
-    rules = fresh.path / "workflow/rules/train.smk"
-    assert rules.read_text().count("\nSMALL = 1e11\n") == 1
-    rules.write_text(rules.read_text().replace("\nSMALL = 1e11\n", "\nSMALL = 0\n"))
+    fresh.split_all()
     return fresh
 
 
