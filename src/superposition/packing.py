@@ -13,7 +13,7 @@ from torch import Tensor
 
 from superposition import geometry, optimum
 
-STARTS = 200  # random arrangements from which each minimum is looked for
+STARTS = 50  # random arrangements from which each minimum is looked for
 
 Energy = Callable[[Float64[Tensor, "*batch m n"]], Float64[Tensor, "*batch"]]
 

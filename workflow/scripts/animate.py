@@ -6,7 +6,7 @@ import matplotlib
 from matplotlib.animation import PillowWriter
 
 from superposition import files
-from superposition.errors import reporting
+from superposition.jobs import reporting
 
 matplotlib.use("Agg")  # files, no windows
 with reporting(snakemake.log[0]):

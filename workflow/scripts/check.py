@@ -3,7 +3,7 @@
 import pandas as pd
 
 from superposition.claims import check
-from superposition.errors import reporting
+from superposition.jobs import reporting
 
 with reporting(snakemake.log[0]):
     print(check(pd.read_csv(snakemake.input.claims)))

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from superposition.errors import reporting
+from superposition.jobs import reporting
 
 with reporting(snakemake.log[0]):
     pd.concat(map(pd.read_csv, snakemake.input)).to_csv(snakemake.output[0], index=False)

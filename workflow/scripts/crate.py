@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from superposition.config import Config
-from superposition.errors import reporting
+from superposition.jobs import reporting
 from superposition.provenance import Code, crate
 
 with reporting(snakemake.log[0]):

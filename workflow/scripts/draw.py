@@ -5,7 +5,7 @@ import importlib
 import matplotlib
 
 from superposition import files, plotting
-from superposition.errors import reporting
+from superposition.jobs import reporting
 
 matplotlib.use("Agg")  # files, no windows
 with reporting(snakemake.log[0]):

@@ -3,7 +3,7 @@
 import importlib
 
 from superposition import files
-from superposition.errors import reporting
+from superposition.jobs import reporting
 
 with reporting(snakemake.log[0]):
     stage = importlib.import_module(f"superposition.paper.{snakemake.wildcards.section}.judge")

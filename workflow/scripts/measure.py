@@ -3,7 +3,7 @@
 import importlib
 
 from superposition import files
-from superposition.errors import reporting
+from superposition.jobs import reporting
 from superposition.weights import Trained
 
 with reporting(snakemake.log[0]):

@@ -2,7 +2,7 @@
 
 import papermill
 
-from superposition.errors import reporting
+from superposition.jobs import reporting
 
 with reporting(snakemake.log[0]):
     papermill.execute_notebook(

@@ -2,7 +2,7 @@
 
 import json
 
-from superposition.errors import reporting
+from superposition.jobs import reporting
 from superposition.sweep import Sweep
 from superposition.training import train
 from superposition.weights import Trained

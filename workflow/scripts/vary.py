@@ -3,7 +3,8 @@
 import importlib
 import json
 
-from superposition.errors import SuperpositionError, reporting
+from superposition.errors import SuperpositionError
+from superposition.jobs import reporting
 from superposition.sensitivity import verdicts
 from superposition.sweep import Sweep
 

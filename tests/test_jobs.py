@@ -9,7 +9,13 @@ import pytest
 
 def job(log: Path, body: str) -> subprocess.CompletedProcess[str]:
     """Runs a few lines as a job does its work."""
-    program = f"from superposition.errors import *\nwith reporting({str(log)!r}):\n    {body}"
+    program = f"""
+from pathlib import Path
+from superposition.errors import SuperpositionError
+from superposition.jobs import reporting
+with reporting({str(log)!r}):
+    {body}
+"""
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
 
