@@ -137,7 +137,8 @@ class _Plan:
         count = len(streams)
         parts = next(k for k in itertools.count(1) if count * k % threads == 0 or count * k >= 4 * threads)
         size = max(1, min(BLOCK_STATE // self.model.size, -(-len(streams[0]) // parts)))
-        return [s[i : i + size] for s in streams for i in range(0, len(s), size)]
+        # Cut from the end: the first densities of a sweep are its largest, by custom, and their models take longest.
+        return [s[max(0, i - size) : i] for s in streams for i in range(len(s), 0, -size)]
 
     def chunks(self, device: torch.device, threads: int) -> list[np.ndarray]:
         """Numbers of the instances that are evaluated together: all see the same draws."""

@@ -230,7 +230,7 @@ def draw_zoom(data: dict[str, pd.DataFrame]) -> Figure:
             axes[-1].scatter(main, rows["second"], s=9, color=colour, alpha=0.7, lw=0, label=label)
     axes[-1].axhline(neurons.MONOSEMANTIC, color="0.5", lw=0.6, ls="--")
     axes[-1].set(xlabel="a neuron's largest feature", ylabel="second weight / largest", ylim=(0, 1), xlim=(0, None))
-    axes[-1].legend(loc="upper left")
+    axes[-1].legend(loc="lower right", bbox_to_anchor=(1, 0.97), ncols=len(ZOOM))  # above: dots are everywhere below
     return fig
 
 

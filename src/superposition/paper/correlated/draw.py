@@ -117,7 +117,8 @@ def _draw_collapse(data: dict[str, pd.DataFrame]) -> Figure:
         edges = [densities.min(), *bounds, 1.0]
         for count, (low, high) in enumerate(itertools.pairwise(edges)):
             strips.barh(y, high - low, left=low, color=colours[count], height=0.75)
-            strips.text((low * high) ** 0.5, y, str(count), color="w" if count < 2 else "k", ha="center", va="center")
+            ink, behind = "w" if count < 2 else "k", {"boxstyle": "circle,pad=0.2", "fc": colours[count], "lw": 0}
+            strips.text((low * high) ** 0.5, y, str(count), color=ink, bbox=behind, ha="center", va="center")
     strips.barh(0, 1 - PAPER_PCA, left=PAPER_PCA, color="none", hatch="////", ec="0.3", height=0.75, lw=0)
     strips.barh(1, 1 - (onset := pca_onset(data)), left=onset, color="none", hatch="////", ec="0.3", height=0.75, lw=0)
     strips.set(yticks=[0, 1], title="collapsed pairs (hatched: like principal components)")
