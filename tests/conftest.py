@@ -1,6 +1,7 @@
 """Settings shared by all tests."""
 
 import os
+import signal
 
 import jaxtyping
 import matplotlib
@@ -13,6 +14,9 @@ matplotlib.use("Agg")
 # The same examples in every run, and no limit in time: a slow machine is no reason to fail.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=40)
 settings.load_profile("repeatable")
+
+# In the background of a shell SIGINT is ignored, and would be by all that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tensors are tiny here: PyTorch's threads would only wait for each other, long where the cores are shared.
 torch.set_num_threads(1)
