@@ -1,6 +1,6 @@
 # Trains the models of one experiment: in one job, or in several that a last one gathers.
 
-# A sweep of less work than this (see Sweep.work) takes one core less than half a minute. Such jobs run side by side: a
+# A sweep of less work than this (see Sweep.work) takes one core some half a minute at most. Such jobs run side by side: a
 # job that takes all cores leaves all but one idle while it starts up and ends.
 SMALL = 4.5e10
 
