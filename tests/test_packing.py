@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 from torch import Tensor
 
 from superposition import exact, geometry, packing, polytopes, recognition
@@ -139,6 +140,20 @@ def test_the_regular_pentagon_is_best() -> None:
     W, energy = packing.minimum(packing.interference, 5, 2)
     assert energy == pytest.approx(10 * np.cos(2 * np.pi / 5) ** 2)
     assert recognition.recognise(W.numpy()) == ("pentagon", pytest.approx(0, abs=1e-4))
+
+
+def test_the_search_finds_the_lowest_of_several_minima() -> None:
+    """Seven in a plane have more than one: as low as the best of another search, over angles, from other starts. Too
+    few starts would end in a higher one."""
+
+    def interference(angles: np.ndarray) -> float:
+        cosines = np.maximum(np.cos(angles[:, None] - angles), 0)
+        return float((cosines**2).sum() - len(angles))
+
+    starts = np.random.default_rng(1).uniform(0, 2 * np.pi, (100, 7))
+    found = [minimize(interference, start).fun for start in starts]
+    assert max(found) > min(found) + 0.01
+    assert packing.minimum(packing.interference, 7, 2)[1] == pytest.approx(min(found), abs=1e-6)
 
 
 def test_the_search_is_repeatable() -> None:
