@@ -1,5 +1,6 @@
 """The compiled loop against autograd, and both against float64, finite differences and AdamW written out."""
 
+import platform
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ SIGNED = Distribution(signed=True)
 # What is minimised beside the loss.
 ALONE, ATTACKED, PENALISED, BOTH = (), ("attack",), ("l1",), ("attack", "l1")
 SIGNED_SETS = Distribution(correlated=((0, 2),), anticorrelated=((1, 3),), signed=True)
-# Sizes that fill no register block, and batches that fill no vector (16) and no tile (512, 256 or 128).
+# Sizes that fill no register block, and batches that fill no vector (16, 8 or 4) and no tile (512, 256 or 128).
 CASES: dict[str, tuple[Model, int, Distribution, tuple[str, ...]]] = {
     "smallest": (Model("relu_output", 1, 1), 3, Distribution(), ALONE),
     "linear": (Model("linear", 5, 2), 33, Distribution(), ALONE),
@@ -187,6 +188,26 @@ def test_losses(case: tuple[Block, torch.Tensor, Recipe], monkeypatch: pytest.Mo
         mean, error = kind(block, plan, weights).losses(samples, coactive=True)
         np.testing.assert_allclose(mean, loss.mean(1), rtol=1e-5)
         np.testing.assert_allclose(error, loss.std(1) / samples**0.5, rtol=1e-4)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="flags of x86")
+@pytest.mark.parametrize("processor", ["x86-64", "haswell"])
+@pytest.mark.parametrize(("name", "few"), [("wide", 2), ("sets", 0), ("attacked", 0)])
+def test_machines_with_narrower_vectors(name: str, few: int, processor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors of four and of eight take code of their own, which this machine can run, too."""
+    if processor == "haswell" and torch.backends.cpu.get_cpu_capability() == "DEFAULT":
+        pytest.skip("this machine has no AVX2")
+    flags = [f"-march={processor}" if flag == fused.NATIVE else flag for flag in fused.FLAGS]
+    monkeypatch.setattr(fused, "FLAGS", flags)
+    monkeypatch.setattr(fused, "_few", lambda n: few)
+    monkeypatch.setattr(fused, "_load", fused._load.__wrapped__)  # not what was loaded for this machine
+    model, batch, distribution, against = CASES[name]
+    block, weights = make_block(model, distribution, against)
+    narrow, reference = (kind(block, recipe(batch), weights) for kind in (Fused, Autograd))
+    np.testing.assert_allclose(narrow.losses(1001), reference.losses(1001), rtol=1e-4)
+    for engine in (narrow, reference):
+        engine.advance(0, 10)
+    torch.testing.assert_close(narrow.parameters, reference.parameters.detach(), atol=2e-5, rtol=0)
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])

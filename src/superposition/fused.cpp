@@ -4,23 +4,33 @@
 //   FEATURES n, HIDDEN m, UNTIED, RELU_HIDDEN, RELU_OUTPUT, HIDDEN_BIAS, SETS, SIGNED, ATTACKED, PENALISED,
 //   TILE (samples), FEW (see below; 0: never).
 //
-// The inner axis of every array is the sample, LANES of them in one vector, so all sizes of model run
-// at full vector width. Every instance is computed by itself, in one order, whatever block it is in:
+// The inner axis of every array is the sample, LANES of them in one vector of the machine, so all sizes of model run
+// at its full width. Every instance is computed by itself, in one order, whatever block it is in:
 // results depend neither on how a sweep is split nor on the number of threads.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
 #include <vector>
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
 
 namespace {
 
-constexpr int n = FEATURES, m = HIDDEN, LANES = 16, VECTORS = TILE / LANES;
+// A vector is what one register holds: of wider ones compilers make poor code.
+#if defined(__AVX512F__)
+constexpr int LANES = 16;
+#elif defined(__AVX2__)
+constexpr int LANES = 8;
+#else
+constexpr int LANES = 4;
+#endif
+// A block of sums, rows by columns of vectors, takes most of the 32 or 16 registers; measured.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int REGISTER_COLUMNS = 4;
+#else
+constexpr int REGISTER_COLUMNS = 2;
+#endif
+constexpr int n = FEATURES, m = HIDDEN, REGISTER_ROWS = m >= 5 ? 5 : 4;
 static_assert(TILE % (4 * LANES) == 0, "a tile is a whole number of register blocks");
-constexpr int REGISTER_ROWS = m >= 5 ? 5 : 4;  // of a register block; measured
 constexpr int ROWS = SETS ? 2 * n : n;  // rows of uniforms: gates, then the values of set members
 // Where fewer than one in FEW values of a tile are not 0, products go through these alone.
 constexpr bool SPARSE = FEW > 0;
@@ -74,20 +84,22 @@ inline void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
 inline vec splat(float a) { return a - vec{}; }
 inline vec relu(vec a) { return a > 0.f ? a : vec{}; }
 
+// Two instructions that no expression stands for are written out: to compile the header with names for them takes as long
+// as to compile all of this file.
+
 // One bit for each lane that is not 0.
 inline uint64_t nonzero(vec a) {
 #if defined(__AVX512F__)
-    return _mm512_cmp_ps_mask(__m512(a), __m512{}, _CMP_NEQ_UQ);
+    uint16_t bits;
+    asm("vcmpneqps %2, %1, %0" : "=k"(bits) : "v"(a), "v"(vec{}));
 #elif defined(__AVX2__)
-    __m256 half[2];
-    std::memcpy(half, &a, sizeof a);
-    auto bits = [](__m256 b) { return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(b, __m256{}, _CMP_NEQ_UQ))); };
-    return bits(half[0]) | bits(half[1]) << 8;
+    uint32_t bits;
+    asm("vmovmskps %1, %0" : "=r"(bits) : "x"(a != vec{}));
 #else
     uint64_t bits = 0;
     for (int l = 0; l < LANES; ++l) bits |= uint64_t(a[l] != 0.f) << l;
-    return bits;
 #endif
+    return bits;
 }
 
 #ifdef __clang__
@@ -100,7 +112,8 @@ inline uint64_t nonzero(vec a) {
 template <int K>
 inline void add_sums(const vec* a, float* to) {
     const vec b = K > 1 ? a[K > 1] : vec{}, c = K > 2 ? a[2 * (K > 2)] : vec{}, d = K > 3 ? a[3 * (K > 3)] : vec{};
-    // Halves of two, quarters of four, then within the quarters.
+    // Halves of two vectors, quarters of four, then within the quarters.
+#if defined(__AVX512F__)
     const vec ab = SHUFFLE(a[0], b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
                    SHUFFLE(a[0], b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
     const vec cd = SHUFFLE(c, d, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
@@ -109,31 +122,38 @@ inline void add_sums(const vec* a, float* to) {
             SHUFFLE(ab, cd, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
     s += SHUFFLE(s, s, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
     s += SHUFFLE(s, s, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
-    s = SHUFFLE(s, s, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
-    for (int k = 0; k < K; ++k) to[k] += s[k];
+#elif defined(__AVX2__)
+    const vec ab = SHUFFLE(a[0], b, 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(a[0], b, 4, 5, 6, 7, 12, 13, 14, 15);
+    const vec cd = SHUFFLE(c, d, 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(c, d, 4, 5, 6, 7, 12, 13, 14, 15);
+    vec s = SHUFFLE(ab, cd, 0, 1, 4, 5, 8, 9, 12, 13) + SHUFFLE(ab, cd, 2, 3, 6, 7, 10, 11, 14, 15);
+    s += SHUFFLE(s, s, 1, 0, 3, 2, 5, 4, 7, 6);
+#else
+    const vec ab = SHUFFLE(a[0], b, 0, 1, 4, 5) + SHUFFLE(a[0], b, 2, 3, 6, 7);
+    const vec cd = SHUFFLE(c, d, 0, 1, 4, 5) + SHUFFLE(c, d, 2, 3, 6, 7);
+    const vec s = SHUFFLE(ab, cd, 0, 2, 4, 6) + SHUFFLE(ab, cd, 1, 3, 5, 7);
+#endif
+    for (int k = 0; k < K; ++k) to[k] += s[k * (LANES / 4)];
 }
 
 // The 64-bit products of the lower halves of a's lanes with b.
 inline wide times(wide a, uint32_t b) {
-#if defined(__AVX512F__)
-    return wide(_mm512_mul_epu32(__m512i(a), _mm512_set1_epi64(b)));
-#elif defined(__AVX2__)
-    __m256i half[2];
-    std::memcpy(half, &a, sizeof a);
-    for (__m256i& h : half) h = _mm256_mul_epu32(h, _mm256_set1_epi64x(b));
-    std::memcpy(&a, half, sizeof a);
-    return a;
+    const wide factor = uint64_t(b) - wide{};
+#ifdef __AVX2__
+    wide product;
+    asm("vpmuludq %2, %1, %0" : "=v"(product) : "v"(a), "v"(factor));
+    return product;
 #else
-    return (a & 0xFFFFFFFFull) * uint64_t(b);
+    return (a & 0xFFFFFFFFull) * factor;
 #endif
 }
 
 // Philox4x32-10 (Salmon et al. 2011): counter (sample, row quad, step, purpose), key (seed, restart).
 // Uniforms in [0, 1) with 24 bits; the same numbers as draws.py.
 void draw(Tile& tile, uint32_t first, uint32_t step, uint32_t purpose, uint32_t seed, uint32_t restart) {
-    const wide number = {0, 1, 2, 3, 4, 5, 6, 7};
+    wide number;
+    for (int l = 0; l < LANES / 2; ++l) number[l] = l;
     for (int quad = 0; quad < QUADS; ++quad)
-        for (int t = 0; t < TILE; t += 8) {
+        for (int t = 0; t < TILE; t += LANES / 2) {
             // Words of 32 bits; what stands in the upper halves of their lanes does not count.
             wide c0 = first + t + number, c1 = uint64_t(quad) - wide{}, c2 = uint64_t(step) - wide{},
                  c3 = uint64_t(purpose) - wide{};
@@ -225,23 +245,24 @@ void attacks(const float* p, float size, float* shift) {
         for (int i = 0; i < n; ++i) shift[j * n + i] *= norm[i];
 }
 
-// out[r] = finish(r, t, sum over k of weight[r * RS + k * KS] * in[k]), in register blocks of R rows by 4 vectors.
+// out[r] = finish(r, t, sum over k of weight[r * RS + k * KS] * in[k]), in register blocks of R rows by C vectors.
 template <int R, int OUT, int IN, int RS, int KS, int FROM = 0, class Finish>
 inline void product(const float* weight, const float (*in)[TILE], float (*out)[TILE], Finish finish) {
+    constexpr int C = REGISTER_COLUMNS;
     if constexpr (OUT - FROM >= R) {
-        for (int t = 0; t < TILE; t += 4 * LANES)
+        for (int t = 0; t < TILE; t += C * LANES)
             for (int r = FROM; r + R <= OUT; r += R) {
-                vec a[R][4] = {};
+                vec a[R][C] = {};
                 for (int k = 0; k < IN; ++k) {
-                    vec x[4];
-                    for (int v = 0; v < 4; ++v) x[v] = load(&in[k][t + v * LANES]);
+                    vec x[C];
+                    for (int v = 0; v < C; ++v) x[v] = load(&in[k][t + v * LANES]);
                     for (int i = 0; i < R; ++i) {
                         const float w = weight[(r + i) * RS + k * KS];
-                        for (int v = 0; v < 4; ++v) a[i][v] += w * x[v];
+                        for (int v = 0; v < C; ++v) a[i][v] += w * x[v];
                     }
                 }
                 for (int i = 0; i < R; ++i)
-                    for (int v = 0; v < 4; ++v)
+                    for (int v = 0; v < C; ++v)
                         store(&out[r + i][t + v * LANES], finish(r + i, t + v * LANES, a[i][v]));
             }
     }
@@ -275,9 +296,10 @@ inline void outer_block(const float (*a)[TILE], const float (*b)[TILE], const fl
 template <int I, bool BOTH>
 inline void outer_rows(const float (*a)[TILE], const float (*b)[TILE], const float (*c)[TILE],
                        const float (*d)[TILE], float* g) {
+    constexpr int J = REGISTER_COLUMNS;
     int j = 0;
-    for (; j + 4 <= n; j += 4) outer_block<I, 4, BOTH>(a, b + j, c, d + j, g + j);
-    if constexpr (n % 4) outer_block<I, n % 4, BOTH>(a, b + j, c, d + j, g + j);
+    for (; j + J <= n; j += J) outer_block<I, J, BOTH>(a, b + j, c, d + j, g + j);
+    if constexpr (n % J) outer_block<I, n % J, BOTH>(a, b + j, c, d + j, g + j);
 }
 
 template <bool BOTH>
@@ -528,7 +550,8 @@ void train(int count, const Data* data, const float* empty, const float* attack,
 // With `coactive`, samples in which fewer than two features are on count as zero.
 void evaluate(int count, const Data* data, const float* attack, const float* l1, const float* parameters,
               int samples, int coactive, uint32_t seed, uint32_t restart, double* total, double* total_square) {
-    const mask lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    mask lane;
+    for (int l = 0; l < LANES; ++l) lane[l] = l;
     Tile* tile = new Tile();
     std::vector<float> shifts(ATTACKED ? long(count) * n * n : 0);
     if constexpr (ATTACKED)
