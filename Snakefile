@@ -1,6 +1,7 @@
 """Toy Models of Superposition, replicated: `snakemake --cores all` makes every figure, the claims and the report."""
 
 import glob
+import importlib
 import os
 import shutil
 import sys
@@ -65,14 +66,17 @@ onstart:
         "report/**",
         f"{OUT}/**",
     )
-    # A device that is not there is found before any job starts; on a cluster, only the nodes can tell.
-    if CONFIG.device == "cuda" and workflow.local_exec:
-        from superposition.training import resolve_device
+    # Found before any job starts: a claim that there is not; a device that is not there, but on a cluster, where only the
+    # nodes can tell.
+    try:
+        for section, names in CONFIG.sensitivity.items():
+            importlib.import_module(f"superposition.paper.{section}.judge").claims.named(names)
+        if CONFIG.device == "cuda" and workflow.local_exec:
+            from superposition.training import resolve_device
 
-        try:
             resolve_device(CONFIG.device)
-        except SuperpositionError as error:
-            sys.exit(f"error: config.{error}")
+    except SuperpositionError as error:
+        sys.exit(f"error: config.{error}")
 
 
 include: "workflow/rules/train.smk"

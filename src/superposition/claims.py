@@ -4,14 +4,14 @@ A claim is a function of the tables of its section. It returns a :class:`Finding
 satisfies the criterion. The criterion's bound comes from the paper or from an exact calculation.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from superposition.errors import SuperpositionError
+from superposition.errors import SuperpositionError, shown
 
 Verdict = Literal["reproduced", "corrected", "not reproduced"]
 COLUMNS = ["claim", "section", "figure", "paper", "measured", "criterion", "verdict", "expected", "note"]
@@ -85,6 +85,13 @@ class Claims:
             return judge
 
         return register
+
+    def named(self, names: Sequence[str]) -> list[Claim]:
+        """Those of ``sensitivity`` in the configuration. Raises SuperpositionError if there is no such claim."""
+        known = {claim.id: claim for claim in self}
+        if unknown := [name for name in names if name not in known]:
+            raise SuperpositionError(f"sensitivity: unknown {shown(unknown[0])}, allowed are {', '.join(known)}")
+        return [known[name] for name in names]
 
     def table(self, tables: Tables, scale: str) -> pd.DataFrame:
         """Every claim judged, in the columns of ``claims.csv``."""

@@ -3,7 +3,6 @@
 import importlib
 import json
 
-from superposition.errors import SuperpositionError
 from superposition.jobs import reporting
 from superposition.sensitivity import verdicts
 from superposition.sweep import Sweep
@@ -11,13 +10,10 @@ from superposition.sweep import Sweep
 with reporting(snakemake.log[0]):
     section = f"superposition.paper.{snakemake.wildcards.section}"
     measuring, judging = (importlib.import_module(f"{section}.{stage}") for stage in ("measure", "judge"))
-    known = {claim.id: claim for claim in judging.claims}
-    if unknown := [name for name in snakemake.params.claims if name not in known]:
-        raise SuperpositionError(f"config.sensitivity: unknown {unknown[0]!r}, allowed are {', '.join(known)}")
     figures = {
         figure: {name: Sweep.parse(json.loads(spec)) for name, spec in sweeps.items()}
         for figure, sweeps in snakemake.params.sweeps.items()
     }
-    claims = [known[name] for name in snakemake.params.claims]
+    claims = judging.claims.named(snakemake.params.claims)
     table = verdicts(claims, measuring.measure, figures, snakemake.params.device, snakemake.threads)
     table.to_csv(snakemake.output[0], index=False)
