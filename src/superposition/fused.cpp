@@ -81,7 +81,6 @@ inline auto& input(Tile& tile) {
 
 inline vec load(const float* p) { return *reinterpret_cast<const vec*>(p); }
 inline void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
-inline vec splat(float a) { return a - vec{}; }
 inline vec relu(vec a) { return a > 0.f ? a : vec{}; }
 
 // Two instructions that no expression stands for are written out: to compile the header with names for them takes as long
