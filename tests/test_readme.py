@@ -54,6 +54,16 @@ def test_the_example_is_among_them() -> None:
     assert [path for path in files() if (ROOT / path).exists()] == ["examples/own_sweep.yaml"]
 
 
+def test_the_map_of_modules() -> None:
+    """A newcomer finds every module of the package in it once."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"\| module \| subject \|\n.*?\n\n", text, re.DOTALL)
+    assert table is not None
+    named = [name for row in table[0].split("\n|")[1:] for name in re.findall(r"`([\w/<>]+)`", row.split("|")[0])]
+    modules = [path.stem for path in (ROOT / "src/superposition").glob("*.py") if path.stem != "__init__"]
+    assert sorted(named) == sorted([*modules, "standard", "paper/<section>"])
+
+
 def test_the_map_of_figures_and_claims() -> None:
     """Every figure and claim stands in it once, beside each other; and the counts below it are those on record."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """Training as a whole: the same bits however it is cut, losses that are true, and clear words when it fails."""
 
 import itertools
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import torch
 from superposition import exact, training
 from superposition.autograd import Autograd
 from superposition.captured import Captured
-from superposition.engine import Engine
+from superposition.engine import Engine, Recipe
 from superposition.errors import SuperpositionError
 from superposition.fused import Fused
-from superposition.sweep import Relative, Sweep
+from superposition.sweep import RECIPE, Relative, Sweep
 from superposition.training import train
 from superposition.weights import Trained
 
@@ -279,6 +280,32 @@ def test_chunks_hold_every_instance_once(device: str, threads: int, monkeypatch:
         chunks = plan.chunks(torch.device(device), threads)
         assert np.concatenate(chunks).tolist() == list(range(18))
         assert min(map(len, chunks)) > 0
+
+
+# Of every key of the recipe that training depends on, a value that ``SMALL`` does not have.
+OTHERWISE = {
+    "steps": 31,
+    "batch": 51,
+    "learning_rate": 0.02,
+    "schedule": "constant",
+    "warmup": 0.5,
+    "weight_decay": 0.1,
+    "initial_scale": 0.5,
+    "initial_bias": "centred",
+}
+
+
+@pytest.mark.parametrize("key", OTHERWISE)
+def test_the_recipe_reaches_training(key: str) -> None:
+    """A key that is lost on the way from the configuration to the engine would change nothing."""
+    usual, otherwise = (train(sweep(**changes), device="cpu") for changes in ({}, {key: OTHERWISE[key]}))
+    assert not torch.equal(usual.parameters["W"], otherwise.parameters["W"])
+
+
+def test_the_recipe_is_whole() -> None:
+    """The report leaves out of sweeps that are solved exactly what only training depends on."""
+    assert {field.name for field in fields(Recipe)} <= set(OTHERWISE)
+    assert set(OTHERWISE) == set(RECIPE) - {"snapshots", "evaluation"}
 
 
 @pytest.mark.parametrize("engine", [Autograd, Captured])

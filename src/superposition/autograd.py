@@ -1,4 +1,4 @@
-"""The PyTorch engine: any device, gradients by autograd."""
+"""The reference for both engines: plain PyTorch on any device, gradients by autograd."""
 
 from functools import cached_property
 

@@ -31,8 +31,8 @@ class Captured(Autograd):
         # but those of the step that was recorded.
         self._step = torch.zeros(1, dtype=torch.int64, device=parameters.device)
         step, rate = np.arange(1, recipe.steps + 1), recipe.rates(0, recipe.steps)
-        self._decay = self._on_device(1 - rate * recipe.weight_decay)
-        self._rate = self._on_device(rate / (1 - BETA1**step))
+        self._left_by_decay = self._on_device(1 - rate * recipe.weight_decay)
+        self._unbiased_rate = self._on_device(rate / (1 - BETA1**step))
         self._inverse_root = self._on_device((1 - BETA2**step) ** -0.5)
         whole: dict[str, Any] = {"fullgraph": True, "dynamic": False, "recompile_limit": SHAPES}
         self._take: Callable[[], None] = torch.compile(self._one_step, **whole)
@@ -46,8 +46,8 @@ class Captured(Autograd):
         self._mean.lerp_(gradient, 1 - BETA1)
         self._square.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
         spread = self._square.sqrt() * self._inverse_root.index_select(0, self._step) + EPSILON
-        self.parameters.mul_(self._decay.index_select(0, self._step))
-        self.parameters.sub_(self._rate.index_select(0, self._step) * self._mean / spread)
+        self.parameters.mul_(self._left_by_decay.index_select(0, self._step))
+        self.parameters.sub_(self._unbiased_rate.index_select(0, self._step) * self._mean / spread)
         self._step.add_(1)
 
     def advance(self, start: int, stop: int) -> None:

@@ -1,12 +1,20 @@
 """What a training engine is given, and what it must do.
 
-There are two. ``fused`` runs on the CPU: one compiled loop per architecture. ``autograd`` is plain PyTorch: it runs on
-any device, says in a few lines what is computed, and is what ``fused`` is checked against.
+``fused`` trains on a CPU, one compiled loop per architecture; ``captured`` trains on a GPU. ``autograd`` says in plain
+PyTorch what they compute, and both are held against it. A step is AdamW's, for every parameter w with the gradient g at
+step t, counted from 0:
+
+    mean = β₁ mean + (1 - β₁) g,  square = β₂ square + (1 - β₂) g²
+    w -= rate_t (weight_decay w + (mean / (1 - β₁^(t+1))) / (√(square / (1 - β₂^(t+1))) + ε))
+
+A new key of the recipe is a field of ``Sweep``, with its name in ``sweep.RECIPE``; if the step depends on it, also a
+field of :class:`Recipe`, and its use in the engines. Then the schema is written again:
+``python -m superposition.config > workflow/schemas/config.schema.json``.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,21 +31,25 @@ EVALUATION_KEY = (0, 0)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How models are trained; the paper states none of it."""
+    """What a step of training depends on: keys of the sweep's recipe, as they are there. The paper states none."""
 
     steps: int
-    batch: int
+    batch: int  # samples per step
     learning_rate: float
-    schedule: str
-    warmup: float
+    schedule: Literal["cosine", "constant"]
+    warmup: float  # share of the steps
     weight_decay: float
 
     @classmethod
     def of(cls, sweep: Sweep) -> "Recipe":
-        return cls(sweep.steps, sweep.batch, sweep.learning_rate, sweep.schedule, sweep.warmup, sweep.weight_decay)
+        return cls(**{field.name: getattr(sweep, field.name) for field in fields(cls)})
 
     def rates(self, start: int, stop: int) -> np.ndarray:
-        """The learning rate of steps [start, stop), float32."""
+        """The learning rate of steps [start, stop), counted from 0; float32, [step].
+
+        With a cosine it falls from the first step on, and would be 0 after the last. While it warms up, it is that
+        times a share that rises in equal parts.
+        """
         step = np.arange(start, stop)
         factor = 0.5 * (1 + np.cos(np.pi * step / self.steps)) if self.schedule == "cosine" else np.ones(len(step))
         if self.warmup:

@@ -83,8 +83,8 @@ inline vec load(const float* p) { return *reinterpret_cast<const vec*>(p); }
 inline void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
 inline vec relu(vec a) { return a > 0.f ? a : vec{}; }
 
-// Two instructions that no expression stands for are written out: to compile the header with names for them takes as long
-// as to compile all of this file.
+// Two instructions that no expression stands for are written out: to compile the header that has names for them takes
+// as long as to compile all of this file.
 
 // One bit for each lane that is not 0.
 inline uint64_t nonzero(vec a) {
@@ -145,6 +145,8 @@ inline wide times(wide a, uint32_t b) {
     return (a & 0xFFFFFFFFull) * factor;
 #endif
 }
+
+constexpr uint32_t TRAINING = 0, EVALUATION = 1;  // what a draw is for, as in draws.py
 
 // Philox4x32-10 (Salmon et al. 2011): counter (sample, row quad, step, purpose), key (seed, restart).
 // Uniforms in [0, 1) with 24 bits; the same numbers as draws.py.
@@ -504,14 +506,15 @@ Data instance(const Data& d, const float* shifts, const float* l1, int i) {
 
 extern "C" {
 
-// Steps [start, stop) of AdamW for `count` instances that share the stream (seed, restart).
+// Steps [start, stop) of AdamW (see engine.py) for `count` instances that share the stream (seed, restart).
 // parameters, mean, square: [count][PARAMETERS], changed in place. rate: [stop - start] learning rates.
 // gradients: scratch of the same shape; it holds the last step's gradients on return.
-// attack, l1: [count] the size of the attacks, the weight of the penalty; read only where the constants say so.
+// empty: [count] P(no gate on). attack, l1: [count] the size of the attacks, the weight of the penalty; read only where
+// the constants say so.
 void train(int count, const Data* data, const float* empty, const float* attack, const float* l1,
            float* parameters, float* mean, float* square,
            float* gradients, int start, int stop, int batch, uint32_t seed, uint32_t restart,
-           const float* rate, float decay, float beta1, float beta2, float epsilon) {
+           const float* rate, float weight_decay, float beta1, float beta2, float epsilon) {
     Tile* tile = new Tile();
     std::vector<float> shifts(ATTACKED ? long(count) * n * n : 0);
     std::vector<Columns> columns(SPARSE ? count : 0);
@@ -520,7 +523,7 @@ void train(int count, const Data* data, const float* empty, const float* attack,
         if constexpr (ATTACKED)
             for (long i = 0; i < count; ++i) attacks(parameters + i * PARAMETERS, attack[i], &shifts[i * n * n]);
         for (int first = 0; first < batch; first += TILE) {
-            draw(*tile, first, step, 0, seed, restart);
+            draw(*tile, first, step, TRAINING, seed, restart);
             for (int i = 0; i < count; ++i) {
                 Data d = instance(*data, shifts.data(), l1, i);
                 d.empty = empty[i];
@@ -538,15 +541,15 @@ void train(int count, const Data* data, const float* empty, const float* attack,
             const float g = gradients[k];
             mean[k] = beta1 * mean[k] + (1.f - beta1) * g;
             square[k] = beta2 * square[k] + (1.f - beta2) * g * g;
-            parameters[k] -= lr * (decay * parameters[k] +
+            parameters[k] -= lr * (weight_decay * parameters[k] +
                                    mean[k] * unbias1 / (std::sqrt(square[k] * unbias2) + epsilon));
         }
     }
     delete tile;
 }
 
-// Sum and sum of squares, [count] each, of the loss and the penalty over `samples` samples that are not empty (purpose 1, step 0).
-// With `coactive`, samples in which fewer than two features are on count as zero.
+// Sum and sum of squares, [count] each, of the loss and the penalty over `samples` samples that are not empty. With
+// `coactive`, samples in which fewer than two features are on count as zero.
 void evaluate(int count, const Data* data, const float* attack, const float* l1, const float* parameters,
               int samples, int coactive, uint32_t seed, uint32_t restart, double* total, double* total_square) {
     mask lane;
@@ -556,7 +559,7 @@ void evaluate(int count, const Data* data, const float* attack, const float* l1,
     if constexpr (ATTACKED)
         for (long i = 0; i < count; ++i) attacks(parameters + i * PARAMETERS, attack[i], &shifts[i * n * n]);
     for (int first = 0; first < samples; first += TILE) {
-        draw(*tile, first, 0, 1, seed, restart);
+        draw(*tile, first, 0, EVALUATION, seed, restart);
         for (int i = 0; i < count; ++i) {
             const Data d = instance(*data, shifts.data(), l1, i);
             const float* p = parameters + long(i) * PARAMETERS;

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -39,6 +40,25 @@ class _Data(ctypes.Structure):
         ("empty", ctypes.c_float),
         ("l1", ctypes.c_float),
     ]
+
+
+# The arguments of ``train`` and ``evaluate`` of fused.cpp.
+_POINTER, _INTEGER, _WORD, _REAL = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_float
+_TRAIN: dict[str, Any] = {
+    "count": _INTEGER,
+    **dict.fromkeys(("data", "empty", "attack", "l1", "parameters", "mean", "square", "gradients"), _POINTER),
+    **dict.fromkeys(("start", "stop", "batch"), _INTEGER),
+    **dict.fromkeys(("seed", "restart"), _WORD),
+    "rate": _POINTER,
+    **dict.fromkeys(("weight_decay", "beta1", "beta2", "epsilon"), _REAL),
+}
+_EVALUATE: dict[str, Any] = {
+    "count": _INTEGER,
+    **dict.fromkeys(("data", "attack", "l1", "parameters"), _POINTER),
+    **dict.fromkeys(("samples", "coactive"), _INTEGER),
+    **dict.fromkeys(("seed", "restart"), _WORD),
+    **dict.fromkeys(("total", "total_square"), _POINTER),
+}
 
 
 def _tile(n: int) -> int:
@@ -105,9 +125,8 @@ def _load(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
             _run([*command, str(SOURCE), "-o", f"{folder}/{built.name}"])
             Path(folder, built.name).replace(built)
     loaded = ctypes.CDLL(str(built))
-    pointer, integer, word, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_float
-    loaded.train.argtypes = [integer, *[pointer] * 8, *[integer] * 3, *[word] * 2, pointer, *[real] * 4]
-    loaded.evaluate.argtypes = [integer, *[pointer] * 4, integer, integer, *[word] * 2, *[pointer] * 2]
+    loaded.train.argtypes = list(_TRAIN.values())
+    loaded.evaluate.argtypes = list(_EVALUATE.values())
     return loaded
 
 
@@ -149,7 +168,7 @@ class Fused:
             len(self.block),
             ctypes.addressof(self._data),
             self._empty.data_ptr(),
-            *self._objective(),
+            *self._against(),
             self.parameters.data_ptr(),
             self._mean.ctypes.data,
             self._square.ctypes.data,
@@ -166,7 +185,7 @@ class Fused:
             EPSILON,
         )
 
-    def _objective(self) -> list[int | None]:
+    def _against(self) -> list[int | None]:
         """What the block is trained against, beside the loss."""
         return [None if part is None else part.data_ptr() for part in (self._attack, self._l1)]
 
@@ -175,7 +194,7 @@ class Fused:
         self._library.evaluate(
             len(self.block),
             ctypes.addressof(self._data),
-            *self._objective(),
+            *self._against(),
             self.parameters.data_ptr(),
             samples,
             coactive,

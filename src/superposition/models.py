@@ -1,4 +1,5 @@
-"""The four models of the paper.
+"""The four models of the paper: of its sections on demonstrating superposition (the first two), on a privileged basis,
+and on computation in superposition.
 
     linear          h = W x           x' = Wᵀh + b
     relu_output     h = W x           x' = ReLU(Wᵀh + b)
@@ -74,12 +75,14 @@ class Model:
         return torch.cat([p[k].flatten(-len(shape)) for k, shape in self.shapes().items()], dim=-1)
 
     def hidden(self, p: Parameters, x: Float[Tensor, "*batch sample n"]) -> Float[Tensor, "*batch sample m"]:
+        """h of every sample, as in the table above."""
         h = _product(x, p["W"].mT)
         if self.hidden_bias:
             h = h + p["b_hidden"][..., None, :]
         return torch.relu(h) if self.relu_hidden else h
 
     def output(self, p: Parameters, x: Float[Tensor, "*batch sample n"]) -> Float[Tensor, "*batch sample n"]:
+        """x', or y' of the absolute model, of every sample, as in the table above."""
         out = _product(self.hidden(p, x), p["W_out" if self.absolute else "W"]) + p["b"][..., None, :]
         return torch.relu(out) if self.relu_output else out
 

@@ -16,7 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from superposition.errors import SuperpositionError, shown
 
-# What says how models are trained on samples; a sweep that is solved exactly has no use for it.
+# What says how models are trained on samples; a sweep that is solved exactly has no use for it. What a step depends on
+# is ``engine.Recipe``.
 RECIPE = (
     "steps",
     "batch",
@@ -186,10 +187,12 @@ class Sweep(Strict):
             description="adam: trained on samples; exact: minima of the exact expected loss (n ≤ 3), from many starts"
         ),
     ] = "adam"
-    steps: Annotated[int, Field(ge=1, le=1_000_000)] = 3000
-    batch: Annotated[int, Field(ge=2, le=1_000_000)] = 1024
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.01
-    schedule: Literal["cosine", "constant"] = "cosine"
+    steps: Annotated[int, Field(ge=1, le=1_000_000, description="of the optimizer, AdamW")] = 3000
+    batch: Annotated[int, Field(ge=2, le=1_000_000, description="samples per step")] = 1024
+    learning_rate: Annotated[float, Field(gt=0, le=10, description="the largest, before the schedule lowers it")] = 0.01
+    schedule: Annotated[
+        Literal["cosine", "constant"], Field(description="of the learning rate; the cosine reaches 0 at the end")
+    ] = "cosine"
     warmup: Annotated[
         float, Field(ge=0, le=1, description="share of the steps during which the learning rate rises from 0")
     ] = 0.0
@@ -301,6 +304,7 @@ class Sweep(Strict):
 
     @property
     def signed(self) -> bool:
+        """Features in [-1, 1], everywhere in the sweep."""
         return self.distribution[0].signed
 
     @property
@@ -320,6 +324,7 @@ class Sweep(Strict):
 
     @property
     def exactly_solvable(self) -> bool:
+        """The expected loss has a closed form (``exact.expected_loss``) that is small enough to search."""
         plain = self.independent and not (self.attacked or self.penalised or self.snapshots)
         return self.n <= 3 and plain and self.model in ("linear", "relu_output")
 
@@ -330,6 +335,7 @@ class Sweep(Strict):
 
     @property
     def models(self) -> int:
+        """How many are trained: all restarts of all points."""
         return self.size * self.restarts
 
     @property

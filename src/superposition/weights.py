@@ -124,9 +124,12 @@ class Trained:
         if not whole:
             raise SuperpositionError(f"{path}: damaged, its checksum does not fit; delete it to train again")
         try:
+            sweep = Sweep.parse(about["sweep"], str(path))
+            if unknown := sorted(sweep.model_dump().keys() - about["sweep"]):  # not what is today's default
+                raise KeyError(unknown[0])
             measured = {k: tensors.pop(k) for k in ("loss", "loss_error", "snapshot_steps")}
             return cls(
-                sweep=Sweep.parse(about["sweep"], str(path)),
+                sweep=sweep,
                 parameters={k: v for k, v in tensors.items() if not k.startswith("snapshot.")},
                 snapshots={k.removeprefix("snapshot."): v for k, v in tensors.items() if k.startswith("snapshot.")},
                 device=about["device"],

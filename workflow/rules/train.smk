@@ -16,7 +16,7 @@ WHOLE = [name for name, shares in SHARES.items() if shares == 1]
 SHARED = [name for name, shares in SHARES.items() if shares > 1]
 # On a GPU where there is one, but for what is solved exactly. How many jobs share it says the profile.
 GPU = int(CONFIG.device != "cpu" and bool(shutil.which("nvidia-smi")))
-ON_GPU = [name for name, sweep in CONFIG.sweeps.items() if GPU and sweep.solver == "adam"]
+ON_GPU = [name for name, sweep in CONFIG.sweeps.items() if GPU and sweep.solver != "exact"]
 # Those that take one core.
 NARROW = ON_GPU + [name for name, sweep in CONFIG.sweeps.items() if sweep.work < SMALL]
 
