@@ -77,6 +77,10 @@ onstart:
             resolve_device(CONFIG.device)
     except SuperpositionError as error:
         sys.exit(f"error: config.{error}")
+    # To keep to a rate of new jobs, which only a cluster needs, Snakemake looks for jobs again a second after it has looked,
+    # and once more whenever one has ended: after a hundred of them that takes a quarter of a core.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
 
 
 include: "workflow/rules/train.smk"
