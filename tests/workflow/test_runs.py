@@ -87,6 +87,14 @@ def train_long(project: Project) -> list[str]:
     return [f"{OUT}/weights/{name}.safetensors" for name in ("introduction", "basic_small")]
 
 
+def test_snakemake_looks_for_jobs_when_one_has_ended_and_no_more(fresh: Project) -> None:
+    """If it looked again every second, once more for each job that has ended, a long run would lose much of a core."""
+    weights = [f"{OUT}/weights/{name}.safetensors" for name in fresh.config()["experiments"]]
+    run = fresh.snakemake("--cores", "1", "--verbose", *weights)
+    assert run.returncode == 0, run.stderr
+    assert 0 < (run.stdout + run.stderr).count("Ready jobs: ") <= 1 + len(weights)
+
+
 def test_a_killed_run_resumes(fresh: Project) -> None:
     """After kill -9 of everything in the middle of training: no half-written file, nothing trained twice, no hand
     needed, and the bytes of an undisturbed run."""
