@@ -93,7 +93,7 @@ def test_gradient_ascent_is_at_least_as_good(measured: dict[str, pd.DataFrame]) 
     ascents = measured["ascents"]
     assert ascents["density"].tolist() == [1.0, 0.5]
     assert (ascents["all_samples"] >= 0.999 * ascents["analytic"]).all()
-    assert (ascents["each_sample"] >= ascents["analytic"]).all()
+    assert (ascents["each_sample"] >= 0.9999 * ascents["analytic"]).all()  # but for rounding
 
 
 def test_only_some_densities_of_other_sizes(monkeypatch: pytest.MonkeyPatch) -> None:

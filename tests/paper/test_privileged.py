@@ -1,5 +1,6 @@
 """Privileged basis: how W lies to the neurons, what its code is, and the verdicts, on models made by hand."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,14 @@ STATED = {  # of the paper's kind at every density
     0.03: coded(0, PAIRS),
     0.02: coded(0, PAIRS),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fewer_numbers() -> Iterator[None]:
+    """Than at full scale: the losses of the models here lie far apart."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "PRECISE", 2**20)
+        yield
 
 
 def made(experiment: str, W: np.ndarray, b_hidden: float = 0.5, loss: np.ndarray | None = None) -> Trained:
