@@ -78,6 +78,12 @@ def test_a_figure_of_ones_own(project: Project) -> None:
     claims = pd.read_csv(out / "claims.csv").set_index("claim")
     assert claims.loc["counts.all_when_sparse", "verdict"] == "reproduced"
     assert claims.loc["counts.all_when_sparse", "measured"] == "5 of 5"
+    # A claim about a figure that its section has not would be counted, and shown nowhere.
+    path = project.path / "src/superposition/paper/counts/judge.py"
+    path.write_text(path.read_text(encoding="utf-8").replace('figure="counts"', 'figure="count"'), encoding="utf-8")
+    run = project.snakemake("--configfile", "counts.yaml")
+    assert run.returncode != 0
+    assert "error: counts.all_when_sparse: unknown figure 'count', allowed are counts\n" in run.stderr
 
 
 def test_errors_are_one_line(project: Project) -> None:

@@ -11,9 +11,10 @@ SAMPLES = 20_000  # per number of active features, for L_k
 
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
-    relu = next(t for t in trained.values() if t.sweep.model == "relu_output")
-    linear = next(t for t in trained.values() if t.sweep.model == "linear")
-    return {"active_counts": _active_counts(relu), "linear": _linear(linear)}
+    return {
+        "active_counts": _active_counts(trained["basic_small"]),
+        "linear": _linear(trained["basic_small_linear"]),
+    }
 
 
 def _active_counts(trained: Trained) -> pd.DataFrame:
