@@ -125,8 +125,8 @@ class Trained:
             raise SuperpositionError(f"{path}: damaged, its checksum does not fit; delete it to train again")
         try:
             sweep = Sweep.parse(about["sweep"], str(path))
-            if unknown := sorted(sweep.model_dump().keys() - about["sweep"]):  # not what is today's default
-                raise KeyError(unknown[0])
+            if missing := sorted(Sweep.model_fields.keys() - about["sweep"]):  # maybe not today's default
+                raise KeyError(missing[0])
             measured = {k: tensors.pop(k) for k in ("loss", "loss_error", "snapshot_steps")}
             return cls(
                 sweep=sweep,
