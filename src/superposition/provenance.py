@@ -27,9 +27,9 @@ from rocrate.model import ContextEntity, Entity
 from rocrate.rocrate import ROCrate
 from rocrate.utils import as_list
 
+from superposition import archive
 from superposition.config import Config
 from superposition.errors import SuperpositionError
-from superposition.weights import Trained
 
 RECORD = "ro-crate-metadata.json"
 CODE = "code"  # the folder of the results with the code as it was
@@ -229,10 +229,10 @@ def _add_results(made: ROCrate, job: Job, results: Path, config: Config) -> None
     about = {}
     if job.rule == "train":
         path = results / job.outputs[0]
-        trained = Trained.load(path)
-        if trained.sweep != config.sweeps[job.about]:
+        header, arrays = archive.read(path)
+        if header.sweep != config.sweeps[job.about]:
             raise SuperpositionError(f"{path}: not what config.experiments.{job.about} says; delete it to train again")
-        about = {"description": f"{trained.loss.numel()} models, trained on {trained.device}."}
+        about = {"description": f"{arrays['loss'].size} models, trained on {header.device}."}
     elif job.rule in ("draw", "animate"):
         figure = config.figures[job.about]
         whose = "The paper: " if config.sections[figure.section].anchor else ""

@@ -15,11 +15,11 @@ import latex2mathml.converter
 import pandas as pd
 from PIL import Image
 
+from superposition import archive
 from superposition.claims import NOT_AT_THIS_SCALE
 from superposition.config import VARIED, Config
 from superposition.provenance import PAPER, commit, machine, sha256, versions
 from superposition.sweep import RECIPE
-from superposition.weights import Trained
 
 MODELS = {  # hidden layer, output
     "linear": (r"h = W x", r"x^{\prime} = W^{\top} h + b"),
@@ -351,7 +351,7 @@ class Report:
     def _devices(self) -> dict[str, str]:
         """What the models of every experiment were trained on."""
         files = {name: self.results / "weights" / f"{name}.safetensors" for name in self.config.sweeps}
-        return {name: Trained.load(path).device for name, path in files.items()}
+        return {name: archive.read(path)[0].device for name, path in files.items()}
 
     def _jobs(self) -> dict[str, pd.DataFrame]:
         """The benchmarks of all jobs, by rule and what it was about."""

@@ -1,9 +1,6 @@
-"""Trained models and their file."""
+"""Trained models."""
 
-import hashlib
 import itertools
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +8,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 from jaxtyping import Float64, Int64
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from superposition import archive
 from superposition.errors import SuperpositionError
 from superposition.models import Model
 from superposition.sweep import Sweep
-
-_KEY = "superposition"  # the one metadata entry: with several, safetensors would order them at random
 
 
 @dataclass(frozen=True)
@@ -78,74 +72,27 @@ class Trained:
             device=" and ".join(sorted({part.device for part in parts})),
         )
 
-    def _tensors(self) -> dict[str, Tensor]:
+    def save(self, path: str | Path) -> None:
+        """Writes a safetensors file: whole, or not at all. The same models give the same bytes.
+
+        Raises OSError if the file cannot be written.
+        """
         named = {**self.parameters, **{f"snapshot.{k}": v for k, v in self.snapshots.items()}}
         measured = {"loss": self.loss, "loss_error": self.loss_error, "snapshot_steps": self.snapshot_steps}
-        return {k: v.contiguous() for k, v in (named | measured).items()}
-
-    def save(self, path: str | Path) -> None:
-        """Writes a safetensors file: whole, or not at all. The same models give the same bytes."""
-        path, tensors = Path(path), self._tensors()
-        about = {
-            "sweep": json.loads(self.sweep.spec()),
-            "points": self._coordinates().to_dict(orient="list"),
-            "first": self.first,
-            "axes": "point, restart, hidden, feature",
-            "device": self.device,
-        }
-        about["sha256"] = checksum(tensors, about)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            save_file(tensors, part, metadata={_KEY: json.dumps(about)})
-            part.replace(path)
-        except SafetensorError as error:  # such as a full disk
-            raise OSError(f"{path}: cannot be written ({error})") from None
-        finally:
-            part.unlink(missing_ok=True)
+        arrays = {k: v.contiguous().numpy() for k, v in (named | measured).items()}
+        archive.write(archive.Header(self.sweep, self.device, self.first), arrays, path)
 
     @classmethod
     def load(cls, path: str | Path) -> "Trained":
         """Raises SuperpositionError if the file is missing, damaged, or not one of ours."""
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 (not a mapping)
-        except (SafetensorError, OSError, ValueError) as error:
-            raise SuperpositionError(
-                f"{path}: not a readable weights file ({error}); delete it to train again"
-            ) from None
-        if _KEY not in metadata:
-            raise SuperpositionError(f"{path}: not a weights file of this project; delete it to train again")
-        try:
-            about = json.loads(metadata[_KEY])
-            whole = about.pop("sha256") == checksum(tensors, about)
-        except (ValueError, AttributeError, KeyError):
-            whole = False
-        if not whole:
-            raise SuperpositionError(f"{path}: damaged, its checksum does not fit; delete it to train again")
-        try:
-            sweep = Sweep.parse(about["sweep"], str(path))
-            if missing := sorted(Sweep.model_fields.keys() - about["sweep"]):  # maybe not today's default
-                raise KeyError(missing[0])
-            measured = {k: tensors.pop(k) for k in ("loss", "loss_error", "snapshot_steps")}
-            return cls(
-                sweep=sweep,
-                parameters={k: v for k, v in tensors.items() if not k.startswith("snapshot.")},
-                snapshots={k.removeprefix("snapshot."): v for k, v in tensors.items() if k.startswith("snapshot.")},
-                device=about["device"],
-                first=about["first"],
-                **measured,
-            )
-        except KeyError as error:
-            raise SuperpositionError(
-                f"{path}: of another version of this project, it has no {error}; delete it to train again"
-            ) from None
-
-
-def checksum(tensors: dict[str, Tensor], about: dict | None = None) -> str:
-    """SHA-256 over names, shapes and values."""
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    for name in sorted(tensors):
-        digest.update(f"{name}{tuple(tensors[name].shape)}".encode())
-        digest.update(tensors[name].numpy().data)
-    return digest.hexdigest()
+        header, arrays = archive.read(path)
+        tensors = {k: torch.from_numpy(v) for k, v in arrays.items()}
+        measured = {k: tensors.pop(k) for k in ("loss", "loss_error", "snapshot_steps")}
+        return cls(
+            sweep=header.sweep,
+            parameters={k: v for k, v in tensors.items() if not k.startswith("snapshot.")},
+            snapshots={k.removeprefix("snapshot."): v for k, v in tensors.items() if k.startswith("snapshot.")},
+            device=header.device,
+            first=header.first,
+            **measured,
+        )

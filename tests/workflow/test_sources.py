@@ -46,6 +46,15 @@ def test_what_draws_or_judges_does_not_depend_on_what_measures(section: str) -> 
     assert f"{PACKAGE}/plotting.py" not in judging
 
 
+def imported(names: list[str], lines: list[str]) -> list[str]:
+    """Which of these packages are there after these lines."""
+    code = "\n".join([*lines, f"import sys; print(*[name for name in {names} if name in sys.modules])"])
+    env = os.environ | {"PYTHONPATH": str(SRC)}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
 @pytest.mark.parametrize(
     ("stage", "never"),
     [("measure", ["matplotlib"]), ("draw", ["torch"]), ("judge", ["torch", "matplotlib", "pydantic"])],
@@ -54,11 +63,14 @@ def test_a_stage_imports_no_large_library_in_vain(stage: str, never: list[str]) 
     """A run has a hundred jobs of a second each; PyTorch alone takes another to import."""
     script = ast.parse((SRC.parent / f"workflow/scripts/{stage}.py").read_text())
     lines = [ast.unparse(node) for node in script.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    lines += [f"import superposition.paper.{section}.{stage}" for section in SECTIONS]
-    lines.append(f"import sys; print([name for name in {never} if name in sys.modules])")
-    env = os.environ | {"PYTHONPATH": str(SRC)}
-    run = subprocess.run([sys.executable, "-c", "\n".join(lines)], env=env, capture_output=True, text=True)
-    assert run.stdout == "[]\n", run.stderr
+    assert not imported(never, [*lines, *(f"import superposition.paper.{section}.{stage}" for section in SECTIONS)])
+
+
+@pytest.mark.parametrize("module", ["report", "provenance"])
+def test_the_end_of_a_run_imports_no_pytorch(module: str) -> None:
+    """The last jobs run alone, while other cores have nothing to do; all that they read of weights is what a header
+    says and whether the file is whole."""
+    assert not imported(["torch"], [f"import superposition.{module}"])
 
 
 def test_training_does_not_depend_on_what_is_measured() -> None:
