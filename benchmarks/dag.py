@@ -58,7 +58,8 @@ def main() -> None:
     done = jobs(results)
     rate = peak()
     train = done["rule"] == "train"
-    done["limit"] = done["job"].where(train).map({k: arithmetic(s) / rate for k, s in config.sweeps.items()})
+    limits = {job: sum(arithmetic(config.sweeps[e]) for e in names) / rate for job, names in config.batches().items()}
+    done["limit"] = done["job"].where(train).map(limits)
     table = done.groupby("rule").agg(
         jobs=("job", "size"),
         **{k: (k, lambda part: part.sum(min_count=1)) for k in ("seconds", "core seconds", "limit")},

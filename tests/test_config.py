@@ -402,6 +402,23 @@ def test_the_phase_diagrams(name: str, n: int, m: int, scale: str) -> None:
     assert not {"steps", "batch", "learning_rate", "schedule", "weight_decay"} & set(config.stated[name])
 
 
+def test_what_shares_a_job() -> None:
+    """At scale quick start-up would take most of the time; at scale paper each takes long, and none waits for others.
+    Who asks for one figure gets no more than it needs, and a change of one repeats no more than a start-up takes."""
+    paper, quick = (Config.parse(REAL | {"scale": scale}) for scale in ("paper", "quick"))
+    assert paper.batches() == {name: (name,) for name in paper.sweeps}
+    assert len(quick.batches()) < 32
+    assert sorted(name for names in quick.batches().values() for name in names) == sorted(quick.sweeps)
+    for job, (first, *others) in quick.batches().items():
+        assert job == (f"{first}-and-{len(others)}" if others else first)
+        for figure in quick.figures.values():
+            assert len({name in figure.experiments for name in (first, *others)}) == 1
+        assert not others or sum(quick.sweeps[name].work for name in (first, *others)) < 3.1e9
+    assert {"phase_2in1_optimum", "privileged"} <= quick.batches().keys(), "solved exactly; too large to share"
+    everywhere = Config.parse(REAL | {"scale": "quick", "device": "cuda"})
+    assert everywhere.batches() == {name: (name,) for name in quick.sweeps}
+
+
 @pytest.mark.parametrize("scale", ["paper", "quick"])
 def test_uniform_superposition(scale: str) -> None:
     """400 equal features in 30 dimensions at 40 densities or more from 1 to 0.01, the notebook's 200 in 20 beside them;

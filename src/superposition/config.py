@@ -117,6 +117,7 @@ ESSENTIAL = ["model", "n", "m"]  # of an experiment: what no default can say
 EXTRA_KEYS = ("stated", "quick")  # of an experiment, beside those of its sweep
 # Parts of a recipe that the claims under ``sensitivity`` are judged again with.
 VARIED = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
+BRIEF = 3e9  # what one core trains in about two seconds; see Sweep.work
 OWN = "own"  # the section of the sweeps that no figure of the file names
 NEURONS = {
     "relu_hidden": "W, neurons in the order of their most important features, WᵀW",
@@ -203,6 +204,26 @@ class Config:
     def small_sweeps(self, section: str) -> dict[str, dict[str, Sweep]]:
         """By figure of a section and by experiment: what is trained to see how far verdicts depend on the recipe."""
         return {f: {e: self.small[e] for e in self.figures[f].experiments} for f in self.figures_of(section)}
+
+    def batches(self) -> dict[str, tuple[str, ...]]:
+        """The experiments of every training job, by its name: that of the first of them, and how many more there are.
+
+        Those that the same figures need share a job, as long as it trains no longer than it takes to start. Not where
+        all have to find a GPU: how they come by one says a profile, of jobs with one experiment.
+        """
+        most = 0 if self.device == "cuda" else BRIEF
+        jobs: list[list[str]] = []
+        for name in self.sweeps:
+            alike = (job for job in jobs if self._needed_by(job[0]) == self._needed_by(name))
+            with_room = (job for job in alike if sum(self.sweeps[e].work for e in (*job, name)) <= most)
+            if job := next(with_room, None):
+                job.append(name)
+            else:
+                jobs.append([name])
+        return {job[0] + (f"-and-{len(job) - 1}" if job[1:] else ""): tuple(job) for job in jobs}
+
+    def _needed_by(self, experiment: str) -> list[str]:
+        return [name for name, figure in self.figures.items() if experiment in figure.experiments]
 
     def animated(self) -> list[str]:
         """Figures that there is an animation of."""

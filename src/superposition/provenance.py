@@ -91,7 +91,7 @@ class Job:
     """A job that results come from. Its paths are relative to the results; those of folders end with a slash."""
 
     rule: str
-    about: str  # an experiment, a figure or a section; nothing where the rule has one job
+    about: str  # a batch of experiments, a figure or a section; nothing where the rule has one job
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     stages: tuple[str, ...] = ()  # of sections, as ``introduction.draw``: whose code it runs
@@ -108,8 +108,8 @@ def jobs(config: Config) -> Iterator[Job]:
     tables = {name: f"tables/{name}/" for name in config.figures}
     verdicts = {name: f"claims/{name}.csv" for name in config.sections}
     shown = [*weights.values(), *tables.values(), "claims.csv"]
-    for name, path in weights.items():
-        yield Job("train", name, (), (path,))
+    for name, experiments in config.batches().items():
+        yield Job("train", name, (), tuple(weights[experiment] for experiment in experiments))
     for name, figure in config.figures.items():
         trained = tuple(weights[experiment] for experiment in figure.experiments)
         yield Job("measure", name, trained, (tables[name],), (f"{figure.section}.measure",))
@@ -227,18 +227,19 @@ def _package(name: str) -> str:
 
 def _add_results(made: ROCrate, job: Job, results: Path, config: Config) -> None:
     about = {}
-    if job.rule == "train":
-        path = results / job.outputs[0]
-        header, arrays = archive.read(path)
-        if header.sweep != config.sweeps[job.about]:
-            raise SuperpositionError(f"{path}: not what config.experiments.{job.about} says; delete it to train again")
-        about = {"description": f"{arrays['loss'].size} models, trained on {header.device}."}
-    elif job.rule in ("draw", "animate"):
+    if job.rule in ("draw", "animate"):
         figure = config.figures[job.about]
         whose = "The paper: " if config.sections[figure.section].anchor else ""
         about = {"name": figure.title, "description": whose + figure.shows}
     for name in job.outputs:
         files = sorted((results / name).glob("*.csv")) if name.endswith("/") else [results / name]
+        if job.rule == "train":
+            header, arrays = archive.read(files[0])
+            if header.sweep != config.sweeps[files[0].stem]:
+                raise SuperpositionError(
+                    f"{files[0]}: not what config.experiments.{files[0].stem} says; delete it to train again"
+                )
+            about = {"description": f"{arrays['loss'].size} models, trained on {header.device}."}
         parts = [
             made.add_file(file, file.relative_to(results).as_posix(), properties=_facts(file) | about) for file in files
         ]
@@ -250,7 +251,7 @@ def _add_action(made: ROCrate, job: Job, results: Path, code: Code) -> None:
     """What ran, on what, and when."""
     script = code.scripts[job.rule]
     used = sorted({file for part in (job.rule, *job.stages) for file in code.modules[part]})
-    sweeps = [f"#experiments/{job.about}"] if job.rule == "train" else []
+    sweeps = [f"#experiments/{Path(name).stem}" for name in job.outputs] if job.rule == "train" else []
     # Its own, and those of the parts that it was split into.
     logs, benchmarks = (
         sorted([*(results / folder).glob(f"{job.name}{kind}"), *(results / folder).glob(f"{job.name}/*{kind}")])

@@ -76,10 +76,18 @@ class Project:
 
     def split_all(self) -> None:
         """Here every sweep is large enough to be split."""
-        rules = self.path / "workflow/rules/train.smk"
-        text, count = re.subn(r"(?m)^SMALL = .+$", "SMALL = 0", rules.read_text())
+        self.share(0)
+        self._set("workflow/rules/train.smk", "SMALL", 0)
+
+    def share(self, work: float) -> None:
+        """Experiments that the same figures need are trained in one job up to so much work."""
+        self._set("src/superposition/config.py", "BRIEF", work)
+
+    def _set(self, name: str, constant: str, value: float) -> None:
+        file = self.path / name
+        text, count = re.subn(rf"(?m)^{constant} = \S+", f"{constant} = {value}", file.read_text())
         assert count == 1
-        rules.write_text(text)
+        file.write_text(text)
 
     def jobs(self, *words: str) -> set[str]:
         """The jobs that Snakemake would run, as ``rule`` or ``rule:wildcard``."""

@@ -10,7 +10,7 @@ from tests.workflow.project import Project
 
 SHOWN = {"notebook", "report", "crate"}
 ENDS = {"claims"} | SHOWN
-TRAIN = {"train:introduction", "train:basic_small", "train:basic_small_linear"}
+TRAIN = {"train:introduction", "train_basic_small"}
 
 
 def section(name: str) -> set[str]:
@@ -80,6 +80,15 @@ def test_a_change_of_one_experiment_trains_that_one(made: Project) -> None:
     with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
         made.configure(config)
         assert made.jobs() == {"train:introduction"} | section("introduction") | ENDS
+
+
+def test_a_change_of_one_that_shares_a_job_trains_that_job(made: Project) -> None:
+    """And nothing of other figures."""
+    config = made.config()
+    config["experiments"]["basic_small_linear"]["steps"] += 1
+    with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
+        made.configure(config)
+        assert made.jobs() == {"train_basic_small"} | section("theory") | ENDS
 
 
 @pytest.mark.parametrize(("part", "key"), [("figures", "title"), ("figures", "shows"), ("sections", "title")])

@@ -16,7 +16,6 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -30,21 +29,22 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 VICTIMS = ("group", "job", "snakemake")
 
 
-def small_config(config: dict[str, Any]) -> dict[str, Any]:
-    """One section with one figure, and a second experiment that is trained beside its own."""
-    tiny, only = tiny_config(config), {}
+def small(path: Path) -> Project:
+    """One section with one figure, and three experiments: two are trained in one job, beside that of the third."""
+    project = Project(path)
+    project.share(1.2e6)
+    tiny, only = tiny_config(project.config()), {}
     for kind in ("sections", "figures"):
         only[kind] = {"introduction": tiny[kind]["introduction"]}
-    only["experiments"] = {name: tiny["experiments"][name] for name in ("introduction", "basic_small")}
-    only["figures"]["introduction"]["experiments"] = list(only["experiments"])
-    return tiny | only
+    only["figures"]["introduction"]["experiments"] = list(tiny["experiments"])
+    project.configure(tiny | only)
+    return project
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, float]:
     """Everything made, and the seconds that it took."""
-    project = Project(tmp_path_factory.mktemp("undisturbed"))
-    project.configure(small_config(project.config()))
+    project = small(tmp_path_factory.mktemp("undisturbed"))
     start = time.monotonic()
     run = project.snakemake()
     assert run.returncode == 0, run.stderr
@@ -54,8 +54,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, floa
 @pytest.fixture
 def copied(undisturbed: tuple[Project, float], tmp_path: Path) -> Project:
     """Everything made, to be damaged."""
-    project = Project(tmp_path)
-    project.configure(undisturbed[0].config())
+    project = small(tmp_path)
     for made in ("results", ".snakemake"):
         shutil.copytree(undisturbed[0].path / made, tmp_path / made)
     return project
@@ -124,8 +123,7 @@ def test_a_run_that_is_killed_again_and_again(undisturbed: tuple[Project, float]
     """By any signal, all of it, a job of it, or Snakemake alone, and started again at once: no file is half there, what
     was finished is not trained again, and no hand is needed until all is as in an undisturbed run."""
     expected, duration = results(undisturbed[0]), undisturbed[1]
-    project = Project(tmp_path)
-    project.configure(undisturbed[0].config())
+    project = small(tmp_path)
     rng = random.Random(0)
     ways = rng.sample(list(itertools.product(VICTIMS, SIGNALS)), k=len(VICTIMS) * len(SIGNALS))
     kills = again = 0
@@ -165,8 +163,7 @@ def within(project: Project, script: str, *words: str, **variables: str) -> subp
 @pytest.mark.parametrize("room", ["24k", "120k", "800k"])  # for weights, for figures, for the report
 def test_a_full_disk(undisturbed: tuple[Project, float], tmp_path: Path, room: str) -> None:
     """It is said, nothing half written stays, and with room again all is as it should be."""
-    project = Project(tmp_path)
-    project.configure(undisturbed[0].config())
+    project = small(tmp_path)
     script = f"""
         mkdir results; mount -t tmpfs -o size={room} none results
         if "$@" 2> first; then exit 1; fi
@@ -213,8 +210,7 @@ NOWHERE = "/proc/nowhere"  # cannot be made, not even by root
 
 def test_no_home(undisturbed: tuple[Project, float], tmp_path: Path) -> None:
     """Nothing of the project needs one; Snakemake needs a place for its cache."""
-    project = Project(tmp_path)
-    project.configure(undisturbed[0].config())
+    project = small(tmp_path)
     nowhere = dict.fromkeys(("HOME", "SUPERPOSITION_CACHE"), NOWHERE)
     run = project.snakemake(**nowhere, XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert run.returncode == 0, run.stderr
@@ -244,7 +240,7 @@ def test_a_clock_that_was_set_back(undisturbed: tuple[Project, float], copied: P
 def test_jobs_end_with_snakemake(undisturbed: tuple[Project, float], tmp_path: Path) -> None:
     """However it ended: else they would go on beside those of the next run, and write the same files."""
     project = Project(tmp_path)
-    config = undisturbed[0].config()
+    config = project.config()
     config["experiments"]["introduction"] |= {"steps": 10**6, "restarts": 50}
     project.configure(config)
     run = project.start(f"{OUT}/weights/introduction.safetensors")

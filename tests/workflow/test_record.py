@@ -163,13 +163,13 @@ def test_the_jobs_are_those_that_snakemake_ran(made: Project) -> None:
     assert {job["@id"] for job in made_by.values()} == {job["@id"] for job in jobs(graph)}
     for name, job in made_by.items():
         note = inside[name.rstrip("/")]
-        assert job["name"].split("/")[0] == note["rule"]
+        assert job["name"].split("/")[0] == note["rule"].split("_")[0]
         objects = {o.rstrip("/") for o in ids(job["object"])}
         results = {i.removeprefix(f"{OUT}/") for i in note["input"] if i.startswith(f"{OUT}/")}
         assert {o for o in objects if not o.startswith(("code/", "#"))} == results, name
         assert {f"code/{i}" for i in note["input"] if not i.startswith(f"{OUT}/")} <= objects, name
         start, end = (datetime.fromisoformat(job[key]).timestamp() for key in ("startTime", "endTime"))
-        assert note["starttime"] - 0.01 < start < note["endtime"], name
+        assert note["starttime"] - 0.5 < start < note["endtime"], name
         assert start < end < note["endtime"] + 5, name
     run = graph["#run"]
     assert run["startTime"] == min(job["startTime"] for job in jobs(graph))
@@ -180,7 +180,8 @@ def test_the_record_knows_every_job(fresh: Project) -> None:
     """Of the whole configuration, animations and all; what Snakemake would run is the oracle."""
     fresh.configure(yaml.safe_load((ROOT / "config.yaml").read_text()))
     jobs = provenance.jobs(Config.parse(fresh.config()))
-    assert {job.name.replace("/", ":") for job in jobs} == fresh.jobs() - {"crate"}
+    names = {re.sub(r"^train/(\w+)-and-\d+$", r"train_\1", job.name).replace("/", ":") for job in jobs}
+    assert names == fresh.jobs() - {"crate"}
 
 
 def test_the_same_results_have_the_same_record(made: Project) -> None:
@@ -250,11 +251,11 @@ def test_a_file_is_traced_from_the_shell(made: Project) -> None:
     env = os.environ | {"PYTHONPATH": str(made.path / "src")}
     run = subprocess.run(command, cwd=made.path, env=env, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    names = ["basic_small_linear", "basic_small"]
-    assert [line for line in run.stdout.splitlines() if "config.experiments." in line] == [
+    names = ["basic_small", "basic_small_linear"]
+    assert sorted(line for line in run.stdout.splitlines() if "config.experiments." in line) == [
         f"      config.experiments.{name}: {entities(made)[f'#experiments/{name}']['value']}" for name in names
     ]
-    assert re.findall(r"    weights/(\w+)\.safetensors ([0-9a-f]{64})", run.stdout) == [
+    assert sorted(re.findall(r"    weights/(\w+)\.safetensors ([0-9a-f]{64})", run.stdout)) == [
         (name, digest(made.path / OUT / f"weights/{name}.safetensors")) for name in names
     ]
     assert "introduction" not in run.stdout

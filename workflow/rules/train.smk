@@ -1,4 +1,4 @@
-# Trains the models of one experiment: in one job, or in several that a last one gathers.
+# Trains the models of one experiment: in one job, or in several that a last one gathers, or in one with others.
 
 # A sweep of less work than this (see Sweep.work) takes one core some half a minute at most. Such jobs run side by side: a
 # job that takes all cores leaves all but one idle while it starts up and ends.
@@ -12,7 +12,10 @@ scattergather:
 # How many jobs train each of the larger sweeps (--set-scatter split=8, or a profile); never more than a sweep has parts.
 SPLIT = len(scatter.split("{scatteritem}"))
 SHARES = {name: 1 if sweep.work < SMALL else min(SPLIT, sweep.parts) for name, sweep in CONFIG.sweeps.items()}
-WHOLE = [name for name, shares in SHARES.items() if shares == 1]
+# Those that are trained faster than a job starts, and share one with others that the same figures need.
+BATCHES = {batch: names for batch, names in CONFIG.batches().items() if len(names) > 1}
+BRIEF = [name for names in BATCHES.values() for name in names]
+WHOLE = [name for name, shares in SHARES.items() if shares == 1 and name not in BRIEF]
 SHARED = [name for name, shares in SHARES.items() if shares > 1]
 # On a GPU where there is one, but for what is solved exactly. How many jobs share it says the profile.
 GPU = int(CONFIG.device != "cpu" and bool(shutil.which("nvidia-smi")))
@@ -36,10 +39,33 @@ rule train:
     resources:
         gpu=lambda wildcards: int(wildcards.experiment in ON_GPU),
     params:
-        sweep=lambda wildcards: CONFIG.sweeps[wildcards.experiment].spec(),
+        sweeps=lambda wildcards: {wildcards.experiment: CONFIG.sweeps[wildcards.experiment].spec()},
         device=CONFIG.device,
     script:
         "../scripts/train.py"
+
+
+for batch, names in BATCHES.items():
+
+    rule:
+        name:
+            f"train_{names[0]}"
+        input:
+            code=sources("workflow/scripts/train.py"),
+        output:
+            expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=names),
+        log:
+            f"{OUT}/logs/train/{batch}.log",
+        benchmark:
+            f"{OUT}/benchmarks/train/{batch}.tsv"
+        threads: 1
+        resources:
+            gpu=int(names[0] in ON_GPU),
+        params:
+            sweeps={name: CONFIG.sweeps[name].spec() for name in names},
+            device=CONFIG.device,
+        script:
+            "../scripts/train.py"
 
 
 use rule train as part with:

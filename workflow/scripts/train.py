@@ -1,7 +1,8 @@
-"""Trains the models of one experiment, a sweep to weights: all of them, one of several parts, or gathers the parts."""
+"""Trains the models of experiments, sweeps to weights: all of them, one of several parts, or gathers the parts."""
 
 import json
 
+from superposition.errors import SuperpositionError
 from superposition.jobs import reporting
 from superposition.sweep import Sweep
 from superposition.training import train
@@ -9,9 +10,12 @@ from superposition.weights import Trained
 
 with reporting(snakemake.log[0]):
     if parts := snakemake.input.get("parts"):
-        trained = Trained.gather([Trained.load(path) for path in parts])
+        Trained.gather([Trained.load(path) for path in parts]).save(snakemake.output[0])
     else:
-        sweep = Sweep.parse(json.loads(snakemake.params.sweep), snakemake.wildcards.experiment)
         part = int(snakemake.wildcards.get("part", 1)), int(snakemake.wildcards.get("parts", 1))
-        trained = train(sweep, snakemake.params.device, snakemake.threads, part=part)
-    trained.save(snakemake.output[0])
+        for (name, spec), path in zip(snakemake.params.sweeps.items(), snakemake.output, strict=True):
+            sweep = Sweep.parse(json.loads(spec), name)
+            try:
+                train(sweep, snakemake.params.device, snakemake.threads, part=part).save(path)
+            except SuperpositionError as error:
+                raise SuperpositionError(f"{name}: {error}") from None
