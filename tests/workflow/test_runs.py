@@ -1,6 +1,7 @@
 """The real DAG: whole, killed, repeated, run twice at once, and given bad input."""
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -126,6 +127,16 @@ def test_a_second_run_in_the_same_folder_is_refused(fresh: Project) -> None:
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     assert lines == [f"error: another run is at work in {OUT}; wait for it to end"]
+
+
+def test_what_diverges_is_named(fresh: Project) -> None:
+    """The experiment, too, as a job may train several; and none of them is taken for trained."""
+    config = fresh.config()
+    config["experiments"]["basic_small_linear"] |= {"learning_rate": 10, "weight_decay": 1, "steps": 300}
+    fresh.configure(config)
+    (line,) = error_lines(fresh.snakemake(f"{OUT}/weights/basic_small.safetensors"))
+    assert re.match(r"error: basic_small_linear: training diverged by step \d+ at density 1\.0, .*learning_rate$", line)
+    assert not list((fresh.path / OUT).glob("weights/*"))
 
 
 def experiment(**keys: Any) -> Callable[[dict[str, Any]], None]:
