@@ -239,7 +239,7 @@ def test_a_clock_that_was_set_back(undisturbed: tuple[Project, float], copied: P
 
 def test_jobs_end_with_snakemake(undisturbed: tuple[Project, float], tmp_path: Path) -> None:
     """However it ended: else they would go on beside those of the next run, and write the same files."""
-    project = Project(tmp_path)
+    project = small(tmp_path)
     config = project.config()
     config["experiments"]["introduction"] |= {"steps": 10**6, "restarts": 50}
     project.configure(config)
