@@ -24,9 +24,15 @@ CONTROLS = {
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
-    if figure == "adversarial_training":
-        models = pd.concat([_resistance(name, models) for name, models in trained.items()], ignore_index=True)
-        return {"models": models, "numbers": _removal(models)}
+    return {"adversarial": _attacked, "adversarial_training": _trained_against}[figure](trained)
+
+
+def _trained_against(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+    models = pd.concat([_resistance(name, models) for name, models in trained.items()], ignore_index=True)
+    return {"models": models, "numbers": _removal(models)}
+
+
+def _attacked(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     rows, checks = [], []
     for experiment, models in trained.items():
         sweep = models.sweep

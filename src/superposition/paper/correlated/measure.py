@@ -1,5 +1,7 @@
 """Weights to tables: arrangements, local bases, collapsed pairs, and the exact branches between which models change."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import torch
@@ -18,11 +20,7 @@ SEEDS = (0, 1, 2)  # of the points at which the precise loss is taken
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
-    if figure == "correlated_organization":
-        return _organization(trained)
-    if figure == "local_bases":
-        return _bases(trained["local_bases"])
-    return _collapse(trained["collapse"])
+    return MEASURED[figure](trained)
 
 
 def is_stated(name: str, W: Float[np.ndarray, "2 n"]) -> bool:
@@ -208,3 +206,10 @@ def _crossings(table: pd.DataFrame, W: torch.Tensor, b: torch.Tensor) -> pd.Data
             found.append(float(at) if kinds == [fewer, fewer + 1] else np.nan)
         rows.append({"fewer": fewer, "density": np.mean(found), "error": np.ptp(found)})
     return pd.DataFrame(rows, columns=["fewer", "density", "error"])
+
+
+MEASURED: dict[str, Callable[[dict[str, Trained]], dict[str, pd.DataFrame]]] = {
+    "correlated_organization": _organization,
+    "local_bases": lambda trained: _bases(trained["local_bases"]),
+    "collapse": lambda trained: _collapse(trained["collapse"]),
+}

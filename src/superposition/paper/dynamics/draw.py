@@ -15,7 +15,7 @@ from superposition.paper.dynamics import LEVELS, SMALL, XAVIER, fall_at_jumps
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    return _draw_energy(data) if figure == "energy_levels" else _draw_learning(data)
+    return {"energy_levels": _draw_energy, "geometric_learning": _draw_learning}[figure](data)
 
 
 def _draw_energy(data: dict[str, pd.DataFrame]) -> Figure:

@@ -1,6 +1,7 @@
 """Snapshots to tables: D_i, jumps and losses along training, and the paths of features that are learned in steps."""
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ FRAMES = 60  # of the animation
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
-    return _energy(trained["energy_levels"]) if figure == "energy_levels" else _learning(trained)
+    return MEASURED[figure](trained)
 
 
 def _losses(models: Trained) -> Float[np.ndarray, "snapshot restart"]:
@@ -168,3 +169,9 @@ def _paths_shown(runs: pd.DataFrame) -> pd.DataFrame:
             "from Xavier-normal weights": (shares[XAVIER] / count.get(XAVIER, np.nan)).map("{:.0%}".format),
         }
     )
+
+
+MEASURED: dict[str, Callable[[dict[str, Trained]], dict[str, pd.DataFrame]]] = {
+    "energy_levels": lambda trained: _energy(trained["energy_levels"]),
+    "geometric_learning": _learning,
+}

@@ -16,7 +16,7 @@ KINDS = {"pentagon": plotting.POLYTOPES["pentagon"], "two digons": plotting.POLY
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    return (_draw_solutions if figure == "pentagon_solutions" else _draw_losses)(data)
+    return {"pentagon_solutions": _draw_solutions, "pentagon_loss": _draw_losses}[figure](data)
 
 
 RATIO = "relative density of the varied feature"

@@ -23,10 +23,15 @@ EQUAL = (0.001, 0.01, 0.02, 0.05, 0.1)  # densities at which the pentagon of equ
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
-    models = trained["pentagon"]
-    if figure == "pentagon_solutions":
-        limits = _limits()
-        return {"solutions": _solutions(models), "equal": _equal(), "limits": limits, "numbers": _limits_shown(limits)}
+    return {"pentagon_solutions": _solutions_tables, "pentagon_loss": _loss_tables}[figure](trained["pentagon"])
+
+
+def _solutions_tables(models: Trained) -> dict[str, pd.DataFrame]:
+    limits = _limits()
+    return {"solutions": _solutions(models), "equal": _equal(), "limits": limits, "numbers": _limits_shown(limits)}
+
+
+def _loss_tables(models: Trained) -> dict[str, pd.DataFrame]:
     return {"fits": _fits(models), "branches": _branches(models), "crossovers": _crossovers()}
 
 

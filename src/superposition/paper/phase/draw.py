@@ -14,7 +14,8 @@ from superposition.paper.phase import PANELS, PHASES, handover_at
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    return _draw_surfaces(data) if figure == "loss_surfaces" else _draw_diagrams(data)
+    drawn = {"phase_2in1": _draw_diagrams, "phase_3in2": _draw_diagrams, "loss_surfaces": _draw_surfaces}
+    return drawn[figure](data)
 
 
 COLOURS = {"absent": "#ffffff", "superposition": plotting.CATEGORIES[1], "own": plotting.CATEGORIES[0]}

@@ -1,6 +1,7 @@
 """Weights to tables: phases of configurations, of the true optimum and of trained models; the loss over two weights."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,10 @@ RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)  # relative importances at which the bou
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
-    if figure == "loss_surfaces":
-        return _surfaces(trained[figure])
+    return MEASURED[figure](figure, trained)
+
+
+def _diagram(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     models, best = trained[figure], trained[f"{figure}_optimum"]
     grid = pd.concat(
         [_prototypes(models), _optimum(best), _trained(models, best.loss.min(dim=1).values)], ignore_index=True
@@ -234,3 +237,10 @@ def _survival(same_sign: pd.DataFrame) -> pd.DataFrame:
             "loss": same_sign["loss"].map("{:.6f}".format),
         }
     )
+
+
+MEASURED: dict[str, Callable[[str, dict[str, Trained]], dict[str, pd.DataFrame]]] = {
+    "phase_2in1": _diagram,
+    "phase_3in2": _diagram,
+    "loss_surfaces": lambda figure, trained: _surfaces(trained[figure]),
+}

@@ -11,7 +11,7 @@ from superposition.paper.privileged import MODELS, NEAR, PAPER, SHOWN, THRESHOLD
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    return _draw_compared(data) if figure == "privileged_vs_not" else _draw_codes(data)
+    return {"privileged_vs_not": _draw_compared, "privileged_neurons": _draw_codes}[figure](data)
 
 
 def _matrix(weights: pd.DataFrame) -> Float[np.ndarray, "m n"]:

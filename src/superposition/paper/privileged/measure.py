@@ -1,5 +1,7 @@
 """Weights to tables: how weights lie to the neurons, and the codes of the best models."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import torch
@@ -20,7 +22,7 @@ PRECISE = 2**26
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
-    return _compare(trained) if figure == "privileged_vs_not" else _codes(trained["privileged"])
+    return MEASURED[figure](trained)
 
 
 def concentration(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*batch"]:
@@ -223,3 +225,9 @@ def _regimes_shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             "best of the paper's kind": basins["as_stated"].map(percent),
         }
     )
+
+
+MEASURED: dict[str, Callable[[dict[str, Trained]], dict[str, pd.DataFrame]]] = {
+    "privileged_vs_not": _compare,
+    "privileged_neurons": lambda trained: _codes(trained["privileged"]),
+}
