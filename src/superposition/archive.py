@@ -72,7 +72,7 @@ def read(path: str | Path) -> tuple[Header, dict[str, np.ndarray]]:
         whole = False
     if not whole:
         raise SuperpositionError(f"{path}: damaged, its checksum does not fit; delete it to train again")
-    lacking = sorted({"sweep", "device", "first"} - about.keys() or Sweep.model_fields.keys() - about["sweep"])
+    lacking = sorted(Header.__annotations__.keys() - about or Sweep.model_fields.keys() - about["sweep"])
     if lacking:  # maybe it was not today's default
         raise SuperpositionError(
             f"{path}: of another version of this project, it has no {lacking[0]!r}; delete it to train again"

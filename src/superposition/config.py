@@ -212,18 +212,16 @@ class Config:
         all have to find a GPU: how they come by one says a profile, of jobs with one experiment.
         """
         most = 0 if self.device == "cuda" else BRIEF
+        figures = {name: [f for f, of in self.figures.items() if name in of.experiments] for name in self.sweeps}
         jobs: list[list[str]] = []
         for name in self.sweeps:
-            alike = (job for job in jobs if self._needed_by(job[0]) == self._needed_by(name))
+            alike = (job for job in jobs if figures[job[0]] == figures[name])
             with_room = (job for job in alike if sum(self.sweeps[e].work for e in (*job, name)) <= most)
             if job := next(with_room, None):
                 job.append(name)
             else:
                 jobs.append([name])
         return {job[0] + (f"-and-{len(job) - 1}" if job[1:] else ""): tuple(job) for job in jobs}
-
-    def _needed_by(self, experiment: str) -> list[str]:
-        return [name for name, figure in self.figures.items() if experiment in figure.experiments]
 
     def animated(self) -> list[str]:
         """Figures that there is an animation of."""

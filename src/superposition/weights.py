@@ -37,15 +37,13 @@ class Trained:
     def points(self) -> pd.DataFrame:
         """The coordinates of every point, with the lowest loss among its restarts and that restart's number."""
         best = self.loss.min(dim=1)
-        return self._coordinates().assign(loss=best.values.numpy(), restart=best.indices.numpy())
+        points = self.sweep.points(range(self.first, self.first + len(self.loss)))
+        return points.assign(loss=best.values.numpy(), restart=best.indices.numpy())
 
     def best(self) -> dict[str, Tensor]:
         """The parameters of the restart with the lowest loss at every point, in float64: [point, …]."""
         point = torch.arange(len(self.loss))
         return {k: v[point, self.loss.argmin(dim=1)].double() for k, v in self.parameters.items()}
-
-    def _coordinates(self) -> pd.DataFrame:
-        return self.sweep.points(range(self.first, self.first + len(self.loss)))
 
     @classmethod
     def gather(cls, parts: Sequence["Trained"]) -> "Trained":

@@ -74,21 +74,20 @@ def test_a_touched_file_with_its_old_content_makes_nothing_again(made: Project) 
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-def test_a_change_of_one_experiment_trains_that_one(made: Project) -> None:
+@pytest.mark.parametrize(
+    ("experiment", "jobs"),
+    [
+        ("introduction", {"train:introduction"} | section("introduction") | ENDS),
+        ("basic_small_linear", {"train_basic_small"} | section("theory") | ENDS),
+    ],
+)
+def test_a_change_of_one_experiment_trains_that_one(made: Project, experiment: str, jobs: set[str]) -> None:
+    """Or the job that it shares, and nothing of other figures."""
     config = made.config()
-    config["experiments"]["introduction"]["steps"] += 1
+    config["experiments"][experiment]["steps"] += 1
     with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
         made.configure(config)
-        assert made.jobs() == {"train:introduction"} | section("introduction") | ENDS
-
-
-def test_a_change_of_one_that_shares_a_job_trains_that_job(made: Project) -> None:
-    """And nothing of other figures."""
-    config = made.config()
-    config["experiments"]["basic_small_linear"]["steps"] += 1
-    with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
-        made.configure(config)
-        assert made.jobs() == {"train_basic_small"} | section("theory") | ENDS
+        assert made.jobs() == jobs
 
 
 @pytest.mark.parametrize(("part", "key"), [("figures", "title"), ("figures", "shows"), ("sections", "title")])

@@ -237,7 +237,7 @@ def test_a_clock_that_was_set_back(undisturbed: tuple[Project, float], copied: P
     assert copied.jobs() == set()
 
 
-def test_jobs_end_with_snakemake(undisturbed: tuple[Project, float], tmp_path: Path) -> None:
+def test_jobs_end_with_snakemake(tmp_path: Path) -> None:
     """However it ended: else they would go on beside those of the next run, and write the same files."""
     project = small(tmp_path)
     config = project.config()

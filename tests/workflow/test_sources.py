@@ -50,9 +50,8 @@ def imported(names: list[str], lines: list[str]) -> list[str]:
     """Which of these packages are there after these lines."""
     code = "\n".join([*lines, f"import sys; print(*[name for name in {names} if name in sys.modules])"])
     env = os.environ | {"PYTHONPATH": str(SRC)}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
-    ).stdout.split()
+    run = subprocess.run([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True, check=True)
+    return run.stdout.split()
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ SPLIT = len(scatter.split("{scatteritem}"))
 SHARES = {name: 1 if sweep.work < SMALL else min(SPLIT, sweep.parts) for name, sweep in CONFIG.sweeps.items()}
 # Those that are trained faster than a job starts, and share one with others that the same figures need.
 BATCHES = {batch: names for batch, names in CONFIG.batches().items() if len(names) > 1}
-BRIEF = [name for names in BATCHES.values() for name in names]
-WHOLE = [name for name, shares in SHARES.items() if shares == 1 and name not in BRIEF]
+BATCHED = [name for names in BATCHES.values() for name in names]
+WHOLE = [name for name, shares in SHARES.items() if shares == 1 and name not in BATCHED]
 SHARED = [name for name, shares in SHARES.items() if shares > 1]
 # On a GPU where there is one, but for what is solved exactly. How many jobs share it says the profile.
 GPU = int(CONFIG.device != "cpu" and bool(shutil.which("nvidia-smi")))
