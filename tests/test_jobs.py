@@ -53,3 +53,20 @@ def test_a_mistake_of_ours_is_shown_in_full(tmp_path: Path) -> None:
     for text in (run.stderr, (tmp_path / "log").read_text()):
         assert "Traceback" in text
         assert "ZeroDivisionError" in text
+
+
+def test_a_package_that_is_not_needed() -> None:
+    """Libraries go without it; whoever needs it afterwards, or has it already, finds it."""
+    program = """
+import sys
+from superposition.jobs import without
+with without("scipy"):
+    import seaborn
+assert "scipy" not in sys.modules
+import scipy
+with without("scipy"):
+    assert sys.modules["scipy"] is scipy
+assert sys.modules["scipy"] is scipy
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")

@@ -7,11 +7,9 @@
 // The inner axis of every array is the sample, LANES of them in one vector of the machine, so all sizes of model run
 // at its full width. Every instance is computed by itself, in one order, whatever block it is in:
 // results depend neither on how a sweep is split nor on the number of threads.
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
-#include <vector>
 
 namespace {
 
@@ -83,8 +81,8 @@ inline vec load(const float* p) { return *reinterpret_cast<const vec*>(p); }
 inline void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
 inline vec relu(vec a) { return a > 0.f ? a : vec{}; }
 
-// Two instructions that no expression stands for are written out: to compile the header that has names for them takes
-// as long as to compile all of this file.
+// Two instructions that no expression stands for are written out, and <cmath> and <vector> are done without: to compile
+// the headers that have names for these takes as long as to compile all of this file.
 
 // One bit for each lane that is not 0.
 inline uint64_t nonzero(vec a) {
@@ -241,7 +239,7 @@ void attacks(const float* p, float size, float* shift) {
     float norm[n] = {};
     for (int j = 0; j < n; ++j)
         for (int i = 0; i < n; ++i) norm[i] += shift[j * n + i] * shift[j * n + i];
-    for (int i = 0; i < n; ++i) norm[i] = size / std::fmax(std::sqrt(norm[i]), 1e-12f);
+    for (int i = 0; i < n; ++i) norm[i] = size / __builtin_fmaxf(__builtin_sqrtf(norm[i]), 1e-12f);
     for (int j = 0; j < n; ++j)
         for (int i = 0; i < n; ++i) shift[j * n + i] *= norm[i];
 }
@@ -516,8 +514,8 @@ void train(int count, const Data* data, const float* empty, const float* attack,
            float* gradients, int start, int stop, int batch, uint32_t seed, uint32_t restart,
            const float* rate, float weight_decay, float beta1, float beta2, float epsilon) {
     Tile* tile = new Tile();
-    std::vector<float> shifts(ATTACKED ? long(count) * n * n : 0);
-    std::vector<Columns> columns(SPARSE ? count : 0);
+    float* shifts = new float[ATTACKED ? long(count) * n * n : 0];
+    Columns* columns = new Columns[SPARSE ? count : 0]();
     for (int step = start; step < stop; ++step) {
         std::memset(gradients, 0, sizeof(float) * count * PARAMETERS);
         if constexpr (ATTACKED)
@@ -525,7 +523,7 @@ void train(int count, const Data* data, const float* empty, const float* attack,
         for (int first = 0; first < batch; first += TILE) {
             draw(*tile, first, step, TRAINING, seed, restart);
             for (int i = 0; i < count; ++i) {
-                Data d = instance(*data, shifts.data(), l1, i);
+                Data d = instance(*data, shifts, l1, i);
                 d.empty = empty[i];
                 features(*tile, d);
                 if (first == 0)
@@ -534,17 +532,20 @@ void train(int count, const Data* data, const float* empty, const float* attack,
                          SPARSE ? &columns[i] : nullptr, first, batch);
             }
         }
-        for (size_t i = 0; i < columns.size(); ++i) finish(columns[i], gradients + i * PARAMETERS);
-        const float lr = rate[step - start], unbias1 = 1.f / (1.f - std::pow(beta1, step + 1.f)),
-                    unbias2 = 1.f / (1.f - std::pow(beta2, step + 1.f));
+        if constexpr (SPARSE)
+            for (long i = 0; i < count; ++i) finish(columns[i], gradients + i * PARAMETERS);
+        const float lr = rate[step - start], unbias1 = 1.f / (1.f - __builtin_powf(beta1, step + 1.f)),
+                    unbias2 = 1.f / (1.f - __builtin_powf(beta2, step + 1.f));
         for (long k = 0; k < long(count) * PARAMETERS; ++k) {
             const float g = gradients[k];
             mean[k] = beta1 * mean[k] + (1.f - beta1) * g;
             square[k] = beta2 * square[k] + (1.f - beta2) * g * g;
             parameters[k] -= lr * (weight_decay * parameters[k] +
-                                   mean[k] * unbias1 / (std::sqrt(square[k] * unbias2) + epsilon));
+                                   mean[k] * unbias1 / (__builtin_sqrtf(square[k] * unbias2) + epsilon));
         }
     }
+    delete[] columns;
+    delete[] shifts;
     delete tile;
 }
 
@@ -555,13 +556,13 @@ void evaluate(int count, const Data* data, const float* attack, const float* l1,
     mask lane;
     for (int l = 0; l < LANES; ++l) lane[l] = l;
     Tile* tile = new Tile();
-    std::vector<float> shifts(ATTACKED ? long(count) * n * n : 0);
+    float* shifts = new float[ATTACKED ? long(count) * n * n : 0];
     if constexpr (ATTACKED)
         for (long i = 0; i < count; ++i) attacks(parameters + i * PARAMETERS, attack[i], &shifts[i * n * n]);
     for (int first = 0; first < samples; first += TILE) {
         draw(*tile, first, 0, EVALUATION, seed, restart);
         for (int i = 0; i < count; ++i) {
-            const Data d = instance(*data, shifts.data(), l1, i);
+            const Data d = instance(*data, shifts, l1, i);
             const float* p = parameters + long(i) * PARAMETERS;
             features(*tile, d);
             hidden(*tile, p);
@@ -599,6 +600,7 @@ void evaluate(int count, const Data* data, const float* attack, const float* l1,
             }
         }
     }
+    delete[] shifts;
     delete tile;
 }
 }

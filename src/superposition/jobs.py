@@ -19,6 +19,18 @@ gc.disable()
 
 
 @contextmanager
+def without(package: str) -> Iterator[None]:
+    """What is imported here finds that a package is not installed: for libraries that can do without one that takes
+    long to import."""
+    sys.modules.setdefault(package, None)  # type: ignore[arg-type]  # this is how Python says so
+    try:
+        yield
+    finally:
+        if sys.modules[package] is None:
+            del sys.modules[package]
+
+
+@contextmanager
 def reporting(log: str | Path) -> Iterator[None]:
     """Runs a job. An error that a user can mend ends it with its one line on stderr: a SuperpositionError, or one of
     the operating system's, such as a full disk. Anything else that is raised goes on. The log has all of it."""

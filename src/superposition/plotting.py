@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from jaxtyping import Float
+from matplotlib.animation import Animation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.transforms import Bbox
 from mpl_toolkits.mplot3d import Axes3D
-from scipy.spatial import ConvexHull
 
 from superposition.polytopes import FRACTIONS, WRITTEN
 
@@ -63,6 +63,12 @@ def save(figure: Figure, *paths: str | Path) -> None:
             dated = {"Date": None} if str(path).endswith(".svg") else {"Software": None}
             figure.savefig(path, metadata=dated)
     plt.close(figure)
+
+
+def save_animation(animation: Animation, path: str | Path) -> None:
+    """Writes a GIF of eight frames a second."""
+    with mpl.rc_context({"figure.constrained_layout.use": False}):  # or each frame is laid out as it is saved
+        animation.save(path, PillowWriter(fps=8), dpi=100)
 
 
 def _round(figure: Figure) -> None:
@@ -314,6 +320,8 @@ def _look(ax: Axes3D, zoom: float) -> None:
 
 def hull_edges(points: Float[np.ndarray, "n m"]) -> list[tuple[int, int]]:
     """The edges of the convex hull in two or three dimensions, without those inside a flat face."""
+    from scipy.spatial import ConvexHull  # most figures have no solids
+
     hull = ConvexHull(points)
     if points.shape[1] == 2:
         return sorted((int(min(ends)), int(max(ends))) for ends in hull.simplices)

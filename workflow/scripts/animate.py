@@ -3,14 +3,15 @@
 import importlib
 
 import matplotlib
-from matplotlib.animation import PillowWriter
 
 from superposition import files
-from superposition.jobs import reporting
+from superposition.jobs import reporting, without
+
+with without("scipy"):  # as in draw.py
+    from superposition import plotting
 
 matplotlib.use("Agg")  # files, no windows
 with reporting(snakemake.log[0]):
     stage = importlib.import_module(f"superposition.paper.{snakemake.params.section}.draw")
     animation = stage.animate(snakemake.wildcards.figure, files.read(snakemake.input.tables))
-    with matplotlib.rc_context({"figure.constrained_layout.use": False}):  # or each frame is laid out as it is saved
-        animation.save(snakemake.output[0], PillowWriter(fps=8), dpi=100)
+    plotting.save_animation(animation, snakemake.output[0])

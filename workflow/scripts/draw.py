@@ -4,8 +4,11 @@ import importlib
 
 import matplotlib
 
-from superposition import files, plotting
-from superposition.jobs import reporting
+from superposition import files
+from superposition.jobs import reporting, without
+
+with without("scipy"):  # with which seaborn clusters and integrates densities: nothing that a figure here has
+    from superposition import plotting
 
 matplotlib.use("Agg")  # files, no windows
 with reporting(snakemake.log[0]):
