@@ -104,6 +104,15 @@ def test_what_needs_the_full_scale_says_so() -> None:
     assert unjudged.table({}, "quick")["verdict"].tolist() == [NOT_AT_THIS_SCALE]
 
 
+def test_what_cannot_be_judged_is_not_reproduced_and_says_why() -> None:
+    """A grid of one's own may lack what a claim is about: the others are judged, and there is a report."""
+    claims = section(owl=Finding("1 owl", True))
+    claims.add("bat", figure="cage", paper="", criterion="")(lambda tables: tables["cage"]["models"])
+    table = claims.table({"cage": {}}, "paper").set_index("claim")
+    assert table["verdict"].to_dict() == {"zoo.owl": "reproduced", "zoo.bat": "not reproduced"}
+    assert table["note"]["zoo.bat"] == "Cannot be judged from these tables (KeyError: 'models')"
+
+
 def recorded(**verdicts: tuple[str, str]) -> pd.DataFrame:
     """Claims with a verdict, and the one on record."""
     rows = [(f"zoo.{name}", verdict, expected) for name, (verdict, expected) in verdicts.items()]

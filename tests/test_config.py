@@ -286,9 +286,12 @@ def test_quick_overrides_at_scale_quick_only() -> None:
 
 
 def test_stated() -> None:
-    """By experiment; none where nothing is said; the same at both scales."""
+    """By experiment; none where nothing is said; at scale quick not what is another value there."""
     for scale in ("paper", "quick"):
         assert Config.parse(BASE | {"scale": scale}).stated == {"one": ("model", "n"), "two": (), "three": ()}
+    config = with_("experiments.one.quick", {"n": 3})
+    assert Config.parse(config).stated["one"] == ("model", "n")
+    assert Config.parse(config | {"scale": "quick"}).stated["one"] == ("model",)
 
 
 def test_figures_and_experiments_in_the_order_of_the_file() -> None:
@@ -560,7 +563,8 @@ def test_quick_is_quicker() -> None:
     ]
     assert work[1] < work[0] / 2
     assert quick.figures == paper.figures
-    assert quick.stated == paper.stated
+    for name, entry in REAL["experiments"].items():
+        assert {*quick.stated[name]} == {*paper.stated[name]} - {*entry.get("quick", {})}
 
 
 def test_every_experiment_is_for_a_figure_and_every_section_has_one() -> None:

@@ -69,7 +69,7 @@ GIF = b"GIF89a-of-five"
 
 def results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tuple[str, ...]] = CLAIMS) -> Path:
     """What the workflow leaves: claims.csv, figures, weights (never trained) and benchmarks."""
-    for name in ("figures", "weights", "benchmarks/train"):
+    for name in ("figures", "weights"):
         folder.joinpath(name).mkdir(parents=True)
     pd.DataFrame(claims, columns=COLUMNS).to_csv(folder / "claims.csv", index=False)
     for name in config["figures"]:
@@ -88,13 +88,17 @@ def results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tuple[st
         models.save(folder / "weights" / f"{name}.safetensors")
     for job, seconds, memory in (
         ("train/five", 61.5, 321.75),
-        ("draw", 2.5, "-"),
+        ("train/wide/2-of-4", 1.5, 7),
+        ("draw/introduction", 2.5, "-"),
+        ("train/gone", 300, 1),  # of an experiment that there was
         ("notebook", 500, 1),
         ("report", 900, 1),
         ("crate", 700, 1),
     ):
         text = f"s\th:m:s\tmax_rss\n99.0\t0:01:39\t9\n{seconds}\t0:00:01\t{memory}\n"  # the last line counts
-        (folder / "benchmarks" / f"{job}.tsv").write_text(text)
+        path = folder / "benchmarks" / f"{job}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
     return folder
 
 
@@ -326,7 +330,7 @@ def test_text_is_no_html(tmp_path: Path) -> None:
     page = whole(Report(folder, config))
     assert_shows(page, folder, config, [claim])
     assert_stands_alone(page)
-    assert set(page.texts("b")) == {"The paper", "sum", "64.0"}
+    assert set(page.texts("b")) == {"The paper", "sum", "65.5"}
     assert page.text.count(NASTY) >= 7
 
 
@@ -466,7 +470,12 @@ def test_provenance(folder: Path) -> None:
         assert f"{package} {importlib.metadata.version(package)}" in about["Python and packages"]
     assert times.texts("th")[1] == "seconds"
     jobs = [row.texts("td") for row in times.all("tr")[1:]]
-    assert jobs == [["draw", "2.5", "-"], ["train/five", "61.5", "321.75"], ["sum", "64.0", ""]]
+    assert jobs == [
+        ["draw/introduction", "2.5", "-"],
+        ["train/five", "61.5", "321.75"],
+        ["train/wide/2-of-4", "1.5", "7"],
+        ["sum", "65.5", ""],
+    ]
 
 
 def test_provenance_names_the_device_of_the_training(folder: Path) -> None:
@@ -497,6 +506,13 @@ def test_scale_quick(tmp_path: Path) -> None:
     ]
 
 
+def test_a_figure_of_another_file_is_made_with_that_file(folder: Path) -> None:
+    """Without it there would be no such figure, or another one."""
+    page = whole(Report(folder, CONFIG, ["my own.yaml", "b.yaml"]))
+    commands = [code for part in figures(page).values() for code in part.texts("code") if code.startswith("snakemake")]
+    assert [command.partition(".png ")[2] for command in commands] == ["--configfile 'my own.yaml' b.yaml"] * 3
+
+
 def test_claims_keep_their_text(tmp_path: Path) -> None:
     """NA and None are words, 007 is no 7, and an empty note is none."""
     claim = ("basic.bias", "basic", "basic_small", "NA", "007", "None", "reproduced", "reproduced", "")
@@ -524,7 +540,7 @@ def rendered(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT / "src"))  # of the notebook's process; the Snakefile does the same
-        parameters = {"results": str(folder), "config": CONFIG}
+        parameters = {"results": str(folder), "config": CONFIG, "configfiles": []}
         run("run_notebook.py", "report.ipynb", parameters, notebook=str(ROOT / "report/report.ipynb"))
     template = str(ROOT / "report/template/index.html.j2")
     run("render_report.py", "report.html", {}, notebook=str(made / "report.ipynb"), template=template)
@@ -587,8 +603,8 @@ def test_figures_at_a_glance(page: Node) -> None:
 
 
 def test_what_it_took(folder: Path) -> None:
-    """Numbers from the results: 3 + 80 + 2 models, 61.5 + 2.5 seconds; what ends after the page is made is not "
-    "known."""
+    """Numbers from the results: 3 + 80 + 2 models, 61.5 + 1.5 + 2.5 seconds; what ends after the page is made is
+    not known, and what is no job of this configuration any more does not count."""
     text = parse(Report(folder, CONFIG).summary()).text
     counts = {
         name: len(Sweep.parse({k: v for k, v in e.items() if k not in ("stated", "quick")}).points())

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from superposition import sensitivity
+from superposition import sensitivity, training
 from superposition.claims import Claims, Finding, Tables
 from superposition.errors import SuperpositionError
 from superposition.sensitivity import COLUMNS, VARIANTS, varied, verdicts
@@ -94,6 +94,26 @@ def test_models_are_trained_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatc
     def anything(data: Tables) -> Finding:
         return Finding(f"{data['one']['numbers'].size}", holds=True)
 
-    monkeypatch.setattr(sensitivity, "train", lambda sweep, device, threads: asked.append((device, threads)))
+    def train(sweep: Sweep, device: str, threads: int) -> Trained:
+        asked.append((device, threads))
+        return training.train(sweep, "cpu", 1)
+
+    monkeypatch.setattr(sensitivity, "train", train)
     verdicts(list(claims), lambda *_: {"numbers": pd.DataFrame()}, {"one": {"sweep": SWEEP}}, "somewhere", 3)
     assert asked == [("somewhere", 3)] * len(VARIANTS)
+
+
+def test_what_cannot_be_trained_is_named() -> None:
+    """The experiment and the variant: its numbers stand nowhere in the configuration."""
+    claims = Claims("zoo")
+
+    @claims.add("any", figure="one", paper="", criterion="")
+    def anything(data: Tables) -> Finding:
+        return Finding(f"{len(data['one'])}", holds=True)
+
+    long = SWEEP.model_copy(update={"steps": 600_000})
+    with pytest.raises(SuperpositionError, match=r"^wolf, steps doubled: sweep\.steps: .*1200000$"):
+        sensitivity._train("wolf", long, "steps doubled", "cpu", 1)
+    short = SWEEP.model_copy(update={"batch": 2})
+    with pytest.raises(SuperpositionError, match=r"^wolf, batch size halved: sweep\.batch: "):
+        verdicts(list(claims), lambda *_: {}, {"one": {"wolf": short}}, "cpu", 1)

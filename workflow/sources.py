@@ -2,7 +2,10 @@
 
 import ast
 import functools
+from collections.abc import Iterator
 from pathlib import Path
+
+from superposition.errors import SuperpositionError
 
 SRC = Path(__file__).parents[1] / "src"
 PACKAGE = "superposition"
@@ -25,14 +28,19 @@ def sources(*starts: str) -> list[str]:
         if path not in found:
             found.add(path)
             todo += [*_imports(path), *_packages(path)]
-    siblings = {f for path in found for f in path.parent.glob(f"{path.stem}.*") if f.suffix != ".pyc"}
-    return sorted(str(f.relative_to(SRC.parent)) for f in siblings)
+    return sorted({name for path in found for name in _with_data(path)})
 
 
 def _file(module: str) -> Path | None:
     place = SRC.joinpath(*module.split("."))
     files = (place.with_suffix(".py"), place / "__init__.py")
     return next((file for file in files if module.startswith(f"{PACKAGE}.") and file.is_file()), None)
+
+
+@functools.cache
+def _with_data(path: Path) -> list[str]:
+    """The names of a module's file and of its data files."""
+    return [str(f.relative_to(SRC.parent)) for f in path.parent.glob(f"{path.stem}.*") if f.suffix != ".pyc"]
 
 
 @functools.cache
@@ -43,11 +51,26 @@ def _packages(path: Path) -> list[Path]:
 
 @functools.cache
 def _imports(path: Path) -> list[Path]:
-    """The package's modules that a file imports, wherever in the file."""
+    """The package's modules that a file imports, wherever in the file.
+
+    Raises SuperpositionError where it could not be seen which module that is.
+    """
     names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            found = [f"{node.module}.{alias.name}" for alias in node.names]
+            if node.level or (node.module == PACKAGE and not all(map(_file, found))):
+                where = f"{path.relative_to(SRC.parent)}, line {node.lineno}"
+                raise SuperpositionError(f"{where}: import what is meant from superposition.<module>")
+            names += [str(node.module), *found]
     return [file for name in names if (file := _file(name))]
+
+
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """A block's statements and those within them, without the expressions, of which there are many more."""
+    for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for node in getattr(block, field, ()):
+            yield node
+            yield from _statements(node)

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
-from superposition.features import Gates, nonempty
+from superposition import features
 from superposition.models import attack_directions
 from superposition.weights import Trained
 
@@ -110,9 +110,8 @@ class Target:
 def target(trained: Trained, point: int, samples: int) -> Target:
     """The best model at a point, with samples of its input; the same samples for the same density and n."""
     sweep, best = trained.sweep, trained.best()
-    gates = Gates.of(sweep.densities()[[point]], [sweep.distributions()[point]], has_sets=False)
-    uniform = torch.rand(1, sweep.n, samples, generator=torch.Generator().manual_seed(0))
-    x = torch.cat([nonempty(gates, uniform)[0], torch.zeros(1, sweep.n)])
+    gates, x = features.samples(sweep, point, samples)
+    x = torch.cat([x, torch.zeros(1, sweep.n)])
     some = gates.any_from[0, 0]
     share = torch.cat([torch.full((samples,), float(some) / samples), gates.empty[:1]])
     W, b = best["W"][point].float(), best["b"][point].float()

@@ -50,7 +50,11 @@ class Claim:
         if scale != "paper" and not self.at_quick:
             finding, verdict = Finding("", False, note="not judged at this scale"), NOT_AT_THIS_SCALE
         else:
-            finding = self.judge(tables)
+            try:
+                finding = self.judge(tables)
+            except Exception as error:  # of experiments that were changed: what the claim is about may not be there
+                note = f"Cannot be judged from these tables ({type(error).__name__}: {error})"
+                finding = Finding("", False, note=note)
             verdict = finding.verdict
         correction = finding.correction if verdict == "corrected" else ""
         note = ". ".join(part for part in (correction, finding.note) if part)

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from superposition.errors import SuperpositionError, shown
 from superposition.sweep import Strict, Sweep, as_tuple, explain
 
+PAPER = "https://transformer-circuits.pub/2022/toy_model/index.html"
 LARGEST = 10**6  # values in a file
 SECTIONS = Path(__file__).parent / "paper"
 STAGES = ("measure", "draw", "judge")  # of a section, each a module
@@ -132,8 +133,8 @@ class Config:
     scale: Scale
     device: Device
     sweeps: dict[str, Sweep]
-    small: dict[str, Sweep]  # the grids of scale quick with the recipe of this one
-    stated: dict[str, tuple[str, ...]]  # by experiment: the keys whose values the paper states
+    small: dict[str, Sweep]  # those of scale quick, with what is VARIED as at this one
+    stated: dict[str, tuple[str, ...]]  # by experiment: the keys whose values are those that the paper states
     sensitivity: dict[str, tuple[str, ...]]  # by section: claims that are judged again with other recipes
     sections: dict[str, Section]
     figures: dict[str, Figure]
@@ -174,7 +175,7 @@ class Config:
             if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
                 raise SuperpositionError(f"{where}.stated: should be a list of keys, not {shown(keys)}")
             _known(f"{where}.stated", keys, Sweep.model_fields)
-            stated[name] = tuple(keys)
+            stated[name] = tuple(key for key in keys if file.scale == "paper" or key not in quick)
         if OWN in file.sections:
             raise SuperpositionError(f"config.sections.{OWN}: this name is for the sweeps that no figure names")
         named = {name for figure in file.figures.values() for name in figure.experiments}

@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float32, Int32
 from torch import Tensor
 
-from superposition.sweep import Distribution
+from superposition.sweep import Distribution, Sweep
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,14 @@ def nonempty(gates: Gates, uniform: Float32[Tensor, "instance row sample"]) -> F
         value = 2 * value - 1
     on = (u >= gates.low[:, :, None]) & (u < gates.high[:, :, None])
     return torch.where(on, value, torch.zeros_like(value)).transpose(1, 2)
+
+
+def samples(sweep: Sweep, point: int, count: int) -> tuple[Gates, Float32[Tensor, "sample n"]]:
+    """Samples of the input at one point of a sweep, given that at least one gate is open; the same ones every time."""
+    distribution = sweep.distributions()[point]
+    gates = Gates.of(sweep.densities()[[point]], [distribution], has_sets=bool(distribution.sets))
+    uniform = torch.rand(1, gates.rows, count, generator=torch.Generator().manual_seed(0))
+    return gates, nonempty(gates, uniform)[0]
 
 
 def training_batch(

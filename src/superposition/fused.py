@@ -92,6 +92,12 @@ def _run(command: list[str]) -> str:
         raise SuperpositionError(f"the C++ compiler failed ({shlex.join(command[:1])}): {detail[0]}") from None
 
 
+@functools.cache
+def _folder_of_this_process() -> tempfile.TemporaryDirectory[str]:
+    """Goes when Python ends."""
+    return tempfile.TemporaryDirectory()
+
+
 _building = threading.Lock()  # functools.cache alone would let two threads build the same
 
 
@@ -117,8 +123,8 @@ def _load(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
         try:
             cache.mkdir(parents=True, exist_ok=True)
             part = tempfile.TemporaryDirectory(dir=cache)
-        except OSError:  # no home, or one that cannot be written: for this process alone
-            built = Path(tempfile.mkdtemp()) / built.name
+        except OSError:  # no home, or one that cannot be written
+            built = Path(_folder_of_this_process().name, built.name)
             part = tempfile.TemporaryDirectory(dir=built.parent)
         # Whole or not there, also when several jobs or threads build it at once.
         with part as folder:
@@ -131,7 +137,7 @@ def _load(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
 
 
 class Fused:
-    """See :class:`superposition.engine.Engine`. All instances of the block must share one key (seed, restart)."""
+    """See :class:`superposition.engine.Engine`. Instances that are trained must share one key (seed, restart)."""
 
     def __init__(self, block: Block, recipe: Recipe, parameters: Float32[Tensor, "instance size"]) -> None:
         model, gates = block.model, block.gates
@@ -164,43 +170,45 @@ class Fused:
 
     def advance(self, start: int, stop: int) -> None:
         rates = self.recipe.rates(start, stop)
-        self._library.train(
-            len(self.block),
-            ctypes.addressof(self._data),
-            self._empty.data_ptr(),
-            *self._against(),
-            self.parameters.data_ptr(),
-            self._mean.ctypes.data,
-            self._square.ctypes.data,
-            self._gradients.ctypes.data,
-            start,
-            stop,
-            self.recipe.batch,
-            self.seed,
-            self.restart,
-            rates.ctypes.data,
-            self.recipe.weight_decay,
-            BETA1,
-            BETA2,
-            EPSILON,
-        )
+        arguments = self._common() | {
+            "empty": self._empty.data_ptr(),
+            "mean": self._mean.ctypes.data,
+            "square": self._square.ctypes.data,
+            "gradients": self._gradients.ctypes.data,
+            "start": start,
+            "stop": stop,
+            "batch": self.recipe.batch,
+            "seed": self.seed,
+            "restart": self.restart,
+            "rate": rates.ctypes.data,
+            "weight_decay": self.recipe.weight_decay,
+            "beta1": BETA1,
+            "beta2": BETA2,
+            "epsilon": EPSILON,
+        }
+        self._library.train(*(arguments[name] for name in _TRAIN))
 
-    def _against(self) -> list[int | None]:
-        """What the block is trained against, beside the loss."""
-        return [None if part is None else part.data_ptr() for part in (self._attack, self._l1)]
+    def _common(self) -> dict[str, Any]:
+        """What both functions are given."""
+        return {
+            "count": len(self.block),
+            "data": ctypes.addressof(self._data),
+            "attack": None if self._attack is None else self._attack.data_ptr(),
+            "l1": None if self._l1 is None else self._l1.data_ptr(),
+            "parameters": self.parameters.data_ptr(),
+        }
 
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
         total, square = np.zeros(len(self.block)), np.zeros(len(self.block))
-        self._library.evaluate(
-            len(self.block),
-            ctypes.addressof(self._data),
-            *self._against(),
-            self.parameters.data_ptr(),
-            samples,
-            coactive,
-            *EVALUATION_KEY,
-            total.ctypes.data,
-            square.ctypes.data,
-        )
+        seed, restart = EVALUATION_KEY
+        arguments = self._common() | {
+            "samples": samples,
+            "coactive": coactive,
+            "seed": seed,
+            "restart": restart,
+            "total": total.ctypes.data,
+            "total_square": square.ctypes.data,
+        }
+        self._library.evaluate(*(arguments[name] for name in _EVALUATE))
         mean = total / samples
         return mean, np.sqrt(np.maximum(square / samples - mean**2, 0) / samples)

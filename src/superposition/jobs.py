@@ -17,6 +17,9 @@ PR_SET_PDEATHSIG = 1  # of Linux
 # would take a third of a second: a quarter of the start-up of a job with PyTorch.
 gc.disable()
 
+if sys.platform == "linux":  # die with Snakemake, however it dies, from now on: the next run has the same job
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
 
 @contextmanager
 def without(package: str) -> Iterator[None]:
@@ -32,12 +35,11 @@ def without(package: str) -> Iterator[None]:
 
 @contextmanager
 def reporting(log: str | Path) -> Iterator[None]:
-    """Runs a job. An error that a user can mend ends it with its one line on stderr: a SuperpositionError, or one of
-    the operating system's, such as a full disk. Anything else that is raised goes on. The log has all of it."""
+    """Runs a job, which ends with one line on stderr where it fails. An error that a user can mend says all in it: a
+    SuperpositionError, or one of the operating system's, such as a full disk. Of any other, such as of a figure that
+    cannot be drawn from other experiments than the paper's, the log has the rest."""
     gc.freeze()
     gc.enable()
-    if sys.platform == "linux":  # die with Snakemake, however it dies: the next run has the same job
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
         with open(log, "w", encoding="utf-8") as file:
             try:
@@ -51,5 +53,7 @@ def reporting(log: str | Path) -> Iterator[None]:
             print("done", file=file)
     except (SuperpositionError, OSError) as error:
         sys.exit(f"error: {error}")
+    except Exception as error:
+        sys.exit(f"error: {type(error).__name__}: {error} ({log} says where)")
     finally:
         gc.freeze()

@@ -1,4 +1,4 @@
-"""Where results come from: the record of a run that machines can read, and what goes into it.
+"""Where results come from: the record of a run that machines can read.
 
 A results folder with its record is an RO-Crate that follows the profile Provenance Run Crate 0.5. A file is the
 ``result`` of the job that made it, and the ``object`` of a job is what it read: other results, the entry of the
@@ -8,15 +8,10 @@ configuration, the code. So links lead from a figure to its tables, weights, swe
 something has changed since; of a folder, ``results/paper``, it checks all files.
 """
 
-import hashlib
-import importlib.metadata
 import mimetypes
 import os
-import platform
-import re
-import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,13 +23,13 @@ from rocrate.rocrate import ROCrate
 from rocrate.utils import as_list
 
 from superposition import archive
-from superposition.config import Config
+from superposition.config import PAPER, Config
+from superposition.dag import Job, jobs
 from superposition.errors import SuperpositionError
+from superposition.identity import PACKAGES, commit, machine, sha256, versions
 
 RECORD = "ro-crate-metadata.json"
 CODE = "code"  # the folder of the results with the code as it was
-PAPER = "https://transformer-circuits.pub/2022/toy_model/index.html"
-PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "seaborn", "snakemake", "papermill", "safetensors")
 WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
@@ -42,93 +37,6 @@ PROFILES = {
     "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
     WORKFLOW_CRATE: "Workflow RO-Crate",
 }
-
-
-# The code, the machine, a file
-
-
-def commit() -> str:
-    """The commit of this code, with a mark where the files differ from it."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", "--", __file__)  # or it is a checkout of something else around this code
-        tracked = git("status", "--porcelain", "--untracked-files=no")
-        new = git("ls-files", "--others", "--exclude-standard", "--", "src", "workflow")
-        return git("rev-parse", "HEAD") + (" with uncommitted changes" if tracked or new else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "not in a git checkout"
-
-
-def versions() -> dict[str, str]:
-    """Of Python and of the packages that results depend on."""
-    return {"Python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
-
-
-def machine() -> str:
-    info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
-    processor = found[1] if found else platform.processor() or "unknown processor"
-    return f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
-
-
-def sha256(path: Path) -> str:
-    """Raises SuperpositionError if the file cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SuperpositionError(f"{path}: {error.strerror}") from None
-
-
-# The jobs
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job that results come from. Its paths are relative to the results; those of folders end with a slash."""
-
-    rule: str
-    about: str  # a batch of experiments, a figure or a section; nothing where the rule has one job
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    stages: tuple[str, ...] = ()  # of sections, as ``introduction.draw``: whose code it runs
-
-    @property
-    def name(self) -> str:
-        """That of its log and its benchmark, too."""
-        return f"{self.rule}/{self.about}" if self.about else self.rule
-
-
-def jobs(config: Config) -> Iterator[Job]:
-    """All jobs of a full run, stage by stage."""
-    weights = {name: f"weights/{name}.safetensors" for name in config.sweeps}
-    tables = {name: f"tables/{name}/" for name in config.figures}
-    verdicts = {name: f"claims/{name}.csv" for name in config.sections}
-    shown = [*weights.values(), *tables.values(), "claims.csv"]
-    for name, experiments in config.batches().items():
-        yield Job("train", name, (), tuple(weights[experiment] for experiment in experiments))
-    for name, figure in config.figures.items():
-        trained = tuple(weights[experiment] for experiment in figure.experiments)
-        yield Job("measure", name, trained, (tables[name],), (f"{figure.section}.measure",))
-    for name, figure in config.figures.items():
-        pictures = (f"figures/{name}.svg", f"figures/{name}.png")
-        shown += pictures
-        yield Job("draw", name, (tables[name],), pictures, (f"{figure.section}.draw",))
-    for name in config.animated():
-        shown.append(f"figures/{name}.gif")
-        yield Job("animate", name, (tables[name],), (shown[-1],), (f"{config.figures[name].section}.draw",))
-    for name, path in verdicts.items():
-        judged = tuple(tables[figure] for figure in config.figures_of(name))
-        yield Job("judge", name, judged, (path,), (f"{name}.judge",))
-    for name in config.sensitivity:
-        shown.append(f"sensitivity/{name}.csv")
-        yield Job("vary", name, (), (shown[-1],), (f"{name}.measure", f"{name}.judge"))
-    yield Job("claims", "", tuple(verdicts.values()), ("claims.csv",))
-    yield Job("notebook", "", tuple(shown), ("report.ipynb",))
-    yield Job("report", "", ("report.ipynb",), ("report.html",))
 
 
 # The crate

@@ -7,6 +7,8 @@ import base64
 import html
 import io
 import re
+import shlex
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ from PIL import Image
 
 from superposition import archive
 from superposition.claims import NOT_AT_THIS_SCALE
-from superposition.config import VARIED, Config
-from superposition.provenance import PAPER, commit, machine, sha256, versions
+from superposition.config import PAPER, VARIED, Config
+from superposition.dag import jobs
+from superposition.identity import commit, machine, sha256, versions
 from superposition.sweep import RECIPE
 
 MODELS = {  # hidden layer, output
@@ -113,11 +116,13 @@ def _value(value: Any) -> str:
 
 
 class Report:
-    """The results of one scale, ready to be shown."""
+    """The results of one scale, ready to be shown. ``configfiles``: what was merged into ``config.yaml``."""
 
-    def __init__(self, results: str | Path, config: dict[str, Any]) -> None:
+    def __init__(self, results: str | Path, config: dict[str, Any], configfiles: Sequence[str] = ()) -> None:
         self.results = Path(results)
         self.config = Config.parse(config)
+        self.options = [] if self.config.scale == "paper" else ["--config", f"scale={self.config.scale}"]
+        self.options += ["--configfile", *configfiles] if configfiles else []
         self.claims = pd.read_csv(self.results / "claims.csv", dtype=str, keep_default_na=False)
 
     def title(self) -> str:
@@ -213,14 +218,13 @@ class Report:
         section = self.config.sections[figure.section]
         cited = f"<a href='{PAPER}{section.anchor}'>{_text(section.title)}</a>"
         whose = f"<b>The paper</b> ({cited}): " if section.anchor else ""
-        target = self.results / "figures" / f"{name}.png"
-        scale = "" if self.config.scale == "paper" else f" --config scale={self.config.scale}"
+        alone = ["snakemake", "--cores", "all", f"{self.results}/figures/{name}.png", *self.options]
         return (
             f"<section class='figure'><h3 id='figure-{name}'>{_text(figure.title)} <code>{name}</code></h3>"
             f"<figure><img src='{image}' alt='{_text(figure.title)}. {_text(figure.shows)}'>"
             f"<figcaption>{whose}{_prose(figure.shows)}</figcaption></figure>"
             f"{self._animation(name)}{self._claims(claims)}{self._numbers(name)}{self._parameters(figure.experiments)}"
-            f"<p>Make this figure alone: <code>snakemake --cores all {target}{scale}</code></p></section>"
+            f"<p>Make this figure alone: <code>{_text(shlex.join(alone))}</code></p></section>"
         )
 
     def _animation(self, name: str) -> str:
@@ -354,16 +358,16 @@ class Report:
         return {name: archive.read(path)[0].device for name, path in files.items()}
 
     def _jobs(self) -> dict[str, pd.DataFrame]:
-        """The benchmarks of all jobs, by rule and what it was about."""
-        folder = self.results / "benchmarks"
-        jobs = {str(p.relative_to(folder).with_suffix("")): pd.read_csv(p, sep="\t") for p in folder.rglob("*.tsv")}
-        # A job of which only the record of an earlier run is there (this one, and those after it) is left out.
-        return {k: v for k, v in sorted(jobs.items()) if k not in ("notebook", "report", "crate")}
+        """The benchmarks of all jobs before this one, by name, and of the parts that they were split into."""
+        folder, after = self.results / "benchmarks", ("notebook", "report")
+        names = {job.name for job in jobs(self.config) if job.rule not in after}  # others there are of earlier runs
+        found = {p.relative_to(folder).with_suffix(""): p for p in sorted(folder.rglob("*.tsv"))}
+        return {str(k): pd.read_csv(p, sep="\t") for k, p in found.items() if names & {str(k), str(k.parent)}}
 
     def _times(self) -> list[list[str]]:
-        jobs = self._jobs()
+        done = self._jobs()
         rows = [
-            [f"<code>{k}</code>", f"{t['s'].iloc[-1]:.1f}", f"{_text(t['max_rss'].iloc[-1])}"] for k, t in jobs.items()
+            [f"<code>{k}</code>", f"{t['s'].iloc[-1]:.1f}", f"{_text(t['max_rss'].iloc[-1])}"] for k, t in done.items()
         ]
-        total = sum(float(t["s"].iloc[-1]) for t in jobs.values())
+        total = sum(float(t["s"].iloc[-1]) for t in done.values())
         return [*rows, ["<b>sum</b>", f"<b>{total:.1f}</b>", ""]]

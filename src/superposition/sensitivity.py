@@ -11,6 +11,7 @@ import pandas as pd
 
 from superposition.claims import Claim
 from superposition.config import VARIED
+from superposition.errors import SuperpositionError
 from superposition.sweep import Sweep
 from superposition.training import train
 from superposition.weights import Trained
@@ -35,6 +36,13 @@ def varied(sweep: Sweep, factors: Mapping[str, float]) -> Sweep:
     return Sweep.parse(entry | {key: type(entry[key])(entry[key] * factor) for key, factor in factors.items()})
 
 
+def _train(name: str, sweep: Sweep, variant: str, device: str, threads: int | None) -> Trained:
+    try:
+        return train(varied(sweep, VARIANTS[variant]), device, threads)
+    except SuperpositionError as error:
+        raise SuperpositionError(f"{name}, {variant}: {error}") from None
+
+
 class _Tables(dict[str, dict[str, pd.DataFrame]]):
     """The tables of a figure, made when a claim first asks for them."""
 
@@ -56,16 +64,16 @@ def verdicts(
     """The verdict on every claim, by variant: one row each, in ``COLUMNS``.
 
     ``figures``: the sweeps of every figure of the section. Of these, what the claims ask for is trained and measured
-    anew for every variant.
+    anew for every variant. Raises SuperpositionError, naming both, where an experiment cannot be trained in a variant.
     """
     rows = []
-    for variant, factors in VARIANTS.items():
+    for variant in VARIANTS:
         models: dict[str, Trained] = {}
 
-        def make(figure: str, factors: Mapping[str, float] = factors, models: dict[str, Trained] = models) -> dict:
+        def make(figure: str, variant: str = variant, models: dict[str, Trained] = models) -> dict:
             for name, sweep in figures[figure].items():
                 if name not in models:
-                    models[name] = train(varied(sweep, factors), device, threads)
+                    models[name] = _train(name, sweep, variant, device, threads)
             return measure(figure, {name: models[name] for name in figures[figure]})
 
         tables = _Tables(make)

@@ -206,7 +206,12 @@ class Sweep(Strict):
     ] = "zero"
     snapshots: Annotated[int, Field(ge=0, description="weights kept along training, evenly spaced")] = 0
     evaluation: Annotated[
-        int, Field(ge=1, le=2**30, description="numbers drawn (samples × features) to rank the restarts where n > 3")
+        int,
+        Field(
+            ge=1,
+            le=2**30,
+            description="numbers drawn (samples × features) to rank restarts by, where losses are not exact",
+        ),
     ] = 2**22
 
     @model_validator(mode="after")

@@ -290,7 +290,7 @@ def train(
 
 
 def losses(
-    sweep: Sweep, parameters: Parameters, device: str = "auto", threads: int | None = None
+    sweep: Sweep, parameters: Parameters, device: str = "cpu", threads: int = 1
 ) -> tuple[Float64[Tensor, "point k"], Float64[Tensor, "point k"]]:
     """The expected loss of any models at the points of a sweep, k at each, and its standard error; see ``evaluation``.
 
@@ -299,7 +299,7 @@ def losses(
     (axes: point, snapshot) has the snapshots of restart 0. All are seen the same draws, so that they can be compared.
     """
     count = next(iter(parameters.values())).shape[1]
-    threads, where = threads or available_cores(), resolve_device(device)
+    where = resolve_device(device)
     alone = {axis: (0.0,) * len(getattr(sweep, axis)) for axis in ("attack", "l1")}
     plan = _Plan(sweep.model_copy(update={"restarts": count, **alone}))
     with _pool(threads) as pool:

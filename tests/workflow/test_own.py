@@ -59,6 +59,9 @@ def test_an_own_sweep(project: Project) -> None:
     html = (out / "report.html").read_text(encoding="utf-8")
     at = [html.index(f'id="figure-{name}"') for name in ("introduction", "mine_gram", "mine_points")]
     assert at == sorted(at)
+    command = "snakemake --cores all results/paper/figures/mine_gram.png --configfile examples/own_sweep.yaml"
+    assert command in html
+    assert command in block("own sweep")
     assert html.count("<b>The paper</b>") == 1, "nothing is said of the paper where an own sweep is shown"
     assert set(pd.read_csv(out / "claims.csv")["section"]) == {"introduction"}
     # All of it is made, and without the file the rest is as it was.

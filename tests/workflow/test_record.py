@@ -26,7 +26,7 @@ from safetensors import safe_open
 from tests.workflow.project import OUT, ROOT, Project, digest
 from workflow.sources import sources
 
-from superposition import provenance
+from superposition import dag, provenance
 from superposition.config import Config
 from superposition.errors import SuperpositionError
 
@@ -184,7 +184,7 @@ def test_the_jobs_are_those_that_snakemake_ran(made: Project) -> None:
 def test_the_record_knows_every_job(fresh: Project) -> None:
     """Of the whole configuration, animations and all; what Snakemake would run is the oracle."""
     fresh.configure(yaml.safe_load((ROOT / "config.yaml").read_text()))
-    jobs = provenance.jobs(Config.parse(fresh.config()))
+    jobs = dag.jobs(Config.parse(fresh.config()))
     assert {snakemake_name(job.name) for job in jobs} == fresh.jobs() - {"crate"}
 
 

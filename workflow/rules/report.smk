@@ -21,6 +21,7 @@ rule notebook:
     params:
         results=lambda wildcards, output: os.path.dirname(output[0]),
         config=config,
+        configfiles=[os.path.relpath(file) for file in workflow.overwrite_configfiles],
     script:
         "../scripts/run_notebook.py"
 

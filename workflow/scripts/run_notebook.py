@@ -8,6 +8,10 @@ with reporting(snakemake.log[0]):
     papermill.execute_notebook(
         snakemake.input.notebook,
         snakemake.output[0],
-        parameters={"results": snakemake.params.results, "config": snakemake.params.config},
+        parameters={
+            "results": snakemake.params.results,
+            "config": snakemake.params.config,
+            "configfiles": snakemake.params.configfiles,
+        },
         progress_bar=False,
     )

@@ -5,8 +5,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
-from superposition import exact, neurons
-from superposition.features import Gates, nonempty
+from superposition import exact, features, neurons
 from superposition.paper.absolute import LENGTHS, MAIN, PAPER_INPUT, THRESHOLDS, ZOOM, alone, is_exact
 from superposition.sweep import Sweep
 from superposition.weights import Trained
@@ -95,8 +94,8 @@ def _ablations(
     ``share``: how much of the rise is in samples in which the first feature switches the shared neuron on.
     """
     sweep = models.sweep
-    gates = Gates.of(sweep.densities()[[point]], [sweep.distributions()[point]], has_sets=False)
-    x = nonempty(gates, torch.rand(1, sweep.n, SAMPLES, generator=torch.Generator().manual_seed(0)))[0].double()
+    gates, drawn = features.samples(sweep, point, SAMPLES)
+    x = drawn.double()
     importance = torch.from_numpy(sweep.importances()[point])
     some, none = gates.any_from[0, 0].item(), gates.empty[0].item()
 

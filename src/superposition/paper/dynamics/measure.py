@@ -29,7 +29,7 @@ def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]
 def _losses(models: Trained) -> Float[np.ndarray, "snapshot restart"]:
     """The expected loss along training, at the one point of the sweep; all snapshots are seen the same draws."""
     along = {name: values[:, 0].flatten(0, 1)[None] for name, values in models.snapshots.items()}
-    loss, _ = training.losses(models.sweep, along, device="cpu", threads=1)
+    loss, _ = training.losses(models.sweep, along)
     return loss.view(-1, models.sweep.restarts).numpy()
 
 

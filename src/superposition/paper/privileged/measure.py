@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from superposition import neurons
-from superposition.features import Gates, nonempty
+from superposition.features import samples
 from superposition.paper.privileged import MODELS, NEAR, SHOWN, THRESHOLDS, at_density, matches, regimes, stated_at
 from superposition.training import losses
 from superposition.weights import Trained
@@ -89,12 +89,9 @@ def _long(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:
 
 def _on_share(models: Trained, point: int) -> float:
     """How much of the time, of the samples that are not empty, a hidden unit of the best model is above 0."""
-    sweep = models.sweep
-    gates = Gates.of(sweep.densities()[[point]], [sweep.distributions()[point]], has_sets=False)
-    uniform = torch.rand(1, gates.rows, 2**16, generator=torch.Generator().manual_seed(0))
-    x = nonempty(gates, uniform).double()
-    best = {k: v[[point]] for k, v in models.best().items()}
-    h = x @ best["W"].mT + best.get("b_hidden", torch.zeros(1, sweep.m, dtype=torch.float64))[:, None]
+    _, x = samples(models.sweep, point, 2**16)
+    best = {k: v[point] for k, v in models.best().items()}
+    h = x.double() @ best["W"].mT + best.get("b_hidden", torch.zeros(models.sweep.m, dtype=torch.float64))
     return (h > 0).double().mean().item()
 
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from superposition import provenance
+from superposition import identity
 from superposition.errors import SuperpositionError
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with this module in it, in which we are."""
-    module = tmp_path / "src/superposition/provenance.py"
+    module = tmp_path / "src/superposition/identity.py"
     module.parent.mkdir(parents=True)
-    shutil.copy(provenance.__file__, module)
-    monkeypatch.setattr(provenance, "__file__", str(module))
+    shutil.copy(identity.__file__, module)
+    monkeypatch.setattr(identity, "__file__", str(module))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     for key in ("AUTHOR", "COMMITTER"):
@@ -36,25 +36,25 @@ def git(*words: str) -> str:
 def test_the_commit(checkout: Path) -> None:
     (checkout / "notes.txt").touch()  # no code
     (checkout / "src/superposition/x.pyc").touch()
-    assert provenance.commit() == git("rev-parse", "HEAD")
+    assert identity.commit() == git("rev-parse", "HEAD")
 
 
-@pytest.mark.parametrize("path", [".gitignore", "src/superposition/provenance.py", "src/new.py", "workflow/new.smk"])
+@pytest.mark.parametrize("path", [".gitignore", "src/superposition/identity.py", "src/new.py", "workflow/new.smk"])
 def test_changes_are_marked(checkout: Path, path: str) -> None:
     """A commit alone would send the reader to code that did not run; so would a new module that is not in git yet."""
     (checkout / path).parent.mkdir(exist_ok=True)
     with open(checkout / path, "a") as file:
         file.write("# More.\n")
-    assert provenance.commit() == git("rev-parse", "HEAD") + " with uncommitted changes"
+    assert identity.commit() == git("rev-parse", "HEAD") + " with uncommitted changes"
 
 
 def test_the_checkout_of_something_else_around_the_code(checkout: Path) -> None:
     """Its commit says nothing of the code: sources unpacked below another repository."""
-    git("rm", "-q", "--cached", "src/superposition/provenance.py")
+    git("rm", "-q", "--cached", "src/superposition/identity.py")
     git("commit", "-qm", "second")
-    assert provenance.commit() == "not in a git checkout"
+    assert identity.commit() == "not in a git checkout"
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(SuperpositionError, match=r"nothing\.csv: No such file or directory$"):
-        provenance.sha256(tmp_path / "nothing.csv")
+        identity.sha256(tmp_path / "nothing.csv")

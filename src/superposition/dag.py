@@ -1,0 +1,51 @@
+"""All jobs of a full run: what each of them reads, and what it makes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from superposition.config import Config
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that results come from. Its paths are relative to the results; those of folders end with a slash."""
+
+    rule: str
+    about: str  # a batch of experiments, a figure or a section; nothing where the rule has one job
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    stages: tuple[str, ...] = ()  # of sections, as ``introduction.draw``: whose code it runs
+
+    @property
+    def name(self) -> str:
+        """That of its log and its benchmark, too."""
+        return f"{self.rule}/{self.about}" if self.about else self.rule
+
+
+def jobs(config: Config) -> Iterator[Job]:
+    """All jobs of a full run, stage by stage."""
+    weights = {name: f"weights/{name}.safetensors" for name in config.sweeps}
+    tables = {name: f"tables/{name}/" for name in config.figures}
+    verdicts = {name: f"claims/{name}.csv" for name in config.sections}
+    shown = [*weights.values(), *tables.values(), "claims.csv"]
+    for name, experiments in config.batches().items():
+        yield Job("train", name, (), tuple(weights[experiment] for experiment in experiments))
+    for name, figure in config.figures.items():
+        trained = tuple(weights[experiment] for experiment in figure.experiments)
+        yield Job("measure", name, trained, (tables[name],), (f"{figure.section}.measure",))
+    for name, figure in config.figures.items():
+        pictures = (f"figures/{name}.svg", f"figures/{name}.png")
+        shown += pictures
+        yield Job("draw", name, (tables[name],), pictures, (f"{figure.section}.draw",))
+    for name in config.animated():
+        shown.append(f"figures/{name}.gif")
+        yield Job("animate", name, (tables[name],), (shown[-1],), (f"{config.figures[name].section}.draw",))
+    for name, path in verdicts.items():
+        judged = tuple(tables[figure] for figure in config.figures_of(name))
+        yield Job("judge", name, judged, (path,), (f"{name}.judge",))
+    for name in config.sensitivity:
+        shown.append(f"sensitivity/{name}.csv")
+        yield Job("vary", name, (), (shown[-1],), (f"{name}.measure", f"{name}.judge"))
+    yield Job("claims", "", tuple(verdicts.values()), ("claims.csv",))
+    yield Job("notebook", "", tuple(shown), ("report.ipynb",))
+    yield Job("report", "", ("report.ipynb",), ("report.html",))
