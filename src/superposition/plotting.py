@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -12,7 +13,9 @@ import seaborn as sns
 from jaxtyping import Float
 from matplotlib.animation import Animation, PillowWriter
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.transforms import Bbox
@@ -45,6 +48,7 @@ POLYTOPES = {  # the colour of a feature by the polytope of its factor
 
 NEURONS = {True: "#dceaf6", False: "#fbe6cf"}  # behind a neuron with one feature, and with several
 
+FINE = 0.4  # of a line, in points
 MANY = 20  # features: more have no labels
 ELEVATION, AZIMUTH = 0.3, 0.6  # from where what is in space is seen
 VIEW = np.array([np.cos(ELEVATION) * np.cos(AZIMUTH), np.cos(ELEVATION) * np.sin(AZIMUTH), np.sin(ELEVATION)])
@@ -88,6 +92,18 @@ def density_title(density: float) -> str:
     return f"$1-S = {density:g}$"
 
 
+def colorbar(figure: FigureBase, values: ScalarMappable, label: str, **placed: Any) -> Colorbar:
+    """What the colours of a picture mean; ``placed`` as in matplotlib's own."""
+    bar = figure.colorbar(values, label=label, **placed)
+    bar.outline.set_linewidth(FINE)
+    return bar
+
+
+def frame(ax: Axes) -> None:
+    """A fine line around a matrix or a map."""
+    ax.spines[:].set(visible=True, linewidth=FINE, color="0.5")
+
+
 @dataclass(frozen=True)
 class Panel:
     """One model of a figure; the matrices have a row per feature, and go by their labels."""
@@ -113,7 +129,7 @@ def model_panel(axes: Sequence[Axes], model: Panel, reach: float = 1.0) -> None:
     for axis, (label, values) in zip([*heats, strip], columns.items(), strict=True):
         axis.imshow(values, cmap=SIGNED, vmin=-reach, vmax=reach, aspect="auto")
         axis.set(xticks=[], yticks=[], xlabel=label)
-        axis.spines[:].set(visible=True, linewidth=0.4, color="0.5")
+        frame(axis)
     bars.barh(
         features["feature"],
         features["norm"],
@@ -162,10 +178,8 @@ def model_grid(
     for place, (cmap, (low, high), label) in enumerate(scales):
         row, column = (place, 0) if rows > 1 else (0, place)
         beside = axes_at(row, left + columns * pitch + 0.02 + column * scale, 0.08)
-        bar = fig.colorbar(plt.cm.ScalarMappable(Normalize(low, high), cmap), cax=beside)
-        bar.set_ticks([low, (low + high) / 2, high])
-        bar.set_label(label)
-        bar.outline.set_linewidth(0.4)
+        colours = ScalarMappable(Normalize(low, high), cmap)
+        colorbar(fig, colours, label, cax=beside, ticks=[low, (low + high) / 2, high])
     fig.text(0.08 / PAGE, 1 - 0.06 / height, note, va="top", fontsize=7, color="0.35")
     return fig
 

@@ -107,7 +107,7 @@ def test_numbers_in_the_report() -> None:
         "clean loss there, at least": "2.50 times",
     }
     assert second == exact | {
-        "importances": "0.7^i",
+        "importances": "falling",
         "basis-aligned (99 % of the weight) from": "–",
         "antipodal pairs, at most, from": "0",
         "superposition, up to": "0.4",

@@ -208,6 +208,4 @@ def _importance_bar(fig: Figure, axes: np.ndarray, features: pd.DataFrame) -> No
     """The scale of importances, where these differ."""
     if features["importance"].nunique() > 1:
         scale = ScalarMappable(_importance(features), plotting.IMPORTANCE)
-        bar = fig.colorbar(scale, ax=axes, shrink=0.75, pad=0.02, aspect=30)
-        bar.set_label("importance $I_i$")
-        bar.outline.set_linewidth(0.4)
+        plotting.colorbar(fig, scale, "importance $I_i$", ax=axes, shrink=0.75, pad=0.02, aspect=30)

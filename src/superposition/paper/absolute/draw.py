@@ -38,7 +38,7 @@ def _heat(ax: Axes, W: Float[np.ndarray, "m n"], title: str) -> None:
     ax.set_xticklabels([str(i + 1) for i in range(W.shape[1])])
     ax.set_yticklabels([str(k + 1) for k in range(len(W))])
     ax.tick_params(length=0)
-    ax.spines[:].set(visible=True, linewidth=0.4, color="0.5")
+    plotting.frame(ax)
 
 
 def _graph(ax: Axes, W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) -> None:
@@ -200,16 +200,15 @@ def draw_neurons(data: dict[str, pd.DataFrame]) -> Figure:
         heat.set(xticks=[0, IN_MATRIX - 1], yticks=[])
         heat.set_xticklabels(["1", str(IN_MATRIX)] if density == densities[-1] else [])
         heat.tick_params(length=0, labelsize=6, pad=2)
-        heat.spines[:].set(visible=True, linewidth=0.4, color="0.5")
+        plotting.frame(heat)
     axes[0, 1].set_title("$W_1$", fontsize=7, pad=2)
     axes[-1, 1].set_xlabel("feature")
     axes[-1, 0].set_xlabel("neuron, by the importance of its largest feature")
     fig.supylabel("$|W_1|$, the largest at 1", fontsize=8)
     scale = plt.cm.ScalarMappable(Normalize(1, 31), plotting.FEATURES)
-    bar = fig.colorbar(scale, ax=axes.ravel().tolist(), shrink=0.4, pad=0.01, ticks=[1, 11, 21, 31])
+    label = "feature, from the most important on"
+    bar = plotting.colorbar(fig, scale, label, ax=axes.ravel().tolist(), shrink=0.4, pad=0.01, ticks=[1, 11, 21, 31])
     bar.ax.set_yticklabels(["1", "11", "21", "31 …"])
-    bar.set_label("feature, from the most important on")
-    bar.outline.set_linewidth(0.4)
     return fig
 
 

@@ -1,5 +1,6 @@
 """Correlated features: how they are laid out, the local bases that they form, and the collapse of dense pairs."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,11 @@ import pandas as pd
 from jaxtyping import Float, Float64
 
 from superposition import polytopes
+
+
+def nearest(densities: Iterable[float], density: float) -> float:
+    """Of the densities of a sweep, which may have been changed, the one nearest to a density that is shown."""
+    return min(densities, key=lambda p: abs(np.log(p / density)))
 
 
 class Row(NamedTuple):

@@ -10,7 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from superposition import plotting
-from superposition.paper.correlated import BASES, PAPER, PAPER_PCA, ROWS, SHOWN, SHOWN_BASES, collapsed_pairs, pca_onset
+from superposition.paper.correlated import (
+    BASES,
+    PAPER,
+    PAPER_PCA,
+    ROWS,
+    SHOWN,
+    SHOWN_BASES,
+    collapsed_pairs,
+    nearest,
+    pca_onset,
+)
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
@@ -71,8 +81,7 @@ def _draw_bases(data: dict[str, pd.DataFrame]) -> Figure:
     """WᵀW of the best model at one density, of correlated sets and of independent features; interference by density."""
     pairs, models = data["pairs"], data["models"]
     fig, axes = plt.subplots(1, 3, figsize=(plotting.PAGE, 2.4), width_ratios=[1, 1, 1.25])
-    densities = np.sort(pairs["density"].unique())
-    shown = densities[np.abs(np.log(densities / SHOWN_BASES)).argmin()]
+    shown = nearest(pairs["density"], SHOWN_BASES)
     for ax, (distribution, title) in zip(axes, BASES.items(), strict=False):
         here = pairs[(pairs["distribution"] == distribution) & (pairs["density"] == shown)]
         gram = here.pivot(index="i", columns="j", values="dot").to_numpy()
@@ -81,9 +90,8 @@ def _draw_bases(data: dict[str, pd.DataFrame]) -> Figure:
         for corner in (0, half):
             ax.add_patch(plt.Rectangle((corner - 0.5,) * 2, half, half, fill=False, lw=1.2, ec="k", clip_on=False))
         ax.set(xticks=[], yticks=[], title=title, xlabel=plotting.density_title(float(f"{shown:.2g}")))
-    bar = fig.colorbar(image, ax=axes[:2], location="bottom", fraction=0.05, pad=0.03, aspect=40, ticks=[-1, 0, 1])
-    bar.set_label(r"$W_i\cdot W_j$")
-    bar.outline.set_linewidth(0.4)
+    placed = {"ax": axes[:2], "location": "bottom", "fraction": 0.05, "pad": 0.03, "aspect": 40, "ticks": [-1, 0, 1]}
+    plotting.colorbar(fig, image, r"$W_i\cdot W_j$", **placed)
     for distribution, style in zip(BASES, ("-", ":"), strict=True):
         mean = models[models["distribution"] == distribution].groupby("density")[["within", "between"]].mean()
         for column, colour in zip(mean, plotting.CATEGORIES, strict=False):
@@ -101,8 +109,8 @@ def _draw_bases(data: dict[str, pd.DataFrame]) -> Figure:
 def _draw_collapse(data: dict[str, pd.DataFrame]) -> Figure:
     """The best models over density; how much each branch costs above the best; the regimes, ours and the paper's."""
     best, paths, crossings = data["best"], data["branches"], data["crossings"].set_index("fewer")["density"]
-    densities = np.sort(best["density"].unique())
-    chosen = [densities[np.abs(np.log(densities / p)).argmin()] for p in (0.02, 0.05, 0.1, 0.2, 0.3, 0.42, 0.55, 0.83)]
+    lowest = best["density"].min()
+    chosen = [nearest(best["density"], density) for density in (0.02, 0.05, 0.1, 0.2, 0.3, 0.42, 0.55, 0.83)]
     fig = plt.figure(figsize=(plotting.PAGE, 3.9))
     above, below = fig.subfigures(2, 1, height_ratios=[1, 2.6])
     for ax, density in zip(above.subplots(1, len(chosen)), chosen, strict=True):
@@ -114,7 +122,7 @@ def _draw_collapse(data: dict[str, pd.DataFrame]) -> Figure:
     paper = [*((low * high) ** 0.5 for low, high in PAPER.values())]
     ours = [crossings.get(fewer, np.nan) for fewer in PAPER]
     for y, bounds in ((1, ours), (0, paper)):
-        edges = [densities.min(), *bounds, 1.0]
+        edges = [lowest, *bounds, 1.0]
         for count, (low, high) in enumerate(itertools.pairwise(edges)):
             strips.barh(y, high - low, left=low, color=colours[count], height=0.75)
             ink, behind = "w" if count < 2 else "k", {"boxstyle": "circle,pad=0.2", "fc": colours[count], "lw": 0}
@@ -134,6 +142,6 @@ def _draw_collapse(data: dict[str, pd.DataFrame]) -> Figure:
     ax.plot(pca["density"], 100 * excess, "--", color="0.4", lw=0.9, label="principal components")
     for crossing in crossings:
         ax.axvline(crossing, color="0.7", lw=0.6, zorder=0)
-    ax.set(xscale="log", xlim=(densities.min(), 1), ylim=(-0.5, 16), xlabel="$1-S$", ylabel="loss above the best, %")
+    ax.set(xscale="log", xlim=(lowest, 1), ylim=(-0.5, 16), xlabel="$1-S$", ylabel="loss above the best, %")
     ax.legend(title="collapsed pairs", loc="upper left", ncols=2)
     return fig

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from superposition.claims import Claims, Finding, Tables
-from superposition.paper.correlated import BASES, PAPER, PAPER_PCA, ROWS, SHOWN_BASES, pca_onset
+from superposition.paper.correlated import BASES, PAPER, PAPER_PCA, ROWS, SHOWN_BASES, nearest, pca_onset
 
 claims = Claims("correlated")
 
@@ -81,8 +81,7 @@ def side_by_side(data: Tables) -> Finding:
 )
 def local_basis(data: Tables) -> Finding:
     models = data["local_bases"]["models"]
-    densities = models["density"].unique()
-    shown = densities[np.abs(np.log(densities / SHOWN_BASES)).argmin()]
+    shown = nearest(models["density"], SHOWN_BASES)
     ratio = models.assign(ratio=models["within"] / models["between"]).set_index("distribution")["ratio"]
     here = ratio[(models["density"] == shown).to_numpy()]
     mean = models[models["density"] == shown].groupby("distribution")[["within", "between"]].mean()

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
 from superposition import alignment, branches, geometry
-from superposition.paper.correlated import HEXAGON, ROWS, SHOWN, collapsed_pairs
+from superposition.paper.correlated import HEXAGON, ROWS, SHOWN, collapsed_pairs, nearest
 from superposition.sweep import Distribution
 from superposition.weights import Trained
 
@@ -53,7 +53,7 @@ def _organization(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     for row in ROWS:
         sweep = trained[row.experiment].sweep
         orders = alignment.symmetric_orders(*_pairs(sweep.n))
-        shown = min(sweep.density, key=lambda p: abs(np.log(p / row.density)))
+        shown = nearest(sweep.density, row.density)
         for point in trained[row.experiment].points.itertuples():
             if point.distribution not in (row.distribution, "independent"):
                 continue

@@ -18,7 +18,6 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     for ax, density in zip(np.atleast_1d(axes), densities, strict=True):
         plotting.feature_arrows(ax, features[features["density"] == density], scale)
         ax.set_title(f"{1 - density:.0%} sparsity ({plotting.density_title(density)})")
-    bar = fig.colorbar(plt.cm.ScalarMappable(scale, plotting.IMPORTANCE), ax=axes, shrink=0.75, pad=0.02)
-    bar.set_label("importance $I_i$")
-    bar.outline.set_linewidth(0.4)
+    colours = plt.cm.ScalarMappable(scale, plotting.IMPORTANCE)
+    plotting.colorbar(fig, colours, "importance $I_i$", ax=axes, shrink=0.75, pad=0.02)
     return fig

@@ -40,9 +40,7 @@ def _draw_solutions(data: dict[str, pd.DataFrame]) -> Figure:
         reach = 1.25 if name == "pentagon" else 1.1
         ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=name)
         ax.set_axis_off()
-    bar = fig.colorbar(points, ax=axes[:2], location="bottom", fraction=0.05, pad=0.0, aspect=40)
-    bar.set_label(f"{RATIO} (○)")
-    bar.outline.set_linewidth(0.4)
+    plotting.colorbar(fig, points, f"{RATIO} (○)", ax=axes[:2], location="bottom", fraction=0.05, pad=0.0, aspect=40)
     best = solutions[solutions["feature"] == 0]
     pentagons = best[best["kind"] == "pentagon"]
     axes[2].plot(pentagons["relative_density"], pentagons["angle"], ".-", color=KINDS["pentagon"], ms=4, lw=0.8)

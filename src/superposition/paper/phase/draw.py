@@ -52,9 +52,9 @@ def _draw_diagrams(data: dict[str, pd.DataFrame]) -> Figure:
     rows = grid[grid["panel"] == "trained"]
     _diagram(axes[1, 2], rows, rows["best_basin"].to_numpy(), cmap="viridis", vmin=0, vmax=1)
     axes[1, 2].set_title("restarts that reach the optimum")
-    bar = fig.colorbar(axes[1, 2].images[0], ax=axes[1, 2], ticks=[0, 1], pad=0.03)
-    bar.outline.set_linewidth(0.4)
-    bar.set_label("share, within 1 % of its loss", labelpad=-4)
+    share = "share, within 1 % of its loss"
+    bar = plotting.colorbar(fig, axes[1, 2].images[0], share, ax=axes[1, 2], ticks=[0, 1], pad=0.03)
+    bar.ax.yaxis.labelpad = -4
     if two:
         _draw_norms(axes[0, 2], data["norms"])
     else:
@@ -78,7 +78,7 @@ def _diagram(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **style: Any) -> 
     ax.set_xticks([-1, 0, 1], ["0.1", "1", "10"])
     ax.set_yticks([-2, -1, 0], ["0.01", "0.1", "1"])
     ax.set_xlabel("relative importance $r$")
-    ax.spines[:].set(visible=True, linewidth=0.4, color="0.5")
+    plotting.frame(ax)
 
 
 def _prototype_boundaries(two: bool) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -165,8 +165,6 @@ def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:
     ]
     handles.append(plt.Line2D([], [], ls="", marker="o", color="white", mec="0.3", mew=0.5, ms=4, label="trained"))
     fig.legend(handles=handles, loc="outside lower center", ncols=3)
-    bar = fig.colorbar(filled, ax=axes, ticks=[0.01, 0.1, 1], format="{x:g}", pad=0.015, aspect=30)
-    bar.set_label("loss / loss of an output of 0")
-    bar.minorticks_off()
-    bar.outline.set_linewidth(0.4)
+    placed = {"ax": axes, "ticks": [0.01, 0.1, 1], "format": "{x:g}", "pad": 0.015, "aspect": 30}
+    plotting.colorbar(fig, filled, "loss / loss of an output of 0", **placed).minorticks_off()
     return fig

@@ -17,15 +17,17 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     fig = plt.figure(figsize=(plotting.PAGE, 4.6))
     top, below = fig.subfigures(2, 1, height_ratios=(1.0, 1.05))
     _draw_equal(top.subplots(1, 3), data)
-    features = data["features"]
+    features, models = data["features"], data["models"]
+    m = int(models.loc[models["experiment"] != EQUAL, "m"].iloc[0])
+    decay = features.loc[features["feature"] == 1, "importance"].iloc[0]
     densities = sorted(features["density"].unique(), reverse=True)
     axes = below.subplots(1, len(densities), sharey=True, squeeze=False)[0]
     for ax, density in zip(axes, densities, strict=True):
-        image = _draw_left(ax, features[features["density"] == density])
+        image = _draw_left(ax, features[features["density"] == density], m)
         ax.set_title(plotting.density_title(density))
-    axes[0].set_ylabel("feature $i$, $I_i = 0.7^i$")
-    axes[0].text(len(features["l1"].unique()) - 0.7, 4.4, "$m = 5$", ha="right", fontsize=6, color="0.4")
-    below.colorbar(image, ax=axes, label="$\\|W_i\\|$", shrink=0.9)
+    axes[0].set_ylabel(f"feature $i$, $I_i = {decay:g}^i$")
+    axes[0].text(len(features["l1"].unique()) - 0.7, m - 0.6, f"$m = {m}$", ha="right", fontsize=6, color="0.4")
+    plotting.colorbar(below, image, "$\\|W_i\\|$", ax=axes, shrink=0.9)
     return fig
 
 
@@ -45,7 +47,8 @@ def _draw_equal(axes: np.ndarray, data: dict[str, pd.DataFrame]) -> None:
     axes[0].legend(title="$1-S$", fontsize=6, title_fontsize=6)
     axes[1].set_ylabel("$\\sum_{i\\neq j}(W_i\\cdot W_j)^2\\,/\\,\\sum_i\\|W_i\\|^4$")
     axes[1].axhline(1, color="0.6", lw=0.6, ls=":", zorder=0)
-    axes[1].text(0.8, 1.05, "antipodal pairs", ha="right", va="bottom", fontsize=6, color="0.4")
+    across = axes[1].get_yaxis_transform()
+    axes[1].text(0.97, 1.05, "antipodal pairs", transform=across, ha="right", va="bottom", fontsize=6, color="0.4")
     axes[2].set(ylabel="clean loss over that without", yscale="log")
     axes[2].set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
     axes[2].yaxis.set_minor_formatter(NullFormatter())
@@ -53,16 +56,17 @@ def _draw_equal(axes: np.ndarray, data: dict[str, pd.DataFrame]) -> None:
         ax.set_xlabel("coefficient of the penalty")
 
 
-def _draw_left(ax: Axes, features: pd.DataFrame) -> AxesImage:
-    """Norms by coefficient and feature; a step where a feature's own dimension ceases to pay, exactly."""
+def _draw_left(ax: Axes, features: pd.DataFrame, m: int) -> AxesImage:
+    """Norms by coefficient and feature, three to a dimension; a step where a feature's own dimension ceases to pay,
+    exactly."""
     norms = features.pivot(index="feature", columns="l1", values="norm")
     image = ax.imshow(norms, cmap="Blues", vmin=0, vmax=1.2, aspect="auto", interpolation="nearest")
     thresholds = features.groupby("feature")["threshold"].first()
     coefficients = norms.columns.to_numpy()
     edge = (thresholds.to_numpy()[:, None] > coefficients).sum(0) - 0.5
     ax.step(np.arange(len(edge) + 1) - 0.5, [*edge, edge[-1]], where="post", color="k", lw=0.9)
-    ax.axhline(4.5, color="0.5", lw=0.6, ls=":")
-    ax.set(xlabel="coefficient", ylim=(14.5, -0.5))
+    ax.axhline(m - 0.5, color="0.5", lw=0.6, ls=":")
+    ax.set(xlabel="coefficient", ylim=(3 * m - 0.5, -0.5))
     every = np.arange(0, len(coefficients), 3)
     ax.set_xticks(every, [f"{coefficients[i]:g}" for i in every])
     return image

@@ -69,7 +69,7 @@ def _shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         start = models[models["l1"] == 0].iloc[0]
         shared = models[models["interference"] >= 2 / (models["m"] + 1)]
         row = {
-            "importances": "equal" if name == EQUAL else "0.7^i",
+            "importances": "equal" if name == EQUAL else "falling",
             "1-S": f"{density:g}",
             "features per dimension without": f"{start['features_per_dimension']:.2f}",
             "basis-aligned (99 % of the weight) from": _least(models[models["aligned"] > 0.99]),
