@@ -27,7 +27,8 @@ jaxtyping.config.update("jaxtyping_disable", torch.cuda.is_available())
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that none is left over in the end; those on a cluster wait most of the time."""
-    items.sort(key=lambda item: item.path.stem not in ("test_cluster", "test_faults"))
+    longest = ("test_cluster", "test_faults")
+    items.sort(key=lambda item: (item.path.stem not in longest, item.path.parent.name != "workflow"))
 
 
 def pytest_xdist_auto_num_workers() -> int:

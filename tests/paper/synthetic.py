@@ -97,13 +97,17 @@ def through_files(data: Tables, folder: Path) -> Tables:
     return {figure: files.read(folder / figure) for figure in data}
 
 
-def drawn_twice(draw: Callable[[str, dict[str, pd.DataFrame]], Figure], figure: str, data: Tables, folder: Path) -> str:
-    """The SVG, from two drawings whose bytes have to be the same; the tables stay as they were."""
+def drawn(draw: Callable[[str, dict[str, pd.DataFrame]], Figure], figure: str, data: Tables, folder: Path) -> str:
+    """The SVG; the tables stay as they were."""
     before = {name: table.copy() for name, table in data[figure].items()}
-    for path in (files := [folder / "one.svg", folder / "two.svg"]):
-        plotting.save(draw(figure, data[figure]), path)
+    plotting.save(draw(figure, data[figure]), folder / "drawn.svg")
     for name, table in data[figure].items():
         pd.testing.assert_frame_equal(table, before[name], check_exact=True)
-    first, second = (path.read_bytes() for path in files)
+    return (folder / "drawn.svg").read_text(encoding="utf-8")
+
+
+def drawn_twice(draw: Callable[[str, dict[str, pd.DataFrame]], Figure], figure: str, data: Tables, folder: Path) -> str:
+    """The SVG, from two drawings whose bytes have to be the same."""
+    first, second = (drawn(draw, figure, data, folder) for _ in range(2))
     assert first == second
-    return first.decode()
+    return first

@@ -15,7 +15,7 @@ import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import changed, drawn_twice, judged, through_files, verdict
+from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 
 from superposition import branches
 from superposition.claims import Tables
@@ -880,10 +880,10 @@ def test_collapse_with_something_missing(what: str, tmp_path: Path) -> None:
             for name, rows in data.items()
         },
     }[what]
-    assert "</svg>" in drawn_twice(draw.draw, "collapse", {"collapse": data}, tmp_path)
+    assert "</svg>" in drawn(draw.draw, "collapse", {"collapse": data}, tmp_path)
 
 
 def test_organization_without_models(tmp_path: Path) -> None:
     data = organization() | {"models": organization()["models"].query("arrangement != 'antipodal'")}
     figure = "correlated_organization"
-    assert "</svg>" in drawn_twice(draw.draw, figure, {figure: data}, tmp_path)
+    assert "</svg>" in drawn(draw.draw, figure, {figure: data}, tmp_path)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.animation import PillowWriter
-from tests.paper.synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 
 from superposition.claims import Tables
 from superposition.paper import dynamics
@@ -359,11 +359,11 @@ def test_drawn_without_jumps_and_without_plateaus(tmp_path: Path) -> None:
     tables = measure.measure("energy_levels", {"energy_levels": along_training(energy_sweep(restarts=2), still)})
     assert tables["jumps"].empty
     data = through_files({"energy_levels": tables}, tmp_path)
-    assert "</svg>" in drawn_twice(draw.draw, "energy_levels", data, tmp_path)
+    assert "</svg>" in drawn(draw.draw, "energy_levels", data, tmp_path)
     constant = np.tile(0.5 * measure.OCTAHEDRON, (SNAPSHOTS, 4, 1, 1))
     models = {name: along_training(learning_sweep(), constant) for name in (SMALL, XAVIER)}
     data = through_files({"geometric_learning": measure.measure("geometric_learning", models)}, tmp_path)
-    assert "</svg>" in drawn_twice(draw.draw, "geometric_learning", data, tmp_path)
+    assert "</svg>" in drawn(draw.draw, "geometric_learning", data, tmp_path)
 
 
 def test_the_animation_is_the_same_every_time(data: Tables, tmp_path: Path) -> None:

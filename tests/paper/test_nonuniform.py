@@ -17,7 +17,7 @@ import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import changed, drawn_twice, judged, through_files, verdict
+from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 
 from superposition import branches
 from superposition.claims import Tables
@@ -739,13 +739,13 @@ def test_drawn_without_a_kind(kind: str, tmp_path: Path) -> None:
     without = {"fits": data["fits"][~data["fits"]["kind"].isin(gone)], "crossovers": data["crossovers"]}
     rows = data["branches"][~data["branches"]["kind"].isin(gone)]
     without["branches"] = rows if len(rows) else data["branches"]
-    assert "</svg>" in drawn_twice(draw.draw, "pentagon_loss", {"pentagon_loss": without}, tmp_path)
+    assert "</svg>" in drawn(draw.draw, "pentagon_loss", {"pentagon_loss": without}, tmp_path)
     solutions = table_of("pentagon_solutions")["solutions"]
     solutions = solutions.assign(kind=solutions["kind"].where(~solutions["kind"].isin(gone), "other"))
     data = {"pentagon_solutions": table_of("pentagon_solutions") | {"solutions": solutions}}
-    assert "</svg>" in drawn_twice(draw.draw, "pentagon_solutions", data, tmp_path)
+    assert "</svg>" in drawn(draw.draw, "pentagon_solutions", data, tmp_path)
 
 
 def test_drawn_without_a_crossover(tmp_path: Path) -> None:
     data = changed(ideal(), "pentagon_loss", "crossovers", "density > 0", crossover=np.nan, error=np.nan)
-    assert "</svg>" in drawn_twice(draw.draw, "pentagon_loss", data, tmp_path)
+    assert "</svg>" in drawn(draw.draw, "pentagon_loss", data, tmp_path)

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from synthetic import changed, drawn_twice, judged, through_files, verdict
+from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 
 from superposition import plotting, polytopes, tegum
 from superposition.claims import Tables
@@ -1168,7 +1168,7 @@ def test_nothing_recognised(tmp_path: Path) -> None:
     """A figure of features in no polytope, without graphs."""
     data = changed(ideal(), "feature_dimensionality", "features", "factor >= 0", polytope=all_are("other"))
     tables = data["feature_dimensionality"] | {"edges": table_of("feature_dimensionality")["edges"][:0]}
-    assert "</svg>" in drawn_twice(draw.draw, "feature_dimensionality", data | {FIGURES[1]: tables}, tmp_path)
+    assert "</svg>" in drawn(draw.draw, "feature_dimensionality", data | {FIGURES[1]: tables}, tmp_path)
 
 
 @pytest.mark.parametrize(

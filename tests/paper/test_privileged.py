@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from synthetic import CONFIG, changed, drawn_twice, judged, through_files, verdict
+from synthetic import CONFIG, changed, drawn, drawn_twice, judged, through_files, verdict
 
 from superposition import neurons
 from superposition.claims import Tables
@@ -355,7 +355,7 @@ def test_drawn_from_a_few_densities(tmp_path: Path) -> None:
         name: table[table["density"].isin([1, 0.5, 0.05])] if "density" in table else table
         for name, table in shown.items()
     }
-    drawn_twice(draw.draw, "privileged_neurons", {"privileged_neurons": few}, tmp_path)
+    drawn(draw.draw, "privileged_neurons", {"privileged_neurons": few}, tmp_path)
 
 
 def test_the_shown_density_is_trained() -> None:

@@ -1,9 +1,18 @@
 """Copies of the project to run Snakemake in."""
 
+import compileall
+import shutil
 from pathlib import Path
 
 import pytest
-from tests.workflow.project import Project, tiny_config
+from filelock import FileLock
+from tests.workflow.project import ROOT, Project, tiny_config
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """The package, for all copies of it: else the first jobs of each would do that."""
+    compileall.compile_dir(ROOT / "src", quiet=1)
 
 
 @pytest.fixture
@@ -15,10 +24,19 @@ def fresh(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Everything made. Tests put back what they change."""
+def made(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
+    """Everything made. Tests put back what they change; each of the tests' processes has a copy."""
     project = Project(tmp_path_factory.mktemp("a place with spaces and ümlauts"))
     project.configure(tiny_config(project.config()))
-    run = project.snakemake()
-    assert run.returncode == 0, run.stderr
+    base = tmp_path_factory.getbasetemp()
+    first = (base if worker_id == "master" else base.parent) / "made"
+    with FileLock(f"{first}.lock"):
+        if not first.exists():
+            run = project.snakemake()
+            assert run.returncode == 0, run.stderr
+            for part in ("results", ".snakemake"):
+                shutil.copytree(project.path / part, first / part)
+            shutil.copy2(project.path / "config.yaml", first)  # no newer than the results
+            return project
+    shutil.copytree(first, project.path, dirs_exist_ok=True)
     return project

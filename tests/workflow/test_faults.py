@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -24,7 +25,7 @@ from tests.workflow.test_runs import error_lines
 
 from superposition.weights import Trained
 
-KILLS = int(os.environ.get("KILLS", "8"))
+KILLS = int(os.environ.get("KILLS", "5"))
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 VICTIMS = ("group", "job", "snakemake")
 
@@ -101,9 +102,12 @@ def marked(project: Project, name: str) -> bool:
 
 def scripts(run: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """The jobs at work."""
-    return [
-        p for p in psutil.Process(run.pid).children(recursive=True) if ".snakemake/scripts/" in " ".join(p.cmdline())
-    ]
+    found = []
+    for process in psutil.Process(run.pid).children(recursive=True):
+        with suppress(psutil.Error):  # it may have ended
+            if ".snakemake/scripts/" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 def kill(run: subprocess.Popen[bytes], victim: str, number: signal.Signals, rng: random.Random) -> bool:
