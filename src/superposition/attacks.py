@@ -42,6 +42,7 @@ class Target:
 
     @cached_property
     def unattacked(self) -> Float[Tensor, ""]:
+        """The loss without a perturbation."""
         return self.loss(torch.zeros_like(self.x[:1]))
 
     @property

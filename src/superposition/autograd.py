@@ -25,6 +25,7 @@ class Autograd:
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:
+        """PyTorch's own AdamW."""
         return torch.optim.AdamW(
             [self.parameters],
             lr=self.recipe.learning_rate,

@@ -31,11 +31,14 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict:
+        """Corrected only where the criterion is not met and the evidence says what is instead."""
         return "reproduced" if self.holds else "corrected" if self.correction else "not reproduced"
 
 
 @dataclass(frozen=True)
 class Claim:
+    """A statement of the paper, and how it is judged."""
+
     id: str
     figure: str
     paper: str

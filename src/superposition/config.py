@@ -200,6 +200,7 @@ class Config:
         )
 
     def figures_of(self, section: str) -> list[str]:
+        """The names of a section's figures, in the order of the file."""
         return [name for name, figure in self.figures.items() if figure.section == section]
 
     def small_sweeps(self, section: str) -> dict[str, dict[str, Sweep]]:

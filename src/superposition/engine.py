@@ -42,6 +42,7 @@ class Recipe:
 
     @classmethod
     def of(cls, sweep: Sweep) -> "Recipe":
+        """That of a sweep."""
         return cls(**{field.name: getattr(sweep, field.name) for field in fields(cls)})
 
     def rates(self, start: int, stop: int) -> np.ndarray:
@@ -77,6 +78,7 @@ class Block:
         return self._each(lambda part: part[index])
 
     def to(self, device: torch.device) -> "Block":
+        """The same on a device."""
         return self._each(lambda part: part.to(device))
 
     def _each(self, change: Callable[[Any], Any]) -> "Block":

@@ -106,6 +106,7 @@ class Gates:
         return self._each(lambda tensor: tensor[index])
 
     def to(self, device: torch.device) -> "Gates":
+        """The same on a device."""
         return self._each(lambda tensor: tensor.to(device))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Gates":

@@ -34,6 +34,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> str:
+    """The processor, the number of its cores, and the system."""
     info = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
     processor = found[1] if found else platform.processor() or "unknown processor"

@@ -34,14 +34,17 @@ class Model:
 
     @classmethod
     def of(cls, sweep: Sweep) -> "Model":
+        """That of a sweep."""
         return cls(sweep.model, sweep.n, sweep.m, sweep.hidden_bias)
 
     @property
     def relu_hidden(self) -> bool:
+        """h = ReLU(W x), not W x."""
         return self.name in ("relu_hidden", "absolute")
 
     @property
     def relu_output(self) -> bool:
+        """x' = ReLU(…); of the linear model alone it is not."""
         return self.name != "linear"
 
     @property

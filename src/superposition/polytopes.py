@@ -30,10 +30,12 @@ class Polytope:
 
     @property
     def dimensions(self) -> int:
+        """Of the space that it spans."""
         return self.corners.shape[0]
 
     @property
     def features(self) -> int:
+        """How many corners it has."""
         return self.corners.shape[1]
 
     @property
@@ -43,6 +45,7 @@ class Polytope:
 
 
 def polygon(k: int) -> Float64[np.ndarray, "2 k"]:
+    """The corners of a regular polygon; the first one points to the right."""
     angle = 2 * np.pi * np.arange(k) / k
     return np.stack([np.cos(angle), np.sin(angle)])
 

@@ -212,6 +212,7 @@ class Report:
         return parts
 
     def figure(self, name: str) -> str:
+        """A figure beside what the paper says of it, its claims, numbers and parameters."""
         figure = self.config.figures[name]
         image = _embedded(self.results / "figures" / f"{name}.svg", "image/svg+xml")
         claims = self.claims[self.claims["figure"] == name]

@@ -104,6 +104,7 @@ class Distribution(Strict):
 
     @property
     def sets(self) -> tuple[tuple[int, ...], ...]:
+        """Correlated and anticorrelated ones."""
         return self.correlated + self.anticorrelated
 
     @property

@@ -42,6 +42,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def available_cores() -> int:
+    """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

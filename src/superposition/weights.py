@@ -31,6 +31,7 @@ class Trained:
 
     @property
     def model(self) -> Model:
+        """What was trained."""
         return Model.of(self.sweep)
 
     @property

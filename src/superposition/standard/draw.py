@@ -34,6 +34,7 @@ Tables = dict[str, pd.DataFrame]
 
 
 def draw(figure: str, data: Tables) -> Figure:
+    """The standard figure of this kind."""
     return DRAWN[figure](data)
 
 

@@ -18,6 +18,7 @@ IN_MATRIX = 40  # features of W_1 that are drawn
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """The figure of this name."""
     return DRAWN[figure](data)
 
 

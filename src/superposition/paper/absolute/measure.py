@@ -40,6 +40,7 @@ def long(W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"], b: Float[
 
 
 def measure_small(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+    """The layers of the best model, and how many restarts compute |x| exactly."""
     models = trained["absolute_small"]
     loss = models.loss[0].numpy()
     found = [is_exact(*(models.parameters[k][0, r].double().numpy() for k in ("W", "W_out"))) for r in range(len(loss))]
@@ -151,6 +152,7 @@ def exact_features(sweep: Sweep) -> np.ndarray:
 
 
 def measure_neurons(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+    """Models, what each neuron of the best ones has, and W_1, at all densities and lengths of training."""
     runs, units, weights = [], [], []
     for experiment in (*MAIN, *LENGTHS):
         models = trained[experiment]
@@ -217,6 +219,7 @@ def _hundred_shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def measure_zoom(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+    """Two densities in detail: the neurons of every seed's best model, and the weights of the best of all."""
     models = trained["absolute_sparse"]
     points, units, weights = models.points, [], []
     for density in ZOOM:

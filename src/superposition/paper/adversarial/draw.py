@@ -10,6 +10,7 @@ from superposition.paper.adversarial import MAIN, READINGS
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """Vulnerability of trained models, or what training against attacks makes of them."""
     return {"adversarial": _draw_vulnerability, "adversarial_training": _draw_training}[figure](data)
 
 

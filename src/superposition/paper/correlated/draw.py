@@ -24,6 +24,7 @@ from superposition.paper.correlated import (
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """Arrangements of pairs, local bases, or how pairs collapse."""
     drawn = {"correlated_organization": _draw_organization, "local_bases": _draw_bases, "collapse": _draw_collapse}
     return drawn[figure](data)
 

@@ -15,6 +15,7 @@ from superposition.paper.dynamics import LEVELS, SMALL, XAVIER, fall_at_jumps
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """Features that jump, or regimes of a loss that falls."""
     return {"energy_levels": _draw_energy, "geometric_learning": _draw_learning}[figure](data)
 
 

@@ -17,6 +17,7 @@ SPARSITY = "$1/(1-S)$"
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """The figure of this name."""
     return DRAWN[figure](data)
 
 

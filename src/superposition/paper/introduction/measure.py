@@ -7,5 +7,6 @@ from superposition.weights import Trained
 
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+    """The standard tables."""
     models = trained["introduction"]
     return {"models": tables.models(models), "features": tables.features(models), "pairs": tables.pairs(models)}

@@ -16,6 +16,7 @@ KINDS = {"pentagon": plotting.POLYTOPES["pentagon"], "two digons": plotting.POLY
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """The solutions, or their losses."""
     return {"pentagon_solutions": _draw_solutions, "pentagon_loss": _draw_losses}[figure](data)
 
 

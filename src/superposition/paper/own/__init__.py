@@ -2,4 +2,5 @@
 
 
 def kind(figure: str) -> str:
+    """Which of the standard figures ``<experiment>_<kind>`` is."""
     return figure.rsplit("_", 1)[1]

@@ -14,6 +14,7 @@ from superposition.paper.phase import PANELS, PHASES, handover_at
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """A phase diagram, or the surfaces of the exact loss."""
     drawn = {"phase_2in1": _draw_diagrams, "phase_3in2": _draw_diagrams, "loss_surfaces": _draw_surfaces}
     return drawn[figure](data)
 

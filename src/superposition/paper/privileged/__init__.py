@@ -37,6 +37,7 @@ PAPER = (
 
 
 def stated_at(density: float) -> Regime | None:
+    """What the paper says of models at a density, if anything."""
     return next((regime for regime in PAPER if regime.low <= density <= regime.high), None)
 
 
@@ -50,6 +51,7 @@ def matches(stated: Regime, one: int, others: int, codes: Sequence[str]) -> bool
 
 
 def at_density(table: pd.DataFrame, density: float) -> pd.DataFrame:
+    """The rows of a table at one density."""
     return table[table["density"] == density]
 
 

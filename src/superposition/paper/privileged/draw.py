@@ -11,6 +11,7 @@ from superposition.paper.privileged import MODELS, NEAR, PAPER, SHOWN, THRESHOLD
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """Models with and without a ReLU in the hidden layer, or the codes of their neurons."""
     return {"privileged_vs_not": _draw_compared, "privileged_neurons": _draw_codes}[figure](data)
 
 

@@ -11,6 +11,7 @@ SAMPLES = 20_000  # per number of active features, for L_k
 
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+    """The loss by the number of active features, and what the linear model's consists of."""
     return {
         "active_counts": _active_counts(trained["basic_small"]),
         "linear": _linear(trained["basic_small_linear"]),
