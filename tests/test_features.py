@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from superposition import features
-from superposition.features import Gates
-from superposition.sweep import Distribution
+from superposition.features import Gates, samples
+from superposition.sweep import Distribution, Sweep
 
 SAMPLES = 2**17
 MIXED = Distribution(correlated=((4, 1),), anticorrelated=((0, 3, 5),))
@@ -162,3 +162,15 @@ def test_instances_of_a_block_do_not_mix() -> None:
         assert torch.equal(features.nonempty(together[k : k + 1], uniform[k : k + 1]), x[k : k + 1])
     assert together.rows == 2 * n
     assert torch.equal(features.nonempty(together[torch.tensor([2, 0])], uniform[[2, 0]]), x[[2, 0]])
+
+
+def test_samples_of_a_point() -> None:
+    """The members of a correlated set come together, each with a value of its own; the same ones every time."""
+    sweep = Sweep(model="relu_output", n=3, m=2, density=[0.9, 0.2], distribution={"correlated": [[0, 1]]})
+    gates, x = samples(sweep, 1, 1000)
+    on = x > 0
+    assert on.any(1).all(), "empty ones are weighted by themselves"
+    assert torch.equal(on[:, 0], on[:, 1])
+    assert (x[on[:, 0], 0] != x[on[:, 0], 1]).all()
+    torch.testing.assert_close(gates.empty, torch.tensor([0.8**2]))
+    assert torch.equal(samples(sweep, 1, 1000)[1], x)
