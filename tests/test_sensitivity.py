@@ -103,7 +103,7 @@ def test_models_are_trained_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatc
     assert asked == [("somewhere", 3)] * len(VARIANTS)
 
 
-def test_what_cannot_be_trained_is_named() -> None:
+def test_what_cannot_be_trained_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The experiment and the variant: its numbers stand nowhere in the configuration."""
     claims = Claims("zoo")
 
@@ -111,9 +111,10 @@ def test_what_cannot_be_trained_is_named() -> None:
     def anything(data: Tables) -> Finding:
         return Finding(f"{len(data['one'])}", holds=True)
 
-    long = SWEEP.model_copy(update={"steps": 600_000})
-    with pytest.raises(SuperpositionError, match=r"^wolf, steps doubled: sweep\.steps: .*1200000$"):
-        sensitivity._train("wolf", long, "steps doubled", "cpu", 1)
     short = SWEEP.model_copy(update={"batch": 2})
     with pytest.raises(SuperpositionError, match=r"^wolf, batch size halved: sweep\.batch: "):
         verdicts(list(claims), lambda *_: {}, {"one": {"wolf": short}}, "cpu", 1)
+    long = SWEEP.model_copy(update={"steps": 600_000})
+    monkeypatch.setattr(sensitivity, "VARIANTS", {"steps doubled": {"steps": 2.0}})
+    with pytest.raises(SuperpositionError, match=r"^wolf, steps doubled: sweep\.steps: .*1200000$"):
+        verdicts(list(claims), lambda *_: {}, {"one": {"wolf": long}}, "cpu", 1)

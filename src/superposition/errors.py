@@ -1,6 +1,8 @@
 """The one kind of error that a user can mend."""
 
 import reprlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _BRIEF = reprlib.Repr()
@@ -20,3 +22,12 @@ def shown(given: Any) -> str:
         return " ".join(_BRIEF.repr(given).split())
     except ValueError:  # Python writes no integer of more than 4300 digits
         return "a number of thousands of digits"
+
+
+@contextmanager
+def named(what: str) -> Iterator[None]:
+    """Errors from here begin with what they are about."""
+    try:
+        yield
+    except SuperpositionError as error:
+        raise SuperpositionError(f"{what}: {error}") from None

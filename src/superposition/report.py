@@ -143,7 +143,7 @@ class Report:
     def summary(self) -> str:
         """The counts, the figures at a glance, and one line per claim."""
         models = sum(sweep.models for sweep in self.config.sweeps.values())
-        seconds = sum(float(job["s"].iloc[-1]) for job in self._jobs().values())
+        seconds = sum(float(job["s"].iloc[-1]) for job in self._jobs.values())
         rows = [
             [
                 f"<a href='#claim-{row.claim}'>{_id(row.claim)}</a>",
@@ -358,6 +358,7 @@ class Report:
         files = {name: self.results / "weights" / f"{name}.safetensors" for name in self.config.sweeps}
         return {name: archive.read(path)[0].device for name, path in files.items()}
 
+    @cached_property
     def _jobs(self) -> dict[str, pd.DataFrame]:
         """The benchmarks of all jobs before this one, by name, and of the parts that they were split into."""
         folder, after = self.results / "benchmarks", ("notebook", "report")
@@ -366,9 +367,9 @@ class Report:
         return {str(k): pd.read_csv(p, sep="\t") for k, p in found.items() if names & {str(k), str(k.parent)}}
 
     def _times(self) -> list[list[str]]:
-        done = self._jobs()
         rows = [
-            [f"<code>{k}</code>", f"{t['s'].iloc[-1]:.1f}", f"{_text(t['max_rss'].iloc[-1])}"] for k, t in done.items()
+            [f"<code>{name}</code>", f"{job['s'].iloc[-1]:.1f}", f"{_text(job['max_rss'].iloc[-1])}"]
+            for name, job in self._jobs.items()
         ]
-        total = sum(float(t["s"].iloc[-1]) for t in done.values())
+        total = sum(float(job["s"].iloc[-1]) for job in self._jobs.values())
         return [*rows, ["<b>sum</b>", f"<b>{total:.1f}</b>", ""]]

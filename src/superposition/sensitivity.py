@@ -11,7 +11,7 @@ import pandas as pd
 
 from superposition.claims import Claim
 from superposition.config import VARIED
-from superposition.errors import SuperpositionError
+from superposition.errors import named
 from superposition.sweep import Sweep
 from superposition.training import train
 from superposition.weights import Trained
@@ -34,13 +34,6 @@ def varied(sweep: Sweep, factors: Mapping[str, float]) -> Sweep:
         return sweep
     entry = json.loads(sweep.spec())
     return Sweep.parse(entry | {key: type(entry[key])(entry[key] * factor) for key, factor in factors.items()})
-
-
-def _train(name: str, sweep: Sweep, variant: str, device: str, threads: int | None) -> Trained:
-    try:
-        return train(varied(sweep, VARIANTS[variant]), device, threads)
-    except SuperpositionError as error:
-        raise SuperpositionError(f"{name}, {variant}: {error}") from None
 
 
 class _Tables(dict[str, dict[str, pd.DataFrame]]):
@@ -73,7 +66,8 @@ def verdicts(
         def make(figure: str, variant: str = variant, models: dict[str, Trained] = models) -> dict:
             for name, sweep in figures[figure].items():
                 if name not in models:
-                    models[name] = _train(name, sweep, variant, device, threads)
+                    with named(f"{name}, {variant}"):
+                        models[name] = train(varied(sweep, VARIANTS[variant]), device, threads)
             return measure(figure, {name: models[name] for name in figures[figure]})
 
         tables = _Tables(make)

@@ -95,7 +95,8 @@ def test_numbers_in_the_report() -> None:
         pd.DataFrame(columns).assign(experiment=name, density=0.03, m=M, features_per_dimension=2.25)
         for name, columns in ((EQUAL, one), (FALLING, none))
     )
-    first, second = measure._shown({"models": models}).to_dict("records")
+    features = pd.DataFrame({"feature": [0, 1, 2], "importance": [1, 0.7, 0.49]})
+    first, second = measure._shown({"models": models, "features": features}).to_dict("records")
     exact = {"a feature of importance 1 goes at (exact)": f"{l1.threshold(1, 0.03):.3f}", "1-S": "0.03"}
     exact["features per dimension without"] = "2.25"
     assert first == exact | {
@@ -107,7 +108,7 @@ def test_numbers_in_the_report() -> None:
         "clean loss there, at least": "2.50 times",
     }
     assert second == exact | {
-        "importances": "falling",
+        "importances": "0.7^i",
         "basis-aligned (99 % of the weight) from": "–",
         "antipodal pairs, at most, from": "0",
         "superposition, up to": "0.4",

@@ -2,7 +2,7 @@
 
 import json
 
-from superposition.errors import SuperpositionError
+from superposition.errors import named
 from superposition.jobs import reporting
 from superposition.sweep import Sweep
 from superposition.training import train
@@ -15,7 +15,5 @@ with reporting(snakemake.log[0]):
         part = int(snakemake.wildcards.get("part", 1)), int(snakemake.wildcards.get("parts", 1))
         for (name, spec), path in zip(snakemake.params.sweeps.items(), snakemake.output, strict=True):
             sweep = Sweep.parse(json.loads(spec), name)
-            try:
+            with named(name):
                 train(sweep, snakemake.params.device, snakemake.threads, part=part).save(path)
-            except SuperpositionError as error:
-                raise SuperpositionError(f"{name}: {error}") from None

@@ -8,6 +8,11 @@ import pandas as pd
 EQUAL, FALLING = "l1_equal", "l1_falling"
 
 
+def falling(features: pd.DataFrame) -> str:
+    """The importances of the sweep in which they fall, in words."""
+    return f"{features.loc[features['feature'] == 1, 'importance'].iloc[0]:g}^i"
+
+
 def freed_models(models: pd.DataFrame) -> pd.DataFrame:
     """Of a sweep: models without superposition (less interference than one antipodal pair makes) that still use half of
     their dimensions."""

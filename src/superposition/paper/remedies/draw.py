@@ -9,7 +9,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import NullFormatter
 
 from superposition import plotting
-from superposition.paper.remedies import EQUAL
+from superposition.paper.remedies import EQUAL, falling
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
@@ -19,13 +19,12 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     _draw_equal(top.subplots(1, 3), data)
     features, models = data["features"], data["models"]
     m = int(models.loc[models["experiment"] != EQUAL, "m"].iloc[0])
-    decay = features.loc[features["feature"] == 1, "importance"].iloc[0]
     densities = sorted(features["density"].unique(), reverse=True)
     axes = below.subplots(1, len(densities), sharey=True, squeeze=False)[0]
     for ax, density in zip(axes, densities, strict=True):
         image = _draw_left(ax, features[features["density"] == density], m)
         ax.set_title(plotting.density_title(density))
-    axes[0].set_ylabel(f"feature $i$, $I_i = {decay:g}^i$")
+    axes[0].set_ylabel(f"feature $i$, $I_i = {falling(features)}$")
     axes[0].text(len(features["l1"].unique()) - 0.7, m - 0.6, f"$m = {m}$", ha="right", fontsize=6, color="0.4")
     plotting.colorbar(below, image, "$\\|W_i\\|$", ax=axes, shrink=0.9)
     return fig

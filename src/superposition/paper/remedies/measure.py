@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from superposition import geometry, l1
-from superposition.paper.remedies import EQUAL, FALLING, freed_models
+from superposition.paper.remedies import EQUAL, FALLING, falling, freed_models
 from superposition.training import losses
 from superposition.weights import Trained
 
@@ -69,7 +69,7 @@ def _shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         start = models[models["l1"] == 0].iloc[0]
         shared = models[models["interference"] >= 2 / (models["m"] + 1)]
         row = {
-            "importances": "equal" if name == EQUAL else "falling",
+            "importances": "equal" if name == EQUAL else falling(tables["features"]),
             "1-S": f"{density:g}",
             "features per dimension without": f"{start['features_per_dimension']:.2f}",
             "basis-aligned (99 % of the weight) from": _least(models[models["aligned"] > 0.99]),
