@@ -83,6 +83,7 @@ onstart:
         workflow.scheduler.job_rate_limiter = None
 
 
+include: "workflow/rules/common.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/draw.smk"

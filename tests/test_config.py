@@ -405,21 +405,36 @@ def test_the_phase_diagrams(name: str, n: int, m: int, scale: str) -> None:
     assert not {"steps", "batch", "learning_rate", "schedule", "weight_decay"} & set(config.stated[name])
 
 
-def test_what_shares_a_job() -> None:
+def test_what_shares_a_training_job() -> None:
     """At scale quick start-up would take most of the time; at scale paper each takes long, and none waits for others.
-    Who asks for one figure gets no more than it needs, and a change of one repeats no more than a start-up takes."""
+    What a job makes beside what was asked for, or makes again, takes no longer than a start-up."""
     paper, quick = (Config.parse(REAL | {"scale": scale}) for scale in ("paper", "quick"))
     assert paper.batches() == {name: (name,) for name in paper.sweeps}
-    assert len(quick.batches()) < 32
+    assert len(quick.batches()) < 24
     assert sorted(name for names in quick.batches().values() for name in names) == sorted(quick.sweeps)
+    section = {name: f.section for f in reversed(quick.figures.values()) for name in f.experiments}
     for job, (first, *others) in quick.batches().items():
         assert job == (f"{first}-and-{len(others)}" if others else first)
-        for figure in quick.figures.values():
-            assert len({name in figure.experiments for name in (first, *others)}) == 1
+        assert {section[name] for name in others} <= {section[first]}
         assert not others or sum(quick.sweeps[name].work for name in (first, *others)) < 4.1e9
-    assert {"phase_2in1_optimum", "privileged"} <= quick.batches().keys(), "solved exactly; too large to share"
+    assert {"phase_3in2_optimum", "privileged"} <= quick.batches().keys(), "too large to share"
     everywhere = Config.parse(REAL | {"scale": "quick", "device": "cuda"})
     assert everywhere.batches() == {name: (name,) for name in quick.sweeps}
+
+
+def test_figures_that_share_jobs() -> None:
+    """At scale quick those of a section; at scale paper each can be had alone, and an own sweep always."""
+    entry = {"model": "linear", "n": 3, "m": 2, "density": 1}
+    own = {"experiments": REAL["experiments"] | dict.fromkeys(["phase", "other"], entry)}
+    paper, quick = (Config.parse(REAL | own | {"scale": scale}) for scale in ("paper", "quick"))
+    assert paper.groups() == {name: (name,) for name in paper.figures}
+    groups = quick.groups()
+    assert [name for names in groups.values() for name in names] == list(quick.figures)
+    assert groups["phase_2in1-and-2"] == ("phase_2in1", "phase_3in2", "loss_surfaces")
+    assert groups["theory"] == ("theory",)
+    assert groups["other_gram-and-2"] == ("other_gram", "other_points", "other_dimensionality")
+    assert groups["phase_gram-and-2"] == ("phase_gram", "phase_points", "phase_dimensionality")
+    assert {name: quick.batches()[name] for name in ("phase", "other")} == {"phase": ("phase",), "other": ("other",)}
 
 
 @pytest.mark.parametrize("scale", ["paper", "quick"])

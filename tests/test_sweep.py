@@ -454,7 +454,9 @@ def test_work_grows_with_every_size() -> None:
     assert work == pytest.approx(2 * 10 * 7 * 3 * (1 + 2 / 16))
     assert Sweep.parse(plain | {"restarts": 4, "seeds": 5}).work == pytest.approx(20 * work)
     assert Sweep.parse(plain | {"m": 3}).work > work
-    assert Sweep.parse(plain | {"solver": "exact"}).work == float("inf")
+    solved = Sweep.parse(plain | {"solver": "exact"})
+    assert solved.work == Sweep.parse(plain | {"solver": "exact", "steps": 20}).work, "a search takes no steps"
+    assert Sweep.parse(plain | {"solver": "exact", "n": 2}).work < solved.work / 2, "there are half as many patterns"
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.booleans())

@@ -5,6 +5,7 @@
 
 import itertools
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -210,24 +211,48 @@ class Config:
     def batches(self) -> dict[str, tuple[str, ...]]:
         """The experiments of every training job, by its name: that of the first of them, and how many more there are.
 
-        Those that the same figures need share a job, as long as it trains no longer than it takes to start. Not where
-        all have to find a GPU: how they come by one says a profile, of jobs with one experiment.
+        Those of a section share a job, as long as it trains no longer than it takes to start: that long it may train
+        what only another figure needs, or train again what did not change. Not where all have to find a GPU: how they
+        come by one says a profile, of jobs with one experiment.
         """
         most = 0 if self.device == "cuda" else BRIEF
-        figures = {name: [f for f, of in self.figures.items() if name in of.experiments] for name in self.sweeps}
+        section = {name: self._shared_by(f) for f in reversed(self.figures) for name in self.figures[f].experiments}
         jobs: list[list[str]] = []
         for name in self.sweeps:
-            alike = (job for job in jobs if figures[job[0]] == figures[name])
+            alike = (job for job in jobs if section[job[0]] == section[name])
             with_room = (job for job in alike if sum(self.sweeps[e].work for e in (*job, name)) <= most)
             if job := next(with_room, None):
                 job.append(name)
             else:
                 jobs.append([name])
-        return {job[0] + (f"-and-{len(job) - 1}" if job[1:] else ""): tuple(job) for job in jobs}
+        return _by_first(jobs)
+
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """The figures of every job that measures, and of every one that draws, by its name, as in :meth:`batches`.
+
+        At scale quick those of a section share one: most of it is start-up, and they have their code in common. At
+        scale paper each can be had alone.
+        """
+        if self.scale == "paper":
+            return {name: (name,) for name in self.figures}
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for name in self.figures:
+            alike.setdefault(self._shared_by(name), []).append(name)
+        return _by_first(alike.values())
+
+    def _shared_by(self, figure: str) -> tuple[str, ...]:
+        """Alike for figures that may share jobs: those of a section. Own sweeps come and go one by one."""
+        about = self.figures[figure]
+        return (OWN, *about.experiments) if about.section == OWN else (about.section,)
 
     def animated(self) -> list[str]:
         """Figures that there is an animation of."""
         return [name for name, figure in self.figures.items() if figure.animated]
+
+
+def _by_first(jobs: Iterable[Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """What shares a job, by the first of it and how many more there are."""
+    return {job[0] + (f"-and-{len(job) - 1}" if job[1:] else ""): tuple(job) for job in jobs}
 
 
 def _by_section(file: _File) -> dict[str, tuple[str, ...]]:

@@ -11,7 +11,7 @@ class Job:
     """A job that results come from. Its paths are relative to the results; those of folders end with a slash."""
 
     rule: str
-    about: str  # a batch of experiments, a figure or a section; nothing where the rule has one job
+    about: str  # a batch of experiments, a group of figures, a figure or a section; nothing where the rule has one job
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     stages: tuple[str, ...] = ()  # of sections, as ``introduction.draw``: whose code it runs
@@ -30,13 +30,17 @@ def jobs(config: Config) -> Iterator[Job]:
     shown = [*weights.values(), *tables.values(), "claims.csv"]
     for name, experiments in config.batches().items():
         yield Job("train", name, (), tuple(weights[experiment] for experiment in experiments))
-    for name, figure in config.figures.items():
-        trained = tuple(weights[experiment] for experiment in figure.experiments)
-        yield Job("measure", name, trained, (tables[name],), (f"{figure.section}.measure",))
-    for name, figure in config.figures.items():
-        pictures = (f"figures/{name}.svg", f"figures/{name}.png")
+    groups = [
+        (name, figures, config.figures[figures[0]].section, tuple(tables[figure] for figure in figures))
+        for name, figures in config.groups().items()
+    ]
+    for name, figures, section, measured in groups:
+        trained = dict.fromkeys(weights[e] for figure in figures for e in config.figures[figure].experiments)
+        yield Job("measure", name, tuple(trained), measured, (f"{section}.measure",))
+    for name, figures, section, measured in groups:
+        pictures = tuple(f"figures/{figure}.{kind}" for kind in ("svg", "png") for figure in figures)
         shown += pictures
-        yield Job("draw", name, (tables[name],), pictures, (f"{figure.section}.draw",))
+        yield Job("draw", name, measured, pictures, (f"{section}.draw",))
     for name in config.animated():
         shown.append(f"figures/{name}.gif")
         yield Job("animate", name, (tables[name],), (shown[-1],), (f"{config.figures[name].section}.draw",))

@@ -14,6 +14,7 @@ from torch import Tensor
 from superposition import geometry, optimum
 
 STARTS = 50  # random arrangements from which each minimum is looked for
+TOLERANCE = 1e-7  # of the gradient: the energy is then known to rounding
 
 Energy = Callable[[Float64[Tensor, "*batch m n"]], Float64[Tensor, "*batch"]]
 
@@ -34,6 +35,6 @@ def minimum(energy: Energy, n: int, m: int) -> tuple[Float64[Tensor, "m n"], flo
     """The arrangement of n unit vectors in m dimensions with the lowest energy that a search from many starts finds."""
     starts = torch.randn(STARTS, m * n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     unit = torch.nn.functional.normalize(starts.unflatten(1, (m, n)), dim=1)
-    found, values, _ = optimum.minimise(lambda x, which: energy(x.unflatten(1, (m, n))), unit.flatten(1))
+    found, values, _ = optimum.minimise(lambda x, which: energy(x.unflatten(1, (m, n))), unit.flatten(1), TOLERANCE)
     best = found[values.argmin()].unflatten(0, (m, n))
     return torch.nn.functional.normalize(best, dim=0), float(values.min())

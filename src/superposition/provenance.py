@@ -134,12 +134,12 @@ def _package(name: str) -> str:
 
 
 def _add_results(made: ROCrate, job: Job, results: Path, config: Config) -> None:
-    about = {}
-    if job.rule in ("draw", "animate"):
-        figure = config.figures[job.about]
-        whose = "The paper: " if config.sections[figure.section].anchor else ""
-        about = {"name": figure.title, "description": whose + figure.shows}
     for name in job.outputs:
+        about = {}
+        if job.rule in ("draw", "animate"):
+            figure = config.figures[Path(name).stem]
+            whose = "The paper: " if config.sections[figure.section].anchor else ""
+            about = {"name": figure.title, "description": whose + figure.shows}
         files = sorted((results / name).glob("*.csv")) if name.endswith("/") else [results / name]
         if job.rule == "train":
             header, arrays = archive.read(files[0])

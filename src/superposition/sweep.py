@@ -38,6 +38,7 @@ BATCH_NUMBERS = 10**8  # a batch of one model
 LARGEST_HEADER = 9 * 10**7  # safetensors reads headers of up to 10^8 characters
 CORE_HOURS = 10**4
 WORK_PER_HOUR = 9e12  # of one core; see Sweep.work
+SEARCH = 3e5  # work of a search for an exact optimum, for every output in every pattern of features that are on
 LEAST_DENSITY = 1e-30  # float32 has no reciprocals of much smaller ones
 COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "attack", "l1", "seed")
 
@@ -284,8 +285,8 @@ class Sweep(Strict):
             raise ValueError(
                 f"a grid of {self.size:.3g} points: their coordinates do not fit into the header of a file"
             )
-        evaluated = models * self.evaluation * (1 + self.m / 16)
-        hours = 0 if self.solver == "exact" else (self.work + evaluated) / WORK_PER_HOUR
+        evaluated = 0 if self.solver == "exact" else models * self.evaluation * (1 + self.m / 16)
+        hours = (self.work + evaluated) / WORK_PER_HOUR
         if hours > CORE_HOURS:
             raise ValueError(
                 f"about {hours:.2g} hours of training on one core: allowed are {CORE_HOURS:.0e}; "
@@ -366,12 +367,13 @@ class Sweep(Strict):
 
     @property
     def work(self) -> float:
-        """How long training takes, in feature values seen by a model; infinite where the sweep is solved exactly.
+        """How long training takes, in feature values seen by a model, or the search where the sweep is solved exactly.
 
         The part that grows with m costs a sixteenth of a value per hidden dimension.
         """
-        values = self.models * self.steps * self.batch * self.n
-        return math.inf if self.solver == "exact" else values * (1 + self.m / 16)
+        if self.solver == "exact":
+            return self.models * self.n * 2**self.n * SEARCH
+        return self.models * self.steps * self.batch * self.n * (1 + self.m / 16)
 
     @property
     def header(self) -> float:

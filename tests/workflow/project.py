@@ -80,7 +80,7 @@ class Project:
         self._set("workflow/rules/train.smk", "SMALL", 0)
 
     def share(self, work: float) -> None:
-        """Experiments that the same figures need are trained in one job up to so much work."""
+        """Experiments of a section are trained in one job up to so much work."""
         self._set("src/superposition/config.py", "BRIEF", work)
 
     def _set(self, name: str, constant: str, value: float) -> None:

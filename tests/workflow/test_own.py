@@ -1,5 +1,6 @@
 """What the README says of own sweeps and own figures, step by step, with the real Snakemake."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -67,6 +68,31 @@ def test_an_own_sweep(project: Project) -> None:
     # All of it is made, and without the file the rest is as it was.
     assert project.jobs("--configfile", "examples/own_sweep.yaml") == set()
     assert project.jobs() == {"claims", "notebook", "report", "crate"}
+
+
+def test_figures_that_share_jobs(project: Project) -> None:
+    """At scale quick one job measures all figures of the sweep, and one draws them: the very files of scale paper."""
+    words = ("--config", "scale=quick", "--configfile", "examples/own_sweep.yaml")
+    paper, quick = project.path / OUT, project.path / "results/quick"
+    run = project.snakemake(*words)
+    assert run.returncode == 0, run.stderr
+    assert project.jobs(*words) == set()
+    record = json.loads((quick / "ro-crate-metadata.json").read_text(encoding="utf-8"))
+    graph = {entity["@id"]: entity for entity in record["@graph"]}
+    kinds = {"gram": "the models", "points": "features as points", "dimensionality": "the dimensionality"}
+    for kind, title in kinds.items():
+        tables = [path.relative_to(paper) for path in (paper / f"tables/mine_{kind}").iterdir()]
+        pictures = [Path(f"figures/mine_{kind}.{suffix}") for suffix in ("svg", "png")]
+        for path in (*tables, *pictures):
+            assert (quick / path).read_bytes() == (paper / path).read_bytes(), path
+        for path in pictures:
+            assert graph[str(path)]["name"].startswith(f"mine: {title}")
+    for rule, results in (("measure", [f"tables/mine_{kind}/" for kind in kinds]), ("draw", [])):
+        job = graph[f"#jobs/{rule}/mine_gram-and-2"]
+        assert len(job["result"]) == (len(results) or 6)
+        assert {result["@id"] for result in job["result"]} >= set(results)
+    html = (quick / "report.html").read_text(encoding="utf-8")
+    assert "<code>draw/mine_gram-and-2</code>" in html, "in the table of wall times"
 
 
 def test_a_figure_of_ones_own(project: Project) -> None:

@@ -153,8 +153,8 @@ def test_the_code_is_there_as_it_was(made: Project, tmp_path: Path, fresh: Proje
 
 
 def snakemake_name(job: str) -> str:
-    """Of a job in the record; Snakemake has a rule for every job that trains several experiments."""
-    return re.sub(r"^train/(\w+)-and-\d+$", r"train_\1", job).replace("/", ":")
+    """Of a job in the record; Snakemake has a rule for every job of several experiments or figures."""
+    return re.sub(r"/(\w+)-and-\d+$", r"_\1", job).replace("/", ":")
 
 
 def test_the_jobs_are_those_that_snakemake_ran(made: Project) -> None:

@@ -82,6 +82,8 @@ def test_a_gpu_is_shared_by_few(fresh: Project, tmp_path: Path, monkeypatch: pyt
     config = fresh.config()
     config["experiments"]["basic_small_linear"] = {"model": "linear", "n": 2, "m": 1, "density": 0.5, "solver": "exact"}
     fresh.configure(config)
+    assert sorted(places()) == ["1", "1"], "of two jobs, one with a sweep that needs no GPU"
+    fresh.share(0)
     assert sorted(places()) == ["0", "1", "1"]
     assert places("--config", "device=cpu") == ["0", "0", "0"]
     profile = yaml.safe_load((fresh.path / "workflow/profiles/default/config.yaml").read_text())

@@ -1,43 +1,72 @@
-# Draws a figure from its tables, and makes the animation of one that moves.
+# Draws a figure from its tables, or several, and makes the animation of one that moves.
 
 
 rule draw:
     input:
-        tables=f"{OUT}/tables/{{figure}}",
-        code=lambda wildcards: sources(
-            "workflow/scripts/draw.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}.draw"
-        ),
+        tables=[f"{OUT}/tables/{{figure}}"],
+        code=lambda wildcards: code("draw", "draw", wildcards.figure),
     output:
-        svg=report(
-            f"{OUT}/figures/{{figure}}.svg",
-            caption="../report/figure.rst",
-            category=lambda wildcards: CONFIG.sections[CONFIG.figures[wildcards.figure].section].title,
-            labels={"figure": "{figure}", "kind": "drawing"},
-        ),
-        png=f"{OUT}/figures/{{figure}}.png",
+        svg=[
+            report(
+                f"{OUT}/figures/{{figure}}.svg",
+                caption="../report/figure.rst",
+                category=lambda wildcards: title(wildcards.figure),
+                labels={"figure": "{figure}", "kind": "drawing"},
+            )
+        ],
+        png=[f"{OUT}/figures/{{figure}}.png"],
     log:
         f"{OUT}/logs/draw/{{figure}}.log",
     benchmark:
         f"{OUT}/benchmarks/draw/{{figure}}.tsv"
     wildcard_constraints:
-        figure="|".join(CONFIG.figures),
+        figure="|".join(ALONE) or "none",
     params:
-        section=lambda wildcards: CONFIG.figures[wildcards.figure].section,
+        section=lambda wildcards: section(wildcards.figure),
+        figures=lambda wildcards: [wildcards.figure],
     script:
         "../scripts/draw.py"
+
+
+for group, figures in GROUPS.items():
+
+    rule:
+        name:
+            f"draw_{figures[0]}"
+        input:
+            tables=expand(f"{OUT}/tables/{{figure}}", figure=figures),
+            code=code("draw", "draw", figures[0]),
+        output:
+            svg=[
+                report(
+                    f"{OUT}/figures/{figure}.svg",
+                    caption="../report/figure.rst",
+                    category=title(figure),
+                    labels={"figure": figure, "kind": "drawing"},
+                )
+                for figure in figures
+            ],
+            png=expand(f"{OUT}/figures/{{figure}}.png", figure=figures),
+        log:
+            f"{OUT}/logs/draw/{group}.log",
+        benchmark:
+            f"{OUT}/benchmarks/draw/{group}.tsv"
+        params:
+            section=section(figures[0]),
+            figures=list(figures),
+        script:
+            "../scripts/draw.py"
 
 
 rule animate:
     input:
         tables=f"{OUT}/tables/{{figure}}",
-        code=lambda wildcards: sources(
-            "workflow/scripts/animate.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}.draw"
-        ),
+        code=lambda wildcards: code("animate", "draw", wildcards.figure),
     output:
         report(
             f"{OUT}/figures/{{figure}}.gif",
             caption="../report/figure.rst",
-            category=lambda wildcards: CONFIG.sections[CONFIG.figures[wildcards.figure].section].title,
+            category=lambda wildcards: title(wildcards.figure),
             labels={"figure": "{figure}", "kind": "animation"},
         ),
     log:
@@ -47,6 +76,6 @@ rule animate:
     wildcard_constraints:
         figure="|".join(CONFIG.animated()) or "none",
     params:
-        section=lambda wildcards: CONFIG.figures[wildcards.figure].section,
+        section=lambda wildcards: section(wildcards.figure),
     script:
         "../scripts/animate.py"

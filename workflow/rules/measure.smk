@@ -1,14 +1,10 @@
-# Measures the trained models of a figure: weights to tables.
+# Measures the trained models of a figure, or of several: weights to tables.
 
 
 rule measure:
     input:
-        weights=lambda wildcards: expand(
-            f"{OUT}/weights/{{experiment}}.safetensors", experiment=CONFIG.figures[wildcards.figure].experiments
-        ),
-        code=lambda wildcards: sources(
-            "workflow/scripts/measure.py", f"superposition.paper.{CONFIG.figures[wildcards.figure].section}.measure"
-        ),
+        weights=lambda wildcards: weights(wildcards.figure),
+        code=lambda wildcards: code("measure", "measure", wildcards.figure),
     output:
         directory(f"{OUT}/tables/{{figure}}"),
     log:
@@ -16,9 +12,30 @@ rule measure:
     benchmark:
         f"{OUT}/benchmarks/measure/{{figure}}.tsv"
     wildcard_constraints:
-        figure="|".join(CONFIG.figures),
+        figure="|".join(ALONE) or "none",
     params:
-        section=lambda wildcards: CONFIG.figures[wildcards.figure].section,
-        experiments=lambda wildcards: list(CONFIG.figures[wildcards.figure].experiments),
+        section=lambda wildcards: section(wildcards.figure),
+        experiments=lambda wildcards: experiments(wildcards.figure),
     script:
         "../scripts/measure.py"
+
+
+for group, figures in GROUPS.items():
+
+    rule:
+        name:
+            f"measure_{figures[0]}"
+        input:
+            weights=weights(*figures),
+            code=code("measure", "measure", figures[0]),
+        output:
+            directory(expand(f"{OUT}/tables/{{figure}}", figure=figures)),
+        log:
+            f"{OUT}/logs/measure/{group}.log",
+        benchmark:
+            f"{OUT}/benchmarks/measure/{group}.tsv"
+        params:
+            section=section(figures[0]),
+            experiments=experiments(*figures),
+        script:
+            "../scripts/measure.py"

@@ -12,7 +12,7 @@ scattergather:
 # How many jobs train each of the larger sweeps (--set-scatter split=8, or a profile); never more than a sweep has parts.
 SPLIT = len(scatter.split("{scatteritem}"))
 SHARES = {name: 1 if sweep.work < SMALL else min(SPLIT, sweep.parts) for name, sweep in CONFIG.sweeps.items()}
-# Those that are trained faster than a job starts, and share one with others that the same figures need.
+# Those that are trained faster than a job starts, and share one with others of their section.
 BATCHES = {batch: names for batch, names in CONFIG.batches().items() if len(names) > 1}
 BATCHED = [name for names in BATCHES.values() for name in names]
 WHOLE = [name for name, shares in SHARES.items() if shares == 1 and name not in BATCHED]
@@ -22,6 +22,9 @@ GPU = int(CONFIG.device != "cpu" and bool(shutil.which("nvidia-smi")))
 ON_GPU = [name for name, sweep in CONFIG.sweeps.items() if GPU and sweep.solver != "exact"]
 # Those that take one core.
 NARROW = ON_GPU + [name for name, sweep in CONFIG.sweeps.items() if sweep.work < SMALL]
+# At scale quick all training comes first: what must wait for the last of it is short. At scale paper that would keep
+# every figure back to the end.
+PRIORITY = int(CONFIG.scale == "quick")
 
 
 rule train:
@@ -35,6 +38,7 @@ rule train:
         f"{OUT}/benchmarks/train/{{experiment}}.tsv"
     wildcard_constraints:
         experiment="|".join(WHOLE) or "none",
+    priority: PRIORITY
     threads: lambda wildcards: 1 if wildcards.experiment in NARROW else workflow.cores or 1
     resources:
         gpu=lambda wildcards: int(wildcards.experiment in ON_GPU),
@@ -58,9 +62,10 @@ for batch, names in BATCHES.items():
             f"{OUT}/logs/train/{batch}.log",
         benchmark:
             f"{OUT}/benchmarks/train/{batch}.tsv"
+        priority: PRIORITY
         threads: 1
         resources:
-            gpu=int(names[0] in ON_GPU),
+            gpu=int(not set(ON_GPU).isdisjoint(names)),
         params:
             sweeps={name: CONFIG.sweeps[name].spec() for name in names},
             device=CONFIG.device,

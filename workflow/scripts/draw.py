@@ -1,4 +1,4 @@
-"""Draws a figure from its tables."""
+"""Draws figures from their tables."""
 
 import importlib
 
@@ -13,5 +13,6 @@ with without("scipy"):  # with which seaborn clusters and integrates densities: 
 matplotlib.use("Agg")  # files, no windows
 with reporting(snakemake.log[0]):
     stage = importlib.import_module(f"superposition.paper.{snakemake.params.section}.draw")
-    figure = stage.draw(snakemake.wildcards.figure, files.read(snakemake.input.tables))
-    plotting.save(figure, *snakemake.output)
+    made = snakemake.output
+    for name, tables, *paths in zip(snakemake.params.figures, snakemake.input.tables, made.svg, made.png, strict=True):
+        plotting.save(stage.draw(name, files.read(tables)), *paths)

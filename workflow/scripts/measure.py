@@ -1,6 +1,7 @@
-"""Measures the trained models of a figure: weights to tables."""
+"""Measures the trained models of figures: weights to tables."""
 
 import importlib
+from pathlib import Path
 
 from superposition import files
 from superposition.jobs import reporting
@@ -8,6 +9,7 @@ from superposition.weights import Trained
 
 with reporting(snakemake.log[0]):
     stage = importlib.import_module(f"superposition.paper.{snakemake.params.section}.measure")
-    weights = zip(snakemake.params.experiments, snakemake.input.weights, strict=True)
-    tables = stage.measure(snakemake.wildcards.figure, {name: Trained.load(path) for name, path in weights})
-    files.write(tables, snakemake.output[0])
+    weights = {Path(path).stem: path for path in snakemake.input.weights}
+    for (figure, experiments), folder in zip(snakemake.params.experiments.items(), snakemake.output, strict=True):
+        tables = stage.measure(figure, {name: Trained.load(weights[name]) for name in experiments})
+        files.write(tables, folder)

@@ -277,8 +277,8 @@ def thomson(data: Tables) -> Finding:
     alike = table["thomson_interference"] <= 1.01 * table["least_interference"] + 1e-9
     first = {m: rows.loc[~alike[rows.index], "n"].min() for m, rows in table.groupby("m")}
     held = (alike | (table["n"] > 2 * table["m"])).all() and (alike & (table["n"] > 2 * table["m"])).any()
-    trained = table.dropna(subset="trained_from_packing")
-    closer = (trained["trained_from_packing"] <= trained["trained_from_thomson"]).sum()
+    trained = table[table["apart"] > 1e-3].dropna(subset="trained_from_packing")  # else there is one arrangement
+    closer = (trained["trained_from_packing"] < trained["trained_from_thomson"]).sum()
     return Finding(
         f"so for {alike.sum()} of {len(table)} pairs (n, m); not so for "
         + ", ".join(f"{row.n} in {row.m}" for row in table[~alike].itertuples()),
@@ -287,6 +287,6 @@ def thomson(data: Tables) -> Finding:
         "another arrangement from " + " and ".join(f"n = {n:.0f} (m = {m})" for m, n in first.items() if n == n)
         if held and complete
         else "",
-        note="Trained models, with lengths and biases of their own, are nearer to the least interference in "
-        f"{closer} of {len(trained)} cases",
+        note="Where the two differ, trained models, with lengths and biases of their own, are nearer to the least "
+        f"interference in {closer} of {len(trained)} cases",
     )

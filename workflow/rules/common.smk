@@ -1,0 +1,30 @@
+# What the rules ask of the configuration about figures.
+
+# At scale quick the figures of a section share jobs, by the first of them; the others have jobs of their own.
+GROUPS = {group: figures for group, figures in CONFIG.groups().items() if len(figures) > 1}
+ALONE = [figures[0] for figures in CONFIG.groups().values() if len(figures) == 1]
+
+
+def section(figure):
+    return CONFIG.figures[figure].section
+
+
+def title(figure):
+    """Of its section."""
+    return CONFIG.sections[section(figure)].title
+
+
+def experiments(*figures):
+    """By figure."""
+    return {figure: list(CONFIG.figures[figure].experiments) for figure in figures}
+
+
+def weights(*figures):
+    """Those of all their experiments."""
+    names = dict.fromkeys(name for named in experiments(*figures).values() for name in named)
+    return expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=names)
+
+
+def code(script, stage, figure):
+    """What a script runs of this stage of the figure's section."""
+    return sources(f"workflow/scripts/{script}.py", f"superposition.paper.{section(figure)}.{stage}")
