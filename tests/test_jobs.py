@@ -11,7 +11,7 @@ def job(log: Path, body: str) -> subprocess.CompletedProcess[str]:
     """Runs a few lines as a job does its work."""
     program = f"""
 from pathlib import Path
-from superposition.errors import SuperpositionError
+from superposition.errors import SuperpositionError, named
 from superposition.jobs import reporting
 with reporting({str(log)!r}):
     {body}
@@ -29,6 +29,7 @@ def test_a_job_that_is_done(tmp_path: Path) -> None:
     ("body", "line"),
     [
         ("raise SuperpositionError('too much')", "error: too much\n"),
+        ("with named('this'): raise SuperpositionError('too much')", "error: this: too much\n"),
         ("Path('/dev/full').write_text('x')", "error: [Errno 28] No space left on device\n"),
         ("open('/nowhere/at/all')", "error: [Errno 2] No such file or directory: '/nowhere/at/all'\n"),
     ],
@@ -48,13 +49,13 @@ def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_of_any_other_error_the_log_has_the_rest(tmp_path: Path) -> None:
-    """As of a figure that was given other experiments than it was made for."""
-    run = job(tmp_path / "log", "1 / 0")
+    """As of a figure that was given other experiments than it was made for: where it went wrong, and of which."""
+    run = job(tmp_path / "log", "with named('one of many'): 1 / 0")
     line = "ZeroDivisionError: division by zero"
     assert (run.returncode, run.stderr) == (1, f"error: {line} ({tmp_path / 'log'} says where)\n")
     text = (tmp_path / "log").read_text()
     assert "Traceback" in text
-    assert text.endswith(f"{line}\n")
+    assert text.endswith(f"{line}\nThis was about one of many.\n")
 
 
 def test_a_package_that_is_not_needed() -> None:

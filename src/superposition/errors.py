@@ -26,8 +26,11 @@ def shown(given: Any) -> str:
 
 @contextmanager
 def named(what: str) -> Iterator[None]:
-    """Errors from here begin with what they are about."""
+    """Errors from here begin with what they are about; in the traceback of any other it stands at the end."""
     try:
         yield
     except SuperpositionError as error:
         raise SuperpositionError(f"{what}: {error}") from None
+    except Exception as error:
+        error.add_note(f"This was about {what}.")
+        raise

@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 
 from superposition import files
+from superposition.errors import named
 from superposition.jobs import reporting
 from superposition.weights import Trained
 
@@ -11,5 +12,6 @@ with reporting(snakemake.log[0]):
     stage = importlib.import_module(f"superposition.paper.{snakemake.params.section}.measure")
     weights = {Path(path).stem: path for path in snakemake.input.weights}
     for (figure, experiments), folder in zip(snakemake.params.experiments.items(), snakemake.output, strict=True):
-        tables = stage.measure(figure, {name: Trained.load(weights[name]) for name in experiments})
-        files.write(tables, folder)
+        with named(figure):
+            tables = stage.measure(figure, {name: Trained.load(weights[name]) for name in experiments})
+            files.write(tables, folder)
