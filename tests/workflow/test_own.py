@@ -1,6 +1,5 @@
 """What the README says of own sweeps and own figures, step by step, with the real Snakemake."""
 
-import json
 import re
 import shlex
 from pathlib import Path
@@ -13,6 +12,7 @@ from tests.workflow.project import TINY, Project
 from superposition.weights import Trained
 
 OUT = Path("results/paper")
+KINDS = ("gram", "points", "dimensionality")  # of the standard figures
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_an_own_sweep(project: Project) -> None:
     out = project.path / OUT
     trained = Trained.load(out / "weights/mine.safetensors")
     assert (trained.sweep.n, trained.sweep.m, len(trained.points)) == (6, 2, 40)
-    for kind in ("gram", "points", "dimensionality"):
+    for kind in KINDS:
         assert (out / f"figures/mine_{kind}.svg").read_text().startswith("<?xml")
         assert (out / f"figures/mine_{kind}.png").read_bytes().startswith(b"\x89PNG")
         features = pd.read_csv(out / f"tables/mine_{kind}/features.csv")
@@ -72,27 +72,16 @@ def test_an_own_sweep(project: Project) -> None:
 
 def test_figures_that_share_jobs(project: Project) -> None:
     """At scale quick one job measures all figures of the sweep, and one draws them: the very files of scale paper."""
-    words = ("--config", "scale=quick", "--configfile", "examples/own_sweep.yaml")
-    paper, quick = project.path / OUT, project.path / "results/quick"
+    pictures = [f"figures/mine_{kind}.{suffix}" for kind in KINDS for suffix in ("svg", "png")]
+    words = ("--config", "scale=quick", "--configfile", "examples/own_sweep.yaml", "--", f"results/quick/{pictures[0]}")
+    assert project.jobs(*words) == {"train:mine", "measure_mine_gram", "draw_mine_gram"}
     run = project.snakemake(*words)
     assert run.returncode == 0, run.stderr
-    assert project.jobs(*words) == set()
-    record = json.loads((quick / "ro-crate-metadata.json").read_text(encoding="utf-8"))
-    graph = {entity["@id"]: entity for entity in record["@graph"]}
-    kinds = {"gram": "the models", "points": "features as points", "dimensionality": "the dimensionality"}
-    for kind, title in kinds.items():
-        tables = [path.relative_to(paper) for path in (paper / f"tables/mine_{kind}").iterdir()]
-        pictures = [Path(f"figures/mine_{kind}.{suffix}") for suffix in ("svg", "png")]
-        for path in (*tables, *pictures):
-            assert (quick / path).read_bytes() == (paper / path).read_bytes(), path
-        for path in pictures:
-            assert graph[str(path)]["name"].startswith(f"mine: {title}")
-    for rule, results in (("measure", [f"tables/mine_{kind}/" for kind in kinds]), ("draw", [])):
-        job = graph[f"#jobs/{rule}/mine_gram-and-2"]
-        assert len(job["result"]) == (len(results) or 6)
-        assert {result["@id"] for result in job["result"]} >= set(results)
-    html = (quick / "report.html").read_text(encoding="utf-8")
-    assert "<code>draw/mine_gram-and-2</code>" in html, "in the table of wall times"
+    paper, quick = project.path / OUT, project.path / "results/quick"
+    tables = [path.relative_to(paper) for kind in KINDS for path in (paper / f"tables/mine_{kind}").iterdir()]
+    assert len(tables) >= len(KINDS)
+    for path in (*tables, *pictures):
+        assert (quick / path).read_bytes() == (paper / path).read_bytes(), path
 
 
 def test_a_figure_of_ones_own(project: Project) -> None:

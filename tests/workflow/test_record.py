@@ -181,11 +181,19 @@ def test_the_jobs_are_those_that_snakemake_ran(made: Project) -> None:
     assert run["endTime"] == max(job["endTime"] for job in jobs(graph))
 
 
-def test_the_record_knows_every_job(fresh: Project) -> None:
-    """Of the whole configuration, animations and all; what Snakemake would run is the oracle."""
-    fresh.configure(yaml.safe_load((ROOT / "config.yaml").read_text()))
-    jobs = dag.jobs(Config.parse(fresh.config()))
+@pytest.mark.parametrize("scale", ["paper", "quick"])
+def test_the_record_knows_every_job(fresh: Project, scale: str) -> None:
+    """Of the whole configuration, animations and jobs that are shared; what Snakemake would run is the oracle."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"scale": scale}
+    fresh.configure(config)
+    jobs = list(dag.jobs(Config.parse(config)))
     assert {snakemake_name(job.name) for job in jobs} == fresh.jobs() - {"crate"}
+    plan = fresh.snakemake("-n").stdout
+    found = re.findall(r"\n(?:    input: (.*)\n)?    output: (.*)\n", plan)
+    files = [[{file for file in line.split(", ") if file.startswith("results/")} for line in both] for both in found]
+    expected = [[{f"results/{scale}/{n}".rstrip("/") for n in names} for names in (j.inputs, j.outputs)] for j in jobs]
+    assert all(files.count(both) == 1 for both in expected)
+    assert len(files) == len(jobs) + 1, "and the record itself"
 
 
 def test_the_same_results_have_the_same_record(made: Project) -> None:
