@@ -407,17 +407,16 @@ def test_the_phase_diagrams(name: str, n: int, m: int, scale: str) -> None:
 
 def test_what_shares_a_training_job() -> None:
     """At scale quick start-up would take most of the time; at scale paper each takes long, and none waits for others.
-    What a job makes beside what was asked for, or makes again, takes no longer than a start-up."""
+    What a job makes beside what was asked for, or makes again, takes seconds."""
     paper, quick = (Config.parse(REAL | {"scale": scale}) for scale in ("paper", "quick"))
     assert paper.batches() == {name: (name,) for name in paper.sweeps}
-    assert len(quick.batches()) < 24
     assert sorted(name for names in quick.batches().values() for name in names) == sorted(quick.sweeps)
     section = {name: f.section for f in reversed(quick.figures.values()) for name in f.experiments}
     for job, (first, *others) in quick.batches().items():
         assert job == (f"{first}-and-{len(others)}" if others else first)
         assert {section[name] for name in others} <= {section[first]}
-        assert not others or sum(quick.sweeps[name].work for name in (first, *others)) < 4.1e9
-    assert {"phase_3in2_optimum", "privileged"} <= quick.batches().keys(), "too large to share"
+        assert not others or sum(quick.sweeps[name].work for name in (first, *others)) <= 8e9
+    assert {"phase_3in2_optimum", "privileged-and-1"} <= quick.batches().keys(), "one is too large to share, one is not"
     everywhere = Config.parse(REAL | {"scale": "quick", "device": "cuda"})
     assert everywhere.batches() == {name: (name,) for name in quick.sweeps}
 

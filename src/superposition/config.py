@@ -119,7 +119,7 @@ ESSENTIAL = ["model", "n", "m"]  # of an experiment: what no default can say
 EXTRA_KEYS = ("stated", "quick")  # of an experiment, beside those of its sweep
 # Parts of a recipe that the claims under ``sensitivity`` are judged again with.
 VARIED = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
-BRIEF = 4e9  # what one core trains in some two seconds; see Sweep.work
+BRIEF = 8e9  # what one core trains in some five seconds; see Sweep.work
 OWN = "own"  # the section of the sweeps that no figure of the file names
 NEURONS = {
     "relu_hidden": "W, neurons in the order of their most important features, WᵀW",
@@ -211,11 +211,11 @@ class Config:
     def batches(self) -> dict[str, tuple[str, ...]]:
         """The experiments of every training job, by its name: that of the first of them, and how many more there are.
 
-        Those of a section share a job, as long as it trains no longer than it takes to start: that long it may train
-        what only another figure needs, or train again what did not change. Not where all have to find a GPU: how they
-        come by one says a profile, of jobs with one experiment.
+        At scale quick those of a section share a job, as long as it does not train much longer than it takes to start:
+        that long it may train what only another figure needs, or train again what did not change. Not where all have to
+        find a GPU: how they come by one says a profile, of jobs with one experiment.
         """
-        most = 0 if self.device == "cuda" else BRIEF
+        most = BRIEF if self.scale == "quick" and self.device != "cuda" else 0
         section = {name: self._shared_by(f) for f in reversed(self.figures) for name in self.figures[f].experiments}
         jobs: list[list[str]] = []
         for name in self.sweeps:

@@ -11,7 +11,7 @@ class Job:
     """A job that results come from. Its paths are relative to the results; those of folders end with a slash."""
 
     rule: str
-    about: str  # a batch of experiments, a group of figures, a figure or a section; nothing where the rule has one job
+    about: str  # a batch of experiments, a group of figures, one figure or a section; nothing where a rule has one job
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     stages: tuple[str, ...] = ()  # of sections, as ``introduction.draw``: whose code it runs
@@ -26,7 +26,6 @@ def jobs(config: Config) -> Iterator[Job]:
     """All jobs of a full run, stage by stage."""
     weights = {name: f"weights/{name}.safetensors" for name in config.sweeps}
     tables = {name: f"tables/{name}/" for name in config.figures}
-    verdicts = {name: f"claims/{name}.csv" for name in config.sections}
     shown = [*weights.values(), *tables.values(), "claims.csv"]
     for name, experiments in config.batches().items():
         yield Job("train", name, (), tuple(weights[experiment] for experiment in experiments))
@@ -44,12 +43,9 @@ def jobs(config: Config) -> Iterator[Job]:
     for name in config.animated():
         shown.append(f"figures/{name}.gif")
         yield Job("animate", name, (tables[name],), (shown[-1],), (f"{config.figures[name].section}.draw",))
-    for name, path in verdicts.items():
-        judged = tuple(tables[figure] for figure in config.figures_of(name))
-        yield Job("judge", name, judged, (path,), (f"{name}.judge",))
+    yield Job("judge", "", tuple(tables.values()), ("claims.csv",), tuple(f"{name}.judge" for name in config.sections))
     for name in config.sensitivity:
         shown.append(f"sensitivity/{name}.csv")
         yield Job("vary", name, (), (shown[-1],), (f"{name}.measure", f"{name}.judge"))
-    yield Job("claims", "", tuple(verdicts.values()), ("claims.csv",))
     yield Job("notebook", "", tuple(shown), ("report.ipynb",))
     yield Job("report", "", ("report.ipynb",), ("report.html",))

@@ -62,7 +62,7 @@ def same(made: Path, other: Path) -> None:
     """All results but those that say when and where they were made."""
     files = [
         path.relative_to(made)
-        for part in ("weights", "tables", "figures", "claims", "claims.csv")
+        for part in ("weights", "tables", "figures", "claims.csv")
         for path in [made / OUT / part, *(made / OUT / part).rglob("*")]
         if path.is_file()
     ]

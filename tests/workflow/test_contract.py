@@ -9,12 +9,12 @@ import pytest
 from tests.workflow.project import Project
 
 SHOWN = {"notebook", "report", "crate"}
-ENDS = {"claims"} | SHOWN
+ENDS = {"judge"} | SHOWN
 TRAIN = {"train:introduction", "train_basic_small"}
 
 
 def section(name: str) -> set[str]:
-    return {f"measure:{name}", f"draw:{name}", f"judge:{name}"}
+    return {f"measure:{name}", f"draw:{name}"}
 
 
 @contextmanager
@@ -39,11 +39,11 @@ def test_nothing_to_do_does_nothing(made: Project) -> None:
     [
         ("src/superposition/paper/introduction/measure.py", section("introduction") | ENDS),
         ("src/superposition/paper/introduction/draw.py", {"draw:introduction"} | SHOWN),
-        ("src/superposition/paper/introduction/judge.py", {"judge:introduction"} | ENDS),
+        ("src/superposition/paper/introduction/judge.py", ENDS),
         ("src/superposition/paper/theory/__init__.py", section("theory") | ENDS),
         ("src/superposition/plotting.py", {"draw:introduction", "draw:theory"} | SHOWN),
         ("src/superposition/tables.py", section("introduction") | section("theory") | ENDS),
-        ("src/superposition/claims.py", {"judge:introduction", "judge:theory"} | ENDS),
+        ("src/superposition/claims.py", ENDS),
         ("src/superposition/training.py", TRAIN | section("introduction") | section("theory") | ENDS),
         ("src/superposition/draws.py", TRAIN | section("introduction") | section("theory") | ENDS),
         ("src/superposition/report.py", SHOWN),
@@ -106,7 +106,7 @@ def test_an_own_sweep_is_made_with_the_rest_and_disturbs_nothing(made: Project) 
     with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
         made.configure(config)
         assert made.jobs("results/quick/weights/mine.safetensors") == {"train:mine"}
-        assert made.jobs() == {"train:mine", "measure_mine_gram", "draw_mine_gram", "judge:own"} | ENDS
+        assert made.jobs() == {"train:mine", "measure_mine_gram", "draw_mine_gram"} | ENDS
 
 
 def test_one_figure_alone(fresh: Project) -> None:
@@ -125,4 +125,4 @@ def test_what_is_taken_away_goes_from_the_verdicts_and_the_report(made: Project)
         assert made.jobs() >= ENDS
         config["figures"]["introduction"] = made.config()["figures"]["theory"]
         made.configure(config)
-        assert made.jobs() >= {"judge:theory"} | ENDS
+        assert made.jobs() >= ENDS

@@ -193,7 +193,7 @@ def test_a_full_disk(undisturbed: tuple[Project, float], tmp_path: Path) -> None
 def test_results_that_cannot_be_written(undisturbed: tuple[Project, float], copied: Project) -> None:
     """It is said, before any job; and what is there stays, and can be looked at."""
     read_only = 'mount --bind results results; mount -o remount,bind,ro results; "$@"'
-    run = within(copied, read_only, "--forcerun", "claims")
+    run = within(copied, read_only, "--forcerun", "judge")
     assert run.returncode != 0
     assert "Write-protected output files" in run.stderr
     assert "Traceback" not in run.stderr

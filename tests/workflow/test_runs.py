@@ -82,7 +82,8 @@ def test_check_names_the_claims_that_differ(fresh: Project) -> None:
 
 
 def train_long(project: Project) -> list[str]:
-    """Makes one experiment short and one long; their weights, the short one's first."""
+    """Makes one experiment short and one long, in jobs of their own; their weights, the short one's first."""
+    project.share(0)
     config = project.config()
     config["experiments"]["basic_small"] |= {"steps": 20_000, "restarts": 8, "batch": 256}
     project.configure(config)

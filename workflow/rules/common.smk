@@ -21,7 +21,7 @@ def experiments(*figures):
 
 def weights(*figures):
     """Those of all their experiments."""
-    names = dict.fromkeys(name for named in experiments(*figures).values() for name in named)
+    names = dict.fromkeys(name for figure in figures for name in CONFIG.figures[figure].experiments)
     return expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=names)
 
 

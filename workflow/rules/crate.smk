@@ -23,7 +23,6 @@ rule crate:
         rules.notebook.input,
         report=rules.report.output,
         pictures=expand(f"{OUT}/figures/{{figure}}.png", figure=CONFIG.figures),
-        verdicts=rules.claims.input,
         workflow=[file for part in PARTS for file in sorted(glob.glob(part, recursive=True))],
         configs=workflow.configfiles,
         modules=sorted({file for files in MODULES.values() for file in files}),

@@ -1,21 +1,19 @@
-# Judges the claims of a section from the tables of its figures, some of them again with models that were trained in other
-# ways, and holds all verdicts against those on record.
+# Judges the claims of all sections from the tables of their figures, some of them again with models that were trained in
+# other ways, and holds the verdicts against those on record.
 
 
 rule judge:
     input:
-        tables=lambda wildcards: expand(f"{OUT}/tables/{{figure}}", figure=CONFIG.figures_of(wildcards.section)),
-        code=lambda wildcards: sources("workflow/scripts/judge.py", f"superposition.paper.{wildcards.section}.judge"),
+        tables=expand(f"{OUT}/tables/{{figure}}", figure=CONFIG.figures),
+        code=sources("workflow/scripts/judge.py", *expand("superposition.paper.{section}.judge", section=CONFIG.sections)),
     output:
-        f"{OUT}/claims/{{section}}.csv",
+        report(f"{OUT}/claims.csv", caption="../report/claims.rst", category="Claims"),
     log:
-        f"{OUT}/logs/judge/{{section}}.log",
+        f"{OUT}/logs/judge.log",
     benchmark:
-        f"{OUT}/benchmarks/judge/{{section}}.tsv"
-    wildcard_constraints:
-        section="|".join(CONFIG.sections),
+        f"{OUT}/benchmarks/judge.tsv"
     params:
-        figures=lambda wildcards: CONFIG.figures_of(wildcards.section),
+        sections={section: CONFIG.figures_of(section) for section in CONFIG.sections},
         scale=CONFIG.scale,
     script:
         "../scripts/judge.py"
@@ -47,21 +45,6 @@ rule vary:
         device=CONFIG.device,
     script:
         "../scripts/vary.py"
-
-
-rule claims:
-    input:
-        expand(f"{OUT}/claims/{{section}}.csv", section=CONFIG.sections),
-    output:
-        report(f"{OUT}/claims.csv", caption="../report/claims.rst", category="Claims"),
-    log:
-        f"{OUT}/logs/claims.log",
-    benchmark:
-        f"{OUT}/benchmarks/claims.tsv"
-    params:
-        sections=list(CONFIG.sections),
-    script:
-        "../scripts/claims.py"
 
 
 rule check:

@@ -1,14 +1,19 @@
-"""Judges the claims of a section from the tables of its figures."""
+"""Judges the claims of all sections from the tables of their figures."""
 
 import importlib
+from pathlib import Path
+
+import pandas as pd
 
 from superposition import files
 from superposition.errors import SuperpositionError
 from superposition.jobs import reporting
 
 with reporting(snakemake.log[0]):
-    stage = importlib.import_module(f"superposition.paper.{snakemake.wildcards.section}.judge")
-    measured = {f: files.read(t) for f, t in zip(snakemake.params.figures, snakemake.input.tables, strict=True)}
-    if lost := [claim for claim in stage.claims if claim.figure not in measured]:
-        raise SuperpositionError(f"{lost[0].id}: unknown figure {lost[0].figure!r}, allowed are {', '.join(measured)}")
-    stage.claims.table(measured, snakemake.params.scale).to_csv(snakemake.output[0], index=False)
+    tables, verdicts = {Path(folder).name: folder for folder in snakemake.input.tables}, []
+    for section, figures in snakemake.params.sections.items():
+        claims = importlib.import_module(f"superposition.paper.{section}.judge").claims
+        if lost := [claim for claim in claims if claim.figure not in figures]:
+            raise SuperpositionError(f"{lost[0].id}: unknown figure {lost[0].figure!r}, allowed are {', '.join(figures)}")
+        verdicts.append(claims.table({figure: files.read(tables[figure]) for figure in figures}, snakemake.params.scale))
+    pd.concat(verdicts).to_csv(snakemake.output[0], index=False)

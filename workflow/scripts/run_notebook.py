@@ -14,4 +14,6 @@ with reporting(snakemake.log[0]):
             "configfiles": snakemake.params.configfiles,
         },
         progress_bar=False,
+        request_save_on_cell_execute=False,  # nobody reads it before the end
+        autosave_cell_every=0,
     )
