@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
+from tests.real import CONFIG
 
 from superposition.claims import COLUMNS, NOT_AT_THIS_SCALE, Claims, Finding, Tables, check
-from superposition.config import Config
 from superposition.errors import SuperpositionError
 
-CONFIG = Config.parse(yaml.safe_load(Path(__file__).parents[1].joinpath("config.yaml").read_text(encoding="utf-8")))
 REGISTERED = {
     name: list(importlib.import_module(f"superposition.paper.{name}.judge").claims) for name in CONFIG.sections
 }  # by section, as the workflow finds them

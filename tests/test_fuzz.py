@@ -6,14 +6,13 @@ import datetime
 import json
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import yaml
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from tests.real import RAW
 
 from superposition import training
 from superposition.autograd import Autograd
@@ -21,12 +20,10 @@ from superposition.config import Config
 from superposition.errors import SuperpositionError, shown
 from superposition.sweep import Sweep
 
-FILE = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8"))
-
 
 def part(**names: list[str]) -> dict[str, Any]:
     """Of config.yaml, as quick to read as its names are few."""
-    return FILE | {kind: {name: FILE[kind][name] for name in chosen} for kind, chosen in names.items()}
+    return RAW | {kind: {name: RAW[kind][name] for name in chosen} for kind, chosen in names.items()}
 
 
 # Every way to write a value is in it.

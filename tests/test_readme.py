@@ -10,11 +10,9 @@ import nbformat
 import numpy as np
 import papermill
 import pytest
-import yaml
 from matplotlib.figure import Figure
 from tests.readme import ROOT, block, files
-
-from superposition.config import Config
+from tests.real import CONFIG
 
 
 def test_from_python_in_under_ten_lines() -> None:
@@ -67,15 +65,14 @@ def test_the_map_of_modules() -> None:
 def test_the_map_of_figures_and_claims() -> None:
     """Every figure and claim stands in it once, beside each other; and the counts below it are those on record."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    config = Config.parse(yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")))
     rows = [re.split(r"(?<!\\)\|", line) for line in re.findall(r"^\| `.*` \|.*\|.*\|$", text, re.MULTILINE)]
     shown = {
         tuple(re.findall(r"`(\w+)`", row[1])): re.findall(r"`(\w+\.\w+)`", row[3]) for row in rows if len(row) == 6
     }
-    assert [figure for figures in shown for figure in figures] == list(config.figures)
+    assert [figure for figures in shown for figure in figures] == list(CONFIG.figures)
     claims = [
         claim
-        for section in config.sections
+        for section in CONFIG.sections
         for claim in importlib.import_module(f"superposition.paper.{section}.judge").claims
     ]
     for figures, ids in shown.items():

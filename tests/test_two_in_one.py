@@ -381,15 +381,20 @@ def test_best_bias(p: float, r: float) -> None:
     np.testing.assert_allclose(surface(p, r).loc[some.index, "best_bias"], expected, rtol=1e-5)
 
 
-def test_best_bias_has_no_ridge() -> None:
-    """On the grid of the figure: at few points a search can end in another minimum than beside them, where it jumps."""
-    square = two_in_one.surface(0.1, 1.0).set_index(["w0", "w1"])["best_bias"].unstack()
+@pytest.mark.parametrize(
+    ("p", "weights"),
+    [(0.1, [(-1.3, -0.75), (0.75, 1.3), (1.35, 0.75)]), (0.01, [(-0.95, -1.1), (0.9, 1.2), (1.3, 0.8)])],
+)
+def test_best_bias_has_no_ridge(p: float, weights: list[tuple[float, float]]) -> None:
+    """On the grid of the figure: at few points a search can end in another minimum than beside them, where it jumps, or
+    on the long slope before it."""
+    square = two_in_one.surface(p, 1.0).set_index(["w0", "w1"])["best_bias"].unstack()
     axis = np.arange(-28, 29) * 0.05
     np.testing.assert_allclose(square.index, axis, atol=1e-12)
     np.testing.assert_allclose(square.columns, axis, atol=1e-12)
-    for w in ((-1.3, -0.75), (0.75, 1.3), (1.35, 0.75)):
+    for w in weights:
         x, y = (int(np.abs(axis - value).argmin()) for value in w)
-        assert square.iloc[x, y] == pytest.approx(best_bias((axis[x], axis[y]), 0.1, 1.0), rel=1e-5)
+        assert square.iloc[x, y] == pytest.approx(best_bias((axis[x], axis[y]), p, 1.0), rel=1e-5)
 
 
 # minima

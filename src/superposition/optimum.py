@@ -167,9 +167,12 @@ def minimise(
         x[here], f[here], g[here], scale[here] = x[here] + s, value[fine], gradient[fine], 1.0
         curvature = (s * y).sum(1)
         bent = curvature > 1e-10 * s.norm(dim=1) * y.norm(dim=1)
-        here, s, y, r = here[bent], s[bent], y[bent], (1 / curvature[bent])[:, None, None]
-        turn = eye - r * s[:, :, None] * y[:, None, :]
-        inverse[here] = turn @ inverse[here] @ turn.mT + r * s[:, :, None] * s[:, None, :]
+        here, s, y, r = here[bent], s[bent], y[bent], 1 / curvature[bent, None]
+        Hy = (inverse[here] @ y[:, :, None])[..., 0]
+        # (1 - r s yᵀ) H (1 - r y sᵀ) + r s sᵀ, multiplied out: no products of matrices.
+        half = r * (s * (1 + r * (y * Hy).sum(1, keepdim=True)) / 2 - Hy)
+        turn = half[:, :, None] * s[:, None, :]
+        inverse[here] += turn + turn.mT
         known[here] += 1
         unfinished = unfinished[(g[unfinished].norm(dim=1) > tolerance) & (left[unfinished] > 0)]
     return x, f, g.norm(dim=1)

@@ -183,8 +183,10 @@ def _first_output(p: float, extent: float, step: float) -> tuple[Float64[Tensor,
     """The weights of a surface, and the loss of x_1 alone (r = 0) with the bias that suits it, which is its own."""
     axis = step * torch.arange(-round(extent / step), round(extent / step) + 1, dtype=torch.float64)
     W = torch.cartesian_prod(axis, axis)
-    starts = torch.tensor([0, p / 2, -p / 2], dtype=torch.float64)
     half = W[: len(W) // 2 + 1]  # W and -W are the same model
+    # The bias that drowns interference may be far down, behind a long slope; at -reach the output ends.
+    reach = half[:, 0] ** 2 + (half[:, 0] * half[:, 1]).clamp(min=0)
+    starts = torch.stack([torch.full_like(reach, b) for b in (0, p / 2, -p / 2)] + [-reach * k / 4 for k in (1, 2, 3)])
     fixed = half.repeat(len(starts), 1)
     density, none = torch.full((len(fixed),), p, dtype=torch.float64), torch.zeros(len(fixed), dtype=torch.float64)
 
@@ -192,8 +194,8 @@ def _first_output(p: float, extent: float, step: float) -> tuple[Float64[Tensor,
         x = torch.cat([fixed[which], b, torch.zeros_like(b)], dim=1)
         return loss(x, density[which], none[which]) / p
 
-    _, found, _ = optimum.minimise(first_output, starts.repeat_interleave(len(half))[:, None], tolerance=1e-7)
-    best = found.view(len(starts), -1).min(dim=0).values * p
+    _, found, _ = optimum.minimise(first_output, starts.flatten()[:, None], tolerance=1e-7, evaluations=60)
+    best = found.view(starts.shape).min(dim=0).values * p
     return W, torch.cat([best, best[:-1].flip(0)]).view(len(axis), len(axis))
 
 

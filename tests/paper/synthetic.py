@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 from matplotlib.figure import Figure
+from tests.real import CONFIG
 
 from superposition import exact, files, plotting
 from superposition.claims import Claims, Tables
-from superposition.config import Config
 from superposition.weights import Trained
 
-CONFIG = Config.parse(yaml.safe_load(Path(__file__).parents[2].joinpath("config.yaml").read_text(encoding="utf-8")))
 Solution = tuple[np.ndarray, np.ndarray, float]  # W, b, loss
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from synthetic import CONFIG, changed, drawn_twice, judged, through_files, verdict
+from synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.real import CONFIG
 
 from superposition.claims import Tables
 from superposition.paper.adversarial import MAIN, _falls_to_one, draw, judge, measure, sizes_of_removal

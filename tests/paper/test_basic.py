@@ -10,7 +10,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import CONFIG, changed, drawn_twice, judged, packed, through_files, verdict
+from synthetic import changed, drawn_twice, judged, packed, through_files, verdict
+from tests.real import CONFIG
 
 from superposition import plotting
 from superposition.claims import Tables

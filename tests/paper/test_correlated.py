@@ -12,14 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
+from tests.real import QUICK
 
 from superposition import branches
 from superposition.claims import Tables
-from superposition.config import Config
 from superposition.paper.correlated import (
     HEXAGON,
     OPPOSITE,
@@ -36,8 +35,7 @@ from superposition.sweep import Sweep
 from superposition.weights import Trained
 
 FIGURES = ("correlated_organization", "local_bases", "collapse")
-RAW = yaml.safe_load(Path(__file__).parents[2].joinpath("config.yaml").read_text(encoding="utf-8"))
-SWEEPS = Config.parse(RAW | {"scale": "quick"}).sweeps
+SWEEPS = QUICK.sweeps
 SWEEPS |= {name: SWEEPS[name].model_copy(update={"restarts": 40}) for name in ("organization_4", "organization_6")}
 NAMED = {row.name: row for row in ROWS}
 # Densities of the models made here: close to the crossings, so that both branches are there on both sides.

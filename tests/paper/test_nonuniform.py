@@ -14,20 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
+from tests.real import QUICK
 
 from superposition import branches
 from superposition.claims import Tables
-from superposition.config import Config
 from superposition.paper.nonuniform import draw, judge, measure
 from superposition.weights import Trained
 
 FIGURES = ("pentagon_solutions", "pentagon_loss")
-RAW = yaml.safe_load(Path(__file__).parents[2].joinpath("config.yaml").read_text(encoding="utf-8"))
-SWEEP = Config.parse(RAW | {"scale": "quick"}).sweeps["pentagon"].model_copy(update={"restarts": 4})
+SWEEP = QUICK.sweeps["pentagon"].model_copy(update={"restarts": 4})
 RATIOS = SWEEP.points()["relative_density"].tolist()  # a tenth to ten, nine of them
 SNAP = 0.25  # below it, the best models made here are two digons
 NORM, BIAS = 1.1345, -0.2462  # of the pentagon at the density of the sweep, 0.05

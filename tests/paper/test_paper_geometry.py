@@ -12,24 +12,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
+from tests.real import CONFIG, QUICK
 
 from superposition import plotting, polytopes, tegum
 from superposition.claims import Tables
-from superposition.config import Config
 from superposition.paper.geometry import CHANCE, GALLERY, LARGE, SMALL, VARIED_N, WINDOW, draw, judge, measure
 from superposition.polytopes import FRACTIONS, WRITTEN
 from superposition.sweep import Sweep
 from superposition.weights import Trained
 
 FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes")
-RAW = yaml.safe_load(Path(__file__).parents[2].joinpath("config.yaml").read_text(encoding="utf-8"))
-CONFIGS = {scale: Config.parse(RAW | {"scale": scale}) for scale in ("paper", "quick")}
+CONFIGS = {"paper": CONFIG, "quick": QUICK}
 DENSITIES = CONFIGS["quick"].sweeps[LARGE].density
 EXACT = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
 Factors = Mapping[str, int]  # how many of each polytope

@@ -14,24 +14,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from synthetic import CONFIG, changed, drawn_twice, judged, through_files, verdict
+from synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.real import CONFIG, QUICK
 
 from superposition import exact, optimum, two_in_one
 from superposition.claims import Tables
-from superposition.config import Config
 from superposition.models import Model
 from superposition.paper.phase import PANELS, PHASES, draw, handover_at, judge, measure
 from superposition.sweep import Sweep
 from superposition.weights import Trained
 
 FIGURES = ("phase_2in1", "phase_3in2")
-RAW = yaml.safe_load(Path(__file__).parents[2].joinpath("config.yaml").read_text(encoding="utf-8"))
-CONFIGS = {"paper": CONFIG, "quick": Config.parse(RAW | {"scale": "quick"})}
+CONFIGS = {"paper": CONFIG, "quick": QUICK}
 KEYS = ["density", "relative_importance"]
 
 both_figures = pytest.mark.parametrize("figure", FIGURES)

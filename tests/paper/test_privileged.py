@@ -1,6 +1,5 @@
 """Privileged basis: how W lies to the neurons, what its code is, and the verdicts, on models made by hand."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from synthetic import CONFIG, changed, drawn, drawn_twice, judged, through_files, verdict
+from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
+from tests.real import CONFIG
 
 from superposition import neurons
 from superposition.claims import Tables
@@ -16,7 +16,7 @@ from superposition.paper.privileged import MODELS, PAPER, SHOWN, THRESHOLDS, dra
 from superposition.weights import Trained
 
 M, N = 5, 10
-SIZES = {"restarts": 60, "evaluation": 2**12}
+SIZES = {"restarts": 60, "evaluation": 2**16}  # the losses of the models here lie far apart
 
 
 def alone(*features: int) -> np.ndarray:
@@ -53,14 +53,6 @@ STATED = {  # of the paper's kind at every density
     0.03: coded(0, PAIRS),
     0.02: coded(0, PAIRS),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def fewer_numbers() -> Iterator[None]:
-    """Than at full scale: the losses of the models here lie far apart."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "PRECISE", 2**20)
-        yield
 
 
 def made(experiment: str, W: np.ndarray, b_hidden: float = 0.5, loss: np.ndarray | None = None) -> Trained:

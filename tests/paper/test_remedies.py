@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from synthetic import CONFIG, changed, drawn_twice, judged, through_files, verdict
+from synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.real import CONFIG
 
 from superposition import l1
 from superposition.claims import Tables

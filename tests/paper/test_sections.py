@@ -1,14 +1,10 @@
 """What holds for every section of the paper."""
 
 import importlib
-from pathlib import Path
 
 import pytest
-import yaml
+from tests.real import CONFIG
 
-from superposition.config import Config
-
-CONFIG = Config.parse(yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text()))
 # Section ``basic`` draws the same of whatever experiment a figure is named after.
 SEVERAL = [section for section in CONFIG.sections if len(CONFIG.figures_of(section)) > 1 and section != "basic"]
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from synthetic import CONFIG, changed, drawn_twice, judged, packed, through_files, verdict
+from synthetic import changed, drawn_twice, judged, packed, through_files, verdict
+from tests.real import CONFIG
 
 from superposition.claims import Tables
 from superposition.paper.theory import draw, judge, measure

@@ -5,7 +5,9 @@
 rule judge:
     input:
         tables=expand(f"{OUT}/tables/{{figure}}", figure=CONFIG.figures),
-        code=sources("workflow/scripts/judge.py", *expand("superposition.paper.{section}.judge", section=CONFIG.sections)),
+        code=sources(
+            "workflow/scripts/judge.py", *expand("superposition.paper.{section}.judge", section=CONFIG.sections)
+        ),
     output:
         report(f"{OUT}/claims.csv", caption="../report/claims.rst", category="Claims"),
     log:

@@ -13,7 +13,8 @@ with reporting(snakemake.log[0]):
     tables, verdicts = {Path(folder).name: folder for folder in snakemake.input.tables}, []
     for section, figures in snakemake.params.sections.items():
         claims = importlib.import_module(f"superposition.paper.{section}.judge").claims
-        if lost := [claim for claim in claims if claim.figure not in figures]:
-            raise SuperpositionError(f"{lost[0].id}: unknown figure {lost[0].figure!r}, allowed are {', '.join(figures)}")
-        verdicts.append(claims.table({figure: files.read(tables[figure]) for figure in figures}, snakemake.params.scale))
+        if lost := next((claim for claim in claims if claim.figure not in figures), None):
+            raise SuperpositionError(f"{lost.id}: unknown figure {lost.figure!r}, allowed are {', '.join(figures)}")
+        measured = {figure: files.read(tables[figure]) for figure in figures}
+        verdicts.append(claims.table(measured, snakemake.params.scale))
     pd.concat(verdicts).to_csv(snakemake.output[0], index=False)

@@ -15,9 +15,9 @@ from superposition.weights import Trained
 
 COMPARED = 100  # restarts of each model that are compared
 ROTATIONS = 999  # random rotations of the hidden space that a model is compared with
-RANKED = 20  # models of each density that are ranked again, by a draw of PRECISE numbers
+RANKED = 20  # models of each density that are ranked again, by a draw of PRECISE times as many numbers
 FEW = 5  # and of those of the kind that the paper finds there
-PRECISE = 2**26
+PRECISE = 16
 
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
@@ -130,7 +130,7 @@ def _codes(models: Trained) -> dict[str, pd.DataFrame]:
     """The best of all restarts at every density, by a precise draw: what its neurons stand for, and how rare it is."""
     sweep = models.sweep
     W_all = models.parameters["W"].double().numpy()
-    precise = sweep.model_copy(update={"evaluation": max(PRECISE, sweep.evaluation)})
+    precise = sweep.model_copy(update={"evaluation": PRECISE * sweep.evaluation})
     weights, units, features, basins, thresholds = [], [], [], [], []
     for point, density in enumerate(sweep.density):
         here, runs = {"density": density}, models.loss[point].numpy()

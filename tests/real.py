@@ -1,0 +1,11 @@
+"""The repository's own configuration, read once for all tests: as it stands in the file, and at both scales."""
+
+from pathlib import Path
+
+import yaml
+
+from superposition.config import Config
+
+ROOT = Path(__file__).parents[1]
+RAW = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+CONFIG, QUICK = (Config.parse(RAW | {"scale": scale}) for scale in ("paper", "quick"))
