@@ -234,7 +234,10 @@ def _corners() -> pd.DataFrame:
 
 
 def _thomson(trained: dict[str, Trained]) -> pd.DataFrame:
-    """The arrangements of least interference and of least Coulomb energy, and the sparsest trained models."""
+    """The arrangements of least interference and of least Coulomb energy, and the sparsest trained models.
+
+    Fewer than 2m features do not interfere at all, in many arrangements: which of them was found says nothing.
+    """
     models = {
         (one.sweep.n, one.sweep.m): one.best()["W"][np.argmin(one.sweep.density)].numpy() for one in trained.values()
     }
@@ -249,12 +252,12 @@ def _thomson(trained: dict[str, Trained]) -> pd.DataFrame:
                 "least_interference": max(least, 0.0),
                 "coulomb": energy,
                 "thomson_interference": max(float(packing.interference(thomson)), 0.0),
-                "apart": alignment.difference(packed.numpy(), thomson.numpy()),
+                "apart": alignment.difference(packed.numpy(), thomson.numpy()) if n >= 2 * m else np.nan,
                 "trained_from_packing": np.nan,
                 "trained_from_thomson": np.nan,
             }
             W = models.get((n, m))
-            if W is not None and ((W**2).sum(0) > 0.5).all():
+            if n >= 2 * m and W is not None and ((W**2).sum(0) > 0.5).all():
                 row["trained_from_packing"] = alignment.difference(W, packed.numpy())
                 row["trained_from_thomson"] = alignment.difference(W, thomson.numpy())
             rows.append(row)
