@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from superposition import exact, optimum
+from superposition import exact, geometry, optimum
 from superposition.models import Model
 from superposition.optimum import arranged, arrangements, best_models, minimise
 from superposition.sweep import Sweep
@@ -337,6 +337,18 @@ def test_dense_equal_features() -> None:
     """With both features always on, nothing beats the linear model."""
     _, loss = search(RELU, 1, [[1, 1]], [[1, 1]], restarts=7)
     assert loss.item() <= 1 / 12 * (1 + 1e-12)
+
+
+def test_rounding_favours_none_of_several_equal_minima() -> None:
+    """Three sparse features of equal importance, any two of which may be the antipodes: which two the best model has
+    would be another matter on another machine."""
+    density = torch.logspace(-2, -0.5, 13, dtype=torch.float64)[:, None].expand(-1, 3)
+    x, losses = best_models(Model("relu_output", 3, 2), density, torch.ones_like(density), restarts=10)
+    opposite = geometry.cosines(x[:, :, :6].unflatten(2, (2, 3))) < -0.9
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    for found, loss in zip(opposite, losses, strict=True):
+        lowest = [k for k in range(10) if loss[k] == loss.min()]
+        assert [any(found[k][pair] for k in lowest) for pair in pairs] == [True] * 3
 
 
 PHASES: list[tuple[tuple[int, int], list[float], list[float]]] = [

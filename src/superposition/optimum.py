@@ -18,6 +18,7 @@ TOLERANCE = 1e-9  # of the gradient, in units in which an output of nothing cost
 EVALUATIONS = 400  # of one problem at most
 NEAR = 0.05  # deviation of a start's weights from those of an arrangement
 TOGETHER = 2048  # problems evaluated at once: when one ends, another takes its place
+SAME = 1e-12  # losses that differ by so small a part differ by rounding
 TRIAL, MARGIN = 30, 0.03  # evaluations that every start gets; it is followed to the end if by then so near the best
 
 Groups = tuple[tuple[int, ...], ...]
@@ -87,7 +88,8 @@ def best_models(
 
     Every start is followed for a while; of each point's, the lowest are then followed until the gradient vanishes.
     It is a search: in the phase diagrams ten starts find what sixty do, but three features of different densities in
-    one dimension want forty (there one may lie beside another, told from it by a negative bias).
+    one dimension want forty (there one may lie beside another, told from it by a negative bias). Losses of a point that
+    are the lowest but for rounding are the very same.
     """
     begin = starts(model, density, restarts)
     size, unit = begin.shape[-1], (density * importance).sum(-1)
@@ -106,6 +108,9 @@ def best_models(
     follow(revive(model, x, density[point]), TRIAL)
     lowest = loss.view(-1, restarts).min(dim=1).values.repeat_interleave(restarts)
     follow(torch.arange(len(point))[loss <= (1 + MARGIN) * lowest], EVALUATIONS)
+    # Where features are alike, so are several minima: the first of them is the best, not the one that rounding favours.
+    lowest = loss.view(-1, restarts).min(dim=1).values.repeat_interleave(restarts)
+    loss = torch.where(loss <= lowest * (1 + SAME), lowest, loss)
     return x.view(-1, restarts, size), loss.view(-1, restarts) * unit[:, None]
 
 
