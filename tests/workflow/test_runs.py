@@ -98,6 +98,16 @@ def test_snakemake_looks_for_jobs_when_one_has_ended_and_no_more(fresh: Project)
     assert 0 < (run.stdout + run.stderr).count("Ready jobs: ") <= 1 + len(weights)
 
 
+def test_training_comes_first_at_scale_quick(fresh: Project) -> None:
+    """What must wait for the last of it is short there; at scale paper it would keep every figure back to the end."""
+    first = {}
+    for scale in ("quick", "paper"):
+        plan = fresh.snakemake("-n", "--config", f"scale={scale}")
+        blocks = re.split(r"\n(?=(?:local)?rule )", plan.stdout + plan.stderr)
+        first[scale] = {block.split(":")[0] for block in blocks if re.search(r"^    priority: [1-9]", block, re.M)}
+    assert first == {"quick": {"rule train", "rule train_basic_small"}, "paper": set()}
+
+
 def test_a_killed_run_resumes(fresh: Project) -> None:
     """After kill -9 of everything in the middle of training: no half-written file, nothing trained twice, no hand
     needed, and the bytes of an undisturbed run."""
