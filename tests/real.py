@@ -8,4 +8,5 @@ from superposition.config import Config
 
 ROOT = Path(__file__).parents[1]
 RAW = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-CONFIG, QUICK = (Config.parse(RAW | {"scale": scale}) for scale in ("paper", "quick"))
+CONFIGS = {scale: Config.parse(RAW | {"scale": scale}) for scale in ("paper", "quick")}
+CONFIG, QUICK = CONFIGS.values()

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from tests.real import RAW, ROOT
+from tests.real import CONFIG, CONFIGS, RAW, ROOT
 
 from superposition.config import OWN, Config, check_file, schema
 from superposition.errors import SuperpositionError
@@ -371,7 +371,7 @@ PAPER: dict[str, dict[str, Any]] = {  # what the paper says of its models, and t
 @pytest.mark.parametrize("name", PAPER)
 def test_the_papers_numbers(name: str, scale: str) -> None:
     """At both scales the models are those of the paper: quick ones are fewer, and trained for less long."""
-    config, numbers = Config.parse(RAW | {"scale": scale}), PAPER[name]
+    config, numbers = CONFIGS[scale], PAPER[name]
     sweep = config.sweeps[name]
     assert sweep.model == ("linear" if name.endswith("linear") else "relu_output")
     assert (sweep.n, sweep.m, sweep.density) == (numbers["n"], numbers["m"], numbers["density"])
@@ -384,7 +384,7 @@ def test_the_papers_numbers(name: str, scale: str) -> None:
 @pytest.mark.parametrize("scale", ["paper", "quick"])
 def test_the_phase_diagrams(name: str, n: int, m: int, scale: str) -> None:
     """Ten models per point; the last feature is a tenth as important as the others to ten times; S from 0 to 0.99."""
-    config = Config.parse(RAW | {"scale": scale})
+    config = CONFIGS[scale]
     for kind in ("", "_optimum", "_notebook"):
         sweep = config.sweeps[name + kind]
         assert (sweep.model, sweep.n, sweep.m) == ("relu_output", n, m)
@@ -406,7 +406,7 @@ def test_the_phase_diagrams(name: str, n: int, m: int, scale: str) -> None:
 def test_what_shares_a_training_job() -> None:
     """At scale quick start-up would take most of the time; at scale paper each takes long, and none waits for others.
     What a job makes beside what was asked for, or makes again, takes seconds."""
-    paper, quick = (Config.parse(RAW | {"scale": scale}) for scale in ("paper", "quick"))
+    paper, quick = CONFIGS.values()
     assert paper.batches() == {name: (name,) for name in paper.sweeps}
     assert sorted(name for names in quick.batches().values() for name in names) == sorted(quick.sweeps)
     section = {name: f.section for f in reversed(quick.figures.values()) for name in f.experiments}
@@ -438,7 +438,7 @@ def test_figures_that_share_jobs() -> None:
 def test_uniform_superposition(scale: str) -> None:
     """400 equal features in 30 dimensions at 40 densities or more from 1 to 0.01, the notebook's 200 in 20 beside them;
     whatever is compared with them differs in one thing alone, and its densities are among theirs."""
-    config = Config.parse(RAW | {"scale": scale})
+    config = CONFIGS[scale]
     large, small = config.sweeps["uniform_400_30"], config.sweeps["uniform_200_20"]
     assert (large.n, large.m, small.n, small.m) == (400, 30, 200, 20)
     assert (max(large.density), min(large.density)) == (1, 0.01)
@@ -461,7 +461,7 @@ def test_uniform_superposition(scale: str) -> None:
 @pytest.mark.parametrize("scale", ["paper", "quick"])
 def test_small_models_of_uniform_superposition(scale: str) -> None:
     """Two and three dimensions, four to nine features, in space up to twelve; all on the same densities."""
-    config = Config.parse(RAW | {"scale": scale})
+    config = CONFIGS[scale]
     sweeps = {name: sweep for name, sweep in config.sweeps.items() if name.startswith("polytopes")}
     assert {(s.m, s.n) for s in sweeps.values()} == {(m, n) for m in (2, 3) for n in range(4, 10)} | {
         (3, 10),
@@ -475,7 +475,7 @@ def test_small_models_of_uniform_superposition(scale: str) -> None:
 @pytest.mark.parametrize("scale", ["paper", "quick"])
 def test_non_uniform_superposition(scale: str) -> None:
     """Five equal features in the plane, four of them with density 0.05; that of the other from a tenth to ten times."""
-    sweep = Config.parse(RAW | {"scale": scale}).sweeps["pentagon"]
+    sweep = CONFIGS[scale].sweeps["pentagon"]
     assert (sweep.model, sweep.n, sweep.m, sweep.density) == ("relu_output", 5, 2, (0.05,))
     assert (sweep.relative_density.features, {1.0} < set(sweep.relative_density.ratio)) == ((0,), True)
     assert (min(sweep.relative_density.ratio), max(sweep.relative_density.ratio)) == (0.1, 10)
@@ -497,7 +497,7 @@ CORRELATED = {  # n, m and the sets; "independent" stands beside those that show
 @pytest.mark.parametrize("name", CORRELATED)
 def test_correlated_features(name: str, scale: str) -> None:
     """The sets and sizes of the paper; two sweeps of learning that differ in their first weights alone."""
-    config = Config.parse(RAW | {"scale": scale})
+    config = CONFIGS[scale]
     sweep, (n, m, sets) = config.sweeps[name], CORRELATED[name]
     assert (sweep.model, sweep.n, sweep.m) == ("relu_output", n, m)
     assert {d.name for d in sweep.distribution} - {"independent"} == sets - {"independent"}
@@ -515,7 +515,7 @@ def test_correlated_features(name: str, scale: str) -> None:
 def test_privileged_basis(scale: str) -> None:
     """Ten features, five neurons, I_i = 0.75^i; 1000 models at densities that cover all of the paper's regimes. What is
     compared with it differs in its hidden layer, and in its slower recipe."""
-    sweeps = Config.parse(RAW | {"scale": scale}).sweeps
+    sweeps = CONFIGS[scale].sweeps
     main = sweeps["privileged"]
     assert (main.model, main.n, main.m, main.hidden_bias) == ("relu_hidden", 10, 5, False)
     np.testing.assert_allclose(main.importances()[0], 0.75 ** np.arange(10))
@@ -538,7 +538,7 @@ def test_privileged_basis(scale: str) -> None:
 def test_computation_in_superposition(scale: str) -> None:
     """|x| of three features with six neurons; of a hundred with forty, I_i = 0.8^i, at the paper's seven densities; and
     of a few with fewer neurons than two for each."""
-    sweeps = Config.parse(RAW | {"scale": scale}).sweeps
+    sweeps = CONFIGS[scale].sweeps
     mine = {name: sweep for name, sweep in sweeps.items() if name.startswith("absolute")}
     assert all(sweep.model == "absolute" and sweep.signed for sweep in mine.values())
     assert (mine["absolute_small"].n, mine["absolute_small"].m) == (3, 6)
@@ -562,13 +562,13 @@ NOTEBOOK = ["basic_small_notebook", "phase_2in1_notebook", "phase_3in2_notebook"
 @pytest.mark.parametrize("name", NOTEBOOK)
 def test_the_notebooks_recipe(name: str) -> None:
     """AdamW at a constant rate of 1e-3 with a decay of 0.01, batch 1024, 10 000 steps, biases that start at 0."""
-    sweep = Config.parse(RAW).sweeps[name]
+    sweep = CONFIG.sweeps[name]
     assert (sweep.learning_rate, sweep.schedule, sweep.weight_decay) == (1e-3, "constant", 0.01)
     assert (sweep.batch, sweep.steps, sweep.initial_bias) == (1024, 10_000, "zero")
 
 
 def test_quick_is_quicker() -> None:
-    paper, quick = (Config.parse(RAW | {"scale": scale}) for scale in ("paper", "quick"))
+    paper, quick = CONFIGS.values()
     work = [
         sum(len(s.points()) * s.restarts * s.steps * s.batch * s.n * s.m for s in config.sweeps.values())
         for config in (paper, quick)
@@ -580,7 +580,7 @@ def test_quick_is_quicker() -> None:
 
 
 def test_every_experiment_is_for_a_figure_and_every_section_has_one() -> None:
-    config = Config.parse(RAW)
+    config = CONFIG
     assert OWN not in config.sections
     assert all(config.figures_of(section) for section in config.sections)
 
@@ -667,7 +667,7 @@ def test_both_refuse(key: str, value: Any) -> None:
 
 def test_claims_to_judge_again() -> None:
     """By section, at scale paper only; on the grids of scale quick with the recipe of scale paper."""
-    paper, quick = (Config.parse(RAW | {"scale": scale}) for scale in ("paper", "quick"))
+    paper, quick = CONFIGS.values()
     assert [claim for claims in paper.sensitivity.values() for claim in claims] == RAW["sensitivity"]
     assert quick.sensitivity == {}
     for section in paper.sensitivity:

@@ -18,7 +18,7 @@ TOLERANCE = 1e-9  # of the gradient, in units in which an output of nothing cost
 EVALUATIONS = 400  # of one problem at most
 NEAR = 0.05  # deviation of a start's weights from those of an arrangement
 TOGETHER = 2048  # problems evaluated at once: when one ends, another takes its place
-SAME = 1e-12  # losses that differ by so small a part differ by rounding
+GAIN = 1e-12  # by what part a loss has to be lower to count as lower: above rounding
 TRIAL, MARGIN = 30, 0.03  # evaluations that every start gets; it is followed to the end if by then so near the best
 
 Groups = tuple[tuple[int, ...], ...]
@@ -104,13 +104,15 @@ def best_models(
     def follow(which: Tensor, evaluations: int) -> None:
         x[which], loss[which], _ = minimise(lambda x, k: losses(x, point[which[k]]), x[which], evaluations=evaluations)
 
+    def lowest() -> Tensor:
+        """For every start, the lowest loss so far at its point."""
+        return loss.view(-1, restarts).min(dim=1).values.repeat_interleave(restarts)
+
     follow(torch.arange(len(point)), TRIAL)
     follow(revive(model, x, density[point]), TRIAL)
-    lowest = loss.view(-1, restarts).min(dim=1).values.repeat_interleave(restarts)
-    follow(torch.arange(len(point))[loss <= (1 + MARGIN) * lowest], EVALUATIONS)
+    follow(torch.arange(len(point))[loss <= (1 + MARGIN) * lowest()], EVALUATIONS)
     # Where features are alike, so are several minima: the first of them is the best, not the one that rounding favours.
-    lowest = loss.view(-1, restarts).min(dim=1).values.repeat_interleave(restarts)
-    loss = torch.where(loss <= lowest * (1 + SAME), lowest, loss)
+    loss = torch.where(loss <= (1 + GAIN) * lowest(), lowest(), loss)
     return x.view(-1, restarts, size), loss.view(-1, restarts) * unit[:, None]
 
 

@@ -20,7 +20,6 @@ MODEL = Model("relu_output", 2, 1)
 PARAMETERS = ("w0", "w1", "b0", "b1")  # columns of the tables
 # Searches for superposition start from antipodal pairs with a strong, a weaker and a weak second feature.
 ANTIPODAL = torch.tensor([[1, -1, 0, 0], [1, -0.5, 0.02, 0.1], [1, -0.2, 0.02, 0.3]], dtype=torch.float64)
-GAIN = 1e-12  # by what part a loss has to be lower to count as lower: above rounding
 SIDE = 1e-6  # how far from a boundary its two sides are, relative to its density
 EXTENT, STEP = 1.4, 0.05  # the surfaces reach from -EXTENT to EXTENT in both weights
 
@@ -87,7 +86,7 @@ def best(p: Axis, r: Axis) -> Optimum:
     density = p.clone().requires_grad_()
     (slope,) = torch.autograd.grad(loss(x, density, r).sum(), density)
     gain = 1 - lowest.values / absent_loss(p, r)
-    pair = gain > GAIN
+    pair = gain > optimum.GAIN
     return Optimum(
         norm=torch.where(pair, x[:, 1].abs(), 0.0),
         loss=torch.where(pair, lowest.values, absent_loss(p, r)),

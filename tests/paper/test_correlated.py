@@ -35,8 +35,9 @@ from superposition.sweep import Sweep
 from superposition.weights import Trained
 
 FIGURES = ("correlated_organization", "local_bases", "collapse")
-SWEEPS = QUICK.sweeps
-SWEEPS |= {name: SWEEPS[name].model_copy(update={"restarts": 40}) for name in ("organization_4", "organization_6")}
+SWEEPS = QUICK.sweeps | {
+    name: QUICK.sweeps[name].model_copy(update={"restarts": 40}) for name in ("organization_4", "organization_6")
+}
 NAMED = {row.name: row for row in ROWS}
 # Densities of the models made here: close to the crossings, so that both branches are there on both sides.
 COLLAPSE = (1.0, 0.681, 0.464, 0.4217, 0.3831, 0.1468, 0.1334, 0.0825, 0.0681, 0.01)

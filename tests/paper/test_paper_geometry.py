@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
-from tests.real import CONFIG, QUICK
+from tests.real import CONFIGS
 
 from superposition import plotting, polytopes, tegum
 from superposition.claims import Tables
@@ -27,7 +27,6 @@ from superposition.sweep import Sweep
 from superposition.weights import Trained
 
 FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes")
-CONFIGS = {"paper": CONFIG, "quick": QUICK}
 DENSITIES = CONFIGS["quick"].sweeps[LARGE].density
 EXACT = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
 Factors = Mapping[str, int]  # how many of each polytope

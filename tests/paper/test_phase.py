@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from synthetic import changed, drawn_twice, judged, through_files, verdict
-from tests.real import CONFIG, QUICK
+from tests.real import CONFIG, CONFIGS
 
 from superposition import exact, optimum, two_in_one
 from superposition.claims import Tables
@@ -29,7 +29,6 @@ from superposition.sweep import Sweep
 from superposition.weights import Trained
 
 FIGURES = ("phase_2in1", "phase_3in2")
-CONFIGS = {"paper": CONFIG, "quick": QUICK}
 KEYS = ["density", "relative_importance"]
 
 both_figures = pytest.mark.parametrize("figure", FIGURES)

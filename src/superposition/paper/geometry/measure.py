@@ -252,14 +252,14 @@ def _thomson(trained: dict[str, Trained]) -> pd.DataFrame:
                 "least_interference": max(least, 0.0),
                 "coulomb": energy,
                 "thomson_interference": max(float(packing.interference(thomson)), 0.0),
-                "apart": alignment.difference(packed.numpy(), thomson.numpy()) if n >= 2 * m else np.nan,
-                "trained_from_packing": np.nan,
-                "trained_from_thomson": np.nan,
+                **dict.fromkeys(("apart", "trained_from_packing", "trained_from_thomson"), np.nan),
             }
-            W = models.get((n, m))
-            if n >= 2 * m and W is not None and ((W**2).sum(0) > 0.5).all():
-                row["trained_from_packing"] = alignment.difference(W, packed.numpy())
-                row["trained_from_thomson"] = alignment.difference(W, thomson.numpy())
+            if n >= 2 * m:
+                row["apart"] = alignment.difference(packed.numpy(), thomson.numpy())
+                W = models.get((n, m))
+                if W is not None and ((W**2).sum(0) > 0.5).all():
+                    row["trained_from_packing"] = alignment.difference(W, packed.numpy())
+                    row["trained_from_thomson"] = alignment.difference(W, thomson.numpy())
             rows.append(row)
     return pd.DataFrame(rows)
 

@@ -130,7 +130,8 @@ def _codes(models: Trained) -> dict[str, pd.DataFrame]:
     """The best of all restarts at every density, by a precise draw: what its neurons stand for, and how rare it is."""
     sweep = models.sweep
     W_all = models.parameters["W"].double().numpy()
-    precise = sweep.model_copy(update={"evaluation": PRECISE * sweep.evaluation})
+    # Never more than a sweep may have.
+    precise = sweep.model_copy(update={"evaluation": min(PRECISE * sweep.evaluation, 2**30)})
     weights, units, features, basins, thresholds = [], [], [], [], []
     for point, density in enumerate(sweep.density):
         here, runs = {"density": density}, models.loss[point].numpy()
