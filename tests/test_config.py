@@ -410,25 +410,30 @@ def test_what_shares_a_training_job() -> None:
     assert paper.batches() == {name: (name,) for name in paper.sweeps}
     assert sorted(name for names in quick.batches().values() for name in names) == sorted(quick.sweeps)
     section = {name: f.section for f in reversed(quick.figures.values()) for name in f.experiments}
+    group = {name: quick.sections[section[name]].group or section[name] for name in section}
     for job, (first, *others) in quick.batches().items():
         assert job == (f"{first}-and-{len(others)}" if others else first)
-        assert {section[name] for name in others} <= {section[first]}
-        assert not others or sum(quick.sweeps[name].work for name in (first, *others)) <= 8e9
-    assert {"phase_3in2_optimum", "privileged-and-1"} <= quick.batches().keys(), "one is too large to share, one is not"
+        assert {group[name] for name in others} <= {group[first]}
+        assert not others or sum(quick.sweeps[name].work for name in (first, *others)) <= 1.5e10
+    assert {"phase_3in2_optimum", "introduction-and-11"} <= quick.batches().keys(), (
+        "one is too large to share, one is not"
+    )
     everywhere = Config.parse(RAW | {"scale": "quick", "device": "cuda"})
     assert everywhere.batches() == {name: (name,) for name in quick.sweeps}
 
 
 def test_figures_that_share_jobs() -> None:
-    """At scale quick those of a section; at scale paper each can be had alone, and an own sweep always."""
+    """At scale quick those of a group of sections; at scale paper each can be had alone, and an own sweep always."""
     entry = {"model": "linear", "n": 3, "m": 2, "density": 1}
     own = {"experiments": RAW["experiments"] | dict.fromkeys(["phase", "other"], entry)}
     paper, quick = (Config.parse(RAW | own | {"scale": scale}) for scale in ("paper", "quick"))
     assert paper.groups() == {name: (name,) for name in paper.figures}
     groups = quick.groups()
     assert [name for names in groups.values() for name in names] == list(quick.figures)
-    assert groups["phase_2in1-and-2"] == ("phase_2in1", "phase_3in2", "loss_surfaces")
-    assert groups["theory"] == ("theory",)
+    three = ("phase_2in1", "phase_3in2", "loss_surfaces")
+    assert groups["introduction-and-6"] == ("introduction", "basic_small", "basic_large", "theory", *three)
+    alone = {"sections": RAW["sections"] | {"phase": {"title": "Phases"}}}
+    assert Config.parse(RAW | alone | {"scale": "quick"}).groups()["phase_2in1-and-2"] == three, "a section alone"
     assert groups["other_gram-and-2"] == ("other_gram", "other_points", "other_dimensionality")
     assert groups["phase_gram-and-2"] == ("phase_gram", "phase_points", "phase_dimensionality")
     assert {name: quick.batches()[name] for name in ("phase", "other")} == {"phase": ("phase",), "other": ("other",)}

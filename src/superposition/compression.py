@@ -5,8 +5,6 @@ the steps. Read back, x' = (⌊Zt⌋ + ½) / Z, the middle of the step, and y' =
 every jump is a segment of width ε that ends where the jump is.
 """
 
-import itertools
-
 import numpy as np
 from jaxtyping import Float
 
@@ -35,21 +33,22 @@ def mean_squared_error(Z: int, width: float) -> float:
 
     The error is a polynomial between the ends of segments, in y, and, with y integrated out, in x.
     """
-    jumps = np.arange(1, Z)
+    jumps = np.arange(1.0, Z)
     # Where Zx enters or leaves a segment; within one, where the segments of Zt enter or leave the range of y.
     inside = jumps[:, None] - width * np.array([1, width, 0])
-    total = 0.0
-    for low, high in itertools.pairwise(np.unique(np.concatenate([[0, Z], inside.ravel()]))):
-        for u, weight in zip(*_gauss(low, high), strict=True):
-            stored = soft_floor(np.array([u]), width, Z - 1)[0]
-            ends = np.clip(np.concatenate([[0, 1], jumps - stored, jumps - width - stored]), 0, 1)
-            for y_low, y_high in itertools.pairwise(np.unique(ends)):
-                y, share = _gauss(y_low, y_high)
-                total += weight * (share * squared_error(np.full_like(y, u / Z), y, Z, width)).sum()
-    return float(total / Z)
+    u, weight = _gauss(np.array([0.0, Z, *inside.ravel()]))
+    stored = soft_floor(u, width, Z - 1)[:, None]
+    all_of_y = np.broadcast_to([0.0, 1.0], (len(u), 2))
+    ends = np.concatenate([all_of_y, jumps - stored, jumps - width - stored], axis=1)
+    y, share = _gauss(np.clip(ends, 0, 1))
+    error = squared_error(u[:, None] / Z, y, Z, width)
+    return float((weight * (share * error).sum(-1)).sum() / Z)
 
 
-def _gauss(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points and weights of a rule that is exact for polynomials of degree 9."""
+def _gauss(ends: Float[np.ndarray, "... end"]) -> tuple[Float[np.ndarray, "... k"], Float[np.ndarray, "... k"]]:
+    """Points and weights of a rule that is exact for polynomials of degree 9 between neighbouring ends."""
     points, weights = _RULE
-    return low + (high - low) * (points + 1) / 2, weights * (high - low) / 2
+    ends = np.sort(ends)[..., None]
+    low, width = ends[..., :-1, :], np.diff(ends, axis=-2)
+    points, weights = low + width * (points + 1) / 2, width * weights / 2
+    return points.reshape(*points.shape[:-2], -1), weights.reshape(*weights.shape[:-2], -1)

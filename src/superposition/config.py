@@ -37,6 +37,9 @@ class Section(Strict):
         str | None,
         Field(pattern=r"^#", description="of the section in the paper's web version; none: not in the paper"),
     ] = None
+    group: Annotated[
+        Name | None, Field(description="at scale quick the sections of a group share jobs; none: the section alone")
+    ] = None
 
 
 class Figure(Strict):
@@ -119,7 +122,7 @@ ESSENTIAL = ["model", "n", "m"]  # of an experiment: what no default can say
 EXTRA_KEYS = ("stated", "quick")  # of an experiment, beside those of its sweep
 # Parts of a recipe that the claims under ``sensitivity`` are judged again with.
 VARIED = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
-BRIEF = 8e9  # what one core trains in some five seconds; see Sweep.work
+BRIEF = 1.5e10  # what one core trains in some ten seconds; see Sweep.work
 OWN = "own"  # the section of the sweeps that no figure of the file names
 NEURONS = {
     "relu_hidden": "W, neurons in the order of their most important features, WᵀW",
@@ -211,15 +214,15 @@ class Config:
     def batches(self) -> dict[str, tuple[str, ...]]:
         """The experiments of every training job, by its name: that of the first of them, and how many more there are.
 
-        At scale quick those of a section share a job, as long as it does not train much longer than it takes to start:
+        At scale quick those of a group share a job, as long as it does not train much longer than it takes to start:
         that long it may train what only another figure needs, or train again what did not change. Not where all have to
         find a GPU: how they come by one says a profile, of jobs with one experiment.
         """
         most = BRIEF if self.scale == "quick" and self.device != "cuda" else 0
-        section = {name: self._shared_by(f) for f in reversed(self.figures) for name in self.figures[f].experiments}
+        group = {name: self._group(f) for f in reversed(self.figures) for name in self.figures[f].experiments}
         jobs: list[list[str]] = []
         for name in self.sweeps:
-            alike = (job for job in jobs if section[job[0]] == section[name])
+            alike = (job for job in jobs if group[job[0]] == group[name])
             with_room = (job for job in alike if sum(self.sweeps[e].work for e in (*job, name)) <= most)
             if job := next(with_room, None):
                 job.append(name)
@@ -230,20 +233,22 @@ class Config:
     def groups(self) -> dict[str, tuple[str, ...]]:
         """The figures of every job that measures, and of every one that draws, by its name, as in :meth:`batches`.
 
-        At scale quick those of a section share one: most of it is start-up, and they have their code in common. At
-        scale paper each can be had alone.
+        At scale quick those of a group of sections share one: most of it would be start-up. At scale paper each can be
+        had alone.
         """
         if self.scale == "paper":
             return {name: (name,) for name in self.figures}
         alike: dict[tuple[str, ...], list[str]] = {}
         for name in self.figures:
-            alike.setdefault(self._shared_by(name), []).append(name)
+            alike.setdefault(self._group(name), []).append(name)
         return _by_first(alike.values())
 
-    def _shared_by(self, figure: str) -> tuple[str, ...]:
-        """Alike for figures that may share jobs: those of a section. Own sweeps come and go one by one."""
+    def _group(self, figure: str) -> tuple[str, ...]:
+        """Alike for figures that may share jobs. Own sweeps come and go one by one."""
         about = self.figures[figure]
-        return (OWN, *about.experiments) if about.section == OWN else (about.section,)
+        if about.section == OWN:
+            return (OWN, *about.experiments)
+        return (self.sections[about.section].group or about.section,)
 
     def animated(self) -> list[str]:
         """Figures that there is an animation of."""

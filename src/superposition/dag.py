@@ -30,16 +30,16 @@ def jobs(config: Config) -> Iterator[Job]:
     for name, experiments in config.batches().items():
         yield Job("train", name, (), tuple(weights[experiment] for experiment in experiments))
     groups = [
-        (name, figures, config.figures[figures[0]].section, tuple(tables[figure] for figure in figures))
+        (name, figures, dict.fromkeys(config.figures[f].section for f in figures), tuple(tables[f] for f in figures))
         for name, figures in config.groups().items()
     ]
-    for name, figures, section, measured in groups:
+    for name, figures, sections, measured in groups:
         trained = dict.fromkeys(weights[e] for figure in figures for e in config.figures[figure].experiments)
-        yield Job("measure", name, tuple(trained), measured, (f"{section}.measure",))
-    for name, figures, section, measured in groups:
+        yield Job("measure", name, tuple(trained), measured, tuple(f"{section}.measure" for section in sections))
+    for name, figures, sections, measured in groups:
         pictures = tuple(f"figures/{figure}.{kind}" for kind in ("svg", "png") for figure in figures)
         shown += pictures
-        yield Job("draw", name, measured, pictures, (f"{section}.draw",))
+        yield Job("draw", name, measured, pictures, tuple(f"{section}.draw" for section in sections))
     for name in config.animated():
         shown.append(f"figures/{name}.gif")
         yield Job("animate", name, (tables[name],), (shown[-1],), (f"{config.figures[name].section}.draw",))

@@ -144,11 +144,14 @@ inline wide times(wide a, uint32_t b) {
 #endif
 }
 
+// What both training and evaluation call: to compile it twice would take a quarter longer.
+#define SHARED __attribute__((noinline))
+
 constexpr uint32_t TRAINING = 0, EVALUATION = 1;  // what a draw is for, as in draws.py
 
 // Philox4x32-10 (Salmon et al. 2011): counter (sample, row quad, step, purpose), key (seed, restart).
 // Uniforms in [0, 1) with 24 bits; the same numbers as draws.py.
-void draw(Tile& tile, uint32_t first, uint32_t step, uint32_t purpose, uint32_t seed, uint32_t restart) {
+SHARED void draw(Tile& tile, uint32_t first, uint32_t step, uint32_t purpose, uint32_t seed, uint32_t restart) {
     wide number;
     for (int l = 0; l < LANES / 2; ++l) number[l] = l;
     for (int quad = 0; quad < QUADS; ++quad)
@@ -194,7 +197,7 @@ struct Data {
 namespace {
 
 // Feature values of one tile for one instance, given that at least one gate is on.
-void features(Tile& tile, const Data& d) {
+SHARED void features(Tile& tile, const Data& d) {
     // What is found decides the next row: four vectors at a time, for one would wait for itself.
     for (int t = 0; t < TILE; t += 4 * LANES) {
         mask found[4] = {};
@@ -372,7 +375,7 @@ void finish(Columns& c, float* g) {
         }
 }
 
-void hidden(Tile& tile, const float* p) {
+SHARED void hidden(Tile& tile, const float* p) {
     product<REGISTER_ROWS, m, n, n, 1>(p + W_IN, input(tile), tile.h, [&](int i, int, vec a) {
         if constexpr (HIDDEN_BIAS) a += p[HIDDEN_BIAS_AT + i];
         return RELU_HIDDEN ? relu(a) : a;

@@ -134,7 +134,8 @@ def minimise(
     """Local minima of many small problems at once, by BFGS: where, the value there, the norm of the gradient there.
 
     A problem ends when its gradient is within ``tolerance``, after so many ``evaluations`` of the objective, or when no
-    step lowers its value any more.
+    step lowers its value any more. The objective is taken to be a sum of terms about as large as 1, and known to their
+    rounding: a minimum close to 0 is known no better.
     """
 
     def evaluate(points: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
@@ -158,7 +159,7 @@ def minimise(
         step *= scale[active, None]
         value, gradient = evaluate(x[active] + step, active)
         left[active] -= 1
-        rounding = 4 * torch.finfo(f.dtype).eps * f[active].abs()
+        rounding = 4 * torch.finfo(f.dtype).eps * f[active].abs().clamp(min=1)
         fine = value <= f[active] + 1e-4 * scale[active] * slope + rounding
 
         # A step that does not lower the value enough is halved; after many, the inverse is forgotten, once.

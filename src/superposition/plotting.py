@@ -59,7 +59,8 @@ sns.set_palette(CATEGORIES)
 
 def save(figure: Figure, *paths: str | Path) -> None:
     """Writes the figure in the format of each path's suffix; the same content gives the same bytes."""
-    figure.draw_without_rendering()
+    if layout := figure.get_layout_engine():
+        layout.execute(figure)
     with mpl.rc_context({"figure.constrained_layout.use": False}):
         figure.set_layout_engine(None)  # once is enough
         _round(figure)

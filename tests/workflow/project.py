@@ -103,13 +103,13 @@ class Project:
 
 
 def tiny_config(config: dict[str, Any]) -> dict[str, Any]:
-    """Two sections and three experiments of the real configuration, hardly trained."""
+    """Two sections and three experiments of the real configuration, hardly trained; each section has its own jobs."""
     experiments = ("introduction", "basic_small", "basic_small_linear")
     figures = ("introduction", "theory")
     return config | {
         "scale": "quick",
         "sensitivity": ["introduction.dense", "introduction.pentagon"],
         "experiments": {k: {**config["experiments"][k], **TINY, "quick": {}} for k in experiments},
-        "sections": {k: config["sections"][k] for k in figures},
+        "sections": {k: {**config["sections"][k], "group": k} for k in figures},
         "figures": {k: config["figures"][k] for k in figures},
     }

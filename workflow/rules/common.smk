@@ -1,6 +1,6 @@
 # What the rules ask of the configuration about figures.
 
-# At scale quick the figures of a section share jobs, by the first of them; the others have jobs of their own.
+# At scale quick the figures of a group share jobs, by the first of them; the others have jobs of their own.
 GROUPS = {group: figures for group, figures in CONFIG.groups().items() if len(figures) > 1}
 ALONE = [figures[0] for figures in CONFIG.groups().values() if len(figures) == 1]
 
@@ -25,6 +25,11 @@ def weights(*figures):
     return expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=names)
 
 
-def code(script, stage, figure):
-    """What a script runs of this stage of the figure's section."""
-    return sources(f"workflow/scripts/{script}.py", f"superposition.paper.{section(figure)}.{stage}")
+def sections(*figures):
+    """By figure."""
+    return {figure: section(figure) for figure in figures}
+
+
+def code(script, stage, *figures):
+    """What a script runs of this stage of the figures' sections."""
+    return sources(f"workflow/scripts/{script}.py", *(f"superposition.paper.{section(f)}.{stage}" for f in figures))

@@ -22,8 +22,7 @@ rule draw:
     wildcard_constraints:
         figure="|".join(ALONE) or "none",
     params:
-        section=lambda wildcards: section(wildcards.figure),
-        figures=lambda wildcards: [wildcards.figure],
+        sections=lambda wildcards: sections(wildcards.figure),
     script:
         "../scripts/draw.py"
 
@@ -35,7 +34,7 @@ for group, figures in GROUPS.items():
             f"draw_{figures[0]}"
         input:
             tables=expand(f"{OUT}/tables/{{figure}}", figure=figures),
-            code=code("draw", "draw", figures[0]),
+            code=code("draw", "draw", *figures),
         output:
             svg=[
                 report(
@@ -52,8 +51,7 @@ for group, figures in GROUPS.items():
         benchmark:
             f"{OUT}/benchmarks/draw/{group}.tsv"
         params:
-            section=section(figures[0]),
-            figures=list(figures),
+            sections=sections(*figures),
         script:
             "../scripts/draw.py"
 

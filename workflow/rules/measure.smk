@@ -14,7 +14,7 @@ rule measure:
     wildcard_constraints:
         figure="|".join(ALONE) or "none",
     params:
-        section=lambda wildcards: section(wildcards.figure),
+        sections=lambda wildcards: sections(wildcards.figure),
         experiments=lambda wildcards: experiments(wildcards.figure),
     script:
         "../scripts/measure.py"
@@ -27,7 +27,7 @@ for group, figures in GROUPS.items():
             f"measure_{figures[0]}"
         input:
             weights=weights(*figures),
-            code=code("measure", "measure", figures[0]),
+            code=code("measure", "measure", *figures),
         output:
             directory(expand(f"{OUT}/tables/{{figure}}", figure=figures)),
         log:
@@ -35,7 +35,7 @@ for group, figures in GROUPS.items():
         benchmark:
             f"{OUT}/benchmarks/measure/{group}.tsv"
         params:
-            section=section(figures[0]),
+            sections=sections(*figures),
             experiments=experiments(*figures),
         script:
             "../scripts/measure.py"

@@ -13,8 +13,8 @@ with without("scipy"):  # with which seaborn clusters and integrates densities: 
 
 matplotlib.use("Agg")  # files, no windows
 with reporting(snakemake.log[0]):
-    stage = importlib.import_module(f"superposition.paper.{snakemake.params.section}.draw")
-    made = snakemake.output
-    for name, tables, *paths in zip(snakemake.params.figures, snakemake.input.tables, made.svg, made.png, strict=True):
-        with named(name):
-            plotting.save(stage.draw(name, files.read(tables)), *paths)
+    sections, made = snakemake.params.sections, snakemake.output
+    for figure, tables, *paths in zip(sections, snakemake.input.tables, made.svg, made.png, strict=True):
+        with named(figure):
+            stage = importlib.import_module(f"superposition.paper.{sections[figure]}.draw")
+            plotting.save(stage.draw(figure, files.read(tables)), *paths)

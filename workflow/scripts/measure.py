@@ -9,9 +9,9 @@ from superposition.jobs import reporting
 from superposition.weights import Trained
 
 with reporting(snakemake.log[0]):
-    stage = importlib.import_module(f"superposition.paper.{snakemake.params.section}.measure")
     weights = {Path(path).stem: path for path in snakemake.input.weights}
     for (figure, experiments), folder in zip(snakemake.params.experiments.items(), snakemake.output, strict=True):
         with named(figure):
+            stage = importlib.import_module(f"superposition.paper.{snakemake.params.sections[figure]}.measure")
             tables = stage.measure(figure, {name: Trained.load(weights[name]) for name in experiments})
             files.write(tables, folder)

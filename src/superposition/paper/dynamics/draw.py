@@ -121,11 +121,14 @@ def animate(figure: str, data: dict[str, pd.DataFrame]) -> FuncAnimation:
     frames, curve = data["frames"], data["curve"]
     fig = plt.figure(figsize=(4.4, 2.4), layout="none")
     FigureCanvasBase(fig)  # that of a window would draw every frame twice: to show it, and to save it
+    title = fig.text(0.25, 0.95, "", fontsize=8, ha="center")
     axis = fig.add_axes((0, 0, 0.5, 0.95), projection="3d")
-    ax = fig.add_axes((0.63, 0.2, 0.34, 0.68))
+    ax = fig.add_axes((0.63, 0.2, 0.32, 0.68))
     ax.plot(curve["step"], curve["loss"], color="k", lw=1)
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss")
     ax.tick_params(which="both", labelsize=6)
+    for side in (ax.xaxis, ax.yaxis):
+        side.set_major_formatter("{x:g}")  # powers would be set anew as formulas in every frame
     (mark,) = ax.plot([], [], "o", color=plotting.CATEGORIES[3], ms=4)
     loss = curve.set_index("step")["loss"]
 
@@ -133,7 +136,7 @@ def animate(figure: str, data: dict[str, pd.DataFrame]) -> FuncAnimation:
         fig.set_layout_engine("none")  # an animation starts with the default one
         axis.clear()
         _draw_place(axis, frames[frames["step"] == step])
-        axis.set_title(f"step {step}", fontsize=8, pad=-4)
+        title.set_text(f"step {step}")
         mark.set_data([step], [loss[step]])
         return []
 
