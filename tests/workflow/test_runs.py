@@ -108,6 +108,19 @@ def test_training_comes_first_at_scale_quick(fresh: Project) -> None:
     assert first == {"quick": {"rule train", "rule train_basic_small"}, "paper": set()}
 
 
+def test_sections_of_a_group_share_jobs(fresh: Project) -> None:
+    """Those jobs depend on the code of each of them: else an edit of the second would change nothing."""
+    config = fresh.config()
+    config["sections"]["theory"]["group"] = "introduction"
+    fresh.configure(config)
+    plan = fresh.snakemake("-n")
+    blocks = re.split(r"\n(?=(?:local)?rule )", plan.stdout + plan.stderr)
+    for stage in ("measure", "draw"):
+        (job,) = [block for block in blocks if block.startswith(f"rule {stage}")]
+        for section in ("introduction", "theory"):
+            assert f"src/superposition/paper/{section}/{stage}.py" in job
+
+
 def test_a_killed_run_resumes(fresh: Project) -> None:
     """After kill -9 of everything in the middle of training: no half-written file, nothing trained twice, no hand
     needed, and the bytes of an undisturbed run."""
