@@ -37,8 +37,8 @@ class Target:
 
     def loss(self, delta: Float[Tensor, "#sample n"]) -> Float[Tensor, ""]:
         """Expected loss under a perturbation."""
-        out = torch.relu(self.unperturbed + delta @ self.W.mT @ self.W)
-        return (self.share @ (out - self.x) ** 2) @ self.counted.to(out.dtype)
+        error2 = (self.unperturbed + delta @ self.W.mT @ self.W).relu_().sub_(self.x).square_()
+        return self.share @ error2 @ self.counted.to(error2.dtype)
 
     @cached_property
     def unattacked(self) -> Float[Tensor, ""]:
@@ -102,10 +102,10 @@ class Target:
 
     def climb_each(self, deltas: Float[Tensor, "sample n"]) -> tuple[Float[Tensor, ""], Float[Tensor, "sample n"]]:
         """The rise where every sample has a perturbation of its own, and the gradients: their directions alone."""
-        output = torch.relu(self.unperturbed + deltas @ self.W.mT @ self.W)
-        error = (output - self.x) * self.counted
-        rise = (self.share @ error**2).sum() - self.unattacked
-        return rise, (error * (output > 0)) @ self.W.mT @ self.W
+        output = (self.unperturbed + deltas @ self.W.mT @ self.W).relu_()
+        error = (output - self.x).mul_(self.counted)
+        rise = (self.share @ error.square()).sum() - self.unattacked
+        return rise, error.mul_(output.sign_()) @ self.W.mT @ self.W
 
 
 def target(trained: Trained, point: int, samples: int) -> Target:

@@ -148,39 +148,53 @@ def minimise(
     f, g = torch.empty_like(x[:, 0]), torch.empty_like(x)
     for part in torch.arange(len(x)).split(TOGETHER):
         f[part], g[part] = evaluate(x[part], part)
-    inverse = eye.repeat(len(x), 1, 1)  # of the Hessian, as far as known
-    scale, known = torch.ones_like(f), torch.zeros_like(f)  # of the next step; updates of the inverse so far
-    left = torch.full_like(f, evaluations - 1)
-    unfinished = torch.arange(len(x))[(g.norm(dim=1) > tolerance) & (left > 0)]
-    while len(unfinished):
-        active = unfinished[:TOGETHER]
-        step = -(inverse[active] @ g[active, :, None])[..., 0]
-        slope = (step * g[active]).sum(1)
-        step *= scale[active, None]
-        value, gradient = evaluate(x[active] + step, active)
-        left[active] -= 1
-        rounding = 4 * torch.finfo(f.dtype).eps * f[active].abs().clamp(min=1)
-        fine = value <= f[active] + 1e-4 * scale[active] * slope + rounding
+    waiting = torch.arange(len(x))[(g.norm(dim=1) > tolerance) & (evaluations > 1)]
+
+    def take(count: int) -> list[Tensor]:
+        """So many of those that wait, as they start: numbers, points, values, gradients, inverses of the Hessian, the
+        scales of the next steps, whether the inverses know anything yet, and the evaluations that are left."""
+        nonlocal waiting
+        which, waiting = waiting[:count], waiting[count:]
+        one, no = torch.ones_like(f[which]), torch.zeros_like(which)
+        return [which, x[which], f[which], g[which], eye.repeat(len(which), 1, 1), one, no > 0, no + evaluations - 1]
+
+    active = take(TOGETHER)
+    while len(active[0]):
+        which, point, value, slope, inverse, scale, known, left = active
+        step = -(inverse @ slope[:, :, None])[..., 0]
+        down = (step * slope).sum(1)
+        step *= scale[:, None]
+        there = point + step
+        value_there, slope_there = evaluate(there, which)
+        left -= 1
+        rounding = 4 * torch.finfo(f.dtype).eps * value.abs().clamp(min=1)
+        fine = value_there <= value + 1e-4 * scale * down + rounding
 
         # A step that does not lower the value enough is halved; after many, the inverse is forgotten, once.
-        short = active[~fine]
-        scale[short] /= 2
-        tired = short[scale[short] < 2.0**-30]
-        forget, stuck = tired[known[tired] > 0], tired[known[tired] == 0]
-        inverse[forget], scale[forget], known[forget] = eye, 1.0, 0.0
-        left[stuck] = 0
+        scale = torch.where(fine, 1.0, scale / 2)
+        if (tired := scale < 2.0**-30).any():
+            left[tired & ~known] = 0
+            forget = tired & known
+            inverse[forget], scale[forget], known[forget] = eye, 1.0, False
 
-        here, s = active[fine], step[fine]
-        y = gradient[fine] - g[here]
-        x[here], f[here], g[here], scale[here] = x[here] + s, value[fine], gradient[fine], 1.0
-        curvature = (s * y).sum(1)
-        bent = curvature > 1e-10 * s.norm(dim=1) * y.norm(dim=1)
-        here, s, y, r = here[bent], s[bent], y[bent], 1 / curvature[bent, None]
-        Hy = (inverse[here] @ y[:, :, None])[..., 0]
+        taken = fine[:, None]
+        y = torch.where(taken, slope_there - slope, 0.0)
+        point, slope = torch.where(taken, there, point), torch.where(taken, slope_there, slope)
+        value = torch.where(fine, value_there, value)
+        curvature = (step * y).sum(1)
+        bent = fine & (curvature > 1e-10 * step.norm(dim=1) * y.norm(dim=1))
+        r = torch.where(bent, 1 / curvature, 0.0)[:, None]
+        Hy = (inverse @ y[:, :, None])[..., 0]
         # (1 - r s yᵀ) H (1 - r y sᵀ) + r s sᵀ, multiplied out: no products of matrices.
-        half = r * (s * (1 + r * (y * Hy).sum(1, keepdim=True)) / 2 - Hy)
-        turn = half[:, :, None] * s[:, None, :]
-        inverse[here] += turn + turn.mT
-        known[here] += 1
-        unfinished = unfinished[(g[unfinished].norm(dim=1) > tolerance) & (left[unfinished] > 0)]
+        half = r * (step * (1 + r * (y * Hy).sum(1, keepdim=True)) / 2 - Hy)
+        turn = half[:, :, None] * step[:, None, :]
+        inverse += turn + turn.mT
+        known |= bent
+
+        active = [which, point, value, slope, inverse, scale, known, left]
+        going = (slope.norm(dim=1) > tolerance) & (left > 0)
+        if not going.all():  # when one ends, another takes its place
+            x[which], f[which], g[which] = point, value, slope
+            still = [part[going] for part in active]
+            active = [torch.cat(both) for both in zip(still, take(TOGETHER - len(still[0])), strict=True)]
     return x, f, g.norm(dim=1)

@@ -241,26 +241,25 @@ def _thomson(trained: dict[str, Trained]) -> pd.DataFrame:
     models = {
         (one.sweep.n, one.sweep.m): one.best()["W"][np.argmin(one.sweep.density)].numpy() for one in trained.values()
     }
+    sizes = [(n, m) for m in (2, 3) for n in range(m + 1, 13)]
+    both = (packing.minima(energy, sizes) for energy in (packing.interference, packing.coulomb))
     rows = []
-    for m in (2, 3):
-        for n in range(m + 1, 13):
-            packed, least = packing.minimum(packing.interference, n, m)
-            thomson, energy = packing.minimum(packing.coulomb, n, m)
-            row = {
-                "m": m,
-                "n": n,
-                "least_interference": max(least, 0.0),
-                "coulomb": energy,
-                "thomson_interference": max(float(packing.interference(thomson)), 0.0),
-                **dict.fromkeys(("apart", "trained_from_packing", "trained_from_thomson"), np.nan),
-            }
-            if n >= 2 * m:
-                row["apart"] = alignment.difference(packed.numpy(), thomson.numpy())
-                W = models.get((n, m))
-                if W is not None and ((W**2).sum(0) > 0.5).all():
-                    row["trained_from_packing"] = alignment.difference(W, packed.numpy())
-                    row["trained_from_thomson"] = alignment.difference(W, thomson.numpy())
-            rows.append(row)
+    for (n, m), (packed, least), (thomson, energy) in zip(sizes, *both, strict=True):
+        row = {
+            "m": m,
+            "n": n,
+            "least_interference": max(least, 0.0),
+            "coulomb": energy,
+            "thomson_interference": max(float(packing.interference(thomson)), 0.0),
+            **dict.fromkeys(("apart", "trained_from_packing", "trained_from_thomson"), np.nan),
+        }
+        if n >= 2 * m:
+            row["apart"] = alignment.difference(packed.numpy(), thomson.numpy())
+            W = models.get((n, m))
+            if W is not None and ((W**2).sum(0) > 0.5).all():
+                row["trained_from_packing"] = alignment.difference(W, packed.numpy())
+                row["trained_from_thomson"] = alignment.difference(W, thomson.numpy())
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
