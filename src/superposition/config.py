@@ -122,7 +122,7 @@ ESSENTIAL = ["model", "n", "m"]  # of an experiment: what no default can say
 EXTRA_KEYS = ("stated", "quick")  # of an experiment, beside those of its sweep
 # Parts of a recipe that the claims under ``sensitivity`` are judged again with.
 VARIED = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
-BRIEF = 1.5e10  # what one core trains in some ten seconds; see Sweep.work
+BRIEF = 2.5e10  # what one core trains in some twenty seconds; see Sweep.work
 OWN = "own"  # the section of the sweeps that no figure of the file names
 NEURONS = {
     "relu_hidden": "W, neurons in the order of their most important features, WᵀW",

@@ -9,6 +9,7 @@ import io
 import re
 import shlex
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,8 @@ class Report:
         """The counts, the figures at a glance, and one line per claim."""
         models = sum(sweep.models for sweep in self.config.sweeps.values())
         seconds = sum(float(job["s"].iloc[-1]) for job in self._jobs.values())
+        with ThreadPoolExecutor() as pool:  # pictures are read and written at once; nothing else runs by now
+            cards = "".join(pool.map(self._card, self.config.figures))
         rows = [
             [
                 f"<a href='#claim-{row.claim}'>{_id(row.claim)}</a>",
@@ -159,8 +162,7 @@ class Report:
             f"<p>{len(self.config.figures)} figures from {models:,} models in {len(self.config.sweeps)} experiments. "
             f"All jobs together took {seconds / 60:.1f} minutes, on {_text(machine())}; the models were trained on "
             f"{_text(' and '.join(sorted(set(self._devices.values()))))}.</p>"
-            f"<div class='cards'>{''.join(map(self._card, self.config.figures))}</div>"
-            + _table(["claim", "verdict", "the paper", "figure"], rows, "lines")
+            f"<div class='cards'>{cards}</div>" + _table(["claim", "verdict", "the paper", "figure"], rows, "lines")
         )
 
     def _card(self, name: str) -> str:

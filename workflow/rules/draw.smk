@@ -50,6 +50,7 @@ for group, figures in GROUPS.items():
             f"{OUT}/logs/draw/{group}.log",
         benchmark:
             f"{OUT}/benchmarks/draw/{group}.tsv"
+        priority: len(figures)
         params:
             sections=sections(*figures),
         script:

@@ -34,6 +34,7 @@ for group, figures in GROUPS.items():
             f"{OUT}/logs/measure/{group}.log",
         benchmark:
             f"{OUT}/benchmarks/measure/{group}.tsv"
+        priority: len(figures)
         params:
             sections=sections(*figures),
             experiments=experiments(*figures),

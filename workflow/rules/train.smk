@@ -22,9 +22,9 @@ GPU = int(CONFIG.device != "cpu" and bool(shutil.which("nvidia-smi")))
 ON_GPU = [name for name, sweep in CONFIG.sweeps.items() if GPU and sweep.solver != "exact"]
 # Those that take one core.
 NARROW = ON_GPU + [name for name, sweep in CONFIG.sweeps.items() if sweep.work < SMALL]
-# At scale quick all training comes first: what must wait for the last of it is short. At scale paper that would keep
-# every figure back to the end.
-PRIORITY = int(CONFIG.scale == "quick")
+# At scale quick all training comes first: what must wait for the last of it is short; then groups of many figures. At
+# scale paper that would keep every figure back to the end.
+PRIORITY = len(CONFIG.figures) if CONFIG.scale == "quick" else 0
 
 
 rule train:

@@ -65,6 +65,7 @@ def _layers(weights: pd.DataFrame) -> dict[str, np.ndarray]:
     return {label: W.to_numpy()[order].T for label, W in zip(labels, layers.values(), strict=True)}
 
 
+@plotting.with_solids
 def _draw_points(data: Tables) -> Figure:
     """The columns of W of the chosen models, coloured by importance."""
     grid, m = data["models"][POINT], int(data["models"]["m"].iloc[0])

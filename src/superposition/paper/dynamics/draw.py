@@ -79,6 +79,7 @@ def _draw_place(ax: Axes3D, places: pd.DataFrame) -> None:
     ax.set_axis_off()
 
 
+@plotting.with_solids
 def _draw_learning(data: dict[str, pd.DataFrame]) -> Figure:
     """The loss of one run with its regimes, the model on each plateau, and the paths of all runs."""
     curve, moments, runs = data["curve"], data["moments"], data["runs"]

@@ -187,6 +187,7 @@ def _ring(members: np.ndarray, edges: pd.DataFrame) -> tuple[np.ndarray, float]:
 # Small models, in two and three dimensions
 
 
+@plotting.with_solids
 def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
     """Exact polytopes over trained ones; which polytope's dimensions are worth the most; the best product by size."""
     fig = plt.figure(figsize=(plotting.PAGE, 7.1))
