@@ -148,6 +148,10 @@ def test_a_step_to_where_nothing_is_defined_is_taken_back() -> None:
     x, value, _ = minimise(lambda x, _: (100 * x - torch.log(x)).sum(1), start)
     torch.testing.assert_close(x, torch.full_like(x, 0.01), rtol=1e-6, atol=0)
     assert value.numpy() == pytest.approx(1 - np.log(0.01))
+    # With a gradient of NaN, too: nothing is learnt from it.
+    x, value, _ = minimise(lambda x, _: 100 * (x - 2 * x.sqrt()).sum(1), tensor([[4], [0.25], [9]]))
+    torch.testing.assert_close(x, torch.ones_like(x), rtol=1e-6, atol=0)
+    assert value.numpy() == pytest.approx(-100)
 
 
 def test_the_digits_of_a_value_do_not_limit_the_search() -> None:
