@@ -214,9 +214,9 @@ class Config:
     def batches(self) -> dict[str, tuple[str, ...]]:
         """The experiments of every training job, by its name: that of the first of them, and how many more there are.
 
-        At scale quick those of a group share a job, as long as it does not train much longer than it takes to start:
-        that long it may train what only another figure needs, or train again what did not change. Not where all have to
-        find a GPU: how they come by one says a profile, of jobs with one experiment.
+        At scale quick those of a group share a job, as long as it trains for no more than ``BRIEF``: that long it may
+        train what only another figure needs, or train again what did not change. Not where all have to find a GPU: how
+        they come by one says a profile, of jobs with one experiment.
         """
         most = BRIEF if self.scale == "quick" and self.device != "cuda" else 0
         group = {name: self._group(f) for f in reversed(self.figures) for name in self.figures[f].experiments}

@@ -145,7 +145,7 @@ inline wide times(wide a, uint32_t b) {
 #endif
 }
 
-// What both training and evaluation call: to compile it twice would take a third longer.
+// What both training and evaluation call: to compile it twice would take a quarter longer.
 #define SHARED [[gnu::noinline, gnu::noclone]]
 
 constexpr uint32_t TRAINING = 0, EVALUATION = 1;  // what a draw is for, as in draws.py

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 from superposition import exact
@@ -181,15 +181,7 @@ def minimise(
         y = torch.where(taken, slope_there - slope, 0.0)
         point, slope = torch.where(taken, there, point), torch.where(taken, slope_there, slope)
         value = torch.where(fine, value_there, value)
-        curvature = (step * y).sum(1)
-        bent = fine & (curvature > 1e-10 * step.norm(dim=1) * y.norm(dim=1))
-        r = torch.where(bent, 1 / curvature, 0.0)[:, None]
-        Hy = (inverse @ y[:, :, None])[..., 0]
-        # (1 - r s yᵀ) H (1 - r y sᵀ) + r s sᵀ, multiplied out: no products of matrices.
-        half = r * (step * (1 + r * (y * Hy).sum(1, keepdim=True)) / 2 - Hy)
-        turn = half[:, :, None] * step[:, None, :]
-        inverse += turn + turn.mT
-        known |= bent
+        known |= _learn(inverse, step, y)
 
         active = [which, point, value, slope, inverse, scale, known, left]
         going = (slope.norm(dim=1) > tolerance) & (left > 0)
@@ -198,3 +190,23 @@ def minimise(
             still = [part[going] for part in active]
             active = [torch.cat(both) for both in zip(still, take(TOGETHER - len(still[0])), strict=True)]
     return x, f, g.norm(dim=1)
+
+
+def _learn(
+    inverse: Float64[Tensor, "problem size size"],
+    step: Float64[Tensor, "problem size"],
+    y: Float64[Tensor, "problem size"],
+) -> Bool[Tensor, " problem"]:
+    """The BFGS update of inverse Hessians, in place, by steps and the changes ``y`` of the gradients over them.
+
+    Which there were: none where the function does not bend upwards along the step, or where ``y`` is 0.
+    """
+    curvature = (step * y).sum(1)
+    bent = curvature > 1e-10 * step.norm(dim=1) * y.norm(dim=1)
+    r = torch.where(bent, 1 / curvature, 0.0)[:, None]
+    Hy = (inverse @ y[:, :, None])[..., 0]
+    # (1 - r s yᵀ) H (1 - r y sᵀ) + r s sᵀ, multiplied out: no products of matrices.
+    half = r * (step * (1 + r * (y * Hy).sum(1, keepdim=True)) / 2 - Hy)
+    turn = half[:, :, None] * step[:, None, :]
+    inverse += turn + turn.mT
+    return bent
