@@ -1,4 +1,4 @@
-"""What is said of the code: its commit, and whether it is that commit's."""
+"""What is said of the code and the machine: its commit, and whether it is that commit's; its processor."""
 
 import shutil
 import subprocess
@@ -58,3 +58,21 @@ def test_the_checkout_of_something_else_around_the_code(checkout: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(SuperpositionError, match=r"nothing\.csv: No such file or directory$"):
         identity.sha256(tmp_path / "nothing.csv")
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "name"),
+    [
+        (
+            "processor\t: 0\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx2 avx512f\n\n"
+            "processor\t: 1\ncpu family\t: 6\nmodel name\t: other\n",
+            "AMD EPYC (family 26, model 2, AVX-512)",
+        ),
+        ("model name\t: Intel(R) Xeon(R)\nflags\t: fpu avx avx2\n", "Intel(R) Xeon(R) (AVX2)"),
+        ("model name\t: ARMv7 Processor\n", "ARMv7 Processor"),
+        ("processor\t: 0\nCPU part\t: 0xd0c\n", ""),
+    ],
+)
+def test_the_processor(cpuinfo: str, name: str) -> None:
+    """A name that says too little is told apart by numbers and instructions."""
+    assert identity.processor(cpuinfo) == name

@@ -4,7 +4,6 @@ import hashlib
 import importlib.metadata
 import os
 import platform
-import re
 import subprocess
 from pathlib import Path
 
@@ -33,12 +32,27 @@ def versions() -> dict[str, str]:
     return {"Python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
+def processor(cpuinfo: str) -> str:
+    """Name the processor that ``/proc/cpuinfo`` describes; return an empty string if it has no name there.
+
+    Some names are only "AMD EPYC". So the family, the model and the widest vector instructions follow it.
+    """
+    first = cpuinfo.split("\n\n")[0]
+    said = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
+    if not (name := said.get("model name", "")):
+        return ""
+    numbers = [f"{word} {said[key]}" for word, key in (("family", "cpu family"), ("model", "model")) if key in said]
+    flags = said.get("flags", "").split()
+    vectors = [words for flag, words in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags]
+    details = ", ".join(numbers + vectors[:1])
+    return f"{name} ({details})" if details else name
+
+
 def machine() -> str:
-    """The processor, the number of its cores, and the system."""
+    """Return the processor, the number of its cores, and the system."""
     info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
-    processor = found[1] if found else platform.processor() or "unknown processor"
-    return f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    name = (processor(info.read_text()) if info.exists() else "") or platform.processor() or "unknown processor"
+    return f"{name}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
 
 
 def sha256(path: Path) -> str:
