@@ -211,7 +211,7 @@ BASIC_DENSITIES = [1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001]
 # Other figures of theirs take the same training to other sizes; these are the ones that fit into some minutes.
 FIGURES = (
     # The introduction's figure, "Introduction" in the notebook: 10 densities from 1 to 1/20.
-    Figure("introduction", AUTHORS, relu_output(5, 2, (20 ** -np.linspace(0, 1, 10)).tolist(), 0.9), runs=2),
+    Figure("introduction", AUTHORS, relu_output(5, 2, (20 ** -np.linspace(0, 1, 10)).tolist(), 0.9), runs=3),
     # The first model of the exercises: 8 densities from 1 to 1/50.
     Figure("introduction", ARENA, relu_output(5, 2, (50 ** -np.linspace(0, 1, 8)).tolist(), 0.9), runs=3),
     # "Demonstrating Superposition" in the notebook.
