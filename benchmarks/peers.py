@@ -7,7 +7,7 @@ and logging are left out, to their advantage. ``throughput.py`` measures our tra
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ class TrainingConfiguration:
     """
 
     name: str
-    optimizer: type[torch.optim.Optimizer]
+    optimizer: type[torch.optim.Adam]
     weight_decay: float
     learning_rate: float
     schedule: Schedule
@@ -194,13 +194,13 @@ class Figure:
         return *models.weights, losses
 
 
-def relu_output(n: int, m: int, density: list[float], decay: float = 1.0, **settings: object) -> Sweep:
+def relu_output(n: int, m: int, density: list[float], decay: float = 1.0, **settings: Any) -> Sweep:
     """Build the sweep of a ReLU-output model with importances decay^i."""
     entry = {"model": "relu_output", "n": n, "m": m, "density": density, "importance": {"decay": decay}}
     return Sweep.model_validate(entry | settings)
 
 
-def phase_diagram(n: int, m: int, side: int, **settings: object) -> Sweep:
+def phase_diagram(n: int, m: int, side: int, **settings: Any) -> Sweep:
     """Build a square grid of densities from 1 to 0.01 and of importances of the last feature from 0.1 to 10."""
     importance = {"features": [n - 1], "ratio": {"from": 0.1, "to": 10, "points": side}}
     return relu_output(n, m, np.geomspace(1, 0.01, side).tolist(), relative_importance=importance, **settings)

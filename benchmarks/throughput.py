@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -37,11 +38,13 @@ from superposition import Sweep, Trained, losses, train
 from superposition.identity import machine
 from superposition.training import available_cores
 
+T = TypeVar("T")
+
 # Steps of ours that are tried; the default of `Sweep` is 3000.
 BUDGETS = (500, 1000, 2000, 3000, 5000)
 # By how much, relatively, our loss may be higher and still count as equal.
 TOLERANCE = 0.005
-# Models of ours at each point of a figure whose replication has one: only the mean loss is compared.
+# Models of ours at each point, at least, where only the mean loss is compared.
 COMPARED = 8
 # Numbers drawn (samples × features) for a loss that has no closed form; the same ones for every model.
 EVALUATION = 2**24
@@ -103,17 +106,17 @@ def expected_losses(sweep: Sweep, W: Tensor, b: Tensor) -> np.ndarray:
     return losses(exactly, parameters, threads=torch.get_num_threads())[0].numpy()
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Measure wall time, or where there is one thread its CPU time."""
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """Do some work; return the seconds it took, wall time or where there is one thread its CPU time, and its result."""
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     start = clock()
-    work()
-    return clock() - start
+    result = work()
+    return clock() - start, result
 
 
 def in_turns(repetitions: int, *works: Callable[[], object]) -> np.ndarray:
     """Measure seconds, [work, repetition]; in turns, so that other jobs disturb all of them alike."""
-    return np.array([[seconds(work) for work in works] for _ in range(repetitions)]).T
+    return np.array([[timed(work)[0] for work in works] for _ in range(repetitions)]).T
 
 
 def throughput(shape: Shape, repetitions: int) -> dict[str, float]:
@@ -148,13 +151,15 @@ def by_density(sweep: Sweep, loss: np.ndarray) -> np.ndarray:
 
 
 def our_losses(figure: Figure, steps: int) -> np.ndarray:
-    """Train the figure's models in so many steps; return expected losses, [density, k], of the best where it has
-    trials."""
-    alone = figure.sweep.restarts == 1 and not figure.same_start
-    restarts = figure.trials if figure.trials > 1 else COMPARED if alone else figure.sweep.restarts
-    p = fit(figure.sweep, steps=steps, restarts=restarts).parameters
-    loss = expected_losses(figure.sweep, p["W"].flatten(0, 1), p["b"].flatten(0, 1))
-    return by_density(figure.sweep, loss.min(axis=1, keepdims=True) if figure.trials > 1 else loss)
+    """Train the figure's models in so many steps; return expected losses, [density, k].
+
+    Where the replication keeps the best of several trials, k is 1: the best of as many of ours.
+    """
+    sweep, choose = figure.sweep, figure.trials > 1
+    several = figure.trials if choose else max(sweep.restarts, COMPARED)
+    p = fit(sweep, steps=steps, restarts=sweep.restarts if figure.same_start else several).parameters
+    loss = expected_losses(sweep, p["W"].flatten(0, 1), p["b"].flatten(0, 1))
+    return by_density(sweep, loss.min(axis=1, keepdims=True) if choose else loss)
 
 
 def uncertainty(theirs: np.ndarray, ours: np.ndarray, paired: bool) -> np.ndarray:
@@ -199,12 +204,12 @@ def time_to_loss(figure: Figure, repetitions: int, budgets: Iterable[int]) -> tu
     initial = same_start(sweep) if figure.same_start else None
     took, theirs = [], []
     for _ in range(figure.runs):
-        start_to_end: list[tuple[Tensor, Tensor]] = []
-        took.append(seconds(lambda kept=start_to_end: kept.append(figure.train(initial))))
-        theirs.append(by_density(sweep, expected_losses(sweep, *start_to_end[0])))
+        duration, parameters = timed(lambda: figure.train(initial))
+        took.append(duration)
+        theirs.append(by_density(sweep, expected_losses(sweep, *parameters)))
     loss = compare_losses(figure, np.concatenate(theirs, axis=1), budgets)
     steps, errors = fewest_steps(loss)
-    row = {"replication": how.name, "figure": figure.name, "n": sweep.n, "m": sweep.m}
+    row: dict[str, Any] = {"replication": how.name, "figure": figure.name, "n": sweep.n, "m": sweep.m}
     row |= {"models": sweep.models * figure.trials, "scale": figure.scale, "their steps": how.steps}
     row |= {"our steps": np.nan if steps is None else steps, "errors": errors}
     row["theirs"] = figure.scale * float(np.median(took))
