@@ -1,6 +1,6 @@
 """Our training against that of other replications, side by side in one run: throughput, and time to an equal loss.
 
-    python benchmarks/throughput.py              # everything; two idle cores: about 20 minutes
+    python benchmarks/throughput.py              # everything; two idle cores: 10 to 20 minutes
     python benchmarks/throughput.py --threads 1  # on a busy machine: CPU seconds of one thread each
 
 There is no short form: ``tests/test_benchmarks.py`` runs all of it on tiny models in seconds.
