@@ -27,6 +27,10 @@ from torch import Tensor
 
 from superposition.sweep import Distribution, Sweep
 
+# An all-zero sample less probable than this counts as impossible: its share of a gradient is far below rounding, and
+# would be a subnormal number, which some processors multiply a hundred times more slowly.
+LEAST_EMPTY = 1e-30
+
 
 @dataclass(frozen=True)
 class Gates:
@@ -77,6 +81,7 @@ class Gates:
             conditional = np.ones(count, dtype=bool)
         with np.errstate(divide="ignore"):  # log(0) of a gate that is always open
             log_closed = np.cumsum(np.log1p(-gate_density)[:, ::-1], axis=1)[:, ::-1]
+        empty = np.exp(log_closed[:, 0])
 
         def single(a: np.ndarray) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32))
@@ -91,7 +96,7 @@ class Gates:
             inverse_width=single(1 / (high - low)),
             gate=torch.from_numpy(gate),
             own_value=torch.from_numpy(own_value),
-            empty=single(np.where(conditional, np.exp(log_closed[:, 0]), 0)),
+            empty=single(np.where(conditional & (empty > LEAST_EMPTY), empty, 0)),
             has_sets=has_sets,
             signed=distributions[0].signed,
         )

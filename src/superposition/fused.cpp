@@ -40,13 +40,16 @@ typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t mask __attribute__((vector_size(LANES * sizeof(int32_t))));
 // As many bytes as a vec, and half as many lanes.
 typedef uint64_t wide __attribute__((vector_size(sizeof(vec))));
+typedef uint32_t word __attribute__((vector_size(sizeof(vec))));
 typedef float halfvec __attribute__((vector_size(sizeof(vec) / 2)));
 typedef double real __attribute__((vector_size(sizeof(vec))));
-typedef int32_t halfmask __attribute__((vector_size(sizeof(vec) / 2)));
 
 // Where each parameter starts in an instance's row of parameters. W is [m][n], one row per hidden unit.
 constexpr int W_IN = 0, W_OUT = UNTIED ? m * n : 0, BIAS = W_OUT + m * n, HIDDEN_BIAS_AT = BIAS + n,
               PARAMETERS = HIDDEN_BIAS_AT + (HIDDEN_BIAS ? m : 0);
+// The smallest models are trained in registers, all that becomes of a vector of samples and the gradients; measured: from
+// n = 4 on that is slower, with 16 registers as with 32.
+constexpr bool SMALL = PARAMETERS + 2 * (n + m) <= 20 && !(UNTIED || HIDDEN_BIAS || SETS || ATTACKED || PENALISED);
 
 // A number for every hidden unit: of one sample, or of one feature.
 struct alignas(64) Row {
@@ -81,6 +84,10 @@ inline auto& input(Tile& tile) {
 inline vec load(const float* p) { return *reinterpret_cast<const vec*>(p); }
 inline void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
 inline vec relu(vec a) { return a > 0.f ? a : vec{}; }
+
+// Marks a loop over the registers of a block. Left to itself, GCC 12 may turn such a loop into a memcpy, and then keeps
+// the whole block on the stack.
+#define UNROLLED _Pragma("GCC unroll 32")
 
 // Two instructions that no expression stands for are written out, and <cmath> and <vector> are done without: to compile
 // the headers that have names for these takes as long as to compile all of this file.
@@ -153,26 +160,30 @@ constexpr uint32_t TRAINING = 0, EVALUATION = 1;  // what a draw is for, as in d
 // Philox4x32-10 (Salmon et al. 2011): counter (sample, row quad, step, purpose), key (seed, restart).
 // Uniforms in [0, 1) with 24 bits; the same numbers as draws.py.
 SHARED void draw(Tile& tile, uint32_t first, uint32_t step, uint32_t purpose, uint32_t seed, uint32_t restart) {
-    wide number;
-    for (int l = 0; l < LANES / 2; ++l) number[l] = l;
+    wide even;  // counts the samples of even numbers; those of odd numbers are one further
+    for (int l = 0; l < LANES / 2; ++l) even[l] = 2 * l;
     for (int quad = 0; quad < QUADS; ++quad)
-        for (int t = 0; t < TILE; t += LANES / 2) {
+        for (int t = 0; t < TILE; t += LANES) {
             // Words of 32 bits; what stands in the upper halves of their lanes does not count.
-            wide c0 = first + t + number, c1 = uint64_t(quad) - wide{}, c2 = uint64_t(step) - wide{},
-                 c3 = uint64_t(purpose) - wide{};
-            uint32_t k0 = seed, k1 = restart;
-            for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-                const wide a = times(c0, 0xD2511F53u), b = times(c2, 0xCD9E8D57u);
-                c0 = (b >> 32) ^ c1 ^ uint64_t(k0);
-                c1 = b;
-                c2 = (a >> 32) ^ c3 ^ uint64_t(k1);
-                c3 = a;
+            wide c[2][4];
+            UNROLLED for (int odd = 0; odd < 2; ++odd) {
+                c[odd][0] = first + t + odd + even;
+                c[odd][1] = uint64_t(quad) - wide{};
+                c[odd][2] = uint64_t(step) - wide{};
+                c[odd][3] = uint64_t(purpose) - wide{};
             }
-            const wide c[4] = {c0, c1, c2, c3};
-            for (int r = 0; r < 4; ++r) {
-                const auto bits = __builtin_convertvector((c[r] & 0xFFFFFFFFull) >> 8, halfmask);
-                const auto u = __builtin_convertvector(bits, halfvec) * 0x1p-24f;
-                std::memcpy(&tile.uniform[4 * quad + r][t], &u, sizeof u);
+            uint32_t k0 = seed, k1 = restart;
+            UNROLLED for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
+                UNROLLED for (auto& [c0, c1, c2, c3] : c) {
+                    const wide a = times(c0, 0xD2511F53u), b = times(c2, 0xCD9E8D57u);
+                    c0 = (b >> 32) ^ c1 ^ uint64_t(k0);
+                    c1 = b;
+                    c2 = (a >> 32) ^ c3 ^ uint64_t(k1);
+                    c3 = a;
+                }
+            UNROLLED for (int r = 0; r < 4; ++r) {
+                const auto words = word((c[0][r] & 0xFFFFFFFFull) | c[1][r] << 32);
+                store(&tile.uniform[4 * quad + r][t], __builtin_convertvector(mask(words >> 8), vec) * 0x1p-24f);
             }
         }
     if constexpr (ATTACKED)
@@ -202,19 +213,22 @@ SHARED void features(Tile& tile, const Data& d) {
     // What is found decides the next row: four vectors at a time, for one would wait for itself.
     for (int t = 0; t < TILE; t += 4 * LANES) {
         mask found[4] = {};
-        for (int r = 0; r < n; ++r)
-            for (int v = 0; v < 4; ++v) {
+        for (int r = 0; r < n; ++r) {
+            const float any_from = d.any_from[r], density = d.gate_density[r], inverse_width = d.inverse_width[r];
+            UNROLLED for (int v = 0; v < 4; ++v) {
                 vec u = load(&tile.uniform[r][t + v * LANES]);
-                u = found[v] ? u : u * d.any_from[r];
-                found[v] |= u < d.gate_density[r];
+                u = found[v] ? u : u * any_from;
+                const mask on = u < density;
+                found[v] |= on;
                 if constexpr (SETS) {
                     store(&tile.gate[r][t + v * LANES], u);
                 } else {
-                    vec value = u * d.inverse_width[r];
+                    vec value = u * inverse_width;
                     if constexpr (SIGNED) value = 2.f * value - 1.f;
-                    store(&tile.x[r][t + v * LANES], u < d.gate_density[r] ? value : vec{});
+                    store(&tile.x[r][t + v * LANES], on ? value : vec{});
                 }
             }
+        }
     }
     if constexpr (SETS)
         for (int j = 0; j < n; ++j)
@@ -262,14 +276,14 @@ inline void product(const float* weight, const float (*in)[TILE], float (*out)[T
                 vec a[R][C] = {};
                 for (int k = 0; k < IN; ++k) {
                     vec x[C];
-                    for (int v = 0; v < C; ++v) x[v] = load(&in[k][t + v * LANES]);
-                    for (int i = 0; i < R; ++i) {
+                    UNROLLED for (int v = 0; v < C; ++v) x[v] = load(&in[k][t + v * LANES]);
+                    UNROLLED for (int i = 0; i < R; ++i) {
                         const float w = weight[(r + i) * RS + k * KS];
-                        for (int v = 0; v < C; ++v) a[i][v] += w * x[v];
+                        UNROLLED for (int v = 0; v < C; ++v) a[i][v] += w * x[v];
                     }
                 }
-                for (int i = 0; i < R; ++i)
-                    for (int v = 0; v < C; ++v)
+                UNROLLED for (int i = 0; i < R; ++i)
+                    UNROLLED for (int v = 0; v < C; ++v)
                         store(&out[r + i][t + v * LANES], finish(r + i, t + v * LANES, a[i][v]));
             }
     }
@@ -284,20 +298,20 @@ inline void outer_block(const float (*a)[TILE], const float (*b)[TILE], const fl
     vec s[I][J] = {};
     for (int t = 0; t < TILE; t += LANES) {
         vec y[J], z[J];
-        for (int j = 0; j < J; ++j) {
+        UNROLLED for (int j = 0; j < J; ++j) {
             y[j] = load(&b[j][t]);
             if constexpr (BOTH) z[j] = load(&d[j][t]);
         }
-        for (int i = 0; i < I; ++i) {
+        UNROLLED for (int i = 0; i < I; ++i) {
             const vec p = load(&a[i][t]);
-            for (int j = 0; j < J; ++j) s[i][j] += p * y[j];
+            UNROLLED for (int j = 0; j < J; ++j) s[i][j] += p * y[j];
             if constexpr (BOTH) {
                 const vec q = load(&c[i][t]);
-                for (int j = 0; j < J; ++j) s[i][j] += q * z[j];
+                UNROLLED for (int j = 0; j < J; ++j) s[i][j] += q * z[j];
             }
         }
     }
-    for (int i = 0; i < I; ++i) add_sums<J>(s[i], g + i * n);
+    UNROLLED for (int i = 0; i < I; ++i) add_sums<J>(s[i], g + i * n);
 }
 
 template <int I, bool BOTH>
@@ -342,14 +356,49 @@ inline void add(Row& to, float a, const Row& b) {
     for (int v = 0; v < UNITS; v += LANES) store(&to.unit[v], load(&to.unit[v]) + a * load(&b.unit[v]));
 }
 
-inline void turn(const Row* rows, float (*out)[TILE]) {
-    for (int i = 0; i < m; ++i)
-        for (int t = 0; t < TILE; ++t) out[i][t] = rows[t].unit[i];
+// The lanes of a vector, by number.
+template <int...>
+struct Lanes {};
+#if defined(__AVX512F__)
+constexpr Lanes<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15> lanes;
+#elif defined(__AVX2__)
+constexpr Lanes<0, 1, 2, 3, 4, 5, 6, 7> lanes;
+#else
+constexpr Lanes<0, 1, 2, 3> lanes;
+#endif
+
+// Transposes a square of vectors: blocks of BLOCK by BLOCK off the diagonal change places, then smaller ones within.
+template <int BLOCK = LANES / 2, int... L>
+inline void transpose(vec* a, Lanes<L...> all) {
+    UNROLLED for (int k = 0; k < LANES; ++k)
+        if (!(k & BLOCK)) {
+            const vec low = a[k], high = a[k + BLOCK];
+            a[k] = SHUFFLE(low, high, (L & BLOCK ? L - BLOCK + LANES : L)...);
+            a[k + BLOCK] = SHUFFLE(low, high, (L & BLOCK ? L + LANES : L + BLOCK)...);
+        }
+    if constexpr (BLOCK > 1) transpose<BLOCK / 2>(a, all);
 }
 
+inline void turn(const Row* rows, float (*out)[TILE]) {
+    for (int i = 0; i < m; i += LANES)
+        for (int t = 0; t < TILE; t += LANES) {
+            vec a[LANES];
+            UNROLLED for (int k = 0; k < LANES; ++k) a[k] = load(&rows[t + k].unit[i]);
+            transpose(a, lanes);
+            UNROLLED for (int k = 0; k < LANES; ++k)
+                if (i + k < m) store(&out[i + k][t], a[k]);
+        }
+}
+
+// What the units that fill up a row get is of no account.
 inline void turn(const float (*in)[TILE], Row* rows) {
-    for (int t = 0; t < TILE; ++t)
-        for (int i = 0; i < m; ++i) rows[t].unit[i] = in[i][t];
+    for (int i = 0; i < m; i += LANES)
+        for (int t = 0; t < TILE; t += LANES) {
+            vec a[LANES];
+            UNROLLED for (int k = 0; k < LANES; ++k) a[k] = i + k < m ? load(&in[i + k][t]) : vec{};
+            transpose(a, lanes);
+            UNROLLED for (int k = 0; k < LANES; ++k) store(&rows[t + k].unit[i], a[k]);
+        }
 }
 
 inline vec target(vec x) {
@@ -430,6 +479,53 @@ void input_gradient_of_few(const Tile& tile, const float (*x)[TILE], Columns& c)
     }
 }
 
+// The weight of a sample in the loss of a batch; but that of the empty one is `empty`.
+inline float sample_weight(const Data& d, int batch) { return d.any_from[0] / float(batch - 1); }
+
+// dz, the slope of the weighted loss along the outputs before their ReLU: of sample 0 and of those past the batch, too.
+void output_slope(Tile& tile, const Data& d, const float* p, int first, int batch) {
+    const float weight = sample_weight(d, batch);
+    product<REGISTER_ROWS, n, m, 1, n>(p + W_OUT, tile.h, tile.dz, [&](int j, int t, vec a) {
+        const vec z = a + p[BIAS + j];
+        const vec slope = (2.f * weight * d.importance[j]) * (z - target(load(&tile.x[j][t])));
+        if constexpr (RELU_OUTPUT) return z > 0.f ? slope : vec{};
+        return slope;
+    });
+    if (first == 0)
+        for (int j = 0; j < n; ++j) tile.dz[j][0] *= d.empty / weight;
+    for (int t = batch - first; t < TILE; ++t)
+        for (int j = 0; j < n; ++j) tile.dz[j][t] = 0.f;
+}
+
+// dh, the slope along the hidden units before their ReLU.
+void hidden_slope(Tile& tile, const float* p) {
+    product<REGISTER_ROWS, m, n, n, 1>(p + W_OUT, tile.dz, tile.dh, [&](int i, int t, vec a) {
+        if constexpr (RELU_HIDDEN) return load(&tile.h[i][t]) > 0.f ? a : vec{};
+        return a;
+    });
+}
+
+void add_penalty_slope(Tile& tile, const Data& d, int first, int batch) {
+    const float weight = sample_weight(d, batch);
+    alignas(64) float slope[TILE];
+    for (int t = 0; t < TILE; ++t) slope[t] = first + t >= batch ? 0.f : d.l1 * (first + t ? weight : d.empty);
+    for (int i = 0; i < m; ++i)
+        for (int t = 0; t < TILE; t += LANES) {
+            const vec h = load(&tile.h[i][t]), s = load(&slope[t]);
+            store(&tile.dh[i][t], load(&tile.dh[i][t]) + (h > 0.f ? s : h < 0.f ? -s : vec{}));
+        }
+}
+
+// to[r] += the sum of a[r] over the samples
+template <int COUNT>
+void add_row_sums(const float (*a)[TILE], float* to) {
+    for (int r = 0; r < COUNT; ++r) {
+        vec s{};
+        for (int t = 0; t < TILE; t += LANES) s += load(&a[r][t]);
+        add_sums<1>(&s, to + r);
+    }
+}
+
 // Adds the gradient of the weighted loss of one tile to g, or to the columns.
 void gradient(Tile& tile, const Data& d, const float* p, float* g, Columns* c, int first, int batch) {
     const bool few_on = SPARSE && few(input(tile), tile.on);
@@ -439,19 +535,7 @@ void gradient(Tile& tile, const Data& d, const float* p, float* g, Columns* c, i
     } else {
         hidden(tile, p);
     }
-    const float weight = d.any_from[0] / float(batch - 1);  // of a sample that is not the empty one
-    product<REGISTER_ROWS, n, m, 1, n>(p + W_OUT, tile.h, tile.dz, [&](int j, int t, vec a) {
-        const vec z = a + p[BIAS + j];
-        const vec error = (RELU_OUTPUT ? relu(z) : z) - target(load(&tile.x[j][t]));
-        const vec slope = (2.f * weight * d.importance[j]) * error;
-        if constexpr (RELU_OUTPUT) return z > 0.f ? slope : vec{};
-        return slope;
-    });
-    if (first == 0)
-        for (int j = 0; j < n; ++j) tile.dz[j][0] *= d.empty / weight;
-    for (int t = batch - first; t < TILE; ++t)
-        for (int j = 0; j < n; ++j) tile.dz[j][t] = 0.f;
-
+    output_slope(tile, d, p, first, batch);
     const bool few_wrong = SPARSE && few(tile.dz, tile.wrong);
     if (few_wrong) {
         prepare(*c, p);
@@ -459,21 +543,9 @@ void gradient(Tile& tile, const Data& d, const float* p, float* g, Columns* c, i
         back_from_few(tile, *c);
         if (!few_on || HIDDEN_BIAS || PENALISED) turn(tile.sample_dh, tile.dh);
     } else {
-        product<REGISTER_ROWS, m, n, n, 1>(p + W_OUT, tile.dz, tile.dh, [&](int i, int t, vec a) {
-            if constexpr (RELU_HIDDEN) return load(&tile.h[i][t]) > 0.f ? a : vec{};
-            return a;
-        });
+        hidden_slope(tile, p);
     }
-    if constexpr (PENALISED) {
-        alignas(64) float slope[TILE];
-        for (int t = 0; t < TILE; ++t)
-            slope[t] = first + t >= batch ? 0.f : d.l1 * (first + t ? weight : d.empty);
-        for (int i = 0; i < m; ++i)
-            for (int t = 0; t < TILE; t += LANES) {
-                const vec h = load(&tile.h[i][t]), s = load(&slope[t]);
-                store(&tile.dh[i][t], load(&tile.dh[i][t]) + (h > 0.f ? s : h < 0.f ? -s : vec{}));
-            }
-    }
+    if constexpr (PENALISED) add_penalty_slope(tile, d, first, batch);
     if (few_on) {
         if (!few_wrong || PENALISED) turn(tile.dh, tile.sample_dh);
         input_gradient_of_few(tile, input(tile), *c);
@@ -484,17 +556,58 @@ void gradient(Tile& tile, const Data& d, const float* p, float* g, Columns* c, i
         if (!few_wrong) outer<false>(tile.h, tile.dz, tile.h, tile.dz, g + W_OUT);
         if (!few_on) outer<false>(tile.dh, input(tile), tile.h, tile.dz, g + W_IN);
     }
-    for (int j = 0; j < n; ++j) {
-        vec s{};
-        for (int t = 0; t < TILE; t += LANES) s += load(&tile.dz[j][t]);
-        add_sums<1>(&s, g + BIAS + j);
-    }
-    if constexpr (HIDDEN_BIAS)
-        for (int i = 0; i < m; ++i) {
-            vec s{};
-            for (int t = 0; t < TILE; t += LANES) s += load(&tile.dh[i][t]);
-            add_sums<1>(&s, g + HIDDEN_BIAS_AT + i);
+    add_row_sums<n>(tile.dz, g + BIAS);
+    if constexpr (HIDDEN_BIAS) add_row_sums<m>(tile.dh, g + HIDDEN_BIAS_AT);
+}
+
+// The same for the smallest models, from the uniforms to the gradient in one go: every sum in the order that it has there.
+void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g, int first, int batch) {
+    const float weight = sample_weight(d, batch);
+    const int stop = batch - first < TILE ? batch - first : TILE;
+    mask lane;
+    for (int l = 0; l < LANES; ++l) lane[l] = l;
+    vec W_gradient[m][n] = {}, b_gradient[n] = {};
+    for (int t = 0; t < stop; t += LANES) {
+        vec x[n], h[m] = {}, dz[n], dh[m] = {};
+        mask found{};
+        UNROLLED for (int j = 0; j < n; ++j) {
+            vec u = load(&tile.uniform[j][t]);
+            u = found ? u : u * d.any_from[j];
+            const mask on = u < d.gate_density[j];
+            found |= on;
+            vec value = u * d.inverse_width[j];
+            if constexpr (SIGNED) value = 2.f * value - 1.f;
+            x[j] = on ? value : vec{};
         }
+        const bool begins = first + t == 0, ends = t + LANES > stop;
+        if (begins)
+            UNROLLED for (int j = 0; j < n; ++j) x[j][0] = 0.f;
+        UNROLLED for (int i = 0; i < m; ++i) {
+            UNROLLED for (int j = 0; j < n; ++j) h[i] += p[W_IN + i * n + j] * x[j];
+            if constexpr (RELU_HIDDEN) h[i] = relu(h[i]);
+        }
+        UNROLLED for (int j = 0; j < n; ++j) {
+            vec a{};
+            UNROLLED for (int i = 0; i < m; ++i) a += p[W_OUT + i * n + j] * h[i];
+            const vec z = a + p[BIAS + j];
+            dz[j] = (2.f * weight * d.importance[j]) * (z - x[j]);
+            if constexpr (RELU_OUTPUT) dz[j] = z > 0.f ? dz[j] : vec{};
+            if (begins) dz[j][0] *= d.empty / weight;
+            if (ends) dz[j] = lane < stop - t ? dz[j] : vec{};
+            b_gradient[j] += dz[j];
+        }
+        UNROLLED for (int i = 0; i < m; ++i) {
+            UNROLLED for (int j = 0; j < n; ++j) dh[i] += p[W_OUT + i * n + j] * dz[j];
+            if constexpr (RELU_HIDDEN) dh[i] = h[i] > 0.f ? dh[i] : vec{};
+            UNROLLED for (int j = 0; j < n; ++j) {
+                W_gradient[i][j] += h[i] * dz[j];
+                W_gradient[i][j] += dh[i] * x[j];
+            }
+        }
+    }
+    UNROLLED for (int i = 0; i < m; ++i)
+        UNROLLED for (int j = 0; j < n; ++j) add_sums<1>(&W_gradient[i][j], g + W_IN + i * n + j);
+    UNROLLED for (int j = 0; j < n; ++j) add_sums<1>(&b_gradient[j], g + BIAS + j);
 }
 
 Data instance(const Data& d, const float* shifts, const float* l1, int i) {
@@ -533,11 +646,16 @@ void train(int count, const Data* data, const float* empty, const float* attack,
             for (int i = 0; i < count; ++i) {
                 Data d = instance(*data, shifts, l1, i);
                 d.empty = empty[i];
+                const float* p = parameters + long(i) * PARAMETERS;
+                float* g = gradients + long(i) * PARAMETERS;
+                if constexpr (SMALL) {
+                    gradient_of_small(*tile, d, p, g, first, batch);
+                    continue;
+                }
                 features(*tile, d);
                 if (first == 0)
                     for (int j = 0; j < n; ++j) tile->x[j][0] = input(*tile)[j][0] = 0.f;  // sample 0 is the empty one
-                gradient(*tile, d, parameters + long(i) * PARAMETERS, gradients + long(i) * PARAMETERS,
-                         SPARSE ? &columns[i] : nullptr, first, batch);
+                gradient(*tile, d, p, g, SPARSE ? &columns[i] : nullptr, first, batch);
             }
         }
         if constexpr (SPARSE)
