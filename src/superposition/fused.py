@@ -28,9 +28,8 @@ SOURCE = Path(__file__).with_suffix(".cpp")
 # Vector types say what is wide, so no flag that changes the meaning of arithmetic is needed.
 NATIVE = "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
 FLAGS = [
-    # As fast as -O3, and compiled in three quarters of the time: the source says what to vectorise, and its blocks of
-    # registers are unrolled (peel-loops). With -fvect-cost-model too, GCC 12 takes unaligned stores for aligned.
-    *("-O2", "-fpeel-loops", "-fopenmp-simd"),
+    # As fast as -O3, and compiled in three quarters of the time: the source says which loops to unroll and to vectorise.
+    *("-O2", "-fopenmp-simd"),
     *(NATIVE, "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC", "-w"),
 ]
 
@@ -147,6 +146,25 @@ def _load(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
     return loaded
 
 
+def constants(block: Block) -> tuple[tuple[str, int], ...]:
+    """Return the constants that fused.cpp is compiled with for a block, as pairs of name and value."""
+    model, gates = block.model, block.gates
+    return (
+        ("FEATURES", model.n),
+        ("HIDDEN", model.m),
+        ("UNTIED", int(model.absolute)),
+        ("RELU_HIDDEN", int(model.relu_hidden)),
+        ("RELU_OUTPUT", int(model.relu_output)),
+        ("HIDDEN_BIAS", int(model.hidden_bias)),
+        ("SETS", int(gates.has_sets)),
+        ("SIGNED", int(gates.signed)),
+        ("ATTACKED", int(block.attack is not None)),
+        ("PENALISED", int(block.l1 is not None)),
+        ("TILE", _tile(model.n)),
+        ("FEW", _few(model.n)),
+    )
+
+
 class Fused:
     """See :class:`superposition.engine.Engine`. Instances that are trained must share one key (seed, restart)."""
 
@@ -162,27 +180,11 @@ class Fused:
         self._empty = gates.empty.contiguous()
         self._data = _Data(*(a.data_ptr() for a in self._arrays))
         self._attack, self._l1 = (None if part is None else part.contiguous() for part in (block.attack, block.l1))
-        self._library = library(
-            (
-                ("FEATURES", model.n),
-                ("HIDDEN", model.m),
-                ("UNTIED", int(model.absolute)),
-                ("RELU_HIDDEN", int(model.relu_hidden)),
-                ("RELU_OUTPUT", int(model.relu_output)),
-                ("HIDDEN_BIAS", int(model.hidden_bias)),
-                ("SETS", int(gates.has_sets)),
-                ("SIGNED", int(gates.signed)),
-                ("ATTACKED", int(block.attack is not None)),
-                ("PENALISED", int(block.l1 is not None)),
-                ("TILE", _tile(model.n)),
-                ("FEW", _few(model.n)),
-            )
-        )
+        self._library = library(constants(block))
 
     def advance(self, start: int, stop: int) -> None:
         rates = self.recipe.rates(start, stop)
-        arguments = self._common() | {
-            "empty": self._empty.data_ptr(),
+        arguments = self.arguments() | {
             "mean": self._mean.ctypes.data,
             "square": self._square.ctypes.data,
             "gradients": self._gradients.ctypes.data,
@@ -199,11 +201,12 @@ class Fused:
         }
         self._library.train(*(arguments[name] for name in _TRAIN))
 
-    def _common(self) -> dict[str, Any]:
-        """What both functions are given."""
+    def arguments(self) -> dict[str, Any]:
+        """Return what the functions of fused.cpp have in common: the number of instances, and addresses of their data."""
         return {
             "count": len(self.block),
             "data": ctypes.addressof(self._data),
+            "empty": self._empty.data_ptr(),
             "attack": None if self._attack is None else self._attack.data_ptr(),
             "l1": None if self._l1 is None else self._l1.data_ptr(),
             "parameters": self.parameters.data_ptr(),
@@ -212,7 +215,7 @@ class Fused:
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
         total, square = np.zeros(len(self.block)), np.zeros(len(self.block))
         seed, restart = EVALUATION_KEY
-        arguments = self._common() | {
+        arguments = self.arguments() | {
             "samples": samples,
             "coactive": coactive,
             "seed": seed,
