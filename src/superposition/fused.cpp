@@ -291,25 +291,25 @@ inline void product(const float* weight, const float (*in)[TILE], float (*out)[T
         product<OUT - done, OUT, IN, RS, KS, done>(weight, in, out, finish);
 }
 
+// s[i][j] += a[i] b[j], of one vector of samples.
+template <int I, int J>
+inline void add_products(vec (&s)[I][J], const float (*a)[TILE], const float (*b)[TILE], int t) {
+    vec y[J];
+    UNROLLED for (int j = 0; j < J; ++j) y[j] = load(&b[j][t]);
+    UNROLLED for (int i = 0; i < I; ++i) {
+        const vec x = load(&a[i][t]);
+        UNROLLED for (int j = 0; j < J; ++j) s[i][j] += x * y[j];
+    }
+}
+
 // g[i][j] += sum over samples of a[i] b[j] (+ c[i] d[j] when tied), in register blocks of I by J.
 template <int I, int J, bool BOTH>
 inline void outer_block(const float (*a)[TILE], const float (*b)[TILE], const float (*c)[TILE],
                         const float (*d)[TILE], float* g) {
     vec s[I][J] = {};
     for (int t = 0; t < TILE; t += LANES) {
-        vec y[J], z[J];
-        UNROLLED for (int j = 0; j < J; ++j) {
-            y[j] = load(&b[j][t]);
-            if constexpr (BOTH) z[j] = load(&d[j][t]);
-        }
-        UNROLLED for (int i = 0; i < I; ++i) {
-            const vec p = load(&a[i][t]);
-            UNROLLED for (int j = 0; j < J; ++j) s[i][j] += p * y[j];
-            if constexpr (BOTH) {
-                const vec q = load(&c[i][t]);
-                UNROLLED for (int j = 0; j < J; ++j) s[i][j] += q * z[j];
-            }
-        }
+        add_products(s, a, b, t);
+        if constexpr (BOTH) add_products(s, c, d, t);
     }
     UNROLLED for (int i = 0; i < I; ++i) add_sums<J>(s[i], g + i * n);
 }
@@ -560,6 +560,11 @@ void gradient(Tile& tile, const Data& d, const float* p, float* g, Columns* c, i
     if constexpr (HIDDEN_BIAS) add_row_sums<m>(tile.dh, g + HIDDEN_BIAS_AT);
 }
 
+template <bool VALUE>
+struct Constant {
+    constexpr operator bool() const { return VALUE; }
+};
+
 // The same for the smallest models, from the uniforms to the gradient in one go: every sum in the order that it has there.
 void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g, int first, int batch) {
     const float weight = sample_weight(d, batch);
@@ -567,7 +572,8 @@ void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g
     mask lane;
     for (int l = 0; l < LANES; ++l) lane[l] = l;
     vec W_gradient[m][n] = {}, b_gradient[n] = {};
-    for (int t = 0; t < stop; t += LANES) {
+    // One vector of samples. Only the outer ones have the empty sample, or samples past the batch.
+    const auto add_samples = [&](int t, auto outer) __attribute__((always_inline)) {
         vec x[n], h[m] = {}, dz[n], dh[m] = {};
         mask found{};
         UNROLLED for (int j = 0; j < n; ++j) {
@@ -578,10 +584,8 @@ void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g
             vec value = u * d.inverse_width[j];
             if constexpr (SIGNED) value = 2.f * value - 1.f;
             x[j] = on ? value : vec{};
+            if (outer) x[j] = first + t + lane > 0 ? x[j] : vec{};
         }
-        const bool begins = first + t == 0, ends = t + LANES > stop;
-        if (begins)
-            UNROLLED for (int j = 0; j < n; ++j) x[j][0] = 0.f;
         UNROLLED for (int i = 0; i < m; ++i) {
             UNROLLED for (int j = 0; j < n; ++j) h[i] += p[W_IN + i * n + j] * x[j];
             if constexpr (RELU_HIDDEN) h[i] = relu(h[i]);
@@ -592,8 +596,10 @@ void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g
             const vec z = a + p[BIAS + j];
             dz[j] = (2.f * weight * d.importance[j]) * (z - x[j]);
             if constexpr (RELU_OUTPUT) dz[j] = z > 0.f ? dz[j] : vec{};
-            if (begins) dz[j][0] *= d.empty / weight;
-            if (ends) dz[j] = lane < stop - t ? dz[j] : vec{};
+            if (outer) {
+                dz[j] = first + t + lane > 0 ? dz[j] : dz[j] * (d.empty / weight);
+                dz[j] = t + lane < stop ? dz[j] : vec{};
+            }
             b_gradient[j] += dz[j];
         }
         UNROLLED for (int i = 0; i < m; ++i) {
@@ -604,7 +610,11 @@ void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g
                 W_gradient[i][j] += dh[i] * x[j];
             }
         }
-    }
+    };
+    int t = LANES;
+    add_samples(0, Constant<true>());
+    for (; t + LANES <= stop; t += LANES) add_samples(t, Constant<false>());
+    if (t < stop) add_samples(t, Constant<true>());
     UNROLLED for (int i = 0; i < m; ++i)
         UNROLLED for (int j = 0; j < n; ++j) add_sums<1>(&W_gradient[i][j], g + W_IN + i * n + j);
     UNROLLED for (int j = 0; j < n; ++j) add_sums<1>(&b_gradient[j], g + BIAS + j);

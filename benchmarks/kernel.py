@@ -1,0 +1,283 @@
+"""How near the CPU engine's loop (``fused.cpp``) comes to what the machine can do, and what compilers make of it.
+
+    python benchmarks/kernel.py         # times: one table, under two minutes
+    python benchmarks/kernel.py --code  # the code for other processors, by cross compilation: fails where it is poor
+
+**Times.** For every architecture in ``config.yaml``, one thread trains a block of one of its sweeps, and then takes the
+parts of a step one by one. ``whole`` is the training, and the other columns are the parts: all of them as shares of the
+floating-point rate of a large matrix product on the same core. Where few features are active, training goes through
+these alone, and its share may exceed 1. ``draw`` and ``features`` multiply little: they are the bytes that they read
+and write, over those of a large copy in the same time. All of it is CPU time, the least of several repetitions.
+
+**Code.** The loop is compiled for x86-64-v3 (AVX2), x86-64-v4 (AVX-512) and aarch64 (NEON; by the compiler in
+``CXX_AARCH64``, by default aarch64-linux-gnu-g++). A hot loop is an innermost one with at least eight fused
+multiply-adds. None may have an operand on the stack; but those of the smallest models may read constants there, where
+there are only 16 registers. And the loops of the largest architecture must have as many multiply-adds as their register
+blocks have sums: another number would mean that the compiler has undone the blocks.
+"""
+
+import argparse
+import ctypes
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+
+from superposition import fused
+from superposition.config import Config
+from superposition.engine import Recipe
+from superposition.fused import Fused
+from superposition.identity import machine
+from superposition.sweep import Sweep
+from superposition.training import _Plan
+
+PARTS = ("draw", "features", "hidden", "output", "hidden slope", "weight gradient", "bias gradient", "gradient")
+# Seconds of CPU time of one repetition, and how many repetitions there are.
+SHORT, REPETITIONS = 0.01, 3
+
+
+def fastest(work: Callable[[int], object]) -> float:
+    """Return the least CPU seconds of ``work(1)``, from calls of ``work(times)`` that take long enough to be timed."""
+    times, taken = 1, 0.0
+    while True:
+        taken = min(_seconds(work, times) for _ in range(REPETITIONS))
+        if taken >= SHORT:
+            return taken / times
+        times *= 2 if taken < SHORT / 8 else 8
+
+
+def _seconds(work: Callable[[int], object], times: int) -> float:
+    start = time.process_time()
+    work(times)
+    return time.process_time() - start
+
+
+def matrix_rate(size: int = 2048) -> float:
+    """Floating-point operations per second of a large float32 matrix product on one core, by NumPy or PyTorch."""
+    a, b = (np.random.default_rng(k).random((size, size), dtype=np.float32) for k in range(2))
+    c, d = torch.from_numpy(a), torch.from_numpy(b)
+    return (
+        2 * size**3 / min(fastest(lambda times: [a @ b for _ in range(times)]), fastest(lambda times: [c @ d] * times))
+    )
+
+
+def copy_rate(size: int = 2**28) -> float:
+    """Bytes per second that one core reads and writes in a copy too large for its caches."""
+    a, b = np.zeros(size, dtype=np.uint8), np.zeros(size, dtype=np.uint8)
+    return 2 * size / fastest(lambda times: [np.copyto(a, b) for _ in range(times)])
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An architecture, and an experiment that trains it."""
+
+    experiment: str
+    sweep: Sweep
+
+    @property
+    def name(self) -> str:
+        sweep = self.sweep
+        extras = {"hidden bias": sweep.hidden_bias, "sets": any(d.sets for d in sweep.distribution)}
+        extras |= {"attacked": sweep.attacked, "penalised": sweep.penalised}
+        return ", ".join([sweep.model, *(extra for extra, there in extras.items() if there)])
+
+    def engine(self) -> tuple[Fused, float]:
+        """Return the engine of one block, from the middle of the sweep's densities, and its mean density."""
+        plan = _Plan(self.sweep)
+        blocks = plan.blocks(torch.device("cpu"), threads=2)
+        instances = blocks[len(blocks) // 2]
+        block = plan.block(instances)
+        density = float(np.exp(np.log(plan.densities[instances // self.sweep.restarts]).mean()))
+        return Fused(block, Recipe.of(self.sweep), plan.initial(block, instances)), density
+
+
+def shapes(config: Config) -> list[Shape]:
+    """Return every architecture that the configuration trains, with the first experiment that has it."""
+    trained = [Shape(name, sweep) for name, sweep in config.sweeps.items() if sweep.solver != "exact"]
+    return list({(shape.name, shape.sweep.n, shape.sweep.m): shape for shape in reversed(trained)}.values())[::-1]
+
+
+def part_seconds(engine: Fused, folder: str) -> dict[str, float]:
+    """Return the seconds that each part of a step takes for one tile of one instance."""
+    command = [*fused.compiler(), *fused.FLAGS, f'-DFUSED="{fused.SOURCE}"']
+    command += [f"-D{name}={value}" for name, value in fused.constants(engine.block)]
+    subprocess.run([*command, str(Path(__file__).with_suffix(".cpp")), "-o", f"{folder}/parts.so"], check=True)
+    loop = ctypes.CDLL(f"{folder}/parts.so")
+    at = {name: ctypes.c_void_p(value) for name, value in engine.arguments().items()}
+    gradients = np.zeros(engine.block.model.size, dtype=np.float32)
+    rest = at["data"], at["empty"], at["l1"], at["parameters"], ctypes.c_void_p(gradients.ctypes.data)
+    return {
+        name: fastest(lambda times, part=part: loop.repeat(part, times, *rest, engine.recipe.batch))
+        for part, name in enumerate(PARTS)
+    }
+
+
+def row(shape: Shape, matrix: float, copy: float) -> dict[str, float | str]:
+    """Time one architecture, as shares of the two rates of the machine."""
+    engine, density = shape.engine()
+    model, count, batch = engine.block.model, len(engine.block), engine.recipe.batch
+    values = count * batch * model.n
+    steps = max(2, round(2e8 / (values * (1 + model.m / 16))))
+    engine.advance(0, 1)  # compiles, and warms the caches
+    taken, start = [], 1
+    for start in range(1, 1 + REPETITIONS * steps, steps):
+        began = time.process_time()
+        engine.advance(start, start + steps)
+        taken.append((time.process_time() - began) / steps)
+    step = min(taken)
+    with tempfile.TemporaryDirectory() as folder:
+        parts = part_seconds(engine, folder)
+    tile = dict(fused.constants(engine.block))["TILE"]
+    product = 2 * model.n * model.m * tile  # operations of one tile's product of the weights with a vector
+    rows = engine.block.gates.rows
+    return {
+        "experiment": shape.experiment,
+        "model": shape.name,
+        "n": model.n,
+        "m": model.m,
+        "density": density,
+        "ns per value": 1e9 * step / values,
+        "whole": 5 * product * (count * batch / tile) / step / matrix,
+        **{name: product / parts[name] / matrix for name in ("hidden", "output", "hidden slope")},
+        "weight gradient": 2 * product / parts["weight gradient"] / matrix,
+        "gradient": 5 * product / parts["gradient"] / matrix,
+        "draw": 4 * tile * rows / parts["draw"] / copy,
+        "features": 4 * tile * (rows + model.n) / parts["features"] / copy,
+    }
+
+
+# The architectures whose code is checked, as constants of fused.cpp. The first has whole register blocks alone.
+LARGEST = {"FEATURES": 400, "HIDDEN": 40, "RELU_OUTPUT": 1, "TILE": 128, "FEW": 3}
+CHECKED = {
+    "n = 400, m = 40": LARGEST,
+    "n = 100, m = 40, |x|": LARGEST | {"FEATURES": 100, "UNTIED": 1, "RELU_HIDDEN": 1, "SIGNED": 1},
+    "n = 10, m = 5": {"FEATURES": 10, "HIDDEN": 5, "RELU_OUTPUT": 1, "RELU_HIDDEN": 1, "TILE": 256},
+    "n = 2, m = 1": {"FEATURES": 2, "HIDDEN": 1, "RELU_OUTPUT": 1, "TILE": 512},
+}
+CONSTANTS = ("UNTIED", "RELU_HIDDEN", "HIDDEN_BIAS", "SETS", "SIGNED", "ATTACKED", "PENALISED", "FEW")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A processor to compile for."""
+
+    flags: tuple[str, ...]
+    # The columns of vectors in a register block of fused.cpp; its rows are five.
+    columns: int
+    multiply_add: str
+    # A vector instruction with an operand on the stack, and one that stores there.
+    stack: str
+    stack_store: str
+
+    def compiler(self) -> list[str]:
+        """Return the compiler as a command."""
+        if "-march=armv8-a" in self.flags:
+            return [os.environ.get("CXX_AARCH64", "aarch64-linux-gnu-g++")]
+        return fused.compiler()
+
+
+X86 = (r"\tvfn?madd\w+ps\t", r"\tv\w+\t(?=.*[xyz]mm).*\(%r[sb]p", r"\tvmov\w+\t%[xyz]mm.*\(%r[sb]p")
+TARGETS = {
+    "x86-64-v3": Target(("-march=x86-64-v3",), 2, *X86),
+    "x86-64-v4": Target(("-march=x86-64-v4",), 4, *X86),
+    "aarch64": Target(("-march=armv8-a",), 4, r"\tfmla\t", r"\t(ld|st)[rp]\tq.*\[sp", r"\tst[rp]\tq.*\[sp"),
+}
+# From so many multiply-adds on a loop is a hot one.
+HOT = 8
+
+
+@dataclass(frozen=True)
+class Loop:
+    """An innermost loop of compiled code."""
+
+    multiply_adds: int
+    stack_operands: int
+    stack_stores: int
+
+
+def loops(assembly: str, target: Target) -> list[Loop]:
+    """Return the innermost loops: from a label to a jump back to it, with no such pair in between."""
+    lines = assembly.splitlines()
+    labels: dict[str, int] = {}
+    found: list[Loop] = []
+    last_start = -1
+    for at, line in enumerate(lines):
+        if label := re.match(r"(\.L\w+):", line):
+            labels[label[1]] = at
+        elif jump := re.match(r"\t(?:j\w+|b\.?\w*|cbn?z|tbn?z)\t(?:.*, )?(\.L\w+)$", line):
+            start = labels.get(jump[1], at)
+            if start < at and start > last_start:  # a jump back, and no loop within
+                body = lines[start:at]
+                kinds = target.multiply_add, target.stack, target.stack_store
+                found.append(Loop(*(sum(bool(re.search(kind, text)) for text in body) for kind in kinds)))
+                last_start = start
+    return found
+
+
+def assembly(constants: dict[str, int], target: Target, source: Path = fused.SOURCE) -> str:
+    """Compile the loop for a processor, to assembly language."""
+    native = [flag for flag in fused.FLAGS if flag not in (fused.NATIVE, "-shared")]
+    defined = [f"-D{name}={value}" for name, value in (dict.fromkeys(CONSTANTS, 0) | constants).items()]
+    command = [*target.compiler(), *native, *target.flags, *defined, "-S", "-o", "-", str(source)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def check_code(names: Sequence[str], source: Path = fused.SOURCE) -> tuple[pd.DataFrame, list[str]]:
+    """Return what the hot loops of each processor and architecture are made of, and a line for all that is wrong."""
+    rows, wrong = [], []
+    for name in names:
+        target = TARGETS[name]
+        block = 5 * target.columns
+        for shape, constants in CHECKED.items():
+            hot = [loop for loop in loops(assembly(constants, target, source), target) if loop.multiply_adds >= HOT]
+            counts = Counter(loop.multiply_adds for loop in hot)
+            small = constants["FEATURES"] < 4
+            stack = sum(loop.stack_stores if small else loop.stack_operands for loop in hot)
+            made_of = ", ".join(f"{loops} × {count}" for count, loops in sorted(counts.items()))
+            rows.append(
+                {"processor": name, "architecture": shape, "loops × multiply-adds": made_of, "on the stack": stack}
+            )
+            if stack or not hot:
+                wrong.append(f"{name}, {shape}: {len(hot)} hot loops, with {stack} operands on the stack")
+            # The products for the hidden units, outputs and slopes; and the weights' gradient, of two products.
+            if constants is LARGEST and (set(counts) != {block, 2 * block} or counts[block] < 4):
+                wrong.append(
+                    f"{name}, {shape}: the hot loops are {made_of}, not at least 4 × {block} and 1 × {2 * block}"
+                )
+    return pd.DataFrame(rows), wrong
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How near the CPU engine comes to what the machine can do.")
+    parser.add_argument("--code", nargs="*", choices=TARGETS, help="check the code for these processors (default: all)")
+    parser.add_argument("--output", type=Path, default=Path("results/benchmarks/kernel"), help="without suffix")
+    arguments = parser.parse_args()
+    if arguments.code is not None:
+        table, wrong = check_code(arguments.code or list(TARGETS))
+        print(table.to_string(index=False))
+        sys.exit("\n".join(wrong) or None)
+    torch.set_num_threads(1)
+    matrix, copy = matrix_rate(), copy_rate()
+    config = Config.parse(yaml.safe_load(Path("config.yaml").read_text()))
+    table = pd.DataFrame([row(shape, matrix, copy) for shape in shapes(config)])
+    head = f"{machine()}. One core: large matrix product {matrix / 1e9:.0f} GFLOP/s, large copy {copy / 1e9:.1f} GB/s."
+    text = f"# The training loop\n\n{head}\n\n{table.to_markdown(index=False, floatfmt='.3g')}\n"
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.with_suffix(".md").write_text(text)
+    table.to_csv(arguments.output.with_suffix(".csv"), index=False)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
