@@ -17,8 +17,8 @@ import pandas as pd
 import torch
 import yaml
 
-from superposition.config import Config
-from superposition.sweep import Sweep
+from superposition.core.sweep import Sweep
+from superposition.pipeline.config import Config
 
 SIZE, SECONDS = 2048, 5.0  # of the matrices, and for how long they are multiplied
 

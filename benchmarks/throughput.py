@@ -25,12 +25,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from superposition import Sweep, Trained, exact, train
-from superposition.engine import Block, Recipe
-from superposition.features import Gates
-from superposition.fused import Fused
-from superposition.models import Model
-from superposition.training import available_cores
+from superposition import Sweep, Trained, train
+from superposition.core.features import Gates
+from superposition.core.models import Model
+from superposition.theory import exact
+from superposition.training.engine import Block, Recipe
+from superposition.training.fused import Fused
+from superposition.training.runner import available_cores
 
 BATCH, PUBLISHED_STEPS = 1024, 10_000
 BUDGETS = (500, 1000, 2000, 3000, 5000)  # of our steps; Sweep's default is 3000

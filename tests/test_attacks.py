@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from superposition import attacks
-from superposition.attacks import Target, ascend
-from superposition.sweep import Sweep
-from superposition.training import losses
-from superposition.weights import Trained
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
+from superposition.paper.adversarial import attacks
+from superposition.paper.adversarial.attacks import Target, ascend
+from superposition.training.runner import losses
 
 M, N = 3, 6
 

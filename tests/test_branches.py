@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy import optimize
 
-from superposition import branches, exact, polytopes, tegum
-from superposition.models import Model
-from superposition.polytopes import Polytope
-from superposition.sweep import Distribution
+from superposition.core.models import Model
+from superposition.core.sweep import Distribution
+from superposition.theory import branches, exact, polytopes, tegum
+from superposition.theory.polytopes import Polytope
 
 PENTAGON = Polytope("pentagon", polytopes.polygon(5))
 

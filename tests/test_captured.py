@@ -9,9 +9,9 @@ import pytest
 import torch
 from tests.test_engines import CASES, make_block, recipe
 
-from superposition.autograd import Autograd
-from superposition.captured import WARM_UP, Captured
-from superposition.engine import Recipe
+from superposition.training.autograd import Autograd
+from superposition.training.captured import WARM_UP, Captured
+from superposition.training.engine import Recipe
 
 there_is_a_gpu = torch.cuda.is_available()
 needs_gpu = pytest.mark.skipif(not there_is_a_gpu, reason="there is no GPU here")

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from tests.real import CONFIG
 
-from superposition.claims import COLUMNS, NOT_AT_THIS_SCALE, Claims, Finding, Tables, check
-from superposition.errors import SuperpositionError
+from superposition.core.errors import SuperpositionError
+from superposition.pipeline.claims import COLUMNS, NOT_AT_THIS_SCALE, Claims, Finding, Tables, check
 
 REGISTERED = {
     name: list(importlib.import_module(f"superposition.paper.{name}.judge").claims) for name in CONFIG.sections

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from superposition import compression
-from superposition.compression import LINEAR, mean_squared_error, soft_floor, squared_error
+from superposition.paper.appendix import compression
+from superposition.paper.appendix.compression import LINEAR, mean_squared_error, soft_floor, squared_error
 
 X, Y = np.random.default_rng(0).random((2, 400_000))
 

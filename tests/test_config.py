@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from tests.real import CONFIG, CONFIGS, RAW, ROOT
 
-from superposition.config import BRIEF, OWN, Config, check_file, schema
-from superposition.errors import SuperpositionError
-from superposition.sweep import Sweep
+from superposition.core.errors import SuperpositionError
+from superposition.core.sweep import Sweep
+from superposition.pipeline.config import BRIEF, OWN, Config, check_file, schema
 
 BASE: dict[str, Any] = {
     "defaults": {"steps": 200, "batch": 64, "learning_rate": 0.1},
@@ -411,7 +411,7 @@ def test_what_shares_a_training_job(most: float, among: set[str], monkeypatch: p
     """At scale quick start-up would take most of the time; at scale paper each takes long, and none waits for others.
     What a job makes beside what was asked for, or makes again, takes seconds."""
     assert BRIEF <= 2.5e10
-    monkeypatch.setattr("superposition.config.BRIEF", most)
+    monkeypatch.setattr("superposition.pipeline.config.BRIEF", most)
     paper, quick = CONFIGS.values()
     assert paper.batches() == {name: (name,) for name in paper.sweeps}
     assert sorted(name for names in quick.batches().values() for name in names) == sorted(quick.sweeps)
@@ -650,7 +650,7 @@ def valid(config: dict[str, Any]) -> bool:
 
 
 def test_the_schema_on_disk_is_the_current_one() -> None:
-    """``python -m superposition.config > workflow/schemas/config.schema.json`` writes it anew."""
+    """``python -m superposition.pipeline.config > workflow/schemas/config.schema.json`` writes it anew."""
     assert json.loads((ROOT / "workflow/schemas/config.schema.json").read_text(encoding="utf-8")) == SCHEMA
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from superposition import draws
+from superposition.core import draws
 
 WORD = st.integers(0, 2**32 - 1)
 

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from superposition import autograd, draws, exact, features, fused
-from superposition.autograd import Autograd
-from superposition.engine import EVALUATION_KEY, Block, Recipe
-from superposition.errors import SuperpositionError
-from superposition.features import Gates
-from superposition.fused import Fused
-from superposition.models import Model
-from superposition.sweep import Distribution
+from superposition.core import draws, features
+from superposition.core.errors import SuperpositionError
+from superposition.core.features import Gates
+from superposition.core.models import Model
+from superposition.core.sweep import Distribution
+from superposition.theory import exact
+from superposition.training import autograd, fused
+from superposition.training.autograd import Autograd
+from superposition.training.engine import EVALUATION_KEY, Block, Recipe
+from superposition.training.fused import Fused
 
 SETS = Distribution(correlated=((4, 1),), anticorrelated=((0, 3, 5),))
 SIGNED = Distribution(signed=True)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 from scipy.stats import ortho_group
 
-from superposition import exact
-from superposition.models import Model
+from superposition.core.models import Model
+from superposition.theory import exact
 
 RELU, LINEAR = "relu_output", "linear"
 seeds = st.integers(0, 10**6)

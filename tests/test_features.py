@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from superposition import features
-from superposition.features import Gates, samples
-from superposition.sweep import Distribution, Sweep
+from superposition.core import features
+from superposition.core.features import Gates, samples
+from superposition.core.sweep import Distribution, Sweep
 
 SAMPLES = 2**17
 MIXED = Distribution(correlated=((4, 1),), anticorrelated=((0, 3, 5),))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from superposition import files
+from superposition.pipeline import files
 
 
 def test_read(tmp_path: Path) -> None:

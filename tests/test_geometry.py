@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group
 from torch import Tensor
 
-from superposition import geometry
+from superposition.core import geometry
 
 MEASURES = (geometry.gram, geometry.norms, geometry.superposition, geometry.cosines, geometry.dimensionality)
 seeds, sizes = st.integers(0, 10**6), st.tuples(st.integers(1, 5), st.integers(1, 8))

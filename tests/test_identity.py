@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from superposition import identity
-from superposition.errors import SuperpositionError
+from superposition.core.errors import SuperpositionError
+from superposition.pipeline import identity
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with this module in it, in which we are."""
-    module = tmp_path / "src/superposition/identity.py"
+    module = tmp_path / "src/superposition/pipeline/identity.py"
     module.parent.mkdir(parents=True)
     shutil.copy(identity.__file__, module)
     monkeypatch.setattr(identity, "__file__", str(module))
@@ -39,7 +39,9 @@ def test_the_commit(checkout: Path) -> None:
     assert identity.commit() == git("rev-parse", "HEAD")
 
 
-@pytest.mark.parametrize("path", [".gitignore", "src/superposition/identity.py", "src/new.py", "workflow/new.smk"])
+@pytest.mark.parametrize(
+    "path", [".gitignore", "src/superposition/pipeline/identity.py", "src/new.py", "workflow/new.smk"]
+)
 def test_changes_are_marked(checkout: Path, path: str) -> None:
     """A commit alone would send the reader to code that did not run; so would a new module that is not in git yet."""
     (checkout / path).parent.mkdir(exist_ok=True)
@@ -50,7 +52,7 @@ def test_changes_are_marked(checkout: Path, path: str) -> None:
 
 def test_the_checkout_of_something_else_around_the_code(checkout: Path) -> None:
     """Its commit says nothing of the code: sources unpacked below another repository."""
-    git("rm", "-q", "--cached", "src/superposition/identity.py")
+    git("rm", "-q", "--cached", "src/superposition/pipeline/identity.py")
     git("commit", "-qm", "second")
     assert identity.commit() == "not in a git checkout"
 

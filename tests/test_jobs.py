@@ -11,8 +11,8 @@ def job(log: Path, body: str) -> subprocess.CompletedProcess[str]:
     """Runs a few lines as a job does its work."""
     program = f"""
 from pathlib import Path
-from superposition.errors import SuperpositionError, named
-from superposition.jobs import reporting
+from superposition.core.errors import SuperpositionError, named
+from superposition.pipeline.jobs import reporting
 with reporting({str(log)!r}):
     {body}
 """
@@ -62,7 +62,7 @@ def test_a_package_that_is_not_needed() -> None:
     """Libraries go without it; whoever needs it afterwards, or has it already, finds it."""
     program = """
 import sys
-from superposition.jobs import without
+from superposition.pipeline.jobs import without
 with without("scipy"):
     import seaborn
 assert "scipy" not in sys.modules

@@ -5,7 +5,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import minimize
 
-from superposition import Sweep, l1, train
+from superposition import Sweep, train
+from superposition.paper.remedies import l1
 
 
 def minimised(w: float, b: float, count: int, density: float, coefficient: float) -> float:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ortho_group
 
-from superposition.models import Model, Parameters
-from superposition.sweep import Sweep
+from superposition.core.models import Model, Parameters
+from superposition.core.sweep import Sweep
 
 MODELS = [
     Model("linear", 4, 2),

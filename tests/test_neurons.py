@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from superposition import neurons
-from superposition.models import Model
+from superposition.analysis import neurons
+from superposition.core.models import Model
 
 RNG = np.random.default_rng(0)
 

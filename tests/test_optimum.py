@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from superposition import exact, geometry, optimum, two_in_one
-from superposition.models import Model
-from superposition.optimum import arranged, arrangements, best_models, minimise
-from superposition.sweep import Sweep
-from superposition.training import train
+from superposition.core import geometry
+from superposition.core.models import Model
+from superposition.core.sweep import Sweep
+from superposition.paper.phase import two_in_one
+from superposition.theory import exact, optimum
+from superposition.theory.optimum import arranged, arrangements, best_models, minimise
+from superposition.training.runner import train
 
 RELU, LINEAR = "relu_output", "linear"
 seeds = st.integers(0, 10**6)

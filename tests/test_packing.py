@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from torch import Tensor
 
-from superposition import exact, geometry, packing, polytopes, recognition
+from superposition.analysis import recognition
+from superposition.core import geometry
+from superposition.paper.geometry import packing
+from superposition.theory import exact, polytopes
 
 seeds = st.integers(0, 10**6)
 DIGON, TRIANGLE, PENTAGON = (recognition.named(k)[-1] for k in (2, 3, 5))

@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
 
-from superposition import alignment, geometry, polytopes, recognition
-from superposition.alignment import difference
-from superposition.polytopes import Polytope, tegum
-from superposition.recognition import components, factors, named, recognise
+from superposition.analysis import alignment, recognition
+from superposition.analysis.alignment import difference
+from superposition.analysis.recognition import components, factors, named, recognise
+from superposition.core import geometry
+from superposition.theory import polytopes
+from superposition.theory.polytopes import Polytope, tegum
 
 NAMED = {p.name: p for k in range(1, 13) for p in named(k)}
 SMALL = [p for p in NAMED.values() if p.dimensions <= 3]

@@ -24,11 +24,11 @@ import pytest
 import torch
 from PIL import Image
 
-from superposition import report
-from superposition.claims import COLUMNS
-from superposition.report import Report
-from superposition.sweep import Sweep
-from superposition.weights import Trained
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
+from superposition.pipeline import report
+from superposition.pipeline.claims import COLUMNS
+from superposition.pipeline.report import Report
 
 ROOT = Path(__file__).parents[1]
 CONFIG: dict[str, Any] = {

@@ -3,12 +3,13 @@
 import pandas as pd
 import pytest
 
-from superposition import sensitivity, training
-from superposition.claims import Claims, Finding, Tables
-from superposition.errors import SuperpositionError
-from superposition.sensitivity import COLUMNS, VARIANTS, varied, verdicts
-from superposition.sweep import Sweep
-from superposition.weights import Trained
+from superposition.core.errors import SuperpositionError
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
+from superposition.pipeline import sensitivity
+from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.sensitivity import COLUMNS, VARIANTS, varied, verdicts
+from superposition.training import runner
 
 SWEEP = Sweep(model="relu_output", n=3, m=2, density=[0.5, 0.1], steps=6, batch=20, learning_rate=0.02, evaluation=100)
 
@@ -96,7 +97,7 @@ def test_models_are_trained_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatc
 
     def train(sweep: Sweep, device: str, threads: int) -> Trained:
         asked.append((device, threads))
-        return training.train(sweep, "cpu", 1)
+        return runner.train(sweep, "cpu", 1)
 
     monkeypatch.setattr(sensitivity, "train", train)
     verdicts(list(claims), lambda *_: {"numbers": pd.DataFrame()}, {"one": {"sweep": SWEEP}}, "somewhere", 3)

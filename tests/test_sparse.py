@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import integrate, optimize
 
-from superposition import polytopes, tegum
-from superposition.polytopes import Polytope
-from superposition.sparse import sparse_limit, sparse_norm
+from superposition.paper.nonuniform.sparse import sparse_limit, sparse_norm
+from superposition.theory import polytopes, tegum
+from superposition.theory.polytopes import Polytope
 
 
 def limit_loss(k: int, s: float, b: float) -> float:

@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from superposition import files, plotting
-from superposition.errors import SuperpositionError
-from superposition.models import Model
+from superposition import plotting
+from superposition.core.errors import SuperpositionError
+from superposition.core.models import Model
+from superposition.core.sweep import COORDINATES, Sweep
+from superposition.core.weights import Trained
+from superposition.pipeline import files
 from superposition.standard import chosen, draw, measure
 from superposition.standard.plot import plot
-from superposition.sweep import COORDINATES, Sweep
-from superposition.weights import Trained
 
 AXES = {
     "one point": {},

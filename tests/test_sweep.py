@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from superposition.errors import SuperpositionError, shown
-from superposition.sweep import COORDINATES, LARGEST_HEADER, Distribution, Sweep
-from superposition.weights import Trained
+from superposition.core.errors import SuperpositionError, shown
+from superposition.core.sweep import COORDINATES, LARGEST_HEADER, Distribution, Sweep
+from superposition.core.weights import Trained
 
 BASE: dict[str, Any] = {"model": "relu_output", "n": 4, "m": 2, "density": 0.1}
 PAIRS = Distribution(correlated=((0, 1), (2, 3)))
@@ -464,7 +464,7 @@ def test_parts_make_up_the_points(points: int, parts: int, exact: bool) -> None:
     """Each point in one part, parts of about the same size, and what is solved together is not torn apart."""
     plan = Sweep(model="linear", n=2, m=1, density=0.1, seeds=points, restarts=3, solver="exact" if exact else "adam")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("superposition.sweep.OPTIMA", 4)
+        patch.setattr("superposition.core.sweep.OPTIMA", 4)
         assert plan.parts == (-(-points // 4) if exact else points)
         if parts > plan.parts:
             with pytest.raises(SuperpositionError, match=rf"^part 1 of {parts}: allowed are 1 to {plan.parts} parts"):

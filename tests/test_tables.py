@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from superposition import tables
-from superposition.sweep import COORDINATES, Sweep
-from superposition.weights import Trained
+from superposition.analysis import tables
+from superposition.core.sweep import COORDINATES, Sweep
+from superposition.core.weights import Trained
 
 
 @functools.cache

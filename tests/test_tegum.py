@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superposition import exact, optimum, polytopes, tegum
-from superposition.models import Model
-from superposition.polytopes import Polytope
+from superposition.core.models import Model
+from superposition.theory import exact, optimum, polytopes, tegum
+from superposition.theory.polytopes import Polytope
 
 KNOWN = {p.name: p for p in reversed(tegum.CATALOGUE)}  # reversed: the antiprism with D = 3/8
 SINGLE, DIGON, TRIANGLE, PENTAGON = (KNOWN[name] for name in ("single", "digon", "triangle", "pentagon"))

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from superposition import exact, training
-from superposition.autograd import Autograd
-from superposition.captured import Captured
-from superposition.engine import Engine, Recipe
-from superposition.errors import SuperpositionError
-from superposition.fused import Fused
-from superposition.sweep import RECIPE, Relative, Sweep
-from superposition.training import train
-from superposition.weights import Trained
+from superposition.core.errors import SuperpositionError
+from superposition.core.sweep import RECIPE, Relative, Sweep
+from superposition.core.weights import Trained
+from superposition.theory import exact
+from superposition.training import runner
+from superposition.training.autograd import Autograd
+from superposition.training.captured import Captured
+from superposition.training.engine import Engine, Recipe
+from superposition.training.fused import Fused
+from superposition.training.runner import train
 
 SETS = {"correlated": [[0, 1]], "anticorrelated": [[3, 2]]}
 SMALL: dict[str, Any] = {
@@ -120,10 +121,10 @@ def test_threads_blocks_and_repetition_do_not_change_a_byte(
     assert content(train(plan, threads=1), tmp_path / "again") == first
     assert content(train(plan, threads=2), tmp_path / "two threads") == first
     for state in (1, 100):
-        monkeypatch.setattr(training, "BLOCK_STATE", state)
+        monkeypatch.setattr(runner, "BLOCK_STATE", state)
         assert content(train(plan, threads=2), tmp_path / f"blocks of {state}") == first
-    marks = sorted({0, 7, 8, plan.steps, *training.snapshot_steps(plan).tolist()})
-    monkeypatch.setattr(training, "_segments", lambda *_: itertools.pairwise(marks))
+    marks = sorted({0, 7, 8, plan.steps, *runner.snapshot_steps(plan).tolist()})
+    monkeypatch.setattr(runner, "_segments", lambda *_: itertools.pairwise(marks))
     assert content(train(plan, threads=1), tmp_path / "pieces") == first
 
 
@@ -199,8 +200,8 @@ def test_outputs_of_the_absolute_model_start_alive() -> None:
 @pytest.mark.parametrize("threads", [1, 3, 1000])
 def test_blocks_hold_every_instance_once(device: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance in no block would be whatever lay in memory; on a CPU a block has one stream of data."""
-    monkeypatch.setattr(training, "BLOCK_DATA", 5 * 50 * 4)
-    plan = training._Plan(sweep(seeds=2))
+    monkeypatch.setattr(runner, "BLOCK_DATA", 5 * 50 * 4)
+    plan = runner._Plan(sweep(seeds=2))
     blocks = plan.blocks(torch.device(device), threads)
     assert sorted({*np.concatenate(blocks).tolist()}) == list(range(18))
     assert len(blocks) > 1
@@ -226,7 +227,7 @@ def test_losses_are_those_of_training(changes: dict[str, Any], threads: int) -> 
     is left out."""
     plan = sweep(**changes)
     trained = train(plan)
-    loss, error = training.losses(plan, trained.parameters, threads=threads)
+    loss, error = runner.losses(plan, trained.parameters, threads=threads)
     if plan.attacked or plan.penalised:
         for point in range(len(loss)):
             mean, spread = sampled_loss(trained, point, 0, alone=True)
@@ -241,7 +242,7 @@ def test_losses_along_training() -> None:
     plan = sweep(snapshots=4)
     trained = train(plan)
     along = {name: values[:, :, 1].swapaxes(0, 1) for name, values in trained.snapshots.items()}
-    loss, _ = training.losses(plan, along)
+    loss, _ = runner.losses(plan, along)
     assert loss.shape == (3, 4)
     assert torch.equal(loss[:, -1], trained.loss[:, 1])
     assert (loss[:, 0] > loss[:, -1]).all()
@@ -252,7 +253,7 @@ def test_losses_of_nothing() -> None:
     plan = sweep(evaluation=2**20)
     nothing = {"W": torch.zeros(3, 2, 2, 5), "b": torch.zeros(3, 2, 5)}
     expected = torch.tensor(plan.importances() * plan.densities()).sum(1, keepdim=True) / 3
-    torch.testing.assert_close(training.losses(plan, nothing)[0], expected.expand(-1, 2), rtol=5e-3, atol=0)
+    torch.testing.assert_close(runner.losses(plan, nothing)[0], expected.expand(-1, 2), rtol=5e-3, atol=0)
 
 
 @pytest.mark.parametrize("bias", ["zero", "centred"])
@@ -275,8 +276,8 @@ def test_initial_scale(bias: str) -> None:
 def test_chunks_hold_every_instance_once(device: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance in no chunk would have no loss; one without instances has nothing to evaluate."""
     for state in (10, 10**6):
-        monkeypatch.setattr(training, "BLOCK_STATE", state)
-        plan = training._Plan(sweep(seeds=2))
+        monkeypatch.setattr(runner, "BLOCK_STATE", state)
+        plan = runner._Plan(sweep(seeds=2))
         chunks = plan.chunks(torch.device(device), threads)
         assert np.concatenate(chunks).tolist() == list(range(18))
         assert min(map(len, chunks)) > 0
@@ -313,10 +314,10 @@ def test_every_engine_trains_the_same_models(engine: type[Engine], monkeypatch: 
     """On a GPU another one is used, and blocks mix seeds and are filled up: verdicts must not depend on the device."""
     plan = sweep(**SWEEPS["sets"], seeds=2, snapshots=2)
     fused = train(plan, device="cpu")
-    monkeypatch.setitem(training.ENGINES, "cpu", engine)
-    monkeypatch.setattr(training, "BLOCK_DATA", 5 * plan.n * plan.batch)
-    cut = training._Plan.blocks
-    monkeypatch.setattr(training._Plan, "blocks", lambda self, *_: cut(self, torch.device("cuda"), 1))
+    monkeypatch.setitem(runner.ENGINES, "cpu", engine)
+    monkeypatch.setattr(runner, "BLOCK_DATA", 5 * plan.n * plan.batch)
+    cut = runner._Plan.blocks
+    monkeypatch.setattr(runner._Plan, "blocks", lambda self, *_: cut(self, torch.device("cuda"), 1))
     jaxtyping.config.update("jaxtyping_disable", True)  # the checks of shapes cannot be compiled
     try:
         other = train(plan, device="cpu", threads=1)
@@ -331,8 +332,8 @@ def test_every_engine_trains_the_same_models(engine: type[Engine], monkeypatch: 
 
 def test_blocks_on_a_gpu_do_not_depend_on_the_split(monkeypatch: pytest.MonkeyPatch) -> None:
     """There the arithmetic of a model may depend on how many are in its block."""
-    monkeypatch.setattr(training, "BLOCK_DATA", 5 * 50 * 4)
-    plans = [training._Plan(sweep(seeds=2), (part, parts)) for parts in (1, 2, 6) for part in range(1, parts + 1)]
+    monkeypatch.setattr(runner, "BLOCK_DATA", 5 * 50 * 4)
+    plans = [runner._Plan(sweep(seeds=2), (part, parts)) for parts in (1, 2, 6) for part in range(1, parts + 1)]
     assert {len(block) for plan in plans for block in plan.blocks(torch.device("cuda"), 1)} == {4}
 
 
@@ -403,12 +404,12 @@ def test_losses_are_true(changes: dict[str, Any]) -> None:
 
 def test_the_penalty_counts_where_nothing_is_on() -> None:
     """Hidden units that are on by their biases alone: 0.1 (1 + 2) in every sample, of which 97 % are empty."""
-    plan = training._Plan(
+    plan = runner._Plan(
         sweep(model="relu_hidden", n=3, m=2, hidden_bias=True, density=0.01, importance=1, l1=0.1, restarts=1)
     )
     p = {"W": torch.zeros(1, 2, 3), "b": torch.zeros(1, 3), "b_hidden": torch.tensor([[1.0, 2.0]])}
-    with training._pool(1) as pool:
-        loss, error = training._evaluate(plan, plan.model.pack(p), torch.device("cpu"), 1, pool)
+    with runner._pool(1) as pool:
+        loss, error = runner._evaluate(plan, plan.model.pack(p), torch.device("cpu"), 1, pool)
     assert abs(loss.item() - (0.3 + 3 * 0.01 / 3)) < 5 * error.item()
     assert error.item() < 1e-3
 
@@ -525,7 +526,7 @@ def test_solved_models_do_not_depend_on_threads_or_parts(monkeypatch: pytest.Mon
     rounding."""
     plan = sweep(**SOLVED)
     whole = train(plan, threads=2)
-    monkeypatch.setattr("superposition.sweep.OPTIMA", 3)  # of eight points: the last part is smaller
+    monkeypatch.setattr("superposition.core.sweep.OPTIMA", 3)  # of eight points: the last part is smaller
     first = train(plan, threads=1)
     expected = content(first, tmp_path / "first")
     assert content(train(plan, threads=2), tmp_path / "two threads") == expected
@@ -568,10 +569,10 @@ def test_the_threads_of_a_pool_do_not_multiply() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with training._pool(3) as pool:
+        with runner._pool(3) as pool:
             assert list(pool.map(lambda _: torch.get_num_threads(), range(5))) == [1] * 5
         assert torch.get_num_threads() == 2
-        with pytest.raises(KeyError), training._pool(1):
+        with pytest.raises(KeyError), runner._pool(1):
             raise KeyError
         assert torch.get_num_threads() == 2
     finally:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from superposition import trajectories
+from superposition.paper.dynamics import trajectories
 
 SNAPSHOTS = 200
 

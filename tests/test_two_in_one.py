@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from superposition import optimum, two_in_one
+from superposition.paper.phase import two_in_one
+from superposition.theory import optimum
 
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.565, 0.7, 0.9)
 SETTINGS = [(0.1, 0.03), (0.1, 1.0), (1.0, 0.03), (1.0, 1.0)]  # density, relative importance

@@ -15,10 +15,10 @@ import torch
 from safetensors import numpy, safe_open
 from safetensors.torch import save_file
 
-from superposition import archive
-from superposition.errors import SuperpositionError
-from superposition.sweep import Sweep
-from superposition.weights import Trained
+from superposition.core import archive
+from superposition.core.errors import SuperpositionError
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
 
 
 def trained(seed: int = 0) -> Trained:

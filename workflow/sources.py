@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-from superposition.errors import SuperpositionError
+from superposition.core.errors import SuperpositionError
 
 SRC = Path(__file__).parents[1] / "src"
 PACKAGE = "superposition"
@@ -14,8 +14,8 @@ PACKAGE = "superposition"
 def sources(*starts: str) -> list[str]:
     """The package's files that the starts import, directly or not, as paths relative to the project.
 
-    A start is a module (``superposition.training``) or a script (``workflow/scripts/train.py``; a script itself is not
-    in the answer, Snakemake tracks it). A data file with the stem of a module belongs to it (``fused.py``,
+    A start is a module (``superposition.training.runner``) or a script (``workflow/scripts/train.py``; a script itself
+    is not in the answer, Snakemake tracks it). A data file with the stem of a module belongs to it (``fused.py``,
     ``fused.cpp``), and so does the ``__init__`` of its package; but that of the whole only re-exports, and is left out.
     """
     found: set[Path] = set()

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.transforms import Bbox
 from mpl_toolkits.mplot3d import Axes3D
 
-from superposition.polytopes import FRACTIONS, WRITTEN
+from superposition.theory.polytopes import FRACTIONS, WRITTEN
 
 STYLE = Path(__file__).with_suffix(".mplstyle")
 PAGE = 7.0  # inches: the width of a page

@@ -10,9 +10,11 @@ import torch
 from matplotlib.figure import Figure
 from tests.real import CONFIG
 
-from superposition import exact, files, plotting
-from superposition.claims import Claims, Tables
-from superposition.weights import Trained
+from superposition import plotting
+from superposition.core.weights import Trained
+from superposition.pipeline import files
+from superposition.pipeline.claims import Claims, Tables
+from superposition.theory import exact
 
 Solution = tuple[np.ndarray, np.ndarray, float]  # W, b, loss
 

@@ -14,8 +14,8 @@ from synthetic import changed, drawn_twice, judged, packed, through_files, verdi
 from tests.real import CONFIG
 
 from superposition import plotting
-from superposition.claims import Tables
 from superposition.paper.basic import draw, judge, measure
+from superposition.pipeline.claims import Tables
 
 FIGURES = ("basic_small", "basic_large")
 DENSITIES = CONFIG.sweeps["basic_small"].density

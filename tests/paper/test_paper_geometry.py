@@ -19,12 +19,13 @@ from matplotlib.figure import Figure
 from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 from tests.real import CONFIGS
 
-from superposition import plotting, polytopes, tegum
-from superposition.claims import Tables
+from superposition import plotting
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
 from superposition.paper.geometry import CHANCE, GALLERY, LARGE, SMALL, VARIED_N, WINDOW, draw, judge, measure
-from superposition.polytopes import FRACTIONS, WRITTEN
-from superposition.sweep import Sweep
-from superposition.weights import Trained
+from superposition.pipeline.claims import Tables
+from superposition.theory import polytopes, tegum
+from superposition.theory.polytopes import FRACTIONS, WRITTEN
 
 FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes")
 DENSITIES = CONFIGS["quick"].sweeps[LARGE].density

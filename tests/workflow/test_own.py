@@ -9,7 +9,7 @@ import pytest
 from tests.readme import block, files
 from tests.workflow.project import TINY, Project
 
-from superposition.weights import Trained
+from superposition.core.weights import Trained
 
 OUT = Path("results/paper")
 KINDS = ("gram", "points", "dimensionality")  # of the standard figures

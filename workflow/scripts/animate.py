@@ -4,8 +4,8 @@ import importlib
 
 import matplotlib
 
-from superposition import files
-from superposition.jobs import reporting, without
+from superposition.pipeline import files
+from superposition.pipeline.jobs import reporting, without
 
 with without("scipy"):  # as in draw.py
     from superposition import plotting

@@ -4,9 +4,9 @@ import importlib
 
 import matplotlib
 
-from superposition import files
-from superposition.errors import named
-from superposition.jobs import reporting, without
+from superposition.core.errors import named
+from superposition.pipeline import files
+from superposition.pipeline.jobs import reporting, without
 
 with without("scipy"):  # with which seaborn clusters and integrates densities: nothing that a figure here has
     from superposition import plotting

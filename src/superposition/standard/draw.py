@@ -11,10 +11,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from superposition import neurons, plotting
-from superposition.errors import SuperpositionError
+from superposition import plotting
+from superposition.analysis import neurons
+from superposition.core.errors import SuperpositionError
+from superposition.core.sweep import COORDINATES
 from superposition.standard import MODELS, PANELS, chosen
-from superposition.sweep import COORDINATES
 
 POINT = list(COORDINATES)
 AXES = {

@@ -5,9 +5,9 @@ import dataclasses
 import pandas as pd
 import torch
 
-from superposition import neurons, tables
+from superposition.analysis import neurons, tables
+from superposition.core.weights import Trained
 from superposition.standard import MODELS, PANELS, chosen
-from superposition.weights import Trained
 
 LARGE = 100  # features: with more, a model needs twice the room
 

@@ -3,10 +3,10 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from superposition.errors import SuperpositionError
+from superposition.core.errors import SuperpositionError
+from superposition.core.weights import Trained
 from superposition.standard.draw import DRAWN, draw
 from superposition.standard.measure import measure
-from superposition.weights import Trained
 
 
 def plot(trained: Trained, figure: str = "gram") -> Figure:

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from superposition import neurons, plotting
+from superposition import plotting
+from superposition.analysis import neurons
 from superposition.paper.absolute import MAIN, PAPER_INPUT, ZOOM, alone, matrix, shown_motifs
 
 IN_MATRIX = 40  # features of W_1 that are drawn

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from superposition import compression, plotting
-from superposition.paper.appendix import STATED
+from superposition import plotting
+from superposition.paper.appendix import STATED, compression
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:

@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
 
-from superposition import alignment, plotting, polytopes
+from superposition import plotting
+from superposition.analysis import alignment
 from superposition.paper.geometry import GALLERY, LARGE, SMALL, VARIED_M, VARIED_N, WINDOW, polytope_sizes
+from superposition.theory import polytopes
 
 SPARSITY = "$1/(1-S)$"
 

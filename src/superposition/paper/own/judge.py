@@ -1,5 +1,5 @@
 """No verdicts: nothing is claimed."""
 
-from superposition.claims import Claims
+from superposition.pipeline.claims import Claims
 
 claims = Claims("own")

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from superposition.core.weights import Trained
 from superposition.paper.own import kind
 from superposition.standard.measure import measure as standard_tables
-from superposition.weights import Trained
 
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:

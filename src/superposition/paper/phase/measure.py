@@ -9,10 +9,12 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from superposition import exact, geometry, optimum, tables, two_in_one
-from superposition.models import Model
-from superposition.paper.phase import PHASES, handover_at
-from superposition.weights import Trained
+from superposition.analysis import tables
+from superposition.core import geometry
+from superposition.core.models import Model
+from superposition.core.weights import Trained
+from superposition.paper.phase import PHASES, handover_at, two_in_one
+from superposition.theory import exact, optimum
 
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)  # relative importances at which the boundary is reported
 

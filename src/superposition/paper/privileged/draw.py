@@ -6,7 +6,8 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from superposition import neurons, plotting
+from superposition import plotting
+from superposition.analysis import neurons
 from superposition.paper.privileged import MODELS, NEAR, PAPER, SHOWN, THRESHOLDS, at_density, regimes
 
 
