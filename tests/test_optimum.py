@@ -14,8 +14,10 @@ from superposition.core import geometry
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.paper.phase import two_in_one
-from superposition.theory import exact, optimum
-from superposition.theory.optimum import arranged, arrangements, best_models, minimise
+from superposition.theory import bfgs, exact, optimum
+from superposition.theory.bfgs import minimise
+from superposition.theory.optimum import best_models
+from superposition.theory.simplices import arranged, arrangements
 from superposition.training.runner import train
 
 RELU, LINEAR = "relu_output", "linear"
@@ -48,7 +50,7 @@ def test_the_minimum_of_a_quadratic(spread: int, size: int, seed: int) -> None:
     x, value, slope = minimise(bowl, start)
     torch.testing.assert_close(x, lowest, atol=3e-9 * 10 ** (spread / 2), rtol=0)  # gradient over least curvature
     torch.testing.assert_close(value, 1e-3 * depth, atol=1e-14, rtol=1e-12)
-    assert slope.max() <= optimum.TOLERANCE
+    assert slope.max() <= bfgs.TOLERANCE
 
 
 VALLEYS = tensor(np.random.default_rng(3).uniform(0.2, 2, 10))
@@ -68,14 +70,14 @@ def test_rosenbrock_against_scipy() -> None:
         np.testing.assert_allclose(x[k], expected.x, atol=1e-4)
         np.testing.assert_allclose(x[k], [a, a * a], atol=1e-6)
     assert value.max() < 1e-15
-    assert slope.max() <= optimum.TOLERANCE
+    assert slope.max() <= bfgs.TOLERANCE
 
 
 @pytest.mark.parametrize("together", [1, 3, 10])
 def test_problems_do_not_disturb_each_other(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither those that are searched at the same time, nor those whose place one takes."""
     alone = [minimise(lambda x, which, k=k: valley(x, which + k), STARTS[k : k + 1]) for k in range(len(STARTS))]
-    monkeypatch.setattr(optimum, "TOGETHER", together)
+    monkeypatch.setattr(bfgs, "TOGETHER", together)
     sizes = set()
 
     def watched(x: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
@@ -95,7 +97,7 @@ def test_no_problem_has_more_evaluations_than_allowed(
     together: int, evaluations: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counted for each: one that waited for its turn has as many left as the others."""
-    monkeypatch.setattr(optimum, "TOGETHER", together)
+    monkeypatch.setattr(bfgs, "TOGETHER", together)
     count = torch.zeros(5, dtype=torch.int64)
 
     def slope(x: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
@@ -159,7 +161,7 @@ def test_a_step_to_where_nothing_is_defined_is_taken_back() -> None:
 def test_the_digits_of_a_value_do_not_limit_the_search() -> None:
     """Near a minimum a loss changes by less than its last digit, while the gradient still shows the way."""
     _, _, slope = minimise(lambda x, which: valley(x, which) + 1000, STARTS)
-    assert slope.max() <= optimum.TOLERANCE
+    assert slope.max() <= bfgs.TOLERANCE
 
 
 def test_no_step_up() -> None:
@@ -175,7 +177,7 @@ def test_where_a_function_bends_down() -> None:
     """On such a slope there is no inverse to learn from: one with a negative curvature would point up."""
     start = tensor([[0.5], [2], [3], [-3]])
     x, _, slope = minimise(lambda x, _: -1 / (1 + x[:, 0] ** 2), start, evaluations=50)
-    assert slope.max() <= optimum.TOLERANCE
+    assert slope.max() <= bfgs.TOLERANCE
     assert x.abs().max() < 1e-8
 
 
@@ -190,7 +192,7 @@ def test_what_minimise_returns(seed: int) -> None:
         return torch.sin(3 * x + wave[which]).sum(1) + 0.1 * (x**4).sum(1) + x[:, 0] * x[:, 1]
 
     before, every = start.clone(), torch.arange(30)
-    for evaluations in (2, 5, optimum.EVALUATIONS):
+    for evaluations in (2, 5, bfgs.EVALUATIONS):
         x, value, slope = minimise(bumpy, start, evaluations=evaluations)
         assert torch.equal(start, before)
         torch.testing.assert_close(value, bumpy(x, every))
@@ -551,4 +553,4 @@ def test_rounding_does_not_stop_a_search() -> None:
         return two_in_one.loss(x, p[which], r[which]) / (p * (1 + r))[which]
 
     _, _, slope = minimise(loss, start)
-    assert (slope <= optimum.TOLERANCE).all()
+    assert (slope <= bfgs.TOLERANCE).all()

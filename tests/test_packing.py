@@ -12,9 +12,10 @@ from superposition.analysis import recognition
 from superposition.core import geometry
 from superposition.paper.geometry import packing
 from superposition.theory import exact, polytopes
+from superposition.theory.catalogue import polytopes_with, simplex
 
 seeds = st.integers(0, 10**6)
-DIGON, TRIANGLE, PENTAGON = (recognition.named(k)[-1] for k in (2, 3, 5))
+DIGON, TRIANGLE, PENTAGON = (polytopes_with(k)[-1] for k in (2, 3, 5))
 
 
 def tensor(values: np.ndarray) -> Tensor:
@@ -47,9 +48,9 @@ def test_thomson_problem(n: int) -> None:
     ("corners", "expected"),
     [
         (np.eye(4), 0),
-        (recognition.simplex(2), 0),
-        (recognition.simplex(3), 0),
-        (recognition.simplex(5), 0),
+        (simplex(2), 0),
+        (simplex(3), 0),
+        (simplex(5), 0),
         (polytopes.tegum(DIGON, DIGON, TRIANGLE), 0),
         (polytopes.polygon(5), 10 * np.cos(2 * np.pi / 5) ** 2),
         (polytopes.tegum(PENTAGON, DIGON), 10 * np.cos(2 * np.pi / 5) ** 2),
@@ -121,7 +122,7 @@ def test_interference_is_a_part_of_the_loss(seed: int, m: int, n: int) -> None:
 
 NAMED: dict[tuple[int, int], list[np.ndarray]] = {
     (5, 2): [polytopes.polygon(5)],
-    (6, 2): [polytopes.polygon(6), np.concatenate([recognition.simplex(3)] * 2, axis=1)],
+    (6, 2): [polytopes.polygon(6), np.concatenate([simplex(3)] * 2, axis=1)],
     (7, 3): [polytopes.tegum(PENTAGON, DIGON), polytopes.square_antiprism()[:, :7]],
     (8, 3): [polytopes.square_antiprism(), polytopes.square_antiprism(0.28)],
     (12, 3): [polytopes.icosahedron()],

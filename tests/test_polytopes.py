@@ -12,12 +12,13 @@ from scipy.linalg import orthogonal_procrustes
 
 from superposition.analysis import alignment, recognition
 from superposition.analysis.alignment import difference
-from superposition.analysis.recognition import components, factors, named, recognise
+from superposition.analysis.recognition import components, factors, recognise
 from superposition.core import geometry
 from superposition.theory import polytopes
+from superposition.theory.catalogue import polytopes_with, simplex
 from superposition.theory.polytopes import Polytope, tegum
 
-NAMED = {p.name: p for k in range(1, 13) for p in named(k)}
+NAMED = {p.name: p for k in range(1, 13) for p in polytopes_with(k)}
 SMALL = [p for p in NAMED.values() if p.dimensions <= 3]
 seeds = st.integers(0, 10**6)
 
@@ -65,11 +66,11 @@ def test_named_polytopes(polytope: Polytope) -> None:
 
 def test_names() -> None:
     """Each name once, and none for a square, which is two digons."""
-    names = [p.name for k in range(1, 13) for p in named(k)]
+    names = [p.name for k in range(1, 13) for p in polytopes_with(k)]
     assert len(set(names)) == len(names)
     for k in range(1, 13):
-        assert all(p.features == k for p in named(k))
-    assert [p.name for p in named(4)] == ["tetrahedron"]
+        assert all(p.features == k for p in polytopes_with(k))
+    assert [p.name for p in polytopes_with(4)] == ["tetrahedron"]
     expected = {"single", "digon", "triangle", "tetrahedron", "pentagon", "hexagon", "square antiprism", "icosahedron"}
     assert expected <= set(names)
 
@@ -79,7 +80,7 @@ ANGLES: dict[str, list[float]] = {  # cosines between one corner and the others,
         NAMED[name].name: [-1 / (NAMED[name].features - 1)] * (NAMED[name].features - 1)
         for name in ("digon", "triangle")
     },
-    **{named(k)[0].name: [-1 / (k - 1)] * (k - 1) for k in range(4, 13)},
+    **{polytopes_with(k)[0].name: [-1 / (k - 1)] * (k - 1) for k in range(4, 13)},
     "single": [],
     "pentagon": [np.cos(2 * np.pi * 2 / 5)] * 2 + [np.cos(2 * np.pi / 5)] * 2,
     "hexagon": [-1, -0.5, -0.5, 0.5, 0.5],
@@ -257,13 +258,13 @@ def test_difference_of_a_pair_from_a_digon(angle: float, length: float) -> None:
     W = np.array([[1, np.cos(angle)], [0, np.sin(angle)]]) * [1, length]
     a, b, c = 2 / (1 + length**2), 2 * length**2 / (1 + length**2), 2 * length / (1 + length**2) * np.cos(angle)
     expected = ((a - 1) ** 2 + (b - 1) ** 2 + 2 * (c + 1) ** 2) ** 0.5 / 2
-    assert difference(W, recognition.simplex(2)) == pytest.approx(expected, abs=1e-12)
+    assert difference(W, simplex(2)) == pytest.approx(expected, abs=1e-12)
 
 
 def test_polytopes_are_not_alike() -> None:
     """Two of as many corners are further apart than what is called by a name; and no other height is an antiprism."""
     for k in range(1, 13):
-        for one, other in itertools.permutations(named(k), 2):
+        for one, other in itertools.permutations(polytopes_with(k), 2):
             assert difference(one.corners, other.corners) > 2 * recognition.ALIKE
     for height2 in (0.2, 0.3, 0.4):
         assert difference(polytopes.square_antiprism(height2), polytopes.square_antiprism()) > 0.03
@@ -379,7 +380,7 @@ def at_angles(*degrees: float) -> np.ndarray:
 
 
 OTHERS: dict[str, np.ndarray] = {
-    "two corners of a triangle": recognition.simplex(3)[:, :2],
+    "two corners of a triangle": simplex(3)[:, :2],
     "a pair at 120°": at_angles(0, 120),
     "a pair at 90°": at_angles(0, 90),
     "a pair in the same direction": at_angles(0, 0),
@@ -424,7 +425,7 @@ def test_the_nearest_name_counts() -> None:
     """And its residual, not that of another polytope with as many corners."""
     for polytope in NAMED.values():
         W = polytope.corners + 0.02 * np.random.default_rng(1).normal(size=polytope.corners.shape)
-        expected = min(difference(W, other.corners) for other in named(polytope.features))
+        expected = min(difference(W, other.corners) for other in polytopes_with(polytope.features))
         assert recognise(W) == (polytope.name, expected)
 
 

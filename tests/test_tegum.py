@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from superposition.core.models import Model
-from superposition.theory import exact, optimum, polytopes, tegum
+from superposition.theory import bfgs, exact, polytopes, tegum
 from superposition.theory.polytopes import Polytope
 
 KNOWN = {p.name: p for p in reversed(tegum.CATALOGUE)}  # reversed: the antiprism with D = 3/8
@@ -102,7 +102,7 @@ def test_factor_optimum_against_the_exact_one(polytope: Polytope) -> None:
         p = density[which]
         return exact.expected_loss(model, model.unpack(x), p, torch.ones_like(p)) / p[:, 0]
 
-    x, value, _ = optimum.minimise(loss, start + nudge)
+    x, value, _ = bfgs.minimise(loss, start + nudge)
     found = model.unpack(x)
     np.testing.assert_allclose(table["loss"], value.numpy() * densities, rtol=1e-4)
     np.testing.assert_allclose(table["norm"], found["W"].norm(dim=1).mean(dim=1), rtol=1e-3)

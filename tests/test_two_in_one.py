@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from superposition.paper.phase import two_in_one
-from superposition.theory import optimum
+from superposition.theory import bfgs
 
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.565, 0.7, 0.9)
 SETTINGS = [(0.1, 0.03), (0.1, 1.0), (1.0, 0.03), (1.0, 1.0)]  # density, relative importance
@@ -151,7 +151,7 @@ def change(size: float, p: torch.Tensor, r: torch.Tensor) -> np.ndarray:
         return (two_in_one.loss(absent + size * steps, p[which], r[which]) - (r * v)[which]) / (v[which] * size**2)
 
     begin = torch.stack([0 * biases, biases, 0 * biases], dim=1)
-    return optimum.minimise(objective, begin, tolerance=1e-6)[1].view(-1, 2, 3).min(dim=2).values.numpy()
+    return bfgs.minimise(objective, begin, tolerance=1e-6)[1].view(-1, 2, 3).min(dim=2).values.numpy()
 
 
 def test_stability() -> None:

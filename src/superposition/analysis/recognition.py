@@ -5,16 +5,13 @@ in dimensions of its own (paper: "Uniform superposition"). A factor of k feature
 alike gives each of them the dimensionality d/k.
 """
 
-from functools import cache
-
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Int
 from scipy.sparse.csgraph import connected_components
 
 from superposition.analysis.alignment import difference
-from superposition.theory import optimum
-from superposition.theory.polytopes import Polytope, icosahedron, polygon, square_antiprism
+from superposition.theory.catalogue import polytopes_with
 
 # |cos| between two features from which they are joined in the interference graph. The faintest joints that hold a
 # polytope named by the paper together are those of the pentagon (cos 72° = 0.31), the tetrahedron and the square
@@ -22,29 +19,9 @@ from superposition.theory.polytopes import Polytope, icosahedron, polygon, squar
 # take the noise of training.
 JOINED = 0.19
 # Largest residual of a factor that is still called by a polytope's name. Two corners of a triangle differ from a digon
-# by 0.35; half of that separates what is nearer to a digon. No two polytopes below are as near to each other.
+# by 0.35; half of that separates what is nearer to a digon. No two polytopes of the catalogue are as near to each
+# other.
 ALIKE = 0.18
-
-_SIMPLICES = ("single", "digon", "triangle", "tetrahedron")
-_POLYGONS = {5: "pentagon", 6: "hexagon", 7: "heptagon", 8: "octagon", 9: "nonagon"}
-
-
-def simplex(k: int) -> Float64[np.ndarray, "d k"]:
-    """k unit vectors with equal angles between them, in k - 1 dimensions (one, if k = 1)."""
-    return optimum.arranged((tuple(range(k)),), k, max(1, k - 1)).numpy()
-
-
-@cache
-def named(k: int) -> tuple[Polytope, ...]:
-    """The polytopes with k corners; a square is none of them, but two digons, and an octahedron is three."""
-    found = [Polytope(_SIMPLICES[k - 1] if k <= 4 else f"simplex of {k}", simplex(k))]
-    if k in _POLYGONS:
-        found.append(Polytope(_POLYGONS[k], polygon(k)))
-    if k == 8:
-        found.append(Polytope("square antiprism", square_antiprism()))
-    if k == 12:
-        found.append(Polytope("icosahedron", icosahedron()))
-    return tuple(found)
 
 
 def components(W: Float[np.ndarray, "m n"], joined: float = JOINED) -> list[Int[np.ndarray, " k"]]:
@@ -61,7 +38,7 @@ def components(W: Float[np.ndarray, "m n"], joined: float = JOINED) -> list[Int[
 
 def recognise(W: Float[np.ndarray, "d k"]) -> tuple[str, float]:
     """The name of the polytope that the columns of one factor form ("other" beyond ``ALIKE``), and the residual."""
-    residuals = {polytope.name: difference(W, polytope.corners) for polytope in named(W.shape[1])}
+    residuals = {polytope.name: difference(W, polytope.corners) for polytope in polytopes_with(W.shape[1])}
     name = min(residuals, key=lambda name: residuals[name])
     return (name if residuals[name] <= ALIKE else "other"), residuals[name]
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from superposition.core.models import Model
 from superposition.core.sweep import Distribution
-from superposition.theory import exact, optimum
+from superposition.theory import bfgs, exact, optimum
 
 POINTS = 2**11  # of a Sobol sequence, at which the values of the features that are on are taken
 TOGETHER = 8  # models of which one pattern's samples are held
@@ -135,7 +135,7 @@ def follow(
         W, b = x[:, : m * n].unflatten(1, (m, n)), x[:, m * n :]
         return precise_loss(W, b, density[which], distribution, seed) / unit[which]
 
-    found, loss, _ = optimum.minimise(losses, start, tolerance=1e-7, evaluations=150)
+    found, loss, _ = bfgs.minimise(losses, start, tolerance=1e-7, evaluations=150)
     return found[:, : m * n].unflatten(1, (m, n)), found[:, m * n :], loss * unit
 
 

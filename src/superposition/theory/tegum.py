@@ -17,15 +17,15 @@ from jaxtyping import Float64
 from scipy.optimize import brentq, minimize
 from scipy.stats import qmc
 
-from superposition.analysis import recognition
 from superposition.theory import exact, polytopes
+from superposition.theory.catalogue import polytopes_with
 from superposition.theory.polytopes import Polytope
 
 POINTS = 2**14  # at which the values of the features that are on are sampled, for each number of them
 
 # The polytopes whose products are compared. An antiprism may be higher or flatter than the one with D = 3/8.
 CATALOGUE = (
-    *(p for k in (*range(1, 10), 12) for p in recognition.named(k) if p.dimensions <= 3 or k <= 6),
+    *(p for k in (*range(1, 10), 12) for p in polytopes_with(k) if p.dimensions <= 3 or k <= 6),
     *(Polytope("square antiprism", polytopes.square_antiprism(height2)) for height2 in np.arange(0.25, 0.325, 0.01)),
 )
 

@@ -12,7 +12,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from superposition.core import geometry
-from superposition.theory import optimum
+from superposition.theory import bfgs
 
 STARTS = 50  # random arrangements from which each minimum is looked for
 TOLERANCE = 1e-7  # of the gradient: the energy is then known to rounding
@@ -44,7 +44,7 @@ def minima(energy: Energy, sizes: Sequence[tuple[int, int]]) -> list[tuple[Float
     for start, (columns, rows) in zip(starts, sizes, strict=True):
         drawn = torch.randn(STARTS, rows * columns, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         start[:, :rows, :columns] = torch.nn.functional.normalize(drawn.unflatten(1, (rows, columns)), dim=1)
-    found, values, _ = optimum.minimise(
+    found, values, _ = bfgs.minimise(
         lambda x, _: energy(x.unflatten(1, (m, n))), starts.flatten(0, 1).flatten(1), TOLERANCE
     )
     every, values = torch.nn.functional.normalize(found.view_as(starts), dim=-2), values.view(-1, STARTS)

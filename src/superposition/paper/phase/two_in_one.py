@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float64
 from torch import Tensor
 
 from superposition.core.models import Model
-from superposition.theory import exact, optimum
+from superposition.theory import bfgs, exact, optimum
 
 MODEL = Model("relu_output", 2, 1)
 PARAMETERS = ("w0", "w1", "b0", "b1")  # columns of the tables
@@ -34,11 +34,11 @@ def loss(x: Float64[Tensor, "k size"], p: Axis, r: Axis, twice: bool = False) ->
 
 
 def search(
-    begin: Float64[Tensor, "k size"], p: Axis, r: Axis, tolerance: float = optimum.TOLERANCE
+    begin: Float64[Tensor, "k size"], p: Axis, r: Axis, tolerance: float = bfgs.TOLERANCE
 ) -> tuple[Float64[Tensor, "k size"], Axis]:
     """Local minima from the given starts, and their losses."""
     unit = p * (1 + r)
-    x, value, _ = optimum.minimise(lambda x, which: loss(x, p[which], r[which]) / unit[which], begin, tolerance)
+    x, value, _ = bfgs.minimise(lambda x, which: loss(x, p[which], r[which]) / unit[which], begin, tolerance)
     return x, value * unit
 
 
@@ -193,7 +193,7 @@ def _first_output(p: float, extent: float, step: float) -> tuple[Float64[Tensor,
         x = torch.cat([fixed[which], b, torch.zeros_like(b)], dim=1)
         return loss(x, density[which], none[which]) / p
 
-    _, found, _ = optimum.minimise(first_output, starts.flatten()[:, None], tolerance=1e-7, evaluations=60)
+    _, found, _ = bfgs.minimise(first_output, starts.flatten()[:, None], tolerance=1e-7, evaluations=60)
     best = found.view(starts.shape).min(dim=0).values * p
     return W, torch.cat([best, best[:-1].flip(0)]).view(len(axis), len(axis))
 
