@@ -15,7 +15,7 @@ from tests.real import CONFIG, CONFIGS, RAW, ROOT
 
 from superposition.core.errors import SuperpositionError
 from superposition.core.sweep import Sweep
-from superposition.pipeline.config import BRIEF, OWN, Config, check_file, schema
+from superposition.pipeline.config import BRIEF, CUSTOM, Config, check_file, schema
 
 BASE: dict[str, Any] = {
     "defaults": {"steps": 200, "batch": 64, "learning_rate": 0.1},
@@ -308,12 +308,12 @@ def test_figures_and_experiments_in_the_order_of_the_file() -> None:
 def test_a_sweep_that_no_figure_names_has_figures_of_its_own(model: str, m: int) -> None:
     """In the last section; points only where there is a plane or a space to draw them in."""
     config = Config.parse(with_("experiments.mine", {"model": model, "n": 5, "m": m, "density": 0.1}))
-    assert list(config.sections) == ["introduction", "basic", OWN]
-    assert config.sections[OWN].title == "Own sweeps"
+    assert list(config.sections) == ["introduction", "basic", CUSTOM]
+    assert config.sections[CUSTOM].title == "Own sweeps"
     kinds = ["gram", "points", "dimensionality"] if m in (2, 3) else ["gram", "dimensionality"]
-    assert config.figures_of(OWN) == [f"mine_{kind}" for kind in kinds]
+    assert config.figures_of(CUSTOM) == [f"mine_{kind}" for kind in kinds]
     assert list(config.figures)[:3] == list(BASE["figures"]), "the others stay, and stay first"
-    for name in config.figures_of(OWN):
+    for name in config.figures_of(CUSTOM):
         assert config.figures[name].experiments == ("mine",)
         assert "mine" in config.figures[name].title
     assert ("W_2" in config.figures["mine_gram"].shows) == (model == "absolute")
@@ -323,7 +323,7 @@ def test_several_own_sweeps() -> None:
     """In the order of the file, each with its own."""
     config = copy.deepcopy(BASE)
     config["experiments"] |= {"b": {**ENTRY, "m": 1}, "a": {**ENTRY, "m": 1}, "a_gram": {**ENTRY, "m": 1}}
-    names = Config.parse(config).figures_of(OWN)
+    names = Config.parse(config).figures_of(CUSTOM)
     assert names == [f"{sweep}_{kind}" for sweep in ("b", "a", "a_gram") for kind in ("gram", "dimensionality")]
 
 
@@ -334,7 +334,7 @@ def test_the_sections_of_the_paper_come_first() -> None:
     config["sections"] = {"theory": others["theory"], **config["sections"], "phase": others["phase"]}
     assert list(Config.parse(config).sections) == ["introduction", "basic", "theory", "phase"]
     config["experiments"]["mine"] = ENTRY
-    assert list(Config.parse(config).sections) == ["introduction", "basic", "theory", "phase", OWN]
+    assert list(Config.parse(config).sections) == ["introduction", "basic", "theory", "phase", CUSTOM]
 
 
 def test_a_figure_of_the_name_of_an_own_one_is_refused() -> None:
@@ -344,7 +344,7 @@ def test_a_figure_of_the_name_of_an_own_one_is_refused() -> None:
     assert message.startswith("config.experiments.mine: ")
     assert "mine_points" in message
     config["figures"]["mine_points"] = BASE["figures"]["first"] | {"experiments": ["mine", "three", "one"]}
-    assert OWN not in Config.parse(config).sections, "a figure names it: then it is no own sweep"
+    assert CUSTOM not in Config.parse(config).sections, "a figure names it: then it is no own sweep"
 
 
 def test_parsing_leaves_the_configuration_as_it_was() -> None:
@@ -590,7 +590,7 @@ def test_quick_is_quicker() -> None:
 
 def test_every_experiment_is_for_a_figure_and_every_section_has_one() -> None:
     config = CONFIG
-    assert OWN not in config.sections
+    assert CUSTOM not in config.sections
     assert all(config.figures_of(section) for section in config.sections)
 
 

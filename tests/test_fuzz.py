@@ -48,7 +48,7 @@ NUMBERS = [
     *(math.nan, math.inf, -math.inf),
 ]
 TEXTS = [
-    *("", " ", "\n", "a\nb", "\0", "ä", "\u2028", "\ud800", "x" * 101, "x" * 10**5, "../x", "own", "con"),
+    *("", " ", "\n", "a\nb", "\0", "ä", "\u2028", "\ud800", "x" * 101, "x" * 10**5, "../x", "custom", "con"),
     *("~", "no", "1e3", "{x}", "<b>", "linear", "introduction", "introduction.dense", "independent", "float", "quick"),
 ]
 DATES = [datetime.date(2022, 9, 14), datetime.datetime(2022, 9, 14, 1, 2)]

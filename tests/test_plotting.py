@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import Normalize, to_hex, to_rgba
 from matplotlib.figure import Figure
 
-from superposition import plotting
+from superposition.plotting import panels, style, vectors
 
 
 def drawn(slope: float = 1.0) -> Figure:
@@ -39,7 +39,7 @@ def test_the_same_figure_gives_the_same_bytes(suffix: str, tmp_path: Path, monke
     now = time.time()
     for name, slope, when in (("one", 1, now), ("two", 1, now + 3e8), ("three", 2, now)):
         monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(when)))
-        plotting.save(drawn(slope), tmp_path / f"{name}.{suffix}")
+        style.save(drawn(slope), tmp_path / f"{name}.{suffix}")
     one, two, three = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two", "three"))
     assert one == two != three
 
@@ -66,14 +66,14 @@ def test_the_last_bits_of_the_layout_do_not_show(tmp_path: Path) -> None:
         for part in figure.subfigures(2, 1):
             for ax in part.subplots(1, 2):
                 ax.barh([0, 1], [1, 2])
-        plotting.save(noisy(figure, rng), tmp_path / f"{k}.svg")
+        style.save(noisy(figure, rng), tmp_path / f"{k}.svg")
         seen.add((tmp_path / f"{k}.svg").read_bytes())
     assert len(seen) == 1
 
 
 def test_no_dates(tmp_path: Path) -> None:
     svg, png = tmp_path / "a.svg", str(tmp_path / "a.png")
-    plotting.save(drawn(), svg, png)
+    style.save(drawn(), svg, png)
     assert svg.read_bytes().startswith(b"<?xml")
     assert b"date>" not in svg.read_bytes()
     parts = chunks(Path(png).read_bytes())
@@ -86,7 +86,7 @@ def test_a_layout_by_hand_is_left_alone(tmp_path: Path) -> None:
     """Saving must not lay out a figure again: axes would move, or matplotlib complain on the user's screen."""
     figure = plt.figure(layout="none")
     ax = figure.add_axes((0.1, 0.2, 0.3, 0.4))
-    plotting.save(figure, tmp_path / "one.svg", tmp_path / "one.png")
+    style.save(figure, tmp_path / "one.svg", tmp_path / "one.png")
     assert ax.get_position().bounds == pytest.approx((0.1, 0.2, 0.3, 0.4))
 
 
@@ -94,28 +94,28 @@ def test_saved_figures_are_closed(tmp_path: Path) -> None:
     """A process that draws many would keep them all."""
     figure = drawn()
     assert plt.fignum_exists(figure.number)
-    plotting.save(figure, tmp_path / "a.svg")
+    style.save(figure, tmp_path / "a.svg")
     assert not plt.fignum_exists(figure.number)
 
 
 def test_figures_need_no_font_and_no_screen(tmp_path: Path) -> None:
     """Text is outlines, so that it looks the same everywhere."""
-    plotting.save(drawn(), tmp_path / "a.svg")
+    style.save(drawn(), tmp_path / "a.svg")
     assert "<text" not in (tmp_path / "a.svg").read_text()
     assert plt.get_backend().lower() == "agg"
 
 
 @pytest.mark.parametrize(("density", "title"), [(1.0, "1"), (0.3, "0.3"), (0.001, "0.001")])
 def test_density_title(density: float, title: str) -> None:
-    assert plotting.density_title(density) == f"$1-S = {title}$"
+    assert style.density_title(density) == f"$1-S = {title}$"
 
 
 def test_kinds_have_the_colours_of_the_palette() -> None:
     """What a figure colours by hand and what is coloured by default look alike."""
     figure, axes = plt.subplots()
-    lines = [axes.plot([0, 1])[0] for _ in plotting.CATEGORIES]
-    assert [to_hex(line.get_color()) for line in lines] == list(plotting.CATEGORIES)
-    assert len(set(plotting.CATEGORIES)) == len(plotting.CATEGORIES) >= 6
+    lines = [axes.plot([0, 1])[0] for _ in style.CATEGORIES]
+    assert [to_hex(line.get_color()) for line in lines] == list(style.CATEGORIES)
+    assert len(set(style.CATEGORIES)) == len(style.CATEGORIES) >= 6
     plt.close(figure)
 
 
@@ -128,18 +128,18 @@ def test_model_panel() -> None:
     i, j = np.divmod(np.arange(9), 3)
     pairs = pd.DataFrame({"i": i, "j": j, "dot": gram.ravel()}).sample(frac=1, random_state=0)
     figure, axes = plt.subplots(1, 3)
-    plotting.model_panel(list(axes), plotting.Panel("", plotting.gram(pairs), features))
+    panels.model_panel(list(axes), panels.Panel("", panels.gram(pairs), features))
     heat, strip, bars = axes
     np.testing.assert_array_equal(heat.images[0].get_array(), gram)
     np.testing.assert_array_equal(strip.images[0].get_array(), features[["bias"]])
     for image in (*heat.images, *strip.images):
         assert image.get_clim() == (-1, 1)
-        assert image.get_cmap() is plotting.SIGNED
+        assert image.get_cmap() is style.SIGNED
         assert image.origin == "upper"
     assert [bar.get_width() for bar in bars.patches] == [1, 0.5, 2]
     assert [bar.get_y() + bar.get_height() / 2 for bar in bars.patches] == pytest.approx([0, 1, 2])
     colours = [to_rgba(bar.get_facecolor()) for bar in bars.patches]
-    assert colours == [plotting.SUPERPOSITION(x) for x in (0.25, 1.0, 0.0)]
+    assert colours == [style.SUPERPOSITION(x) for x in (0.25, 1.0, 0.0)]
     assert bars.get_ylim() == (2.5, -0.5)
     plt.close(figure)
 
@@ -150,10 +150,10 @@ def test_model_grid(count: int, matrices: int) -> None:
     """From one model to eight, with one matrix or two: nothing overlaps, nothing is off the page."""
     features = pd.DataFrame({"feature": [0, 1], "bias": [0.1, 0], "norm": [1.5, 0.5], "superposition": [0.5, 0]})
     shown = {f"M_{k}": np.full((2, 3 + k), 0.5) for k in range(matrices)}
-    panels = [plotting.Panel(f"model\n{k}", shown, features) for k in range(count)]
-    figure = plotting.model_grid(panels, "values", reach=2.0, note="a note")
+    models = [panels.Panel(f"model\n{k}", shown, features) for k in range(count)]
+    figure = panels.model_grid(models, "values", reach=2.0, note="a note")
     assert len(figure.axes) == count * (matrices + 2) + 2
-    assert [ax.get_title() for ax in figure.axes if ax.get_title()] == [panel.title for panel in panels]
+    assert [ax.get_title() for ax in figure.axes if ax.get_title()] == [panel.title for panel in models]
     boxes = [ax.get_position() for ax in figure.axes]
     assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes)
     assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
@@ -179,7 +179,7 @@ def test_feature_arrows(m: int) -> None:
         features = pd.DataFrame({"feature": range(4 * copies), "importance": 0.5, "norm": norm} | columns)
         figure = plt.figure()
         ax = figure.add_subplot(projection="3d" if m == 3 else None)
-        plotting.feature_arrows(ax, features, Normalize(0, 1), reach=1.3)
+        vectors.feature_arrows(ax, features, Normalize(0, 1), reach=1.3)
         ends = [np.array(line.get_data_3d() if m == 3 else line.get_data()).T for line in ax.lines]
         arrows = np.array(ends[-4 * copies :])
         assert not arrows[:, 0].any()
@@ -198,7 +198,7 @@ def test_the_hull_of_features_in_space(rank: int) -> None:
     features["norm"] = np.linalg.norm(corners, axis=1)
     figure = plt.figure()
     ax = figure.add_subplot(projection="3d")
-    plotting.feature_arrows(ax, features, Normalize(0, 1))
+    vectors.feature_arrows(ax, features, Normalize(0, 1))
     ends = [np.array(line.get_data_3d()).T for line in ax.lines]
     edges = [e for e in ends if len(e) == 2 and np.linalg.norm(e, axis=1) == pytest.approx(1) and e[0] @ e[1] > -0.5]
     assert len(edges) == (6 if rank == 3 else 0), "a tetrahedron"
@@ -210,7 +210,7 @@ def test_neuron_stacks() -> None:
     what cannot be seen is there all the same, in grey."""
     W = np.array([[0.5, -2.0, 0.001], [1.0, 0.0, 0.25]])
     figure, ax = plt.subplots()
-    plotting.neuron_stacks(ax, W, [False, True], ["red", "green", "blue"], labels=True)
+    panels.neuron_stacks(ax, W, [False, True], ["red", "green", "blue"], labels=True)
     (pieces,) = ax.collections
     boxes = [path.get_extents() for path in pieces.get_paths()]
     seen = [(box, to_hex(c)) for box, c in zip(boxes, pieces.get_facecolor(), strict=True) if box.height]
@@ -220,7 +220,7 @@ def test_neuron_stacks() -> None:
     colours = [[colour for _, colour in stack] for stack in stacks]
     assert colours == [[to_hex("green"), to_hex("red"), to_hex("0.7")], [to_hex("red"), to_hex("blue")]]
     behind = [to_hex(b.get_facecolor()) for b in ax.patches if b.get_width() == 1]
-    assert behind == [plotting.NEURONS[False], plotting.NEURONS[True]]
+    assert behind == [style.NEURONS[False], style.NEURONS[True]]
     assert [text.get_text() for text in ax.texts] == ["2", "1", "1", "3"]
     assert ax.get_ylim()[1] > np.abs(W).sum(1).max()
     plt.close(figure)
@@ -228,6 +228,6 @@ def test_neuron_stacks() -> None:
 
 @pytest.mark.parametrize(("value", "red", "blue"), [(1, True, False), (-1, False, True)])
 def test_signs_have_colours(value: float, red: bool, blue: bool) -> None:
-    r, _, b, _ = plotting.SIGNED((value + 1) / 2)
+    r, _, b, _ = style.SIGNED((value + 1) / 2)
     assert (r > b + 0.3, b > r + 0.3) == (red, blue)
-    assert min(plotting.SIGNED(0.5)[:3]) > 0.9, "nothing is nearly white"
+    assert min(style.SIGNED(0.5)[:3]) > 0.9, "nothing is nearly white"

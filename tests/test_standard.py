@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from superposition import plotting
 from superposition.core.errors import SuperpositionError
 from superposition.core.models import Model
 from superposition.core.sweep import COORDINATES, Sweep
 from superposition.core.weights import Trained
+from superposition.paper.custom import chosen, draw, measure
+from superposition.paper.custom.plot import plot
 from superposition.pipeline import files
-from superposition.standard import chosen, draw, measure
-from superposition.standard.plot import plot
+from superposition.plotting import style
 
 AXES = {
     "one point": {},
@@ -68,7 +68,7 @@ def trained(model: str = "relu_output", m: int = 2, axes: str = "densities", n: 
 
 
 def drawn(kind: str, models: Trained) -> Figure:
-    return draw.draw(kind, measure.measure(kind, models))
+    return draw.draw(kind, measure.measure(kind, {"sweep": models}))
 
 
 def titles(figure: Figure) -> list[str]:
@@ -260,11 +260,11 @@ def test_seeds_are_replicates() -> None:
 def test_large_models_are_few() -> None:
     """400 features in a panel of an inch would be less than a dot each; and a table of all pairs, millions of rows."""
     models = trained(m=30, axes="many densities", n=400)
-    data = measure.measure("gram", models)
+    data = measure.measure("gram", {"sweep": models})
     assert len(data["pairs"]) == 4 * 400**2
     figure = draw.draw("gram", data)
     assert len(titles(figure)) == 4
-    assert min(ax.get_position().width for ax in figure.axes if ax.get_title()) * plotting.PAGE > 2
+    assert min(ax.get_position().width for ax in figure.axes if ax.get_title()) * style.PAGE > 2
     plt.close(figure)
 
 
@@ -272,10 +272,10 @@ def test_large_models_are_few() -> None:
 @pytest.mark.parametrize(("model", "m"), [("relu_output", 3), ("absolute", 2)])
 def test_the_figures_are_the_same_every_time(kind: str, model: str, m: int, tmp_path: Path) -> None:
     """Also from the tables as files, as the workflow draws them."""
-    data = measure.measure(kind, trained(model, m, "all axes" if model == "relu_output" else "densities"))
+    data = measure.measure(kind, {"sweep": trained(model, m, "all axes" if model == "relu_output" else "densities")})
     files.write(data, tmp_path / "tables")
     for name, source in {"one": data, "two": files.read(tmp_path / "tables")}.items():
-        plotting.save(draw.draw(kind, source), tmp_path / f"{name}.svg")
+        style.save(draw.draw(kind, source), tmp_path / f"{name}.svg")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 

@@ -61,9 +61,9 @@ def _imports(path: Path) -> list[Path]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             found = [f"{node.module}.{alias.name}" for alias in node.names]
-            if node.level or (node.module == PACKAGE and not all(map(_file, found))):
+            if node.level or node.module == PACKAGE:
                 where = f"{path.relative_to(SRC.parent)}, line {node.lineno}"
-                raise SuperpositionError(f"{where}: import what is meant from superposition.<module>")
+                raise SuperpositionError(f"{where}: import from the sub-package that has it, as in superposition.core")
             names += [str(node.module), *found]
     return [file for name in names if (file := _file(name))]
 

@@ -21,7 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "core.errors": ["SuperpositionError"],
         "core.sweep": ["Sweep", "Distribution"],
         "core.weights": ["Trained"],
-        "standard.plot": ["plot"],
+        "paper.custom.plot": ["plot"],
         "training.runner": ["losses", "train"],
     },
 )

@@ -41,7 +41,7 @@ def test_nothing_to_do_does_nothing(made: Project) -> None:
         ("src/superposition/paper/introduction/draw.py", {"draw:introduction"} | SHOWN),
         ("src/superposition/paper/introduction/judge.py", ENDS),
         ("src/superposition/paper/theory/__init__.py", section("theory") | ENDS),
-        ("src/superposition/plotting.py", {"draw:introduction", "draw:theory"} | SHOWN),
+        ("src/superposition/plotting/style.py", {"draw:introduction", "draw:theory"} | SHOWN),
         ("src/superposition/analysis/tables.py", section("introduction") | section("theory") | ENDS),
         ("src/superposition/pipeline/claims.py", ENDS),
         ("src/superposition/training/runner.py", TRAIN | section("introduction") | section("theory") | ENDS),

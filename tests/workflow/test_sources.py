@@ -42,10 +42,10 @@ def test_what_draws_or_judges_does_not_depend_on_what_measures(section: str) -> 
     drawing, judging = (
         sources(f"workflow/scripts/{stage}.py", f"superposition.paper.{section}.{stage}") for stage in ("draw", "judge")
     )
-    assert f"{PACKAGE}/plotting.mplstyle" in drawing
+    assert f"{PACKAGE}/plotting/style.mplstyle" in drawing
     heavy = ("core/weights", "training/", "theory/exact", "core/geometry", "analysis/tables", "theory/tegum")
     assert not [file for file in (*drawing, *judging) if any(f"{PACKAGE}/{name}" in file for name in heavy)]
-    assert f"{PACKAGE}/plotting.py" not in judging
+    assert not [file for file in judging if "/plotting/" in file]
 
 
 def imported(names: list[str], lines: list[str]) -> list[str]:
@@ -96,7 +96,7 @@ def test_imports_that_do_not_say_where_from_are_refused(
     monkeypatch.setattr("workflow.sources.SRC", tmp_path / "src")
     script = tmp_path / "script.py"
     script.write_text(f"import numpy\n{line}\n")
-    with pytest.raises(SuperpositionError, match=r"^script\.py, line 2: import what is meant from superposition"):
+    with pytest.raises(SuperpositionError, match=r"^script\.py, line 2: import from the sub-package that has it"):
         sources("script.py")
 
 

@@ -124,7 +124,7 @@ EXTRA_KEYS = ("stated", "quick")  # of an experiment, beside those of its sweep
 # Parts of a recipe that the claims under ``sensitivity`` are judged again with.
 VARIED = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
 BRIEF = 2.5e10  # what one core trains in some twenty seconds; see Sweep.work
-OWN = "own"  # the section of the sweeps that no figure of the file names
+CUSTOM = "custom"  # the section of the sweeps that no figure of the file names
 NEURONS = {
     "relu_hidden": "W, neurons in the order of their most important features, WᵀW",
     "absolute": "W_1 and W_2, neurons in the order of their most important features",
@@ -181,8 +181,8 @@ class Config:
                 raise SuperpositionError(f"{where}.stated: should be a list of keys, not {shown(keys)}")
             _known(f"{where}.stated", keys, Sweep.model_fields)
             stated[name] = tuple(key for key in keys if file.scale == "paper" or key not in quick)
-        if OWN in file.sections:
-            raise SuperpositionError(f"config.sections.{OWN}: this name is for the sweeps that no figure names")
+        if CUSTOM in file.sections:
+            raise SuperpositionError(f"config.sections.{CUSTOM}: this name is for the sweeps that no figure names")
         named = {name for figure in file.figures.values() for name in figure.experiments}
         own = {name: _own_figures(name, sweep) for name, sweep in sweeps.items() if name not in named}
         for name, figures in own.items():
@@ -200,7 +200,7 @@ class Config:
             small,
             stated,
             _by_section(file),
-            sections=sections | ({OWN: Section(title="Own sweeps")} if own else {}),
+            sections=sections | ({CUSTOM: Section(title="Own sweeps")} if own else {}),
             figures=file.figures | {figure: about for figures in own.values() for figure, about in figures.items()},
         )
 
@@ -247,8 +247,8 @@ class Config:
     def _group(self, figure: str) -> tuple[str, ...]:
         """Alike for figures that may share jobs. Own sweeps come and go one by one."""
         about = self.figures[figure]
-        if about.section == OWN:
-            return (OWN, *about.experiments)
+        if about.section == CUSTOM:
+            return (CUSTOM, *about.experiments)
         return (self.sections[about.section].group or about.section,)
 
     def animated(self) -> list[str]:
@@ -282,7 +282,7 @@ def _own_figures(name: str, sweep: Sweep) -> dict[str, Figure]:
     }
     best = " At every point the restart with the lowest loss."
     return {
-        f"{name}_{kind}": Figure(section=OWN, title=f"{name}: {title}", shows=shows + best, experiments=(name,))
+        f"{name}_{kind}": Figure(section=CUSTOM, title=f"{name}: {title}", shows=shows + best, experiments=(name,))
         for kind, (title, shows) in about.items()
         if kind != "points" or sweep.m in (2, 3)
     }
@@ -330,7 +330,7 @@ def schema() -> dict[str, Any]:
     }
     for names in ("experiments", "sections", "figures"):
         file["properties"][names]["propertyNames"] = {"pattern": NAME, "maxLength": LONGEST}
-    file["properties"]["sections"]["propertyNames"]["not"] = {"const": OWN}
+    file["properties"]["sections"]["propertyNames"]["not"] = {"const": CUSTOM}
     file["$defs"] |= definitions | {"Experiment": experiment}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **file, "title": "config.yaml"}
 

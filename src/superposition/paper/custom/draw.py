@@ -11,11 +11,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from superposition import plotting
 from superposition.analysis import neurons
 from superposition.core.errors import SuperpositionError
 from superposition.core.sweep import COORDINATES
-from superposition.standard import MODELS, PANELS, chosen
+from superposition.paper.custom import MODELS, PANELS, chosen, kind_of
+from superposition.plotting import panels, style, vectors
 
 POINT = list(COORDINATES)
 AXES = {
@@ -35,8 +35,8 @@ Tables = dict[str, pd.DataFrame]
 
 
 def draw(figure: str, data: Tables) -> Figure:
-    """The standard figure of this kind."""
-    return DRAWN[figure](data)
+    """Draw a standard figure, ``<experiment>_<kind>`` or its kind alone."""
+    return DRAWN[kind_of(figure)](data)
 
 
 def _draw_gram(data: Tables) -> Figure:
@@ -46,16 +46,16 @@ def _draw_gram(data: Tables) -> Figure:
     pairs = _by_point(data["pairs"], "i", "j") if "pairs" in data else {}
     weights = _by_point(data["weights"], "hidden", "feature") if "weights" in data else {}
     titles, note = _named(grid, pd.DataFrame([*(pairs or weights)], columns=POINT), "models")
-    panels, reach = [], 1.0
+    models, reach = [], 1.0
     for point, title in titles.items():
         matrices = _layers(weights[point]) if weights else {}
         if kind == "absolute":
             reach = max(reach, np.ceil(2 * np.quantile(np.abs(matrices["$W_2$"]), 0.999)) / 2)
         else:
-            matrices |= plotting.gram(pairs[point])
-        panels.append(plotting.Panel(title, matrices, features[point]))
+            matrices |= panels.gram(pairs[point])
+        models.append(panels.Panel(title, matrices, features[point]))
     values = {"relu_hidden": r"$W$, $W_i\cdot W_j$", "absolute": "$W_1$, $W_2$"}.get(kind, r"$W_i\cdot W_j$")
-    return plotting.model_grid(panels, f"{values} and $b_i$", float(reach), note)
+    return panels.model_grid(models, f"{values} and $b_i$", float(reach), note)
 
 
 def _layers(weights: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -66,7 +66,7 @@ def _layers(weights: pd.DataFrame) -> dict[str, np.ndarray]:
     return {label: W.to_numpy()[order].T for label, W in zip(labels, layers.values(), strict=True)}
 
 
-@plotting.with_solids
+@style.with_solids
 def _draw_points(data: Tables) -> Figure:
     """The columns of W of the chosen models, coloured by importance."""
     grid, m = data["models"][POINT], int(data["models"]["m"].iloc[0])
@@ -76,12 +76,12 @@ def _draw_points(data: Tables) -> Figure:
     titles, note = _named(grid, grid.iloc[chosen(grid, MODELS)], "models")
     rows = 1 if len(titles) <= MODELS / 2 else 2
     columns = -(-len(titles) // rows)
-    size = min(plotting.PAGE / columns, 2.6)
+    size = min(style.PAGE / columns, 2.6)
     lines = max(title.count("\n") for title in titles.values())
     fig, axes = plt.subplots(
         rows,
         columns,
-        figsize=(plotting.PAGE, rows * (size + 0.12 * lines) + 0.4),
+        figsize=(style.PAGE, rows * (size + 0.12 * lines) + 0.4),
         sharex=m == 2,
         sharey=m == 2,
         squeeze=False,
@@ -90,7 +90,7 @@ def _draw_points(data: Tables) -> Figure:
     importance = _importance(data["features"])
     reach = 1.2 * max(1.2, *(features[point]["norm"].max() for point in titles))
     for ax, (point, title) in zip(axes.flat, titles.items(), strict=False):
-        plotting.feature_arrows(ax, features[point], importance, reach)
+        vectors.feature_arrows(ax, features[point], importance, reach)
         ax.set_title(title)
     for ax in axes.flat[len(titles) :]:
         ax.set_axis_off()
@@ -116,7 +116,7 @@ def _draw_dimensionality(data: Tables) -> Figure:
     rows = 2 if len(titles) > 3 else 1
     columns = -(-len(titles) // rows)
     fig, axes = plt.subplots(
-        rows, columns, figsize=(plotting.PAGE, 2.9 if rows == 1 else 4.8), sharex=True, sharey=True, squeeze=False
+        rows, columns, figsize=(style.PAGE, 2.9 if rows == 1 else 4.8), sharex=True, sharey=True, squeeze=False
     )
     importance = _importance(features)
     for ax, (point, title) in zip(axes.flat, titles.items(), strict=True):
@@ -126,12 +126,12 @@ def _draw_dimensionality(data: Tables) -> Figure:
         else:
             place = part["feature"] + 1
             ax.xaxis.get_major_locator().set_params(integer=True)
-        colours = plotting.IMPORTANCE(importance(part["importance"].to_numpy()))
+        colours = style.IMPORTANCE(importance(part["importance"].to_numpy()))
         size = np.clip(5000 / len(part), 2, 20)
         ax.scatter(place, part["dimensionality"], s=size, c=colours, lw=0, rasterized=len(part) > 2000)
         ax.set(ylim=(-0.03, 1.05), title=title)
     for row in axes:
-        plotting.fraction_lines(*row)
+        panels.fraction_lines(*row)
         row[0].set_ylabel("dimensionality $D_i$")
     for ax in axes[-1]:
         ax.set_xlabel(AXES[main] if main in varying else "feature")
@@ -178,7 +178,7 @@ def _named(grid: pd.DataFrame, shown: pd.DataFrame, what: str) -> tuple[dict[tup
 
     def words(name: str, value: float | int | str) -> str:
         if name == "density":
-            return plotting.density_title(float(f"{value:.3g}"))
+            return style.density_title(float(f"{value:.3g}"))
         return distributions[str(value)] if name == "distribution" else f"{AXES[name]} {value:.3g}"
 
     titles = {}
@@ -210,5 +210,5 @@ def _importance(features: pd.DataFrame) -> Normalize:
 def _importance_bar(fig: Figure, axes: np.ndarray, features: pd.DataFrame) -> None:
     """The scale of importances, where these differ."""
     if features["importance"].nunique() > 1:
-        scale = ScalarMappable(_importance(features), plotting.IMPORTANCE)
-        plotting.colorbar(fig, scale, "importance $I_i$", ax=axes, shrink=0.75, pad=0.02, aspect=30)
+        scale = ScalarMappable(_importance(features), style.IMPORTANCE)
+        style.colorbar(fig, scale, "importance $I_i$", ax=axes, shrink=0.75, pad=0.02, aspect=30)

@@ -1,4 +1,6 @@
-"""The standard figures of any sweep: its models, their features as points, and the D_i of every feature.
+"""Custom sweeps, which no figure of the paper needs, and their standard figures.
+
+These show the models, their features as points, and the D_i of every feature. Nothing is claimed about them.
 
 At every point of the grid the restart with the lowest loss is meant. Where the grid has more points than can be seen,
 evenly spaced ones are drawn, and the figure says so.
@@ -11,6 +13,11 @@ import pandas as pd
 
 MODELS = 8  # in a figure; of neurons, which are drawn with two matrices each, 6
 PANELS = 4  # of dimensionality
+
+
+def kind_of(figure: str) -> str:
+    """Return which of the standard figures ``<experiment>_<kind>`` is."""
+    return figure.rpartition("_")[2]
 
 
 def chosen(grid: pd.DataFrame, most: int) -> list[int]:

@@ -2,4 +2,4 @@
 
 from superposition.pipeline.claims import Claims
 
-claims = Claims("own")
+claims = Claims("custom")
