@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy import optimize
 
+from superposition.core.distribution import Distribution
 from superposition.core.models import Model
-from superposition.core.sweep import Distribution
 from superposition.theory import branches, exact, polytopes, tegum
 from superposition.theory.polytopes import Polytope
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from superposition.core import draws, features
+from superposition.core.distribution import Distribution
 from superposition.core.errors import SuperpositionError
 from superposition.core.features import Gates
 from superposition.core.models import Model
-from superposition.core.sweep import Distribution
 from superposition.theory import exact
 from superposition.training import autograd, fused
 from superposition.training.autograd import Autograd

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from superposition.core.errors import SuperpositionError
+from superposition.core.grid import COORDINATES
 from superposition.core.models import Model
-from superposition.core.sweep import COORDINATES, Sweep
+from superposition.core.sweep import Sweep
 from superposition.core.weights import Trained
 from superposition.paper.custom import chosen, draw, measure
 from superposition.paper.custom.plot import plot

@@ -12,8 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from superposition.core import cost
+from superposition.core.cost import LARGEST_HEADER
+from superposition.core.distribution import Distribution
 from superposition.core.errors import SuperpositionError, shown
-from superposition.core.sweep import COORDINATES, LARGEST_HEADER, Distribution, Sweep
+from superposition.core.grid import COORDINATES
+from superposition.core.sweep import Sweep
 from superposition.core.weights import Trained
 
 BASE: dict[str, Any] = {"model": "relu_output", "n": 4, "m": 2, "density": 0.1}
@@ -322,7 +326,7 @@ def test_the_coordinates_of_the_largest_grid_fit_into_a_file(tmp_path: Path) -> 
     trained.save(tmp_path / "weights")
     with (tmp_path / "weights").open("rb") as file:
         header = int.from_bytes(file.read(8), "little")
-    assert 0.9 * header < sweep.header < 1.1 * header
+    assert 0.9 * header < cost.header_size(sweep.axes()) < 1.1 * header
     assert 1.1 * LARGEST_HEADER < 100_000_000
 
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from superposition.analysis import tables
-from superposition.core.sweep import COORDINATES, Sweep
+from superposition.core.grid import COORDINATES
+from superposition.core.sweep import Sweep
 from superposition.core.weights import Trained
 
 

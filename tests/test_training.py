@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from superposition.core.errors import SuperpositionError
-from superposition.core.sweep import RECIPE, Relative, Sweep
+from superposition.core.grid import Relative
+from superposition.core.sweep import RECIPE, Sweep
 from superposition.core.weights import Trained
 from superposition.theory import exact
 from superposition.training import runner

@@ -19,7 +19,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "core.errors": ["SuperpositionError"],
-        "core.sweep": ["Sweep", "Distribution"],
+        "core.distribution": ["Distribution"],
+        "core.sweep": ["Sweep"],
         "core.weights": ["Trained"],
         "paper.custom.plot": ["plot"],
         "training.runner": ["losses", "train"],

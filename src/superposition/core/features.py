@@ -25,7 +25,8 @@ import torch
 from jaxtyping import Float32, Int32
 from torch import Tensor
 
-from superposition.core.sweep import Distribution, Sweep
+from superposition.core.distribution import Distribution
+from superposition.core.sweep import Sweep
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError
 
 from superposition.core.errors import SuperpositionError, shown
-from superposition.core.sweep import Strict, Sweep, as_tuple, explain
+from superposition.core.sweep import Sweep
+from superposition.core.validation import Strict, as_tuple, explain
 
 PAPER = "https://transformer-circuits.pub/2022/toy_model/index.html"
 LARGEST = 10**6  # values in a file

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
+from superposition.core.distribution import Distribution
 from superposition.core.models import Model
-from superposition.core.sweep import Distribution
 from superposition.theory import bfgs, exact, optimum
 
 POINTS = 2**11  # of a Sobol sequence, at which the values of the features that are on are taken

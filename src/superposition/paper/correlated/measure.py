@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from superposition.analysis import alignment
 from superposition.core import geometry
-from superposition.core.sweep import Distribution
+from superposition.core.distribution import Distribution
 from superposition.core.weights import Trained
 from superposition.paper.correlated import HEXAGON, ROWS, SHOWN, collapsed_pairs, nearest
 from superposition.theory import branches

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from superposition.analysis import neurons
 from superposition.core.errors import SuperpositionError
-from superposition.core.sweep import COORDINATES
+from superposition.core.grid import COORDINATES
 from superposition.paper.custom import MODELS, PANELS, chosen, kind_of
 from superposition.plotting import panels, style, vectors
 
