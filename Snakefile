@@ -23,8 +23,10 @@ report: "workflow/report/workflow.rst"
 sys.path[:0] = [workflow.basedir, f"{workflow.basedir}/src"]
 os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
 
-from superposition.pipeline.config import STAGES, Config, check_file
 from superposition.core.errors import SuperpositionError
+from superposition.pipeline.config import STAGES, Config
+from superposition.pipeline.configfile import check_file
+from superposition.pipeline.scheduling import batches, groups
 from workflow.sources import sources
 from workflow.times import present
 

@@ -15,7 +15,10 @@ from tests.real import CONFIG, CONFIGS, RAW, ROOT
 
 from superposition.core.errors import SuperpositionError
 from superposition.core.sweep import Sweep
-from superposition.pipeline.config import BRIEF, CUSTOM, Config, check_file, schema
+from superposition.pipeline.config import CUSTOM, Config
+from superposition.pipeline.configfile import check_file
+from superposition.pipeline.scheduling import BRIEF, batches, groups
+from superposition.pipeline.schema import schema
 
 BASE: dict[str, Any] = {
     "defaults": {"steps": 200, "batch": 64, "learning_rate": 0.1},
@@ -411,19 +414,19 @@ def test_what_shares_a_training_job(most: float, among: set[str], monkeypatch: p
     """At scale quick start-up would take most of the time; at scale paper each takes long, and none waits for others.
     What a job makes beside what was asked for, or makes again, takes seconds."""
     assert BRIEF <= 2.5e10
-    monkeypatch.setattr("superposition.pipeline.config.BRIEF", most)
+    monkeypatch.setattr("superposition.pipeline.scheduling.BRIEF", most)
     paper, quick = CONFIGS.values()
-    assert paper.batches() == {name: (name,) for name in paper.sweeps}
-    assert sorted(name for names in quick.batches().values() for name in names) == sorted(quick.sweeps)
+    assert batches(paper) == {name: (name,) for name in paper.sweeps}
+    assert sorted(name for names in batches(quick).values() for name in names) == sorted(quick.sweeps)
     section = {name: f.section for f in reversed(quick.figures.values()) for name in f.experiments}
     group = {name: quick.sections[section[name]].group or section[name] for name in section}
-    for job, (first, *others) in quick.batches().items():
+    for job, (first, *others) in batches(quick).items():
         assert job == (f"{first}-and-{len(others)}" if others else first)
         assert {group[name] for name in others} <= {group[first]}
         assert not others or sum(quick.sweeps[name].work for name in (first, *others)) <= most
-    assert among <= quick.batches().keys(), "one is too large to share beside the others, unless more may be shared"
+    assert among <= batches(quick).keys(), "one is too large to share beside the others, unless more may be shared"
     everywhere = Config.parse(RAW | {"scale": "quick", "device": "cuda"})
-    assert everywhere.batches() == {name: (name,) for name in quick.sweeps}
+    assert batches(everywhere) == {name: (name,) for name in quick.sweeps}
 
 
 def test_figures_that_share_jobs() -> None:
@@ -431,16 +434,16 @@ def test_figures_that_share_jobs() -> None:
     entry = {"model": "linear", "n": 3, "m": 2, "density": 1}
     own = {"experiments": RAW["experiments"] | dict.fromkeys(["phase", "other"], entry)}
     paper, quick = (Config.parse(RAW | own | {"scale": scale}) for scale in ("paper", "quick"))
-    assert paper.groups() == {name: (name,) for name in paper.figures}
-    groups = quick.groups()
-    assert [name for names in groups.values() for name in names] == list(quick.figures)
+    assert groups(paper) == {name: (name,) for name in paper.figures}
+    found = groups(quick)
+    assert [name for names in found.values() for name in names] == list(quick.figures)
     three = ("phase_2in1", "phase_3in2", "loss_surfaces")
-    assert groups["introduction-and-6"] == ("introduction", "basic_small", "basic_large", "theory", *three)
+    assert found["introduction-and-6"] == ("introduction", "basic_small", "basic_large", "theory", *three)
     alone = {"sections": RAW["sections"] | {"phase": {"title": "Phases"}}}
-    assert Config.parse(RAW | alone | {"scale": "quick"}).groups()["phase_2in1-and-2"] == three, "a section alone"
-    assert groups["other_gram-and-2"] == ("other_gram", "other_points", "other_dimensionality")
-    assert groups["phase_gram-and-2"] == ("phase_gram", "phase_points", "phase_dimensionality")
-    assert {name: quick.batches()[name] for name in ("phase", "other")} == {"phase": ("phase",), "other": ("other",)}
+    assert groups(Config.parse(RAW | alone | {"scale": "quick"}))["phase_2in1-and-2"] == three, "a section alone"
+    assert found["other_gram-and-2"] == ("other_gram", "other_points", "other_dimensionality")
+    assert found["phase_gram-and-2"] == ("phase_gram", "phase_points", "phase_dimensionality")
+    assert {name: batches(quick)[name] for name in ("phase", "other")} == {"phase": ("phase",), "other": ("other",)}
 
 
 @pytest.mark.parametrize("scale", ["paper", "quick"])
@@ -650,7 +653,7 @@ def valid(config: dict[str, Any]) -> bool:
 
 
 def test_the_schema_on_disk_is_the_current_one() -> None:
-    """``python -m superposition.pipeline.config > workflow/schemas/config.schema.json`` writes it anew."""
+    """``python -m superposition.pipeline.schema > workflow/schemas/config.schema.json`` writes it anew."""
     assert json.loads((ROOT / "workflow/schemas/config.schema.json").read_text(encoding="utf-8")) == SCHEMA
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 

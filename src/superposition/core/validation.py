@@ -1,11 +1,12 @@
 """What all parts of a configuration share: strict models, and errors of one line."""
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from superposition.core.errors import shown
+from superposition.core.errors import SuperpositionError, shown
 
 
 class Strict(BaseModel):
@@ -17,6 +18,13 @@ class Strict(BaseModel):
 def as_tuple(spec: Any) -> Any:
     """Convert lists and arrays to tuples; leave anything else for pydantic to reject."""
     return tuple(spec) if isinstance(spec, list | np.ndarray) else spec
+
+
+def check_known(where: str, names: Iterable[str], allowed: Collection[str]) -> None:
+    """Raise SuperpositionError, one line that starts with ``where``, for a name that is not allowed."""
+    for name in names:
+        if name not in allowed:
+            raise SuperpositionError(f"{where}: unknown {shown(name)}, allowed are {', '.join(allowed)}")
 
 
 def explain(error: ValidationError, where: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from superposition.pipeline.config import Config
+from superposition.pipeline.scheduling import batches, groups
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,16 @@ def jobs(config: Config) -> Iterator[Job]:
     weights = {name: f"weights/{name}.safetensors" for name in config.sweeps}
     tables = {name: f"tables/{name}/" for name in config.figures}
     shown = [*weights.values(), *tables.values(), "claims.csv"]
-    for name, experiments in config.batches().items():
+    for name, experiments in batches(config).items():
         yield Job("train", name, (), tuple(weights[experiment] for experiment in experiments))
-    groups = [
+    shared = [
         (name, figures, dict.fromkeys(config.figures[f].section for f in figures), tuple(tables[f] for f in figures))
-        for name, figures in config.groups().items()
+        for name, figures in groups(config).items()
     ]
-    for name, figures, sections, measured in groups:
+    for name, figures, sections, measured in shared:
         trained = dict.fromkeys(weights[e] for figure in figures for e in config.figures[figure].experiments)
         yield Job("measure", name, tuple(trained), measured, tuple(f"{section}.measure" for section in sections))
-    for name, figures, sections, measured in groups:
+    for name, figures, sections, measured in shared:
         pictures = tuple(f"figures/{figure}.{kind}" for kind in ("svg", "png") for figure in figures)
         shown += pictures
         yield Job("draw", name, measured, pictures, tuple(f"{section}.draw" for section in sections))

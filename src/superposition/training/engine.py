@@ -9,7 +9,7 @@ step t, counted from 0:
 
 A new key of the recipe is a field of ``Sweep``, with its name in ``sweep.RECIPE``; if the step depends on it, also a
 field of :class:`Recipe`, and its use in the engines. Then the schema is written again:
-``python -m superposition.pipeline.config > workflow/schemas/config.schema.json``.
+``python -m superposition.pipeline.schema > workflow/schemas/config.schema.json``.
 """
 
 from collections.abc import Callable
