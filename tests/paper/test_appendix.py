@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, through_files, verdict
 
 from superposition.paper.appendix import STATED, compression, draw, judge, measure
 from superposition.pipeline.claims import Tables

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import changed, drawn_twice, judged, packed, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, packed, through_files, verdict
 from tests.real import CONFIG
 
 from superposition.paper.basic import draw, judge, measure

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
-from synthetic import Solution, changed, drawn_twice, judged, through_files, trained, verdict
+from tests.paper.synthetic import Solution, changed, drawn_twice, judged, through_files, trained, verdict
 
 from superposition.paper.introduction import draw, judge, measure
 from superposition.pipeline.claims import Tables

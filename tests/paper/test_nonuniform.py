@@ -16,7 +16,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 from tests.real import QUICK
 
 from superposition.core.weights import Trained

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 from tests.real import CONFIGS
 
 from superposition.core.sweep import Sweep

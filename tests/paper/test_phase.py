@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, through_files, verdict
 from tests.real import CONFIG, CONFIGS
 
 from superposition.core.models import Model

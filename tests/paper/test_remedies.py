@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, through_files, verdict
 from tests.real import CONFIG
 
 from superposition.core.sweep import Sweep

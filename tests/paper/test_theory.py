@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from synthetic import changed, drawn_twice, judged, packed, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, packed, through_files, verdict
 from tests.real import CONFIG
 
 from superposition.core.weights import Trained

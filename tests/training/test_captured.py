@@ -7,7 +7,7 @@ import jaxtyping
 import numpy as np
 import pytest
 import torch
-from tests.test_engines import CASES, make_block, recipe
+from tests.training.test_engines import CASES, make_block, recipe
 
 from superposition.training.autograd import Autograd
 from superposition.training.captured import WARM_UP, Captured

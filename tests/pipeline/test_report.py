@@ -30,7 +30,7 @@ from superposition.pipeline import report
 from superposition.pipeline.claims import COLUMNS
 from superposition.pipeline.report import Report
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIG: dict[str, Any] = {
     "defaults": {"steps": 1234},
     "experiments": {
