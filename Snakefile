@@ -74,7 +74,7 @@ onstart:
         for section, names in CONFIG.sensitivity.items():
             importlib.import_module(f"superposition.paper.{section}.judge").claims.named(names)
         if CONFIG.device == "cuda" and workflow.local_exec:
-            from superposition.training.runner import resolve_device
+            from superposition.training.devices import resolve_device
 
             resolve_device(CONFIG.device)
     except SuperpositionError as error:

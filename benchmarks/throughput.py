@@ -29,9 +29,9 @@ from superposition import Sweep, Trained, train
 from superposition.core.features import Gates
 from superposition.core.models import Model
 from superposition.theory import exact
+from superposition.training.devices import available_cores
 from superposition.training.engine import Block, Recipe
 from superposition.training.fused import Fused
-from superposition.training.runner import available_cores
 
 BATCH, PUBLISHED_STEPS = 1024, 10_000
 BUDGETS = (500, 1000, 2000, 3000, 5000)  # of our steps; Sweep's default is 3000

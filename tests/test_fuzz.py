@@ -19,6 +19,7 @@ from superposition.core.sweep import Sweep
 from superposition.pipeline.config import Config
 from superposition.training import runner
 from superposition.training.autograd import Autograd
+from superposition.training.devices import ENGINES
 
 
 def part(**names: list[str]) -> dict[str, Any]:
@@ -241,7 +242,7 @@ def test_an_own_sweep(entry: dict[str, Any]) -> None:
 def without_compiler() -> Iterator[None]:
     """Every size of model would be compiled."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(runner.ENGINES, "cpu", Autograd)
+        patch.setitem(ENGINES, "cpu", Autograd)
         yield
 
 

@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "core.sweep": ["Sweep"],
         "core.weights": ["Trained"],
         "paper.custom.plot": ["plot"],
-        "training.runner": ["losses", "train"],
+        "training.evaluation": ["losses"],
+        "training.runner": ["train"],
     },
 )

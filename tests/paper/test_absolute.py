@@ -16,7 +16,7 @@ from superposition.core.sweep import Sweep
 from superposition.core.weights import Trained
 from superposition.paper.absolute import MAIN, alone, draw, is_exact, judge, matrix, measure, shown_motifs
 from superposition.pipeline.claims import Tables
-from superposition.training.runner import losses
+from superposition.training.evaluation import losses
 
 Layers = tuple[np.ndarray, np.ndarray]
 

@@ -10,7 +10,7 @@ from superposition.core.sweep import Sweep
 from superposition.core.weights import Trained
 from superposition.paper.adversarial import attacks
 from superposition.paper.adversarial.attacks import Target, ascend
-from superposition.training.runner import losses
+from superposition.training.evaluation import losses
 
 M, N = 3, 6
 

@@ -15,7 +15,7 @@ from superposition.core.grid import Relative
 from superposition.core.sweep import RECIPE, Sweep
 from superposition.core.weights import Trained
 from superposition.theory import exact
-from superposition.training import runner
+from superposition.training import blocks, devices, evaluation, runner
 from superposition.training.autograd import Autograd
 from superposition.training.captured import Captured
 from superposition.training.engine import Engine, Recipe
@@ -122,7 +122,7 @@ def test_threads_blocks_and_repetition_do_not_change_a_byte(
     assert content(train(plan, threads=1), tmp_path / "again") == first
     assert content(train(plan, threads=2), tmp_path / "two threads") == first
     for state in (1, 100):
-        monkeypatch.setattr(runner, "BLOCK_STATE", state)
+        monkeypatch.setattr(blocks, "BLOCK_STATE", state)
         assert content(train(plan, threads=2), tmp_path / f"blocks of {state}") == first
     marks = sorted({0, 7, 8, plan.steps, *runner.snapshot_steps(plan).tolist()})
     monkeypatch.setattr(runner, "_segments", lambda *_: itertools.pairwise(marks))
@@ -201,16 +201,16 @@ def test_outputs_of_the_absolute_model_start_alive() -> None:
 @pytest.mark.parametrize("threads", [1, 3, 1000])
 def test_blocks_hold_every_instance_once(device: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance in no block would be whatever lay in memory; on a CPU a block has one stream of data."""
-    monkeypatch.setattr(runner, "BLOCK_DATA", 5 * 50 * 4)
-    plan = runner._Plan(sweep(seeds=2))
-    blocks = plan.blocks(torch.device(device), threads)
-    assert sorted({*np.concatenate(blocks).tolist()}) == list(range(18))
-    assert len(blocks) > 1
+    monkeypatch.setattr(blocks, "BLOCK_DATA", 5 * 50 * 4)
+    plan = blocks.Plan(sweep(seeds=2))
+    cut = plan.blocks(torch.device(device), threads)
+    assert sorted({*np.concatenate(cut).tolist()}) == list(range(18))
+    assert len(cut) > 1
     if device == "cpu":
-        assert sum(map(len, blocks)) == 18
-        assert all(len(plan.block(instances).key.unique(dim=0)) == 1 for instances in blocks)
+        assert sum(map(len, cut)) == 18
+        assert all(len(plan.block(instances).key.unique(dim=0)) == 1 for instances in cut)
     else:
-        assert {len(instances) for instances in blocks} == {4}
+        assert {len(instances) for instances in cut} == {4}
 
 
 def test_models_start_from_the_same_weights_whatever_they_are_trained_against() -> None:
@@ -228,7 +228,7 @@ def test_losses_are_those_of_training(changes: dict[str, Any], threads: int) -> 
     is left out."""
     plan = sweep(**changes)
     trained = train(plan)
-    loss, error = runner.losses(plan, trained.parameters, threads=threads)
+    loss, error = evaluation.losses(plan, trained.parameters, threads=threads)
     if plan.attacked or plan.penalised:
         for point in range(len(loss)):
             mean, spread = sampled_loss(trained, point, 0, alone=True)
@@ -243,7 +243,7 @@ def test_losses_along_training() -> None:
     plan = sweep(snapshots=4)
     trained = train(plan)
     along = {name: values[:, :, 1].swapaxes(0, 1) for name, values in trained.snapshots.items()}
-    loss, _ = runner.losses(plan, along)
+    loss, _ = evaluation.losses(plan, along)
     assert loss.shape == (3, 4)
     assert torch.equal(loss[:, -1], trained.loss[:, 1])
     assert (loss[:, 0] > loss[:, -1]).all()
@@ -254,7 +254,7 @@ def test_losses_of_nothing() -> None:
     plan = sweep(evaluation=2**20)
     nothing = {"W": torch.zeros(3, 2, 2, 5), "b": torch.zeros(3, 2, 5)}
     expected = torch.tensor(plan.importances() * plan.densities()).sum(1, keepdim=True) / 3
-    torch.testing.assert_close(runner.losses(plan, nothing)[0], expected.expand(-1, 2), rtol=5e-3, atol=0)
+    torch.testing.assert_close(evaluation.losses(plan, nothing)[0], expected.expand(-1, 2), rtol=5e-3, atol=0)
 
 
 @pytest.mark.parametrize("bias", ["zero", "centred"])
@@ -277,8 +277,8 @@ def test_initial_scale(bias: str) -> None:
 def test_chunks_hold_every_instance_once(device: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance in no chunk would have no loss; one without instances has nothing to evaluate."""
     for state in (10, 10**6):
-        monkeypatch.setattr(runner, "BLOCK_STATE", state)
-        plan = runner._Plan(sweep(seeds=2))
+        monkeypatch.setattr(blocks, "BLOCK_STATE", state)
+        plan = blocks.Plan(sweep(seeds=2))
         chunks = plan.chunks(torch.device(device), threads)
         assert np.concatenate(chunks).tolist() == list(range(18))
         assert min(map(len, chunks)) > 0
@@ -315,10 +315,10 @@ def test_every_engine_trains_the_same_models(engine: type[Engine], monkeypatch: 
     """On a GPU another one is used, and blocks mix seeds and are filled up: verdicts must not depend on the device."""
     plan = sweep(**SWEEPS["sets"], seeds=2, snapshots=2)
     fused = train(plan, device="cpu")
-    monkeypatch.setitem(runner.ENGINES, "cpu", engine)
-    monkeypatch.setattr(runner, "BLOCK_DATA", 5 * plan.n * plan.batch)
-    cut = runner._Plan.blocks
-    monkeypatch.setattr(runner._Plan, "blocks", lambda self, *_: cut(self, torch.device("cuda"), 1))
+    monkeypatch.setitem(devices.ENGINES, "cpu", engine)
+    monkeypatch.setattr(blocks, "BLOCK_DATA", 5 * plan.n * plan.batch)
+    cut = blocks.Plan.blocks
+    monkeypatch.setattr(blocks.Plan, "blocks", lambda self, *_: cut(self, torch.device("cuda"), 1))
     jaxtyping.config.update("jaxtyping_disable", True)  # the checks of shapes cannot be compiled
     try:
         other = train(plan, device="cpu", threads=1)
@@ -333,8 +333,8 @@ def test_every_engine_trains_the_same_models(engine: type[Engine], monkeypatch: 
 
 def test_blocks_on_a_gpu_do_not_depend_on_the_split(monkeypatch: pytest.MonkeyPatch) -> None:
     """There the arithmetic of a model may depend on how many are in its block."""
-    monkeypatch.setattr(runner, "BLOCK_DATA", 5 * 50 * 4)
-    plans = [runner._Plan(sweep(seeds=2), (part, parts)) for parts in (1, 2, 6) for part in range(1, parts + 1)]
+    monkeypatch.setattr(blocks, "BLOCK_DATA", 5 * 50 * 4)
+    plans = [blocks.Plan(sweep(seeds=2), (part, parts)) for parts in (1, 2, 6) for part in range(1, parts + 1)]
     assert {len(block) for plan in plans for block in plan.blocks(torch.device("cuda"), 1)} == {4}
 
 
@@ -405,12 +405,12 @@ def test_losses_are_true(changes: dict[str, Any]) -> None:
 
 def test_the_penalty_counts_where_nothing_is_on() -> None:
     """Hidden units that are on by their biases alone: 0.1 (1 + 2) in every sample, of which 97 % are empty."""
-    plan = runner._Plan(
+    plan = blocks.Plan(
         sweep(model="relu_hidden", n=3, m=2, hidden_bias=True, density=0.01, importance=1, l1=0.1, restarts=1)
     )
     p = {"W": torch.zeros(1, 2, 3), "b": torch.zeros(1, 3), "b_hidden": torch.tensor([[1.0, 2.0]])}
-    with runner._pool(1) as pool:
-        loss, error = runner._evaluate(plan, plan.model.pack(p), torch.device("cpu"), 1, pool)
+    with devices.thread_pool(1) as pool:
+        loss, error = evaluation.evaluate(plan, plan.model.pack(p), torch.device("cpu"), 1, pool)
     assert abs(loss.item() - (0.3 + 3 * 0.01 / 3)) < 5 * error.item()
     assert error.item() < 1e-3
 
@@ -570,10 +570,10 @@ def test_the_threads_of_a_pool_do_not_multiply() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with runner._pool(3) as pool:
+        with devices.thread_pool(3) as pool:
             assert list(pool.map(lambda _: torch.get_num_threads(), range(5))) == [1] * 5
         assert torch.get_num_threads() == 2
-        with pytest.raises(KeyError), runner._pool(1):
+        with pytest.raises(KeyError), devices.thread_pool(1):
             raise KeyError
         assert torch.get_num_threads() == 2
     finally:

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from superposition.core import geometry
 from superposition.core.weights import Trained
 from superposition.paper.adversarial import DENSE, MAIN, READINGS, attacks, sizes_of_removal
-from superposition.training.runner import losses
+from superposition.training.evaluation import losses
 
 SIZE = 0.1  # of the mean input norm
 SAMPLES = 2**12

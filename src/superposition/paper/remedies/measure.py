@@ -6,7 +6,7 @@ import pandas as pd
 from superposition.core import geometry
 from superposition.core.weights import Trained
 from superposition.paper.remedies import EQUAL, FALLING, falling, freed_models, l1
-from superposition.training.runner import losses
+from superposition.training.evaluation import losses
 
 COEFFICIENTS = np.linspace(0, 0.8, 161)  # of the exact curves
 
