@@ -9,7 +9,7 @@ import pytest
 from tests.real import CONFIG
 
 from superposition.core.errors import SuperpositionError
-from superposition.pipeline.claims import COLUMNS, NOT_AT_THIS_SCALE, Claims, Finding, Tables, check
+from superposition.pipeline.claims import COLUMNS, ERROR, NOT_AT_THIS_SCALE, Claims, Finding, Tables, check
 
 REGISTERED = {
     name: list(importlib.import_module(f"superposition.paper.{name}.judge").claims) for name in CONFIG.sections
@@ -102,13 +102,15 @@ def test_what_needs_the_full_scale_says_so() -> None:
     assert unjudged.table({}, "quick")["verdict"].tolist() == [NOT_AT_THIS_SCALE]
 
 
-def test_what_cannot_be_judged_is_not_reproduced_and_says_why() -> None:
+def test_a_judge_that_fails_is_an_error_and_says_why() -> None:
     """A grid of one's own may lack what a claim is about: the others are judged, and there is a report."""
     claims = section(owl=Finding("1 owl", True))
     claims.add("bat", figure="cage", paper="", criterion="")(lambda tables: tables["cage"]["models"])
     table = claims.table({"cage": {}}, "paper").set_index("claim")
-    assert table["verdict"].to_dict() == {"zoo.owl": "reproduced", "zoo.bat": "not reproduced"}
-    assert table["note"]["zoo.bat"] == "Cannot be judged from these tables (KeyError: 'models')"
+    assert table["verdict"].to_dict() == {"zoo.owl": "reproduced", "zoo.bat": ERROR}
+    assert table["note"]["zoo.bat"].startswith("The judge failed: KeyError: 'models' (test_claims.py, line ")
+    with pytest.raises(SuperpositionError, match=r"1 of 2 verdicts differ .*: zoo\.bat is error, expected reproduced"):
+        check(table.reset_index())
 
 
 def recorded(**verdicts: tuple[str, str]) -> pd.DataFrame:

@@ -4,8 +4,10 @@ A claim is a function of the tables of its section. It returns a :class:`Finding
 satisfies the criterion. The criterion's bound comes from the paper or from an exact calculation.
 """
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,6 +18,8 @@ from superposition.core.errors import SuperpositionError, shown
 Verdict = Literal["reproduced", "corrected", "not reproduced"]
 COLUMNS = ["claim", "section", "figure", "paper", "measured", "criterion", "verdict", "expected", "note"]
 NOT_AT_THIS_SCALE = "needs scale paper"
+# The verdict where the judge itself failed: a bug, or tables without what the claim is about, but no finding.
+ERROR = "error"
 
 Tables = dict[str, dict[str, pd.DataFrame]]  # by figure, then by name
 
@@ -50,19 +54,24 @@ class Claim:
     def row(self, section: str, tables: Tables, scale: str) -> dict[str, str]:
         """One line of ``claims.csv``."""
         about = {"claim": self.id, "section": section, "figure": self.figure, "paper": self.paper}
-        if scale != "paper" and not self.at_quick:
-            finding, verdict = Finding("", False, note="not judged at this scale"), NOT_AT_THIS_SCALE
-        else:
-            try:
-                finding = self.judge(tables)
-            except Exception as error:  # of experiments that were changed: what the claim is about may not be there
-                note = f"Cannot be judged from these tables ({type(error).__name__}: {error})"
-                finding = Finding("", False, note=note)
-            verdict = finding.verdict
+        finding, verdict = self._judged(tables, scale)
         correction = finding.correction if verdict == "corrected" else ""
         note = ". ".join(part for part in (correction, finding.note) if part)
         judged = {"measured": finding.measured, "criterion": self.criterion, "verdict": verdict}
         return about | judged | {"expected": self.expected, "note": note}
+
+    def _judged(self, tables: Tables, scale: str) -> tuple[Finding, str]:
+        if scale != "paper" and not self.at_quick:
+            return Finding("", False, note="not judged at this scale"), NOT_AT_THIS_SCALE
+        try:
+            finding = self.judge(tables)
+            return finding, finding.verdict
+        except Exception as error:  # the other claims are judged all the same, and there is a report
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            note = (
+                f"The judge failed: {type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+            )
+            return Finding("", False, note=note), ERROR
 
 
 @dataclass
@@ -108,7 +117,7 @@ class Claims:
 def check(claims: pd.DataFrame) -> str:
     """A line that counts the verdicts.
 
-    Raises SuperpositionError, naming the claims, where a verdict is not the one on record.
+    Raises SuperpositionError, naming the claims, where a verdict is not the one on record; ``error`` never is.
     """
     judged = claims[claims["verdict"] != NOT_AT_THIS_SCALE]
     off = judged[judged["verdict"] != judged["expected"]]

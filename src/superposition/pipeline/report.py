@@ -20,7 +20,7 @@ from PIL import Image
 
 from superposition.core import archive
 from superposition.core.sweep import RECIPE
-from superposition.pipeline.claims import NOT_AT_THIS_SCALE
+from superposition.pipeline.claims import ERROR, NOT_AT_THIS_SCALE
 from superposition.pipeline.config import PAPER, VARIED, Config
 from superposition.pipeline.dag import jobs
 from superposition.pipeline.identity import commit, machine, sha256, versions
@@ -33,7 +33,7 @@ MODELS = {  # hidden layer, output
 }
 LOSS = r"\sum_i I_i {(x_i - x_i^{\prime})}^2"
 CARD = 170  # the width of a thumbnail
-VERDICTS = {"reproduced": "✓", "corrected": "≠", "not reproduced": "✗", NOT_AT_THIS_SCALE: "–"}
+VERDICTS = {"reproduced": "✓", "corrected": "≠", "not reproduced": "✗", ERROR: "!", NOT_AT_THIS_SCALE: "–"}
 
 
 def _text(value: Any) -> str:
