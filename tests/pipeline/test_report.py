@@ -291,7 +291,7 @@ def test_summary(page: Node) -> None:
         assert ("unexpected" in row["verdict"]) == (claim[0] == "basic.bias"), "what is not judged is not unexpected"
 
 
-@pytest.mark.parametrize("numbers", [(1, 1, 1, 1), (5, 2, 0, 0), (0, 3, 12, 1)])
+@pytest.mark.parametrize("numbers", [(1, 1, 1, 1, 1), (5, 2, 0, 0, 0), (0, 3, 12, 2, 1)])
 def test_counts(numbers: tuple[int, ...], tmp_path: Path) -> None:
     """The numbers at the top are those of the file."""
     verdicts = [verdict for verdict, number in zip(report.VERDICTS, numbers, strict=True) for _ in range(number)]
