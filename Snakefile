@@ -23,8 +23,10 @@ report: "workflow/report/workflow.rst"
 sys.path[:0] = [workflow.basedir, f"{workflow.basedir}/src"]
 os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
 
-from superposition.config import STAGES, Config, check_file
-from superposition.errors import SuperpositionError
+from superposition.core.errors import SuperpositionError
+from superposition.pipeline.config import STAGES, Config
+from superposition.pipeline.configfile import check_file
+from superposition.pipeline.scheduling import batches, groups
 from workflow.sources import sources
 from workflow.times import present
 
@@ -72,7 +74,7 @@ onstart:
         for section, names in CONFIG.sensitivity.items():
             importlib.import_module(f"superposition.paper.{section}.judge").claims.named(names)
         if CONFIG.device == "cuda" and workflow.local_exec:
-            from superposition.training import resolve_device
+            from superposition.training.devices import resolve_device
 
             resolve_device(CONFIG.device)
     except SuperpositionError as error:

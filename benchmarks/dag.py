@@ -17,8 +17,9 @@ import pandas as pd
 import torch
 import yaml
 
-from superposition.config import Config
-from superposition.sweep import Sweep
+from superposition.core.sweep import Sweep
+from superposition.pipeline.config import Config
+from superposition.pipeline.scheduling import batches
 
 SIZE, SECONDS = 2048, 5.0  # of the matrices, and for how long they are multiplied
 
@@ -58,7 +59,7 @@ def main() -> None:
     done = jobs(results)
     rate = peak()
     train = done["rule"] == "train"
-    limits = {job: sum(arithmetic(config.sweeps[e]) for e in names) / rate for job, names in config.batches().items()}
+    limits = {job: sum(arithmetic(config.sweeps[e]) for e in names) / rate for job, names in batches(config).items()}
     done["limit"] = done["job"].where(train).map(limits)
     table = done.groupby("rule").agg(
         jobs=("job", "size"),

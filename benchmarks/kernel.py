@@ -34,13 +34,13 @@ import pandas as pd
 import torch
 import yaml
 
-from superposition import fused
-from superposition.config import Config
-from superposition.engine import Recipe
-from superposition.fused import Fused
-from superposition.identity import machine
-from superposition.sweep import Sweep
-from superposition.training import _Plan
+from superposition.core.sweep import Sweep
+from superposition.pipeline.config import Config
+from superposition.pipeline.identity import machine
+from superposition.training import fused
+from superposition.training.blocks import Plan
+from superposition.training.engine import Recipe
+from superposition.training.fused import Fused
 
 PARTS = ("draw", "features", "hidden", "output", "hidden slope", "weight gradient", "bias gradient", "gradient")
 # Seconds of CPU time of one repetition, and how many repetitions there are.
@@ -94,7 +94,7 @@ class Shape:
 
     def engine(self) -> tuple[Fused, float]:
         """Return the engine of one block, from the middle of the sweep's densities, and its mean density."""
-        plan = _Plan(self.sweep)
+        plan = Plan(self.sweep)
         blocks = plan.blocks(torch.device("cpu"), threads=2)
         instances = blocks[len(blocks) // 2]
         block = plan.block(instances)

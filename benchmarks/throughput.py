@@ -35,8 +35,8 @@ from peers import AUTHORS, FIGURES, Figure, Models, relu_output
 from torch import Tensor
 
 from superposition import Sweep, Trained, losses, train
-from superposition.identity import machine
-from superposition.training import available_cores
+from superposition.pipeline.identity import machine
+from superposition.training.devices import available_cores
 
 T = TypeVar("T")
 

@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from tests.real import RAW
 
-from superposition import training
-from superposition.autograd import Autograd
-from superposition.config import Config
-from superposition.errors import SuperpositionError, shown
-from superposition.sweep import Sweep
+from superposition.core.errors import SuperpositionError, shown
+from superposition.core.sweep import Sweep
+from superposition.pipeline.config import Config
+from superposition.training import runner
+from superposition.training.autograd import Autograd
+from superposition.training.devices import ENGINES
 
 
 def part(**names: list[str]) -> dict[str, Any]:
@@ -48,7 +49,7 @@ NUMBERS = [
     *(math.nan, math.inf, -math.inf),
 ]
 TEXTS = [
-    *("", " ", "\n", "a\nb", "\0", "ä", "\u2028", "\ud800", "x" * 101, "x" * 10**5, "../x", "own", "con"),
+    *("", " ", "\n", "a\nb", "\0", "ä", "\u2028", "\ud800", "x" * 101, "x" * 10**5, "../x", "custom", "con"),
     *("~", "no", "1e3", "{x}", "<b>", "linear", "introduction", "introduction.dense", "independent", "float", "quick"),
 ]
 DATES = [datetime.date(2022, 9, 14), datetime.datetime(2022, 9, 14, 1, 2)]
@@ -210,7 +211,7 @@ def entries(draw: st.DrawFn) -> dict[str, Any]:
 def train(sweep: Sweep) -> None:
     """To finite weights with finite losses, or to the error that says what diverged."""
     try:
-        trained = training.train(sweep, device="cpu", threads=1, progress=False)
+        trained = runner.train(sweep, device="cpu", threads=1, progress=False)
     except SuperpositionError as error:
         event("diverged")
         if "training diverged by step " not in str(error):
@@ -241,7 +242,7 @@ def test_an_own_sweep(entry: dict[str, Any]) -> None:
 def without_compiler() -> Iterator[None]:
     """Every size of model would be compiled."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(training.ENGINES, "cpu", Autograd)
+        patch.setitem(ENGINES, "cpu", Autograd)
         yield
 
 

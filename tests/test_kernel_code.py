@@ -7,7 +7,7 @@ import kernel
 import pytest
 from kernel import TARGETS, Loop
 
-from superposition import fused
+from superposition.training import fused
 
 needs_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="compiles for x86-64 without a cross compiler")
 

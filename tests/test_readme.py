@@ -52,14 +52,20 @@ def test_the_example_is_among_them() -> None:
     assert [path for path in files() if (ROOT / path).exists()] == ["examples/own_sweep.yaml"]
 
 
-def test_the_map_of_modules() -> None:
-    """A newcomer finds every module of the package in it once."""
+def test_the_map_of_rooms() -> None:
+    """A newcomer finds every sub-package in it once, and of each no module that is not there."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = re.search(r"\| module \| subject \|\n.*?\n\n", text, re.DOTALL)
+    table = re.search(r"\| room \| what is in it \|\n.*?\n\n", text, re.DOTALL)
     assert table is not None
-    named = [name for row in table[0].split("\n|")[1:] for name in re.findall(r"`([\w/<>]+)`", row.split("|")[0])]
-    modules = [path.stem for path in (ROOT / "src/superposition").glob("*.py") if path.stem != "__init__"]
-    assert sorted(named) == sorted([*modules, "standard", "paper/<section>"])
+    rows = [row.strip(" |").split(" | ") for row in table[0].strip().splitlines()[2:]]
+    package = ROOT / "src/superposition"
+    rooms = {room.strip("`"): re.findall(r"`(\w+)`", modules) for room, modules in rows}
+    assert sorted(rooms) == sorted(
+        "paper/<section>" if path.parent.name == "paper" else path.parent.name for path in package.glob("*/__init__.py")
+    )
+    assert not [
+        (room, name) for room, names in rooms.items() for name in names if not (package / room / f"{name}.py").is_file()
+    ]
 
 
 def test_the_map_of_figures_and_claims() -> None:

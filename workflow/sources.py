@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-from superposition.errors import SuperpositionError
+from superposition.core.errors import SuperpositionError
 
 SRC = Path(__file__).parents[1] / "src"
 PACKAGE = "superposition"
@@ -14,8 +14,8 @@ PACKAGE = "superposition"
 def sources(*starts: str) -> list[str]:
     """The package's files that the starts import, directly or not, as paths relative to the project.
 
-    A start is a module (``superposition.training``) or a script (``workflow/scripts/train.py``; a script itself is not
-    in the answer, Snakemake tracks it). A data file with the stem of a module belongs to it (``fused.py``,
+    A start is a module (``superposition.training.runner``) or a script (``workflow/scripts/train.py``; a script itself
+    is not in the answer, Snakemake tracks it). A data file with the stem of a module belongs to it (``fused.py``,
     ``fused.cpp``), and so does the ``__init__`` of its package; but that of the whole only re-exports, and is left out.
     """
     found: set[Path] = set()
@@ -61,9 +61,9 @@ def _imports(path: Path) -> list[Path]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             found = [f"{node.module}.{alias.name}" for alias in node.names]
-            if node.level or (node.module == PACKAGE and not all(map(_file, found))):
+            if node.level or node.module == PACKAGE:
                 where = f"{path.relative_to(SRC.parent)}, line {node.lineno}"
-                raise SuperpositionError(f"{where}: import what is meant from superposition.<module>")
+                raise SuperpositionError(f"{where}: import from the sub-package that has it, as in superposition.core")
             names += [str(node.module), *found]
     return [file for name in names if (file := _file(name))]
 

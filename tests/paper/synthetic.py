@@ -10,9 +10,11 @@ import torch
 from matplotlib.figure import Figure
 from tests.real import CONFIG
 
-from superposition import exact, files, plotting
-from superposition.claims import Claims, Tables
-from superposition.weights import Trained
+from superposition.core.weights import Trained
+from superposition.pipeline import files
+from superposition.pipeline.claims import Claims, Tables
+from superposition.plotting import style
+from superposition.theory import exact
 
 Solution = tuple[np.ndarray, np.ndarray, float]  # W, b, loss
 
@@ -98,7 +100,7 @@ def through_files(data: Tables, folder: Path) -> Tables:
 def drawn(draw: Callable[[str, dict[str, pd.DataFrame]], Figure], figure: str, data: Tables, folder: Path) -> str:
     """The SVG; the tables stay as they were."""
     before = {name: table.copy() for name, table in data[figure].items()}
-    plotting.save(draw(figure, data[figure]), folder / "drawn.svg")
+    style.save(draw(figure, data[figure]), folder / "drawn.svg")
     for name, table in data[figure].items():
         pd.testing.assert_frame_equal(table, before[name], check_exact=True)
     return (folder / "drawn.svg").read_text(encoding="utf-8")

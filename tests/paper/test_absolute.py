@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, through_files, verdict
 from tests.real import CONFIG
 
-from superposition import neurons
-from superposition.claims import Tables
+from superposition.analysis import neurons
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
 from superposition.paper.absolute import MAIN, alone, draw, is_exact, judge, matrix, measure, shown_motifs
-from superposition.sweep import Sweep
-from superposition.training import losses
-from superposition.weights import Trained
+from superposition.pipeline.claims import Tables
+from superposition.training.evaluation import losses
 
 Layers = tuple[np.ndarray, np.ndarray]
 

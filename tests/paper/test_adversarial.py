@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, through_files, verdict
 from tests.real import CONFIG
 
-from superposition.claims import Tables
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
 from superposition.paper.adversarial import MAIN, _falls_to_one, draw, judge, measure, sizes_of_removal
-from superposition.sweep import Sweep
-from superposition.weights import Trained
+from superposition.pipeline.claims import Tables
 
 DENSITIES = (1.0, 0.5, 0.2, 0.1, 0.05)
 M = 4

@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, through_files, verdict
 
-from superposition import compression
-from superposition.claims import Tables
-from superposition.paper.appendix import STATED, draw, judge, measure
+from superposition.paper.appendix import STATED, compression, draw, judge, measure
+from superposition.pipeline.claims import Tables
 
 FIGURE = "nonlinear_compression"
 

@@ -10,12 +10,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import changed, drawn_twice, judged, packed, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, packed, through_files, verdict
 from tests.real import CONFIG
 
-from superposition import plotting
-from superposition.claims import Tables
 from superposition.paper.basic import draw, judge, measure
+from superposition.pipeline.claims import Tables
+from superposition.plotting import style
 
 FIGURES = ("basic_small", "basic_large")
 DENSITIES = CONFIG.sweeps["basic_small"].density
@@ -401,7 +401,7 @@ def test_the_figure(figure: str) -> None:
         np.testing.assert_array_equal(strip.images[0].get_array()[:, 0], parts["features"]["bias"])
         assert [image.get_clim() for image in (*heat.images, *strip.images)] == [(-1, 1)] * 2
         np.testing.assert_allclose([patch.get_width() for patch in bar.patches], parts["features"]["norm"])
-        colours = plotting.SUPERPOSITION(parts["features"]["superposition"].clip(0, 1))
+        colours = style.SUPERPOSITION(parts["features"]["superposition"].clip(0, 1))
         np.testing.assert_allclose([patch.get_facecolor() for patch in bar.patches], colours)
         assert bar.get_ylim() == heat.get_ylim() == strip.get_ylim(), "the three share their rows"
     boxes = [axes.get_position() for axes in drawn.axes]

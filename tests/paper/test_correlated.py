@@ -14,11 +14,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 from tests.real import QUICK
 
-from superposition import branches
-from superposition.claims import Tables
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
 from superposition.paper.correlated import (
     HEXAGON,
     OPPOSITE,
@@ -31,8 +31,8 @@ from superposition.paper.correlated import (
     measure,
     pca_onset,
 )
-from superposition.sweep import Sweep
-from superposition.weights import Trained
+from superposition.pipeline.claims import Tables
+from superposition.theory import branches
 
 FIGURES = ("correlated_organization", "local_bases", "collapse")
 SWEEPS = QUICK.sweeps | {

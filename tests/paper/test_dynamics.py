@@ -10,11 +10,11 @@ import torch
 from matplotlib.animation import PillowWriter
 from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 
-from superposition.claims import Tables
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
 from superposition.paper import dynamics
 from superposition.paper.dynamics import SMALL, XAVIER, Coincidence, _within, draw, fall_at_jumps, judge, measure
-from superposition.sweep import Sweep
-from superposition.weights import Trained
+from superposition.pipeline.claims import Tables
 
 FIGURES = ("energy_levels", "geometric_learning")
 SNAPSHOTS, MODELS, DIGONS = 100, 12, 12

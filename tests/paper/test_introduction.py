@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
-from synthetic import Solution, changed, drawn_twice, judged, through_files, trained, verdict
+from tests.paper.synthetic import Solution, changed, drawn_twice, judged, through_files, trained, verdict
 
-from superposition.claims import Tables
 from superposition.paper.introduction import draw, judge, measure
+from superposition.pipeline.claims import Tables
 
 Polar = list[tuple[float, float]]  # length and direction in degrees of every column of W
 

@@ -16,13 +16,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 from tests.real import QUICK
 
-from superposition import branches
-from superposition.claims import Tables
+from superposition.core.weights import Trained
 from superposition.paper.nonuniform import draw, judge, measure
-from superposition.weights import Trained
+from superposition.pipeline.claims import Tables
+from superposition.theory import branches
 
 FIGURES = ("pentagon_solutions", "pentagon_loss")
 SWEEP = QUICK.sweeps["pentagon"].model_copy(update={"restarts": 4})

@@ -16,15 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 from tests.real import CONFIGS
 
-from superposition import plotting, polytopes, tegum
-from superposition.claims import Tables
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
 from superposition.paper.geometry import CHANCE, GALLERY, LARGE, SMALL, VARIED_N, WINDOW, draw, judge, measure
-from superposition.polytopes import FRACTIONS, WRITTEN
-from superposition.sweep import Sweep
-from superposition.weights import Trained
+from superposition.pipeline.claims import Tables
+from superposition.plotting import vectors
+from superposition.theory import polytopes, tegum
+from superposition.theory.polytopes import FRACTIONS, WRITTEN
 
 FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes")
 DENSITIES = CONFIGS["quick"].sweeps[LARGE].density
@@ -1193,7 +1194,7 @@ def test_edges_of_hulls(corners: np.ndarray, edges: int) -> None:
     m, n = corners.shape
     for noise in (0, 0, 1e-3):
         turn = np.linalg.qr(rng.normal(size=(m, m)))[0]
-        found = plotting.hull_edges((turn @ corners + noise * rng.normal(size=corners.shape)).T)
+        found = vectors.hull_edges((turn @ corners + noise * rng.normal(size=corners.shape)).T)
         assert len(set(found)) == len(found) == edges
         assert all(0 <= i < j < n for i, j in found)
         lengths = [np.linalg.norm(corners[:, i] - corners[:, j]) for i, j in found]

@@ -18,15 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, through_files, verdict
 from tests.real import CONFIG, CONFIGS
 
-from superposition import exact, optimum, two_in_one
-from superposition.claims import Tables
-from superposition.models import Model
-from superposition.paper.phase import PANELS, PHASES, draw, handover_at, judge, measure
-from superposition.sweep import Sweep
-from superposition.weights import Trained
+from superposition.core.models import Model
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
+from superposition.paper.phase import PANELS, PHASES, draw, handover_at, judge, measure, two_in_one
+from superposition.pipeline.claims import Tables
+from superposition.theory import exact, optimum
 
 FIGURES = ("phase_2in1", "phase_3in2")
 KEYS = ["density", "relative_importance"]

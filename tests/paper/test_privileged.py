@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 from tests.real import CONFIG
 
-from superposition import neurons
-from superposition.claims import Tables
+from superposition.analysis import neurons
+from superposition.core.weights import Trained
 from superposition.paper.privileged import MODELS, PAPER, SHOWN, THRESHOLDS, draw, judge, measure, regimes, stated_at
-from superposition.weights import Trained
+from superposition.pipeline.claims import Tables
 
 M, N = 5, 10
 SIZES = {"restarts": 60, "evaluation": 2**16}  # the losses of the models here lie far apart

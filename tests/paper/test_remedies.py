@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, through_files, verdict
 from tests.real import CONFIG
 
-from superposition import l1
-from superposition.claims import Tables
-from superposition.paper.remedies import EQUAL, FALLING, draw, judge, measure
-from superposition.sweep import Sweep
-from superposition.weights import Trained
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
+from superposition.paper.remedies import EQUAL, FALLING, draw, judge, l1, measure
+from superposition.pipeline.claims import Tables
 
 DENSITIES, M, N = (0.3, 0.03), 4, 12
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from synthetic import changed, drawn_twice, judged, packed, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, packed, through_files, verdict
 from tests.real import CONFIG
 
-from superposition.claims import Tables
+from superposition.core.weights import Trained
 from superposition.paper.theory import draw, judge, measure
-from superposition.weights import Trained
+from superposition.pipeline.claims import Tables
 
 DENSITIES = CONFIG.sweeps["basic_small"].density
 # Up to 10 features in 5 dimensions, alone or as antipodes: the expected loss has a closed form.

@@ -81,7 +81,7 @@ class Project:
 
     def share(self, work: float) -> None:
         """Experiments of a section are trained in one job up to so much work."""
-        self._set("src/superposition/config.py", "BRIEF", work)
+        self._set("src/superposition/pipeline/scheduling.py", "BRIEF", work)
 
     def _set(self, name: str, constant: str, value: float) -> None:
         file = self.path / name

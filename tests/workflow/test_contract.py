@@ -41,12 +41,12 @@ def test_nothing_to_do_does_nothing(made: Project) -> None:
         ("src/superposition/paper/introduction/draw.py", {"draw:introduction"} | SHOWN),
         ("src/superposition/paper/introduction/judge.py", ENDS),
         ("src/superposition/paper/theory/__init__.py", section("theory") | ENDS),
-        ("src/superposition/plotting.py", {"draw:introduction", "draw:theory"} | SHOWN),
-        ("src/superposition/tables.py", section("introduction") | section("theory") | ENDS),
-        ("src/superposition/claims.py", ENDS),
-        ("src/superposition/training.py", TRAIN | section("introduction") | section("theory") | ENDS),
-        ("src/superposition/draws.py", TRAIN | section("introduction") | section("theory") | ENDS),
-        ("src/superposition/report.py", SHOWN),
+        ("src/superposition/plotting/style.py", {"draw:introduction", "draw:theory"} | SHOWN),
+        ("src/superposition/analysis/tables.py", section("introduction") | section("theory") | ENDS),
+        ("src/superposition/pipeline/claims.py", ENDS),
+        ("src/superposition/training/runner.py", TRAIN | section("introduction") | section("theory") | ENDS),
+        ("src/superposition/core/draws.py", TRAIN | section("introduction") | section("theory") | ENDS),
+        ("src/superposition/pipeline/report.py", SHOWN),
         ("src/superposition/paper/basic/measure.py", set()),
     ],
 )
@@ -56,7 +56,7 @@ def test_an_edit_makes_again_what_depends_on_it_and_nothing_else(made: Project, 
 
 
 def test_an_edit_of_the_compiled_loop_trains_again(made: Project) -> None:
-    with edited(made.path / "src/superposition/fused.cpp", "//", "// A comment.\n//"):
+    with edited(made.path / "src/superposition/training/fused.cpp", "//", "// A comment.\n//"):
         assert made.jobs() >= TRAIN
 
 
@@ -67,7 +67,7 @@ def test_an_edit_of_the_template_renders_again(made: Project) -> None:
 
 def test_a_touched_file_with_its_old_content_makes_nothing_again(made: Project) -> None:
     """A checkout of another branch and back changes times, not content."""
-    path = made.path / "src/superposition/training.py"
+    path = made.path / "src/superposition/training/runner.py"
     times = os.stat(path)
     os.utime(path)
     assert made.jobs() == set()

@@ -23,7 +23,7 @@ import pytest
 from tests.workflow.project import OUT, Project, tiny_config, wait_for
 from tests.workflow.test_runs import error_lines
 
-from superposition.weights import Trained
+from superposition.core.weights import Trained
 
 KILLS = int(os.environ.get("KILLS", "5"))
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

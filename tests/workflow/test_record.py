@@ -26,9 +26,9 @@ from safetensors import safe_open
 from tests.workflow.project import OUT, ROOT, Project, digest
 from workflow.sources import sources
 
-from superposition import dag, provenance
-from superposition.config import Config
-from superposition.errors import SuperpositionError
+from superposition.core.errors import SuperpositionError
+from superposition.pipeline import dag, provenance
+from superposition.pipeline.config import Config
 
 Entity = dict[str, Any]
 
@@ -259,7 +259,7 @@ def test_the_record_is_a_provenance_run_crate(made: Project, tmp_path: Path) -> 
 
 def test_a_file_is_traced_from_the_shell(made: Project) -> None:
     """Nobody reads JSON to learn which sweep a figure shows."""
-    command = [sys.executable, "-m", "superposition.provenance", str(OUT / "figures/theory.svg")]
+    command = [sys.executable, "-m", "superposition.pipeline.provenance", str(OUT / "figures/theory.svg")]
     env = os.environ | {"PYTHONPATH": str(made.path / "src")}
     run = subprocess.run(command, cwd=made.path, env=env, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

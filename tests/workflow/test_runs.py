@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from tests.workflow.project import OUT, TINY, Project, digest, wait_for
 
-from superposition.claims import COLUMNS
-from superposition.weights import Trained
+from superposition.core.weights import Trained
+from superposition.pipeline.claims import COLUMNS
 
 
 def error_lines(run: subprocess.CompletedProcess[str]) -> list[str]:

@@ -11,7 +11,7 @@ rule notebook:
         sensitivity=expand(f"{OUT}/sensitivity/{{section}}.csv", section=CONFIG.sensitivity),
         tables=expand(f"{OUT}/tables/{{figure}}", figure=CONFIG.figures),
         weights=expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=CONFIG.sweeps),
-        code=sources("superposition.report"),
+        code=sources("superposition.pipeline.report"),
     output:
         f"{OUT}/report.ipynb",
     log:

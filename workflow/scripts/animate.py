@@ -4,14 +4,14 @@ import importlib
 
 import matplotlib
 
-from superposition import files
-from superposition.jobs import reporting, without
+from superposition.pipeline import files
+from superposition.pipeline.jobs import reporting, without
 
 with without("scipy"):  # as in draw.py
-    from superposition import plotting
+    from superposition.plotting import style
 
 matplotlib.use("Agg")  # files, no windows
 with reporting(snakemake.log[0]):
     stage = importlib.import_module(f"superposition.paper.{snakemake.params.section}.draw")
     animation = stage.animate(snakemake.wildcards.figure, files.read(snakemake.input.tables))
-    plotting.save_animation(animation, snakemake.output[0])
+    style.save_animation(animation, snakemake.output[0])

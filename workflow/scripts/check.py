@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from superposition.claims import check
-from superposition.jobs import reporting
+from superposition.pipeline.claims import check
+from superposition.pipeline.jobs import reporting
 
 with reporting(snakemake.log[0]):
     print(check(pd.read_csv(snakemake.input.claims)))

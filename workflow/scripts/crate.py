@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from superposition.config import Config
-from superposition.jobs import reporting
-from superposition.provenance import Code, crate
+from superposition.pipeline.config import Config
+from superposition.pipeline.jobs import reporting
+from superposition.pipeline.provenance import Code, crate
 
 with reporting(snakemake.log[0]):
     config = Config.parse(snakemake.params.config)

@@ -4,12 +4,12 @@ import importlib
 
 import matplotlib
 
-from superposition import files
-from superposition.errors import named
-from superposition.jobs import reporting, without
+from superposition.core.errors import named
+from superposition.pipeline import files
+from superposition.pipeline.jobs import reporting, without
 
 with without("scipy"):  # with which seaborn clusters and integrates densities: nothing that a figure here has
-    from superposition import plotting
+    from superposition.plotting import style
 
 matplotlib.use("Agg")  # files, no windows
 with reporting(snakemake.log[0]):
@@ -17,4 +17,4 @@ with reporting(snakemake.log[0]):
     for figure, tables, *paths in zip(sections, snakemake.input.tables, made.svg, made.png, strict=True):
         with named(figure):
             stage = importlib.import_module(f"superposition.paper.{sections[figure]}.draw")
-            plotting.save(stage.draw(figure, files.read(tables)), *paths)
+            style.save(stage.draw(figure, files.read(tables)), *paths)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from superposition import files
-from superposition.errors import SuperpositionError
-from superposition.jobs import reporting
+from superposition.core.errors import SuperpositionError
+from superposition.pipeline import files
+from superposition.pipeline.jobs import reporting
 
 with reporting(snakemake.log[0]):
     tables, verdicts = {Path(folder).name: folder for folder in snakemake.input.tables}, []

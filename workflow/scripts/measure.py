@@ -3,10 +3,10 @@
 import importlib
 from pathlib import Path
 
-from superposition import files
-from superposition.errors import named
-from superposition.jobs import reporting
-from superposition.weights import Trained
+from superposition.core.errors import named
+from superposition.core.weights import Trained
+from superposition.pipeline import files
+from superposition.pipeline.jobs import reporting
 
 with reporting(snakemake.log[0]):
     weights = {Path(path).stem: path for path in snakemake.input.weights}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nbconvert import HTMLExporter
 
-from superposition.jobs import reporting
+from superposition.pipeline.jobs import reporting
 
 with reporting(snakemake.log[0]):
     template = Path(snakemake.input.template).parent

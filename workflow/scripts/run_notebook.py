@@ -2,7 +2,7 @@
 
 import papermill
 
-from superposition.jobs import reporting
+from superposition.pipeline.jobs import reporting
 
 with reporting(snakemake.log[0]):
     papermill.execute_notebook(

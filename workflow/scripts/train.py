@@ -2,11 +2,11 @@
 
 import json
 
-from superposition.errors import named
-from superposition.jobs import reporting
-from superposition.sweep import Sweep
-from superposition.training import train
-from superposition.weights import Trained
+from superposition.core.errors import named
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
+from superposition.pipeline.jobs import reporting
+from superposition.training.runner import train
 
 with reporting(snakemake.log[0]):
     if parts := snakemake.input.get("parts"):

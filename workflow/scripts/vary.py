@@ -3,9 +3,9 @@
 import importlib
 import json
 
-from superposition.jobs import reporting
-from superposition.sensitivity import verdicts
-from superposition.sweep import Sweep
+from superposition.core.sweep import Sweep
+from superposition.pipeline.jobs import reporting
+from superposition.pipeline.sensitivity import verdicts
 
 with reporting(snakemake.log[0]):
     section = f"superposition.paper.{snakemake.wildcards.section}"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from superposition import neurons
+from superposition.analysis import neurons
 
 EXACT = 1e-3  # how near to the ideal the exact model's weights are
 PAPER_INPUT = 2.0  # the motif is shown with this first input weight, as in the paper

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from superposition import neurons, plotting
+from superposition.analysis import neurons
 from superposition.paper.absolute import MAIN, PAPER_INPUT, ZOOM, alone, matrix, shown_motifs
+from superposition.plotting import panels, style
 
 IN_MATRIX = 40  # features of W_1 that are drawn
 
@@ -31,7 +32,7 @@ def _short(value: float) -> str:
 
 def _heat(ax: Axes, W: Float[np.ndarray, "m n"], title: str) -> None:
     """A layer as a matrix with its numbers, a row for each neuron."""
-    ax.imshow(W, cmap=plotting.SIGNED, vmin=-2, vmax=2, aspect="auto")
+    ax.imshow(W, cmap=style.SIGNED, vmin=-2, vmax=2, aspect="auto")
     for (k, i), value in np.ndenumerate(W):
         if abs(value) >= 0.05:
             ax.text(i, k, _short(value), ha="center", va="center", fontsize=6, color="wk"[int(abs(value) < 1.3)])
@@ -39,7 +40,7 @@ def _heat(ax: Axes, W: Float[np.ndarray, "m n"], title: str) -> None:
     ax.set_xticklabels([str(i + 1) for i in range(W.shape[1])])
     ax.set_yticklabels([str(k + 1) for k in range(len(W))])
     ax.tick_params(length=0)
-    plotting.frame(ax)
+    style.frame(ax)
 
 
 def _graph(ax: Axes, W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) -> None:
@@ -50,7 +51,7 @@ def _graph(ax: Axes, W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"
         for (k, i), value in np.ndenumerate(layer):
             if abs(value) > 0.05:
                 ends = (place["x"][i], place["h"][k]) if layer is W else (place["h"][k], place["y"][i])
-                colour = plotting.SIGNED(0.95 if value > 0 else 0.05)
+                colour = style.SIGNED(0.95 if value > 0 else 0.05)
                 ax.plot([left, right], ends, color=colour, lw=1.4 * min(abs(value), 2), zorder=1)
     for column, (name, heights) in enumerate(place.items()):
         for number, height in enumerate(heights, 1):
@@ -63,13 +64,13 @@ def _graph(ax: Axes, W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"
 def draw_small(data: dict[str, pd.DataFrame]) -> Figure:
     """Both layers as matrices, the stacks of weights, and the graph of the model."""
     W, W_out = matrix(data["weights"]), matrix(data["weights"], "out")
-    fig, axes = plt.subplots(1, 4, figsize=(plotting.PAGE, 2.3), width_ratios=[1, 1, 1.5, 1.7])
+    fig, axes = plt.subplots(1, 4, figsize=(style.PAGE, 2.3), width_ratios=[1, 1, 1.5, 1.7])
     _heat(axes[0], W, "$W_1$")
     _heat(axes[1], W_out, "$W_2^T$")
     axes[0].set(xlabel="feature", ylabel="neuron")
     axes[1].set(xlabel="output")
-    colours = [plotting.CATEGORIES[i % 10] for i in range(W.shape[1])]
-    plotting.neuron_stacks(axes[2], W, neurons.monosemantic(np.abs(W)), colours)
+    colours = [style.CATEGORIES[i % 10] for i in range(W.shape[1])]
+    panels.neuron_stacks(axes[2], W, neurons.monosemantic(np.abs(W)), colours)
     signs = ["+" if row[np.abs(row).argmax()] > 0 else "-" for row in W]
     axes[2].set(xlabel="neuron, by feature and sign", ylabel="$|W_1|$", xticks=range(len(W)))
     axes[2].set_xticklabels([f"{np.abs(row).argmax() + 1}{sign}" for row, sign in zip(W, signs, strict=True)])
@@ -100,7 +101,7 @@ def _circuit(ax: Axes, motif: Mapping[str, Any], into: Float[np.ndarray, " n"], 
     ]
     for start, end, value in lines:
         (x0, y0), (x1, y1) = places[names[start]], places[names[end]]
-        colour = plotting.SIGNED(0.95 if value > 0 else 0.05)
+        colour = style.SIGNED(0.95 if value > 0 else 0.05)
         ax.plot([x0, x1], [y0, y1], color=colour, lw=min(0.5 + abs(value), 4), zorder=1, solid_capstyle="round")
         along = 0.55 if end == 5 and start == 3 else 0.45
         ax.text(
@@ -133,14 +134,14 @@ def draw_motif(data: dict[str, pd.DataFrame]) -> Figure:
     W, W_out = matrix(data["weights"]), matrix(data["weights"], "out")
     b = data["weights"].query("neuron == 0")["bias"].to_numpy()
     motifs, ablations = shown_motifs(data), data["ablations"]
-    fig = plt.figure(figsize=(plotting.PAGE, 4.4))
+    fig = plt.figure(figsize=(style.PAGE, 4.4))
     left, right = fig.subfigures(1, 2, width_ratios=[1, 1.5])
     heats = left.subplots(1, 2)
     _heat(heats[0], W, "$W_1$")
     _heat(heats[1], W_out, "$W_2^T$")
     heats[0].set(ylabel="neuron", xlabel="feature")
     heats[1].set(xlabel="output", yticks=[])
-    left.suptitle(plotting.density_title(data["weights"]["density"].iloc[0]), fontsize=8)
+    left.suptitle(style.density_title(data["weights"]["density"].iloc[0]), fontsize=8)
     axes = right.subplots(2, 2, height_ratios=[1.4, 1], squeeze=False)
     slopes = np.linspace(0, 1, 50)
     for (circuit, response), (k, motif) in zip(axes.T, enumerate(motifs.to_dict(orient="records"), 1), strict=False):
@@ -153,7 +154,7 @@ def draw_motif(data: dict[str, pd.DataFrame]) -> Figure:
         without = W_out.copy()
         without[motif["inhibitor"], motif["second"]] = 0
         h = np.maximum(slopes[:, None] * sign * W[:, motif["first"]], 0)
-        styles = {"inhibition": (without, plotting.CATEGORIES[3]), "nothing": (W_out, plotting.CATEGORIES[2])}
+        styles = {"inhibition": (without, style.CATEGORIES[3]), "nothing": (W_out, style.CATEGORIES[2])}
         for name, (layer, colour) in styles.items():
             output = np.maximum(h @ layer + b, 0)[:, motif["second"]]
             label = "as trained" if name == "nothing" else "without inhibition"
@@ -172,7 +173,7 @@ def draw_motif(data: dict[str, pd.DataFrame]) -> Figure:
 
 def _colours(n: int) -> list[tuple[float, ...]]:
     """One for each feature, from the most important on; those that no model can afford are alike."""
-    return [plotting.FEATURES(min(i / 30, 1)) for i in range(n)]
+    return [style.FEATURES(min(i / 30, 1)) for i in range(n)]
 
 
 def draw_neurons(data: dict[str, pd.DataFrame]) -> Figure:
@@ -181,34 +182,34 @@ def draw_neurons(data: dict[str, pd.DataFrame]) -> Figure:
     densities = sorted(weights["density"].unique(), reverse=True)
     kept, models = alone(units), data["models"][data["models"]["experiment"].isin(MAIN)]
     fig, axes = plt.subplots(
-        len(densities), 2, figsize=(plotting.PAGE, 1.08 * len(densities)), width_ratios=[5, 1], squeeze=False
+        len(densities), 2, figsize=(style.PAGE, 1.08 * len(densities)), width_ratios=[5, 1], squeeze=False
     )
     for (ax, heat), density in zip(axes, densities, strict=True):
         W = matrix(weights[weights["density"] == density])
         one = neurons.monosemantic(np.abs(W))
-        plotting.neuron_stacks(ax, W, one, _colours(W.shape[1]))
+        panels.neuron_stacks(ax, W, one, _colours(W.shape[1]))
         here = models[models["density"] == density]
         relative = (here["loss"] / here["yardstick"]).min()
         ax.set_title(
-            f"{plotting.density_title(density)}: {one.sum()} of {len(W)} neurons with one feature "
+            f"{style.density_title(density)}: {one.sum()} of {len(W)} neurons with one feature "
             f"(seeds: {', '.join(map(str, kept.loc[density]))}); loss / that of {len(W) // 2} exact: {relative:.2f}",
             loc="left",
             fontsize=7,
             pad=2,
         )
         ax.tick_params(labelsize=6)
-        heat.imshow(W[:, :IN_MATRIX], cmap=plotting.SIGNED, vmin=-1, vmax=1, aspect="auto")
+        heat.imshow(W[:, :IN_MATRIX], cmap=style.SIGNED, vmin=-1, vmax=1, aspect="auto")
         heat.set(xticks=[0, IN_MATRIX - 1], yticks=[])
         heat.set_xticklabels(["1", str(IN_MATRIX)] if density == densities[-1] else [])
         heat.tick_params(length=0, labelsize=6, pad=2)
-        plotting.frame(heat)
+        style.frame(heat)
     axes[0, 1].set_title("$W_1$", fontsize=7, pad=2)
     axes[-1, 1].set_xlabel("feature")
     axes[-1, 0].set_xlabel("neuron, by the importance of its largest feature")
     fig.supylabel("$|W_1|$, the largest at 1", fontsize=8)
-    scale = plt.cm.ScalarMappable(Normalize(1, 31), plotting.FEATURES)
+    scale = plt.cm.ScalarMappable(Normalize(1, 31), style.FEATURES)
     label = "feature, from the most important on"
-    bar = plotting.colorbar(fig, scale, label, ax=axes.ravel().tolist(), shrink=0.4, pad=0.01, ticks=[1, 11, 21, 31])
+    bar = style.colorbar(fig, scale, label, ax=axes.ravel().tolist(), shrink=0.4, pad=0.01, ticks=[1, 11, 21, 31])
     bar.ax.set_yticklabels(["1", "11", "21", "31 …"])
     return fig
 
@@ -216,16 +217,16 @@ def draw_neurons(data: dict[str, pd.DataFrame]) -> Figure:
 def draw_zoom(data: dict[str, pd.DataFrame]) -> Figure:
     """Two models' stacks with the numbers of the features, and how much room a neuron has for others than its first."""
     weights, units = data["weights"], data["neurons"]
-    fig, axes = plt.subplots(len(ZOOM) + 1, 1, figsize=(plotting.PAGE, 6.6), height_ratios=[1.25] * len(ZOOM) + [1])
+    fig, axes = plt.subplots(len(ZOOM) + 1, 1, figsize=(style.PAGE, 6.6), height_ratios=[1.25] * len(ZOOM) + [1])
     for ax, density in zip(axes, ZOOM, strict=False):
         W = matrix(weights[weights["density"] == density])
         one = neurons.monosemantic(np.abs(W))
-        plotting.neuron_stacks(ax, W, one, _colours(W.shape[1]), labels=True)
-        ax.set(title=f"{plotting.density_title(density)}: {one.sum()} neurons with one feature", ylabel="$|W_1|$")
+        panels.neuron_stacks(ax, W, one, _colours(W.shape[1]), labels=True)
+        ax.set(title=f"{style.density_title(density)}: {one.sum()} neurons with one feature", ylabel="$|W_1|$")
     for place, density in enumerate(ZOOM):
         for seed, rows in units[units["density"] == density].groupby("seed"):
-            colour, shift = plotting.CATEGORIES[place], 0.25 * (place - 0.5)
-            label = plotting.density_title(density) if seed == units["seed"].min() else None
+            colour, shift = style.CATEGORIES[place], 0.25 * (place - 0.5)
+            label = style.density_title(density) if seed == units["seed"].min() else None
             main = rows["main"] + 1 + shift
             axes[-1].scatter(main, rows["second"], s=9, color=colour, alpha=0.7, lw=0, label=label)
     axes[-1].axhline(neurons.MONOSEMANTIC, color="0.5", lw=0.6, ls="--")

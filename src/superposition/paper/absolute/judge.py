@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from superposition import neurons
-from superposition.claims import Claims, Finding, Tables
+from superposition.analysis import neurons
 from superposition.paper.absolute import LENGTHS, MAIN, THRESHOLDS, ZOOM, alone, is_exact, matrix, shown_motifs
+from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("absolute")
 

@@ -5,10 +5,12 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
-from superposition import exact, features, neurons
+from superposition.analysis import neurons
+from superposition.core import features
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
 from superposition.paper.absolute import LENGTHS, MAIN, PAPER_INPUT, THRESHOLDS, ZOOM, alone, is_exact
-from superposition.sweep import Sweep
-from superposition.weights import Trained
+from superposition.theory import exact
 
 SAMPLES = 2**18  # that are not empty, to see where an ablation hurts
 SCALED = ("in_first", "in_second", "out_first", "out_second")  # the shared neuron's weights

@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from superposition import plotting
 from superposition.paper.adversarial import MAIN, READINGS
+from superposition.plotting import style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
@@ -17,24 +17,24 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
 def _draw_training(data: dict[str, pd.DataFrame]) -> Figure:
     """Features per dimension, interference and clean loss against the size of the attacks trained against."""
     models = data["models"]
-    fig, axes = plt.subplots(1, 3, figsize=(plotting.PAGE, 2.5))
-    panels = {
+    fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.5))
+    measures = {
         "features_per_dimension": "features per dimension, $\\|W\\|_F^2/m$",
         "interference": "interference, in antipodal pairs",
         "price": "clean loss over that without attacks",
     }
     main = models["n"].min()
-    colours = dict(zip(models["density"].unique(), plotting.CATEGORIES, strict=False))
-    for ax, (measure, label) in zip(axes, panels.items(), strict=True):
+    colours = dict(zip(models["density"].unique(), style.CATEGORIES, strict=False))
+    for ax, (measure, label) in zip(axes, measures.items(), strict=True):
         for (n, density), rows in models.groupby(["n", "density"], sort=False):
             by_size = rows.groupby("attack")[measure]
             median, low, high = by_size.median(), by_size.min(), by_size.max()
-            style = {"marker": ".", "ms": 4} if n == main else {"marker": "s", "ms": 2, "ls": ":", "lw": 0.8}
-            style |= {"color": colours[density]}
+            line = {"marker": ".", "ms": 4} if n == main else {"marker": "s", "ms": 2, "ls": ":", "lw": 0.8}
+            line |= {"color": colours[density]}
             # Beyond where superposition is gone, so little weight is left that its arrangement means nothing.
             ends = measure == "interference" and bool((median <= 1).any())
             known = int((median <= 1).to_numpy().argmax()) + 1 if ends else len(median)
-            ax.plot(median.iloc[:known], label=f"{density:g}" if n == main else None, **style)
+            ax.plot(median.iloc[:known], label=f"{density:g}" if n == main else None, **line)
             if n == main:
                 ax.fill_between(
                     median.index[:known], low[:known], high[:known], color=colours[density], alpha=0.2, lw=0
@@ -56,15 +56,15 @@ def _draw_training(data: dict[str, pd.DataFrame]) -> Figure:
 def _draw_vulnerability(data: dict[str, pd.DataFrame]) -> Figure:
     """Vulnerability and features per dimension against sparsity, and one against the other."""
     models = data["models"]
-    fig, (sparse, features, both) = plt.subplots(1, 3, figsize=(plotting.PAGE, 2.7))
+    fig, (sparse, features, both) = plt.subplots(1, 3, figsize=(style.PAGE, 2.7))
     main = models[models["experiment"] == MAIN].groupby("density")
     means, spread = main.mean(numeric_only=True), main.std(numeric_only=True)
     inverse = 1 / means.index
     styles = {
-        "constant": ("λ fixed", plotting.CATEGORIES[3], "-"),
-        "scaled": ("λ ∝ norm", plotting.CATEGORIES[0], "-"),
-        "represented": ("on represented", plotting.CATEGORIES[2], "--"),
-        "single": ("on one feature", plotting.CATEGORIES[7], ":"),
+        "constant": ("λ fixed", style.CATEGORIES[3], "-"),
+        "scaled": ("λ ∝ norm", style.CATEGORIES[0], "-"),
+        "represented": ("on represented", style.CATEGORIES[2], "--"),
+        "single": ("on one feature", style.CATEGORIES[7], ":"),
     }
     for name, (label, colour, line) in styles.items():
         sparse.plot(inverse, means[name], color=colour, ls=line, label=label)

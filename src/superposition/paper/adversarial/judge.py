@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from superposition.claims import Claims, Finding, Tables
 from superposition.paper.adversarial import DENSE, MAIN, READINGS, sizes_of_removal
+from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("adversarial")
 

@@ -7,10 +7,10 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 
-from superposition import attacks, geometry
-from superposition.paper.adversarial import DENSE, MAIN, READINGS, sizes_of_removal
-from superposition.training import losses
-from superposition.weights import Trained
+from superposition.core import geometry
+from superposition.core.weights import Trained
+from superposition.paper.adversarial import DENSE, MAIN, READINGS, attacks, sizes_of_removal
+from superposition.training.evaluation import losses
 
 SIZE = 0.1  # of the mean input norm
 SAMPLES = 2**12

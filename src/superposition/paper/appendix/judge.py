@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from superposition import compression
-from superposition.claims import Claims, Finding, Tables
-from superposition.paper.appendix import STATED
+from superposition.paper.appendix import STATED, compression
+from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("appendix")
 

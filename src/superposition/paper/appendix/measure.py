@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from superposition import compression
-from superposition.paper.appendix import STATED
-from superposition.weights import Trained
+from superposition.core.weights import Trained
+from superposition.paper.appendix import STATED, compression
 
 STEPS = (2, 3, 5, 10)  # Z
 WIDTHS = np.unique([*np.geomspace(1e-3, 1, 31).round(6), STATED[1]])

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from superposition import plotting
+from superposition.plotting import panels, style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
@@ -13,7 +13,7 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     models = []
     for experiment, density in shown:
         here = f"experiment == '{experiment}' and density == {density}"
-        title = "linear model" if experiment == f"{figure}_linear" else plotting.density_title(density)
-        gram = plotting.gram(data["pairs"].query(here))
-        models.append(plotting.Panel(title, gram, data["features"].query(here)))
-    return plotting.model_grid(models)
+        title = "linear model" if experiment == f"{figure}_linear" else style.density_title(density)
+        gram = panels.gram(data["pairs"].query(here))
+        models.append(panels.Panel(title, gram, data["features"].query(here)))
+    return panels.model_grid(models)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from superposition.claims import Claims, Finding, Tables
+from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("basic")
 

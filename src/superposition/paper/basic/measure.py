@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from superposition import tables
-from superposition.weights import Trained
+from superposition.analysis import tables
+from superposition.core.weights import Trained
 
 
 def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:

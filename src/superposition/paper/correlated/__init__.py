@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Float64
 
-from superposition import polytopes
+from superposition.theory import polytopes
 
 
 def nearest(densities: Iterable[float], density: float) -> float:

@@ -9,7 +9,6 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from superposition import plotting
 from superposition.paper.correlated import (
     BASES,
     PAPER,
@@ -21,6 +20,7 @@ from superposition.paper.correlated import (
     nearest,
     pca_onset,
 )
+from superposition.plotting import style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
@@ -35,13 +35,13 @@ REACH = 1.4  # of the axes around a model
 def _draw_model(ax: Axes, W: Float[np.ndarray, "2 n"]) -> None:
     """The columns of W as arrows, the members of a pair in one colour; where they coincide, a ring around the point."""
     for i, place in enumerate(W.T):
-        colour = plotting.CATEGORIES[i // 2]
+        colour = style.CATEGORIES[i // 2]
         ax.plot(*np.stack([np.zeros(2), place]).T, color=colour, lw=1)
         ax.scatter(*place, s=12, color=colour, zorder=3)
     for pair in range(W.shape[1] // 2):
         members = W[:, 2 * pair : 2 * pair + 2]
         if collapsed_pairs(members):
-            ax.scatter(*members.mean(1), s=50, fc="none", ec=plotting.CATEGORIES[pair], lw=0.8, zorder=4)
+            ax.scatter(*members.mean(1), s=50, fc="none", ec=style.CATEGORIES[pair], lw=0.8, zorder=4)
     ax.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal")
     ax.set_axis_off()
 
@@ -50,7 +50,7 @@ def _draw_organization(data: dict[str, pd.DataFrame]) -> Figure:
     """A row per setting: models from the lowest loss to the highest, and the share that are as stated by density."""
     shares, models = data["shares"], data["models"]
     fig, axes = plt.subplots(
-        len(ROWS), SHOWN + 1, figsize=(plotting.PAGE, 4.2), width_ratios=[1] * SHOWN + [2.1], squeeze=False
+        len(ROWS), SHOWN + 1, figsize=(style.PAGE, 4.2), width_ratios=[1] * SHOWN + [2.1], squeeze=False
     )
     for line, row in zip(axes, ROWS, strict=True):
         for number, ax in enumerate(line[:-1]):
@@ -81,24 +81,24 @@ def _draw_organization(data: dict[str, pd.DataFrame]) -> Figure:
 def _draw_bases(data: dict[str, pd.DataFrame]) -> Figure:
     """WᵀW of the best model at one density, of correlated sets and of independent features; interference by density."""
     pairs, models = data["pairs"], data["models"]
-    fig, axes = plt.subplots(1, 3, figsize=(plotting.PAGE, 2.4), width_ratios=[1, 1, 1.25])
+    fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.4), width_ratios=[1, 1, 1.25])
     shown = nearest(pairs["density"], SHOWN_BASES)
     for ax, (distribution, title) in zip(axes, BASES.items(), strict=False):
         here = pairs[(pairs["distribution"] == distribution) & (pairs["density"] == shown)]
         gram = here.pivot(index="i", columns="j", values="dot").to_numpy()
-        image = ax.imshow(gram, cmap=plotting.SIGNED, vmin=-1, vmax=1)
+        image = ax.imshow(gram, cmap=style.SIGNED, vmin=-1, vmax=1)
         half = len(gram) // 2
         for corner in (0, half):
             ax.add_patch(plt.Rectangle((corner - 0.5,) * 2, half, half, fill=False, lw=1.2, ec="k", clip_on=False))
-        ax.set(xticks=[], yticks=[], title=title, xlabel=plotting.density_title(float(f"{shown:.2g}")))
+        ax.set(xticks=[], yticks=[], title=title, xlabel=style.density_title(float(f"{shown:.2g}")))
     placed = {"ax": axes[:2], "location": "bottom", "fraction": 0.05, "pad": 0.03, "aspect": 40, "ticks": [-1, 0, 1]}
-    plotting.colorbar(fig, image, r"$W_i\cdot W_j$", **placed)
-    for distribution, style in zip(BASES, ("-", ":"), strict=True):
+    style.colorbar(fig, image, r"$W_i\cdot W_j$", **placed)
+    for distribution, dash in zip(BASES, ("-", ":"), strict=True):
         mean = models[models["distribution"] == distribution].groupby("density")[["within", "between"]].mean()
-        for column, colour in zip(mean, plotting.CATEGORIES, strict=False):
-            axes[2].plot(mean.index, mean[column], style, marker=".", ms=4, color=colour, lw=0.9)
-    lines = [plt.Line2D([], [], color=colour) for colour in plotting.CATEGORIES[:2]]
-    lines += [plt.Line2D([], [], color="0.4", ls=style) for style in ("-", ":")]
+        for column, colour in zip(mean, style.CATEGORIES, strict=False):
+            axes[2].plot(mean.index, mean[column], dash, marker=".", ms=4, color=colour, lw=0.9)
+    lines = [plt.Line2D([], [], color=colour) for colour in style.CATEGORIES[:2]]
+    lines += [plt.Line2D([], [], color="0.4", ls=dash) for style in ("-", ":")]
     axes[2].legend(
         lines, ["within a set", "between sets", *BASES.values()], loc="upper right", handlelength=1.5, fontsize=6.5
     )
@@ -112,12 +112,12 @@ def _draw_collapse(data: dict[str, pd.DataFrame]) -> Figure:
     best, paths, crossings = data["best"], data["branches"], data["crossings"].set_index("fewer")["density"]
     lowest = best["density"].min()
     chosen = [nearest(best["density"], density) for density in (0.02, 0.05, 0.1, 0.2, 0.3, 0.42, 0.55, 0.83)]
-    fig = plt.figure(figsize=(plotting.PAGE, 3.9))
+    fig = plt.figure(figsize=(style.PAGE, 3.9))
     above, below = fig.subfigures(2, 1, height_ratios=[1, 2.6])
     for ax, density in zip(above.subplots(1, len(chosen)), chosen, strict=True):
         model = best[best["density"] == density].sort_values("feature")
         _draw_model(ax, model[["w0", "w1"]].to_numpy().T)
-        ax.set_title(plotting.density_title(round(density, 3)), fontsize=7)
+        ax.set_title(style.density_title(round(density, 3)), fontsize=7)
     strips, ax = below.subplots(2, 1, sharex=True, height_ratios=[1, 3.2])
     colours = [plt.cm.viridis(value) for value in (0.0, 0.33, 0.62, 0.88)]
     paper = [*((low * high) ** 0.5 for low, high in PAPER.values())]

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from superposition.claims import Claims, Finding, Tables
 from superposition.paper.correlated import BASES, PAPER, PAPER_PCA, ROWS, SHOWN_BASES, nearest, pca_onset
+from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("correlated")
 

@@ -8,10 +8,12 @@ import torch
 from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
-from superposition import alignment, branches, geometry
+from superposition.analysis import alignment
+from superposition.core import geometry
+from superposition.core.distribution import Distribution
+from superposition.core.weights import Trained
 from superposition.paper.correlated import HEXAGON, ROWS, SHOWN, collapsed_pairs, nearest
-from superposition.sweep import Distribution
-from superposition.weights import Trained
+from superposition.theory import branches
 
 PAIRS = ((0, 1), (2, 3), (4, 5))
 CORRELATED = Distribution(correlated=PAIRS)

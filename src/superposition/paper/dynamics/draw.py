@@ -10,8 +10,8 @@ from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 
-from superposition import plotting
 from superposition.paper.dynamics import LEVELS, SMALL, XAVIER, fall_at_jumps
+from superposition.plotting import style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
@@ -25,7 +25,7 @@ def _draw_energy(data: dict[str, pd.DataFrame]) -> Figure:
     levels, jumps = data["levels"], data["jumps"].query(f"restart == {model.restart}")
     steps = levels["step"]
     fig, axes = plt.subplots(
-        2, 2, figsize=(plotting.PAGE, 3.9), width_ratios=[3.2, 1], height_ratios=[1.6, 1], sharex="col"
+        2, 2, figsize=(style.PAGE, 3.9), width_ratios=[3.2, 1], height_ratios=[1.6, 1], sharex="col"
     )
     for level in LEVELS:
         axes[0, 0].axhline(level, color="0.85", lw=0.6, zorder=0)
@@ -34,7 +34,7 @@ def _draw_energy(data: dict[str, pd.DataFrame]) -> Figure:
         if i not in jumping:
             axes[0, 0].plot(steps, levels[f"d{i}"], color="0.6", lw=0.4)
     for place, i in enumerate(jumping):
-        colour = plotting.CATEGORIES[place % len(plotting.CATEGORIES)]
+        colour = style.CATEGORIES[place % len(style.CATEGORIES)]
         axes[0, 0].plot(steps, levels[f"d{i}"], color=colour, lw=1.2)
     axes[0, 0].set(ylabel="$D_i$", ylim=(-0.03, 1.03), yticks=[0, 0.5, 1], title="every feature of one model")
     axes[0, 0].set_yticklabels(["0", "1/2", "1"])
@@ -50,12 +50,12 @@ def _draw_energy(data: dict[str, pd.DataFrame]) -> Figure:
             ax.axvline(step, color="0.5", lw=0.6, ls=":")
         ax.set_xlim(0, steps.iloc[-1])
     test = fall_at_jumps(data)
-    nulls = {"at random moments": (test.at_random, "0.75"), "at another's": (test.of_others, plotting.CATEGORIES[0])}
+    nulls = {"at random moments": (test.at_random, "0.75"), "at another's": (test.of_others, style.CATEGORIES[0])}
     for label, (null, colour) in nulls.items():
         if np.isfinite(test.share):
             bins = np.arange(0, 101, 2)
             axes[0, 1].hist(100 * null, bins, color=colour, alpha=0.8, orientation="horizontal", label=label)
-    axes[0, 1].axhline(100 * test.share, color=plotting.CATEGORIES[3], lw=1.2, label="at the jumps")
+    axes[0, 1].axhline(100 * test.share, color=style.CATEGORIES[3], lw=1.2, label="at the jumps")
     axes[0, 1].set(xticks=[], title="% of the loss's fall")
     axes[1, 1].legend(*axes[0, 1].get_legend_handles_labels(), loc="upper left")
     axes[1, 1].set_axis_off()
@@ -66,7 +66,7 @@ def _draw_place(ax: Axes3D, places: pd.DataFrame) -> None:
     """The features as arrows, coloured by set, with the edges of their convex hull."""
     W = places.sort_values("feature")[["w0", "w1", "w2"]].to_numpy().T
     for i, place in enumerate(W.T):
-        colour = plotting.CATEGORIES[0 if i < 3 else 1]
+        colour = style.CATEGORIES[0 if i < 3 else 1]
         ax.plot(*np.stack([np.zeros(3), place]).T, color=colour, lw=1)
         ax.scatter(*place, s=14, color=colour, depthshade=False)
     for i in range(6):
@@ -79,11 +79,11 @@ def _draw_place(ax: Axes3D, places: pd.DataFrame) -> None:
     ax.set_axis_off()
 
 
-@plotting.with_solids
+@style.with_solids
 def _draw_learning(data: dict[str, pd.DataFrame]) -> Figure:
     """The loss of one run with its regimes, the model on each plateau, and the paths of all runs."""
     curve, moments, runs = data["curve"], data["moments"], data["runs"]
-    fig = plt.figure(figsize=(plotting.PAGE, 4.3))
+    fig = plt.figure(figsize=(style.PAGE, 4.3))
     above, below = fig.subfigures(2, 1, height_ratios=[1.15, 1])
     ax, paths = above.subplots(1, 2, width_ratios=[1.7, 1])
     ax.plot(curve["step"], curve["loss"], color="k", lw=1.2)
@@ -92,7 +92,7 @@ def _draw_learning(data: dict[str, pd.DataFrame]) -> Figure:
         ax.axvspan(low, high, color="0.93" if number % 2 else "0.98", zorder=-1, lw=0)
     named = moments.drop_duplicates("step")
     marks = curve[curve["step"].isin(named["step"])]
-    ax.plot(marks["step"], marks["loss"], "o", color=plotting.CATEGORIES[3], ms=4)
+    ax.plot(marks["step"], marks["loss"], "o", color=style.CATEGORIES[3], ms=4)
     for letter, row in zip("abcdefgh", marks.itertuples(), strict=False):
         ax.annotate(letter, (row.step, row.loss), xytext=(3, 4), textcoords="offset points")
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss", xlim=(edges[0], edges[-1]), title="one run")
@@ -104,7 +104,7 @@ def _draw_learning(data: dict[str, pd.DataFrame]) -> Figure:
     for offset, (experiment, label) in zip(
         (0.2, -0.2), {SMALL: "small weights", XAVIER: "Xavier"}.items(), strict=True
     ):
-        colour = plotting.CATEGORIES[2 if experiment == SMALL else 5]
+        colour = style.CATEGORIES[2 if experiment == SMALL else 5]
         paths.barh(np.arange(len(top)) + offset, 100 * top[experiment], height=0.38, label=label, color=colour)
     paths.set_yticks(np.arange(len(top)), top.index, fontsize=6)
     paths.set(xlabel="% of runs")
@@ -130,7 +130,7 @@ def animate(figure: str, data: dict[str, pd.DataFrame]) -> FuncAnimation:
     ax.tick_params(which="both", labelsize=6)
     for side in (ax.xaxis, ax.yaxis):
         side.set_major_formatter("{x:g}")  # powers would be set anew as formulas in every frame
-    (mark,) = ax.plot([], [], "o", color=plotting.CATEGORIES[3], ms=4)
+    (mark,) = ax.plot([], [], "o", color=style.CATEGORIES[3], ms=4)
     loss = curve.set_index("step")["loss"]
 
     def show(step: int) -> list:

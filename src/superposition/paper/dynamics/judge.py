@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.stats import binomtest
 
-from superposition.claims import Claims, Finding, Tables
 from superposition.paper.dynamics import LEVELS, NEAR, SMALL, XAVIER, fall_at_jumps
+from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("dynamics")
 

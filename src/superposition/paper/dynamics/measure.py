@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from superposition import alignment, geometry, recognition, training, trajectories
-from superposition.paper.dynamics import LEVELS, NEAR, SMALL, WINDOW, XAVIER
-from superposition.weights import Trained
+from superposition.analysis import alignment, recognition
+from superposition.core import geometry
+from superposition.core.weights import Trained
+from superposition.paper.dynamics import LEVELS, NEAR, SMALL, WINDOW, XAVIER, trajectories
+from superposition.training import evaluation
 
 LEAST = 0.15  # change of D_i that is a jump
 SETTLED = 0.05  # change of D_i that at most a tenth of the features make at a time once a model has settled
@@ -29,7 +31,7 @@ def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]
 def _losses(models: Trained) -> Float[np.ndarray, "snapshot restart"]:
     """The expected loss along training, at the one point of the sweep; all snapshots are seen the same draws."""
     along = {name: values[:, 0].flatten(0, 1)[None] for name, values in models.snapshots.items()}
-    loss, _ = training.losses(models.sweep, along)
+    loss, _ = evaluation.losses(models.sweep, along)
     return loss.view(-1, models.sweep.restarts).numpy()
 
 

@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
 
-from superposition import alignment, plotting, polytopes
+from superposition.analysis import alignment
 from superposition.paper.geometry import GALLERY, LARGE, SMALL, VARIED_M, VARIED_N, WINDOW, polytope_sizes
+from superposition.plotting import panels, style, vectors
+from superposition.theory import polytopes
 
 SPARSITY = "$1/(1-S)$"
 
@@ -27,7 +29,7 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
 def draw_dimensions(data: dict[str, pd.DataFrame]) -> Figure:
     """D* against sparsity; D* at other sizes; the loss with more steps and by the authors' recipe."""
     fig, axes = plt.subplot_mosaic(
-        [["curve", "sizes"], ["curve", "loss"]], figsize=(plotting.PAGE, 3.7), width_ratios=[1.6, 1]
+        [["curve", "sizes"], ["curve", "loss"]], figsize=(style.PAGE, 3.7), width_ratios=[1.6, 1]
     )
     curves = data["curves"].assign(sparsity=1 / data["curves"]["density"]).sort_values("sparsity")
     ax = axes["curve"]
@@ -35,16 +37,16 @@ def draw_dimensions(data: dict[str, pd.DataFrame]) -> Figure:
         ax.axhspan(level * 0.95, level * 1.05, color="0.92", lw=0)
         ax.axhline(level, color="0.6", lw=0.5)
     small = curves[curves["experiment"] == SMALL].groupby("sparsity")["dimensions_per_feature"].agg(["min", "max"])
-    ax.fill_between(small.index, small["min"], small["max"], color=plotting.CATEGORIES[1], alpha=0.5, lw=0)
+    ax.fill_between(small.index, small["min"], small["max"], color=style.CATEGORIES[1], alpha=0.5, lw=0)
     large, best = curves[curves["experiment"] == LARGE], data["optimum"]
     ax.plot(1 / best["density"], best["dimensions_per_feature"], color="0.3", lw=0.9, ls="--")
-    ax.plot(large["sparsity"], large["dimensions_per_feature"], ".-", color=plotting.CATEGORIES[0], ms=3.5, lw=0.8)
+    ax.plot(large["sparsity"], large["dimensions_per_feature"], ".-", color=style.CATEGORIES[0], ms=3.5, lw=0.8)
     replicates = curves.loc[curves["experiment"] == SMALL, "seed"].nunique()
     ax.legend(
         handles=[
-            plt.Line2D([], [], color=plotting.CATEGORIES[0], marker=".", lw=0.8, label="$n=400$, $m=30$"),
+            plt.Line2D([], [], color=style.CATEGORIES[0], marker=".", lw=0.8, label="$n=400$, $m=30$"),
             plt.Rectangle(
-                (0, 0), 1, 1, fc=plotting.CATEGORIES[1], alpha=0.5, label=f"$n=200$, $m=20$: range of {replicates} runs"
+                (0, 0), 1, 1, fc=style.CATEGORIES[1], alpha=0.5, label=f"$n=200$, $m=20$: range of {replicates} runs"
             ),
             plt.Line2D([], [], color="0.3", lw=0.9, ls="--", label="best product of polytopes\nin up to 3 dimensions"),
             plt.Rectangle((0, 0), 1, 1, fc="0.92", label=r"$\pm 5\,\%$ of 1 and of $1/2$"),
@@ -70,7 +72,7 @@ def _draw_sizes(ax: Axes, curves: pd.DataFrame) -> None:
     """D* at other n and m, at the densities that all of them have."""
     sizes = [*VARIED_N, *VARIED_M[1:]]
     common = curves[curves["experiment"] == sizes[0]]["sparsity"].round(9)
-    for name, marker, colour in zip(sizes, "v.^os", plotting.CATEGORIES[: len(sizes)], strict=True):
+    for name, marker, colour in zip(sizes, "v.^os", style.CATEGORIES[: len(sizes)], strict=True):
         rows = curves[(curves["experiment"] == name) & curves["sparsity"].round(9).isin(common)]
         label = f"{rows['n'].iloc[0]}, {rows['m'].iloc[0]}"
         mean = rows.groupby("sparsity")["dimensions_per_feature"].mean()
@@ -84,7 +86,7 @@ def _draw_sizes(ax: Axes, curves: pd.DataFrame) -> None:
 def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
     ax.axhline(0, color="0.6", lw=0.5)
     kinds = (("longer", "twice the steps", "o"), ("notebook", "authors' recipe", "s"))
-    for (name, label, marker), colour in zip(kinds, plotting.CATEGORIES[2:4], strict=True):
+    for (name, label, marker), colour in zip(kinds, style.CATEGORIES[2:4], strict=True):
         rows = convergence[convergence["compared"] == name]
         ax.plot(1 / rows["density"], 100 * rows["relative"], marker, color=colour, ms=3.5, label=label)
     ax.set_yscale("symlog", linthresh=1)
@@ -97,35 +99,35 @@ def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
 def draw_dimensionality(data: dict[str, pd.DataFrame]) -> Figure:
     """D_i of every feature, their distribution at the side, and graphs of some models."""
     graphs = sorted(data["edges"]["density"].unique(), reverse=True)
-    fig = plt.figure(figsize=(plotting.PAGE, 5.4))
+    fig = plt.figure(figsize=(style.PAGE, 5.4))
     top, bottom = fig.subfigures(2, 1, height_ratios=[1.9, 1])
     scatter, side = top.subplots(1, 2, width_ratios=[4, 1], sharey=True)
-    plotting.fraction_lines(scatter, side)
+    panels.fraction_lines(scatter, side)
     large = data["features"][data["features"]["experiment"] == LARGE]
     _draw_points(scatter, large, data["curve"])
     _draw_distribution(side, data["features"])
-    panels = bottom.subplots(1, max(1, len(graphs)), squeeze=False)[0]
-    for ax, density in zip(panels, graphs, strict=False):
+    graph_axes = bottom.subplots(1, max(1, len(graphs)), squeeze=False)[0]
+    for ax, density in zip(graph_axes, graphs, strict=False):
         nodes = large[(large["density"] == density) & (large["factor"] >= 0)]
         _draw_graph(ax, nodes, data["edges"][data["edges"]["density"] == density])
         ax.set_title(f"{SPARSITY} $= {1 / density:.3g}$\n{len(nodes)} features")
         ax.set_anchor("N")
-    for ax in panels:
+    for ax in graph_axes:
         ax.set_axis_off()
     return fig
 
 
 def _draw_points(ax: Axes, features: pd.DataFrame, curve: pd.DataFrame) -> None:
     """Every feature's D_i by sparsity, coloured by the polytope of its factor, and D*."""
-    kind = features["polytope"].where(features["polytope"].isin([*plotting.POLYTOPES]), "other")
+    kind = features["polytope"].where(features["polytope"].isin([*style.POLYTOPES]), "other")
     for name, rows in features.groupby(kind, sort=False):
-        colour = plotting.POLYTOPES[name]
+        colour = style.POLYTOPES[name]
         ax.scatter(1 / rows["density"], rows["dimensionality"], s=5, color=colour, lw=0, rasterized=True)
     curve = curve[curve["experiment"] == LARGE]
     (line,) = ax.plot(1 / curve["density"], curve["dimensions_per_feature"], color="black", lw=0.7, label="$D^*$")
     handles = [
         plt.Line2D([], [], marker="o", ls="", ms=3.5, color=colour, label=name)
-        for name, colour in plotting.POLYTOPES.items()
+        for name, colour in style.POLYTOPES.items()
         if (kind == name).any()
     ]
     ax.legend(handles=[*handles, line], ncols=2, loc="upper right")
@@ -135,11 +137,11 @@ def _draw_points(ax: Axes, features: pd.DataFrame, curve: pd.DataFrame) -> None:
 def _draw_distribution(ax: Axes, features: pd.DataFrame) -> None:
     """The D_i of all represented features, all densities together."""
     bins = np.arange(0, 1 + WINDOW, 2 * WINDOW).tolist()
-    style: dict[str, Any] = {"orientation": "horizontal", "histtype": "step", "lw": 0.7, "density": True}
-    for experiment, colour in ((LARGE, plotting.CATEGORIES[0]), (SMALL, plotting.CATEGORIES[1])):
+    options: dict[str, Any] = {"orientation": "horizontal", "histtype": "step", "lw": 0.7, "density": True}
+    for experiment, colour in ((LARGE, style.CATEGORIES[0]), (SMALL, style.CATEGORIES[1])):
         rows = features[features["experiment"] == experiment]
         label = f"$n={rows['feature'].max() + 1}$"
-        ax.hist(rows.loc[rows["factor"] >= 0, "dimensionality"], bins=bins, color=colour, label=label, **style)
+        ax.hist(rows.loc[rows["factor"] >= 0, "dimensionality"], bins=bins, color=colour, label=label, **options)
     ax.set(xscale="log", xlabel="density of $D_i$")
     ax.legend(loc="upper right")
 
@@ -160,10 +162,10 @@ def _draw_graph(ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
     edges = edges.sort_values("dot", key=abs)
     ends = [(place[i], place[j]) for i, j in zip(edges["i"], edges["j"], strict=True)]
     dot = edges["dot"].clip(-1, 1).to_numpy()
-    style: dict[str, Any] = {"colors": plotting.SIGNED(0.5 + 0.5 * dot), "linewidths": 1.1 * np.abs(dot)}
-    ax.add_collection(LineCollection(ends, **style, capstyle="round", zorder=1))
+    options: dict[str, Any] = {"colors": style.SIGNED(0.5 + 0.5 * dot), "linewidths": 1.1 * np.abs(dot)}
+    ax.add_collection(LineCollection(ends, **options, capstyle="round", zorder=1))
     where = np.array([place[feature] for feature in nodes["feature"]])
-    colours = [plotting.POLYTOPES.get(name, plotting.POLYTOPES["other"]) for name in nodes["polytope"]]
+    colours = [style.POLYTOPES.get(name, style.POLYTOPES["other"]) for name in nodes["polytope"]]
     ax.scatter(*where.T, s=5, color=colours, lw=0, zorder=2)
     ax.set_aspect("equal")
 
@@ -187,10 +189,10 @@ def _ring(members: np.ndarray, edges: pd.DataFrame) -> tuple[np.ndarray, float]:
 # Small models, in two and three dimensions
 
 
-@plotting.with_solids
+@style.with_solids
 def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
     """Exact polytopes over trained ones; which polytope's dimensions are worth the most; the best product by size."""
-    fig = plt.figure(figsize=(plotting.PAGE, 7.1))
+    fig = plt.figure(figsize=(style.PAGE, 7.1))
     gallery, middle, bottom = fig.subfigures(3, 1, height_ratios=[2.3, 2.1, 2.7])
     sizes = polytope_sizes(data["optima"])
     for column, (n, m, factors) in enumerate(GALLERY):
@@ -201,7 +203,7 @@ def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
             gallery.add_subplot(2, len(GALLERY), place, **({"projection": "3d"} if m == 3 else {}))
             for place in (column + 1, len(GALLERY) + column + 1)
         )
-        plotting.arrangement(upper, corners, colour="0.3")
+        vectors.arrangement(upper, corners, colour="0.3")
         upper.set_title(f"{name.replace(' ', chr(10), 1)}\n$D$ = {', '.join(fractions)}", fontsize=6.5, pad=2)
         models = data["models"].query(f"n == {n} and m == {m} and trained == '{name}'")
         if models.empty:
@@ -211,7 +213,7 @@ def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
         best = models.loc[models["residual"].idxmin()]
         rows = data["features"].query(f"n == {n} and m == {m} and density == {best['density']}")
         W = rows[columns].to_numpy(copy=True).T
-        plotting.arrangement(lower, alignment.aligned(W, corners), colour=plotting.CATEGORIES[0])
+        vectors.arrangement(lower, alignment.aligned(W, corners), colour=style.CATEGORIES[0])
         lower.set_title(f"$1-S={best['density']:.2g}$", fontsize=6.5, pad=2)
     _draw_gains(middle, data)
     _draw_products(bottom, data["models"], sizes["features"])
@@ -222,9 +224,9 @@ def _draw_gains(fig: SubFigure, data: dict[str, pd.DataFrame]) -> None:
     """What a dimension is worth in each polytope."""
     ax = fig.subplots()
     optima = data["optima"]
-    for name in (name for name in plotting.POLYTOPES if (optima["polytope"] == name).any()):
+    for name in (name for name in style.POLYTOPES if (optima["polytope"] == name).any()):
         here = optima["polytope"] == name
-        ax.plot(1 / optima["density"][here], optima["gain"][here], color=plotting.POLYTOPES[name], lw=1.0, label=name)
+        ax.plot(1 / optima["density"][here], optima["gain"][here], color=style.POLYTOPES[name], lw=1.0, label=name)
     for handover in data["handovers"].itertuples():
         ax.axvline(1 / handover.density, color="0.75", lw=0.5, zorder=0)
     ax.set(xscale="log", xlim=(1, 100), ylim=(0.95, None), xlabel="$1/(1-S)$", ylabel="features saved\nper dimension")
@@ -249,7 +251,7 @@ def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> Non
                     last - first,
                     left=first,
                     height=0.8,
-                    color=plotting.POLYTOPES.get(parts[0], plotting.POLYTOPES["other"]),
+                    color=style.POLYTOPES.get(parts[0], style.POLYTOPES["other"]),
                     alpha=0.45,
                     ec="white",
                     lw=0.8,

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from superposition.claims import Claims, Finding, Tables
 from superposition.paper.geometry import CHANCE, LARGE, SMALL, VARIED_M, VARIED_N, WINDOW, polytope_sizes
-from superposition.polytopes import FRACTIONS, WRITTEN
+from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.theory.polytopes import FRACTIONS, WRITTEN
 
 claims = Claims("geometry")
 

@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from superposition import alignment, geometry, packing, polytopes, recognition, tegum
-from superposition.paper.geometry import CHANCE, GALLERY, LARGE, SMALL, WINDOW
-from superposition.polytopes import FRACTIONS, WRITTEN
-from superposition.weights import Trained
+from superposition.analysis import alignment, recognition
+from superposition.core import geometry
+from superposition.core.weights import Trained
+from superposition.paper.geometry import CHANCE, GALLERY, LARGE, SMALL, WINDOW, packing
+from superposition.theory import polytopes, tegum
+from superposition.theory.polytopes import FRACTIONS, WRITTEN
 
 LONGER, NOTEBOOK = "uniform_longer", "uniform_notebook"
 THRESHOLDS = (0.1, 0.15, recognition.JOINED, 0.25, 0.3)

@@ -6,18 +6,18 @@ import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from superposition import plotting
+from superposition.plotting import style, vectors
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     """The columns of W as arrows in the plane, one panel per sparsity."""
     features = data["features"]
     densities = sorted(features["density"].unique(), reverse=True)
-    fig, axes = plt.subplots(1, len(densities), figsize=(plotting.PAGE, 2.5), sharex=True, sharey=True)
+    fig, axes = plt.subplots(1, len(densities), figsize=(style.PAGE, 2.5), sharex=True, sharey=True)
     scale = Normalize(0, features["importance"].max())
     for ax, density in zip(np.atleast_1d(axes), densities, strict=True):
-        plotting.feature_arrows(ax, features[features["density"] == density], scale)
-        ax.set_title(f"{1 - density:.0%} sparsity ({plotting.density_title(density)})")
-    colours = plt.cm.ScalarMappable(scale, plotting.IMPORTANCE)
-    plotting.colorbar(fig, colours, "importance $I_i$", ax=axes, shrink=0.75, pad=0.02)
+        vectors.feature_arrows(ax, features[features["density"] == density], scale)
+        ax.set_title(f"{1 - density:.0%} sparsity ({style.density_title(density)})")
+    colours = plt.cm.ScalarMappable(scale, style.IMPORTANCE)
+    style.colorbar(fig, colours, "importance $I_i$", ax=axes, shrink=0.75, pad=0.02)
     return fig

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from superposition.claims import Claims, Finding, Tables
+from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("introduction")
 

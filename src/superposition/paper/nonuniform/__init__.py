@@ -4,8 +4,8 @@ The varied feature is the first one. Solutions are of two kinds, pentagon and tw
 exactly, as local minima of a precise loss.
 """
 
-from superposition import polytopes
-from superposition.polytopes import Polytope
+from superposition.theory import polytopes
+from superposition.theory.polytopes import Polytope
 
 PENTAGON = Polytope("pentagon", polytopes.polygon(5)[::-1])  # the first corner points up
 PAPER = 1 / 2.5  # where the paper has the crossover

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from superposition import plotting
 from superposition.paper.nonuniform import PAPER
+from superposition.plotting import style
 
-KINDS = {"pentagon": plotting.POLYTOPES["pentagon"], "two digons": plotting.POLYTOPES["digon"], "other": "0.6"}
+KINDS = {"pentagon": style.POLYTOPES["pentagon"], "two digons": style.POLYTOPES["digon"], "other": "0.6"}
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
@@ -26,7 +26,7 @@ RATIO = "relative density of the varied feature"
 def _draw_solutions(data: dict[str, pd.DataFrame]) -> Figure:
     """The columns of W in canonical orientation, coloured by relative density; angle and norms beside it."""
     solutions = data["solutions"]
-    fig, axes = plt.subplots(1, 4, figsize=(plotting.PAGE, 2.3), width_ratios=[1.5, 1, 1.05, 1.05])
+    fig, axes = plt.subplots(1, 4, figsize=(style.PAGE, 2.3), width_ratios=[1.5, 1, 1.05, 1.05])
     colours = LogNorm(solutions["relative_density"].min(), solutions["relative_density"].max())
     for ax, name, first in zip(axes, ("pentagon", "two digons"), (0, 1), strict=False):
         ax.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.8", lw=0.6))
@@ -41,7 +41,7 @@ def _draw_solutions(data: dict[str, pd.DataFrame]) -> Figure:
         reach = 1.25 if name == "pentagon" else 1.1
         ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=name)
         ax.set_axis_off()
-    plotting.colorbar(fig, points, f"{RATIO} (○)", ax=axes[:2], location="bottom", fraction=0.05, pad=0.0, aspect=40)
+    style.colorbar(fig, points, f"{RATIO} (○)", ax=axes[:2], location="bottom", fraction=0.05, pad=0.0, aspect=40)
     best = solutions[solutions["feature"] == 0]
     pentagons = best[best["kind"] == "pentagon"]
     axes[2].plot(pentagons["relative_density"], pentagons["angle"], ".-", color=KINDS["pentagon"], ms=4, lw=0.8)
@@ -49,7 +49,7 @@ def _draw_solutions(data: dict[str, pd.DataFrame]) -> Figure:
     axes[2].set(title="angle to neighbours, °")
     for (column, label), colour in zip(
         {"norm_varied": "varied", "norm_near": "neighbours", "norm_far": "far ones"}.items(),
-        plotting.CATEGORIES,
+        style.CATEGORIES,
         strict=False,
     ):
         axes[3].plot(best["relative_density"], best[column], ".-", color=colour, ms=3, lw=0.8, label=label)
@@ -64,7 +64,7 @@ def _draw_solutions(data: dict[str, pd.DataFrame]) -> Figure:
 def _draw_losses(data: dict[str, pd.DataFrame]) -> Figure:
     """All fits by kind with the exact branches; where these cross; the crossover by the density of the others."""
     fits, paths, crossovers = data["fits"], data["branches"], data["crossovers"]
-    fig, axes = plt.subplots(1, 3, figsize=(plotting.PAGE, 2.5), width_ratios=[2, 1.2, 1])
+    fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.5), width_ratios=[2, 1.2, 1])
     density = fits["density"].iloc[0]
 
     def per_feature(table: pd.DataFrame) -> pd.Series:

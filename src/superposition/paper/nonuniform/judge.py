@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from superposition import alignment
-from superposition.claims import Claims, Finding, Tables
+from superposition.analysis import alignment
 from superposition.paper.nonuniform import PAPER, PENTAGON
-from superposition.sparse import sparse_norm
+from superposition.paper.nonuniform.sparse import sparse_norm
+from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("nonuniform")
 

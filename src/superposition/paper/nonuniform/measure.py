@@ -8,11 +8,12 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from superposition import alignment, branches, polytopes, recognition, tegum
+from superposition.analysis import alignment, recognition
+from superposition.core.weights import Trained
 from superposition.paper.nonuniform import PENTAGON
-from superposition.polytopes import Polytope
-from superposition.sparse import sparse_limit, sparse_norm
-from superposition.weights import Trained
+from superposition.paper.nonuniform.sparse import sparse_limit, sparse_norm
+from superposition.theory import branches, polytopes, tegum
+from superposition.theory.polytopes import Polytope
 
 CROSS = np.concatenate([np.zeros((2, 1)), polytopes.polygon(4)], axis=1)  # the varied feature is dropped
 ORDERS = alignment.symmetric_orders((0,), (1, 2, 3, 4))

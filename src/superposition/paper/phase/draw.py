@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from superposition import plotting
 from superposition.paper.phase import PANELS, PHASES, handover_at
+from superposition.plotting import style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
@@ -19,13 +19,13 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     return drawn[figure](data)
 
 
-COLOURS = {"absent": "#ffffff", "superposition": plotting.CATEGORIES[1], "own": plotting.CATEGORIES[0]}
+COLOURS = {"absent": "#ffffff", "superposition": style.CATEGORIES[1], "own": style.CATEGORIES[0]}
 LABELS = {"absent": "absent", "superposition": "in superposition", "own": "a dimension of its own"}
 
 
 def _draw_diagrams(data: dict[str, pd.DataFrame]) -> Figure:
     """Four diagrams in the same colours, how often training reaches the best basin, and what the optimum does."""
-    fig, axes = plt.subplots(2, 3, figsize=(plotting.PAGE, 4.9))
+    fig, axes = plt.subplots(2, 3, figsize=(style.PAGE, 4.9))
     grid, two = data["grid"], "boundary" in data
     maps = dict(zip(PANELS, (axes[0, 0], axes[0, 1], axes[1, 0], axes[1, 1]), strict=True))
     palette = np.array([to_rgb(COLOURS[phase]) for phase in PHASES])
@@ -54,7 +54,7 @@ def _draw_diagrams(data: dict[str, pd.DataFrame]) -> Figure:
     _diagram(axes[1, 2], rows, rows["best_basin"].to_numpy(), cmap="viridis", vmin=0, vmax=1)
     axes[1, 2].set_title("restarts that reach the optimum")
     share = "share, within 1 % of its loss"
-    bar = plotting.colorbar(fig, axes[1, 2].images[0], share, ax=axes[1, 2], ticks=[0, 1], pad=0.03)
+    bar = style.colorbar(fig, axes[1, 2].images[0], share, ax=axes[1, 2], ticks=[0, 1], pad=0.03)
     bar.ax.yaxis.labelpad = -4
     if two:
         _draw_norms(axes[0, 2], data["norms"])
@@ -66,7 +66,7 @@ def _draw_diagrams(data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def _diagram(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **style: Any) -> None:
+def _diagram(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **options: Any) -> None:
     """An image over the logarithms of relative importance and density, one pixel per point of the grid."""
     density, ratio = (np.sort(rows[name].unique()) for name in ("density", "relative_importance"))
     order = np.lexsort((rows["relative_importance"], rows["density"]))
@@ -74,12 +74,12 @@ def _diagram(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **style: Any) -> 
     dx, dy = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
     image = values[order].reshape(len(y), len(x), *values.shape[1:])
     extent = (x[0] - dx, x[-1] + dx, y[0] - dy, y[-1] + dy)
-    ax.imshow(image, origin="lower", extent=extent, aspect="auto", **style)
+    ax.imshow(image, origin="lower", extent=extent, aspect="auto", **options)
     ax.set(xlim=extent[:2], ylim=extent[2:])
     ax.set_xticks([-1, 0, 1], ["0.1", "1", "10"])
     ax.set_yticks([-2, -1, 0], ["0.01", "0.1", "1"])
     ax.set_xlabel("relative importance $r$")
-    plotting.frame(ax)
+    style.frame(ax)
 
 
 def _prototype_boundaries(two: bool) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -128,7 +128,7 @@ def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:
     """Contours of the loss over (W_1, W_2): without a bias on top, with the best bias for each W below."""
     settings = data["surface"][["density", "relative_importance"]].drop_duplicates()
     settings = settings.sort_values(["density", "relative_importance"]).to_numpy()
-    fig, axes = plt.subplots(2, len(settings), figsize=(plotting.PAGE, 3.75), sharex=True, sharey=True, squeeze=False)
+    fig, axes = plt.subplots(2, len(settings), figsize=(style.PAGE, 3.75), sharex=True, sharey=True, squeeze=False)
     levels = np.geomspace(0.007, 1.6, 17)
     reach = data["surface"]["w0"].max().round(6)  # of the surfaces, in both weights
     for column, (p, r) in enumerate(settings):
@@ -152,7 +152,7 @@ def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:
                 for rows, marker in ((minima[lowest], "*"), (minima[~lowest], "X")):
                     ax.scatter(
                         sign * rows["w0"], sign * rows["w1"], marker=marker, s=45 if marker == "*" else 28,
-                        color=plotting.CATEGORIES[1], ec="black", lw=0.5, zorder=3,
+                        color=style.CATEGORIES[1], ec="black", lw=0.5, zorder=3,
                     )  # fmt: skip
             ax.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1], xlim=(-reach, reach))
         dense = "dense" if p == 1 else "sparse"
@@ -160,12 +160,12 @@ def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:
         axes[1, column].set_xlabel("$W_1$")
     axes[0, 0].set_ylabel("no bias\n$W_2$")
     axes[1, 0].set_ylabel("best bias\n$W_2$")
-    kinds = (("*", "lowest minimum", plotting.CATEGORIES[1]), ("X", "other minimum", plotting.CATEGORIES[1]))
+    kinds = (("*", "lowest minimum", style.CATEGORIES[1]), ("X", "other minimum", style.CATEGORIES[1]))
     handles = [
         plt.Line2D([], [], ls="", marker=m, color=c, mec="black", mew=0.5, ms=6, label=label) for m, label, c in kinds
     ]
     handles.append(plt.Line2D([], [], ls="", marker="o", color="white", mec="0.3", mew=0.5, ms=4, label="trained"))
     fig.legend(handles=handles, loc="outside lower center", ncols=3)
     placed = {"ax": axes, "ticks": [0.01, 0.1, 1], "format": "{x:g}", "pad": 0.015, "aspect": 30}
-    plotting.colorbar(fig, filled, "loss / loss of an output of 0", **placed).minorticks_off()
+    style.colorbar(fig, filled, "loss / loss of an output of 0", **placed).minorticks_off()
     return fig

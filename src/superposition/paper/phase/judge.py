@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from superposition.claims import Claims, Finding, Tables
 from superposition.paper.phase import PANELS, PHASES
+from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("phase")
 

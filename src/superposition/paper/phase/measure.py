@@ -9,10 +9,12 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from superposition import exact, geometry, optimum, tables, two_in_one
-from superposition.models import Model
-from superposition.paper.phase import PHASES, handover_at
-from superposition.weights import Trained
+from superposition.analysis import tables
+from superposition.core import geometry
+from superposition.core.models import Model
+from superposition.core.weights import Trained
+from superposition.paper.phase import PHASES, handover_at, two_in_one
+from superposition.theory import bfgs, exact, simplices
 
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)  # relative importances at which the boundary is reported
 
@@ -67,7 +69,7 @@ def _prototypes(models: Trained) -> pd.DataFrame:
     p, importance = points["density"].to_numpy(), models.sweep.importances()
     variance = exact.feature_variance(torch.tensor(p)).numpy()
     candidates, losses = [], []
-    for groups in optimum.arrangements(n, models.sweep.m):
+    for groups in simplices.arrangements(n, models.sweep.m):
         if max(map(len, groups)) > 2:
             continue  # W ⊥ [1, 1, 1] is not among them
         loss = np.zeros(len(p))
@@ -75,7 +77,7 @@ def _prototypes(models: Trained) -> pd.DataFrame:
             loss += importance[:, i] * variance
         for pair in (list(group) for group in groups if len(group) == 2):
             loss += importance[:, pair].sum(1) * p**2 / 6
-        candidates.append(shares(optimum.arranged(groups, n, models.sweep.m)))
+        candidates.append(shares(simplices.arranged(groups, n, models.sweep.m)))
         losses.append(loss)
     best = np.argmin(losses, axis=0)
     return _panel("prototypes", points, np.stack(candidates)[best], np.min(losses, axis=0))
@@ -191,11 +193,11 @@ def _equal_importance() -> pd.DataFrame:
     columns = {}
     for kind, groups in kinds.items():
         # The start has the symmetry of its kind, and the search keeps it.
-        begin = torch.cat([optimum.arranged(groups, 3, 2).flatten(), torch.zeros(3, dtype=torch.float64)])
+        begin = torch.cat([simplices.arranged(groups, 3, 2).flatten(), torch.zeros(3, dtype=torch.float64)])
         begin = begin.repeat(len(p), 1)
         if kind == "dropped":
             begin[:, -1] = exact.feature_mean(p)
-        columns[kind] = optimum.minimise(objective, begin)[1] * 3 * p
+        columns[kind] = bfgs.minimise(objective, begin)[1] * 3 * p
     return pd.DataFrame({"density": p, **columns})
 
 

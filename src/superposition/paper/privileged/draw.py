@@ -6,8 +6,9 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from superposition import neurons, plotting
+from superposition.analysis import neurons
 from superposition.paper.privileged import MODELS, NEAR, PAPER, SHOWN, THRESHOLDS, at_density, regimes
+from superposition.plotting import panels, style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
@@ -21,20 +22,20 @@ def _matrix(weights: pd.DataFrame) -> Float[np.ndarray, "m n"]:
 
 def _draw_compared(data: dict[str, pd.DataFrame]) -> Figure:
     """W of the three models; how they lie to the neurons, what a rotation costs, and what the hidden bias gains."""
-    colours = dict(zip(MODELS.values(), plotting.CATEGORIES[:3], strict=True))
-    fig, axes = plt.subplots(2, 3, figsize=(plotting.PAGE, 3.7), height_ratios=[1, 1.25])
+    colours = dict(zip(MODELS.values(), style.CATEGORIES[:3], strict=True))
+    fig, axes = plt.subplots(2, 3, figsize=(style.PAGE, 3.7), height_ratios=[1, 1.25])
     for ax, (name, weights) in zip(axes[0], data["weights"].groupby("model", sort=False), strict=True):
         W = _matrix(weights)
-        image = ax.imshow(W, cmap=plotting.SIGNED, vmin=-1, vmax=1)
+        image = ax.imshow(W, cmap=style.SIGNED, vmin=-1, vmax=1)
         ax.set(title=name, xticks=range(W.shape[1]), yticks=range(len(W)))
         ax.set_xticklabels([str(i + 1) for i in range(W.shape[1])])
         ax.set_yticklabels([str(k + 1) for k in range(len(W))])
         ax.tick_params(length=0)
-        plotting.frame(ax)
+        style.frame(ax)
         ax.title.set_color(colours[name])
     axes[0, 0].set_ylabel("hidden unit")
-    axes[0, 1].set_xlabel(f"feature ({plotting.density_title(SHOWN)})")
-    plotting.colorbar(fig, image, "$W$", ax=axes[0].tolist(), shrink=0.8, pad=0.01)
+    axes[0, 1].set_xlabel(f"feature ({style.density_title(SHOWN)})")
+    style.colorbar(fig, image, "$W$", ax=axes[0].tolist(), shrink=0.8, pad=0.01)
 
     aligned, rotated, compared = axes[1]
     bins = np.linspace(0, 100, 21)
@@ -64,7 +65,7 @@ def _draw_codes(data: dict[str, pd.DataFrame]) -> Figure:
     """The best model at every density, W above its stacks; how many neurons are alone; how rare the best models are."""
     densities = list(data["neurons"]["density"].unique())
     rows = -(-len(densities) // 7)
-    fig = plt.figure(figsize=(plotting.PAGE, 2.45 * rows + 1.8))
+    fig = plt.figure(figsize=(style.PAGE, 2.45 * rows + 1.8))
     above, below = fig.subfigures(2, 1, height_ratios=[2.45 * rows, 1.8])
     columns = -(-len(densities) // rows)
     axes = above.subplots(2 * rows, columns, height_ratios=[1.25, 1] * rows, squeeze=False)
@@ -72,13 +73,13 @@ def _draw_codes(data: dict[str, pd.DataFrame]) -> Figure:
     for place, density in enumerate(densities):
         heat, stack = axes[2 * (place // columns) : 2 * (place // columns) + 2, place % columns]
         W = _matrix(at_density(data["weights"], density))
-        heat.imshow(W.T, cmap=plotting.SIGNED, vmin=-1, vmax=1, aspect="auto")
-        heat.set(xticks=[], yticks=range(W.shape[1]), title=plotting.density_title(density))
+        heat.imshow(W.T, cmap=style.SIGNED, vmin=-1, vmax=1, aspect="auto")
+        heat.set(xticks=[], yticks=range(W.shape[1]), title=style.density_title(density))
         heat.set_yticklabels([str(i + 1) for i in range(W.shape[1])] if place % columns == 0 else [])
         heat.tick_params(length=0, labelsize=5)
-        plotting.frame(heat)
+        style.frame(heat)
         one = at_density(data["neurons"], density)["one"].to_numpy()
-        plotting.neuron_stacks(stack, W, one, plotting.CATEGORIES, labels=True)
+        panels.neuron_stacks(stack, W, one, style.CATEGORIES, labels=True)
         stack.tick_params(labelsize=5, length=2)
         row = table.loc[density]
         others = f", {row['others']} in {len(W) - row['one']}" if row["others"] else ""
@@ -92,12 +93,12 @@ def _draw_codes(data: dict[str, pd.DataFrame]) -> Figure:
     count, rare = below.subplots(1, 2)
     for threshold, rule in data["thresholds"].groupby("threshold"):
         ours = threshold == neurons.MONOSEMANTIC
-        style = {"color": "k", "lw": 1.3, "zorder": 2} if ours else {"color": "0.7", "lw": 0.6}
-        count.plot(rule["density"], rule["one"], "o-", ms=3 if ours else 1.5, label="ours" if ours else None, **style)
+        line = {"color": "k", "lw": 1.3, "zorder": 2} if ours else {"color": "0.7", "lw": 0.6}
+        count.plot(rule["density"], rule["one"], "o-", ms=3 if ours else 1.5, label="ours" if ours else None, **line)
     for regime in PAPER:
         low, high = max(regime.low, min(densities)) / 1.03, regime.high * 1.03
         label = "the paper" if regime is PAPER[0] else None
-        count.plot([low, high], [regime.one] * 2, color=plotting.CATEGORIES[1], lw=5, alpha=0.5, zorder=1, label=label)
+        count.plot([low, high], [regime.one] * 2, color=style.CATEGORIES[1], lw=5, alpha=0.5, zorder=1, label=label)
     count.plot([], [], color="0.7", lw=0.6, label=f"thresholds {THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g}")
     count.set(xscale="log", xlabel="$1-S$", ylabel="neurons with one feature")
     count.legend(loc="upper left")

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, kstest
 
-from superposition import neurons
-from superposition.claims import Claims, Finding, Tables
+from superposition.analysis import neurons
 from superposition.paper.privileged import MODELS, SHOWN, THRESHOLDS, regimes
+from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("privileged")
 

@@ -7,11 +7,11 @@ import pandas as pd
 import torch
 from jaxtyping import Bool, Float
 
-from superposition import neurons
-from superposition.features import samples
+from superposition.analysis import neurons
+from superposition.core.features import samples
+from superposition.core.weights import Trained
 from superposition.paper.privileged import MODELS, NEAR, SHOWN, THRESHOLDS, at_density, matches, regimes, stated_at
-from superposition.training import losses
-from superposition.weights import Trained
+from superposition.training.evaluation import losses
 
 COMPARED = 100  # restarts of each model that are compared
 ROTATIONS = 999  # random rotations of the hidden space that a model is compared with

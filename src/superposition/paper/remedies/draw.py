@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import NullFormatter
 
-from superposition import plotting
 from superposition.paper.remedies import EQUAL, falling
+from superposition.plotting import style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     """Top: features per dimension, interference, price for equal importances. Below: the features that are left."""
-    fig = plt.figure(figsize=(plotting.PAGE, 4.6))
+    fig = plt.figure(figsize=(style.PAGE, 4.6))
     top, below = fig.subfigures(2, 1, height_ratios=(1.0, 1.05))
     _draw_equal(top.subplots(1, 3), data)
     features, models = data["features"], data["models"]
@@ -23,17 +23,17 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     axes = below.subplots(1, len(densities), sharey=True, squeeze=False)[0]
     for ax, density in zip(axes, densities, strict=True):
         image = _draw_left(ax, features[features["density"] == density], m)
-        ax.set_title(plotting.density_title(density))
+        ax.set_title(style.density_title(density))
     axes[0].set_ylabel(f"feature $i$, $I_i = {falling(features)}$")
     axes[0].text(len(features["l1"].unique()) - 0.7, m - 0.6, f"$m = {m}$", ha="right", fontsize=6, color="0.4")
-    plotting.colorbar(below, image, "$\\|W_i\\|$", ax=axes, shrink=0.9)
+    style.colorbar(below, image, "$\\|W_i\\|$", ax=axes, shrink=0.9)
     return fig
 
 
 def _draw_equal(axes: np.ndarray, data: dict[str, pd.DataFrame]) -> None:
     models, exact = (data[k] for k in ("models", "exact"))
     models = models[models["experiment"] == EQUAL]
-    for colour, (density, rows) in zip(plotting.CATEGORIES, models.groupby("density", sort=False), strict=False):
+    for colour, (density, rows) in zip(style.CATEGORIES, models.groupby("density", sort=False), strict=False):
         best = exact[(exact["density"] == density) & (exact["pair"] > 0)]
         axes[0].plot(best["l1"], 2 * best["norm"] ** 2, color=colour, lw=1, ls=(0, (1, 1)), alpha=0.6)
         axes[0].plot(rows["l1"], rows["features_per_dimension"], ".-", color=colour, ms=4, label=f"{density:g}")

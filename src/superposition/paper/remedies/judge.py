@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from superposition.claims import Claims, Finding, Tables
 from superposition.paper.remedies import EQUAL, FALLING, freed_models
+from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("remedies")
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from superposition import geometry, l1
-from superposition.paper.remedies import EQUAL, FALLING, falling, freed_models
-from superposition.training import losses
-from superposition.weights import Trained
+from superposition.core import geometry
+from superposition.core.weights import Trained
+from superposition.paper.remedies import EQUAL, FALLING, falling, freed_models, l1
+from superposition.training.evaluation import losses
 
 COEFFICIENTS = np.linspace(0, 0.8, 161)  # of the exact curves
 

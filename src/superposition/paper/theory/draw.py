@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from superposition import plotting
+from superposition.plotting import style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     """Which numbers of active features the loss comes from (left), and the linear model's loss split in two (right)."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(plotting.PAGE, 2.5), gridspec_kw={"width_ratios": [1.5, 1]})
+    fig, (left, right) = plt.subplots(1, 2, figsize=(style.PAGE, 2.5), gridspec_kw={"width_ratios": [1.5, 1]})
     counts = data["active_counts"].assign(part=lambda t: t["probability"] * t["loss"])
     counts["share"] = counts["part"] / counts.groupby("density")["part"].transform("sum")
     top = 4

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from superposition.claims import Claims, Finding, Tables
+from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("theory")
 

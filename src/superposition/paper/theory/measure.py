@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from superposition import exact, tables
-from superposition.weights import Trained
+from superposition.analysis import tables
+from superposition.core.weights import Trained
+from superposition.theory import exact
 
 SAMPLES = 20_000  # per number of active features, for L_k
 

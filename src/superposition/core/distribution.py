@@ -1,0 +1,60 @@
+"""Which features are active together (paper: "Setting", "Correlated features")."""
+
+from collections import Counter
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from superposition.core.errors import shown
+from superposition.core.validation import Strict, as_tuple
+
+FeatureSet = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=2), BeforeValidator(as_tuple)]
+FeatureSets = Annotated[tuple[FeatureSet, ...], BeforeValidator(as_tuple)]
+
+
+class Distribution(Strict):
+    """Which features come on together, and the range of their values (paper: "Setting", "Correlated features").
+
+    A *correlated* set is on or off as a whole. Of an *anticorrelated* set exactly one member is on when the set is.
+    Features in no set are independent. A *signed* feature that is on is uniform on [-1, 1] instead of [0, 1].
+    """
+
+    correlated: FeatureSets = ()
+    anticorrelated: FeatureSets = ()
+    signed: bool = False
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> "Distribution":
+        members = Counter(i for s in self.sets for i in s)
+        if twice := sorted(i for i, times in members.items() if times > 1):
+            raise ValueError(
+                f"the sets overlap: feature {shown(twice[0])} is named twice, a feature may be in one set only"
+            )
+        return self
+
+    @property
+    def sets(self) -> tuple[tuple[int, ...], ...]:
+        """Correlated and anticorrelated ones."""
+        return self.correlated + self.anticorrelated
+
+    @property
+    def name(self) -> str:
+        """The coordinate of this distribution in a sweep: ``independent``, ``correlated 0+1 2+3``, …"""
+        words = ["signed"] if self.signed else []
+        for kind in ("correlated", "anticorrelated"):
+            if sets := getattr(self, kind):
+                words += [kind, *("+".join(map(str, s)) for s in sets)]
+        return " ".join(words) or "independent"
+
+
+def parse_distribution(spec: Any) -> Any:
+    """Look up a distribution that goes by a name; leave anything else for pydantic to read."""
+    named = {"independent": Distribution(), "signed": Distribution(signed=True)}
+    if isinstance(spec, str):
+        if spec not in named:
+            raise ValueError(
+                f"unknown distribution {shown(spec)}: allowed are independent, signed, "
+                "{correlated: [[0, 1], …]} and {anticorrelated: [[0, 1], …]}"
+            )
+        return named[spec]
+    return spec

@@ -1,5 +1,0 @@
-"""No verdicts: nothing is claimed."""
-
-from superposition.claims import Claims
-
-claims = Claims("own")

@@ -1,0 +1,34 @@
+"""The polytopes that an arrangement of features may be, by their number of corners."""
+
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float64
+
+from superposition.theory.polytopes import Polytope, icosahedron, polygon, square_antiprism
+from superposition.theory.simplices import arranged
+
+_SIMPLICES = ("single", "digon", "triangle", "tetrahedron")
+_POLYGONS = {5: "pentagon", 6: "hexagon", 7: "heptagon", 8: "octagon", 9: "nonagon"}
+
+
+def simplex(k: int) -> Float64[np.ndarray, "d k"]:
+    """Return k unit vectors with equal angles between them, in k - 1 dimensions (in one dimension for k = 1)."""
+    return arranged((tuple(range(k)),), k, max(1, k - 1)).numpy()
+
+
+@cache
+def polytopes_with(corners: int) -> tuple[Polytope, ...]:
+    """Return the polytopes with so many corners, none of them a tegum product.
+
+    A square is not among them (it is two digons), nor is an octahedron (three).
+    """
+    k = corners
+    found = [Polytope(_SIMPLICES[k - 1] if k <= 4 else f"simplex of {k}", simplex(k))]
+    if k in _POLYGONS:
+        found.append(Polytope(_POLYGONS[k], polygon(k)))
+    if k == 8:
+        found.append(Polytope("square antiprism", square_antiprism()))
+    if k == 12:
+        found.append(Polytope("icosahedron", icosahedron()))
+    return tuple(found)

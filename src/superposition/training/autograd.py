@@ -1,0 +1,89 @@
+"""The reference for both engines: plain PyTorch on any device, gradients by autograd."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from superposition.core import draws, features
+from superposition.core.models import attack_directions
+from superposition.training.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, Recipe
+
+EVALUATION_CHUNK = 2**24  # numbers in one tensor while evaluating
+
+
+class Autograd:
+    """See :class:`superposition.training.engine.Engine`. Works in the precision of ``parameters``."""
+
+    def __init__(self, block: Block, recipe: Recipe, parameters: Float[Tensor, "instance size"]) -> None:
+        self.block, self.recipe = block, recipe
+        self.parameters = parameters.clone().requires_grad_()
+        self.streams, self.stream_of = torch.unique(block.key, dim=0, return_inverse=True)
+        self.rows = block.gates.rows + (block.attack is not None)  # the last says which feature is attacked
+
+    @cached_property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """PyTorch's own AdamW."""
+        return torch.optim.AdamW(
+            [self.parameters],
+            lr=self.recipe.learning_rate,
+            betas=(BETA1, BETA2),
+            eps=EPSILON,
+            weight_decay=self.recipe.weight_decay,
+        )
+
+    def objective(self, parameters: Float[Tensor, "instance size"], step: int | Tensor) -> Float[Tensor, " instance"]:
+        """The loss of one batch. The sum over instances is what is differentiated: a mean over thousands of models
+        would push the gradients under Adam's epsilon."""
+        gates = self.block.gates
+        uniform = draws.uniforms(self.streams, self.rows, 0, self.recipe.batch, step, draws.TRAINING)[self.stream_of]
+        x, weight = features.training_batch(gates, uniform[:, : gates.rows])
+        return (weight.to(parameters.dtype) * self._loss(parameters, x, uniform)).sum(-1)
+
+    def _loss(
+        self,
+        parameters: Float[Tensor, "instance size"],
+        x: Float[Tensor, "instance sample n"],
+        uniform: Float[Tensor, "instance row sample"],
+    ) -> Float[Tensor, "instance sample"]:
+        """The loss under attack, and the penalty. An attack is part of the input: its gradient is not followed."""
+        block, dtype = self.block, parameters.dtype
+        p = block.model.unpack(parameters)
+        x = given = x.to(dtype)
+        if block.attack is not None:
+            attacks = block.attack.to(dtype)[:, None, None] * attack_directions(p["W"].detach())
+            attacked = (uniform[:, -1] * block.model.n).long().clamp_max(block.model.n - 1)
+            given = x + attacks.gather(1, attacked[:, :, None].expand_as(x))
+        loss = block.model.loss(p, x, block.importance.to(dtype), given)
+        if block.l1 is not None:
+            loss = loss + block.l1.to(dtype)[:, None] * block.model.hidden(p, given).abs().sum(-1)
+        return loss
+
+    def advance(self, start: int, stop: int) -> None:
+        for step, rate in zip(range(start, stop), self.recipe.rates(start, stop), strict=True):
+            self.optimizer.param_groups[0]["lr"] = float(rate)
+            self.optimizer.zero_grad()
+            self.objective(self.parameters, step).sum().backward()
+            self.optimizer.step()
+
+    @torch.no_grad()
+    def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        gates = self.block.gates
+        total = torch.zeros(len(self.block), dtype=torch.float64, device=self.parameters.device)
+        square = torch.zeros_like(total)
+        key = torch.tensor([EVALUATION_KEY], device=self.parameters.device)
+        chunk = max(1, EVALUATION_CHUNK // (len(self.block) * self.rows))
+        for first in range(0, samples, chunk):
+            uniform = draws.uniforms(key, self.rows, first, min(chunk, samples - first), 0, draws.EVALUATION)
+            uniform = uniform.expand(len(self.block), -1, -1)
+            x = features.nonempty(gates, uniform[:, : gates.rows])
+            loss = self._loss(self.parameters, x, uniform).double()
+            if coactive:
+                loss = loss * ((x != 0).sum(-1) > 1)
+            total += loss.sum(-1)
+            square += (loss**2).sum(-1)
+        mean = (total / samples).cpu().numpy()
+        variance = np.maximum((square / samples).cpu().numpy() - mean**2, 0)
+        return mean, np.sqrt(variance / samples)

@@ -1,0 +1,64 @@
+"""The GPU engine: the step of ``autograd``, compiled into a few kernels and replayed as a CUDA graph.
+
+Models this small keep a GPU busy for less time than it takes to launch the operations of their step one by one.
+On a CPU it is compiled all the same, and nothing is replayed: so the tests can hold it against ``autograd`` anywhere.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from superposition.training.autograd import Autograd
+from superposition.training.engine import BETA1, BETA2, EPSILON, Block, Recipe
+
+SHAPES = 200  # of blocks in one process; the usual limit is for code that is compiled again and again in vain
+WARM_UP = 3  # steps that are taken one by one before one is recorded: the first compiles, and reserves memory
+
+
+class Captured(Autograd):
+    """See :class:`superposition.training.engine.Engine`. Blocks of one shape share one compilation."""
+
+    def __init__(self, block: Block, recipe: Recipe, parameters: Float32[Tensor, "instance size"]) -> None:
+        super().__init__(block, recipe, parameters)
+        self.parameters = self.parameters.detach()  # torch.func takes the gradient
+        self._recorded = parameters.is_cuda
+        self._mean, self._square = (torch.zeros_like(parameters) for _ in range(2))
+        # What depends on the step is looked up by its number, which lies on the device, too: a graph knows no numbers
+        # but those of the step that was recorded.
+        self._step = torch.zeros(1, dtype=torch.int64, device=parameters.device)
+        step, rate = np.arange(1, recipe.steps + 1), recipe.rates(0, recipe.steps)
+        self._left_by_decay = self._on_device(1 - rate * recipe.weight_decay)
+        self._unbiased_rate = self._on_device(rate / (1 - BETA1**step))
+        self._inverse_root = self._on_device((1 - BETA2**step) ** -0.5)
+        whole: dict[str, Any] = {"fullgraph": True, "dynamic": False, "recompile_limit": SHAPES}
+        self._take: Callable[[], None] = torch.compile(self._one_step, **whole)
+
+    def _on_device(self, values: np.ndarray) -> Float32[Tensor, " step"]:
+        return torch.from_numpy(values.astype(np.float32)).to(self.parameters.device)
+
+    def _one_step(self) -> None:
+        """The gradient and AdamW, in place."""
+        gradient = torch.func.grad(lambda parameters: self.objective(parameters, self._step).sum())(self.parameters)
+        self._mean.lerp_(gradient, 1 - BETA1)
+        self._square.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+        spread = self._square.sqrt() * self._inverse_root.index_select(0, self._step) + EPSILON
+        self.parameters.mul_(self._left_by_decay.index_select(0, self._step))
+        self.parameters.sub_(self._unbiased_rate.index_select(0, self._step) * self._mean / spread)
+        self._step.add_(1)
+
+    def advance(self, start: int, stop: int) -> None:
+        for step in range(start, stop):
+            if step == WARM_UP and self._recorded:
+                self._record()
+            self._take()
+
+    def _record(self) -> None:
+        """From now on a step is one launch. Recording it does not take it."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._take()
+        self._take = graph.replay

@@ -1,0 +1,113 @@
+"""The four models against a loop over samples and units, and their symmetries."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import ortho_group
+
+from superposition.core.models import Model, Parameters
+from superposition.core.sweep import Sweep
+
+MODELS = [
+    Model("linear", 4, 2),
+    Model("relu_output", 5, 3),
+    Model("relu_hidden", 5, 2),
+    Model("relu_hidden", 4, 3, hidden_bias=True),
+    Model("absolute", 3, 6),
+    Model("relu_output", 1, 1),
+]
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.name}-{model.n}-{model.m}")
+
+
+def drawn(model: Model, seed: int = 0) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor]:
+    """Parameters of two instances, signed samples and importances; float64."""
+    make = torch.Generator().manual_seed(seed)
+    p = model.unpack(torch.randn(2, model.size, generator=make, dtype=torch.float64))
+    x = torch.randn(2, 7, model.n, generator=make, dtype=torch.float64)
+    return p, x, torch.rand(2, model.n, generator=make, dtype=torch.float64)
+
+
+def by_hand(model: Model, p: Parameters, x: np.ndarray) -> np.ndarray:
+    """x' of one sample of one instance, from the formulas at the head of the module, unit by unit."""
+    n, m = len(x), len(p["W"])
+    h = [sum(p["W"][k, i] * x[i] for i in range(n)) for k in range(m)]
+    if model.hidden_bias:
+        h = [h[k] + p["b_hidden"][k] for k in range(m)]
+    if model.name in ("relu_hidden", "absolute"):
+        h = [max(a, 0) for a in h]
+    back = p["W_out"] if model.name == "absolute" else p["W"]
+    out = [sum(back[k, j] * h[k] for k in range(m)) + p["b"][j] for j in range(n)]
+    return np.array(out if model.name == "linear" else [max(a, 0) for a in out])
+
+
+@each_model
+def test_output_and_loss_are_those_of_the_formulas(model: Model) -> None:
+    """A wrong transpose, ReLU, bias or target; or instances that mix."""
+    p, x, importance = drawn(model)
+    output, loss = model.output(p, x), model.loss(p, x, importance)
+    for k, sample in np.ndindex(2, 7):
+        values = x[k, sample].numpy()
+        expected = by_hand(model, {name: a[k].numpy() for name, a in p.items()}, values)
+        target = np.abs(values) if model.name == "absolute" else values
+        np.testing.assert_allclose(output[k, sample], expected, atol=1e-12)
+        assert loss[k, sample].item() == pytest.approx(importance[k].numpy() @ (target - expected) ** 2)
+
+
+@each_model
+def test_parameters_lie_one_after_another(model: Model) -> None:
+    """The compiled loop reads W [m][n], W_out [m][n], b [n], b_hidden [m] from one row of memory, without gaps."""
+    flat = torch.arange(2.0 * model.size).reshape(2, model.size)
+    p = model.unpack(flat)
+    order = [k for k in ("W", "W_out", "b", "b_hidden") if k in p]
+    assert list(p) == order
+    assert torch.equal(torch.cat([p[k].flatten(1) for k in order], dim=1), flat)
+    assert p["W"].shape == (2, model.m, model.n)
+    assert p["b"].shape == (2, model.n)
+    assert ("W_out" in p) == (model.name == "absolute")
+    assert ("b_hidden" in p) == model.hidden_bias
+    p["b"][1] = -1  # views: an engine changes the row and everybody sees it
+    assert (flat == -1).sum() == model.n
+
+
+@each_model
+@given(st.integers(0, 10**6))
+def test_symmetries(model: Model, seed: int) -> None:
+    """Features have no order; hidden units have none, and where they are linear no axes; a neuron has no scale."""
+    p, x, importance = drawn(model, seed)
+    loss = model.loss(p, x, importance)
+    rng = np.random.default_rng(seed)
+
+    features = torch.from_numpy(rng.permutation(model.n))
+    renamed = {k: a if k == "b_hidden" else a[..., features] for k, a in p.items()}
+    torch.testing.assert_close(model.loss(renamed, x[..., features], importance[..., features]), loss)
+
+    if model.relu_hidden:
+        units = torch.from_numpy(rng.permutation(model.m))
+        moved = {k: a if k == "b" else a[:, units] for k, a in p.items()}
+    else:
+        rotation = torch.from_numpy(np.atleast_2d(ortho_group.rvs(model.m, random_state=rng) if model.m > 1 else -1.0))
+        moved = p | {"W": rotation @ p["W"]}
+    torch.testing.assert_close(model.loss(moved, x, importance), loss)
+
+    if model.absolute:
+        scale = torch.from_numpy(rng.uniform(0.1, 10, (model.m, 1)))
+        scaled = p | {"W": p["W"] * scale, "W_out": p["W_out"] / scale}
+        torch.testing.assert_close(model.loss(scaled, x, importance), loss)
+
+
+def test_a_model_has_the_sizes_of_its_sweep() -> None:
+    sweep = Sweep(model="relu_hidden", n=6, m=4, density=0.1, hidden_bias=True)
+    assert Model.of(sweep) == Model("relu_hidden", 6, 4, hidden_bias=True)
+    assert Model.of(sweep).size == 6 * 4 + 6 + 4
+
+
+@each_model
+def test_pack_is_the_inverse_of_unpack(model: Model) -> None:
+    """A parameter in another's place would go unnoticed where they have the same shape; and the copy is one."""
+    flat = torch.randn(3, 2, model.size)
+    packed = model.pack(dict(reversed(model.unpack(flat).items())))
+    assert torch.equal(packed, flat)
+    packed.zero_()
+    assert flat.abs().min() > 0

@@ -1,0 +1,184 @@
+"""Perturbations of a model's input, against models whose answers are known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
+from superposition.paper.adversarial import attacks
+from superposition.paper.adversarial.attacks import Target, ascend
+from superposition.training.evaluation import losses
+
+M, N = 3, 6
+
+
+def models(W: torch.Tensor, b: torch.Tensor, **changes: object) -> Trained:
+    """One model at every density."""
+    settings = {"model": "relu_output", "n": N, "m": M, "density": [1, 0.2], "evaluation": 2**22}
+    sweep = Sweep.parse(settings | changes)
+    count = len(sweep.points())
+    parameters = {"W": W.expand(count, 1, M, N).clone(), "b": b.expand(count, 1, N).clone()}
+    loss = torch.ones(count, 1, dtype=torch.float64)
+    return Trained(sweep, parameters, loss, loss, torch.tensor([]).long())
+
+
+def without_superposition(density: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """A dimension for each of the first features, the mean for the others."""
+    b = torch.full((N,), density / 2)
+    b[:M] = 0
+    return torch.eye(M, N), b
+
+
+def random_model(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(M, N, generator=generator) / 2, torch.randn(N, generator=generator) / 5
+
+
+@pytest.mark.parametrize("point", [0, 1])
+def test_loss_without_an_attack(point: int) -> None:
+    """The expected loss, the empty sample included."""
+    trained = models(*random_model())
+    target = attacks.target(trained, point, 2**17)
+    expected, error = losses(trained.sweep, trained.parameters)
+    found = target.loss(torch.zeros(1, N))
+    assert abs(float(found) - float(expected[point, 0])) < 0.01 * float(expected[point, 0]) + 5 * float(error[point, 0])
+
+
+@pytest.mark.parametrize("density", [1.0, 0.2])
+def test_norm(density: float) -> None:
+    """The mean of ‖x‖ over all samples, those with nothing on among them."""
+    x = np.random.default_rng(0).random((2, 200_000, N))
+    expected = np.linalg.norm(x[0] * (x[1] < density), axis=1).mean()
+    target = attacks.target(models(*random_model(), density=density), 0, 2**16)
+    assert target.norm == pytest.approx(expected, rel=0.01)
+
+
+def test_directions() -> None:
+    """Row i of WᵀW as a unit vector: the change of input that changes output i the most."""
+    W, b = random_model()
+    target = attacks.target(models(W, b), 0, 64)
+    directions = target.directions()
+    torch.testing.assert_close(directions.norm(dim=1), torch.ones(N))
+    gram = W.T @ W
+    for i in range(N):
+        others = torch.nn.functional.normalize(torch.randn(50, N, generator=torch.Generator().manual_seed(i)), dim=1)
+        assert (others @ gram[i]).max() <= directions[i] @ gram[i] + 1e-6
+
+
+@pytest.mark.parametrize("density", [1.0, 0.2])
+def test_a_model_without_superposition_is_misled_by_the_square_of_the_size(density: float) -> None:
+    """Every attack is along a feature of its own and changes its output by the size of the attack."""
+    target = attacks.target(models(*without_superposition(density), density=density), 0, 256)
+    directions = target.directions()
+    torch.testing.assert_close(directions[:M], torch.eye(M, N))
+    assert target.worst(0.3 * directions) == pytest.approx(0.09, rel=1e-4)
+
+
+def test_linear_regime() -> None:
+    """With biases so high that no output is cut off the rise is ‖WᵀWδ‖² and a term in the mean error."""
+    W, b = random_model()
+    target = attacks.target(models(W, b + 50), 0, 512)
+    gram, delta = W.T @ W, 0.1 * torch.randn(4, N, generator=torch.Generator().manual_seed(1))
+    error = (target.share[:, None] * (target.unperturbed - target.x)).sum(0)
+    expected = (delta @ gram).square().sum(1) + 2 * (delta @ gram) @ error
+    torch.testing.assert_close(target.climb(delta)[0].float(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_what_does_not_count() -> None:
+    """Errors of features that do not count are no errors, and attacks do not touch them."""
+    W, b = random_model()
+    target = attacks.target(models(W, b), 0, 512)
+    counted = torch.tensor([True, False, True, True, False, False])
+    some = replace(target, counted=counted)
+    assert some.directions().shape == (3, N)
+    assert (some.directions()[:, ~counted] == 0).all()
+    rest = replace(target, counted=~counted)
+    delta = 0.2 * torch.ones(1, N)
+    torch.testing.assert_close(some.loss(delta) + rest.loss(delta), target.loss(delta))
+
+
+@pytest.mark.parametrize("point", [0, 1])
+def test_rises_are_those_of_the_loss(point: int) -> None:
+    """Summed by where outputs begin, it is what a pass through all samples gives; some outputs cross 0, some do not."""
+    target = replace(attacks.target(models(*random_model()), point, 4096), counted=torch.arange(N) != 2)
+    deltas = torch.cat([0.5 * target.directions(), 3 * target.directions(), torch.zeros(1, N)])
+    plain = torch.stack([target.loss(delta[None]) for delta in deltas]) - target.unattacked
+    torch.testing.assert_close(target.climb(deltas)[0].float(), plain, rtol=1e-4, atol=1e-5)
+
+
+def test_the_worst_is_the_worst() -> None:
+    """Ranked by few samples and measured with all, it is that of measuring all with all."""
+    target = attacks.target(models(*random_model()), 1, 4096)
+    deltas = 0.5 * target.directions()
+    assert target.worst(deltas) == pytest.approx(float(target.climb(deltas)[0].max()), rel=1e-5)
+    few = target.few
+    assert len(few.x) == attacks.FEW + 1
+    assert float(few.share.sum()) == pytest.approx(1, rel=1e-5)
+    assert (few.x[-1] == 0).all()
+    rises = few.climb(target.ranked(deltas))[0].tolist()
+    assert rises == sorted(rises, reverse=True)
+
+
+@pytest.mark.parametrize("per_sample", [False, True])
+def test_gradients_of_the_rise(per_sample: bool) -> None:
+    """Gradient ascent goes where they point."""
+    target = attacks.target(models(*random_model()), 1, 256)
+    deltas = (0.4 * target.directions()[:1]).expand(257 if per_sample else 1, N).requires_grad_()
+    output = torch.relu((target.x + deltas) @ target.W.T @ target.W + target.b)
+    loss = (target.share @ (output - target.x) ** 2).sum()
+    if not per_sample:
+        torch.testing.assert_close(target.loss(deltas.detach()), loss.detach())
+    (expected,) = torch.autograd.grad(loss, deltas)
+    found = (target.climb_each if per_sample else target.climb)(deltas.detach())[1].float()
+    expected, found = (torch.nn.functional.normalize(part, dim=1) for part in (expected, found))
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
+
+
+def centred(W: torch.Tensor) -> Target:
+    """A linear model whose mean error is 0: far above the ReLU, samples symmetric."""
+    x = torch.rand(64, N, generator=torch.Generator().manual_seed(0))
+    x = torch.cat([x, 1 - x, torch.full((1, N), 0.5)])
+    b = torch.full((N,), 100.0)
+    shares = torch.full((129,), 1 / 129)
+    return Target(W, b - 0.5 * W.T @ W @ torch.ones(N), x, shares, torch.ones(N, dtype=torch.bool))
+
+
+def test_gradient_ascent_finds_the_singular_vector() -> None:
+    """Large attacks on an output that is never cut off: the rise is largest along the first singular vector of WᵀW."""
+    W, _ = random_model(3)
+    target = centred(W)
+    size = 1e4  # the square outweighs the term that is linear
+    found = ascend(target, torch.randn(3, N, generator=torch.Generator().manual_seed(2)), size, 100)
+    top = float(torch.linalg.svdvals((W.T @ W).double())[0])
+    assert found == pytest.approx((size * top) ** 2, rel=0.05)
+
+
+def test_gradient_ascent_never_ends_below_its_start() -> None:
+    target = attacks.target(models(*random_model()), 0, 1024)
+    starts = target.directions()
+    assert ascend(target, starts, 0.3, 0) == pytest.approx(float(target.climb(0.3 * starts)[0].max()), rel=1e-4)
+    assert ascend(target, starts, 0.3, 30) >= ascend(target, starts, 0.3, 0)
+
+
+def test_an_attack_for_each_sample_is_worse() -> None:
+    """And as large for each of them."""
+    target = attacks.target(models(*random_model()), 0, 1024)
+    together = ascend(target, target.directions()[:1], 0.3, 50)
+    assert ascend(target, target.directions()[:1], 0.3, 50, per_sample=True) > together
+
+
+def test_gradient_ascent_stays_with_what_counts() -> None:
+    """A model that would be misled most by what may not be touched."""
+    W = torch.zeros(M, N)
+    W[0, 0], W[1, 1] = 3, 1
+    target = replace(
+        attacks.target(models(W, torch.ones(N)), 0, 256),
+        counted=torch.tensor([False, True, False, False, False, False]),
+    )
+    start = torch.zeros(1, N)
+    start[0, 1] = 1
+    found = ascend(target, start, 0.1, 20)
+    assert found == pytest.approx(float(target.climb(0.1 * start)[0]), rel=1e-4)

@@ -1,0 +1,80 @@
+"""What is said of the code and the machine: its commit, and whether it is that commit's; its processor."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from superposition.core.errors import SuperpositionError
+from superposition.pipeline import identity
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with this module in it, in which we are."""
+    module = tmp_path / "src/superposition/pipeline/identity.py"
+    module.parent.mkdir(parents=True)
+    shutil.copy(identity.__file__, module)
+    monkeypatch.setattr(identity, "__file__", str(module))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    for key in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{key}_NAME", "A")
+        monkeypatch.setenv(f"GIT_{key}_EMAIL", "a@b.c")
+    (tmp_path / ".gitignore").write_text("*.pyc\n")
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "first")
+    return tmp_path
+
+
+def git(*words: str) -> str:
+    return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_commit(checkout: Path) -> None:
+    (checkout / "notes.txt").touch()  # no code
+    (checkout / "src/superposition/x.pyc").touch()
+    assert identity.commit() == git("rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize(
+    "path", [".gitignore", "src/superposition/pipeline/identity.py", "src/new.py", "workflow/new.smk"]
+)
+def test_changes_are_marked(checkout: Path, path: str) -> None:
+    """A commit alone would send the reader to code that did not run; so would a new module that is not in git yet."""
+    (checkout / path).parent.mkdir(exist_ok=True)
+    with open(checkout / path, "a") as file:
+        file.write("# More.\n")
+    assert identity.commit() == git("rev-parse", "HEAD") + " with uncommitted changes"
+
+
+def test_the_checkout_of_something_else_around_the_code(checkout: Path) -> None:
+    """Its commit says nothing of the code: sources unpacked below another repository."""
+    git("rm", "-q", "--cached", "src/superposition/pipeline/identity.py")
+    git("commit", "-qm", "second")
+    assert identity.commit() == "not in a git checkout"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SuperpositionError, match=r"nothing\.csv: No such file or directory$"):
+        identity.sha256(tmp_path / "nothing.csv")
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "name"),
+    [
+        (
+            "processor\t: 0\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx2 avx512f\n\n"
+            "processor\t: 1\ncpu family\t: 6\nmodel name\t: other\n",
+            "AMD EPYC (family 26, model 2, AVX-512)",
+        ),
+        ("model name\t: Intel(R) Xeon(R)\nflags\t: fpu avx avx2\n", "Intel(R) Xeon(R) (AVX2)"),
+        ("model name\t: ARMv7 Processor\n", "ARMv7 Processor"),
+        ("processor\t: 0\nCPU part\t: 0xd0c\n", ""),
+    ],
+)
+def test_the_processor(cpuinfo: str, name: str) -> None:
+    """A name that says too little is told apart by numbers and instructions."""
+    assert identity.processor(cpuinfo) == name

@@ -1,0 +1,75 @@
+"""How a job ends, and what it leaves in its log."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def job(log: Path, body: str) -> subprocess.CompletedProcess[str]:
+    """Runs a few lines as a job does its work."""
+    program = f"""
+from pathlib import Path
+from superposition.core.errors import SuperpositionError, named
+from superposition.pipeline.jobs import reporting
+with reporting({str(log)!r}):
+    {body}
+"""
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+
+def test_a_job_that_is_done(tmp_path: Path) -> None:
+    run = job(tmp_path / "log", "pass")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert (tmp_path / "log").read_text() == "done\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("raise SuperpositionError('too much')", "error: too much\n"),
+        ("with named('this'): raise SuperpositionError('too much')", "error: this: too much\n"),
+        ("Path('/dev/full').write_text('x')", "error: [Errno 28] No space left on device\n"),
+        ("open('/nowhere/at/all')", "error: [Errno 2] No such file or directory: '/nowhere/at/all'\n"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line(body: str, line: str, tmp_path: Path) -> None:
+    """A traceback would hide it; the log has all that there is to know."""
+    run = job(tmp_path / "log", body)
+    assert (run.returncode, run.stderr) == (1, line)
+    assert line.removeprefix("error: ") in (tmp_path / "log").read_text()
+
+
+def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
+    """The disk is full: that is what is said, whatever else happened."""
+    for body in ("pass", "raise SuperpositionError('too much')", "1 / 0"):
+        run = job(Path("/dev/full"), body)
+        assert (run.returncode, run.stderr) == (1, "error: [Errno 28] No space left on device\n")
+
+
+def test_of_any_other_error_the_log_has_the_rest(tmp_path: Path) -> None:
+    """As of a figure that was given other experiments than it was made for: where it went wrong, and of which."""
+    run = job(tmp_path / "log", "with named('one of many'): 1 / 0")
+    line = "ZeroDivisionError: division by zero"
+    assert (run.returncode, run.stderr) == (1, f"error: {line} ({tmp_path / 'log'} says where)\n")
+    text = (tmp_path / "log").read_text()
+    assert "Traceback" in text
+    assert text.endswith(f"{line}\nThis was about one of many.\n")
+
+
+def test_a_package_that_is_not_needed() -> None:
+    """Libraries go without it; whoever needs it afterwards, or has it already, finds it."""
+    program = """
+import sys
+from superposition.pipeline.jobs import without
+with without("scipy"):
+    import seaborn
+assert "scipy" not in sys.modules
+import scipy
+with without("scipy"):
+    assert sys.modules["scipy"] is scipy
+assert sys.modules["scipy"] is scipy
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")

@@ -1,0 +1,121 @@
+"""Claims judged again with other recipes: what is varied, and what is trained for whom."""
+
+import pandas as pd
+import pytest
+
+from superposition.core.errors import SuperpositionError
+from superposition.core.sweep import Sweep
+from superposition.core.weights import Trained
+from superposition.pipeline import sensitivity
+from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.sensitivity import COLUMNS, VARIANTS, varied, verdicts
+from superposition.training import runner
+
+SWEEP = Sweep(model="relu_output", n=3, m=2, density=[0.5, 0.1], steps=6, batch=20, learning_rate=0.02, evaluation=100)
+
+
+def test_each_part_of_the_recipe_is_halved_and_doubled() -> None:
+    """One at a time, and nothing else: the grid, the model and the restarts stay."""
+    found = {}
+    for name, factors in VARIANTS.items():
+        sweep = varied(SWEEP, factors)
+        found[name] = (sweep.batch, sweep.learning_rate, sweep.steps)
+        same = {"batch": 20, "learning_rate": 0.02, "steps": 6}
+        assert sweep.model_copy(update=same) == SWEEP
+    assert found == {
+        "as configured": (20, 0.02, 6),
+        "batch size halved": (10, 0.02, 6),
+        "batch size doubled": (40, 0.02, 6),
+        "learning rate halved": (20, 0.01, 6),
+        "learning rate doubled": (20, 0.04, 6),
+        "steps halved": (20, 0.02, 3),
+        "steps doubled": (20, 0.02, 12),
+    }
+
+
+def test_half_of_an_odd_number_is_rounded_down() -> None:
+    odd = SWEEP.model_copy(update={"steps": 7, "batch": 25})
+    assert varied(odd, VARIANTS["steps halved"]).steps == 3
+    assert varied(odd, VARIANTS["batch size halved"]).batch == 12
+
+
+def test_what_is_solved_exactly_has_no_recipe() -> None:
+    solved = SWEEP.model_copy(update={"solver": "exact"})
+    assert all(varied(solved, factors) == solved for factors in VARIANTS.values())
+
+
+def test_a_recipe_that_cannot_be_is_refused() -> None:
+    """Half of two samples is less than a batch may be; half of the steps less than the snapshots."""
+    for impossible, variant in (({"batch": 2}, "batch size halved"), ({"snapshots": 5}, "steps halved")):
+        sweep = SWEEP.model_copy(update=impossible)
+        with pytest.raises(SuperpositionError, match=next(iter(impossible))):
+            varied(sweep, VARIANTS[variant])
+
+
+def test_verdicts() -> None:
+    """Every claim with every recipe, on models of that recipe; trained once, and only what is asked for."""
+    claims, measured = Claims("zoo"), []
+
+    @claims.add("rate", figure="two", paper="", criterion="")
+    def rate(data: Tables) -> Finding:
+        rates = {data[figure]["recipe"]["rate"].item() for figure in ("two", "one")}
+        return Finding(f"{rates}", holds=rates == {0.02}, correction="Another.")
+
+    @claims.add("steps", figure="one", paper="", criterion="")
+    def steps(data: Tables) -> Finding:
+        table = data["one"]["recipe"]
+        return Finding(f"{table['steps'].item()} steps", holds=table["steps"].item() >= 6)
+
+    def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+        measured.append((figure, id(trained["shared"])))
+        assert set(trained) == set(figures[figure]), "the models of its figure, and no others"
+        (sweep,) = {models.sweep for models in trained.values()}
+        return {"recipe": pd.DataFrame({"steps": [sweep.steps], "rate": [sweep.learning_rate]})}
+
+    figures = {"one": {"shared": SWEEP}, "two": {"shared": SWEEP, "more": SWEEP}, "unused": {"never": SWEEP}}
+    table = verdicts(list(claims), measure, figures, device="cpu", threads=1)
+    assert table.columns.tolist() == COLUMNS
+    found = table.pivot(index="variant", columns="claim", values="verdict")
+    assert found.index.sort_values().tolist() == sorted(VARIANTS)
+    off = {(variant, claim): v for claim in found for variant, v in found[claim].items() if v != "reproduced"}
+    assert off == {
+        ("steps halved", "zoo.steps"): "not reproduced",
+        ("learning rate halved", "zoo.rate"): "corrected",
+        ("learning rate doubled", "zoo.rate"): "corrected",
+    }
+    assert [figure for figure, _ in measured] == ["two", "one"] * len(VARIANTS)
+    assert all(first[1] == second[1] for first, second in zip(measured[::2], measured[1::2], strict=True))
+
+
+def test_models_are_trained_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On this device and with so many threads, with every recipe."""
+    claims, asked = Claims("zoo"), []
+
+    @claims.add("any", figure="one", paper="", criterion="")
+    def anything(data: Tables) -> Finding:
+        return Finding(f"{data['one']['numbers'].size}", holds=True)
+
+    def train(sweep: Sweep, device: str, threads: int) -> Trained:
+        asked.append((device, threads))
+        return runner.train(sweep, "cpu", 1)
+
+    monkeypatch.setattr(sensitivity, "train", train)
+    verdicts(list(claims), lambda *_: {"numbers": pd.DataFrame()}, {"one": {"sweep": SWEEP}}, "somewhere", 3)
+    assert asked == [("somewhere", 3)] * len(VARIANTS)
+
+
+def test_what_cannot_be_trained_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The experiment and the variant: its numbers stand nowhere in the configuration."""
+    claims = Claims("zoo")
+
+    @claims.add("any", figure="one", paper="", criterion="")
+    def anything(data: Tables) -> Finding:
+        return Finding(f"{len(data['one'])}", holds=True)
+
+    short = SWEEP.model_copy(update={"batch": 2})
+    with pytest.raises(SuperpositionError, match=r"^wolf, batch size halved: sweep\.batch: "):
+        verdicts(list(claims), lambda *_: {}, {"one": {"wolf": short}}, "cpu", 1)
+    long = SWEEP.model_copy(update={"steps": 600_000})
+    monkeypatch.setattr(sensitivity, "VARIANTS", {"steps doubled": {"steps": 2.0}})
+    with pytest.raises(SuperpositionError, match=r"^wolf, steps doubled: sweep\.steps: .*1200000$"):
+        verdicts(list(claims), lambda *_: {}, {"one": {"wolf": long}}, "cpu", 1)

@@ -1,0 +1,233 @@
+"""What all figures share: files that depend on nothing but their content, and the picture of one model."""
+
+import struct
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import Normalize, to_hex, to_rgba
+from matplotlib.figure import Figure
+
+from superposition.plotting import panels, style, vectors
+
+
+def drawn(slope: float = 1.0) -> Figure:
+    """With a legend, a clipped line and an image: the parts whose names in an SVG are left to chance by default."""
+    figure, axes = plt.subplots()
+    axes.plot([0, 1], [0, slope], label="$W_i$")
+    axes.imshow(np.eye(3), extent=(0, 1, 0, 1))
+    axes.legend()
+    return figure
+
+
+def chunks(png: bytes) -> list[tuple[bytes, bytes]]:
+    """The types and contents of the parts of a PNG file."""
+    found, at = [], 8
+    while at < len(png):
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        found.append((png[at + 4 : at + 8], png[at + 8 : at + 8 + length]))
+        at += length + 12
+    return found
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_the_same_figure_gives_the_same_bytes(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Today and in ten years, and another figure others: else every run would look like a change."""
+    now = time.time()
+    for name, slope, when in (("one", 1, now), ("two", 1, now + 3e8), ("three", 2, now)):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(when)))
+        style.save(drawn(slope), tmp_path / f"{name}.{suffix}")
+    one, two, three = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two", "three"))
+    assert one == two != three
+
+
+def noisy(figure: Figure, rng: np.random.Generator) -> Figure:
+    """A layout whose last bits are chance, as those of the solver are."""
+    solve = figure.get_layout_engine().execute
+
+    def execute(fig: Figure) -> None:
+        solve(fig)
+        for part in [*fig.subfigs, *(ax for ax in fig.axes)]:
+            box = part.bbox_relative if hasattr(part, "bbox_relative") else part._originalPosition
+            box.set_points(box.get_points() * (1 + 1e-13 * rng.normal(size=(2, 2))))
+
+    figure.get_layout_engine().execute = execute
+    return figure
+
+
+def test_the_last_bits_of_the_layout_do_not_show(tmp_path: Path) -> None:
+    """They name the clipping regions of an SVG, and differ from run to run."""
+    rng, seen = np.random.default_rng(0), set()
+    for k in range(5):
+        figure = plt.figure()
+        for part in figure.subfigures(2, 1):
+            for ax in part.subplots(1, 2):
+                ax.barh([0, 1], [1, 2])
+        style.save(noisy(figure, rng), tmp_path / f"{k}.svg")
+        seen.add((tmp_path / f"{k}.svg").read_bytes())
+    assert len(seen) == 1
+
+
+def test_no_dates(tmp_path: Path) -> None:
+    svg, png = tmp_path / "a.svg", str(tmp_path / "a.png")
+    style.save(drawn(), svg, png)
+    assert svg.read_bytes().startswith(b"<?xml")
+    assert b"date>" not in svg.read_bytes()
+    parts = chunks(Path(png).read_bytes())
+    assert {kind for kind, _ in parts} >= {b"IHDR", b"IDAT", b"IEND"}
+    assert not {kind for kind, _ in parts} & {b"tIME", b"tEXt", b"zTXt", b"iTXt"}
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_layout_by_hand_is_left_alone(tmp_path: Path) -> None:
+    """Saving must not lay out a figure again: axes would move, or matplotlib complain on the user's screen."""
+    figure = plt.figure(layout="none")
+    ax = figure.add_axes((0.1, 0.2, 0.3, 0.4))
+    style.save(figure, tmp_path / "one.svg", tmp_path / "one.png")
+    assert ax.get_position().bounds == pytest.approx((0.1, 0.2, 0.3, 0.4))
+
+
+def test_saved_figures_are_closed(tmp_path: Path) -> None:
+    """A process that draws many would keep them all."""
+    figure = drawn()
+    assert plt.fignum_exists(figure.number)
+    style.save(figure, tmp_path / "a.svg")
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_figures_need_no_font_and_no_screen(tmp_path: Path) -> None:
+    """Text is outlines, so that it looks the same everywhere."""
+    style.save(drawn(), tmp_path / "a.svg")
+    assert "<text" not in (tmp_path / "a.svg").read_text()
+    assert plt.get_backend().lower() == "agg"
+
+
+@pytest.mark.parametrize(("density", "title"), [(1.0, "1"), (0.3, "0.3"), (0.001, "0.001")])
+def test_density_title(density: float, title: str) -> None:
+    assert style.density_title(density) == f"$1-S = {title}$"
+
+
+def test_kinds_have_the_colours_of_the_palette() -> None:
+    """What a figure colours by hand and what is coloured by default look alike."""
+    figure, axes = plt.subplots()
+    lines = [axes.plot([0, 1])[0] for _ in style.CATEGORIES]
+    assert [to_hex(line.get_color()) for line in lines] == list(style.CATEGORIES)
+    assert len(set(style.CATEGORIES)) == len(style.CATEGORIES) >= 6
+    plt.close(figure)
+
+
+def test_model_panel() -> None:
+    """Rows are features, the most important on top, whatever the order of the pairs; colours end at ±1."""
+    gram = np.array([[1.0, -0.5, 0.0], [-0.5, 0.25, 2.0], [0.0, 2.0, 4.0]])
+    features = pd.DataFrame(
+        {"feature": range(3), "bias": [0.1, -0.2, 0.3], "norm": [1, 0.5, 2], "superposition": [0.25, 5.0, 0]}
+    )
+    i, j = np.divmod(np.arange(9), 3)
+    pairs = pd.DataFrame({"i": i, "j": j, "dot": gram.ravel()}).sample(frac=1, random_state=0)
+    figure, axes = plt.subplots(1, 3)
+    panels.model_panel(list(axes), panels.Panel("", panels.gram(pairs), features))
+    heat, strip, bars = axes
+    np.testing.assert_array_equal(heat.images[0].get_array(), gram)
+    np.testing.assert_array_equal(strip.images[0].get_array(), features[["bias"]])
+    for image in (*heat.images, *strip.images):
+        assert image.get_clim() == (-1, 1)
+        assert image.get_cmap() is style.SIGNED
+        assert image.origin == "upper"
+    assert [bar.get_width() for bar in bars.patches] == [1, 0.5, 2]
+    assert [bar.get_y() + bar.get_height() / 2 for bar in bars.patches] == pytest.approx([0, 1, 2])
+    colours = [to_rgba(bar.get_facecolor()) for bar in bars.patches]
+    assert colours == [style.SUPERPOSITION(x) for x in (0.25, 1.0, 0.0)]
+    assert bars.get_ylim() == (2.5, -0.5)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+@pytest.mark.parametrize("matrices", [1, 2])
+def test_model_grid(count: int, matrices: int) -> None:
+    """From one model to eight, with one matrix or two: nothing overlaps, nothing is off the page."""
+    features = pd.DataFrame({"feature": [0, 1], "bias": [0.1, 0], "norm": [1.5, 0.5], "superposition": [0.5, 0]})
+    shown = {f"M_{k}": np.full((2, 3 + k), 0.5) for k in range(matrices)}
+    models = [panels.Panel(f"model\n{k}", shown, features) for k in range(count)]
+    figure = panels.model_grid(models, "values", reach=2.0, note="a note")
+    assert len(figure.axes) == count * (matrices + 2) + 2
+    assert [ax.get_title() for ax in figure.axes if ax.get_title()] == [panel.title for panel in models]
+    boxes = [ax.get_position() for ax in figure.axes]
+    assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes)
+    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+    for image in (image for ax in figure.axes[:-2] for image in ax.images):
+        assert image.get_clim() == (-2, 2)
+    assert all(ax.get_xlim()[1] > 1.5 for ax in figure.axes[:-2] if len(ax.patches) == 2)
+    page = figure.bbox
+    figure.draw_without_rendering()
+    texts = [text for ax in figure.axes for text in (ax.title, ax.xaxis.label, ax.yaxis.label)] + figure.texts
+    for box in (text.get_window_extent() for text in texts if text.get_text()):
+        assert page.x0 <= box.x0 < box.x1 <= page.x1
+        assert page.y0 <= box.y0 < box.y1 <= page.y1
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("m", [2, 3])
+def test_feature_arrows(m: int) -> None:
+    """To the columns of W; features in one place share a label, those near 0 have none, and many have none at all."""
+    W = np.array([[1, 0.1, 0], [0, -1, 0.2], [0.1, 0, 0], [0.98, 0.12, 0]])[:, :m]
+    for copies in (1, 6):
+        columns = {f"w{k}": np.tile(W[:, k], copies) for k in range(m)}
+        norm = np.tile(np.linalg.norm(W, axis=1), copies)
+        features = pd.DataFrame({"feature": range(4 * copies), "importance": 0.5, "norm": norm} | columns)
+        figure = plt.figure()
+        ax = figure.add_subplot(projection="3d" if m == 3 else None)
+        vectors.feature_arrows(ax, features, Normalize(0, 1), reach=1.3)
+        ends = [np.array(line.get_data_3d() if m == 3 else line.get_data()).T for line in ax.lines]
+        arrows = np.array(ends[-4 * copies :])
+        assert not arrows[:, 0].any()
+        np.testing.assert_allclose(arrows[:, 1], np.tile(W, (copies, 1)))
+        assert [text.get_text() for text in ax.texts] == (["$W_{1,4}$", "$W_{2}$"] if copies == 1 else [])
+        assert ax.get_xlim() == ax.get_ylim() == (-1.3, 1.3)
+        plt.close(figure)
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2, 3])
+def test_the_hull_of_features_in_space(rank: int) -> None:
+    """Drawn where there is one: features in a plane have none, and dense ones are 0 for a good part."""
+    corners = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1], [0, 0, 0.1]]) / 3**0.5
+    corners[:, rank:] = 0
+    features = pd.DataFrame({"feature": range(5), "importance": 1.0} | {f"w{k}": corners[:, k] for k in range(3)})
+    features["norm"] = np.linalg.norm(corners, axis=1)
+    figure = plt.figure()
+    ax = figure.add_subplot(projection="3d")
+    vectors.feature_arrows(ax, features, Normalize(0, 1))
+    ends = [np.array(line.get_data_3d()).T for line in ax.lines]
+    edges = [e for e in ends if len(e) == 2 and np.linalg.norm(e, axis=1) == pytest.approx(1) and e[0] @ e[1] > -0.5]
+    assert len(edges) == (6 if rank == 3 else 0), "a tetrahedron"
+    plt.close(figure)
+
+
+def test_neuron_stacks() -> None:
+    """A stack is as high as the sum of a neuron's |weights|, the largest at the bottom, in the colour of its feature;
+    what cannot be seen is there all the same, in grey."""
+    W = np.array([[0.5, -2.0, 0.001], [1.0, 0.0, 0.25]])
+    figure, ax = plt.subplots()
+    panels.neuron_stacks(ax, W, [False, True], ["red", "green", "blue"], labels=True)
+    (pieces,) = ax.collections
+    boxes = [path.get_extents() for path in pieces.get_paths()]
+    seen = [(box, to_hex(c)) for box, c in zip(boxes, pieces.get_facecolor(), strict=True) if box.height]
+    stacks = [[(box, colour) for box, colour in seen if round(box.x0 + 0.43) == k] for k in (0, 1)]
+    assert [[box.height for box, _ in stack] for stack in stacks] == [pytest.approx([2, 0.5, 0.001]), [1, 0.25]]
+    assert [box.y0 for box, _ in stacks[0]] == pytest.approx([0, 2, 2.5])
+    colours = [[colour for _, colour in stack] for stack in stacks]
+    assert colours == [[to_hex("green"), to_hex("red"), to_hex("0.7")], [to_hex("red"), to_hex("blue")]]
+    behind = [to_hex(b.get_facecolor()) for b in ax.patches if b.get_width() == 1]
+    assert behind == [style.NEURONS[False], style.NEURONS[True]]
+    assert [text.get_text() for text in ax.texts] == ["2", "1", "1", "3"]
+    assert ax.get_ylim()[1] > np.abs(W).sum(1).max()
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(("value", "red", "blue"), [(1, True, False), (-1, False, True)])
+def test_signs_have_colours(value: float, red: bool, blue: bool) -> None:
+    r, _, b, _ = style.SIGNED((value + 1) / 2)
+    assert (r > b + 0.3, b > r + 0.3) == (red, blue)
+    assert min(style.SIGNED(0.5)[:3]) > 0.9, "nothing is nearly white"

@@ -1,0 +1,354 @@
+"""Branches: the precise loss, the search that follows it, tracing, and crossings."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import optimize
+
+from superposition.core.distribution import Distribution
+from superposition.core.models import Model
+from superposition.theory import branches, exact, polytopes, tegum
+from superposition.theory.polytopes import Polytope
+
+PENTAGON = Polytope("pentagon", polytopes.polygon(5))
+
+
+def tensor(values: object) -> torch.Tensor:
+    return torch.as_tensor(np.asarray(values, dtype=float))
+
+
+def random_models(count: int, n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Features of lengths around 1 in the plane, biases of both signs, and densities that differ a lot."""
+    rng = np.random.default_rng(seed)
+    W, b = rng.normal(size=(count, 2, n)) * 0.75, rng.uniform(-0.3, 0.15, (count, n))
+    return tensor(W), tensor(b), tensor(10 ** rng.uniform(-2, -0.05, (count, n)))
+
+
+# The precise loss
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_precise_loss_is_exact(seed: int) -> None:
+    """A pattern left out or weighted wrongly, or a feature given the density of another."""
+    W, b, density = random_models(16, 3, seed)
+    expected = exact.expected_loss(Model("relu_output", 3, 2), {"W": W, "b": b}, density, torch.ones_like(density))
+    torch.testing.assert_close(branches.precise_loss(W, b, density), expected, rtol=2e-4, atol=0)
+
+
+@pytest.mark.parametrize("n", [3, 5, 6])
+def test_zero_weights_need_no_sampling(n: int) -> None:
+    """Every output is its bias: Σ_i Var x_i + (E x_i - b_i)², if the probabilities of the patterns add up to 1."""
+    _, b, density = random_models(8, n)
+    b = b.abs()
+    expected = (density / 3 - density * b + b**2).sum(-1)
+    found = branches.precise_loss(torch.zeros(8, 2, n, dtype=torch.float64), b, density)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=0)
+
+
+def test_precise_loss_against_sampling() -> None:
+    """Five features have patterns that no exact loss covers: each number of them on has points of its own."""
+    W, b, density = random_models(4, 5)
+    found, rng = branches.precise_loss(W, b, density), np.random.default_rng(1)
+    for k in range(4):
+        w, bias, p = W[k].numpy(), b[k].numpy(), density[k].numpy()
+        x = rng.random((2**18, 5)) * (rng.random((2**18, 5)) < p)
+        losses = ((x - np.maximum(x @ w.T @ w + bias, 0)) ** 2).sum(1)
+        assert abs(found[k] - losses.mean()) < 4 * losses.std() / len(losses) ** 0.5
+
+
+@pytest.mark.parametrize("density", [(1.0, 1.0, 1.0), (1.0, 0.2, 0.7), (1e-9, 0.3, 1.0)], ids=str)
+def test_features_always_on(density: tuple[float, float, float]) -> None:
+    """The logarithm of 0, the probability that a feature is off, must make neither the loss nor its slope NaN."""
+    W, b, _ = random_models(4, 3)
+    W, p = W.requires_grad_(), tensor(density).expand(4, 3)
+    loss = branches.precise_loss(W, b, p)
+    expected = exact.expected_loss(Model("relu_output", 3, 2), {"W": W, "b": b}, p, torch.ones_like(p))
+    torch.testing.assert_close(loss, expected, rtol=5e-4, atol=0)
+    (slope,) = torch.autograd.grad(loss.sum(), W)
+    assert slope.isfinite().all()
+
+
+def test_models_do_not_mix() -> None:
+    """Each model of a batch has the loss that it has alone."""
+    W, b, density = random_models(7, 4)
+    alone = [branches.precise_loss(W[k : k + 1], b[k : k + 1], density[k : k + 1]) for k in range(7)]
+    torch.testing.assert_close(branches.precise_loss(W, b, density), torch.cat(alone), rtol=1e-12, atol=0)
+
+
+def test_gradient_against_finite_differences() -> None:
+    """The search follows it; a part of the loss may not be detached."""
+    W, b, density = random_models(1, 4, seed=2)
+    x = torch.cat([W.flatten(1), b], dim=1)
+
+    def loss(x: torch.Tensor) -> torch.Tensor:
+        p = density.expand(len(x), -1)
+        return branches.precise_loss(x[:, :8].unflatten(1, (2, 4)), x[:, 8:], p)
+
+    (slope,) = torch.autograd.grad(loss(x.requires_grad_()).sum(), x)
+    step = 1e-5 * torch.eye(12, dtype=torch.float64)
+    with torch.no_grad():
+        difference = (loss(x + step) - loss(x - step)) / 2e-5
+    torch.testing.assert_close(slope[0], difference, rtol=1e-4, atol=1e-5)
+
+
+def test_seeds_are_independent() -> None:
+    """Another seed must give other points, or comparing two of them would say nothing of the error."""
+    W, b, density = random_models(8, 5, seed=3)
+    one, other = (branches.precise_loss(W, b, density, seed=seed) for seed in (0, 1))
+    assert (one != other).all()
+    torch.testing.assert_close(one, other, rtol=1e-3, atol=0)
+    torch.testing.assert_close(branches.precise_loss(W, b, density, seed=0), one, rtol=0, atol=0)
+
+
+def test_features_have_no_order() -> None:
+    """Features that trade places together with their densities are the same model."""
+    W, b, density = random_models(8, 5, seed=4)
+    order = torch.tensor([3, 0, 4, 1, 2])
+    found = branches.precise_loss(W[..., order], b[:, order], density[:, order])
+    torch.testing.assert_close(found, branches.precise_loss(W, b, density), rtol=1e-3, atol=0)
+
+
+SETS = {
+    "two correlated sets": Distribution(correlated=((0, 1), (2, 3, 4))),
+    "a correlated set and free features": Distribution(correlated=((1, 3),)),
+    "two anticorrelated sets": Distribution(anticorrelated=((0, 1), (2, 3, 4))),
+    "one of each and a free feature": Distribution(correlated=((0, 4),), anticorrelated=((1, 3),)),
+}
+
+
+def in_sets(density: torch.Tensor, distribution: Distribution) -> torch.Tensor:
+    """Members of a set share the density of its first one."""
+    density = density.clone()
+    for members in distribution.sets:
+        density[:, list(members)] = density[:, members[:1]]
+    return density
+
+
+def drawn(density: np.ndarray, distribution: Distribution, samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Samples as the paper describes them, set by set."""
+    on = rng.random((samples, len(density))) < density
+    for members in distribution.correlated:
+        on[:, members] = on[:, members[:1]]
+    for members in distribution.anticorrelated:
+        member = rng.integers(0, len(members), samples)
+        on[:, members] = on[:, members[:1]] & (member[:, None] == np.arange(len(members)))
+    return on * rng.random((samples, len(density)))
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_sets_against_sampling(name: str) -> None:
+    """A set switched on by halves, or an anticorrelated one with two members on."""
+    W, b, density = random_models(4, 5, seed=7)
+    density, rng = in_sets(density, SETS[name]), np.random.default_rng(2)
+    found = branches.precise_loss(W, b, density, SETS[name])
+    for k in range(4):
+        w, bias = W[k].numpy(), b[k].numpy()
+        x = drawn(density[k].numpy(), SETS[name], 2**18, rng)
+        losses = ((x - np.maximum(x @ w.T @ w + bias, 0)) ** 2).sum(1)
+        assert abs(found[k] - losses.mean()) < 4 * losses.std() / len(losses) ** 0.5
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_probabilities_of_a_set(name: str) -> None:
+    """With no weights a loss is Σ E(x_i - b_i)², whatever comes on together: E x_i = q/2 and E x_i² = q/3, where q is
+    the density of a feature, or its share of that of an anticorrelated set."""
+    _, b, density = random_models(6, 5, seed=8)
+    b, density = b.abs(), in_sets(density, SETS[name])
+    q = density.clone()
+    for members in SETS[name].anticorrelated:
+        q[:, list(members)] /= len(members)
+    found = branches.precise_loss(torch.zeros(6, 2, 5, dtype=torch.float64), b, density, SETS[name])
+    torch.testing.assert_close(found, (q / 3 - q * b + b**2).sum(-1), rtol=1e-4, atol=0)
+
+
+def test_one_feature_and_none_on() -> None:
+    """No pattern has two features on, or no feature ever is."""
+    W, b = tensor([[[0.8]]]), tensor([[0.05]])
+    found = branches.precise_loss(W, b, tensor([[0.3]]))
+    expected = exact.expected_loss(Model("relu_output", 1, 1), {"W": W, "b": b}, tensor([[0.3]]), tensor([[1.0]]))
+    torch.testing.assert_close(found, expected)
+    W, b, _ = random_models(3, 4)
+    never = branches.precise_loss(W, b, torch.zeros(3, 4, dtype=torch.float64))
+    torch.testing.assert_close(never, (b.clamp(min=0) ** 2).sum(-1))
+
+
+def test_gradient_by_density() -> None:
+    """Newton's steps to a crossing are made of it."""
+    W, b, density = random_models(5, 4, seed=9)
+    density = (0.1 + 0.8 * density).requires_grad_()
+    (slope,) = torch.autograd.grad(branches.precise_loss(W, b, density).sum(), density)
+    for i in range(4):
+        step = 1e-6 * torch.eye(4, dtype=torch.float64)[i]
+        with torch.no_grad():
+            up, down = (branches.precise_loss(W, b, density + sign * step) for sign in (1, -1))
+        torch.testing.assert_close(slope[:, i], (up - down) / 2e-6, rtol=1e-4, atol=1e-7)
+
+
+# Following the minima
+
+
+def slopes(W: torch.Tensor, b: torch.Tensor, density: torch.Tensor) -> torch.Tensor:
+    """The largest part of the gradient of the loss over Σ_i p_i, for each model."""
+    at = torch.cat([W.flatten(1), b], dim=1).requires_grad_()
+    loss = branches.precise_loss(at[:, : W[0].numel()].reshape(W.shape), at[:, W[0].numel() :], density)
+    (slope,) = torch.autograd.grad((loss / density.sum(-1)).sum(), at)
+    return slope.abs().amax(1)
+
+
+def regular(corners: np.ndarray, densities: list[float], norm: float, bias: float) -> tuple[torch.Tensor, ...]:
+    """One start per density, all features alike but for a nudge."""
+    rng, (_, n) = np.random.default_rng(0), corners.shape
+    W = norm * corners + 0.01 * rng.normal(size=(len(densities), *corners.shape))
+    b = bias + 0.01 * rng.normal(size=(len(densities), n))
+    return tensor(W), tensor(b), tensor(densities)[:, None].repeat(1, n)
+
+
+@pytest.fixture(scope="module")
+def pentagons() -> tuple[torch.Tensor, ...]:
+    """Densities, start, end and its loss."""
+    W, b, density = regular(PENTAGON.corners, [0.05, 0.02], 1.1, -0.2)
+    return density, W, b, *branches.follow(W, b, density)
+
+
+def test_follow_goes_down_to_a_stationary_point(pentagons: tuple[torch.Tensor, ...]) -> None:
+    """A search that gives up early would pass off a place on a slope as a branch."""
+    density, start, bias, W, b, loss = pentagons
+    assert (loss < branches.precise_loss(start, bias, density)).all()
+    torch.testing.assert_close(loss, branches.precise_loss(W, b, density), rtol=1e-9, atol=0)
+    assert slopes(W, b, density).max() < 1e-6
+
+
+def test_follow_from_anywhere() -> None:
+    """Unequal densities, random starts: never up, whatever the start; and the end is a place to stay."""
+    W, b, density = random_models(3, 4, seed=5)
+    found, bias, loss = branches.follow(W, b, density)
+    assert (loss <= branches.precise_loss(W, b, density)).all()
+    assert slopes(found, bias, density).max() < 1e-5
+    alive = (bias + (found.mT @ found).clamp(min=0).sum(-1) > 0).all(-1)
+    assert alive.any()
+    again = branches.follow(found[alive], bias[alive], density[alive])
+    torch.testing.assert_close(again[2], loss[alive], rtol=1e-6, atol=0)
+    torch.testing.assert_close(again[0], found[alive], rtol=0, atol=1e-3)
+
+
+def test_a_pentagon_stays_a_pentagon(pentagons: tuple[torch.Tensor, ...]) -> None:
+    """Against the best pentagon among the regular ones: two unknowns, another sampling, another search."""
+    density, _, _, W, b, loss = pentagons
+    expected = tegum.factor_optimum(PENTAGON, [0.02, 0.05]).set_index("density")
+    for k, p in enumerate(density[:, 0].tolist()):
+        best = expected.loc[p]
+        norms = W[k].norm(dim=0)
+        np.testing.assert_allclose(norms, best["norm"], atol=1e-2)
+        np.testing.assert_allclose(b[k], best["bias"], atol=1e-2)
+        assert norms.mean().item() == pytest.approx(best["norm"], abs=1e-3)
+        assert b[k].mean().item() == pytest.approx(best["bias"], abs=1e-3)
+        assert loss[k].item() == pytest.approx(best["loss"], rel=1e-3)
+        directions = (W[k] / norms).numpy()
+        np.testing.assert_allclose(directions.T @ directions, PENTAGON.corners.T @ PENTAGON.corners, atol=2e-2)
+    assert W[0].norm(dim=0).mean().item() == pytest.approx(1.135, abs=2e-3)
+    assert b[0].mean().item() == pytest.approx(-0.246, abs=2e-3)
+
+
+def test_two_digons_stay_two_digons() -> None:
+    """A branch that is a minimum is not left; opposite features share an axis and the other axis is at right angles."""
+    digon = Polytope("digon", polytopes.polygon(2)[:1])
+    W, b, density = regular(polytopes.tegum(digon, digon), [0.15, 0.3], 1.0, 0.0)
+    found, bias, loss = branches.follow(W, b, density)
+    expected = tegum.factor_optimum(digon, [0.15, 0.3])
+    norms = found.norm(dim=1)
+    cosines = (found.mT @ found) / (norms[:, :, None] * norms[:, None, :])
+    opposite = tensor(np.kron(np.eye(2), [[1, -1], [-1, 1]]))
+    torch.testing.assert_close(cosines, opposite.expand_as(cosines), rtol=0, atol=1e-2)
+    np.testing.assert_allclose(norms.mean(1), expected["norm"], atol=1e-3)
+    np.testing.assert_allclose(bias.mean(1), expected["bias"], atol=1e-3)
+    np.testing.assert_allclose(loss, 2 * expected["loss"], rtol=1e-3)
+
+
+def test_dead_outputs_get_their_mean() -> None:
+    """An output that is always 0 has no gradient: the branch would keep a loss that is too high by p²/4."""
+    cross = np.concatenate([np.zeros((2, 1)), polytopes.polygon(4)], axis=1)
+    density = tensor([[0.01, 0.1, 0.1, 0.1, 0.1]])
+    W, b, loss = branches.follow(tensor(cross)[None], tensor([[-0.3, 0, 0, 0, 0]]), density)
+    assert W[0, :, 0].norm() < 1e-3
+    assert b[0, 0].item() == pytest.approx(0.005, abs=1e-5)
+    digons = tegum.factor_optimum(Polytope("digon", polytopes.polygon(2)[:1]), [0.1])["loss"].item()
+    assert loss.item() == pytest.approx(2 * digons + 0.01 / 3 - 0.01**2 / 4, rel=1e-3)
+
+
+def test_follow_knows_the_sets() -> None:
+    """A dense pair in one dimension: the best is one direction for both, (a + b)/√2, whatever the start."""
+    pair, density = Distribution(correlated=((0, 1),)), tensor([[0.7, 0.7]])
+    W, _, loss = branches.follow(tensor([[[0.9, 0.3]]]), tensor([[0.0, 0.1]]), density, pair)
+    np.testing.assert_allclose(W[0, 0].abs(), [0.5**0.5] * 2, atol=0.03)
+    assert W[0, 0, 0] * W[0, 0, 1] > 0
+    variance, covariance = 0.7 / 3 - 0.7**2 / 4, 0.7 / 4 - 0.7**2 / 4
+    assert loss.item() <= variance - covariance + 1e-4, "no worse than the first principal component"
+
+
+# From density to density
+
+
+def pentagon_at(ratio: float, density: float = 0.05) -> torch.Tensor:
+    return tensor([[ratio * density, *[density] * 4]])
+
+
+def test_trace_follows_step_by_step() -> None:
+    """Every step is a minimum at its own density, and the steps come in the order given."""
+    start = branches.follow(tensor(1.13 * PENTAGON.corners)[None], tensor(np.full((1, 5), -0.25)), pentagon_at(1))
+    ratios = [1.0, 1.5, 2.2]
+    W, b, loss = branches.trace(start[0], start[1], torch.stack([pentagon_at(r) for r in ratios]))
+    for k, ratio in enumerate(ratios):
+        assert slopes(W[k], b[k], pentagon_at(ratio)).max() < 1e-6
+        torch.testing.assert_close(loss[k], branches.precise_loss(W[k], b[k], pentagon_at(ratio)), rtol=1e-9, atol=0)
+    cosine = (W[:, 0, :, 0] * W[:, 0, :, 1]).sum(-1) / W[:, 0, :, 0].norm(dim=-1) / W[:, 0, :, 1].norm(dim=-1)
+    assert cosine.tolist() == sorted(cosine, reverse=True), "a denser feature pushes the others away"
+    assert start[2].item() == pytest.approx(loss[0].item(), rel=1e-6)
+
+
+def test_trace_leaves_a_saddle() -> None:
+    """Two digons with a fifth feature at 0 are no minimum where it is five times as dense as they are: without a nudge
+    their symmetry would keep the search there."""
+    cross = tensor(np.concatenate([np.zeros((2, 1)), polytopes.polygon(4)], axis=1))[None]
+    b = tensor([[0.125, 0, 0, 0, 0]])
+    kept, _, high = branches.follow(cross, b, pentagon_at(5))
+    W, _, loss = branches.trace(cross, b, pentagon_at(5)[None])
+    assert kept[0, :, 0].norm() < 1e-3
+    assert W[0, 0, :, 0].norm() > 0.5
+    assert loss[0] < 0.9 * high
+
+
+def test_crossing_against_bisection() -> None:
+    """The losses of both branches, each followed by itself, change their order there."""
+    cross = np.concatenate([np.zeros((2, 1)), polytopes.polygon(4)], axis=1)
+    W = tensor(np.stack([1.15 * PENTAGON.corners, cross]))
+    b = tensor([[-0.25] * 5, [0.0] * 5])
+
+    def gap(log: float) -> float:
+        density = pentagon_at(np.exp(log)).expand(2, -1)
+        _, _, loss = branches.follow(W, b, density)
+        return (loss[1] - loss[0]).item()
+
+    expected = np.exp(optimize.brentq(gap, np.log(0.2), np.log(0.4), xtol=1e-5))
+    ratio, at, bias = branches.crossing(W[None], b[None], tensor([0.35]), lambda r: pentagon_at(1) * kept(r))
+    assert ratio.item() == pytest.approx(expected, rel=1e-4)
+    losses = branches.precise_loss(at[0], bias[0], pentagon_at(ratio.item()).expand(2, -1))
+    assert losses[0].item() == pytest.approx(losses[1].item(), rel=1e-5)
+    assert at[0, 1, :, 0].norm() < 1e-3 < at[0, 0, :, 0].norm()
+
+
+def kept(ratio: torch.Tensor) -> torch.Tensor:
+    """Factors of the densities: the first one's is varied."""
+    return torch.stack([ratio, *[torch.ones_like(ratio)] * 4], dim=-1)
+
+
+def test_branches_that_do_not_cross() -> None:
+    """Newton's steps go on for ever; a number would be made up. Two digons are better than one, at every density."""
+    two = np.array([[1.0, -1, 0, 0], [0, 0, 1, -1]])
+    one = two * [1.0, 1, 0, 0]
+    at, _, _ = branches.crossing(
+        tensor(np.stack([two, one]))[None],
+        torch.zeros(1, 2, 4, dtype=torch.float64),
+        tensor([0.1]),
+        lambda p: p[:, None].expand(-1, 4).clamp(max=0.5),
+    )
+    assert at.isnan().all()

@@ -1,0 +1,597 @@
+"""Training as a whole: the same bits however it is cut, losses that are true, and clear words when it fails."""
+
+import itertools
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import jaxtyping
+import numpy as np
+import pytest
+import torch
+
+from superposition.core.errors import SuperpositionError
+from superposition.core.grid import Relative
+from superposition.core.sweep import RECIPE, Sweep
+from superposition.core.weights import Trained
+from superposition.theory import exact
+from superposition.training import blocks, devices, evaluation, runner
+from superposition.training.autograd import Autograd
+from superposition.training.captured import Captured
+from superposition.training.engine import Engine, Recipe
+from superposition.training.fused import Fused
+from superposition.training.runner import train
+
+SETS = {"correlated": [[0, 1]], "anticorrelated": [[3, 2]]}
+SMALL: dict[str, Any] = {
+    "model": "relu_output",
+    "n": 5,
+    "m": 2,
+    "density": [1, 0.3, 0.05],
+    "importance": {"decay": 0.9},
+    "restarts": 3,
+    "steps": 30,
+    "batch": 50,
+    "evaluation": 1000,
+}
+# Every model, and every way to tell the points of a sweep apart.
+SWEEPS: dict[str, dict[str, Any]] = {
+    "linear": {"model": "linear"},
+    "relu_output": {"snapshots": 2},
+    "relu_hidden": {"model": "relu_hidden", "n": 7, "m": 3, "hidden_bias": True, "weight_decay": 0.1},
+    "absolute": {"model": "absolute", "n": 3, "m": 7, "distribution": "signed", "schedule": "constant"},
+    "sets": {"n": 7, "m": 3, "distribution": ["independent", SETS], "density": [0.5, 0.1]},
+    "relative": {
+        "density": [0.2, 0.1],
+        "relative_density": {"features": [1], "ratio": [0.5, 2]},
+        "relative_importance": {"features": [4], "ratio": [1, 3]},
+        "seeds": 2,
+    },
+    "against": {"attack": [0, 0.5], "l1": [0, 0.1]},
+    "attacked alone": {"attack": [0, 0.5]},
+    "penalised alone": {"l1": [0, 0.1]},
+    "penalised": {"model": "absolute", "n": 3, "m": 7, "distribution": "signed", "l1": [0.1, 0]},
+}
+each_sweep = pytest.mark.parametrize("changes", SWEEPS.values(), ids=SWEEPS)
+
+
+def sweep(**changes: Any) -> Sweep:
+    return Sweep.parse(SMALL | changes)
+
+
+def content(trained: Trained, path: Path) -> bytes:
+    trained.save(path)
+    return path.read_bytes()
+
+
+def gathered(plan: Sweep, parts: int, folder: Path, **options: Any) -> Trained:
+    """Trained part by part, each by way of its file."""
+    paths = [folder / f"{part}-of-{parts}" for part in range(1, parts + 1)]
+    for part, path in enumerate(paths, start=1):
+        train(plan, part=(part, parts), **options).save(path)
+    return Trained.gather([Trained.load(path) for path in reversed(paths)])
+
+
+@each_sweep
+def test_parts_make_up_the_whole(changes: dict[str, Any], tmp_path: Path) -> None:
+    """A sweep that is split over several jobs must end in the very same file, however many there are."""
+    plan = sweep(**changes)
+    whole = content(train(plan), tmp_path / "whole")
+    for parts in {2, plan.parts}:
+        assert content(gathered(plan, parts, tmp_path, threads=1), tmp_path / "gathered") == whole
+
+
+@each_sweep
+def test_a_model_does_not_depend_on_the_rest_of_its_sweep(changes: dict[str, Any]) -> None:
+    """Points that are added, or trained by another job, must leave every model as it was, to the bit."""
+    whole = sweep(**changes)
+    together = train(whole, threads=2)
+    for k, (point, distribution) in enumerate(zip(together.points.itertuples(), whole.distributions(), strict=True)):
+        alone = whole.model_copy(
+            update={
+                "density": (point.density,),
+                "distribution": (distribution,),
+                "attack": (point.attack,),
+                "l1": (point.l1,),
+                "seeds": point.seed + 1,  # the seed varies fastest: this point is the last
+                "restarts": 2,
+                **{
+                    axis: relative.model_copy(update={"ratio": (getattr(point, axis),)})
+                    for axis in ("relative_density", "relative_importance")
+                    if (relative := getattr(whole, axis))
+                },
+            }
+        )
+        part = train(alone, threads=1)
+        for name, values in part.parameters.items():
+            assert torch.equal(values[-1], together.parameters[name][k, :2]), (point, name)
+        for name, values in part.snapshots.items():
+            assert torch.equal(values[:, -1], together.snapshots[name][:, k, :2]), (point, name)
+        same = bool(whole.distribution[-1].sets) == bool(distribution.sets) and whole.attacked == alone.attacked
+        if same and whole.penalised == alone.penalised:  # else another formula may serve it
+            assert torch.equal(part.loss[-1], together.loss[k, :2])
+
+
+@each_sweep
+def test_threads_blocks_and_repetition_do_not_change_a_byte(
+    changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither does the number of steps between two looks at the weights."""
+    plan = sweep(**changes)
+    first = content(train(plan, threads=1), tmp_path / "first")
+    assert content(train(plan, threads=1), tmp_path / "again") == first
+    assert content(train(plan, threads=2), tmp_path / "two threads") == first
+    for state in (1, 100):
+        monkeypatch.setattr(blocks, "BLOCK_STATE", state)
+        assert content(train(plan, threads=2), tmp_path / f"blocks of {state}") == first
+    marks = sorted({0, 7, 8, plan.steps, *runner.snapshot_steps(plan).tolist()})
+    monkeypatch.setattr(runner, "_segments", lambda *_: itertools.pairwise(marks))
+    assert content(train(plan, threads=1), tmp_path / "pieces") == first
+
+
+def test_seeds_and_restarts_differ() -> None:
+    """Twins among the restarts would be work for nothing, and replicates that agree no evidence."""
+    trained = train(sweep(density=0.3, seeds=3, restarts=4, steps=1, learning_rate=1e-9))  # nearly untouched
+    W = trained.parameters["W"].flatten(0, 1).flatten(1)
+    assert len(W.unique(dim=0)) == len(W) == 12
+    assert torch.pdist(W.double()).min() > 0.1
+
+
+def test_points_differ_in_their_initial_weights() -> None:
+    """Restarts that began alike at every density would share their luck, and a curve its accidents."""
+    trained = train(sweep(steps=1, learning_rate=1e-9))
+    assert torch.pdist(trained.parameters["W"].flatten(0, 1).flatten(1).double()).min() > 0.1
+
+
+@pytest.mark.parametrize("name", ["relu_output", "absolute"])
+def test_initial_weights_are_xavier_by_the_sizes_of_one_instance(name: str) -> None:
+    """A scale that grows with the number of models in the batch is a known trap; biases begin at zero."""
+    many = {"density": {"from": 0.1, "to": 1, "points": 1000}, "restarts": 1, "steps": 1, "learning_rate": 1e-12}
+    trained = train(sweep(**SWEEPS[name] | many | {"snapshots": 0, "evaluation": 1}))
+    scale = (2 / (trained.model.n + trained.model.m)) ** 0.5
+    matrices = {k: v.double().numpy().ravel() for k, v in trained.parameters.items() if k.startswith("W")}
+    if name == "absolute":  # whose output weights are the sizes of such numbers
+        assert matrices["W_out"].min() >= 0
+        matrices["W_out"] *= np.random.default_rng(0).choice([-1, 1], len(matrices["W_out"]))
+    for drawn in matrices.values():
+        assert abs(drawn.mean()) < 5 * scale / len(drawn) ** 0.5
+        assert drawn.std() == pytest.approx(scale, rel=5 / (2 * len(drawn)) ** 0.5)
+    if name == "absolute":
+        assert abs(np.corrcoef(*matrices.values())[0, 1]) * len(drawn) ** 0.5 < 5
+    assert trained.parameters["b"].abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("model", ["linear", "relu_output"])
+def test_a_centred_bias_starts_with_the_right_means(model: str) -> None:
+    """Or large dense models would begin with outputs that are far below 0 for every sample, and never learn."""
+    axes = {"density": [0.2, 1], "relative_density": {"features": [1], "ratio": 0.5}}
+    plan = sweep(model=model, steps=1, learning_rate=1e-12, initial_bias="centred", restarts=5, **axes)
+    trained = train(plan)
+    W, b = (trained.parameters[name].double() for name in ("W", "b"))
+    mean = torch.from_numpy(plan.densities())[:, None] / 2
+    output = (W.mT @ (W @ mean[..., None]))[..., 0] + b
+    torch.testing.assert_close(output, mean.expand_as(output), atol=1e-6, rtol=0)
+    plain = train(plan.model_copy(update={"initial_bias": "zero"}))
+    torch.testing.assert_close(plain.parameters["W"], trained.parameters["W"], atol=1e-9, rtol=0)
+
+
+def test_snapshots_are_weights_of_shorter_runs() -> None:
+    """Taken at another step, or of another model, they would tell another story of learning."""
+    whole = train(sweep(schedule="constant", steps=20, snapshots=3))
+    assert whole.snapshot_steps.tolist() == [7, 13, 20]
+    for k, step in enumerate(whole.snapshot_steps.tolist()):
+        short = train(sweep(schedule="constant", steps=step))
+        assert all(torch.equal(whole.snapshots[name][k], values) for name, values in short.parameters.items())
+    assert all(torch.equal(whole.snapshots[name][-1], values) for name, values in whole.parameters.items())
+    assert not train(sweep()).snapshots
+
+
+def test_outputs_of_the_absolute_model_start_alive() -> None:
+    """Its output weights start at their absolute values: a target is never below 0, and an output that is stays there.
+    Only the output weights; those of other models keep their signs."""
+    first = train(Sweep(model="absolute", n=30, m=20, density=0.1, distribution="signed", steps=1, learning_rate=1e-9))
+    W, W_out = (first.parameters[k][0, 0] for k in ("W", "W_out"))
+    assert 0.4 < (W < 0).float().mean() < 0.6
+    assert W_out.min() >= 0
+    tied = train(Sweep(model="relu_hidden", n=30, m=20, density=0.1, steps=1, learning_rate=1e-9)).parameters["W"]
+    assert 0.4 < (tied < 0).float().mean() < 0.6
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("threads", [1, 3, 1000])
+def test_blocks_hold_every_instance_once(device: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance in no block would be whatever lay in memory; on a CPU a block has one stream of data."""
+    monkeypatch.setattr(blocks, "BLOCK_DATA", 5 * 50 * 4)
+    plan = blocks.Plan(sweep(seeds=2))
+    cut = plan.blocks(torch.device(device), threads)
+    assert sorted({*np.concatenate(cut).tolist()}) == list(range(18))
+    assert len(cut) > 1
+    if device == "cpu":
+        assert sum(map(len, cut)) == 18
+        assert all(len(plan.block(instances).key.unique(dim=0)) == 1 for instances in cut)
+    else:
+        assert {len(instances) for instances in cut} == {4}
+
+
+def test_models_start_from_the_same_weights_whatever_they_are_trained_against() -> None:
+    """Else a difference between them could come from the start; another density has a start of its own."""
+    still = train(sweep(attack=[0, 0.5], l1=[0, 0.1], density=[0.3, 0.05], steps=1, learning_rate=1e-12))
+    W = still.parameters["W"].unflatten(0, (2, 4))
+    torch.testing.assert_close(W[:, 1:], W[:, :1].expand_as(W[:, 1:]), atol=1e-10, rtol=1e-6)
+    assert (W[0, 0] - W[1, 0]).abs().max() > 0.01
+
+
+@each_sweep
+@pytest.mark.parametrize("threads", [1, 3])
+def test_losses_are_those_of_training(changes: dict[str, Any], threads: int) -> None:
+    """The same models have the same loss, to the bit, whenever they are looked at; what else they were trained against
+    is left out."""
+    plan = sweep(**changes)
+    trained = train(plan)
+    loss, error = evaluation.losses(plan, trained.parameters, threads=threads)
+    if plan.attacked or plan.penalised:
+        for point in range(len(loss)):
+            mean, spread = sampled_loss(trained, point, 0, alone=True)
+            assert abs(loss[point, 0].item() - mean) < 5 * np.hypot(spread, error[point, 0].item())
+    else:
+        assert torch.equal(loss, trained.loss)
+        assert torch.equal(error, trained.loss_error)
+
+
+def test_losses_along_training() -> None:
+    """Any number of models at a point: the snapshots of one restart, the last of which is its end."""
+    plan = sweep(snapshots=4)
+    trained = train(plan)
+    along = {name: values[:, :, 1].swapaxes(0, 1) for name, values in trained.snapshots.items()}
+    loss, _ = evaluation.losses(plan, along)
+    assert loss.shape == (3, 4)
+    assert torch.equal(loss[:, -1], trained.loss[:, 1])
+    assert (loss[:, 0] > loss[:, -1]).all()
+
+
+def test_losses_of_nothing() -> None:
+    """With no weights and no biases every feature costs E[x²] = p/3 times its importance."""
+    plan = sweep(evaluation=2**20)
+    nothing = {"W": torch.zeros(3, 2, 2, 5), "b": torch.zeros(3, 2, 5)}
+    expected = torch.tensor(plan.importances() * plan.densities()).sum(1, keepdim=True) / 3
+    torch.testing.assert_close(evaluation.losses(plan, nothing)[0], expected.expand(-1, 2), rtol=5e-3, atol=0)
+
+
+@pytest.mark.parametrize("bias", ["zero", "centred"])
+def test_initial_scale(bias: str) -> None:
+    """Of the weights alone; a centred bias is that of the scaled weights."""
+    plain, small = (
+        train(sweep(steps=1, learning_rate=1e-12, initial_scale=scale, initial_bias=bias)) for scale in (1.0, 0.125)
+    )
+    torch.testing.assert_close(small.parameters["W"], plain.parameters["W"] / 8, rtol=0, atol=1e-9)
+    W = small.parameters["W"].double()
+    mean = torch.tensor(small.sweep.densities())[:, None, :, None] / 2
+    centred = (mean - W.mT @ W @ mean)[..., 0]
+    torch.testing.assert_close(
+        small.parameters["b"].double(), centred if bias == "centred" else torch.zeros_like(centred), rtol=0, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("threads", [1, 3, 1000])
+def test_chunks_hold_every_instance_once(device: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance in no chunk would have no loss; one without instances has nothing to evaluate."""
+    for state in (10, 10**6):
+        monkeypatch.setattr(blocks, "BLOCK_STATE", state)
+        plan = blocks.Plan(sweep(seeds=2))
+        chunks = plan.chunks(torch.device(device), threads)
+        assert np.concatenate(chunks).tolist() == list(range(18))
+        assert min(map(len, chunks)) > 0
+
+
+# Of every key of the recipe that training depends on, a value that ``SMALL`` does not have.
+OTHERWISE = {
+    "steps": 31,
+    "batch": 51,
+    "learning_rate": 0.02,
+    "schedule": "constant",
+    "warmup": 0.5,
+    "weight_decay": 0.1,
+    "initial_scale": 0.5,
+    "initial_bias": "centred",
+}
+
+
+@pytest.mark.parametrize("key", OTHERWISE)
+def test_the_recipe_reaches_training(key: str) -> None:
+    """A key that is lost on the way from the configuration to the engine would change nothing."""
+    usual, otherwise = (train(sweep(**changes), device="cpu") for changes in ({}, {key: OTHERWISE[key]}))
+    assert not torch.equal(usual.parameters["W"], otherwise.parameters["W"])
+
+
+def test_the_recipe_is_whole() -> None:
+    """The report leaves out of sweeps that are solved exactly what only training depends on."""
+    assert {field.name for field in fields(Recipe)} <= set(OTHERWISE)
+    assert set(OTHERWISE) == set(RECIPE) - {"snapshots", "evaluation"}
+
+
+@pytest.mark.parametrize("engine", [Autograd, Captured])
+def test_every_engine_trains_the_same_models(engine: type[Engine], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU another one is used, and blocks mix seeds and are filled up: verdicts must not depend on the device."""
+    plan = sweep(**SWEEPS["sets"], seeds=2, snapshots=2)
+    fused = train(plan, device="cpu")
+    monkeypatch.setitem(devices.ENGINES, "cpu", engine)
+    monkeypatch.setattr(blocks, "BLOCK_DATA", 5 * plan.n * plan.batch)
+    cut = blocks.Plan.blocks
+    monkeypatch.setattr(blocks.Plan, "blocks", lambda self, *_: cut(self, torch.device("cuda"), 1))
+    jaxtyping.config.update("jaxtyping_disable", True)  # the checks of shapes cannot be compiled
+    try:
+        other = train(plan, device="cpu", threads=1)
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", torch.cuda.is_available())
+    for name, values in other.parameters.items():
+        torch.testing.assert_close(values, fused.parameters[name], atol=1e-4, rtol=0)
+        torch.testing.assert_close(other.snapshots[name], fused.snapshots[name], atol=1e-4, rtol=0)
+    torch.testing.assert_close(other.loss, fused.loss, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(other.loss_error, fused.loss_error, atol=1e-6, rtol=1e-3)
+
+
+def test_blocks_on_a_gpu_do_not_depend_on_the_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the arithmetic of a model may depend on how many are in its block."""
+    monkeypatch.setattr(blocks, "BLOCK_DATA", 5 * 50 * 4)
+    plans = [blocks.Plan(sweep(seeds=2), (part, parts)) for parts in (1, 2, 6) for part in range(1, parts + 1)]
+    assert {len(block) for plan in plans for block in plan.blocks(torch.device("cuda"), 1)} == {4}
+
+
+def test_a_gpu_that_is_full_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A traceback would not say that others are at work on it, or what to do."""
+
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(Fused, "advance", full)
+    with pytest.raises(SuperpositionError, match=r"^the GPU is out of memory: .*--resources gpu=1.*device: cpu$"):
+        train(sweep(), device="cpu")
+
+
+def sampled_loss(
+    trained: Trained, point: int, restart: int, samples: int = 2**17, alone: bool = False
+) -> tuple[float, float]:
+    """Mean of what was minimised and its standard error, with a sampler and a forward pass of this test's own.
+
+    ``alone``: of the loss, without attacks and penalty.
+    """
+    plan, rng = trained.sweep, np.random.default_rng(point)
+    density, importance, distribution = (
+        values()[point] for values in (plan.densities, plan.importances, plan.distributions)
+    )
+    on = rng.random((samples, plan.n)) < density
+    for members in distribution.correlated:
+        on[:, members] = on[:, members[:1]]
+    for members in distribution.anticorrelated:
+        chosen = rng.integers(len(members), size=samples)
+        on[:, members] = on[:, members[:1]] & (np.arange(len(members)) == chosen[:, None])
+    x = on * rng.uniform(-1 if distribution.signed else 0, 1, (samples, plan.n))
+    p = {name: values[point, restart].double().numpy() for name, values in trained.parameters.items()}
+    given, l1 = x, 0 if alone else plan.points()["l1"][point]
+    if (attack := plan.points()["attack"][point]) and not alone:
+        rows = (p["W"].T @ p["W"])[rng.integers(plan.n, size=samples)]
+        size = attack * np.linalg.norm(x, axis=1).mean()
+        given = x + size * rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    h = given @ p["W"].T + p.get("b_hidden", 0)
+    out = (np.maximum(h, 0) if plan.model in ("relu_hidden", "absolute") else h) @ p.get("W_out", p["W"]) + p["b"]
+    target = np.abs(x) if plan.model == "absolute" else x
+    loss = (target - (out if plan.model == "linear" else np.maximum(out, 0))) ** 2 @ importance
+    loss = loss + l1 * np.abs(np.maximum(h, 0) if plan.model in ("relu_hidden", "absolute") else h).sum(1)
+    return loss.mean(), loss.std() / samples**0.5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n": 3, "m": 1},
+        {"n": 3, "m": 1, "model": "linear"},
+        {"n": 3, "m": 1, "solver": "exact"},
+        {"n": 3, "distribution": "signed"},
+        {"n": 3, "model": "linear", "distribution": "signed"},
+        *SWEEPS.values(),
+    ],
+    ids=lambda changes: " ".join(map(str, changes.values())),
+)
+def test_losses_are_true(changes: dict[str, Any]) -> None:
+    """Restarts are ranked by them and figures drawn from them; every formula and draw against plain sampling."""
+    trained = train(sweep(**changes, restarts=1, evaluation=2**18))
+    for point in range(len(trained.loss)):
+        mean, error = sampled_loss(trained, point, 0)
+        own = trained.loss_error[point, 0].item()
+        assert abs(trained.loss[point, 0].item() - mean) < 5 * (error**2 + own**2) ** 0.5
+        assert own < 3 * error  # a claim of precision, but an honest one
+
+
+def test_the_penalty_counts_where_nothing_is_on() -> None:
+    """Hidden units that are on by their biases alone: 0.1 (1 + 2) in every sample, of which 97 % are empty."""
+    plan = blocks.Plan(
+        sweep(model="relu_hidden", n=3, m=2, hidden_bias=True, density=0.01, importance=1, l1=0.1, restarts=1)
+    )
+    p = {"W": torch.zeros(1, 2, 3), "b": torch.zeros(1, 3), "b_hidden": torch.tensor([[1.0, 2.0]])}
+    with devices.thread_pool(1) as pool:
+        loss, error = evaluation.evaluate(plan, plan.model.pack(p), torch.device("cpu"), 1, pool)
+    assert abs(loss.item() - (0.3 + 3 * 0.01 / 3)) < 5 * error.item()
+    assert error.item() < 1e-3
+
+
+def test_losses_of_the_sparsest_models_are_true() -> None:
+    """P(something is on) is 1.5e-7 here: one minus P(empty) would be 19 % off in float32."""
+    density, samples = 5e-8, 2**17
+    changes = {"density": density, "steps": 1, "learning_rate": 1e-12, "restarts": 1, "evaluation": 3 * samples}
+    trained = train(sweep(**SWEEPS["absolute"] | changes))
+    n, rng = trained.sweep.n, np.random.default_rng(0)
+    x = np.eye(n)[rng.integers(n, size=samples)] * rng.uniform(-1, 1, (samples, 1))  # two at once: never seen
+    W, W_out = (trained.parameters[name][0, 0].double().numpy() for name in ("W", "W_out"))  # the biases are still 0
+    loss = (np.abs(x) - np.maximum(np.maximum(x @ W.T, 0) @ W_out, 0)) ** 2 @ trained.sweep.importances()[0]
+    assert trained.loss.item() == pytest.approx(n * density * loss.mean(), rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["linear", "relu_output"])
+def test_small_models_have_exact_losses(name: str) -> None:
+    trained = train(sweep(model=name, n=3, m=1, relative_density={"features": [0], "ratio": [0.5, 1]}))
+    expected = exact.expected_loss(
+        trained.model,
+        {k: v.double() for k, v in trained.parameters.items()},
+        torch.from_numpy(trained.sweep.densities())[:, None].expand(-1, 3, -1),
+        torch.from_numpy(trained.sweep.importances())[:, None].expand(-1, 3, -1),
+    )
+    torch.testing.assert_close(trained.loss, expected, rtol=1e-6, atol=0)  # importances are float32 in training
+    assert not trained.loss_error.any()
+
+
+def test_larger_models_have_losses_with_errors() -> None:
+    """An error of 0 would claim what sampling cannot give; a larger draw must narrow it."""
+    rough, fine = (train(sweep(evaluation=count)).loss_error for count in (2**12, 2**18))
+    assert (rough > 0).all()
+    assert (fine > 0).all()
+    assert 4 < (rough / fine).mean() < 16  # √64 = 8
+
+
+def test_a_linear_model_reaches_the_linear_optimum() -> None:
+    """The whole machine against a number that is known: sampling, gradient, optimizer, loss."""
+    trained = train(
+        sweep(model="linear", n=4, m=2, density=[1, 0.5, 0.1], importance={"decay": 0.7}, steps=2000, batch=256)
+    )
+    density, importance = (torch.from_numpy(a) for a in (trained.sweep.densities(), trained.sweep.importances()))
+    optimum = exact.linear_optimum(2, density, importance)
+    best = trained.best()
+    reached = exact.linear_loss(best["W"], best["b"], density, importance)
+    assert (reached >= optimum * (1 - 1e-6)).all()
+    torch.testing.assert_close(reached, optimum, rtol=0.01, atol=0)
+
+
+def test_the_sparsest_models_train() -> None:
+    """Nearly every sample is empty: the weight of the others must stay a number, and W must still move."""
+    trained = train(sweep(n=3, m=1, density=[1e-6, 1e-9, 1e-20], importance=1, schedule="constant", snapshots=30))
+    # At the lower densities Adam's epsilon is larger than the gradients: being finite is all that can be asked.
+    path = trained.snapshots["W"][-1, 0] - trained.snapshots["W"][0, 0]
+    assert path.abs().amax((1, 2)).min() > 0.05
+
+
+def test_divergence_names_the_instance() -> None:
+    """NaN must never reach a file or a figure, and the user must learn where to look."""
+    with pytest.raises(SuperpositionError, match=r"^training diverged by step \d+ at .*learning_rate$") as caught:
+        train(sweep(learning_rate=10, weight_decay=1, schedule="constant", steps=300))
+    assert "\n" not in str(caught.value)
+
+    # One of the points, in the middle of a block, has an importance whose gradient overflows; none that is allowed has.
+    relative = Relative(features=[0], ratio=1).model_copy(update={"ratio": (1, 2, 3, 4, 2e38, 6, 7, 8, 9, 10, 11, 12)})
+    changed = sweep(density=1, importance=1, batch=2, restarts=1).model_copy(update={"relative_importance": relative})
+    with pytest.raises(SuperpositionError, match=r"density 1\.0, .*relative_importance 2e\+38, .*seed 0, restart 0"):
+        train(changed, threads=1)
+
+
+@pytest.mark.parametrize("changes", [{}, {"n": 2, "m": 1, "solver": "exact"}], ids=["trained", "solved"])
+@pytest.mark.parametrize("device", ["gpu", "cuda:0", ""])
+def test_an_unknown_device(device: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(SuperpositionError, match=rf"^device: '{device}' is not one of auto, cpu, cuda$"):
+        train(sweep(**changes), device=device)
+
+
+def test_a_missing_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for by name it is an error; ``auto`` takes what is there."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SuperpositionError, match=r"^device: cuda was asked for.*allowed are auto, cpu$"):
+        train(sweep(), device="cuda")
+    assert train(sweep(), device="auto").device == "cpu"
+
+
+@pytest.mark.parametrize(("progress", "shown"), [(None, False), (False, False), (True, True)])
+@pytest.mark.parametrize(("changes", "name"), [({}, "relu_output"), ({"n": 2, "m": 1, "solver": "exact"}, "exact")])
+def test_the_progress_bar(
+    changes: dict[str, Any], name: str, progress: bool | None, shown: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A log file full of bars helps nobody: silence, unless a terminal looks on or it is asked for."""
+    train(sweep(**changes), progress=progress)
+    captured = capfd.readouterr()
+    assert (name in captured.err) == shown
+    assert shown or captured.err == ""
+    assert captured.out == ""
+
+
+SOLVED: dict[str, Any] = {
+    "n": 2,
+    "m": 1,
+    "density": [0.5, 0.1],
+    "relative_density": {"features": [0], "ratio": [0.4, 1]},
+    "importance": [1, 0.7],
+    "relative_importance": {"features": [1], "ratio": [0.5, 3]},
+    "solver": "exact",
+    "restarts": 5,
+}
+
+
+def test_solved_models_do_not_depend_on_threads_or_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The same bytes with any number of threads and jobs; of points that are searched together, the same up to
+    rounding."""
+    plan = sweep(**SOLVED)
+    whole = train(plan, threads=2)
+    monkeypatch.setattr("superposition.core.sweep.OPTIMA", 3)  # of eight points: the last part is smaller
+    first = train(plan, threads=1)
+    expected = content(first, tmp_path / "first")
+    assert content(train(plan, threads=2), tmp_path / "two threads") == expected
+    assert content(gathered(plan, 2, tmp_path), tmp_path / "two jobs") == expected
+    torch.testing.assert_close(*(models.loss.min(dim=1).values for models in (first, whole)), rtol=1e-9, atol=0)
+
+
+def test_solved_models_are_at_their_points() -> None:
+    """Alone, a point has the same optimum; a file in another order would show it at its neighbour's coordinates."""
+    plan = sweep(**SOLVED)
+    solved = train(plan)
+    assert solved.points["loss"].nunique() == len(solved.points) == 8
+    for point in solved.points.itertuples():
+        axes = ("relative_density", "relative_importance")
+        alone = {axis: SOLVED[axis] | {"ratio": getattr(point, axis)} for axis in axes} | {"density": point.density}
+        assert train(sweep(**SOLVED | alone)).points["loss"].item() == pytest.approx(point.loss, rel=1e-9)
+
+
+def test_solved_models_after_a_trip_through_the_file(tmp_path: Path) -> None:
+    """In float32 they would be minima no more: what is stored must have the loss that is stored beside it."""
+    plan = sweep(**SOLVED)
+    solved = train(plan, progress=False)
+    solved.save(tmp_path / "file")
+    loaded = Trained.load(tmp_path / "file")
+    assert loaded.sweep == plan
+    assert (loaded.device, loaded.snapshots, len(loaded.snapshot_steps)) == ("cpu", {}, 0)
+    assert {k: (tuple(v.shape), v.dtype) for k, v in loaded.parameters.items()} == {
+        "W": ((8, 5, 1, 2), torch.float64),
+        "b": ((8, 5, 2), torch.float64),
+    }
+    assert loaded.loss.shape == loaded.loss_error.shape == (8, 5)
+    assert not loaded.loss_error.any()
+    density, importance = (torch.from_numpy(values) for values in (plan.densities(), plan.importances()))
+    losses = exact.expected_loss(loaded.model, loaded.best(), density, importance)
+    torch.testing.assert_close(losses, loaded.loss.min(dim=1).values, rtol=1e-12, atol=0)
+
+
+def test_the_threads_of_a_pool_do_not_multiply() -> None:
+    """PyTorch's own threads inside of them would wait for one another; afterwards the caller has its own again."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with devices.thread_pool(3) as pool:
+            assert list(pool.map(lambda _: torch.get_num_threads(), range(5))) == [1] * 5
+        assert torch.get_num_threads() == 2
+        with pytest.raises(KeyError), devices.thread_pool(1):
+            raise KeyError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_result_describes_itself(tmp_path: Path) -> None:
+    """Shapes, order of axes and coordinates, after a trip through the file."""
+    plan = sweep(**SWEEPS["relu_hidden"], snapshots=2)
+    train(plan).save(tmp_path / "file")
+    loaded = Trained.load(tmp_path / "file")
+    assert loaded.sweep == plan
+    assert {k: tuple(v.shape) for k, v in loaded.parameters.items()} == {
+        "W": (3, 3, 3, 7),
+        "b": (3, 3, 7),
+        "b_hidden": (3, 3, 3),
+    }
+    assert {k: tuple(v.shape) for k, v in loaded.snapshots.items()} == {
+        k: (2, *v.shape) for k, v in loaded.parameters.items()
+    }
+    assert loaded.loss.shape == loaded.loss_error.shape == (3, 3)
