@@ -28,7 +28,8 @@ SOURCE = Path(__file__).with_suffix(".cpp")
 # Vector types say what is wide, so no flag that changes the meaning of arithmetic is needed.
 NATIVE = "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
 FLAGS = [
-    # As fast as -O3, and compiled in three quarters of the time: the source says which loops to unroll and to vectorise.
+    # As fast as -O3, and compiled in three quarters of the time: the source says what to unroll and to vectorise. Where
+    # GCC schedules before it allocates registers, as on Arm by default, the blocks of sums do not fit into them.
     *("-O2", "-fno-schedule-insns", "-fopenmp-simd"),
     *(NATIVE, "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC", "-w"),
 ]
@@ -202,7 +203,7 @@ class Fused:
         self._library.train(*(arguments[name] for name in _TRAIN))
 
     def arguments(self) -> dict[str, Any]:
-        """Return what the functions of fused.cpp have in common: the number of instances, and addresses of their data."""
+        """Return the arguments that the functions of fused.cpp share: the number of instances, and addresses."""
         return {
             "count": len(self.block),
             "data": ctypes.addressof(self._data),
