@@ -39,7 +39,7 @@ from superposition.pipeline.config import Config
 from superposition.pipeline.identity import machine
 from superposition.training import fused
 from superposition.training.blocks import Plan
-from superposition.training.engine import Recipe
+from superposition.training.engine import TrainingConfig
 from superposition.training.fused import Fused
 
 PARTS = ("draw", "features", "hidden", "output", "hidden slope", "weight gradient", "bias gradient", "gradient")
@@ -99,7 +99,7 @@ class Shape:
         instances = blocks[len(blocks) // 2]
         block = plan.block(instances)
         density = float(np.exp(np.log(plan.densities[instances // self.sweep.restarts]).mean()))
-        return Fused(block, Recipe.of(self.sweep), plan.initial(block, instances)), density
+        return Fused(block, TrainingConfig.of(self.sweep), plan.initial(block, instances)), density
 
 
 def shapes(config: Config) -> list[Shape]:

@@ -34,7 +34,7 @@ import torch
 from peers import AUTHORS, FIGURES, Figure, Models, relu_output
 from torch import Tensor
 
-from superposition import Sweep, Trained, losses, train
+from superposition import Sweep, SweepResult, losses, train
 from superposition.pipeline.identity import machine
 from superposition.training.devices import available_cores
 
@@ -87,7 +87,7 @@ SHAPES = (
 )
 
 
-def fit(sweep: Sweep, **settings: float) -> Trained:
+def fit(sweep: Sweep, **settings: float) -> SweepResult:
     """Train a sweep, with some settings changed, on the threads that PyTorch has here."""
     return train(sweep.model_copy(update=settings), device="cpu", threads=torch.get_num_threads())
 

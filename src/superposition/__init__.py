@@ -21,7 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "core.errors": ["SuperpositionError"],
         "core.distribution": ["Distribution"],
         "core.sweep": ["Sweep"],
-        "core.weights": ["Trained"],
+        "core.weights": ["SweepResult"],
         "paper.custom.plot": ["plot"],
         "training.evaluation": ["losses"],
         "training.runner": ["train"],

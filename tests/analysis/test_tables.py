@@ -13,11 +13,11 @@ import torch
 from superposition.analysis import tables
 from superposition.core.grid import COORDINATES
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 
 
 @functools.cache
-def trained(m: int = 2, model: str = "relu_output") -> Trained:
+def trained(m: int = 2, model: str = "relu_output") -> SweepResult:
     """Models that were never trained, on a grid in which every axis but the distribution has several values."""
     sweep = Sweep.parse(
         {
@@ -38,7 +38,7 @@ def trained(m: int = 2, model: str = "relu_output") -> Trained:
     if model == "absolute":
         parameters["W_out"] = torch.randn(*shape, m, 4, generator=make)
     loss, error = (torch.rand(*shape, generator=make, dtype=torch.float64) for _ in range(2))
-    return Trained(sweep, parameters, loss, error, snapshot_steps=torch.tensor([], dtype=torch.int64))
+    return SweepResult(sweep, parameters, loss, error, snapshot_steps=torch.tensor([], dtype=torch.int64))
 
 
 GRID = list(itertools.product((0.5, 0.1), (1, 2), (0.1, 1, 4), ["independent"], [0], [0.25], (0, 1)))
@@ -52,7 +52,9 @@ def best(m: int = 2) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 @pytest.mark.parametrize(("make", "rows"), [(tables.models, 1), (tables.features, 4), (tables.pairs, 16)])
-def test_coordinates_come_first_and_every_row_has_its_own(make: Callable[[Trained], pd.DataFrame], rows: int) -> None:
+def test_coordinates_come_first_and_every_row_has_its_own(
+    make: Callable[[SweepResult], pd.DataFrame], rows: int
+) -> None:
     """One row per model, per feature or per pair; shifted by one, every measure would be a neighbour's."""
     table = make(trained())
     assert tuple(table.columns[: len(COORDINATES)]) == COORDINATES

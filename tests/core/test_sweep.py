@@ -18,7 +18,7 @@ from superposition.core.distribution import Distribution
 from superposition.core.errors import SuperpositionError, shown
 from superposition.core.grid import COORDINATES
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 
 BASE: dict[str, Any] = {"model": "relu_output", "n": 4, "m": 2, "density": 0.1}
 PAIRS = Distribution(correlated=((0, 1), (2, 3)))
@@ -316,7 +316,7 @@ def test_the_coordinates_of_the_largest_grid_fit_into_a_file(tmp_path: Path) -> 
     )
     points = len(sweep.points())
     shape = (points, sweep.restarts)
-    trained = Trained(
+    trained = SweepResult(
         sweep=sweep,
         parameters={"W": torch.zeros(*shape, 2, 4), "b": torch.zeros(*shape, 4)},
         loss=torch.zeros(shape, dtype=torch.float64),

@@ -18,15 +18,15 @@ from safetensors.torch import save_file
 from superposition.core import archive
 from superposition.core.errors import SuperpositionError
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 
 
-def trained(seed: int = 0) -> Trained:
+def trained(seed: int = 0) -> SweepResult:
     """Models of two points and three restarts that were never trained."""
     sweep = Sweep(model="absolute", n=3, m=4, density=[0.5, 0.1], distribution="signed", restarts=3, snapshots=2)
     make = torch.Generator().manual_seed(seed)
     shapes = {"W": (4, 3), "W_out": (4, 3), "b": (3,)}
-    return Trained(
+    return SweepResult(
         sweep=sweep,
         parameters={k: torch.randn(2, 3, *shape, generator=make) for k, shape in shapes.items()},
         loss=torch.rand(2, 3, generator=make, dtype=torch.float64),
@@ -46,14 +46,14 @@ def saved(tmp_path: Path) -> Path:
 def refusal(path: Path) -> str:
     """The message with which a file is refused: one line, and it says which file."""
     with pytest.raises(SuperpositionError, match=re.escape(str(path))) as caught:
-        Trained.load(path)
+        SweepResult.load(path)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_round_trip(saved: Path) -> None:
     """Every field, to the bit."""
-    before, after = trained(), Trained.load(saved)
+    before, after = trained(), SweepResult.load(saved)
     assert (after.sweep, after.device) == (before.sweep, before.device)
     for field in ("loss", "loss_error", "snapshot_steps"):
         assert torch.equal(getattr(after, field), getattr(before, field))
@@ -65,7 +65,7 @@ def test_round_trip(saved: Path) -> None:
     assert after.model == before.model
 
 
-def parts_of(whole: Trained, *lengths: int) -> list[Trained]:
+def parts_of(whole: SweepResult, *lengths: int) -> list[SweepResult]:
     """Of any lengths, in their order."""
     starts = [0, *itertools.accumulate(lengths)]
     return [
@@ -86,7 +86,7 @@ def test_a_part_has_the_points_of_its_models(tmp_path: Path) -> None:
     whole = trained()
     for part in parts_of(whole, 1, 1):
         part.save(tmp_path / "part")
-        loaded = Trained.load(tmp_path / "part")
+        loaded = SweepResult.load(tmp_path / "part")
         expected = whole.points.iloc[part.first : part.first + 1].reset_index(drop=True)
         pd.testing.assert_frame_equal(loaded.points, expected)
 
@@ -96,9 +96,9 @@ def test_gathered_parts_are_the_whole(tmp_path: Path) -> None:
     whole = trained()
     first, second = parts_of(whole, 1, 1)
     whole.save(tmp_path / "whole")
-    Trained.gather([second, first]).save(tmp_path / "gathered")
+    SweepResult.gather([second, first]).save(tmp_path / "gathered")
     assert (tmp_path / "gathered").read_bytes() == (tmp_path / "whole").read_bytes()
-    assert Trained.gather([first, replace(second, device="a GPU")]).device == "a GPU and cpu"
+    assert SweepResult.gather([first, replace(second, device="a GPU")]).device == "a GPU and cpu"
 
 
 def test_only_all_parts_of_one_sweep_are_gathered() -> None:
@@ -107,14 +107,14 @@ def test_only_all_parts_of_one_sweep_are_gathered() -> None:
     other = replace(second, sweep=second.sweep.model_copy(update={"steps": 7}))
     for parts in ([first], [second], [first, first, second], [first, other]):
         with pytest.raises(SuperpositionError, match="not all of the parts of one sweep"):
-            Trained.gather(parts)
+            SweepResult.gather(parts)
 
 
 def test_models_that_were_solved_keep_their_digits(tmp_path: Path) -> None:
     """Their parameters are in float64; rounded to float32 they would have other losses."""
     sweep = Sweep(model="relu_output", n=3, m=2, density=[0.5, 0.1], restarts=4, solver="exact")
     make = torch.Generator().manual_seed(0)
-    before = Trained(
+    before = SweepResult(
         sweep=sweep,
         parameters={
             "W": torch.randn(2, 4, 2, 3, generator=make, dtype=torch.float64),
@@ -125,7 +125,7 @@ def test_models_that_were_solved_keep_their_digits(tmp_path: Path) -> None:
         snapshot_steps=torch.zeros(0, dtype=torch.int64),
     )
     before.save(tmp_path / "solved")
-    after = Trained.load(tmp_path / "solved")
+    after = SweepResult.load(tmp_path / "solved")
     assert after.sweep == sweep
     assert after.snapshots == {}
     for k, values in before.parameters.items():

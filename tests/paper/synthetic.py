@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from tests.real import CONFIG
 
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.pipeline import files
 from superposition.pipeline.claims import Claims, Tables
 from superposition.plotting import style
@@ -19,7 +19,7 @@ from superposition.theory import exact
 Solution = tuple[np.ndarray, np.ndarray, float]  # W, b, loss
 
 
-def trained(experiment: str, solve: Callable[[float], Solution]) -> Trained:
+def trained(experiment: str, solve: Callable[[float], Solution]) -> SweepResult:
     """The solution at every density as the best of the restarts, at a place that differs; the others are noise.
 
     The losses of linear models are exact, and their biases the best ones, those of the noise, too.
@@ -40,10 +40,10 @@ def trained(experiment: str, solve: Callable[[float], Solution]) -> Trained:
     if sweep.model == "linear":
         loss = exact.linear_loss(W.double(), b.double(), density, importance)
     error = torch.from_numpy(rng.uniform(1e-7, 1e-5, (points, restarts)))
-    return Trained(sweep, {"W": W, "b": b}, loss, error, snapshot_steps=torch.tensor([]).long())
+    return SweepResult(sweep, {"W": W, "b": b}, loss, error, snapshot_steps=torch.tensor([]).long())
 
 
-def packed(experiment: str, represented: Mapping[float, int] | int) -> Trained:
+def packed(experiment: str, represented: Mapping[float, int] | int) -> SweepResult:
     """Models that represent so many of the most important features, with the bias E[x_i] for the others.
 
     Beyond m they share dimensions, the least important one with the next after m and so on, as antipodes; beyond 2m all

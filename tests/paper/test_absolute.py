@@ -13,7 +13,7 @@ from tests.real import CONFIG
 
 from superposition.analysis import neurons
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.absolute import MAIN, alone, draw, is_exact, judge, matrix, measure, shown_motifs
 from superposition.pipeline.claims import Tables
 from superposition.training.evaluation import losses
@@ -37,7 +37,9 @@ def mixed(several: int, second: float = 0.4) -> Layers:
     return W, W_out
 
 
-def made(experiment: str, solve: Callable[[float], Layers], loss: Callable[[float], float] = lambda p: p) -> Trained:
+def made(
+    experiment: str, solve: Callable[[float], Layers], loss: Callable[[float], float] = lambda p: p
+) -> SweepResult:
     """At every point the model of its density, in every restart; the last restart has the lowest loss. Neurons are in
     another order, and of another size, in every model."""
     sweep, rng = CONFIG.sweeps[experiment], np.random.default_rng(0)
@@ -55,7 +57,7 @@ def made(experiment: str, solve: Callable[[float], Layers], loss: Callable[[floa
         "W_out": torch.from_numpy(W_out).float(),
         "b": torch.zeros(len(points), sweep.restarts, sweep.n),
     }
-    return Trained(sweep, parameters, found, found / 1e4, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, found, found / 1e4, torch.tensor([]).long())
 
 
 def yardstick(density: float) -> float:
@@ -66,7 +68,7 @@ def yardstick(density: float) -> float:
 SEVERAL = {1.0: 0, 0.3: 0, 0.1: 3, 0.03: 6, 0.01: 10, 0.003: 16, 0.001: 24}  # neurons with several features
 
 
-def hundred_of(several: dict[float, int], **lengths: int) -> dict[str, Trained]:
+def hundred_of(several: dict[float, int], **lengths: int) -> dict[str, SweepResult]:
     """``lengths``: neurons with several features after other numbers of steps."""
 
     def solve(density: float) -> Layers:
@@ -90,7 +92,7 @@ def circuit(inhibition: float = -40.0) -> Layers:
 
 
 @pytest.fixture(scope="module")
-def trained() -> dict[str, Trained]:
+def trained() -> dict[str, SweepResult]:
     return {
         "absolute_small": made("absolute_small", lambda p: exact(3, 6), lambda p: 1e-16),
         "absolute_motif": made("absolute_motif", lambda p: circuit() if 0.1 <= p <= 0.3 else exact(5, 8)),
@@ -98,7 +100,7 @@ def trained() -> dict[str, Trained]:
     }
 
 
-def measured(trained: dict[str, Trained]) -> Tables:
+def measured(trained: dict[str, SweepResult]) -> Tables:
     return {
         figure: measure.measure(figure, {name: trained[name] for name in CONFIG.figures[figure].experiments})
         for figure in CONFIG.figures_of("absolute")
@@ -106,14 +108,14 @@ def measured(trained: dict[str, Trained]) -> Tables:
 
 
 @pytest.fixture(scope="module")
-def data(trained: dict[str, Trained]) -> Tables:
+def data(trained: dict[str, SweepResult]) -> Tables:
     return measured(trained)
 
 
 # measures
 
 
-def test_layers_are_rescaled_and_in_order(trained: dict[str, Trained]) -> None:
+def test_layers_are_rescaled_and_in_order(trained: dict[str, SweepResult]) -> None:
     W, W_out, b = measure.layers(trained["absolute_small"], 0, 5)
     np.testing.assert_allclose((W, W_out), exact(3, 6), atol=1e-6)
     np.testing.assert_array_equal(b, 0)
@@ -207,7 +209,7 @@ def test_the_densest_of_the_models_with_most_instances_is_shown(data: Tables) ->
     assert len(shown_motifs(data["asymmetric_motif"])) == 2
 
 
-def test_ablations(trained: dict[str, Trained], data: Tables) -> None:
+def test_ablations(trained: dict[str, SweepResult], data: Tables) -> None:
     """The losses against those drawn by the evaluation; the rise without the first feature's input is where the
     interference now passes: that feature on, the right way."""
     models, table = trained["absolute_motif"], data["asymmetric_motif"]["ablations"]
@@ -305,7 +307,7 @@ def test_what_the_claims_must_not_allow(
     assert verdict(judge.claims, claim, changed(data, figure, table, where, **columns)) == "not reproduced"
 
 
-def test_models_without_the_motif(trained: dict[str, Trained], data: Tables) -> None:
+def test_models_without_the_motif(trained: dict[str, SweepResult], data: Tables) -> None:
     """Then one model is shown all the same, without circuits, and the claim does not hold."""
     none = measure.measure("asymmetric_motif", {"absolute_motif": made("absolute_motif", lambda p: exact(5, 8))})
     without = data | {"asymmetric_motif": none}

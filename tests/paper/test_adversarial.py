@@ -11,7 +11,7 @@ from tests.paper.synthetic import changed, drawn_twice, judged, through_files, v
 from tests.real import CONFIG
 
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.adversarial import MAIN, _falls_to_one, draw, judge, measure, sizes_of_removal
 from superposition.pipeline.claims import Tables
 
@@ -27,7 +27,7 @@ def packed(k: int, n: int) -> torch.Tensor:
     return W
 
 
-def made(n: int, seeds: int, kept: tuple[int, ...]) -> Trained:
+def made(n: int, seeds: int, kept: tuple[int, ...]) -> SweepResult:
     """``kept`` features in every dimension, by density."""
     sweep = Sweep(model="relu_output", n=n, m=M, density=list(DENSITIES), seeds=seeds)
     W = torch.stack([packed(k, n) for k in kept for _ in range(seeds)])[:, None]
@@ -35,7 +35,7 @@ def made(n: int, seeds: int, kept: tuple[int, ...]) -> Trained:
     p = torch.tensor([d for d in DENSITIES for _ in range(seeds)])[:, None]
     b = torch.where((W[:, 0] != 0).any(1), 0.0, p / 2)[:, None]
     loss = torch.ones(len(W), 1, dtype=torch.float64)
-    return Trained(sweep, {"W": W, "b": b}, loss, loss, torch.tensor([]).long())
+    return SweepResult(sweep, {"W": W, "b": b}, loss, loss, torch.tensor([]).long())
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,7 @@ def test_what_is_measured_of_models_trained_against_attacks() -> None:
     W = torch.stack([against(2), against(1, 0.3), against(1, 0.5)])[:, None]
     W[2, 0, :, 4:8] = 0.1 * W[2, 0, :, :4]  # a fifth of half of the norm: not kept
     loss = torch.ones(3, 1, dtype=torch.float64)
-    trained = Trained(sweep, {"W": W, "b": torch.zeros(3, 1, 16)}, loss, loss, torch.tensor([]).long())
+    trained = SweepResult(sweep, {"W": W, "b": torch.zeros(3, 1, 16)}, loss, loss, torch.tensor([]).long())
     table = measure.measure("adversarial_training", {"one": trained})["models"]
     np.testing.assert_allclose(table["interference"], [(M + 1) / 2, 0, 0], atol=1e-6)
     np.testing.assert_allclose(table["features_per_dimension"], [2, 0.09, 0.2525], rtol=1e-5)
@@ -217,7 +217,7 @@ def test_one_pair_counts_as_one() -> None:
     W[0, 4] = -1
     W = torch.stack([W, 0.2 * W])[:, None]
     loss = torch.ones(2, 1, dtype=torch.float64)
-    trained = Trained(sweep, {"W": W, "b": torch.zeros(2, 1, 16)}, loss, loss, torch.tensor([]).long())
+    trained = SweepResult(sweep, {"W": W, "b": torch.zeros(2, 1, 16)}, loss, loss, torch.tensor([]).long())
     table = measure.measure("adversarial_training", {"one": trained})["models"]
     np.testing.assert_allclose(table["interference"], 1, rtol=1e-5)
 
@@ -255,7 +255,7 @@ def test_prices_are_over_the_same_replicate_without_attacks() -> None:
     )
     W = torch.stack([against(1, 1 - 0.1 * k) for k in range(8)])[:, None]
     loss = torch.ones(8, 1, dtype=torch.float64)
-    trained = Trained(sweep, {"W": W, "b": torch.zeros(8, 1, 16)}, loss, loss, torch.tensor([]).long())
+    trained = SweepResult(sweep, {"W": W, "b": torch.zeros(8, 1, 16)}, loss, loss, torch.tensor([]).long())
     table = measure.measure("adversarial_training", {"one": trained})["models"]
     for _, rows in table.groupby(["density", "seed"]):
         assert rows["attack"].tolist() == [0, 0.5]

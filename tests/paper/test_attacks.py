@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.adversarial import attacks
 from superposition.paper.adversarial.attacks import Target, ascend
 from superposition.training.evaluation import losses
@@ -15,14 +15,14 @@ from superposition.training.evaluation import losses
 M, N = 3, 6
 
 
-def models(W: torch.Tensor, b: torch.Tensor, **changes: object) -> Trained:
+def models(W: torch.Tensor, b: torch.Tensor, **changes: object) -> SweepResult:
     """One model at every density."""
     settings = {"model": "relu_output", "n": N, "m": M, "density": [1, 0.2], "evaluation": 2**22}
     sweep = Sweep.parse(settings | changes)
     count = len(sweep.points())
     parameters = {"W": W.expand(count, 1, M, N).clone(), "b": b.expand(count, 1, N).clone()}
     loss = torch.ones(count, 1, dtype=torch.float64)
-    return Trained(sweep, parameters, loss, loss, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, loss, loss, torch.tensor([]).long())
 
 
 def without_superposition(density: float) -> tuple[torch.Tensor, torch.Tensor]:

@@ -18,7 +18,7 @@ from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_f
 from tests.real import QUICK
 
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.correlated import (
     HEXAGON,
     OPPOSITE,
@@ -150,7 +150,7 @@ def test_collapsed_pairs(how: tuple, apart: list[float]) -> None:
 # tables of the organisation
 
 
-def organised(sweep: Sweep, arrangements: Callable[[str, int, int], np.ndarray]) -> Trained:
+def organised(sweep: Sweep, arrangements: Callable[[str, int, int], np.ndarray]) -> SweepResult:
     """Models by distribution, point and restart; the losses of the restarts are in another order."""
     points, rng = sweep.points(), np.random.default_rng(0)
     W = np.zeros((len(points), sweep.restarts, 2, sweep.n))
@@ -162,7 +162,7 @@ def organised(sweep: Sweep, arrangements: Callable[[str, int, int], np.ndarray])
             loss[point, k] = 0.1 + at_rank / 100
     parameters = {"W": torch.from_numpy(W).float(), "b": torch.zeros(*loss.shape, sweep.n)}
     losses = torch.from_numpy(loss)
-    return Trained(sweep, parameters, losses, losses / 100, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, losses, losses / 100, torch.tensor([]).long())
 
 
 def arrangement(distribution: str, point: int, rank: int) -> np.ndarray:
@@ -256,13 +256,13 @@ def bases(distribution: str, point: int, restart: int) -> np.ndarray:
     return np.linalg.qr(rng.normal(size=(10, 10)))[0] @ W
 
 
-def local_bases() -> Trained:
+def local_bases() -> SweepResult:
     sweep = SWEEPS["local_bases"]
     points = sweep.points()
     W = np.array([[bases(d, p, k) for k in range(sweep.restarts)] for p, d in enumerate(points["distribution"])])
     loss = torch.from_numpy(np.array([np.roll(np.arange(4.0), p) for p in range(len(points))]))
     parameters = {"W": torch.from_numpy(W).float(), "b": torch.zeros(*loss.shape, 20)}
-    return Trained(sweep, parameters, loss, loss / 100, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, loss, loss / 100, torch.tensor([]).long())
 
 
 @functools.cache
@@ -370,7 +370,7 @@ def regime(p: float) -> int:
     return sum(p > boundary for boundary in (0.07, 0.14, 0.4))
 
 
-def collapse_models(counts: Sequence[int] = (0, 1, 2, 3)) -> Trained:
+def collapse_models(counts: Sequence[int] = (0, 1, 2, 3)) -> SweepResult:
     """All four kinds at every density; the best are those of the regime."""
     sweep = SWEEPS["collapse"].model_copy(update={"restarts": len(counts), "density": COLLAPSE})
     W, b = np.zeros((len(COLLAPSE), len(counts), 2, 6)), np.zeros((len(COLLAPSE), len(counts), 6))
@@ -383,10 +383,10 @@ def collapse_models(counts: Sequence[int] = (0, 1, 2, 3)) -> Trained:
             b[point, k], loss[point, k] = bias, p / 10 + abs(count - regime(p)) / 50
     parameters = {"W": torch.from_numpy(W).float(), "b": torch.from_numpy(b).float()}
     losses = torch.from_numpy(loss)
-    return Trained(sweep, parameters, losses, losses / 100, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, losses, losses / 100, torch.tensor([]).long())
 
 
-def measured(trained: Trained, seeds: int = 1) -> dict[str, pd.DataFrame]:
+def measured(trained: SweepResult, seeds: int = 1) -> dict[str, pd.DataFrame]:
     """With a loss that is taken at few points."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "POINTS", 2**8)

@@ -18,7 +18,7 @@ from superposition.core.errors import SuperpositionError
 from superposition.core.grid import COORDINATES
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.custom import chosen, draw, measure
 from superposition.paper.custom.plot import plot
 from superposition.pipeline import files
@@ -51,7 +51,7 @@ MODELS = ["linear", "relu_output", "relu_hidden", "absolute"]
 
 
 @functools.cache
-def trained(model: str = "relu_output", m: int = 2, axes: str = "densities", n: int = 3) -> Trained:
+def trained(model: str = "relu_output", m: int = 2, axes: str = "densities", n: int = 3) -> SweepResult:
     """Models that were never trained: the second restart is the best everywhere."""
     entry: dict[str, Any] = {
         "model": model,
@@ -65,10 +65,10 @@ def trained(model: str = "relu_output", m: int = 2, axes: str = "densities", n: 
     shape, make = (len(sweep.points()), 2), torch.Generator().manual_seed(0)
     parameters = {k: torch.randn(*shape, *size, generator=make) for k, size in Model.of(sweep).shapes().items()}
     loss = torch.tensor([[2.0, 1.0]], dtype=torch.float64).expand(shape).clone()
-    return Trained(sweep, parameters, loss, 0 * loss, snapshot_steps=torch.tensor([], dtype=torch.int64))
+    return SweepResult(sweep, parameters, loss, 0 * loss, snapshot_steps=torch.tensor([], dtype=torch.int64))
 
 
-def drawn(kind: str, models: Trained) -> Figure:
+def drawn(kind: str, models: SweepResult) -> Figure:
     return draw.draw(kind, measure.measure(kind, {"sweep": models}))
 
 
@@ -146,7 +146,7 @@ def test_a_distribution_of_many_features_goes_by_its_number() -> None:
 # what is drawn
 
 
-def at(models: Trained, point: int) -> dict[str, np.ndarray]:
+def at(models: SweepResult, point: int) -> dict[str, np.ndarray]:
     return {k: v[point, 1].double().numpy() for k, v in models.parameters.items()}
 
 

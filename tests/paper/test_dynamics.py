@@ -11,7 +11,7 @@ from matplotlib.animation import PillowWriter
 from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper import dynamics
 from superposition.paper.dynamics import SMALL, XAVIER, Coincidence, _within, draw, fall_at_jumps, judge, measure
 from superposition.pipeline.claims import Tables
@@ -21,7 +21,7 @@ SNAPSHOTS, MODELS, DIGONS = 100, 12, 12
 N, M = 3 * DIGONS, DIGONS + 1  # a third of the features stay away; the last dimension is for the pair that comes late
 
 
-def along_training(sweep: Sweep, W: np.ndarray, b: float = 0.0) -> Trained:
+def along_training(sweep: Sweep, W: np.ndarray, b: float = 0.0) -> SweepResult:
     """Models of one point with these snapshots [snapshot, restart, m, n]."""
     steps = np.linspace(0, sweep.steps, sweep.snapshots + 1).round().astype(int)[1:]
     every = {
@@ -30,7 +30,7 @@ def along_training(sweep: Sweep, W: np.ndarray, b: float = 0.0) -> Trained:
     }
     none = torch.zeros(1, sweep.restarts, dtype=torch.float64)
     last = {name: values[-1] for name, values in every.items()}
-    return Trained(sweep, last, none, none, torch.tensor(steps), every)
+    return SweepResult(sweep, last, none, none, torch.tensor(steps), every)
 
 
 def energy_sweep(**changes: Any) -> Sweep:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
 from tests.real import QUICK
 
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.nonuniform import draw, judge, measure
 from superposition.pipeline.claims import Tables
 from superposition.theory import branches
@@ -63,7 +63,7 @@ def angle_at(ratio: float) -> float:
     return 72 + 6 * math.log10(ratio)
 
 
-def models(kinds: Callable[[float], str] = lambda ratio: "two digons" if ratio < SNAP else "pentagon") -> Trained:
+def models(kinds: Callable[[float], str] = lambda ratio: "two digons" if ratio < SNAP else "pentagon") -> SweepResult:
     """The best one at a place that differs; the others are of the other kind, and noise."""
     rng, shape = np.random.default_rng(0), (len(RATIOS), SWEEP.restarts)
     W, b, loss = rng.normal(size=(*shape, 2, 5)) * 0.1, np.zeros((*shape, 5)), np.full(shape, 0.9)
@@ -80,10 +80,10 @@ def models(kinds: Callable[[float], str] = lambda ratio: "two digons" if ratio <
             loss[point, k] = 0.003 + 0.002 * ratio + 0.01 * place
     parameters = {"W": torch.from_numpy(W).float(), "b": torch.from_numpy(b).float()}
     losses = torch.from_numpy(loss)
-    return Trained(SWEEP, parameters, losses, losses / 100, torch.tensor([]).long())
+    return SweepResult(SWEEP, parameters, losses, losses / 100, torch.tensor([]).long())
 
 
-def measured(figure: str, trained: Trained, seeds: int = 1, others: tuple[float, ...] = (0.05, 0.1)) -> dict:
+def measured(figure: str, trained: SweepResult, seeds: int = 1, others: tuple[float, ...] = (0.05, 0.1)) -> dict:
     """With a loss that is taken at few points."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "POINTS", 2**8)
@@ -287,7 +287,7 @@ def test_branches_without_a_kind(kept: str) -> None:
         patch.setattr(branches, "POINTS", 2**6)
         branches._inputs.cache_clear()
         parameters = trained.parameters | {"W": W}
-        table = measure._branches(Trained(SWEEP, parameters, trained.loss, trained.loss, trained.snapshot_steps))
+        table = measure._branches(SweepResult(SWEEP, parameters, trained.loss, trained.loss, trained.snapshot_steps))
         branches._inputs.cache_clear()
     assert {*table["kind"]} <= {"pentagon", "two digons"}
     if kept == "two digons":

@@ -20,7 +20,7 @@ from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_f
 from tests.real import CONFIGS
 
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.geometry import CHANCE, GALLERY, LARGE, SMALL, VARIED_N, WINDOW, draw, judge, measure
 from superposition.pipeline.claims import Tables
 from superposition.plotting import vectors
@@ -72,7 +72,7 @@ def embedded(factors: Factors, n: int, m: int, seed: int, norm: float = 1.0) -> 
 
 def made(
     sweep: Sweep, weights: Callable[[int], np.ndarray], loss: Callable[[float], float] = lambda p: p / 10
-) -> Trained:
+) -> SweepResult:
     """The weights of every point in the restart with the lowest loss, at a place that differs; the others are noise."""
     rng, points, restarts = np.random.default_rng(0), sweep.points(), sweep.restarts
     W = rng.normal(size=(len(points), restarts, sweep.m, sweep.n))
@@ -82,12 +82,12 @@ def made(
         W[point, best], losses[point, best], error[point, best] = weights(point), loss(p), p / 1e4
     parameters = {"W": torch.from_numpy(W).float(), "b": torch.zeros(len(points), restarts, sweep.n)}
     steps = torch.tensor([]).long()
-    return Trained(sweep, parameters, torch.from_numpy(losses), torch.from_numpy(error), snapshot_steps=steps)
+    return SweepResult(sweep, parameters, torch.from_numpy(losses), torch.from_numpy(error), snapshot_steps=steps)
 
 
 def products(
     sweep: Sweep, factors: Sequence[Factors], loss: Callable[[float], float] = lambda p: p / 10, norm: float = 1.0
-) -> Trained:
+) -> SweepResult:
     """One choice of factors per density."""
 
     def weights(point: int) -> np.ndarray:
@@ -97,7 +97,7 @@ def products(
 
 
 @functools.cache
-def large_models() -> dict[str, Trained]:
+def large_models() -> dict[str, SweepResult]:
     models = {}
     for name in CONFIGS["quick"].figures["dimensions_per_feature"].experiments:
         sweep = CONFIGS["quick"].sweeps[name]
@@ -113,7 +113,7 @@ def nearest(densities: Sequence[float]) -> np.ndarray:
 
 
 @functools.cache
-def small_models() -> dict[str, Trained]:
+def small_models() -> dict[str, SweepResult]:
     """Dense ones give m features a dimension each, all others are the polytopes."""
     models = {}
     for name in CONFIGS["quick"].figures["polytopes"].experiments:
@@ -123,7 +123,7 @@ def small_models() -> dict[str, Trained]:
     return models
 
 
-def of_large(figure: str) -> dict[str, Trained]:
+def of_large(figure: str) -> dict[str, SweepResult]:
     return {name: large_models()[name] for name in CONFIGS["quick"].figures[figure].experiments}
 
 
@@ -256,7 +256,7 @@ def test_factors_of_large_models() -> None:
     assert at[["joined", "factors", "features"]].to_numpy().tolist() == [[t, 6, 30] for t in measure.THRESHOLDS]
 
 
-def tiny(weights: list[np.ndarray], densities: Sequence[float] | None = None) -> dict[str, Trained]:
+def tiny(weights: list[np.ndarray], densities: Sequence[float] | None = None) -> dict[str, SweepResult]:
     """Models of any size, one per density, in the place of those with n = 400."""
     m, n = weights[0].shape
     densities = densities or [0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02][: len(weights)]

@@ -23,7 +23,7 @@ from tests.real import CONFIG, CONFIGS
 
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.phase import PANELS, PHASES, draw, handover_at, judge, measure, two_in_one
 from superposition.pipeline.claims import Tables
 from superposition.theory import exact, optimum
@@ -79,12 +79,12 @@ def with_triangles(p: float, r: float) -> bool:
     return 0.5 < r < 2 and 0.2 < p < 0.45
 
 
-def made(sweep: Sweep, W: torch.Tensor, loss: torch.Tensor) -> Trained:
-    return Trained(sweep, {"W": W, "b": 0 * W[..., 0, :]}, loss, 0 * loss, snapshot_steps=torch.tensor([]).long())
+def made(sweep: Sweep, W: torch.Tensor, loss: torch.Tensor) -> SweepResult:
+    return SweepResult(sweep, {"W": W, "b": 0 * W[..., 0, :]}, loss, 0 * loss, snapshot_steps=torch.tensor([]).long())
 
 
 @functools.cache
-def models(figure: str, kind: str = "", scale: str = "paper") -> Trained:
+def models(figure: str, kind: str = "", scale: str = "paper") -> SweepResult:
     """The best fixed configuration in all restarts, each turned; but for the one of the highest loss, which is noise.
 
     The losses lie up to 1.8 % above the lowest, which comes at a place that differs. Where three features have nearly
@@ -134,7 +134,7 @@ def two_features() -> dict[str, pd.DataFrame]:
 real_two_features, equal_importance = measure._two_features, functools.cache(measure._equal_importance)
 
 
-def measured(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measured(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "_two_features", two_features)
         patch.setattr(measure, "_equal_importance", equal_importance)
@@ -252,7 +252,7 @@ def test_lines_between_the_fixed_configurations(figure: str) -> None:
             assert sides[0] != sides[1]
 
 
-def trained_by_hand(loss: list[list[float]], W: list[list[list[list[float]]]]) -> Trained:
+def trained_by_hand(loss: list[list[float]], W: list[list[list[list[float]]]]) -> SweepResult:
     """One density and as many relative importances as there are rows."""
     relative = {"features": [1], "ratio": [0.5, 2.0][: len(loss)]}
     sweep = Sweep(model="relu_output", n=2, m=1, density=0.5, relative_importance=relative, restarts=len(loss[0]))

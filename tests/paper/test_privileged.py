@@ -11,7 +11,7 @@ from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_f
 from tests.real import CONFIG
 
 from superposition.analysis import neurons
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.privileged import MODELS, PAPER, SHOWN, THRESHOLDS, draw, judge, measure, regimes, stated_at
 from superposition.pipeline.claims import Tables
 
@@ -55,7 +55,7 @@ STATED = {  # of the paper's kind at every density
 }
 
 
-def made(experiment: str, W: np.ndarray, b_hidden: float = 0.5, loss: np.ndarray | None = None) -> Trained:
+def made(experiment: str, W: np.ndarray, b_hidden: float = 0.5, loss: np.ndarray | None = None) -> SweepResult:
     """Models with these weights, [point, restart, m, n]."""
     sweep = CONFIG.sweeps[experiment].model_copy(update=SIZES)
     shape = W.shape[:2]
@@ -64,7 +64,7 @@ def made(experiment: str, W: np.ndarray, b_hidden: float = 0.5, loss: np.ndarray
         parameters["b_hidden"] = torch.full((*shape, M), b_hidden)
     loss = np.broadcast_to(1 + np.arange(shape[1]) / 100, shape) if loss is None else loss
     losses = torch.from_numpy(np.array(loss, dtype=float))
-    return Trained(sweep, parameters, losses, losses / 1e4, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, losses, losses / 1e4, torch.tensor([]).long())
 
 
 def turned(W: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -99,7 +99,7 @@ def codes() -> dict[str, pd.DataFrame]:
     return measure.measure("privileged_neurons", {"privileged": of_kinds(STATED)})
 
 
-def of_kinds(kinds: dict[float, np.ndarray]) -> Trained:
+def of_kinds(kinds: dict[float, np.ndarray]) -> SweepResult:
     """The first tenth of the restarts so, in various orders and slightly off; the others with outputs
     that are far off."""
     rng = np.random.default_rng(2)

@@ -11,14 +11,14 @@ from tests.paper.synthetic import changed, drawn_twice, judged, through_files, v
 from tests.real import CONFIG
 
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.remedies import EQUAL, FALLING, draw, judge, l1, measure
 from superposition.pipeline.claims import Tables
 
 DENSITIES, M, N = (0.3, 0.03), 4, 12
 
 
-def made(kept: dict[float, int], **settings: Any) -> Trained:
+def made(kept: dict[float, int], **settings: Any) -> SweepResult:
     """By coefficient: so many of the first features, the first M with a dimension each, the others opposite to them."""
     sweep = Sweep(model="relu_output", n=N, m=M, density=list(DENSITIES), l1=list(kept), evaluation=2**14, **settings)
     W = torch.zeros(len(DENSITIES), len(kept), 1, M, N)
@@ -28,7 +28,7 @@ def made(kept: dict[float, int], **settings: Any) -> Trained:
     W = W.flatten(0, 1)
     b = torch.where((W != 0).any(2), 0.0, 0.05)
     loss = torch.ones(len(W), 1, dtype=torch.float64)
-    return Trained(sweep, {"W": W, "b": b}, loss, loss, torch.tensor([]).long())
+    return SweepResult(sweep, {"W": W, "b": b}, loss, loss, torch.tensor([]).long())
 
 
 @pytest.fixture(scope="module")

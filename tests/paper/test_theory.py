@@ -11,7 +11,7 @@ from scipy import stats
 from tests.paper.synthetic import changed, drawn_twice, judged, packed, through_files, verdict
 from tests.real import CONFIG
 
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.theory import draw, judge, measure
 from superposition.pipeline.claims import Tables
 
@@ -21,7 +21,7 @@ COUNTS = dict(zip(DENSITIES, [5, 6, 7, 8, 9, 10, 10], strict=True))
 
 
 @functools.cache
-def trained() -> dict[str, Trained]:
+def trained() -> dict[str, SweepResult]:
     return {"basic_small_linear": packed("basic_small_linear", 5), "basic_small": packed("basic_small", COUNTS)}
 
 

@@ -25,7 +25,7 @@ import torch
 from PIL import Image
 
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.pipeline import report
 from superposition.pipeline.claims import COLUMNS
 from superposition.pipeline.report import Report
@@ -84,7 +84,7 @@ def results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tuple[st
         parameters = {"W": torch.rand(*shape, sweep.m, sweep.n), "b": torch.rand(*shape, sweep.n)}
         loss = torch.rand(shape, dtype=torch.float64)
         steps = torch.tensor([], dtype=torch.int64)
-        models = Trained(sweep, parameters, loss, 0 * loss, steps, device=f"Imaginary {name.title()}")
+        models = SweepResult(sweep, parameters, loss, 0 * loss, steps, device=f"Imaginary {name.title()}")
         models.save(folder / "weights" / f"{name}.safetensors")
     for job, seconds, memory in (
         ("train/five", 61.5, 321.75),

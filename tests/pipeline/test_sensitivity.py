@@ -5,7 +5,7 @@ import pytest
 
 from superposition.core.errors import SuperpositionError
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.pipeline import sensitivity
 from superposition.pipeline.claims import Claims, Finding, Tables
 from superposition.pipeline.sensitivity import COLUMNS, VARIANTS, varied, verdicts
@@ -66,7 +66,7 @@ def test_verdicts() -> None:
         table = data["one"]["recipe"]
         return Finding(f"{table['steps'].item()} steps", holds=table["steps"].item() >= 6)
 
-    def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+    def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         measured.append((figure, id(trained["shared"])))
         assert set(trained) == set(figures[figure]), "the models of its figure, and no others"
         (sweep,) = {models.sweep for models in trained.values()}
@@ -95,7 +95,7 @@ def test_models_are_trained_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatc
     def anything(data: Tables) -> Finding:
         return Finding(f"{data['one']['numbers'].size}", holds=True)
 
-    def train(sweep: Sweep, device: str, threads: int) -> Trained:
+    def train(sweep: Sweep, device: str, threads: int) -> SweepResult:
         asked.append((device, threads))
         return runner.train(sweep, "cpu", 1)
 

@@ -11,7 +11,7 @@ from tests.training.test_engines import CASES, make_block, recipe
 
 from superposition.training.autograd import Autograd
 from superposition.training.captured import WARM_UP, Captured
-from superposition.training.engine import Recipe
+from superposition.training.engine import TrainingConfig
 
 there_is_a_gpu = torch.cuda.is_available()
 needs_gpu = pytest.mark.skipif(not there_is_a_gpu, reason="there is no GPU here")
@@ -36,7 +36,7 @@ def trace_only(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch, "compile", lambda step, **options: plain(step, backend="aot_eager", **options))
 
 
-def both(name: str, plan: Recipe, keys: int = 2) -> tuple[Captured, Autograd]:
+def both(name: str, plan: TrainingConfig, keys: int = 2) -> tuple[Captured, Autograd]:
     model, _, distribution, against = CASES[name]
     block, weights = make_block(model, distribution, against, keys)
     return Captured(block.to(DEVICE), plan, weights.to(DEVICE)), Autograd(block, plan, weights)

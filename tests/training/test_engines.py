@@ -16,7 +16,7 @@ from superposition.core.models import Model
 from superposition.theory import exact
 from superposition.training import autograd, fused
 from superposition.training.autograd import Autograd
-from superposition.training.engine import EVALUATION_KEY, Block, Recipe
+from superposition.training.engine import EVALUATION_KEY, Block, TrainingConfig
 from superposition.training.fused import Fused
 
 SETS = Distribution(correlated=((4, 1),), anticorrelated=((0, 3, 5),))
@@ -89,8 +89,8 @@ def what_is_minimised(block: Block, p: dict[str, torch.Tensor], x: torch.Tensor,
 
 def recipe(
     batch: int, steps: int = 10, schedule: str = "cosine", warmup: float = 0.0, weight_decay: float = 0.01
-) -> Recipe:
-    return Recipe(steps, batch, learning_rate=0.01, schedule=schedule, warmup=warmup, weight_decay=weight_decay)
+) -> TrainingConfig:
+    return TrainingConfig(steps, batch, learning_rate=0.01, schedule=schedule, warmup=warmup, weight_decay=weight_decay)
 
 
 # Cases whose products go through what is not 0 alone: always (1), or in those tiles where it is less than half (2).
@@ -109,14 +109,14 @@ ONE_BY_ONE = {
 
 
 @pytest.fixture(params=[*((name, 0) for name in CASES), *ONE_BY_ONE.items()], ids=lambda p: f"{p[0]}-{p[1]}")
-def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[Block, torch.Tensor, Recipe]:
+def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[Block, torch.Tensor, TrainingConfig]:
     name, few = request.param
     monkeypatch.setattr(fused, "_few", lambda n: few)
     model, batch, distribution, against = CASES[name]
     return *make_block(model, distribution, against), recipe(batch)
 
 
-def test_gradient(case: tuple[Block, torch.Tensor, Recipe]) -> None:
+def test_gradient(case: tuple[Block, torch.Tensor, TrainingConfig]) -> None:
     """The hand-written gradient against autograd's in float64, and that against differences of the loss itself."""
     block, weights, plan = case
     by_hand = Fused(block, plan, weights)
@@ -145,7 +145,7 @@ def test_gradient(case: tuple[Block, torch.Tensor, Recipe]) -> None:
     assert (np.abs(difference - gradient) <= 1e-6 * scale + 1e-9).all()
 
 
-def test_training_agrees_and_can_be_interrupted(case: tuple[Block, torch.Tensor, Recipe]) -> None:
+def test_training_agrees_and_can_be_interrupted(case: tuple[Block, torch.Tensor, TrainingConfig]) -> None:
     """Ten steps, in one go or in pieces: state that is lost between pieces, or wrong after the first step."""
     block, weights, plan = case
     whole, pieces, reference = Fused(block, plan, weights), Fused(block, plan, weights), Autograd(block, plan, weights)
@@ -159,7 +159,7 @@ def test_training_agrees_and_can_be_interrupted(case: tuple[Block, torch.Tensor,
     assert (whole.parameters - weights).abs().max() > 0.01
 
 
-def test_company_does_not_matter(case: tuple[Block, torch.Tensor, Recipe]) -> None:
+def test_company_does_not_matter(case: tuple[Block, torch.Tensor, TrainingConfig]) -> None:
     """An instance alone, or at another place in its block, must get the very same bits."""
     block, weights, plan = case
     whole = Fused(block, plan, weights)
@@ -171,7 +171,7 @@ def test_company_does_not_matter(case: tuple[Block, torch.Tensor, Recipe]) -> No
         np.testing.assert_array_equal(alone.losses(700), [losses[part] for losses in whole.losses(700)])
 
 
-def test_losses(case: tuple[Block, torch.Tensor, Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_losses(case: tuple[Block, torch.Tensor, TrainingConfig], monkeypatch: pytest.MonkeyPatch) -> None:
     """Mean and standard error over the evaluation draw, in both engines, against NumPy on the same samples."""
     block, weights, plan = case
     samples, gates = 1001, block.gates

@@ -12,13 +12,13 @@ import torch
 
 from superposition.core.errors import SuperpositionError
 from superposition.core.grid import Relative
-from superposition.core.sweep import RECIPE, Sweep
-from superposition.core.weights import Trained
+from superposition.core.sweep import TRAINING_KEYS, Sweep
+from superposition.core.weights import SweepResult
 from superposition.theory import exact
 from superposition.training import blocks, devices, evaluation, runner
 from superposition.training.autograd import Autograd
 from superposition.training.captured import Captured
-from superposition.training.engine import Engine, Recipe
+from superposition.training.engine import Engine, TrainingConfig
 from superposition.training.fused import Fused
 from superposition.training.runner import train
 
@@ -59,17 +59,17 @@ def sweep(**changes: Any) -> Sweep:
     return Sweep.parse(SMALL | changes)
 
 
-def content(trained: Trained, path: Path) -> bytes:
+def content(trained: SweepResult, path: Path) -> bytes:
     trained.save(path)
     return path.read_bytes()
 
 
-def gathered(plan: Sweep, parts: int, folder: Path, **options: Any) -> Trained:
+def gathered(plan: Sweep, parts: int, folder: Path, **options: Any) -> SweepResult:
     """Trained part by part, each by way of its file."""
     paths = [folder / f"{part}-of-{parts}" for part in range(1, parts + 1)]
     for part, path in enumerate(paths, start=1):
         train(plan, part=(part, parts), **options).save(path)
-    return Trained.gather([Trained.load(path) for path in reversed(paths)])
+    return SweepResult.gather([SweepResult.load(path) for path in reversed(paths)])
 
 
 @each_sweep
@@ -306,8 +306,8 @@ def test_the_recipe_reaches_training(key: str) -> None:
 
 def test_the_recipe_is_whole() -> None:
     """The report leaves out of sweeps that are solved exactly what only training depends on."""
-    assert {field.name for field in fields(Recipe)} <= set(OTHERWISE)
-    assert set(OTHERWISE) == set(RECIPE) - {"snapshots", "evaluation"}
+    assert {field.name for field in fields(TrainingConfig)} <= set(OTHERWISE)
+    assert set(OTHERWISE) == set(TRAINING_KEYS) - {"snapshots", "evaluation"}
 
 
 @pytest.mark.parametrize("engine", [Autograd, Captured])
@@ -350,7 +350,7 @@ def test_a_gpu_that_is_full_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sampled_loss(
-    trained: Trained, point: int, restart: int, samples: int = 2**17, alone: bool = False
+    trained: SweepResult, point: int, restart: int, samples: int = 2**17, alone: bool = False
 ) -> tuple[float, float]:
     """Mean of what was minimised and its standard error, with a sampler and a forward pass of this test's own.
 
@@ -551,7 +551,7 @@ def test_solved_models_after_a_trip_through_the_file(tmp_path: Path) -> None:
     plan = sweep(**SOLVED)
     solved = train(plan, progress=False)
     solved.save(tmp_path / "file")
-    loaded = Trained.load(tmp_path / "file")
+    loaded = SweepResult.load(tmp_path / "file")
     assert loaded.sweep == plan
     assert (loaded.device, loaded.snapshots, len(loaded.snapshot_steps)) == ("cpu", {}, 0)
     assert {k: (tuple(v.shape), v.dtype) for k, v in loaded.parameters.items()} == {
@@ -584,7 +584,7 @@ def test_the_result_describes_itself(tmp_path: Path) -> None:
     """Shapes, order of axes and coordinates, after a trip through the file."""
     plan = sweep(**SWEEPS["relu_hidden"], snapshots=2)
     train(plan).save(tmp_path / "file")
-    loaded = Trained.load(tmp_path / "file")
+    loaded = SweepResult.load(tmp_path / "file")
     assert loaded.sweep == plan
     assert {k: tuple(v.shape) for k, v in loaded.parameters.items()} == {
         "W": (3, 3, 3, 7),

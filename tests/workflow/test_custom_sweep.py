@@ -9,7 +9,7 @@ import pytest
 from tests.readme import block, files
 from tests.workflow.project import TINY, Project
 
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 
 OUT = Path("results/paper")
 KINDS = ("gram", "points", "dimensionality")  # of the standard figures
@@ -48,7 +48,7 @@ def test_an_own_sweep(project: Project) -> None:
     """A file of a few lines gives weights, tables, figures and a place in the report."""
     follow(project, "own sweep")
     out = project.path / OUT
-    trained = Trained.load(out / "weights/mine.safetensors")
+    trained = SweepResult.load(out / "weights/mine.safetensors")
     assert (trained.sweep.n, trained.sweep.m, len(trained.points)) == (6, 2, 40)
     for kind in KINDS:
         assert (out / f"figures/mine_{kind}.svg").read_text().startswith("<?xml")

@@ -23,7 +23,7 @@ import pytest
 from tests.workflow.project import OUT, Project, tiny_config, wait_for
 from tests.workflow.test_runs import error_lines
 
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 
 KILLS = int(os.environ.get("KILLS", "5"))
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -90,7 +90,7 @@ def whole(project: Project) -> dict[str, tuple[int, int]]:
     """The weights that are there: which file it is, and when it was written."""
     found = {}
     for path in (project.path / OUT / "weights").glob("*.safetensors"):
-        Trained.load(path)
+        SweepResult.load(path)
         found[str(path.relative_to(project.path))] = (path.stat().st_ino, path.stat().st_mtime_ns)
     return found
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from tests.workflow.project import OUT, TINY, Project, digest, wait_for
 
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.pipeline.claims import COLUMNS
 
 
@@ -34,7 +34,7 @@ def test_everything_is_made(made: Project) -> None:
     for kind, names in {"figure": config["figures"], "section": config["sections"], "claim": claims["claim"]}.items():
         assert [name for name in names if html.count(f'id="{kind}-{name}"') != 1] == []
     for experiment in config["experiments"]:
-        assert Trained.load(out / f"weights/{experiment}.safetensors").sweep.steps == TINY["steps"]
+        assert SweepResult.load(out / f"weights/{experiment}.safetensors").sweep.steps == TINY["steps"]
     for job in ("introduction", "basic_small-and-1"):
         assert len(pd.read_csv(out / f"benchmarks/train/{job}.tsv", sep="\t")) == 1
     assert all(log.read_text() == "done\n" for log in (out / "logs").rglob("*.log"))

@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 
 from superposition.core.errors import named
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.pipeline import files
 from superposition.pipeline.jobs import reporting
 
@@ -13,5 +13,5 @@ with reporting(snakemake.log[0]):
     for (figure, experiments), folder in zip(snakemake.params.experiments.items(), snakemake.output, strict=True):
         with named(figure):
             stage = importlib.import_module(f"superposition.paper.{snakemake.params.sections[figure]}.measure")
-            tables = stage.measure(figure, {name: Trained.load(weights[name]) for name in experiments})
+            tables = stage.measure(figure, {name: SweepResult.load(weights[name]) for name in experiments})
             files.write(tables, folder)

@@ -4,13 +4,13 @@ import json
 
 from superposition.core.errors import named
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.pipeline.jobs import reporting
 from superposition.training.runner import train
 
 with reporting(snakemake.log[0]):
     if parts := snakemake.input.get("parts"):
-        Trained.gather([Trained.load(path) for path in parts]).save(snakemake.output[0])
+        SweepResult.gather([SweepResult.load(path) for path in parts]).save(snakemake.output[0])
     else:
         part = int(snakemake.wildcards.get("part", 1)), int(snakemake.wildcards.get("parts", 1))
         for (name, spec), path in zip(snakemake.params.sweeps.items(), snakemake.output, strict=True):

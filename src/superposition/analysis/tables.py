@@ -11,11 +11,11 @@ import pandas as pd
 import torch
 
 from superposition.core import geometry
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.theory import exact
 
 
-def models(trained: Trained) -> pd.DataFrame:
+def models(trained: SweepResult) -> pd.DataFrame:
     """One row per point: losses, and the closed form of the best linear model beside them (independent features)."""
     sweep = trained.sweep
     density, importance = (torch.from_numpy(a) for a in (sweep.densities(), sweep.importances()))
@@ -33,7 +33,7 @@ def models(trained: Trained) -> pd.DataFrame:
     )
 
 
-def features(trained: Trained) -> pd.DataFrame:
+def features(trained: SweepResult) -> pd.DataFrame:
     """One row per point and feature: importance, density, ‖W_i‖, b_i, superposition, D_i, and W_i itself for m ≤ 3."""
     sweep, best = trained.sweep, trained.best()
     W, points = best["W"], sweep.points()
@@ -51,7 +51,7 @@ def features(trained: Trained) -> pd.DataFrame:
     return _repeated(points, sweep.n).assign(model=sweep.model, **columns)
 
 
-def pairs(trained: Trained, at: Sequence[int] | None = None) -> pd.DataFrame:
+def pairs(trained: SweepResult, at: Sequence[int] | None = None) -> pd.DataFrame:
     """One row per point and ordered pair of features i, j: (WᵀW)_ij and the cosine of the angle between them.
 
     ``at``: the points that are meant, as rows of ``sweep.points()``; all by default.
@@ -69,7 +69,7 @@ def pairs(trained: Trained, at: Sequence[int] | None = None) -> pd.DataFrame:
     )
 
 
-def weights(trained: Trained, at: Sequence[int] | None = None) -> pd.DataFrame:
+def weights(trained: SweepResult, at: Sequence[int] | None = None) -> pd.DataFrame:
     """One row per point, hidden unit and feature: W, and W_out of the absolute model; ``at`` as in :func:`pairs`."""
     sweep, best = trained.sweep, trained.best()
     points = sweep.points().iloc[slice(None) if at is None else list(at)]

@@ -15,8 +15,8 @@ from superposition.core.grid import Grid
 from superposition.core.validation import explain
 
 # What says how models are trained on samples; a sweep that is solved exactly has no use for it. What a step depends on
-# is ``engine.Recipe``.
-RECIPE = (
+# is ``engine.TrainingConfig``.
+TRAINING_KEYS = (
     "steps",
     "batch",
     "learning_rate",

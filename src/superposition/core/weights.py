@@ -17,7 +17,7 @@ from superposition.core.sweep import Sweep
 
 
 @dataclass(frozen=True)
-class Trained:
+class SweepResult:
     """All models of a sweep. Axes: point (a row of ``sweep.points()``), restart, then the parameter's own."""
 
     sweep: Sweep
@@ -47,7 +47,7 @@ class Trained:
         return {k: v[point, self.loss.argmin(dim=1)].double() for k, v in self.parameters.items()}
 
     @classmethod
-    def gather(cls, parts: Sequence["Trained"]) -> "Trained":
+    def gather(cls, parts: Sequence["SweepResult"]) -> "SweepResult":
         """The whole of a sweep from its parts, in any order: what would have been trained at once, to the bit.
 
         Raises SuperpositionError if they are not all of the parts of one sweep.
@@ -82,7 +82,7 @@ class Trained:
         archive.write(archive.Header(self.sweep, self.device, self.first), arrays, path)
 
     @classmethod
-    def load(cls, path: str | Path) -> "Trained":
+    def load(cls, path: str | Path) -> "SweepResult":
         """Raises SuperpositionError if the file is missing, damaged, or not one of ours."""
         header, arrays = archive.read(path)
         tensors = {k: torch.from_numpy(v) for k, v in arrays.items()}

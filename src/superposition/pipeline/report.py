@@ -19,7 +19,7 @@ import pandas as pd
 from PIL import Image
 
 from superposition.core import archive
-from superposition.core.sweep import RECIPE
+from superposition.core.sweep import TRAINING_KEYS
 from superposition.pipeline.claims import ERROR, NOT_AT_THIS_SCALE
 from superposition.pipeline.config import PAPER, VARIED, Config
 from superposition.pipeline.dag import jobs
@@ -267,7 +267,7 @@ class Report:
         rows = []
         for name in experiments:
             sweep, stated = self.config.sweeps[name], self.config.stated[name]
-            unused = RECIPE if sweep.solver == "exact" else ()
+            unused = TRAINING_KEYS if sweep.solver == "exact" else ()
             values = {key: getattr(sweep, key) for key in type(sweep).model_fields if key not in unused}
             shown = {k: _value(v) for k, v in values.items() if v is not None and v is not False}
             both = [

@@ -11,7 +11,7 @@ import pandas as pd
 
 from superposition.core.errors import named
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.pipeline.claims import Claim
 from superposition.pipeline.config import VARIED
 from superposition.training.runner import train
@@ -22,7 +22,7 @@ VARIANTS: dict[str, dict[str, float]] = {"as configured": {}} | {
     for words, factor in (("halved", 0.5), ("doubled", 2.0))
 }
 COLUMNS = ["claim", "variant", "measured", "verdict"]
-Measure = Callable[[str, dict[str, Trained]], dict[str, pd.DataFrame]]
+Measure = Callable[[str, dict[str, SweepResult]], dict[str, pd.DataFrame]]
 
 
 def varied(sweep: Sweep, factors: Mapping[str, float]) -> Sweep:
@@ -61,9 +61,9 @@ def verdicts(
     """
     rows = []
     for variant in VARIANTS:
-        models: dict[str, Trained] = {}
+        models: dict[str, SweepResult] = {}
 
-        def make(figure: str, variant: str = variant, models: dict[str, Trained] = models) -> dict:
+        def make(figure: str, variant: str = variant, models: dict[str, SweepResult] = models) -> dict:
             for name, sweep in figures[figure].items():
                 if name not in models:
                     with named(f"{name}, {variant}"):

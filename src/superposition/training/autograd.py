@@ -9,7 +9,7 @@ from torch import Tensor
 
 from superposition.core import draws, features
 from superposition.core.models import attack_directions
-from superposition.training.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, Recipe
+from superposition.training.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, TrainingConfig
 
 EVALUATION_CHUNK = 2**24  # numbers in one tensor while evaluating
 
@@ -17,7 +17,7 @@ EVALUATION_CHUNK = 2**24  # numbers in one tensor while evaluating
 class Autograd:
     """See :class:`superposition.training.engine.Engine`. Works in the precision of ``parameters``."""
 
-    def __init__(self, block: Block, recipe: Recipe, parameters: Float[Tensor, "instance size"]) -> None:
+    def __init__(self, block: Block, recipe: TrainingConfig, parameters: Float[Tensor, "instance size"]) -> None:
         self.block, self.recipe = block, recipe
         self.parameters = parameters.clone().requires_grad_()
         self.streams, self.stream_of = torch.unique(block.key, dim=0, return_inverse=True)

@@ -13,7 +13,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from superposition.training.autograd import Autograd
-from superposition.training.engine import BETA1, BETA2, EPSILON, Block, Recipe
+from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig
 
 SHAPES = 200  # of blocks in one process; the usual limit is for code that is compiled again and again in vain
 WARM_UP = 3  # steps that are taken one by one before one is recorded: the first compiles, and reserves memory
@@ -22,7 +22,7 @@ WARM_UP = 3  # steps that are taken one by one before one is recorded: the first
 class Captured(Autograd):
     """See :class:`superposition.training.engine.Engine`. Blocks of one shape share one compilation."""
 
-    def __init__(self, block: Block, recipe: Recipe, parameters: Float32[Tensor, "instance size"]) -> None:
+    def __init__(self, block: Block, recipe: TrainingConfig, parameters: Float32[Tensor, "instance size"]) -> None:
         super().__init__(block, recipe, parameters)
         self.parameters = self.parameters.detach()  # torch.func takes the gradient
         self._recorded = parameters.is_cuda

@@ -7,8 +7,8 @@ step t, counted from 0:
     mean = β₁ mean + (1 - β₁) g,  square = β₂ square + (1 - β₂) g²
     w -= rate_t (weight_decay w + (mean / (1 - β₁^(t+1))) / (√(square / (1 - β₂^(t+1))) + ε))
 
-A new key of the recipe is a field of ``Sweep``, with its name in ``sweep.RECIPE``; if the step depends on it, also a
-field of :class:`Recipe`, and its use in the engines. Then the schema is written again:
+A new key that says how models are trained is a field of ``Sweep``, with its name in ``sweep.TRAINING_KEYS``; if the
+step depends on it, it is also a field of :class:`TrainingConfig`, and the engines use it. Then write the schema again:
 ``python -m superposition.pipeline.schema > workflow/schemas/config.schema.json``.
 """
 
@@ -30,7 +30,7 @@ EVALUATION_KEY = (0, 0)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingConfig:
     """What a step of training depends on: keys of the sweep's recipe, as they are there. The paper states none."""
 
     steps: int
@@ -41,7 +41,7 @@ class Recipe:
     weight_decay: float
 
     @classmethod
-    def of(cls, sweep: Sweep) -> "Recipe":
+    def of(cls, sweep: Sweep) -> "TrainingConfig":
         """That of a sweep."""
         return cls(**{field.name: getattr(sweep, field.name) for field in fields(cls)})
 
@@ -90,7 +90,7 @@ class Block:
 class Engine(Protocol):
     """One block in training, and the precise loss of its models."""
 
-    def __init__(self, block: Block, recipe: Recipe, parameters: Float32[Tensor, "instance size"]) -> None: ...
+    def __init__(self, block: Block, recipe: TrainingConfig, parameters: Float32[Tensor, "instance size"]) -> None: ...
 
     parameters: Float32[Tensor, "instance size"]
 

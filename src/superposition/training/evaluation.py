@@ -12,7 +12,7 @@ from superposition.core.sweep import Sweep
 from superposition.theory import exact
 from superposition.training.blocks import Plan
 from superposition.training.devices import ENGINES, for_each, resolve_device, thread_pool
-from superposition.training.engine import Recipe
+from superposition.training.engine import TrainingConfig
 
 # Pairs of features in the models whose exact losses are computed together.
 LOSS_CHUNK = 2**18
@@ -81,7 +81,7 @@ def evaluate(
 
     def draw(instances: np.ndarray) -> None:
         block = plan.block(instances)
-        engine = ENGINES[where.type](block.to(where), Recipe.of(plan.sweep), parameters[instances].to(where))
+        engine = ENGINES[where.type](block.to(where), TrainingConfig.of(plan.sweep), parameters[instances].to(where))
         something = block.gates.any_from[:, 0].double()
         drawn = engine.losses(samples, coactive=_plain(plan.sweep))
         loss[instances], error[instances] = (something * torch.from_numpy(part) for part in drawn)

@@ -22,7 +22,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from superposition.core.errors import SuperpositionError
-from superposition.training.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, Recipe
+from superposition.training.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, TrainingConfig
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 # Vector types say what is wide, so no flag that changes the meaning of arithmetic is needed.
@@ -169,7 +169,7 @@ def constants(block: Block) -> tuple[tuple[str, int], ...]:
 class Fused:
     """See :class:`~superposition.training.engine.Engine`. The trained instances must share one key (seed, restart)."""
 
-    def __init__(self, block: Block, recipe: Recipe, parameters: Float32[Tensor, "instance size"]) -> None:
+    def __init__(self, block: Block, recipe: TrainingConfig, parameters: Float32[Tensor, "instance size"]) -> None:
         model, gates = block.model, block.gates
         self.block, self.recipe = block, recipe
         self.parameters = parameters.clone().contiguous()

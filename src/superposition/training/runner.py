@@ -12,11 +12,11 @@ from tqdm import tqdm
 from superposition.core.errors import SuperpositionError
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.theory import optimum
 from superposition.training.blocks import Plan
 from superposition.training.devices import ENGINES, available_cores, for_each, resolve_device, thread_pool
-from superposition.training.engine import Recipe
+from superposition.training.engine import TrainingConfig
 from superposition.training.evaluation import evaluate
 
 
@@ -39,12 +39,12 @@ def train(
     threads: int | None = None,
     progress: bool | None = None,
     part: tuple[int, int] = (1, 1),
-) -> Trained:
+) -> SweepResult:
     """Trains every model of a sweep; with ``solver: exact``, finds the best ones without training.
 
     The same sweep on the same machine gives the same bytes, with any number of ``threads`` (default: all cores).
     ``progress``: show a bar; by default only where a person looks on (stderr is a terminal).
-    ``part``: (i, k) trains the i-th of k parts of the sweep's points alone; :meth:`Trained.gather` joins them.
+    ``part``: (i, k) trains the i-th of k parts of the sweep's points alone; :meth:`SweepResult.gather` joins them.
     Raises SuperpositionError if the device is not there or runs out of memory, or if a model diverges (it names which).
     """
     threads = threads or available_cores()
@@ -53,7 +53,7 @@ def train(
     if sweep.solver == "exact":
         return _solve(sweep, threads, hidden, sweep.part(*part))
     torch.backends.cuda.matmul.allow_tf32 = False
-    plan, recipe = Plan(sweep, part), Recipe.of(sweep)
+    plan, recipe = Plan(sweep, part), TrainingConfig.of(sweep)
     steps = snapshot_steps(sweep)
     final = torch.empty(len(plan), plan.model.size)
     kept = torch.empty(len(steps), len(plan), plan.model.size)
@@ -89,7 +89,7 @@ def train(
             raise
 
     shape = (len(plan.points), sweep.restarts)
-    return Trained(
+    return SweepResult(
         sweep=sweep,
         parameters=plan.model.unpack(final.unflatten(0, shape)),
         loss=loss.unflatten(0, shape),
@@ -101,7 +101,7 @@ def train(
     )
 
 
-def _solve(sweep: Sweep, threads: int, hidden: bool | None, points: range) -> Trained:
+def _solve(sweep: Sweep, threads: int, hidden: bool | None, points: range) -> SweepResult:
     """The exact optimum at every point; each restart is one start of the search. Always on the CPU, in float64."""
     model = Model.of(sweep)
     density, importance = (torch.from_numpy(a) for a in (sweep.densities(points), sweep.importances(points)))
@@ -114,7 +114,7 @@ def _solve(sweep: Sweep, threads: int, hidden: bool | None, points: range) -> Tr
     with thread_pool(threads) as pool:
         found = list(tqdm(pool.map(solve, units), total=len(units), disable=hidden, desc="exact", leave=False))
     parameters, loss = (torch.cat(part) for part in zip(*found, strict=True))
-    return Trained(
+    return SweepResult(
         sweep=sweep,
         parameters=model.unpack(parameters),
         loss=loss,

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from superposition.analysis import neurons
 from superposition.core import features
 from superposition.core.sweep import Sweep
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.absolute import LENGTHS, MAIN, PAPER_INPUT, THRESHOLDS, ZOOM, alone, is_exact
 from superposition.theory import exact
 
@@ -17,12 +17,12 @@ SCALED = ("in_first", "in_second", "out_first", "out_second")  # the shared neur
 SMALL = 0.05  # of the largest weight of a neuron: a weight that can be seen beside it
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
     return MEASURED[figure](trained)
 
 
-def layers(models: Trained, point: int, restart: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def layers(models: SweepResult, point: int, restart: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """W_1, W_2 (as [m, n]) and b of one model, every neuron rescaled and in order."""
     W, W_out, b = (models.parameters[k][point, restart].double().numpy() for k in ("W", "W_out", "b"))
     W, W_out = neurons.rescaled(W, W_out)
@@ -41,7 +41,7 @@ def long(W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"], b: Float[
 # Models few enough in neurons to be seen whole: the exact one, and those with the asymmetric motif
 
 
-def measure_small(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure_small(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The layers of the best model, and how many restarts compute |x| exactly."""
     models = trained["absolute_small"]
     loss = models.loss[0].numpy()
@@ -52,7 +52,7 @@ def measure_small(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     }
 
 
-def measure_motif(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure_motif(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Instances of the motif in every model; the model that is shown, and what becomes of it without an inhibitor."""
     models = trained["absolute_motif"]
     sweep = models.sweep
@@ -85,7 +85,7 @@ def measure_motif(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
 
 
 def _ablations(
-    models: Trained,
+    models: SweepResult,
     point: int,
     W: Float[np.ndarray, "m n"],
     W_out: Float[np.ndarray, "m n"],
@@ -153,7 +153,7 @@ def exact_features(sweep: Sweep) -> np.ndarray:
     return cost[:, sweep.m // 2 :].sum(1).numpy()
 
 
-def measure_neurons(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Models, what each neuron of the best ones has, and W_1, at all densities and lengths of training."""
     runs, units, weights = [], [], []
     for experiment in (*MAIN, *LENGTHS):
@@ -220,7 +220,7 @@ def _hundred_shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def measure_zoom(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure_zoom(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Two densities in detail: the neurons of every seed's best model, and the weights of the best of all."""
     models = trained["absolute_sparse"]
     points, units, weights = models.points, [], []

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from superposition.core import features
 from superposition.core.models import attack_directions
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 
 FEW = 512  # samples by which attacks are ranked
 CANDIDATES = 4  # that are then measured with all samples
@@ -108,7 +108,7 @@ class Target:
         return rise, error.mul_(output.sign_()) @ self.W.mT @ self.W
 
 
-def target(trained: Trained, point: int, samples: int) -> Target:
+def target(trained: SweepResult, point: int, samples: int) -> Target:
     """The best model at a point, with samples of its input; the same samples for the same density and n."""
     sweep, best = trained.sweep, trained.best()
     gates, x = features.samples(sweep, point, samples)

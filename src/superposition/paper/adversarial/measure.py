@@ -8,7 +8,7 @@ import torch
 from scipy.stats import spearmanr
 
 from superposition.core import geometry
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.adversarial import DENSE, MAIN, READINGS, attacks, sizes_of_removal
 from superposition.training.evaluation import losses
 
@@ -22,17 +22,17 @@ CONTROLS = {
 }
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
     return {"adversarial": _attacked, "adversarial_training": _trained_against}[figure](trained)
 
 
-def _trained_against(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def _trained_against(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     models = pd.concat([_resistance(name, models) for name, models in trained.items()], ignore_index=True)
     return {"models": models, "numbers": _removal(models)}
 
 
-def _attacked(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def _attacked(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     rows, checks = [], []
     for experiment, models in trained.items():
         sweep = models.sweep
@@ -48,7 +48,7 @@ def _attacked(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     return tables | {"numbers": _shown(tables)}
 
 
-def _vulnerability(models: Trained, point: int) -> dict[str, float]:
+def _vulnerability(models: SweepResult, point: int) -> dict[str, float]:
     """Rises of the loss under the worst attack, over that of a model without superposition under one of the same size.
 
     That model gives a dimension each to m features and drops the others. Its attacks are along its features, and each
@@ -73,7 +73,7 @@ def _vulnerability(models: Trained, point: int) -> dict[str, float]:
     }
 
 
-def _ascents(models: Trained, point: int) -> dict[str, float]:
+def _ascents(models: SweepResult, point: int) -> dict[str, float]:
     """The worst analytic attack beside what gradient ascent finds: for all samples at once, and for each its own."""
     target = attacks.target(models, point, SAMPLES)
     size = SIZE * target.norm
@@ -105,7 +105,7 @@ def _shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _resistance(name: str, trained: Trained) -> pd.DataFrame:
+def _resistance(name: str, trained: SweepResult) -> pd.DataFrame:
     """One row per model that was trained against attacks.
 
     ``interference`` is that between the features of at least half the largest norm, over what one antipodal pair makes

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.appendix import STATED, compression
 
 STEPS = (2, 3, 5, 10)  # Z
 WIDTHS = np.unique([*np.geomspace(1e-3, 1, 31).round(6), STATED[1]])
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
     errors = pd.DataFrame(
         [(Z, width, compression.mean_squared_error(Z, width)) for Z in STEPS for width in WIDTHS],

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from superposition.analysis import alignment
 from superposition.core import geometry
 from superposition.core.distribution import Distribution
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.correlated import HEXAGON, ROWS, SHOWN, collapsed_pairs, nearest
 from superposition.theory import branches
 
@@ -20,7 +20,7 @@ CORRELATED = Distribution(correlated=PAIRS)
 SEEDS = (0, 1, 2)  # of the points at which the precise loss is taken
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
     return MEASURED[figure](trained)
 
@@ -49,7 +49,7 @@ def _pairs(n: int) -> tuple[tuple[int, int], ...]:
     return PAIRS[: n // 2]
 
 
-def _organization(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def _organization(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """How many restarts show the arrangement, by density and beside independent features; some of the models."""
     shares, models = [], []
     for row in ROWS:
@@ -100,7 +100,7 @@ def _shares_shown(shares: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _bases(models: Trained) -> dict[str, pd.DataFrame]:
+def _bases(models: SweepResult) -> dict[str, pd.DataFrame]:
     """Mean (W_i·W_j)² within and between the sets, of every model; WᵀW of the best at each density.
 
     Canonical order: the features of the second set come in the order of those of the first with which they interfere
@@ -143,7 +143,7 @@ def pca_loss(density: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
     return 6 * variance - 2 * (variance + covariance)
 
 
-def _collapse(models: Trained) -> dict[str, pd.DataFrame]:
+def _collapse(models: SweepResult) -> dict[str, pd.DataFrame]:
     """Every fit by its collapsed pairs; the best model at every density; the branches and where they cross."""
     counts = np.array([[collapsed_pairs(W) for W in every] for every in models.parameters["W"].double().numpy()])
     points = models.points
@@ -165,7 +165,7 @@ def _collapse(models: Trained) -> dict[str, pd.DataFrame]:
     return {"fits": fits, "best": pd.DataFrame(places), "branches": paths, "crossings": crossings, "pca": pca}
 
 
-def _branches(models: Trained, counts: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _branches(models: SweepResult, counts: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The local minimum of the precise loss at the best trained model with 0, 1, 2 and 3 collapsed pairs, at every
     density; the densities from which on one more collapsed pair is better.
 
@@ -210,7 +210,7 @@ def _crossings(table: pd.DataFrame, W: torch.Tensor, b: torch.Tensor) -> pd.Data
     return pd.DataFrame(rows, columns=["fewer", "density", "error"])
 
 
-MEASURED: dict[str, Callable[[dict[str, Trained]], dict[str, pd.DataFrame]]] = {
+MEASURED: dict[str, Callable[[dict[str, SweepResult]], dict[str, pd.DataFrame]]] = {
     "correlated_organization": _organization,
     "local_bases": lambda trained: _bases(trained["local_bases"]),
     "collapse": lambda trained: _collapse(trained["collapse"]),

@@ -6,13 +6,13 @@ import pandas as pd
 import torch
 
 from superposition.analysis import neurons, tables
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.custom import MODELS, PANELS, chosen, kind_of
 
 LARGE = 100  # features: with more, a model needs twice the room
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the standard tables of one sweep; of pairs and weights, those that the figure shows.
 
     The neurons of an absolute model are rescaled as in the paper: the largest |weight| into each is 1.

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from superposition.analysis import alignment, recognition
 from superposition.core import geometry
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.dynamics import LEVELS, NEAR, SMALL, WINDOW, XAVIER, trajectories
 from superposition.training import evaluation
 
@@ -23,19 +23,19 @@ OFTEN = 0.03  # the share of runs from which on a path is listed by itself
 FRAMES = 60  # of the animation
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
     return MEASURED[figure](trained)
 
 
-def _losses(models: Trained) -> Float[np.ndarray, "snapshot restart"]:
+def _losses(models: SweepResult) -> Float[np.ndarray, "snapshot restart"]:
     """The expected loss along training, at the one point of the sweep; all snapshots are seen the same draws."""
     along = {name: values[:, 0].flatten(0, 1)[None] for name, values in models.snapshots.items()}
     loss, _ = evaluation.losses(models.sweep, along)
     return loss.view(-1, models.sweep.restarts).numpy()
 
 
-def _energy(models: Trained) -> dict[str, pd.DataFrame]:
+def _energy(models: SweepResult) -> dict[str, pd.DataFrame]:
     """Jumps of the D_i of every model once it has settled, and what the loss does there; one model in full."""
     steps, loss = models.snapshot_steps.numpy(), _losses(models)
     every = geometry.dimensionality(models.snapshots["W"][:, 0].double()).numpy()
@@ -81,7 +81,7 @@ def _energy(models: Trained) -> dict[str, pd.DataFrame]:
     }
 
 
-def _learning(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def _learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """How every run ends and by which path; the loss, the regimes and the places of one of them."""
     runs, curves = [], {}
     for experiment, models in trained.items():
@@ -173,7 +173,7 @@ def _paths_shown(runs: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-MEASURED: dict[str, Callable[[dict[str, Trained]], dict[str, pd.DataFrame]]] = {
+MEASURED: dict[str, Callable[[dict[str, SweepResult]], dict[str, pd.DataFrame]]] = {
     "energy_levels": lambda trained: _energy(trained["energy_levels"]),
     "geometric_learning": _learning,
 }

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from superposition.analysis import alignment, recognition
 from superposition.core import geometry
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.geometry import CHANCE, GALLERY, LARGE, SMALL, WINDOW, packing
 from superposition.theory import polytopes, tegum
 from superposition.theory.polytopes import FRACTIONS, WRITTEN
@@ -15,7 +15,7 @@ LONGER, NOTEBOOK = "uniform_longer", "uniform_notebook"
 THRESHOLDS = (0.1, 0.15, recognition.JOINED, 0.25, 0.3)
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
     return MEASURED[figure](trained)
 
@@ -23,7 +23,7 @@ def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]
 # Large models
 
 
-def dimensions_per_feature(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """D* of every model, what the best products of polytopes have, and whether training has converged."""
     rows = []
     for name, models in trained.items():
@@ -78,7 +78,7 @@ def _convergence_shown(convergence: pd.DataFrame, curves: pd.DataFrame) -> pd.Da
     return table.assign(**{"replicates of n = 200 are apart by": apart.map("{:.2%}".format)})[::-1]
 
 
-def feature_dimensionality(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """D_i and the tegum factor of every feature; how the factors depend on the threshold; clusters; some graphs."""
     curve, features, factors, thresholds = [], [], [], []
     for experiment, models in trained.items():
@@ -155,7 +155,7 @@ def _clusters_shown(clusters: pd.DataFrame, factors: pd.DataFrame) -> pd.DataFra
     )
 
 
-def _edges(models: Trained, features: pd.DataFrame) -> pd.DataFrame:
+def _edges(models: SweepResult, features: pd.DataFrame) -> pd.DataFrame:
     """Pairs of represented features with |W_i·W_j| > 0.05, in the models that are drawn as graphs.
 
     Those are, of each polytope, the one with the most features in it, and the first in which all are one component.
@@ -179,7 +179,7 @@ def _edges(models: Trained, features: pd.DataFrame) -> pd.DataFrame:
 # Small models, in two and three dimensions
 
 
-def measure_polytopes(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure_polytopes(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The best trained model and the best product of polytopes at every size and density; the packings."""
     optima = tegum.optima(sorted({p for models in trained.values() for p in models.sweep.density}))
     arranged = [_arranged(models, optima) for models in trained.values()]
@@ -196,7 +196,7 @@ def measure_polytopes(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
     }
 
 
-def _arranged(models: Trained, optima: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _arranged(models: SweepResult, optima: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What the best restart at every density is a tegum product of, beside the best product there; its features."""
     rows, features = [], []
     n, m = models.sweep.n, models.sweep.m
@@ -235,7 +235,7 @@ def _corners() -> pd.DataFrame:
     return pd.concat(arrangements, ignore_index=True)[["n", "m", "w0", "w1", "w2"]]
 
 
-def _thomson(trained: dict[str, Trained]) -> pd.DataFrame:
+def _thomson(trained: dict[str, SweepResult]) -> pd.DataFrame:
     """The arrangements of least interference and of least Coulomb energy, and the sparsest trained models.
 
     Fewer than 2m features do not interfere at all, in many arrangements: which of them was found says nothing.

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from superposition.analysis import tables
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The standard tables."""
     models = trained["introduction"]
     return {"models": tables.models(models), "features": tables.features(models), "pairs": tables.pairs(models)}

@@ -9,7 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from superposition.analysis import alignment, recognition
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.nonuniform import PENTAGON
 from superposition.paper.nonuniform.sparse import sparse_limit, sparse_norm
 from superposition.theory import branches, polytopes, tegum
@@ -22,17 +22,17 @@ OTHERS = (0.01, 0.02, 0.05, 0.1)  # densities of the other features at which the
 EQUAL = (0.001, 0.01, 0.02, 0.05, 0.1)  # densities at which the pentagon of equal features is measured
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
     return {"pentagon_solutions": _solutions_tables, "pentagon_loss": _loss_tables}[figure](trained["pentagon"])
 
 
-def _solutions_tables(models: Trained) -> dict[str, pd.DataFrame]:
+def _solutions_tables(models: SweepResult) -> dict[str, pd.DataFrame]:
     limits = _limits()
     return {"solutions": _solutions(models), "equal": _equal(), "limits": limits, "numbers": _limits_shown(limits)}
 
 
-def _loss_tables(models: Trained) -> dict[str, pd.DataFrame]:
+def _loss_tables(models: SweepResult) -> dict[str, pd.DataFrame]:
     return {"fits": _fits(models), "branches": _branches(models), "crossovers": _crossovers()}
 
 
@@ -67,7 +67,7 @@ def _shape(W: Float[np.ndarray, "2 5"], b: Float[np.ndarray, " 5"]) -> dict[str,
     }
 
 
-def _solutions(models: Trained) -> pd.DataFrame:
+def _solutions(models: SweepResult) -> pd.DataFrame:
     """The fit with the lowest loss at every relative density, in canonical orientation: one row per feature."""
     rows, best = [], models.best()
     for point, W, b in zip(models.points.itertuples(), best["W"].numpy(), best["b"].numpy(), strict=True):
@@ -77,7 +77,7 @@ def _solutions(models: Trained) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _fits(models: Trained) -> pd.DataFrame:
+def _fits(models: SweepResult) -> pd.DataFrame:
     """The loss and the kind of every fit."""
     points = models.sweep.points()[["density", "relative_density"]]
     table = points.loc[points.index.repeat(models.sweep.restarts)].reset_index(drop=True)
@@ -91,7 +91,7 @@ def _densities(density: float | Float64[Tensor, " k"], ratio: Float64[Tensor, " 
     return torch.stack([ratio * others, *[others] * 4], dim=-1)
 
 
-def _branches(models: Trained) -> pd.DataFrame:
+def _branches(models: SweepResult) -> pd.DataFrame:
     """Both kinds of solution, followed from the best trained one as far as they are local minima of their kind: the
     pentagon from equal densities in both directions, the two digons from where the varied feature is sparsest."""
     ratios = torch.tensor(models.points["relative_density"], dtype=torch.float64)
@@ -115,7 +115,7 @@ def _branches(models: Trained) -> pd.DataFrame:
     return table.sort_values(["kind", "relative_density"], ignore_index=True)
 
 
-def _best_of(models: Trained, point: int, name: str) -> tuple[Float64[Tensor, "2 5"], Float64[Tensor, " 5"]]:
+def _best_of(models: SweepResult, point: int, name: str) -> tuple[Float64[Tensor, "2 5"], Float64[Tensor, " 5"]]:
     """W and b of the best fit of a kind; of the first fit, where none is of that kind."""
     W, b = (models.parameters[p][point].double() for p in ("W", "b"))
     other = torch.tensor([kind(one) != name for one in W.numpy()])

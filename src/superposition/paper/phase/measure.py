@@ -12,19 +12,19 @@ from torch import Tensor
 from superposition.analysis import tables
 from superposition.core import geometry
 from superposition.core.models import Model
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.phase import PHASES, handover_at, two_in_one
 from superposition.theory import bfgs, exact, simplices
 
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)  # relative importances at which the boundary is reported
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
     return MEASURED[figure](figure, trained)
 
 
-def _diagram(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def _diagram(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     models, best = trained[figure], trained[f"{figure}_optimum"]
     grid = pd.concat(
         [_prototypes(models), _optimum(best), _trained(models, best.loss.min(dim=1).values)], ignore_index=True
@@ -63,7 +63,7 @@ def _panel(name: str, points: pd.DataFrame, share: np.ndarray, loss: np.ndarray)
     return points[["density", "relative_importance"]].assign(panel=name, **columns, phase=phases(share), loss=loss)
 
 
-def _prototypes(models: Trained) -> pd.DataFrame:
+def _prototypes(models: SweepResult) -> pd.DataFrame:
     """The best of the paper's configurations: unit norms, no bias but the mean for what is dropped."""
     points, n = models.sweep.points(), models.sweep.n
     p, importance = points["density"].to_numpy(), models.sweep.importances()
@@ -83,14 +83,14 @@ def _prototypes(models: Trained) -> pd.DataFrame:
     return _panel("prototypes", points, np.stack(candidates)[best], np.min(losses, axis=0))
 
 
-def _optimum(best: Trained) -> pd.DataFrame:
+def _optimum(best: SweepResult) -> pd.DataFrame:
     W = best.best()["W"]
     loss = best.loss.min(dim=1).values.numpy()
     panel = _panel("optimum", best.sweep.points(), shares(W), loss)
     return panel.assign(arrangement=[_arrangement(w) for w in W])
 
 
-def _trained(models: Trained, lowest: Tensor) -> pd.DataFrame:
+def _trained(models: SweepResult, lowest: Tensor) -> pd.DataFrame:
     """The restart with the lowest exact loss, and the paper's rule: the mean over all but the one with the highest.
 
     ``best_basin`` is the share of restarts whose exact loss is within 1 % of the optimum's.
@@ -107,7 +107,7 @@ def _trained(models: Trained, lowest: Tensor) -> pd.DataFrame:
     return pd.concat([lead.assign(arrangement=[_arrangement(w) for w in W], best_basin=reached.numpy()), average])
 
 
-def _recipe(recipe: Trained, grid: pd.DataFrame) -> pd.DataFrame:
+def _recipe(recipe: SweepResult, grid: pd.DataFrame) -> pd.DataFrame:
     """The average from the authors' recipe, at some of the points; the optimum's phase and our models beside it."""
     keys = ["density", "relative_importance"]
     grid = grid.set_index([grid["panel"], *(grid[key].round(9) for key in keys)])
@@ -204,7 +204,7 @@ def _equal_importance() -> pd.DataFrame:
 # The loss over the two weights
 
 
-def _surfaces(trained: Trained) -> dict[str, pd.DataFrame]:
+def _surfaces(trained: SweepResult) -> dict[str, pd.DataFrame]:
     """The exact loss over (W_1, W_2), without a bias and with the best one; its minima; where training ends."""
     points = trained.sweep.points()[["density", "relative_importance"]]
     settings = list(points.itertuples(index=False, name=None))
@@ -241,7 +241,7 @@ def _survival(same_sign: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-MEASURED: dict[str, Callable[[str, dict[str, Trained]], dict[str, pd.DataFrame]]] = {
+MEASURED: dict[str, Callable[[str, dict[str, SweepResult]], dict[str, pd.DataFrame]]] = {
     "phase_2in1": _diagram,
     "phase_3in2": _diagram,
     "loss_surfaces": lambda figure, trained: _surfaces(trained[figure]),

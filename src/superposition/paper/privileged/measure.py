@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from superposition.analysis import neurons
 from superposition.core.features import samples
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.privileged import MODELS, NEAR, SHOWN, THRESHOLDS, at_density, matches, regimes, stated_at
 from superposition.training.evaluation import losses
 
@@ -20,7 +20,7 @@ FEW = 5  # and of those of the kind that the paper finds there
 PRECISE = 16
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
     return MEASURED[figure](trained)
 
@@ -46,7 +46,7 @@ def alignment(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*batch"]
     return (concentration(turned) < concentration(W)[..., None]).mean(-1)
 
 
-def _compare(trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def _compare(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     densities = trained["privileged_linear"].sweep.density
     weights, aligned, runs, turned = [], [], [], []
     for experiment, name in MODELS.items():
@@ -87,7 +87,7 @@ def _long(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:
     return pd.DataFrame({"neuron": neuron.ravel(), "feature": feature.ravel(), "weight": W.ravel()})
 
 
-def _on_share(models: Trained, point: int) -> float:
+def _on_share(models: SweepResult, point: int) -> float:
     """How much of the time, of the samples that are not empty, a hidden unit of the best model is above 0."""
     _, x = samples(models.sweep, point, 2**16)
     best = {k: v[point] for k, v in models.best().items()}
@@ -95,7 +95,7 @@ def _on_share(models: Trained, point: int) -> float:
     return (h > 0).double().mean().item()
 
 
-def _loss_of_rotated(models: Trained, point: int) -> np.ndarray:
+def _loss_of_rotated(models: SweepResult, point: int) -> np.ndarray:
     """The loss of the best model, and of the same with its hidden space turned (the hidden bias with it), in order."""
     best = {k: v[point] for k, v in models.best().items()}
     turns = torch.cat([torch.eye(models.sweep.m)[None], torch.from_numpy(rotations(models.sweep.m, 20)).float()])
@@ -126,7 +126,7 @@ def _comparison_shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return out.iloc[::-1]
 
 
-def _codes(models: Trained) -> dict[str, pd.DataFrame]:
+def _codes(models: SweepResult) -> dict[str, pd.DataFrame]:
     """The best of all restarts at every density, by a precise draw: what its neurons stand for, and how rare it is."""
     sweep = models.sweep
     W_all = models.parameters["W"].double().numpy()
@@ -225,7 +225,7 @@ def _regimes_shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     )
 
 
-MEASURED: dict[str, Callable[[dict[str, Trained]], dict[str, pd.DataFrame]]] = {
+MEASURED: dict[str, Callable[[dict[str, SweepResult]], dict[str, pd.DataFrame]]] = {
     "privileged_vs_not": _compare,
     "privileged_neurons": lambda trained: _codes(trained["privileged"]),
 }

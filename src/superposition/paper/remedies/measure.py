@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 
 from superposition.core import geometry
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.paper.remedies import EQUAL, FALLING, falling, freed_models, l1
 from superposition.training.evaluation import losses
 
 COEFFICIENTS = np.linspace(0, 0.8, 161)  # of the exact curves
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The table ``numbers`` is what the report shows beside the figure."""
     tables = {
         "models": pd.concat([_models(name, models) for name, models in trained.items()], ignore_index=True),
@@ -21,7 +21,7 @@ def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]
     return tables | {"numbers": _shown(tables)}
 
 
-def _models(name: str, trained: Trained) -> pd.DataFrame:
+def _models(name: str, trained: SweepResult) -> pd.DataFrame:
     """One row per point: the model with the least of what was minimised."""
     sweep, W = trained.sweep, trained.best()["W"]
     clean, error = (part.numpy() for part in losses(sweep, {k: v[:, None].float() for k, v in trained.best().items()}))
@@ -40,7 +40,7 @@ def _models(name: str, trained: Trained) -> pd.DataFrame:
     )
 
 
-def _features(trained: Trained) -> pd.DataFrame:
+def _features(trained: SweepResult) -> pd.DataFrame:
     """One row per point and feature, with the coefficient above which a dimension of its own does not pay."""
     sweep = trained.sweep
     points = sweep.points()

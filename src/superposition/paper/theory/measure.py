@@ -5,13 +5,13 @@ import pandas as pd
 import torch
 
 from superposition.analysis import tables
-from superposition.core.weights import Trained
+from superposition.core.weights import SweepResult
 from superposition.theory import exact
 
 SAMPLES = 20_000  # per number of active features, for L_k
 
 
-def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]:
+def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """The loss by the number of active features, and what the linear model's consists of."""
     return {
         "active_counts": _active_counts(trained["basic_small"]),
@@ -19,7 +19,7 @@ def measure(figure: str, trained: dict[str, Trained]) -> dict[str, pd.DataFrame]
     }
 
 
-def _active_counts(trained: Trained) -> pd.DataFrame:
+def _active_counts(trained: SweepResult) -> pd.DataFrame:
     """P(k active) and L_k for every k and point: L_k from random sets of k features, L_0 and L_1 in closed form too."""
     model, best = trained.model, trained.best()
     density, importance = (torch.from_numpy(a) for a in (trained.sweep.densities(), trained.sweep.importances()))
@@ -47,7 +47,7 @@ def _active_counts(trained: Trained) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _linear(trained: Trained) -> pd.DataFrame:
+def _linear(trained: SweepResult) -> pd.DataFrame:
     """The linear models' loss, split into what the paper calls feature benefit and interference; all restarts.
 
     With the best bias, L = Σ_i I_i v_i (1 - ‖W_i‖²)² + Σ_{i≠j} I_j v_i (W_j·W_i)², where v_i is the variance of x_i.
