@@ -4,7 +4,7 @@
 extern "C" {
 
 // The parts of a step, in the order of the names in kernel.py.
-enum Part { DRAW, FEATURES, HIDDEN_UNITS, OUTPUT_SLOPE, HIDDEN_SLOPE, WEIGHT_GRADIENT, BIAS_GRADIENT, GRADIENT };
+enum Part { DrawUniforms, MakeFeatures, HiddenUnits, OutputSlope, HiddenSlope, WeightGradient, BiasGradient, WholeGradient };
 
 // Takes one part of the step of the first instance, `times` times, on the first tile of a batch.
 void repeat(int part, int times, const Data* data, const float* empty, const float* l1, const float* parameters,
@@ -23,12 +23,12 @@ void repeat(int part, int times, const Data* data, const float* empty, const flo
     hidden_slope(*tile, p);
     for (int k = 0; k < times; ++k) {
         asm volatile("" ::: "memory");
-        if (part == DRAW) draw(*tile, 0, k, TRAINING, 0, 0);
-        if (part == FEATURES) features(*tile, d);
-        if (part == HIDDEN_UNITS) hidden(*tile, p);
-        if (part == OUTPUT_SLOPE) output_slope(*tile, d, p, 0, batch);
-        if (part == HIDDEN_SLOPE) hidden_slope(*tile, p);
-        if (part == WEIGHT_GRADIENT) {
+        if (part == DrawUniforms) draw(*tile, 0, k, TRAINING, 0, 0);
+        if (part == MakeFeatures) features(*tile, d);
+        if (part == HiddenUnits) hidden(*tile, p);
+        if (part == OutputSlope) output_slope(*tile, d, p, 0, batch);
+        if (part == HiddenSlope) hidden_slope(*tile, p);
+        if (part == WeightGradient) {
             if constexpr (UNTIED) {
                 outer<false>(tile->h, tile->dz, tile->h, tile->dz, g + W_OUT);
                 outer<false>(tile->dh, input(*tile), tile->h, tile->dz, g + W_IN);
@@ -36,8 +36,8 @@ void repeat(int part, int times, const Data* data, const float* empty, const flo
                 outer<true>(tile->h, tile->dz, tile->dh, input(*tile), g + W_IN);
             }
         }
-        if (part == BIAS_GRADIENT) add_row_sums<n>(tile->dz, g + BIAS);
-        if (part == GRADIENT) {
+        if (part == BiasGradient) add_row_sums<n>(tile->dz, g + BIAS);
+        if (part == WholeGradient) {
             if constexpr (SMALL)
                 gradient_of_small(*tile, d, p, g, 0, batch);
             else
