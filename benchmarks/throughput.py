@@ -74,19 +74,20 @@ def fit(sweep: Sweep, **settings: float) -> Trained:
 class Published:
     """The published recipe on the instances of a sweep, in the order (density, restart)."""
 
-    def __init__(self, sweep: Sweep) -> None:
+    def __init__(self, sweep: Sweep, device: str = "cpu") -> None:
         torch.manual_seed(0)
-        grid = sweep.densities(), sweep.importances()
-        self.density, self.importance = (torch.from_numpy(a).float().repeat_interleave(sweep.restarts, 0) for a in grid)
+        grid = (torch.from_numpy(a).float().to(device) for a in (sweep.densities(), sweep.importances()))
+        self.density, self.importance = (a.repeat_interleave(sweep.restarts, 0) for a in grid)
         # Xavier-normal W and b = 0: the very same as ours, since they mostly settle in which basin a model ends.
         initial = fit(sweep, steps=1, learning_rate=0.0).parameters
-        self.W, self.b = (initial[k].flatten(0, 1).clone().requires_grad_() for k in ("W", "b"))
+        self.W, self.b = (initial[k].flatten(0, 1).to(device, copy=True).requires_grad_() for k in ("W", "b"))
         self.optimizer = torch.optim.AdamW([self.W, self.b], lr=1e-3, weight_decay=0.01)
 
     def advance(self, steps: int) -> None:
         shape = (BATCH, *self.density.shape)
         for _ in range(steps):
-            x = torch.where(torch.rand(shape) <= self.density, torch.rand(shape), 0.0)
+            on, value = (torch.rand(shape, device=self.b.device) for _ in range(2))
+            x = torch.where(on <= self.density, value, 0.0)
             h = torch.einsum("bif,ihf->bih", x, self.W)
             out = torch.relu(torch.einsum("bih,ihf->bif", h, self.W) + self.b)
             loss = (self.importance * (x - out) ** 2).mean(dim=(0, 2)).sum()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from tests.test_engines import CASES, make_block, recipe
 
+from superposition import autograd
 from superposition.autograd import Autograd
 from superposition.captured import WARM_UP, Captured
 from superposition.engine import Recipe
@@ -124,3 +125,12 @@ def test_a_recorded_step_goes_on_where_the_others_ended() -> None:
     assert torch.equal(captured.parameters, twin.parameters)
     assert int(captured._step) == 50
     np.testing.assert_allclose(captured.parameters.cpu(), autograd.parameters.detach(), atol=1e-5)
+
+
+@pytest.mark.parametrize("coactive", [False, True])
+def test_losses_are_those_of_autograd(coactive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the last chunk reaches past the end."""
+    trace_only(monkeypatch)
+    monkeypatch.setattr(autograd, "EVALUATION_CHUNK", 6 * 7 * 64)
+    captured, plain = both("odd", recipe(16))
+    np.testing.assert_allclose(captured.losses(300, coactive), plain.losses(300, coactive), rtol=1e-5)

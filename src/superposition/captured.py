@@ -12,11 +12,12 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+from superposition import autograd
 from superposition.autograd import Autograd
 from superposition.engine import BETA1, BETA2, EPSILON, Block, Recipe
 
 SHAPES = 200  # of blocks in one process; the usual limit is for code that is compiled again and again in vain
-WARM_UP = 3  # steps that are taken one by one before one is recorded: the first compiles, and reserves memory
+WARM_UP = 3  # calls that are made one by one before one is recorded: the first compiles, and reserves memory
 
 
 class Captured(Autograd):
@@ -34,8 +35,7 @@ class Captured(Autograd):
         self._left_by_decay = self._on_device(1 - rate * recipe.weight_decay)
         self._unbiased_rate = self._on_device(rate / (1 - BETA1**step))
         self._inverse_root = self._on_device((1 - BETA2**step) ** -0.5)
-        whole: dict[str, Any] = {"fullgraph": True, "dynamic": False, "recompile_limit": SHAPES}
-        self._take: Callable[[], None] = torch.compile(self._one_step, **whole)
+        self._take = _compiled(self._one_step)
 
     def _on_device(self, values: np.ndarray) -> Float32[Tensor, " step"]:
         return torch.from_numpy(values.astype(np.float32)).to(self.parameters.device)
@@ -53,12 +53,44 @@ class Captured(Autograd):
     def advance(self, start: int, stop: int) -> None:
         for step in range(start, stop):
             if step == WARM_UP and self._recorded:
-                self._record()
+                self._take = _recorded(self._take)
             self._take()
 
-    def _record(self) -> None:
-        """From now on a step is one launch. Recording it does not take it."""
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._take()
-        self._take = graph.replay
+    @torch.no_grad()
+    def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """As ``Autograd.losses``, in chunks of one size, which share a compilation: the last one reaches past the end,
+        and what is there does not count."""
+        chunk = max(1, autograd.EVALUATION_CHUNK // (len(self.block) * self.rows))
+        first, end = (torch.tensor([i], device=self.parameters.device) for i in (0, samples))
+        total = torch.zeros(len(self.block), dtype=torch.float64, device=self.parameters.device)
+        square = torch.zeros_like(total)
+
+        def add_chunk() -> None:
+            loss = self.drawn_losses(first, chunk, coactive)
+            loss = torch.where(first + torch.arange(chunk, device=loss.device) < end, loss, 0.0)
+            total.add_(loss.sum(-1))
+            square.add_((loss**2).sum(-1))
+            first.add_(chunk)
+
+        add = _compiled(add_chunk)
+        for number in range(-(-samples // chunk)):
+            if number == WARM_UP and self._recorded:
+                add = _recorded(add)
+            add()
+        return autograd.moments(total, square, samples)
+
+
+def _compiled(work: Callable[[], None]) -> Callable[[], None]:
+    """Compile for tensors of these shapes alone, with kernels that no measurement chooses: results would depend on it."""
+    torch._dynamo.config.recompile_limit = SHAPES
+    torch._inductor.config.deterministic = True
+    whole: dict[str, Any] = {"fullgraph": True, "dynamic": False}
+    return torch.compile(work, **whole)
+
+
+def _recorded(work: Callable[[], None]) -> Callable[[], None]:
+    """Return what does the same in one launch. Recording it does not do it."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        work()
+    return graph.replay

@@ -121,7 +121,8 @@ def nonempty(gates: Gates, uniform: Float32[Tensor, "instance row sample"]) -> F
     scaled = uniform[:, :n] * gates.any_from[:, :, None]  # [instance, gate, sample]
     first = torch.where(scaled < gates.gate_density[:, :, None], gate, n).amin(dim=1, keepdim=True)
     u = torch.where(gate <= first, scaled, uniform[:, :n])
-    u = torch.gather(u, 1, gates.gate.long()[:, :, None].expand_as(u))
+    if gates.has_sets:  # else every feature has a gate of its own
+        u = torch.gather(u, 1, gates.gate.long()[:, :, None].expand_as(u))
     value = (u - gates.low[:, :, None]) * gates.inverse_width[:, :, None]
     if gates.has_sets:
         value = torch.where(gates.own_value[:, :, None].bool(), uniform[:, n:], value)
