@@ -4,13 +4,13 @@
     python benchmarks/gpu.py --against results/paper  # compares with the weights of an earlier run on a CPU
     python benchmarks/gpu.py --device cpu --scale quick --steps 20  # tries the script: the CPU in the GPU's place
 
-Writes `results/benchmarks/gpu.md`, `gpu.csv` and the weights. Tables are written as soon as they are made, so a run that
-is cut short loses only what it has not begun; what fails is reported, and the rest goes on.
+Writes `results/benchmarks/gpu.md`, `gpu.csv` and the weights. Tables are written as soon as they are made, so a run
+that is cut short loses only what it has not begun; what fails is reported, and the rest goes on.
 
 All sweeps are compiled first, side by side, in processes that keep what they compiled. Then each sweep is trained with
-the GPU to itself. The limit of a sweep's training is the longer of two times: its arithmetic, five products of n by m for
-every sample, at the measured rate of a large float32 matrix product; and its batches, written once and read once, at the
-measured bandwidth of a large copy.
+the GPU to itself. The limit of a sweep's training is the longer of two times: its arithmetic, five products of n by m
+for every sample, at the measured rate of a large float32 matrix product; and its batches, written once and read once,
+at the measured bandwidth of a large copy.
 """
 
 import argparse
@@ -116,6 +116,8 @@ def first_engine(sweep: Sweep, device: str) -> tuple[Engine, int]:
 def prepare(sweep: Sweep, device: str) -> float:
     """Compile what training a sweep takes. Returns the seconds."""
     start = time.perf_counter()
+    torch.set_num_threads(1)  # as in `train`: what is compiled under another number is compiled again
+    torch.backends.cuda.matmul.allow_tf32 = False
     engine, _ = first_engine(sweep, device)
     engine.advance(0, 1)
     if not training._is_exact(sweep):
@@ -219,7 +221,7 @@ def start_tests(processes: int) -> subprocess.Popen[str]:
 
 
 def tests(running: subprocess.Popen[str]) -> pd.DataFrame:
-    out = running.communicate()[0]
+    out = running.communicate(timeout=300)[0]
     failed = [line for line in out.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return pd.DataFrame({"tests": [*failed, out.strip().splitlines()[-1]]})
 
@@ -407,10 +409,11 @@ def main(words: list[str] | None = None) -> None:
 
     bandwidth, rate = limits(device)
     report.add("The machine", lambda: machine(device, bandwidth, rate))
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # of each worker: there are as many as cores
     workers = Workers(cores)
     running = start_tests(max(1, cores // 4))
     everything = {**trained, **shapes, "many": large}
-    compiled = report.add("Compilation", lambda: compile_all(workers, everything, device))
+    report.add("Compilation", lambda: compile_all(workers, everything, device))
     report.add("Tests", lambda: tests(running))
     beside = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
     if not arguments.against:

@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
 from superposition import draws, features
@@ -35,11 +35,23 @@ class Autograd:
             weight_decay=self.recipe.weight_decay,
         )
 
-    def objective(self, parameters: Float[Tensor, "instance size"], step: int | Tensor) -> Float[Tensor, " instance"]:
+    def draw(self, step: int | Int64[Tensor, "1"]) -> Float32[Tensor, "stream row sample"]:
+        """Return the numbers that a step takes; instances with the same key share a stream."""
+        return draws.uniforms(self.streams, self.rows, 0, self.recipe.batch, step, draws.TRAINING)
+
+    def objective(
+        self, parameters: Float[Tensor, "instance size"], step: int | Int64[Tensor, "1"]
+    ) -> Float[Tensor, " instance"]:
         """The loss of one batch. The sum over instances is what is differentiated: a mean over thousands of models
         would push the gradients under Adam's epsilon."""
+        return self.batch_loss(parameters, self.draw(step))
+
+    def batch_loss(
+        self, parameters: Float[Tensor, "instance size"], drawn: Float32[Tensor, "stream row sample"]
+    ) -> Float[Tensor, " instance"]:
+        """Return the loss of the batch that is made of these numbers."""
         gates = self.block.gates
-        uniform = draws.uniforms(self.streams, self.rows, 0, self.recipe.batch, step, draws.TRAINING)[self.stream_of]
+        uniform = drawn[self.stream_of]
         x, weight = features.training_batch(gates, uniform[:, : gates.rows])
         return (weight.to(parameters.dtype) * self._loss(parameters, x, uniform)).sum(-1)
 

@@ -17,6 +17,7 @@ from superposition.autograd import Autograd
 from superposition.engine import BETA1, BETA2, EPSILON, Block, Recipe
 
 SHAPES = 200  # of blocks in one process; the usual limit is for code that is compiled again and again in vain
+UNROLLED = 33  # sums of fewer numbers are written out, and so join the operations around them in one kernel
 WARM_UP = 3  # calls that are made one by one before one is recorded: the first compiles, and reserves memory
 
 
@@ -31,18 +32,29 @@ class Captured(Autograd):
         # What depends on the step is looked up by its number, which lies on the device, too: a graph knows no numbers
         # but those of the step that was recorded.
         self._step = torch.zeros(1, dtype=torch.int64, device=parameters.device)
-        step, rate = np.arange(1, recipe.steps + 1), recipe.rates(0, recipe.steps)
+        number, rate = np.arange(1, recipe.steps + 1), recipe.rates(0, recipe.steps)
         self._left_by_decay = self._on_device(1 - rate * recipe.weight_decay)
-        self._unbiased_rate = self._on_device(rate / (1 - BETA1**step))
-        self._inverse_root = self._on_device((1 - BETA2**step) ** -0.5)
-        self._take = _compiled(self._one_step)
+        self._unbiased_rate = self._on_device(rate / (1 - BETA1**number))
+        self._inverse_root = self._on_device((1 - BETA2**number) ** -0.5)
+        # A step's numbers are drawn by kernels of their own: in the others every instance of a stream might draw them.
+        self._drawn = self.draw(0)
+        draw, step = _compiled(self._draw_next), _compiled(self._one_step)
+
+        def take() -> None:
+            draw()
+            step()
+
+        self._take: Callable[[], None] = take
 
     def _on_device(self, values: np.ndarray) -> Float32[Tensor, " step"]:
         return torch.from_numpy(values.astype(np.float32)).to(self.parameters.device)
 
+    def _draw_next(self) -> None:
+        self._drawn.copy_(self.draw(self._step))
+
     def _one_step(self) -> None:
         """The gradient and AdamW, in place."""
-        gradient = torch.func.grad(lambda parameters: self.objective(parameters, self._step).sum())(self.parameters)
+        gradient = torch.func.grad(lambda parameters: self.batch_loss(parameters, self._drawn).sum())(self.parameters)
         self._mean.lerp_(gradient, 1 - BETA1)
         self._square.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
         spread = self._square.sqrt() * self._inverse_root.index_select(0, self._step) + EPSILON
@@ -81,9 +93,10 @@ class Captured(Autograd):
 
 
 def _compiled(work: Callable[[], None]) -> Callable[[], None]:
-    """Compile for tensors of these shapes alone, with kernels that no measurement chooses: results would depend on it."""
+    """Compile for these shapes alone, with kernels that no measurement chooses, as results would depend on it."""
     torch._dynamo.config.recompile_limit = SHAPES
     torch._inductor.config.deterministic = True
+    torch._inductor.config.unroll_reductions_threshold = UNROLLED
     whole: dict[str, Any] = {"fullgraph": True, "dynamic": False}
     return torch.compile(work, **whole)
 
