@@ -41,6 +41,7 @@ from superposition.engine import Engine, Recipe
 from superposition.training import available_cores
 
 ROOT = Path(__file__).parents[1]
+COMPILED, ON_CPU, LOSSES = "Compilation", "The CPU's training", "Losses, relative to the CPU's"  # titles of sections
 TESTS = "tests/test_captured.py"
 COPY, MATRIX = 2**30, 8192  # bytes that are copied, and rows of the matrices that are multiplied, to find the limits
 ROUNDING = 1e-5  # relative: differences of losses below it are float32's
@@ -93,7 +94,7 @@ class Workers:
 
     def close(self) -> None:
         for pool in self.pools:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 # What runs in the workers
@@ -308,7 +309,7 @@ def compare_losses(ours: Path, theirs: Path, names: list[str]) -> pd.DataFrame:
     for name in names:
         paths = [folder / f"{name}.safetensors" for folder in (ours, theirs)]
         if not all(path.exists() for path in paths):
-            rows.append({"sweep": name, "note": "one of the two is missing"})
+            rows.append({"sweep": name, **dict.fromkeys(("mean", "best", "rms, errors"), np.nan), "note": "missing"})
             continue
         a, b = (Trained.load(path).loss.numpy() for path in paths)
         mean_a, mean_b = a.mean(axis=1), b.mean(axis=1)
@@ -321,6 +322,7 @@ def compare_losses(ours: Path, theirs: Path, names: list[str]) -> pd.DataFrame:
             "best": a.min(axis=1).mean() / b.min(axis=1).mean() - 1,
             "largest of a mean": np.abs(mean_a / mean_b - 1).max(),
             "largest of a best": np.abs(best).max(),
+            "rms, errors": np.nan,
             "note": "",
         }
         if a.shape[1] > 1:
@@ -371,6 +373,33 @@ def count_verdicts(judged: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([{"claims": len(judged), "alike": alike, **recorded}])
 
 
+def sweep_table(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row for each sweep: what it is, what it took, and how its losses differ from the CPU's."""
+    trained = parts["Training"].set_index("sweep")
+    seconds = {name: parts[title].set_index("sweep")["seconds"] for name, title in (("c", COMPILED), ("cpu", ON_CPU))}
+    losses = parts[LOSSES].set_index("sweep")
+    return (
+        pd.DataFrame(
+            {
+                "n, m": trained["n, m"],
+                "models": trained["models"],
+                "steps": trained["steps"],
+                "compiling, s": seconds["c"],
+                "training, s": trained["seconds"],
+                "CPU, s": seconds["cpu"],
+                "10⁹ values per s": trained["10⁹ values per s"],
+                "% of limit": trained["% of limit"],
+                "mean loss": losses["mean"],
+                "best loss": losses["best"],
+                "errors": losses["rms, errors"],
+            }
+        )
+        .loc[[name for name in trained.index if name != "all"]]
+        .rename_axis("sweep")
+        .reset_index()
+    )
+
+
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Everything that only a GPU can show.")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
@@ -413,7 +442,7 @@ def main(words: list[str] | None = None) -> None:
     workers = Workers(cores)
     running = start_tests(max(1, cores // 4))
     everything = {**trained, **shapes, "many": large}
-    report.add("Compilation", lambda: compile_all(workers, everything, device))
+    report.add(COMPILED, lambda: compile_all(workers, everything, device))
     report.add("Tests", lambda: tests(running))
     beside = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
     if not arguments.against:
@@ -422,8 +451,13 @@ def main(words: list[str] | None = None) -> None:
     report.add("Against the published recipe", lambda: against_recipe(workers, shapes, device, recipe_steps))
     report.add("Many models", lambda: many(workers, "many", large, device))
     if not arguments.against:
-        report.add("The CPU's training", lambda: pd.DataFrame(other.result().items(), columns=["sweep", "seconds"]))
-    report.add("Losses, relative to the CPU's", lambda: compare_losses(ours, theirs, list(trained)))
+        report.add(ON_CPU, lambda: pd.DataFrame(other.result().items(), columns=["sweep", "seconds"]))
+    else:
+        report.parts[ON_CPU] = pd.DataFrame({"sweep": list(trained), "seconds": np.nan})
+    report.add(LOSSES, lambda: compare_losses(ours, theirs, list(trained)))
+    report.add(
+        "All sweeps", lambda: sweep_table({k: p for k, p in report.parts.items() if isinstance(p, pd.DataFrame)})
+    )
     judged = report.add("Verdicts", lambda: verdicts(config, ours, theirs, theirs))
     report.add("Verdicts, counted", lambda: count_verdicts(judged))
     beside.shutdown()

@@ -17,6 +17,7 @@ from superposition.autograd import Autograd
 from superposition.engine import BETA1, BETA2, EPSILON, Block, Recipe
 
 SHAPES = 200  # of blocks in one process; the usual limit is for code that is compiled again and again in vain
+ALIGNED = 32  # samples: rows of so many numbers, or a multiple, start where a GPU reads fast
 UNROLLED = 33  # sums of fewer numbers are written out, and so join the operations around them in one kernel
 WARM_UP = 3  # calls that are made one by one before one is recorded: the first compiles, and reserves memory
 
@@ -72,7 +73,7 @@ class Captured(Autograd):
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """As ``Autograd.losses``, in chunks of one size, which share a compilation: the last one reaches past the end,
         and what is there does not count."""
-        chunk = max(1, autograd.EVALUATION_CHUNK // (len(self.block) * self.rows))
+        chunk = ALIGNED * max(1, autograd.EVALUATION_CHUNK // (ALIGNED * len(self.block) * self.rows))
         first, end = (torch.tensor([i], device=self.parameters.device) for i in (0, samples))
         total = torch.zeros(len(self.block), dtype=torch.float64, device=self.parameters.device)
         square = torch.zeros_like(total)
@@ -96,6 +97,8 @@ def _compiled(work: Callable[[], None]) -> Callable[[], None]:
     """Compile for these shapes alone, with kernels that no measurement chooses, as results would depend on it."""
     torch._dynamo.config.recompile_limit = SHAPES
     torch._inductor.config.deterministic = True
+    # Padded rows are wrong: with batches of 300 PyTorch 2.11 wrote x with one order of axes and read it with another.
+    torch._inductor.config.comprehensive_padding = False
     torch._inductor.config.unroll_reductions_threshold = UNROLLED
     whole: dict[str, Any] = {"fullgraph": True, "dynamic": False}
     return torch.compile(work, **whole)
