@@ -28,6 +28,9 @@ from superposition.weights import Trained
 ENGINES: dict[str, type[Engine]] = {"cpu": Fused, "cuda": Captured}
 BLOCK_STATE = 2**16  # parameters of one block on a CPU: they stay in the second-level cache
 LOSS_CHUNK = 2**18  # pairs of features in the models whose exact losses are computed together
+# Models whose exact losses are computed together, at most. Beside a GPU that trains a million models in half a minute,
+# a few at a time would take longer than their training.
+KNOWN_TOGETHER = {"cpu": 64, "cuda": 512}
 BLOCK_DATA = 2**24  # numbers in one batch of a block on a GPU: a gigabyte or two with all that is made of them
 
 
@@ -327,7 +330,7 @@ def _evaluate(
         drawn = engine.losses(samples, coactive=_plain(plan.sweep))
         loss[instances], error[instances] = (something * torch.from_numpy(part) for part in drawn)
 
-    together = max(1, min(64, LOSS_CHUNK // plan.sweep.n**2))
+    together = max(1, min(KNOWN_TOGETHER[where.type], LOSS_CHUNK // plan.sweep.n**2))
 
     def add_known(first: int) -> None:
         # Always as many at once, the last ones again if need be: matrix products may round by the size of a batch.
