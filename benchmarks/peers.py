@@ -99,6 +99,8 @@ class Models:
         How many models the replication has in one tensor, if not those of the sweep.
     initial
         The first W [instance, m, n] and b [instance, n], if not the replication's own.
+    device
+        Where they are trained.
     """
 
     def __init__(
@@ -107,17 +109,18 @@ class Models:
         sweep: Sweep,
         together: int | None = None,
         initial: tuple[Tensor, Tensor] | None = None,
+        device: str = "cpu",
     ) -> None:
         self.how, self.step = how, 0
-        grid = sweep.densities(), sweep.importances()
-        self.density, self.importance = (torch.from_numpy(a).float().repeat_interleave(sweep.restarts, 0) for a in grid)
+        grid = (torch.from_numpy(a).float().to(device) for a in (sweep.densities(), sweep.importances()))
+        self.density, self.importance = (a.repeat_interleave(sweep.restarts, 0) for a in grid)
         if initial is None:
             size = {"i": max(together or 0, sweep.models), "f": sweep.n, "h": sweep.m}
             W = torch.nn.init.xavier_normal_(torch.empty([size[axis] for axis in how.axes]))[: sweep.models].clone()
             b = torch.zeros(sweep.models, sweep.n)
         else:
             W, b = torch.einsum(f"ihf->{how.axes}", initial[0]).clone(), initial[1].clone()
-        self.parameters = [W.requires_grad_(), b.requires_grad_()]
+        self.parameters = [p.to(device).requires_grad_() for p in (W, b)]
         self.optimizer = how.optimizer(self.parameters, lr=how.learning_rate, weight_decay=how.weight_decay)
 
     @property
@@ -152,8 +155,9 @@ class Models:
         """Draw new samples for every model, [sample, instance, n]."""
         shape = (count, *self.density.shape)
         if self.how.draw == "bernoulli":
-            return torch.bernoulli(self.density.expand(shape)) * torch.rand(shape)
-        return torch.where(torch.rand(shape) <= self.density, torch.rand(shape), 0.0)
+            return torch.bernoulli(self.density.expand(shape)) * torch.rand(shape, device=self.density.device)
+        active, value = (torch.rand(shape, device=self.density.device) for _ in range(2))
+        return torch.where(active <= self.density, value, 0.0)
 
 
 @dataclass(frozen=True)

@@ -225,8 +225,14 @@ def time_to_loss(figure: Figure, repetitions: int, budgets: Iterable[int]) -> tu
 
 
 def table(frame: pd.DataFrame) -> str:
-    """Write a Markdown table: four significant digits, empty where there is no number."""
-    cells = [[v if isinstance(v, str) else f"{v:.4g}" if v == v else "" for v in row] for row in frame.to_numpy()]
+    """Write a Markdown table: four significant digits, whole numbers in full, empty where there is no number."""
+
+    def cell(value: str | float) -> str:
+        if isinstance(value, str) or value != value:
+            return value if isinstance(value, str) else ""
+        return f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"
+
+    cells = [[cell(value) for value in row] for row in frame.to_numpy()]
     lines = [[str(c) for c in frame], ["---:"] * frame.shape[1], *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -32,18 +32,23 @@ def philox(
 
 
 def uniforms(
-    key: Int64[Tensor, "stream 2"], rows: int, first: int, samples: int, step: int | Int64[Tensor, "1"], purpose: int
+    key: Int64[Tensor, "stream 2"],
+    rows: int,
+    first: int | Int64[Tensor, "1"],
+    samples: int,
+    step: int | Int64[Tensor, "1"],
+    purpose: int,
 ) -> Float32[Tensor, "stream row sample"]:
     """Uniform numbers in [0, 1), 24 bits each, for samples ``first`` to ``first + samples`` of one step."""
     device = key.device
-    sample = torch.arange(first, first + samples, device=device)
+    sample = first + torch.arange(samples, device=device)
     quad = torch.arange((rows + 3) // 4, device=device)
     shape = (len(key), len(quad), samples)
     counter = torch.stack(
         [
             sample.expand(shape),
             quad[:, None].expand(shape),
-            torch.as_tensor(step, device=device).expand(shape),
+            step + torch.zeros(shape, dtype=torch.int64, device=device),
             torch.full(shape, purpose, device=device),
         ]
     )

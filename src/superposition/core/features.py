@@ -123,11 +123,12 @@ class Gates:
 def nonempty(gates: Gates, uniform: Float32[Tensor, "instance row sample"]) -> Float32[Tensor, "instance sample n"]:
     """Feature values, given that at least one gate is open, from uniform numbers in [0, 1)."""
     n = gates.gate.shape[1]
-    gate = torch.arange(n, device=uniform.device)[:, None]
+    gate = torch.arange(n, dtype=torch.int32, device=uniform.device)[:, None]
     scaled = uniform[:, :n] * gates.any_from[:, :, None]  # [instance, gate, sample]
     first = torch.where(scaled < gates.gate_density[:, :, None], gate, n).amin(dim=1, keepdim=True)
     u = torch.where(gate <= first, scaled, uniform[:, :n])
-    u = torch.gather(u, 1, gates.gate.long()[:, :, None].expand_as(u))
+    if gates.has_sets:  # else every feature has a gate of its own
+        u = torch.gather(u, 1, gates.gate.long()[:, :, None].expand_as(u))
     value = (u - gates.low[:, :, None]) * gates.inverse_width[:, :, None]
     if gates.has_sets:
         value = torch.where(gates.own_value[:, :, None].bool(), uniform[:, n:], value)
@@ -152,4 +153,4 @@ def training_batch(
     x = nonempty(gates, uniform)
     empty = torch.arange(x.shape[1], device=x.device) == 0
     weight = torch.where(empty, gates.empty[:, None], (gates.any_from[:, 0] / (x.shape[1] - 1))[:, None])
-    return torch.where(empty[:, None], 0.0, x), weight
+    return torch.where(empty, 0.0, x.mT).mT, weight

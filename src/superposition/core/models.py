@@ -104,11 +104,16 @@ class Model:
 def _product(
     x: Float[Tensor, "*batch sample k"], matrix: Float[Tensor, "*#batch k l"]
 ) -> Float[Tensor, "*batch sample l"]:
-    """``x @ matrix``. In compiled code, a small one as a sum of products: it joins the operations around it in one
-    kernel, where a matrix product would be a kernel of its own."""
-    if torch.compiler.is_compiling() and matrix.shape[-2] * matrix.shape[-1] <= SMALL_MATRIX:
-        return (x[..., :, None] * matrix[..., None, :, :]).sum(-2)
-    return x @ matrix
+    """Return ``x @ matrix``.
+
+    Compiled code keeps samples innermost in memory, as a GPU reads neighbours together. There a small product is a sum:
+    it joins the operations around it in one kernel, where a matrix product would be a kernel of its own.
+    """
+    if not torch.compiler.is_compiling():
+        return x @ matrix
+    if matrix.shape[-2] * matrix.shape[-1] <= SMALL_MATRIX:
+        return (matrix[..., :, :, None] * x.mT[..., :, None, :]).sum(-3).mT
+    return (matrix.mT @ x.mT).mT
 
 
 def attack_directions(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n n"]:

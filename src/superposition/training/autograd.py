@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
 from superposition.core import draws, features
@@ -21,6 +21,7 @@ class Autograd:
         self.block, self.recipe = block, recipe
         self.parameters = parameters.clone().requires_grad_()
         self.streams, self.stream_of = torch.unique(block.key, dim=0, return_inverse=True)
+        self.evaluation_key = torch.tensor([EVALUATION_KEY], device=parameters.device)
         self.rows = block.gates.rows + (block.attack is not None)  # the last says which feature is attacked
 
     @cached_property
@@ -34,11 +35,23 @@ class Autograd:
             weight_decay=self.recipe.weight_decay,
         )
 
-    def objective(self, parameters: Float[Tensor, "instance size"], step: int | Tensor) -> Float[Tensor, " instance"]:
+    def draw(self, step: int | Int64[Tensor, "1"]) -> Float32[Tensor, "stream row sample"]:
+        """Return the numbers that a step takes; instances with the same key share a stream."""
+        return draws.uniforms(self.streams, self.rows, 0, self.recipe.batch, step, draws.TRAINING)
+
+    def objective(
+        self, parameters: Float[Tensor, "instance size"], step: int | Int64[Tensor, "1"]
+    ) -> Float[Tensor, " instance"]:
         """The loss of one batch. The sum over instances is what is differentiated: a mean over thousands of models
         would push the gradients under Adam's epsilon."""
+        return self.batch_loss(parameters, self.draw(step))
+
+    def batch_loss(
+        self, parameters: Float[Tensor, "instance size"], drawn: Float32[Tensor, "stream row sample"]
+    ) -> Float[Tensor, " instance"]:
+        """Return the loss of the batch that is made of these numbers."""
         gates = self.block.gates
-        uniform = draws.uniforms(self.streams, self.rows, 0, self.recipe.batch, step, draws.TRAINING)[self.stream_of]
+        uniform = drawn[self.stream_of]
         x, weight = features.training_batch(gates, uniform[:, : gates.rows])
         return (weight.to(parameters.dtype) * self._loss(parameters, x, uniform)).sum(-1)
 
@@ -70,20 +83,32 @@ class Autograd:
 
     @torch.no_grad()
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        gates = self.block.gates
         total = torch.zeros(len(self.block), dtype=torch.float64, device=self.parameters.device)
         square = torch.zeros_like(total)
-        key = torch.tensor([EVALUATION_KEY], device=self.parameters.device)
         chunk = max(1, EVALUATION_CHUNK // (len(self.block) * self.rows))
         for first in range(0, samples, chunk):
-            uniform = draws.uniforms(key, self.rows, first, min(chunk, samples - first), 0, draws.EVALUATION)
-            uniform = uniform.expand(len(self.block), -1, -1)
-            x = features.nonempty(gates, uniform[:, : gates.rows])
-            loss = self._loss(self.parameters, x, uniform).double()
-            if coactive:
-                loss = loss * ((x != 0).sum(-1) > 1)
+            loss = self.drawn_losses(first, min(chunk, samples - first), coactive)
             total += loss.sum(-1)
             square += (loss**2).sum(-1)
-        mean = (total / samples).cpu().numpy()
-        variance = np.maximum((square / samples).cpu().numpy() - mean**2, 0)
-        return mean, np.sqrt(variance / samples)
+        return moments(total, square, samples)
+
+    def drawn_losses(
+        self, first: int | Int64[Tensor, "1"], count: int, coactive: bool
+    ) -> Float64[Tensor, "instance sample"]:
+        """Return the losses of samples ``first`` to ``first + count`` of the draw that ranks the models."""
+        gates = self.block.gates
+        uniform = draws.uniforms(self.evaluation_key, self.rows, first, count, 0, draws.EVALUATION).expand(
+            len(self.block), -1, -1
+        )
+        x = features.nonempty(gates, uniform[:, : gates.rows])
+        loss = self._loss(self.parameters, x, uniform).double()
+        return loss * ((x != 0).sum(-1) > 1) if coactive else loss
+
+
+def moments(
+    total: Float64[Tensor, " instance"], square: Float64[Tensor, " instance"], samples: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and its standard error, from the sums of values and of their squares."""
+    mean = (total / samples).cpu().numpy()
+    variance = np.maximum((square / samples).cpu().numpy() - mean**2, 0)
+    return mean, np.sqrt(variance / samples)

@@ -12,11 +12,14 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+from superposition.training import autograd
 from superposition.training.autograd import Autograd
 from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig
 
 SHAPES = 200  # of blocks in one process; the usual limit is for code that is compiled again and again in vain
-WARM_UP = 3  # steps that are taken one by one before one is recorded: the first compiles, and reserves memory
+ALIGNED = 32  # samples: rows of so many numbers, or a multiple, start where a GPU reads fast
+UNROLLED = 33  # sums of fewer numbers are written out, and so join the operations around them in one kernel
+WARM_UP = 3  # calls that are made one by one before one is recorded: the first compiles, and reserves memory
 
 
 class Captured(Autograd):
@@ -30,19 +33,29 @@ class Captured(Autograd):
         # What depends on the step is looked up by its number, which lies on the device, too: a graph knows no numbers
         # but those of the step that was recorded.
         self._step = torch.zeros(1, dtype=torch.int64, device=parameters.device)
-        step, rate = np.arange(1, recipe.steps + 1), recipe.rates(0, recipe.steps)
+        number, rate = np.arange(1, recipe.steps + 1), recipe.rates(0, recipe.steps)
         self._left_by_decay = self._on_device(1 - rate * recipe.weight_decay)
-        self._unbiased_rate = self._on_device(rate / (1 - BETA1**step))
-        self._inverse_root = self._on_device((1 - BETA2**step) ** -0.5)
-        whole: dict[str, Any] = {"fullgraph": True, "dynamic": False, "recompile_limit": SHAPES}
-        self._take: Callable[[], None] = torch.compile(self._one_step, **whole)
+        self._unbiased_rate = self._on_device(rate / (1 - BETA1**number))
+        self._inverse_root = self._on_device((1 - BETA2**number) ** -0.5)
+        # A step's numbers are drawn by kernels of their own: in the others every instance of a stream might draw them.
+        self._drawn = self.draw(0)
+        draw, step = _compiled(self._draw_next), _compiled(self._one_step)
+
+        def take() -> None:
+            draw()
+            step()
+
+        self._take: Callable[[], None] = take
 
     def _on_device(self, values: np.ndarray) -> Float32[Tensor, " step"]:
         return torch.from_numpy(values.astype(np.float32)).to(self.parameters.device)
 
+    def _draw_next(self) -> None:
+        self._drawn.copy_(self.draw(self._step))
+
     def _one_step(self) -> None:
         """The gradient and AdamW, in place."""
-        gradient = torch.func.grad(lambda parameters: self.objective(parameters, self._step).sum())(self.parameters)
+        gradient = torch.func.grad(lambda parameters: self.batch_loss(parameters, self._drawn).sum())(self.parameters)
         self._mean.lerp_(gradient, 1 - BETA1)
         self._square.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
         spread = self._square.sqrt() * self._inverse_root.index_select(0, self._step) + EPSILON
@@ -53,12 +66,47 @@ class Captured(Autograd):
     def advance(self, start: int, stop: int) -> None:
         for step in range(start, stop):
             if step == WARM_UP and self._recorded:
-                self._record()
+                self._take = _recorded(self._take)
             self._take()
 
-    def _record(self) -> None:
-        """From now on a step is one launch. Recording it does not take it."""
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._take()
-        self._take = graph.replay
+    @torch.no_grad()
+    def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """As ``Autograd.losses``, in chunks of one size, which share a compilation: the last one reaches past the end,
+        and what is there does not count."""
+        chunk = ALIGNED * max(1, autograd.EVALUATION_CHUNK // (ALIGNED * len(self.block) * self.rows))
+        first, end = (torch.tensor([i], device=self.parameters.device) for i in (0, samples))
+        total = torch.zeros(len(self.block), dtype=torch.float64, device=self.parameters.device)
+        square = torch.zeros_like(total)
+
+        def add_chunk() -> None:
+            loss = self.drawn_losses(first, chunk, coactive)
+            loss = torch.where(first + torch.arange(chunk, device=loss.device) < end, loss, 0.0)
+            total.add_(loss.sum(-1))
+            square.add_((loss**2).sum(-1))
+            first.add_(chunk)
+
+        add = _compiled(add_chunk)
+        for number in range(-(-samples // chunk)):
+            if number == WARM_UP and self._recorded:
+                add = _recorded(add)
+            add()
+        return autograd.moments(total, square, samples)
+
+
+def _compiled(work: Callable[[], None]) -> Callable[[], None]:
+    """Compile for these shapes alone, with kernels that no measurement chooses, as results would depend on it."""
+    torch._dynamo.config.recompile_limit = SHAPES
+    torch._inductor.config.deterministic = True
+    # Padded rows are wrong: with batches of 300 PyTorch 2.11 wrote x with one order of axes and read it with another.
+    torch._inductor.config.comprehensive_padding = False
+    torch._inductor.config.unroll_reductions_threshold = UNROLLED
+    whole: dict[str, Any] = {"fullgraph": True, "dynamic": False}
+    return torch.compile(work, **whole)
+
+
+def _recorded(work: Callable[[], None]) -> Callable[[], None]:
+    """Return what does the same in one launch. Recording it does not do it."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        work()
+    return graph.replay

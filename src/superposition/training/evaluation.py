@@ -16,6 +16,9 @@ from superposition.training.engine import TrainingConfig
 
 # Pairs of features in the models whose exact losses are computed together.
 LOSS_CHUNK = 2**18
+# Models whose exact losses are computed together, at most. Beside a GPU that trains a million models in half a minute,
+# a few at a time would take longer than their training.
+KNOWN_TOGETHER = {"cpu": 64, "cuda": 512}
 
 
 def _plain(sweep: Sweep) -> bool:
@@ -86,7 +89,7 @@ def evaluate(
         drawn = engine.losses(samples, coactive=_plain(plan.sweep))
         loss[instances], error[instances] = (something * torch.from_numpy(part) for part in drawn)
 
-    together = max(1, min(64, LOSS_CHUNK // plan.sweep.n**2))
+    together = max(1, min(KNOWN_TOGETHER[where.type], LOSS_CHUNK // plan.sweep.n**2))
 
     def add_known(first: int) -> None:
         # Always as many at once, the last ones again if need be: matrix products may round by the size of a batch.

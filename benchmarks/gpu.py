@@ -1,0 +1,467 @@
+"""Everything that only a GPU can show, in at most ten minutes on one of the H100's class.
+
+    python benchmarks/gpu.py                          # trains the same sweeps on the CPU's cores meanwhile, to compare
+    python benchmarks/gpu.py --against results/paper  # compares with the weights of an earlier run on a CPU
+    python benchmarks/gpu.py --device cpu --scale quick --steps 20  # tries the script: the CPU in the GPU's place
+
+Writes `results/benchmarks/gpu.md`, `gpu.csv` and the weights. Tables are written as soon as they are made, so a run
+that is cut short loses only what it has not begun; what fails is reported, and the rest goes on.
+
+All sweeps are compiled first, side by side, in processes that keep what they compiled. Then each sweep is trained with
+the GPU to itself. The limit of a sweep's training is the longer of two times: its arithmetic, five products of n by m
+for every sample, at the measured rate of a large float32 matrix product; and its batches, written once and read once,
+at the measured bandwidth of a large copy.
+"""
+
+import argparse
+import importlib
+import multiprocessing
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from peers import AUTHORS, Models
+from scale import phase_diagram
+from throughput import SHAPES, table
+
+from superposition import Sweep, SweepResult, train
+from superposition.pipeline.config import Config
+from superposition.training import evaluation
+from superposition.training.blocks import Plan
+from superposition.training.devices import ENGINES, available_cores, resolve_device
+from superposition.training.engine import Engine, TrainingConfig
+
+ROOT = Path(__file__).parents[1]
+COMPILED, ON_CPU, LOSSES = "Compilation", "The CPU's training", "Losses, relative to the CPU's"  # titles of sections
+TESTS = "tests/training/test_captured.py"
+COPY, MATRIX = 2**30, 8192  # bytes that are copied, and rows of the matrices that are multiplied, to find the limits
+ROUNDING = 1e-5  # relative: differences of losses below it are float32's
+RECIPE_STEPS = 50  # of the published recipe, timed; ours takes ten times as many
+MANY_SIDE = {"paper": 316, "quick": 10}  # points along each axis of the large phase diagram, with ten restarts each
+
+
+class Report:
+    """The sections made so far, and when."""
+
+    def __init__(self, output: Path) -> None:
+        self.output, self.start = output, time.perf_counter()
+        self.parts: dict[str, pd.DataFrame | str] = {}
+        output.parent.mkdir(parents=True, exist_ok=True)
+
+    def say(self, message: str) -> None:
+        print(f"[{time.perf_counter() - self.start:6.1f} s] {message}", flush=True)
+
+    def add(self, title: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Make a section and write all there are; one that fails holds the error instead."""
+        self.say(title)
+        try:
+            self.parts[title] = part = make()
+        except Exception:
+            self.parts[title], part = f"Failed:\n\n```\n{traceback.format_exc()}```", pd.DataFrame()
+        self.say(f"{title}\n{part if len(part) else self.parts[title]}")
+        self._write()
+        return part
+
+    def _write(self) -> None:
+        took = f"{time.perf_counter() - self.start:.0f} seconds, all sections together."
+        text = [f"## {title}\n\n{p if isinstance(p, str) else table(p)}\n" for title, p in self.parts.items()]
+        self.output.with_suffix(".md").write_text("\n".join(["# On a GPU\n", took + "\n", *text]))
+        frames = {title: p for title, p in self.parts.items() if isinstance(p, pd.DataFrame)}
+        if frames:
+            pd.concat(frames, names=["section"]).droplevel(1).to_csv(self.output.with_suffix(".csv"))
+
+
+class Workers:
+    """Processes that each keep what they compiled: a name always has the same one."""
+
+    def __init__(self, count: int) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self.pools = [ProcessPoolExecutor(1, spawn) for _ in range(count)]
+        self.places: dict[str, int] = {}
+
+    def submit(self, name: str, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        place = self.places.setdefault(name, len(self.places) % len(self.pools))
+        return self.pools[place].submit(work, *arguments)
+
+    def close(self) -> None:
+        for pool in self.pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+# What runs in the workers
+
+
+def wait_for(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def first_engine(sweep: Sweep, device: str) -> tuple[Engine, int]:
+    """The engine of the first block of a sweep, and the number of its blocks."""
+    where, plan = torch.device(device), Plan(sweep)
+    blocks = plan.blocks(where, threads=1)
+    block = plan.block(blocks[0])
+    start = plan.initial(block, blocks[0]).to(where)
+    return ENGINES[device](block.to(where), TrainingConfig.of(sweep), start), len(blocks)
+
+
+def prepare(sweep: Sweep, device: str) -> float:
+    """Compile what training a sweep takes. Returns the seconds."""
+    start = time.perf_counter()
+    torch.set_num_threads(1)  # as in `train`: what is compiled under another number is compiled again
+    torch.backends.cuda.matmul.allow_tf32 = False
+    engine, _ = first_engine(sweep, device)
+    engine.advance(0, 1)
+    if not evaluation._is_exact(sweep):
+        engine.losses(1, evaluation._plain(sweep))
+    wait_for(device)
+    return time.perf_counter() - start
+
+
+def fit(sweep: Sweep, device: str, threads: int, path: Path | None = None) -> dict[str, float]:
+    """Train a sweep, and keep its weights if there is a path."""
+    start = time.perf_counter()
+    trained = train(sweep, device, threads, progress=False)
+    seconds = time.perf_counter() - start
+    if path:
+        trained.save(path)
+    memory = torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else 0.0
+    return {"seconds": seconds, "GPU GB": memory, "GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
+
+
+def fit_all(sweeps: Mapping[str, Sweep], folder: Path, threads: int) -> dict[str, float]:
+    """Train sweeps on the CPU, one after the other and behind all else. Returns the seconds of each."""
+    os.nice(19)
+    seconds = {}
+    for name, sweep in sweeps.items():
+        try:
+            seconds[name] = fit(sweep, "cpu", threads, folder / f"{name}.safetensors")["seconds"]
+        except Exception:
+            traceback.print_exc()
+    return seconds
+
+
+def step_seconds(sweep: Sweep, device: str, steps: int) -> tuple[float, float]:
+    """Seconds of one step of the published recipe, and of one of ours, for all instances of a sweep."""
+    published = Models(AUTHORS, sweep, device=device)
+    engine, blocks = first_engine(sweep, device)
+    found = []
+    for advance, count in ((lambda a, b: published.advance(b - a), steps), (engine.advance, 10 * steps)):
+        advance(0, 10)
+        wait_for(device)
+        start = time.perf_counter()
+        advance(10, count)
+        wait_for(device)
+        found.append((time.perf_counter() - start) / (count - 10))
+    return found[0], found[1] * blocks
+
+
+def measure(section: str, figure: str, paths: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
+    """The tables of a figure, from weights."""
+    torch.set_num_threads(1)
+    stage = importlib.import_module(f"superposition.paper.{section}.measure")
+    return stage.measure(figure, {name: SweepResult.load(path) for name, path in paths.items()})
+
+
+# The sections
+
+
+def fastest(work: Callable[[], object], device: str, turns: int = 10) -> float:
+    work()
+    found = []
+    for _ in range(turns):
+        wait_for(device)
+        start = time.perf_counter()
+        work()
+        wait_for(device)
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def limits(device: str) -> tuple[float, float]:
+    """Bytes per second of a large copy, read and written; operations per second of a large float32 product."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    shrunk = 1 if device == "cuda" else 8
+    source, a = (
+        torch.rand(COPY // 4 // shrunk, device=device),
+        torch.rand(2, MATRIX // shrunk, MATRIX // shrunk, device=device),
+    )
+    copy, product = torch.empty_like(source), torch.empty_like(a[0])
+    moved = 2 * 4 * source.numel() / fastest(lambda: copy.copy_(source), device)
+    return moved, 2 * len(product) ** 3 / fastest(lambda: torch.mm(a[0], a[1], out=product), device)
+
+
+def machine(device: str, bandwidth: float, rate: float) -> pd.DataFrame:
+    rows = {
+        "GPU": "none: the CPU in its place",
+        "driver": "",
+        "torch": torch.__version__,
+        "CPU cores": available_cores(),
+    }
+    if device == "cuda":
+        ask = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "--id=0"]
+        rows["GPU"] = torch.cuda.get_device_name()
+        rows["driver"] = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
+    rows |= {"Python": platform.python_version(), "copy, TB/s": bandwidth / 1e12, "float32, TFLOP/s": rate / 1e12}
+    return pd.DataFrame({"what": list(rows), "value": [v if isinstance(v, str) else f"{v:.4g}" for v in rows.values()]})
+
+
+def start_tests(processes: int) -> subprocess.Popen[str]:
+    options = ["-q", "-o", "addopts=", "-p", "no:cacheprovider", *(["-n", str(processes)] if processes > 1 else [])]
+    command = [sys.executable, "-m", "pytest", *options, *TESTS.split()]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def tests(running: subprocess.Popen[str]) -> pd.DataFrame:
+    out = running.communicate(timeout=300)[0]
+    failed = [line for line in out.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return pd.DataFrame({"tests": [*failed, out.strip().splitlines()[-1]]})
+
+
+def outcome(future: Future[Any]) -> tuple[Any, str]:
+    """What a worker returned, or the last line of its error."""
+    try:
+        return future.result(), ""
+    except Exception as error:
+        return None, f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+
+
+def compile_all(workers: Workers, sweeps: Mapping[str, Sweep], device: str) -> pd.DataFrame:
+    start = time.perf_counter()
+    found = {name: workers.submit(name, prepare, sweep, device) for name, sweep in sweeps.items()}
+    rows = [{"sweep": name, "seconds": (got := outcome(f))[0] or np.nan, "note": got[1]} for name, f in found.items()]
+    whole = {"sweep": "all, side by side", "seconds": time.perf_counter() - start, "note": ""}
+    return pd.DataFrame([*rows, whole])
+
+
+def train_all(
+    workers: Workers,
+    sweeps: Mapping[str, Sweep],
+    device: str,
+    folder: Path,
+    bandwidth: float,
+    rate: float,
+    report: Report,
+) -> pd.DataFrame:
+    """Each sweep alone on the GPU."""
+    rows = []
+    for name, sweep in sweeps.items():
+        got, error = outcome(
+            workers.submit(name, fit, sweep, device, available_cores(), folder / f"{name}.safetensors")
+        )
+        values = sweep.models * sweep.steps * sweep.batch * sweep.n
+        limit = max(values * 10 * sweep.m / rate, values * 8 / bandwidth)
+        seconds = got["seconds"] if got else np.nan
+        report.say(f"{name}: {seconds:.2f} s {error}")
+        rows.append(
+            {
+                "sweep": name,
+                "n, m": f"{sweep.n}, {sweep.m}",
+                "models": sweep.models,
+                "steps": sweep.steps,
+                "batch": sweep.batch,
+                "seconds": seconds,
+                "µs per step": 1e6 * seconds / sweep.steps,
+                "10⁹ values per s": values / seconds / 1e9,
+                "limit, s": limit,
+                "% of limit": 100 * limit / seconds,
+                "note": error,
+            }
+        )
+    frame = pd.DataFrame(rows)
+    sums = frame[["models", "seconds", "limit, s"]].sum()
+    return pd.concat([frame, pd.DataFrame([{"sweep": "all", **sums, "note": ""}])], ignore_index=True).fillna(
+        {"n, m": ""}
+    )
+
+
+def against_recipe(workers: Workers, shapes: Mapping[str, Sweep], device: str, steps: int) -> pd.DataFrame:
+    """ns per instance, sample and feature of one step: the published recipe's and ours, on the same device."""
+    rows = []
+    for name, sweep in shapes.items():
+        got, error = outcome(workers.submit(name, step_seconds, sweep, device, steps))
+        recipe, ours = (1e9 * s / (sweep.models * sweep.batch * sweep.n) for s in got or (np.nan, np.nan))
+        shape = {"n, m": f"{sweep.n}, {sweep.m}", "instances": sweep.models}
+        rows.append({**shape, "recipe, ns": recipe, "ours, ns": ours, "ratio": recipe / ours, "note": error})
+    return pd.DataFrame(rows)
+
+
+def many(workers: Workers, name: str, sweep: Sweep, device: str) -> pd.DataFrame:
+    got = workers.submit(name, fit, sweep, device, available_cores()).result()
+    per_model = {"µs per model": 1e6 * got["seconds"] / sweep.models}
+    return pd.DataFrame(
+        [{"n, m": f"{sweep.n}, {sweep.m}", "models": sweep.models, "steps": sweep.steps, **got, **per_model}]
+    )
+
+
+def compare_losses(ours: Path, theirs: Path, names: list[str]) -> pd.DataFrame:
+    """The GPU's losses over the CPU's. Differences of a point's mean over restarts are also in standard errors."""
+    rows = []
+    for name in names:
+        paths = [folder / f"{name}.safetensors" for folder in (ours, theirs)]
+        if not all(path.exists() for path in paths):
+            rows.append({"sweep": name, **dict.fromkeys(("mean", "best", "rms, errors"), np.nan), "note": "missing"})
+            continue
+        a, b = (SweepResult.load(path).loss.numpy() for path in paths)
+        mean_a, mean_b = a.mean(axis=1), b.mean(axis=1)
+        best = a.min(axis=1) / b.min(axis=1) - 1
+        row = {
+            "sweep": name,
+            "points": len(a),
+            "restarts": a.shape[1],
+            "mean": mean_a.mean() / mean_b.mean() - 1,
+            "best": a.min(axis=1).mean() / b.min(axis=1).mean() - 1,
+            "largest of a mean": np.abs(mean_a / mean_b - 1).max(),
+            "largest of a best": np.abs(best).max(),
+            "rms, errors": np.nan,
+            "note": "",
+        }
+        if a.shape[1] > 1:
+            spread = np.sqrt((a.var(axis=1, ddof=1) + b.var(axis=1, ddof=1)) / a.shape[1])
+            errors = (mean_a - mean_b) / np.maximum(spread, ROUNDING * mean_b)
+            row |= {"largest, errors": np.abs(errors).max(), "rms, errors": np.sqrt((errors**2).mean())}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def verdicts(config: Config, ours: Path, theirs: Path, solved: Path) -> pd.DataFrame:
+    """Every claim, judged by the weights of both. What is solved exactly is the CPU's in both."""
+    sides = {"GPU": ours, "CPU": theirs}
+    judged = {}
+    with ProcessPoolExecutor(available_cores(), multiprocessing.get_context("spawn")) as pool:
+        made = {
+            (side, name): pool.submit(
+                measure,
+                figure.section,
+                name,
+                {
+                    e: path if (path := folder / f"{e}.safetensors").exists() else solved / path.name
+                    for e in figure.experiments
+                },
+            )
+            for side, folder in sides.items()
+            for name, figure in config.figures.items()
+        }
+        tables = {key: got for key, future in made.items() if (got := outcome(future)[0]) is not None}
+    for side in sides:
+        of_side = {figure: found for (which, figure), found in tables.items() if which == side}
+        frames = [
+            importlib.import_module(f"superposition.paper.{section}.judge").claims.table(of_side, config.scale)
+            for section in config.sections
+        ]
+        judged[side] = pd.concat(frames).set_index("claim")
+    both = pd.DataFrame({side: frame["verdict"] for side, frame in judged.items()}).assign(
+        expected=judged["CPU"]["expected"],
+        **{f"measured, {side}": frame["measured"].str.replace("|", "∣") for side, frame in judged.items()},
+    )
+    off = (both["GPU"] != both["CPU"]).map({True: "differ", False: ""})
+    return both.assign(note=off).reset_index()
+
+
+def count_verdicts(judged: pd.DataFrame) -> pd.DataFrame:
+    alike = (judged["GPU"] == judged["CPU"]).sum()
+    recorded = {f"on record, {side}": (judged[side] == judged["expected"]).sum() for side in ("GPU", "CPU")}
+    return pd.DataFrame([{"claims": len(judged), "alike": alike, **recorded}])
+
+
+def sweep_table(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row for each sweep: what it is, what it took, and how its losses differ from the CPU's."""
+    trained = parts["Training"].set_index("sweep")
+    seconds = {name: parts[title].set_index("sweep")["seconds"] for name, title in (("c", COMPILED), ("cpu", ON_CPU))}
+    losses = parts[LOSSES].set_index("sweep")
+    return (
+        pd.DataFrame(
+            {
+                "n, m": trained["n, m"],
+                "models": trained["models"],
+                "steps": trained["steps"],
+                "compiling, s": seconds["c"],
+                "training, s": trained["seconds"],
+                "CPU, s": seconds["cpu"],
+                "10⁹ values per s": trained["10⁹ values per s"],
+                "% of limit": trained["% of limit"],
+                "mean loss": losses["mean"],
+                "best loss": losses["best"],
+                "errors": losses["rms, errors"],
+            }
+        )
+        .loc[[name for name in trained.index if name != "all"]]
+        .rename_axis("sweep")
+        .reset_index()
+    )
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Everything that only a GPU can show.")
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    parser.add_argument("--scale", choices=["paper", "quick"], default="paper")
+    parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
+    parser.add_argument("--output", type=Path, default=Path("results/benchmarks/gpu"), help="without suffix")
+    parser.add_argument("--against", type=Path, help="results of a CPU, such as results/paper; default: trains them")
+    parser.add_argument("--steps", type=int, help="at most so many for each sweep, to try the script")
+    arguments = parser.parse_args(words)
+    device, cores, report = arguments.device, available_cores(), Report(arguments.output)
+    resolve_device(device)
+
+    config = Config.parse(yaml.safe_load(arguments.config.read_text()) | {"scale": arguments.scale})
+    most = arguments.steps or max(sweep.steps for sweep in config.sweeps.values())
+    sweeps = {
+        name: sweep.model_copy(update={"steps": min(sweep.steps, most), "snapshots": min(sweep.snapshots, most)})
+        for name, sweep in config.sweeps.items()
+    }
+    trained = {name: sweep for name, sweep in sweeps.items() if sweep.solver != "exact"}
+    recipe_steps = min(RECIPE_STEPS, most)
+    shapes = {
+        f"n={s.n}, m={s.m}": s.many().model_copy(update={"steps": 10 * recipe_steps})
+        for s in (SHAPES if arguments.scale == "paper" else SHAPES[:1])
+    }
+    large = phase_diagram(2, 1, MANY_SIDE[arguments.scale], min(2000, most)).model_copy(update={"batch": 512})
+    ours, theirs = (arguments.output.parent / "gpu-weights" / side for side in ("gpu", "cpu"))
+    if arguments.against:
+        theirs = arguments.against / "weights"
+    for folder in (ours, theirs):
+        folder.mkdir(parents=True, exist_ok=True)
+
+    bandwidth, rate = limits(device)
+    report.add("The machine", lambda: machine(device, bandwidth, rate))
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # of each worker: there are as many as cores
+    workers = Workers(cores)
+    running = start_tests(max(1, cores // 4))
+    everything = {**trained, **shapes, "many": large}
+    report.add(COMPILED, lambda: compile_all(workers, everything, device))
+    report.add("Tests", lambda: tests(running))
+    beside = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    if not arguments.against:
+        other = beside.submit(fit_all, sweeps, theirs, max(1, cores - 2))
+    report.add("Training", lambda: train_all(workers, trained, device, ours, bandwidth, rate, report))
+    report.add("Against the published recipe", lambda: against_recipe(workers, shapes, device, recipe_steps))
+    report.add("Many models", lambda: many(workers, "many", large, device))
+    if not arguments.against:
+        report.add(ON_CPU, lambda: pd.DataFrame(other.result().items(), columns=["sweep", "seconds"]))
+    else:
+        report.parts[ON_CPU] = pd.DataFrame({"sweep": list(trained), "seconds": np.nan})
+    report.add(LOSSES, lambda: compare_losses(ours, theirs, list(trained)))
+    report.add(
+        "All sweeps", lambda: sweep_table({k: p for k, p in report.parts.items() if isinstance(p, pd.DataFrame)})
+    )
+    judged = report.add("Verdicts", lambda: verdicts(config, ours, theirs, theirs))
+    report.add("Verdicts, counted", lambda: count_verdicts(judged))
+    beside.shutdown()
+    workers.close()
+    report.say("done")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""`benchmarks/gpu.py` from its start to its end, with the CPU in the GPU's place."""
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+SECTIONS = [
+    "The machine",
+    "Compilation",
+    "Tests",
+    "Training",
+    "Against the published recipe",
+    "Many models",
+    "The CPU's training",
+    "Losses, relative to the CPU's",
+    "All sweeps",
+    "Verdicts",
+    "Verdicts, counted",
+]
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    gpu = importlib.import_module("gpu")
+    monkeypatch.setattr(gpu, "TESTS", "tests/test_captured.py -k smallest")
+    monkeypatch.setattr(gpu, "SHAPES", (replace(gpu.SHAPES[0], points=4),))
+    return gpu
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """One figure, three sweeps, one of which cannot be trained by so high a rate, and one that is solved exactly."""
+    whole = yaml.safe_load((ROOT / "config.yaml").read_text())
+    names = {
+        "experiments": ["introduction", "phase_2in1_optimum"],
+        "sections": ["introduction"],
+        "figures": ["introduction"],
+    }
+    few = {kind: {name: whole[kind][name] for name in kept} for kind, kept in names.items()}
+    few["experiments"]["small"] = {"model": "linear", "n": 3, "m": 2, "density": [1, 0.1], "restarts": 2}
+    few["experiments"]["diverges"] = {
+        **few["experiments"]["small"],
+        **{"learning_rate": 10, "weight_decay": 1, "schedule": "constant"},
+    }
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump({"defaults": whole["defaults"], **few}))
+    return path
+
+
+def test_every_section_is_made(benchmark: ModuleType, config: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out" / "gpu"
+    words = ["--device", "cpu", "--scale", "quick", "--steps", "40", "--config", str(config), "--output", str(output)]
+    benchmark.main(words)
+
+    text = output.with_suffix(".md").read_text()
+    assert [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")] == SECTIONS
+    assert "Failed" not in text
+    rows = {title: part.dropna(axis=1, how="all") for title, part in pd.read_csv(f"{output}.csv").groupby("section")}
+    assert list(rows) == sorted(SECTIONS)
+    assert list(rows["All sweeps"]["sweep"]) == ["diverges", "introduction", "small"]
+    assert {"compiling, s", "training, s", "CPU, s", "% of limit", "mean loss"} <= set(rows["All sweeps"])
+    trained = rows["Training"].set_index("sweep")
+    assert "diverged" in trained["note"]["diverges"], "it is reported, and the others go on"
+    assert (trained["seconds"].drop("diverges") > 0).all()
+    losses = rows["Losses, relative to the CPU's"].set_index("sweep")
+    assert (losses.loc[["introduction", "small"], ["mean", "best"]] == 0).all(axis=None), "the CPU against itself"
+    assert rows["Verdicts, counted"]["alike"].item() == rows["Verdicts, counted"]["claims"].item() > 0
+    assert "passed" in rows["Tests"]["tests"].item()
+
+
+def test_a_section_that_fails_leaves_the_others(benchmark: ModuleType, tmp_path: Path) -> None:
+    report = benchmark.Report(tmp_path / "gpu")
+    report.add("bad", lambda: 1 / 0)
+    report.add("good", lambda: pd.DataFrame({"a": [1]}))
+    text = (tmp_path / "gpu.md").read_text()
+    assert "ZeroDivisionError" in text
+    assert "| 1 |" in text
