@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
+from limits import REPETITIONS, copy_rate, fastest, matrix_rate
 
 from superposition.core.sweep import Sweep
 from superposition.pipeline.config import Config
@@ -43,39 +44,6 @@ from superposition.training.engine import TrainingConfig
 from superposition.training.fused import Fused
 
 PARTS = ("draw", "features", "hidden", "output", "hidden slope", "weight gradient", "bias gradient", "gradient")
-# Seconds of CPU time of one repetition, and how many repetitions there are.
-SHORT, REPETITIONS = 0.01, 3
-
-
-def fastest(work: Callable[[int], object]) -> float:
-    """Return the least CPU seconds of ``work(1)``, from calls of ``work(times)`` that take long enough to be timed."""
-    times, taken = 1, 0.0
-    while True:
-        taken = min(_seconds(work, times) for _ in range(REPETITIONS))
-        if taken >= SHORT:
-            return taken / times
-        times *= 2 if taken < SHORT / 8 else 8
-
-
-def _seconds(work: Callable[[int], object], times: int) -> float:
-    start = time.process_time()
-    work(times)
-    return time.process_time() - start
-
-
-def matrix_rate(size: int = 2048) -> float:
-    """Floating-point operations per second of a large float32 matrix product on one core, by NumPy or PyTorch."""
-    a, b = (np.random.default_rng(k).random((size, size), dtype=np.float32) for k in range(2))
-    c, d = torch.from_numpy(a), torch.from_numpy(b)
-    return (
-        2 * size**3 / min(fastest(lambda times: [a @ b for _ in range(times)]), fastest(lambda times: [c @ d] * times))
-    )
-
-
-def copy_rate(size: int = 2**28) -> float:
-    """Bytes per second that one core reads and writes in a copy too large for its caches."""
-    a, b = np.zeros(size, dtype=np.uint8), np.zeros(size, dtype=np.uint8)
-    return 2 * size / fastest(lambda times: [np.copyto(a, b) for _ in range(times)])
 
 
 @dataclass(frozen=True)
