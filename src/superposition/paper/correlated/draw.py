@@ -98,7 +98,7 @@ def _draw_bases(data: dict[str, pd.DataFrame]) -> Figure:
         for column, colour in zip(mean, style.CATEGORIES, strict=False):
             axes[2].plot(mean.index, mean[column], dash, marker=".", ms=4, color=colour, lw=0.9)
     lines = [plt.Line2D([], [], color=colour) for colour in style.CATEGORIES[:2]]
-    lines += [plt.Line2D([], [], color="0.4", ls=dash) for style in ("-", ":")]
+    lines += [plt.Line2D([], [], color="0.4", ls=dash) for dash in ("-", ":")]
     axes[2].legend(
         lines, ["within a set", "between sets", *BASES.values()], loc="upper right", handlelength=1.5, fontsize=6.5
     )
