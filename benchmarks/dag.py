@@ -19,7 +19,7 @@ import yaml
 
 from superposition.core.sweep import Sweep
 from superposition.pipeline.config import Config
-from superposition.pipeline.scheduling import batches
+from superposition.pipeline.scheduling import training_batches
 
 SIZE, SECONDS = 2048, 5.0  # of the matrices, and for how long they are multiplied
 
@@ -59,7 +59,8 @@ def main() -> None:
     done = jobs(results)
     rate = peak()
     train = done["rule"] == "train"
-    limits = {job: sum(arithmetic(config.sweeps[e]) for e in names) / rate for job, names in batches(config).items()}
+    batches = training_batches(config)
+    limits = {job: sum(arithmetic(config.sweeps[e]) for e in names) / rate for job, names in batches.items()}
     done["limit"] = done["job"].where(train).map(limits)
     table = done.groupby("rule").agg(
         jobs=("job", "size"),

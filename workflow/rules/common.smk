@@ -1,8 +1,8 @@
 # What the rules ask of the configuration about figures.
 
 # At scale quick the figures of a group share jobs, by the first of them; the others have jobs of their own.
-GROUPS = {group: figures for group, figures in groups(CONFIG).items() if len(figures) > 1}
-ALONE = [figures[0] for figures in groups(CONFIG).values() if len(figures) == 1]
+GROUPS = {group: figures for group, figures in figure_groups(CONFIG).items() if len(figures) > 1}
+ALONE = [figures[0] for figures in figure_groups(CONFIG).values() if len(figures) == 1]
 
 
 def section(figure):

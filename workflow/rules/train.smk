@@ -13,7 +13,7 @@ scattergather:
 SPLIT = len(scatter.split("{scatteritem}"))
 SHARES = {name: 1 if sweep.work < SMALL else min(SPLIT, sweep.parts) for name, sweep in CONFIG.sweeps.items()}
 # Those that are trained hardly longer than a job takes to start, and share one with others of their section.
-BATCHES = {batch: names for batch, names in batches(CONFIG).items() if len(names) > 1}
+BATCHES = {batch: names for batch, names in training_batches(CONFIG).items() if len(names) > 1}
 BATCHED = [name for names in BATCHES.values() for name in names]
 WHOLE = [name for name, shares in SHARES.items() if shares == 1 and name not in BATCHED]
 SHARED = [name for name, shares in SHARES.items() if shares > 1]
