@@ -73,7 +73,8 @@ def test_an_own_sweep(project: Project) -> None:
 def test_figures_that_share_jobs(project: Project) -> None:
     """At scale quick one job measures all figures of the sweep, and one draws them: the very files of scale paper."""
     pictures = [f"figures/mine_{kind}.{suffix}" for kind in KINDS for suffix in ("svg", "png")]
-    words = ("--config", "scale=quick", "--configfile", "examples/custom_sweep.yaml", "--", f"results/quick/{pictures[0]}")
+    target = f"results/quick/{pictures[0]}"
+    words = ("--config", "scale=quick", "--configfile", "examples/custom_sweep.yaml", "--", target)
     assert project.jobs(*words) == {"train:mine", "measure_mine_gram", "draw_mine_gram"}
     run = project.snakemake(*words)
     assert run.returncode == 0, run.stderr

@@ -317,7 +317,7 @@ class Report:
             "<h2 id='certainty'>How certain are the verdicts?</h2>"
             "<p>The bound of every claim comes from the paper or from an exact calculation, and is given with the "
             "claim. At every point of a grid the restart with the lowest loss counts. The loss is exact where it can "
-            "be computed, and otherwise the mean over one large sample. Seeds are replicates with data of their own.</p>"
+            "be computed, and otherwise the mean over one large sample. Seeds are replicates with their own data.</p>"
             + self._sensitivity()
             + "<details><summary>Seeds, restarts and training configuration of every experiment</summary>"
             + _table(["experiment", "points", "seeds", "restarts", *(key.replace("_", " ") for key in VARIED)], rows)
