@@ -87,7 +87,7 @@ def build_crate(results: Path, config: Config, code: Code) -> ROCrate:
 
     root = crate.root_dataset
     root["name"] = f"Toy Models of Superposition, replicated, at scale {config.scale}"
-    root["description"] = "Models, tables, figures, verdicts and a report, and how each of them was crate."
+    root["description"] = "Models, tables, figures, verdicts and a report, and how each of them was made."
     root["license"] = _add(crate, "https://spdx.org/licenses/MIT", "CreativeWork", name="MIT License")
     root["isBasedOn"] = _add(
         crate, PAPER_URL, "ScholarlyArticle", name="Toy Models of Superposition (Elhage et al., 2022)"
