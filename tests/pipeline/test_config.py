@@ -323,7 +323,7 @@ def test_a_sweep_that_no_figure_names_has_figures_of_its_own(model: str, m: int)
     """In the last section; points only where there is a plane or a space to draw them in."""
     config = Config.parse(with_("experiments.mine", {"model": model, "n": 5, "m": m, "density": 0.1}))
     assert list(config.sections) == ["introduction", "basic", CUSTOM]
-    assert config.sections[CUSTOM].title == "Own sweeps"
+    assert config.sections[CUSTOM].title == "Custom sweeps"
     kinds = ["gram", "points", "dimensionality"] if m in (2, 3) else ["gram", "dimensionality"]
     assert config.figures_of(CUSTOM) == [f"mine_{kind}" for kind in kinds]
     assert list(config.figures)[:3] == list(BASE["figures"]), "the others stay, and stay first"

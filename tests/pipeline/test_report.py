@@ -498,7 +498,7 @@ def test_scale_quick(tmp_path: Path) -> None:
     """The report says which scale it is of, shows its parameters, and how to make its figures."""
     config = CONFIG | {"scale": "quick"}
     page = whole(Report(results(tmp_path, config), config))
-    assert "This is scale quick." in page.text
+    assert "at scale quick." in page.text
     assert parameters(page, "introduction")["five"][1]["steps"] == "77"
     commands = [code for part in figures(page).values() for code in part.texts("code") if code.startswith("snakemake")]
     assert commands == [
