@@ -18,6 +18,8 @@ WORKFLOW_FILES = [
     "workflow/**/*.rst",
     "workflow/envs/*",
 ]
+# The modules that only the Snakefile imports.
+IMPORTED = sources("superposition.pipeline.configfile", "superposition.pipeline.scheduling")
 
 
 rule crate:
@@ -25,7 +27,7 @@ rule crate:
         rules.notebook.input,
         report=rules.report.output,
         pictures=expand(f"{OUT}/figures/{{figure}}.png", figure=CONFIG.figures),
-        workflow=[file for part in WORKFLOW_FILES for file in sorted(glob.glob(part, recursive=True))],
+        workflow=[file for part in WORKFLOW_FILES for file in sorted(glob.glob(part, recursive=True))] + IMPORTED,
         configs=workflow.configfiles,
         modules=sorted({file for files in MODULES.values() for file in files}),
     output:
