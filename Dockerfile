@@ -1,13 +1,13 @@
-# The environment of the README's commands, for Docker and Podman:
+# An image in which the README's commands run, for Docker and Podman:
 #
 #   docker build -t superposition .
-#   docker run --rm -v "$PWD/results:/project/results" superposition                  # everything
+#   docker run --rm -v "$PWD/results:/project/results" superposition                  # makes everything
 #   docker run --rm superposition pytest
 #
-# torch is the build for CPUs. With a GPU: `docker build --build-arg TORCH_INDEX= …` and `docker run --gpus all …`.
+# This installs the CPU build of torch. For a GPU: `docker build --build-arg TORCH_INDEX= …` and `docker run --gpus all …`.
 FROM python:3.11-slim-bookworm
 
-# The CPU engine is compiled when it is first used; git says which commit results come from.
+# The CPU engine is compiled when it is first used, and git tells from which commit results come.
 RUN apt-get update && apt-get install -y --no-install-recommends g++ git && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /project

@@ -12,24 +12,21 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# Named because `snakemake --lint` wants one; the environment is that of requirements.txt, see the README.
-container: "docker://python:3.11"
-
-
 report: "workflow/report/workflow.rst"
 
 
-# The package of this checkout, here and in every job, whatever else is installed.
+# Here and in every job, import the package from this checkout, whatever else is installed.
 sys.path[:0] = [workflow.basedir, f"{workflow.basedir}/src"]
 os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
 
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline.config import STAGES, Config
 from superposition.pipeline.configfile import check_file
-from superposition.pipeline.scheduling import batches, groups
+from superposition.pipeline.scheduling import figure_groups, training_batches
 from workflow.sources import sources
-from workflow.times import present
+from workflow.times import clamp_future_mtimes
 
+# Check the files before Snakemake reads them: it would answer to a broken one with a traceback.
 try:
     for file in ("config.yaml", *workflow.overwrite_configfiles):
         check_file(file)
@@ -50,7 +47,7 @@ LOCK = FileLock(f"{OUT}/.lock")
 
 
 onstart:
-    # One run at a time. Unlike Snakemake's own lock, this one goes with the process that held it, however it ended.
+    # Allow one run at a time. Unlike Snakemake's own lock, this one is released however the process ends.
     try:
         os.makedirs(OUT, exist_ok=True)
         LOCK.acquire(blocking=False)
@@ -58,8 +55,8 @@ onstart:
         sys.exit(f"error: another run is at work in {OUT}; wait for it to end")
     except OSError as error:
         sys.exit(f"error: {error}")
-    # Snakemake throws away what it finds older than its input, as after a clock was set back.
-    present(
+    # Snakemake deletes outputs that appear older than their inputs, as they do after a clock was set back.
+    clamp_future_mtimes(
         *map(str, workflow.configfiles),
         "Snakefile",
         "requirements.txt",
@@ -68,19 +65,18 @@ onstart:
         "report/**",
         f"{OUT}/**",
     )
-    # Found before any job starts: a claim that there is not; a device that is not there, but on a cluster, where only the
-    # nodes can tell.
+    # Report an unknown claim or a missing device before any job starts. On a cluster only the nodes know their devices.
     try:
-        for section, names in CONFIG.sensitivity.items():
-            importlib.import_module(f"superposition.paper.{section}.judge").claims.named(names)
+        for section, claim_ids in CONFIG.sensitivity.items():
+            importlib.import_module(f"superposition.paper.{section}.judge").claims.find(claim_ids)
         if CONFIG.device == "cuda" and workflow.local_exec:
             from superposition.training.devices import resolve_device
 
             resolve_device(CONFIG.device)
     except SuperpositionError as error:
         sys.exit(f"error: config.{error}")
-    # To keep to a rate of new jobs, which only a cluster needs, Snakemake looks for jobs again a second after it has looked,
-    # and once more whenever one has ended: after a hundred of them that takes a quarter of a core.
+    # The limit on the rate of new jobs, which only clusters need, makes Snakemake look for jobs every second, and once
+    # more for each job that has ended: after a hundred jobs this takes a quarter of a core.
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
 

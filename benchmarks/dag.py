@@ -23,7 +23,7 @@ from limits import matrix_rate
 from superposition.core.sweep import Sweep
 from superposition.pipeline import dag
 from superposition.pipeline.config import Config
-from superposition.pipeline.scheduling import batches
+from superposition.pipeline.scheduling import training_batches
 
 
 def arithmetic(sweep: Sweep) -> float:
@@ -54,7 +54,7 @@ def critical_path(done: pd.DataFrame, config: Config) -> list[tuple[str, float]]
     seconds = {f"{rule}/{job}" if job else rule: s for rule, job, s in done[["rule", "job", "seconds"]].to_numpy()}
     longest: dict[str, tuple[float, list[tuple[str, float]]]] = {}  # to the end of the job that makes a file
     chains = []
-    for job in dag.jobs(config):
+    for job in dag.planned_jobs(config):
         before = max((longest[file] for file in job.inputs), default=(0.0, []), key=lambda chain: chain[0])
         took = seconds.get(job.name, 0.0)
         chains.append((before[0] + took, [*before[1], (job.name, took)]))
@@ -82,7 +82,7 @@ def main() -> None:
     path = critical_path(done, config)
     print(f"\nThe critical path takes {sum(s for _, s in path):.0f} s: " + ", ".join(f"{n} {s:.0f}" for n, s in path))
     train = done[done["rule"] == "train"].set_index("job")
-    made = {job: sum(arithmetic(config.sweeps[e]) for e in names) for job, names in batches(config).items()}
+    made = {job: sum(arithmetic(config.sweeps[e]) for e in names) for job, names in training_batches(config).items()}
     train = train[["seconds", "core seconds"]].assign(limit=pd.Series(made) / rate)
     train["ratio"] = train["core seconds"] / train["limit"]
     known = train.dropna()

@@ -55,6 +55,15 @@ def test_conda_installs_the_same() -> None:
     assert SpecifierSet(PROJECT["requires-python"]).contains(python)
 
 
+def test_the_environment_of_the_rules_is_the_same() -> None:
+    """For ``snakemake --software-deployment-method conda``; Snakemake installs the pinned list afterwards."""
+    envs = ROOT / "workflow/envs"
+    packages = yaml.safe_load((envs / "superposition.yaml").read_text(encoding="utf-8"))["dependencies"]
+    assert packages == [entry for entry in CONDA if isinstance(entry, str)]
+    script = (envs / "superposition.post-deploy.sh").read_text(encoding="utf-8")
+    assert script.rstrip().endswith("pip install -r requirements.txt")
+
+
 def test_the_container_is_the_same() -> None:
     """The Python of conda's environment, the pinned list, and the command that makes everything."""
     lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()

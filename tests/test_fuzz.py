@@ -122,7 +122,7 @@ def plan(config: Config) -> None:
     for section in config.sections:
         for figure in config.figures_of(section):
             assert set(config.figures[figure].experiments) <= set(config.sweeps)
-        config.small_sweeps(section)
+        config.reduced_sweeps(section)
 
 
 def words(place: Any) -> set[str]:

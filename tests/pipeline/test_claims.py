@@ -69,11 +69,11 @@ def test_a_section_without_claims_has_the_columns() -> None:
 def test_claims_by_name() -> None:
     """In the order in which they are asked for; one that is not there is an error that says which there are."""
     claims = section(owl=Finding("", True), ant=Finding("", True), bee=Finding("", True))
-    assert [claim.id for claim in claims.named(["zoo.bee", "zoo.owl"])] == ["zoo.bee", "zoo.owl"]
+    assert [claim.id for claim in claims.find(["zoo.bee", "zoo.owl"])] == ["zoo.bee", "zoo.owl"]
     with pytest.raises(
         SuperpositionError, match=r"^sensitivity: unknown 'zoo\.bat', allowed are zoo\.owl, zoo\.ant, zoo\.bee$"
     ):
-        claims.named(["zoo.bee", "zoo.bat"])
+        claims.find(["zoo.bee", "zoo.bat"])
 
 
 def test_the_judge_gets_the_tables() -> None:

@@ -12,8 +12,8 @@ def job(log: Path, body: str) -> subprocess.CompletedProcess[str]:
     program = f"""
 from pathlib import Path
 from superposition.core.errors import SuperpositionError, named
-from superposition.pipeline.jobs import reporting
-with reporting({str(log)!r}):
+from superposition.pipeline.jobs import job_log
+with job_log({str(log)!r}):
     {body}
 """
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -52,7 +52,7 @@ def test_of_any_other_error_the_log_has_the_rest(tmp_path: Path) -> None:
     """As of a figure that was given other experiments than it was made for: where it went wrong, and of which."""
     run = job(tmp_path / "log", "with named('one of many'): 1 / 0")
     line = "ZeroDivisionError: division by zero"
-    assert (run.returncode, run.stderr) == (1, f"error: {line} ({tmp_path / 'log'} says where)\n")
+    assert (run.returncode, run.stderr) == (1, f"error: {line} (traceback in {tmp_path / 'log'})\n")
     text = (tmp_path / "log").read_text()
     assert "Traceback" in text
     assert text.endswith(f"{line}\nThis was about one of many.\n")
@@ -62,12 +62,12 @@ def test_a_package_that_is_not_needed() -> None:
     """Libraries go without it; whoever needs it afterwards, or has it already, finds it."""
     program = """
 import sys
-from superposition.pipeline.jobs import without
-with without("scipy"):
+from superposition.pipeline.jobs import hide_package
+with hide_package("scipy"):
     import seaborn
 assert "scipy" not in sys.modules
 import scipy
-with without("scipy"):
+with hide_package("scipy"):
     assert sys.modules["scipy"] is scipy
 assert sys.modules["scipy"] is scipy
 """

@@ -41,7 +41,7 @@ CONFIG: dict[str, Any] = {
             "density": [1, 0.125],
             "importance": {"decay": 0.75},
             "restarts": 3,
-            "stated": ["model", "n", "m", "density"],
+            "from_paper": ["model", "n", "m", "density"],
             "quick": {"steps": 77},
         },
         "wide": {"model": "linear", "n": 4, "m": 2, "density": {"from": 1, "to": 0.01, "points": 20}, "seeds": 4},
@@ -78,7 +78,7 @@ def results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tuple[st
         if config["figures"].get(name, {}).get("animated"):
             (folder / "figures" / f"{name}.gif").write_bytes(GIF)
     for name, entry in config["experiments"].items():
-        own = {k: v for k, v in entry.items() if k not in ("stated", "quick")}
+        own = {k: v for k, v in entry.items() if k not in ("from_paper", "quick")}
         sweep = Sweep.parse(own | (entry.get("quick", {}) if config.get("scale") == "quick" else {}))
         shape = (len(sweep.points()), sweep.restarts)
         parameters = {"W": torch.rand(*shape, sweep.m, sweep.n), "b": torch.rand(*shape, sweep.n)}
@@ -188,7 +188,7 @@ def figures(page: Node) -> dict[str, Node]:
     return {node.all("h3")[0].texts("code")[0]: node for node in page.all("section")}
 
 
-AROUND = ("Summary", "Where the paper needs a correction", "The setting", "How sure are we", "Provenance")
+AROUND = ("Summary", "Where the paper needs a correction", "The setting", "How certain are the verdicts?", "Provenance")
 
 
 def assert_shows(page: Node, folder: Path, config: dict[str, Any], claims: list[tuple[str, ...]]) -> None:
@@ -206,7 +206,7 @@ def assert_shows(page: Node, folder: Path, config: dict[str, Any], claims: list[
         assert base64.b64decode(data) == (folder / "figures" / f"{name}.svg").read_bytes()
         assert image.attributes["alt"] == f"{about['title']}. {about['shows']}"
         links = [a.attributes["href"] for caption in part.all("figcaption") for a in caption.all("a")]
-        assert links == [report.PAPER + config["sections"][about["section"]]["anchor"]]
+        assert links == [report.PAPER_URL + config["sections"][about["section"]]["anchor"]]
         assert f"results/{name}.png" in part.text.replace(str(folder / "figures"), "results")
         shown = [row for table in part.all("table") for row in records(table) if "criterion" in row]
         expected = [dict(zip(COLUMNS, row, strict=True)) for row in claims if row[2] == name]
@@ -267,7 +267,7 @@ def test_what_is_not_of_the_paper(tmp_path: Path) -> None:
     folder = results(tmp_path, config | {"figures": config["figures"] | own})
     page = whole(Report(folder, config))
     assert_stands_alone(page)
-    assert page.texts("h2")[3:] == ["Introduction", "Basics & more", "My theory", "Own sweeps", *AROUND[3:]]
+    assert page.texts("h2")[3:] == ["Introduction", "Basics & more", "My theory", "Custom sweeps", *AROUND[3:]]
     assert [len(h.all("a")) for h in page.all("h2")] == [0, 0, 1, 1, 1, 0, 0, 0, 0], "links to the paper"
     captions = {name: part.texts("figcaption")[0] for name, part in figures(page).items()}
     assert list(captions)[-3:] == ["extra", *own]
@@ -294,24 +294,24 @@ def test_summary(page: Node) -> None:
 @pytest.mark.parametrize("numbers", [(1, 1, 1, 1, 1), (5, 2, 0, 0, 0), (0, 3, 12, 2, 1)])
 def test_counts(numbers: tuple[int, ...], tmp_path: Path) -> None:
     """The numbers at the top are those of the file."""
-    verdicts = [verdict for verdict, number in zip(report.VERDICTS, numbers, strict=True) for _ in range(number)]
+    verdicts = [verdict for verdict, number in zip(report.VERDICT_MARKS, numbers, strict=True) for _ in range(number)]
     claims = [(f"basic.c{k}", "basic", "basic_small", "", "", "", v, v, "") for k, v in enumerate(verdicts)]
     summary = parse(Report(results(tmp_path, claims=claims), CONFIG).summary())
     (counts,) = (p.text for p in summary.all("p") if p.attributes.get("class") == "counts")
     total, parts = counts.split(" claims: ")
     assert int(total) == sum(numbers)
     found = {verdict: int(number) for number, verdict in re.findall(r"(\d+) \S ([a-z ]+[a-z])", parts)}
-    assert found == {verdict: number for verdict, number in zip(report.VERDICTS, numbers, strict=True) if number}
-    assert list(found) == [verdict for verdict in report.VERDICTS if verdict in found], "always in one order"
+    assert found == {verdict: number for verdict, number in zip(report.VERDICT_MARKS, numbers, strict=True) if number}
+    assert list(found) == [verdict for verdict in report.VERDICT_MARKS if verdict in found], "always in one order"
 
 
-@pytest.mark.parametrize("verdict", report.VERDICTS)
+@pytest.mark.parametrize("verdict", report.VERDICT_MARKS)
 def test_a_verdict_is_told_by_more_than_its_colour(verdict: str) -> None:
     """And has one in the template."""
     (badge,) = parse(report._badge(verdict)).all("span")
     mark, words = badge.text.split(" ", 1)
     assert words == verdict
-    assert [v for v, m in report.VERDICTS.items() if m == mark] == [verdict]
+    assert [v for v, m in report.VERDICT_MARKS.items() if m == mark] == [verdict]
     style = (ROOT / "report/template/index.html.j2").read_text(encoding="utf-8")
     assert all(f".{name}" in style for name in badge.attributes["class"].split())
 
@@ -498,7 +498,7 @@ def test_scale_quick(tmp_path: Path) -> None:
     """The report says which scale it is of, shows its parameters, and how to make its figures."""
     config = CONFIG | {"scale": "quick"}
     page = whole(Report(results(tmp_path, config), config))
-    assert "This is scale quick." in page.text
+    assert "at scale quick." in page.text
     assert parameters(page, "introduction")["five"][1]["steps"] == "77"
     commands = [code for part in figures(page).values() for code in part.texts("code") if code.startswith("snakemake")]
     assert commands == [
@@ -591,9 +591,9 @@ def test_figures_at_a_glance(page: Node) -> None:
     assert list(cards) == [f"#figure-{name}" for name in CONFIG["figures"]]
     for name, card in zip(CONFIG["figures"], cards.values(), strict=True):
         assert card.text.startswith(CONFIG["figures"][name]["title"])
-        for verdict in report.VERDICTS:
+        for verdict in report.VERDICT_MARKS:
             count = sum(claim[2] == name and claim[6] == verdict for claim in CLAIMS)
-            assert (f"{count} {report.VERDICTS[verdict]} {verdict}" in card.text) == (count > 0)
+            assert (f"{count} {report.VERDICT_MARKS[verdict]} {verdict}" in card.text) == (count > 0)
         (image,) = card.all("img")
         kind, data = image.attributes["src"].split(",")
         assert kind == "data:image/png;base64"
@@ -607,7 +607,7 @@ def test_what_it_took(folder: Path) -> None:
     not known, and what is no job of this configuration any more does not count."""
     text = parse(Report(folder, CONFIG).summary()).text
     counts = {
-        name: len(Sweep.parse({k: v for k, v in e.items() if k not in ("stated", "quick")}).points())
+        name: len(Sweep.parse({k: v for k, v in e.items() if k not in ("from_paper", "quick")}).points())
         for name, e in CONFIG["experiments"].items()
     }
     models = counts["five"] * 3 + sum(counts[name] for name in counts if name != "five")
@@ -633,10 +633,10 @@ def test_corrections_are_gathered(page: Node, tmp_path: Path) -> None:
     (table,) = (table for table in page.all("table") if table.attributes["class"] == "corrections")
     (row,) = records(table)
     assert (row["claim"], row["the paper"]) == ("basic.linear_is_pca", "Wi is PCA")
-    assert row["what it needs, and the evidence"] == "Hardly.Measured: 0.01"
+    assert row["correction and evidence"] == "Hardly.Measured: 0.01"
     none = parse(Report(results(tmp_path, claims=CLAIMS[:1]), CONFIG).corrections())
     assert not none.all("table")
-    assert "Nowhere" in none.text
+    assert "None of the claims" in none.text
 
 
 def test_mathematics_needs_no_network(page: Node) -> None:
@@ -666,7 +666,7 @@ def test_sensitivity(tmp_path: Path) -> None:
     found = {"as configured": (good, bad), "steps halved": (bad, bad), "steps doubled": (good, bad)}
     varied(folder, [(c, variant, v[k]) for k, c in enumerate(claims) for variant, v in found.items()])
     part = parse(Report(folder, CONFIG | {"sensitivity": claims}).certainty())
-    assert "3 of 4 verdicts are those" in part.text
+    assert "3 of 4 verdicts" in part.text
     rows = records(part.all("table")[0])
     assert [row.pop("claim") for row in rows] == claims
     for k, row in enumerate(rows):
@@ -675,7 +675,7 @@ def test_sensitivity(tmp_path: Path) -> None:
         expected = {name: v[k] for name, v in found.items() if name != "as configured"}
         assert row.keys() == expected.keys()
         for name, verdict in expected.items():
-            assert row[name] == ("the same" if verdict == start else f"{report.VERDICTS[verdict]} {verdict}")
+            assert row[name] == ("the same" if verdict == start else f"{report.VERDICT_MARKS[verdict]} {verdict}")
 
 
 def test_every_experiment_says_what_it_rests_on(page: Node) -> None:
@@ -714,7 +714,7 @@ def test_contrast() -> None:
     named = dict(re.findall(r"--(\w+): (#\w+)", style))
     pairs = [(named[ink], ground) for ink in ("ink", "soft", "link") for ground in ("#fff", named["wash"])]
     badges = re.findall(r"background: (#\w+); color: (#\w+)", style)
-    assert len(badges) == len(report.VERDICTS)
+    assert len(badges) == len(report.VERDICT_MARKS)
     for one, other in [*pairs, *badges]:
         dark, light = sorted((luminance(one), luminance(other)))
         assert (light + 0.05) / (dark + 0.05) >= 4.5, (one, other)

@@ -8,7 +8,7 @@ from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline import sensitivity
 from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.sensitivity import COLUMNS, VARIANTS, varied, verdicts
+from superposition.pipeline.sensitivity import COLUMNS, VARIANTS, judge_variants, scale_settings
 from superposition.training import runner
 
 SWEEP = Sweep(model="relu_output", n=3, m=2, density=[0.5, 0.1], steps=6, batch=20, learning_rate=0.02, evaluation=100)
@@ -18,7 +18,7 @@ def test_each_part_of_the_recipe_is_halved_and_doubled() -> None:
     """One at a time, and nothing else: the grid, the model and the restarts stay."""
     found = {}
     for name, factors in VARIANTS.items():
-        sweep = varied(SWEEP, factors)
+        sweep = scale_settings(SWEEP, factors)
         found[name] = (sweep.batch, sweep.learning_rate, sweep.steps)
         same = {"batch": 20, "learning_rate": 0.02, "steps": 6}
         assert sweep.model_copy(update=same) == SWEEP
@@ -35,13 +35,13 @@ def test_each_part_of_the_recipe_is_halved_and_doubled() -> None:
 
 def test_half_of_an_odd_number_is_rounded_down() -> None:
     odd = SWEEP.model_copy(update={"steps": 7, "batch": 25})
-    assert varied(odd, VARIANTS["steps halved"]).steps == 3
-    assert varied(odd, VARIANTS["batch size halved"]).batch == 12
+    assert scale_settings(odd, VARIANTS["steps halved"]).steps == 3
+    assert scale_settings(odd, VARIANTS["batch size halved"]).batch == 12
 
 
 def test_what_is_solved_exactly_has_no_recipe() -> None:
     solved = SWEEP.model_copy(update={"solver": "exact"})
-    assert all(varied(solved, factors) == solved for factors in VARIANTS.values())
+    assert all(scale_settings(solved, factors) == solved for factors in VARIANTS.values())
 
 
 def test_a_recipe_that_cannot_be_is_refused() -> None:
@@ -49,7 +49,7 @@ def test_a_recipe_that_cannot_be_is_refused() -> None:
     for impossible, variant in (({"batch": 2}, "batch size halved"), ({"snapshots": 5}, "steps halved")):
         sweep = SWEEP.model_copy(update=impossible)
         with pytest.raises(SuperpositionError, match=next(iter(impossible))):
-            varied(sweep, VARIANTS[variant])
+            scale_settings(sweep, VARIANTS[variant])
 
 
 def test_verdicts() -> None:
@@ -73,7 +73,7 @@ def test_verdicts() -> None:
         return {"recipe": pd.DataFrame({"steps": [sweep.steps], "rate": [sweep.learning_rate]})}
 
     figures = {"one": {"shared": SWEEP}, "two": {"shared": SWEEP, "more": SWEEP}, "unused": {"never": SWEEP}}
-    table = verdicts(list(claims), measure, figures, device="cpu", threads=1)
+    table = judge_variants(list(claims), measure, figures, device="cpu", threads=1)
     assert table.columns.tolist() == COLUMNS
     found = table.pivot(index="variant", columns="claim", values="verdict")
     assert found.index.sort_values().tolist() == sorted(VARIANTS)
@@ -100,7 +100,7 @@ def test_models_are_trained_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatc
         return runner.train(sweep, "cpu", 1)
 
     monkeypatch.setattr(sensitivity, "train", train)
-    verdicts(list(claims), lambda *_: {"numbers": pd.DataFrame()}, {"one": {"sweep": SWEEP}}, "somewhere", 3)
+    judge_variants(list(claims), lambda *_: {"numbers": pd.DataFrame()}, {"one": {"sweep": SWEEP}}, "somewhere", 3)
     assert asked == [("somewhere", 3)] * len(VARIANTS)
 
 
@@ -114,8 +114,8 @@ def test_what_cannot_be_trained_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
     short = SWEEP.model_copy(update={"batch": 2})
     with pytest.raises(SuperpositionError, match=r"^wolf, batch size halved: sweep\.batch: "):
-        verdicts(list(claims), lambda *_: {}, {"one": {"wolf": short}}, "cpu", 1)
+        judge_variants(list(claims), lambda *_: {}, {"one": {"wolf": short}}, "cpu", 1)
     long = SWEEP.model_copy(update={"steps": 600_000})
     monkeypatch.setattr(sensitivity, "VARIANTS", {"steps doubled": {"steps": 2.0}})
     with pytest.raises(SuperpositionError, match=r"^wolf, steps doubled: sweep\.steps: .*1200000$"):
-        verdicts(list(claims), lambda *_: {}, {"one": {"wolf": long}}, "cpu", 1)
+        judge_variants(list(claims), lambda *_: {}, {"one": {"wolf": long}}, "cpu", 1)

@@ -77,11 +77,11 @@ class Project:
     def split_all(self) -> None:
         """Here every sweep is large enough to be split."""
         self.share(0)
-        self._set("workflow/rules/train.smk", "SMALL", 0)
+        self._set("workflow/rules/train.smk", "ONE_CORE_WORK", 0)
 
     def share(self, work: float) -> None:
         """Experiments of a section are trained in one job up to so much work."""
-        self._set("src/superposition/pipeline/scheduling.py", "BRIEF", work)
+        self._set("src/superposition/pipeline/scheduling.py", "MAX_SHARED_WORK", work)
 
     def _set(self, name: str, constant: str, value: float) -> None:
         file = self.path / name

@@ -46,7 +46,7 @@ def imported(names: list[str], lines: list[str]) -> list[str]:
 )
 def test_a_stage_imports_no_large_library_in_vain(stage: str, never: list[str]) -> None:
     """A run has a hundred jobs of a second each; PyTorch alone takes another to import."""
-    script, _ = (SRC.parent / f"workflow/scripts/{stage}.py").read_text().split("with reporting(")
+    script, _ = (SRC.parent / f"workflow/scripts/{stage}.py").read_text().split("with job_log(")
     lines = script.splitlines()
     assert not imported(never, [*lines, *(f"import superposition.paper.{section}.{stage}" for section in SECTIONS)])
 
@@ -74,7 +74,7 @@ def test_imports_that_do_not_say_where_from_are_refused(
     monkeypatch.setattr("workflow.sources.SRC", tmp_path / "src")
     script = tmp_path / "script.py"
     script.write_text(f"import numpy\n{line}\n")
-    with pytest.raises(SuperpositionError, match=r"^script\.py, line 2: import from the sub-package that has it"):
+    with pytest.raises(SuperpositionError, match=r"^script\.py, line 2: .*sub-package"):
         sources("script.py")
 
 

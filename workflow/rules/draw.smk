@@ -1,16 +1,16 @@
-# Draws a figure from its tables, or several, and makes the animation of one that moves.
+# Draw figures from their tables, and make animations.
 
 
 rule draw:
     input:
         tables=[f"{OUT}/tables/{{figure}}"],
-        code=lambda wildcards: code("draw", "draw", wildcards.figure),
+        code=lambda wildcards: stage_code("draw", "draw", wildcards.figure),
     output:
         svg=[
             report(
                 f"{OUT}/figures/{{figure}}.svg",
                 caption="../report/figure.rst",
-                category=lambda wildcards: title(wildcards.figure),
+                category=lambda wildcards: section_title(wildcards.figure),
                 labels={"figure": "{figure}", "kind": "drawing"},
             )
         ],
@@ -20,9 +20,11 @@ rule draw:
     benchmark:
         f"{OUT}/benchmarks/draw/{{figure}}.tsv"
     wildcard_constraints:
-        figure="|".join(ALONE) or "none",
+        figure="|".join(SINGLE) or "none",
+    conda:
+        "../envs/superposition.yaml"
     params:
-        sections=lambda wildcards: sections(wildcards.figure),
+        sections=lambda wildcards: sections_by_figure(wildcards.figure),
     script:
         "../scripts/draw.py"
 
@@ -34,13 +36,13 @@ for group, figures in GROUPS.items():
             f"draw_{figures[0]}"
         input:
             tables=expand(f"{OUT}/tables/{{figure}}", figure=figures),
-            code=code("draw", "draw", *figures),
+            code=stage_code("draw", "draw", *figures),
         output:
             svg=[
                 report(
                     f"{OUT}/figures/{figure}.svg",
                     caption="../report/figure.rst",
-                    category=title(figure),
+                    category=section_title(figure),
                     labels={"figure": figure, "kind": "drawing"},
                 )
                 for figure in figures
@@ -51,8 +53,10 @@ for group, figures in GROUPS.items():
         benchmark:
             f"{OUT}/benchmarks/draw/{group}.tsv"
         priority: len(figures)
+        conda:
+            "../envs/superposition.yaml"
         params:
-            sections=sections(*figures),
+            sections=sections_by_figure(*figures),
         script:
             "../scripts/draw.py"
 
@@ -60,12 +64,12 @@ for group, figures in GROUPS.items():
 rule animate:
     input:
         tables=f"{OUT}/tables/{{figure}}",
-        code=lambda wildcards: code("animate", "draw", wildcards.figure),
+        code=lambda wildcards: stage_code("animate", "draw", wildcards.figure),
     output:
         report(
             f"{OUT}/figures/{{figure}}.gif",
             caption="../report/figure.rst",
-            category=lambda wildcards: title(wildcards.figure),
+            category=lambda wildcards: section_title(wildcards.figure),
             labels={"figure": "{figure}", "kind": "animation"},
         ),
     log:
@@ -74,7 +78,9 @@ rule animate:
         f"{OUT}/benchmarks/animate/{{figure}}.tsv"
     wildcard_constraints:
         figure="|".join(CONFIG.animated()) or "none",
+    conda:
+        "../envs/superposition.yaml"
     params:
-        section=lambda wildcards: section(wildcards.figure),
+        section=lambda wildcards: section_of(wildcards.figure),
     script:
         "../scripts/animate.py"

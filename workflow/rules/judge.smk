@@ -1,5 +1,5 @@
-# Judges the claims of all sections from the tables of their figures, some of them again with models that were trained in
-# other ways, and holds the verdicts against those on record.
+# Judge the claims of all sections from the tables of their figures, judge some of them again with models trained under
+# other configurations, and compare the verdicts with those on record.
 
 
 rule judge:
@@ -14,6 +14,8 @@ rule judge:
         f"{OUT}/logs/judge.log",
     benchmark:
         f"{OUT}/benchmarks/judge.tsv"
+    conda:
+        "../envs/superposition.yaml"
     params:
         sections={section: CONFIG.figures_of(section) for section in CONFIG.sections},
         scale=CONFIG.scale,
@@ -36,13 +38,15 @@ rule vary:
         f"{OUT}/benchmarks/vary/{{section}}.tsv"
     wildcard_constraints:
         section="|".join(CONFIG.sensitivity) or "none",
+    conda:
+        "../envs/superposition.yaml"
     resources:
         gpu=GPU,
     params:
         claims=lambda wildcards: CONFIG.sensitivity[wildcards.section],
         sweeps=lambda wildcards: {
             figure: {name: sweep.spec() for name, sweep in sweeps.items()}
-            for figure, sweeps in CONFIG.small_sweeps(wildcards.section).items()
+            for figure, sweeps in CONFIG.reduced_sweeps(wildcards.section).items()
         },
         device=CONFIG.device,
     script:
@@ -55,5 +59,7 @@ rule check:
         code=sources("workflow/scripts/check.py"),
     log:
         f"{OUT}/logs/check.log",
+    conda:
+        "../envs/superposition.yaml"
     script:
         "../scripts/check.py"

@@ -1,10 +1,10 @@
-# Measures the trained models of a figure, or of several: weights to tables.
+# Measure the trained models of figures: weights to tables.
 
 
 rule measure:
     input:
-        weights=lambda wildcards: weights(wildcards.figure),
-        code=lambda wildcards: code("measure", "measure", wildcards.figure),
+        weights=lambda wildcards: weights_files(wildcards.figure),
+        code=lambda wildcards: stage_code("measure", "measure", wildcards.figure),
     output:
         directory(f"{OUT}/tables/{{figure}}"),
     log:
@@ -12,10 +12,12 @@ rule measure:
     benchmark:
         f"{OUT}/benchmarks/measure/{{figure}}.tsv"
     wildcard_constraints:
-        figure="|".join(ALONE) or "none",
+        figure="|".join(SINGLE) or "none",
+    conda:
+        "../envs/superposition.yaml"
     params:
-        sections=lambda wildcards: sections(wildcards.figure),
-        experiments=lambda wildcards: experiments(wildcards.figure),
+        sections=lambda wildcards: sections_by_figure(wildcards.figure),
+        experiments=lambda wildcards: experiments_by_figure(wildcards.figure),
     script:
         "../scripts/measure.py"
 
@@ -26,8 +28,8 @@ for group, figures in GROUPS.items():
         name:
             f"measure_{figures[0]}"
         input:
-            weights=weights(*figures),
-            code=code("measure", "measure", *figures),
+            weights=weights_files(*figures),
+            code=stage_code("measure", "measure", *figures),
         output:
             directory(expand(f"{OUT}/tables/{{figure}}", figure=figures)),
         log:
@@ -35,8 +37,10 @@ for group, figures in GROUPS.items():
         benchmark:
             f"{OUT}/benchmarks/measure/{group}.tsv"
         priority: len(figures)
+        conda:
+            "../envs/superposition.yaml"
         params:
-            sections=sections(*figures),
-            experiments=experiments(*figures),
+            sections=sections_by_figure(*figures),
+            experiments=experiments_by_figure(*figures),
         script:
             "../scripts/measure.py"

@@ -1,4 +1,4 @@
-# Renders the report: papermill runs the notebook, nbconvert makes one HTML file of it.
+# Render the report: papermill runs the notebook, and nbconvert converts it to one HTML file.
 
 
 rule notebook:
@@ -18,6 +18,8 @@ rule notebook:
         f"{OUT}/logs/notebook.log",
     benchmark:
         f"{OUT}/benchmarks/notebook.tsv"
+    conda:
+        "../envs/superposition.yaml"
     params:
         results=lambda wildcards, output: os.path.dirname(output[0]),
         config=config,
@@ -36,5 +38,7 @@ rule report:
         f"{OUT}/logs/report.log",
     benchmark:
         f"{OUT}/benchmarks/report.tsv"
+    conda:
+        "../envs/superposition.yaml"
     script:
         "../scripts/render_report.py"

@@ -1,29 +1,30 @@
-# Trains the models of one experiment: in one job, or in several that a last one gathers, or in one with others.
+# Train the models of an experiment: in one job, in several whose parts a last one gathers, or in one that is shared
+# with other experiments.
 
-# A sweep of less work than this (see Sweep.work) takes one core some half a minute at most. Such jobs run side by side: a
-# job that takes all cores leaves all but one idle while it starts up and ends.
-SMALL = 4.5e10
+# A sweep with less work than this (see Sweep.work) takes at most about half a minute on one core. Such jobs run side by
+# side, because a job that takes all cores leaves all but one of them idle while it starts and ends.
+ONE_CORE_WORK = 4.5e10
 
 
 scattergather:
     split=1,
 
 
-# How many jobs train each of the larger sweeps (--set-scatter split=8, or a profile); never more than a sweep has parts.
+# The number of jobs that train each of the larger sweeps, as set by --set-scatter split=8 or by a profile. A sweep
+# cannot be split into more jobs than it has parts.
 SPLIT = len(scatter.split("{scatteritem}"))
-SHARES = {name: 1 if sweep.work < SMALL else min(SPLIT, sweep.parts) for name, sweep in CONFIG.sweeps.items()}
-# Those that are trained hardly longer than a job takes to start, and share one with others of their section.
-BATCHES = {batch: names for batch, names in batches(CONFIG).items() if len(names) > 1}
+PARTS = {name: 1 if sweep.work < ONE_CORE_WORK else min(SPLIT, sweep.parts) for name, sweep in CONFIG.sweeps.items()}
+# Experiments that share a job, because training them takes hardly longer than starting one.
+BATCHES = {batch: names for batch, names in training_batches(CONFIG).items() if len(names) > 1}
 BATCHED = [name for names in BATCHES.values() for name in names]
-WHOLE = [name for name, shares in SHARES.items() if shares == 1 and name not in BATCHED]
-SHARED = [name for name, shares in SHARES.items() if shares > 1]
-# On a GPU where there is one, but for what is solved exactly. How many jobs share it says the profile.
+WHOLE = [name for name, parts in PARTS.items() if parts == 1 and name not in BATCHED]
+SPLIT_UP = [name for name, parts in PARTS.items() if parts > 1]
+# Train on a GPU if there is one, except sweeps that are solved exactly. The profile says how many jobs share it.
 GPU = int(CONFIG.device != "cpu" and bool(shutil.which("nvidia-smi")))
 ON_GPU = [name for name, sweep in CONFIG.sweeps.items() if GPU and sweep.solver != "exact"]
-# Those that take one core.
-NARROW = ON_GPU + [name for name, sweep in CONFIG.sweeps.items() if sweep.work < SMALL]
-# At scale quick all training comes first: what must wait for the last of it is short; then groups of many figures. At
-# scale paper that would keep every figure back to the end.
+ONE_CORE = ON_GPU + [name for name, sweep in CONFIG.sweeps.items() if sweep.work < ONE_CORE_WORK]
+# At scale quick all training comes first, since the jobs that wait for the last of it are short; large groups of
+# figures come next. At scale paper this would hold back every figure until the end.
 PRIORITY = len(CONFIG.figures) if CONFIG.scale == "quick" else 0
 
 
@@ -39,7 +40,9 @@ rule train:
     wildcard_constraints:
         experiment="|".join(WHOLE) or "none",
     priority: PRIORITY
-    threads: lambda wildcards: 1 if wildcards.experiment in NARROW else workflow.cores or 1
+    conda:
+        "../envs/superposition.yaml"
+    threads: lambda wildcards: 1 if wildcards.experiment in ONE_CORE else workflow.cores or 1
     resources:
         gpu=lambda wildcards: int(wildcards.experiment in ON_GPU),
     params:
@@ -63,6 +66,8 @@ for batch, names in BATCHES.items():
         benchmark:
             f"{OUT}/benchmarks/train/{batch}.tsv"
         priority: PRIORITY
+        conda:
+            "../envs/superposition.yaml"
         threads: 1
         resources:
             gpu=int(not set(ON_GPU).isdisjoint(names)),
@@ -81,7 +86,7 @@ use rule train as part with:
     benchmark:
         f"{OUT}/benchmarks/train/{{experiment}}/{{part}}-of-{{parts}}.tsv"
     wildcard_constraints:
-        experiment="|".join(SHARED) or "none",
+        experiment="|".join(SPLIT_UP) or "none",
         part=r"\d+",
         parts=r"\d+",
 
@@ -90,11 +95,11 @@ use rule train as gather with:
     input:
         code=sources("workflow/scripts/train.py"),
         parts=lambda wildcards: [
-            f"{OUT}/weights/{wildcards.experiment}/{part}-of-{SHARES[wildcards.experiment]}.safetensors"
-            for part in range(1, SHARES[wildcards.experiment] + 1)
+            f"{OUT}/weights/{wildcards.experiment}/{part}-of-{PARTS[wildcards.experiment]}.safetensors"
+            for part in range(1, PARTS[wildcards.experiment] + 1)
         ],
     wildcard_constraints:
-        experiment="|".join(SHARED) or "none",
+        experiment="|".join(SPLIT_UP) or "none",
     threads: 1
     resources:
         gpu=0,

@@ -1,17 +1,19 @@
-"""Makes the animation of a figure from its tables."""
+"""Make the animation of a figure from its tables."""
 
 import importlib
 
 import matplotlib
 
 from superposition.pipeline import files
-from superposition.pipeline.jobs import reporting, without
+from superposition.pipeline.jobs import hide_package, job_log
 
-with without("scipy"):  # as in draw.py
+# As in draw.py.
+with hide_package("scipy"):
     from superposition.plotting import style
 
-matplotlib.use("Agg")  # files, no windows
-with reporting(snakemake.log[0]):
+# Draw to files without a display.
+matplotlib.use("Agg")
+with job_log(snakemake.log[0]):
     stage = importlib.import_module(f"superposition.paper.{snakemake.params.section}.draw")
     animation = stage.animate(snakemake.wildcards.figure, files.read(snakemake.input.tables))
     style.save_animation(animation, snakemake.output[0])

@@ -1,9 +1,9 @@
-"""Holds the verdicts against those on record; fails, naming the claims, where they differ."""
+"""Compare the verdicts with those on record; fail, naming the claims, if they differ."""
 
 import pandas as pd
 
 from superposition.pipeline.claims import check
-from superposition.pipeline.jobs import reporting
+from superposition.pipeline.jobs import job_log
 
-with reporting(snakemake.log[0]):
+with job_log(snakemake.log[0]):
     print(check(pd.read_csv(snakemake.input.claims)))

@@ -1,4 +1,4 @@
-"""Draws figures from their tables."""
+"""Draw figures from their tables."""
 
 import importlib
 
@@ -6,15 +6,17 @@ import matplotlib
 
 from superposition.core.errors import named
 from superposition.pipeline import files
-from superposition.pipeline.jobs import reporting, without
+from superposition.pipeline.jobs import hide_package, job_log
 
-with without("scipy"):  # with which seaborn clusters and integrates densities: nothing that a figure here has
+# seaborn imports scipy for cluster maps and density estimates, which no figure uses; this halves the start-up time.
+with hide_package("scipy"):
     from superposition.plotting import style
 
-matplotlib.use("Agg")  # files, no windows
-with reporting(snakemake.log[0]):
-    sections, made = snakemake.params.sections, snakemake.output
-    for figure, tables, *paths in zip(sections, snakemake.input.tables, made.svg, made.png, strict=True):
+# Draw to files without a display.
+matplotlib.use("Agg")
+with job_log(snakemake.log[0]):
+    sections, output = snakemake.params.sections, snakemake.output
+    for figure, tables, *paths in zip(sections, snakemake.input.tables, output.svg, output.png, strict=True):
         with named(figure):
             stage = importlib.import_module(f"superposition.paper.{sections[figure]}.draw")
             style.save(stage.draw(figure, files.read(tables)), *paths)

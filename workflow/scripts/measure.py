@@ -1,4 +1,4 @@
-"""Measures the trained models of figures: weights to tables."""
+"""Measure the trained models of figures: weights to tables."""
 
 import importlib
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 from superposition.core.errors import named
 from superposition.core.weights import SweepResult
 from superposition.pipeline import files
-from superposition.pipeline.jobs import reporting
+from superposition.pipeline.jobs import job_log
 
-with reporting(snakemake.log[0]):
+with job_log(snakemake.log[0]):
     weights = {Path(path).stem: path for path in snakemake.input.weights}
     for (figure, experiments), folder in zip(snakemake.params.experiments.items(), snakemake.output, strict=True):
         with named(figure):

@@ -1,12 +1,12 @@
-"""Makes one HTML file, which needs no network, of the executed notebook."""
+"""Convert the executed notebook to one HTML file, which can be read without a network."""
 
 from pathlib import Path
 
 from nbconvert import HTMLExporter
 
-from superposition.pipeline.jobs import reporting
+from superposition.pipeline.jobs import job_log
 
-with reporting(snakemake.log[0]):
+with job_log(snakemake.log[0]):
     template = Path(snakemake.input.template).parent
     exporter = HTMLExporter(
         extra_template_basedirs=[str(template.parent)], template_name=template.name, exclude_input=True

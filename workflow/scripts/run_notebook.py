@@ -1,10 +1,10 @@
-"""Runs the report's notebook."""
+"""Execute the notebook of the report."""
 
 import papermill
 
-from superposition.pipeline.jobs import reporting
+from superposition.pipeline.jobs import job_log
 
-with reporting(snakemake.log[0]):
+with job_log(snakemake.log[0]):
     papermill.execute_notebook(
         snakemake.input.notebook,
         snakemake.output[0],
@@ -14,6 +14,7 @@ with reporting(snakemake.log[0]):
             "configfiles": snakemake.params.configfiles,
         },
         progress_bar=False,
-        request_save_on_cell_execute=False,  # nobody reads it before the end
+        # Save the notebook once, at the end.
+        request_save_on_cell_execute=False,
         autosave_cell_every=0,
     )

@@ -1,14 +1,14 @@
-"""Trains the models of experiments, sweeps to weights: all of them, one of several parts, or gathers the parts."""
+"""Train experiments or one part of an experiment, or gather the parts: sweeps to weights."""
 
 import json
 
 from superposition.core.errors import named
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.pipeline.jobs import reporting
+from superposition.pipeline.jobs import job_log
 from superposition.training.runner import train
 
-with reporting(snakemake.log[0]):
+with job_log(snakemake.log[0]):
     if parts := snakemake.input.get("parts"):
         SweepResult.gather([SweepResult.load(path) for path in parts]).save(snakemake.output[0])
     else:

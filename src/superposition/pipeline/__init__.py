@@ -1,5 +1,5 @@
-"""What the workflow is made of beside the science: its configuration, jobs, verdicts, record and report.
+"""The workflow apart from the science: configuration, jobs, verdicts, provenance and the report.
 
-Knows that the paper has sections, figures and claims, but none of them by name: a section is looked up where a job
-needs it. May import ``core``, ``theory`` and ``training``; never Snakemake, which calls this package.
+This room knows that the paper has sections, figures and claims, but names none of them: a job imports the section that
+it needs. It may import ``core``, ``theory`` and ``training``, and never Snakemake, which calls this package.
 """

@@ -1,4 +1,4 @@
-"""Configuration files as a whole: whether one can be read, before Snakemake reads it."""
+"""A check that configuration files can be read, made before Snakemake reads them."""
 
 import json
 from pathlib import Path
@@ -8,18 +8,19 @@ import yaml
 
 from superposition.core.errors import SuperpositionError, shown
 from superposition.core.validation import check_known
-from superposition.pipeline.config import File
+from superposition.pipeline.config import ConfigFile
 
-# Number of values in a file, aliases written out.
-LARGEST = 10**6
+# Largest number of values in a file, counted with every alias expanded.
+MAX_VALUES = 10**6
 
 
 class _Loader(yaml.FullLoader):
-    """Read YAML as Snakemake does, but reject duplicate keys and endless aliases."""
+    """Read YAML as Snakemake does, but reject duplicate keys and aliases that expand without end."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.sizes: dict[yaml.Node, int] = {}  # of every node, with its aliases written out
+        # The number of values in each node, with every alias expanded.
+        self.sizes: dict[yaml.Node, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
         node = super().compose_node(parent, index)
@@ -30,22 +31,27 @@ class _Loader(yaml.FullLoader):
                 keys: set[tuple[str, str]] = set()
                 for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
                     if (key.tag, key.value) in keys:
-                        problem = f"{shown(key.value)} is there twice"
+                        problem = f"duplicate key {shown(key.value)}"
                         raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
                     keys.add((key.tag, key.value))
             self.sizes[node] = 1 + sum(self.sizes[child] for child in children)
-        if node.end_mark is None or self.sizes[node] > LARGEST:
-            problem = "its aliases contain themselves, or are too many"
+        if node.end_mark is None or self.sizes[node] > MAX_VALUES:
+            problem = f"aliases refer to themselves or expand to more than {MAX_VALUES} values"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
         return node
 
 
 def check_file(path: str | Path) -> None:
-    """Raise SuperpositionError, one line that names the file, unless it is a mapping in YAML or JSON."""
+    """Check that a configuration file is a YAML or JSON mapping whose top-level keys are known.
+
+    Raises:
+        SuperpositionError: It is not; the message is one line that names the file, and the line if there is one.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
         try:
-            content = json.loads(text)  # as Snakemake does
+            # Snakemake, too, tries JSON first.
+            content = json.loads(text)
         except ValueError:
             content = yaml.load(text, _Loader)
     except OSError as error:
@@ -54,8 +60,9 @@ def check_file(path: str | Path) -> None:
         problem = ", ".join(part for part in (error.context, error.problem) if part)
         line = (error.problem_mark or error.context_mark).line + 1
         raise SuperpositionError(f"{path}, line {line}: {problem}") from None
-    except Exception as error:  # whatever it is that YAML makes of text: a month that is not there, a deep nest
+    except Exception as error:  # PyYAML lets other exceptions through, as for an invalid date or very deep nesting.
         raise SuperpositionError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
     if not isinstance(content, dict):
-        raise SuperpositionError(f"{path}: should be a mapping of keys, such as experiments, to their values")
-    check_known("config", content, File.model_fields)  # Snakemake would take some keys for its own
+        raise SuperpositionError(f"{path}: should be a mapping with keys such as experiments")
+    # Snakemake would interpret some keys itself, such as pathvars.
+    check_known("config", content, ConfigFile.model_fields)

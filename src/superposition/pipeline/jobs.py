@@ -1,4 +1,4 @@
-"""How a job of the workflow runs: what it leaves in its log, how it ends, and that it ends with Snakemake."""
+"""How a job of the workflow runs: its log, its exit, and its end together with Snakemake."""
 
 import ctypes
 import gc
@@ -11,33 +11,44 @@ from pathlib import Path
 
 from superposition.core.errors import SuperpositionError
 
-PR_SET_PDEATHSIG = 1  # of Linux
+# The option of Linux's prctl that sets the signal a process gets when its parent dies.
+PR_SET_PDEATHSIG = 1
 
-# What is imported stays until the end. To look for garbage in it, while more of it comes and once more as Python ends,
-# would take a third of a second: a quarter of the start-up of a job with PyTorch.
+# Imported modules live until the process ends, so collecting garbage among their objects is wasted: it would take half
+# a second of the 1.6 s that a job with PyTorch needs to start. Scripts therefore import this module before large ones;
+# `job_log` turns collection on again and exempts the objects that exist by then.
 gc.disable()
 
-if sys.platform == "linux":  # die with Snakemake, however it dies, from now on: the next run has the same job
+# Die with Snakemake, however it dies: the next run may start the same job.
+if sys.platform == "linux":
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextmanager
-def without(package: str) -> Iterator[None]:
-    """What is imported here finds that a package is not installed: for libraries that can do without one that takes
-    long to import."""
-    sys.modules.setdefault(package, None)  # type: ignore[arg-type]  # this is how Python says so
+def hide_package(name: str) -> Iterator[None]:
+    """Make a package appear not to be installed while others are imported, unless it is already loaded.
+
+    This saves the time to import an optional dependency that the job does not use.
+    """
+    # Python raises ModuleNotFoundError for a module whose entry is None.
+    sys.modules.setdefault(name, None)  # type: ignore[arg-type]
     try:
         yield
     finally:
-        if sys.modules[package] is None:
-            del sys.modules[package]
+        if sys.modules[name] is None:
+            del sys.modules[name]
 
 
 @contextmanager
-def reporting(log: str | Path) -> Iterator[None]:
-    """Runs a job, which ends with one line on stderr where it fails. An error that a user can mend says all in it: a
-    SuperpositionError, or one of the operating system's, such as a full disk. Of any other, such as of a figure that
-    cannot be drawn from other experiments than the paper's, the log has the rest."""
+def job_log(log: str | Path) -> Iterator[None]:
+    """Run the body of a job; if it fails, exit with one line on stderr.
+
+    A SuperpositionError, or an error of the operating system such as a full disk, says all that a user needs. Any other
+    error, such as that of a figure drawn from other experiments than the paper's, also leaves a traceback in the log.
+
+    Args:
+        log: The file to write the outcome to, ``done`` or the error.
+    """
     gc.freeze()
     gc.enable()
     try:
@@ -54,6 +65,7 @@ def reporting(log: str | Path) -> Iterator[None]:
     except (SuperpositionError, OSError) as error:
         sys.exit(f"error: {error}")
     except Exception as error:
-        sys.exit(f"error: {type(error).__name__}: {error} ({log} says where)")
+        sys.exit(f"error: {type(error).__name__}: {error} (traceback in {log})")
     finally:
+        # Python collects once more as it exits.
         gc.freeze()

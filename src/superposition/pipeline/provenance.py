@@ -1,11 +1,12 @@
-"""Where results come from: the record of a run that machines can read.
+"""The machine-readable record of where results come from.
 
 A results folder with its record is an RO-Crate that follows the profile Provenance Run Crate 0.5. A file is the
 ``result`` of the job that made it, and the ``object`` of a job is what it read: other results, the entry of the
-configuration, the code. So links lead from a figure to its tables, weights, sweeps and sources, each with its SHA-256.
+configuration, the code. Links thus lead from a figure to its tables, weights, sweeps and sources; every file has its
+SHA-256.
 
-``python -m superposition.pipeline.provenance results/paper/figures/introduction.svg`` follows them, and ends with an
-error where something has changed since; of a folder, ``results/paper``, it checks all files.
+``python -m superposition.pipeline.provenance results/paper/figures/introduction.svg`` follows these links, and fails if
+one of the files has changed since; for a results folder, such as ``results/paper``, it checks all files.
 """
 
 import mimetypes
@@ -24,12 +25,13 @@ from rocrate.utils import as_list
 
 from superposition.core import archive
 from superposition.core.errors import SuperpositionError
-from superposition.pipeline.config import PAPER, Config
-from superposition.pipeline.dag import Job, jobs
+from superposition.pipeline.config import PAPER_URL, Config
+from superposition.pipeline.dag import Job, planned_jobs
 from superposition.pipeline.identity import PACKAGES, commit, machine, sha256, versions
 
 RECORD = "ro-crate-metadata.json"
-CODE = "code"  # the folder of the results with the code as it was
+# The folder of the results that holds a copy of the code.
+CODE = "code"
 WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
@@ -39,160 +41,183 @@ PROFILES = {
 }
 
 
-# The crate
+# Writing the record
 
 
 @dataclass(frozen=True)
 class Code:
-    """The files that results were made with, relative to the project."""
+    """The files that results were made with, relative to the project.
 
-    workflow: Sequence[str]  # what says which jobs there are; the first is the main one
-    configs: Sequence[str]
-    scripts: Mapping[str, str]  # by rule
-    modules: Mapping[str, Sequence[str]]  # by rule and by stage: what a job runs beside its script
-
-
-def crate(results: Path, config: Config, code: Code) -> ROCrate:
-    """The record of a finished run; its ``write(results)`` puts it there, with a copy of the code.
-
-    Raises SuperpositionError if a file is missing or damaged, or weights are not of the sweep that is configured.
+    Attributes:
+        workflow: The files that define the jobs; the first is the Snakefile.
+        configs: The configuration files.
+        scripts: The script of each rule.
+        modules: What jobs run besides their scripts, by rule and by stage (such as ``introduction.draw``).
     """
-    made, done = ROCrate(version="1.1"), list(jobs(config))
-    made.metadata.extra_terms = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
-    _add_workflow(made, code, list(dict.fromkeys(job.rule for job in done)))
-    for name in config.sweeps:
-        stated = ", ".join(config.stated[name]) or "nothing"
-        sweep = {"value": config.sweeps[name].spec(), "description": f"The paper states: {stated}."}
-        _add(made, f"#experiments/{name}", "PropertyValue", name=f"config.experiments.{name}", **sweep)
-    for job in done:
-        _add_results(made, job, results, config)
-    for job in done:
-        _add_action(made, job, results, code)
-    _add_run(made, code, config)
 
-    root = made.root_dataset
+    workflow: Sequence[str]
+    configs: Sequence[str]
+    scripts: Mapping[str, str]
+    modules: Mapping[str, Sequence[str]]
+
+
+def build_crate(results: Path, config: Config, code: Code) -> ROCrate:
+    """Build the record of a finished run; its method ``write(results)`` saves it with a copy of the code.
+
+    Args:
+        results: The results folder, such as ``results/paper``.
+        config: The configuration of the run.
+        code: The files that the results were made with.
+
+    Raises:
+        SuperpositionError: A file is missing or damaged, or weights are not those of the configured sweep.
+    """
+    crate, jobs = ROCrate(version="1.1"), list(planned_jobs(config))
+    crate.metadata.extra_terms = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
+    _add_workflow(crate, code, list(dict.fromkeys(job.rule for job in jobs)))
+    for name in config.sweeps:
+        from_paper = ", ".join(config.from_paper[name]) or "nothing"
+        sweep = {"value": config.sweeps[name].spec(), "description": f"The paper states: {from_paper}."}
+        _add(crate, f"#experiments/{name}", "PropertyValue", name=f"config.experiments.{name}", **sweep)
+    for job in jobs:
+        _add_results(crate, job, results, config)
+    for job in jobs:
+        _add_action(crate, job, results, code)
+    _add_run(crate, code, config)
+
+    root = crate.root_dataset
     root["name"] = f"Toy Models of Superposition, replicated, at scale {config.scale}"
     root["description"] = "Models, tables, figures, verdicts and a report, and how each of them was made."
-    root["license"] = _add(made, "https://spdx.org/licenses/MIT", "CreativeWork", name="MIT License")
-    root["isBasedOn"] = _add(made, PAPER, "ScholarlyArticle", name="Toy Models of Superposition (Elhage et al., 2022)")
-    root["datePublished"] = _time((results / "report.html").stat().st_mtime)
+    root["license"] = _add(crate, "https://spdx.org/licenses/MIT", "CreativeWork", name="MIT License")
+    root["isBasedOn"] = _add(
+        crate, PAPER_URL, "ScholarlyArticle", name="Toy Models of Superposition (Elhage et al., 2022)"
+    )
+    root["datePublished"] = _isoformat((results / "report.html").stat().st_mtime)
     root["conformsTo"] = [
-        _add(made, profile, "CreativeWork", name=name, version=profile.rpartition("/")[2])
+        _add(crate, profile, "CreativeWork", name=name, version=profile.rpartition("/")[2])
         for profile, name in PROFILES.items()
     ]
-    root["mentions"] = made.get_by_type("CreateAction")
-    return made
+    root["mentions"] = crate.get_by_type("CreateAction")
+    return crate
 
 
-def _add(made: ROCrate, identifier: str, kind: str, **properties: Any) -> Entity:
-    return made.add(ContextEntity(made, identifier, {"@type": kind, **properties}))
+def _add(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Entity:
+    """Add an entity that is not a file."""
+    return crate.add(ContextEntity(crate, identifier, {"@type": kind, **properties}))
 
 
-def _facts(path: Path) -> dict[str, str]:
+def _file_properties(path: Path) -> dict[str, str]:
+    """Return the name, checksum, size and type of a file."""
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     digest = sha256(path)
     return {"name": path.name, "sha256": digest, "contentSize": str(path.stat().st_size), "encodingFormat": kind}
 
 
-def _time(seconds: float) -> str:
+def _isoformat(seconds: float) -> str:
+    """Format seconds since the epoch as a time in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _copy(path: str) -> str:
-    """Where the crate has a file of the project, or one beside it."""
+def _crate_path(path: str) -> str:
+    """Return the path in the crate of the copy of a file of the project, or of one outside it."""
     return f"{CODE}/{os.path.relpath(path).replace('../', '')}"
 
 
-def _add_workflow(made: ROCrate, code: Code, rules: list[str]) -> None:
-    """A program that has the rules as steps, each of which runs a script."""
+def _add_workflow(crate: ROCrate, code: Code, rules: list[str]) -> None:
+    """Add the workflow as a program whose steps are the rules, each of which runs a script."""
     main, *others = code.workflow
     version = {"version": commit()}
     scripts = {code.scripts[rule]: {"@type": ["File", "SoftwareSourceCode"]} | version for rule in rules}
     modules = {path for paths in code.modules.values() for path in paths}
     for path in sorted({*others, *code.configs, *modules, *scripts}):
-        made.add_file(path, _copy(path), properties=_facts(Path(path)) | scripts.get(path, {}))
+        crate.add_file(path, _crate_path(path), properties=_file_properties(Path(path)) | scripts.get(path, {}))
 
     packages = [
-        _add(made, _package(name), "SoftwareApplication", name=name, softwareVersion=number, url=_package(name))
+        _add(crate, _package(name), "SoftwareApplication", name=name, softwareVersion=number, url=_package(name))
         for name, number in versions().items()
     ]
-    tools = {rule: made.get(_copy(code.scripts[rule])) for rule in rules}
+    tools = {rule: crate.get(_crate_path(code.scripts[rule])) for rule in rules}
     steps = [
-        _add(made, f"#steps/{rule}", "HowToStep", name=rule, position=position, workExample=tool)
+        _add(crate, f"#steps/{rule}", "HowToStep", name=rule, position=position, workExample=tool)
         for position, (rule, tool) in enumerate(tools.items())
     ]
     engine = versions()["snakemake"]
-    workflow = made.add_workflow(main, _copy(main), main=True, lang="snakemake", lang_version=engine)
-    about = _facts(Path(main)) | version | {"runtimePlatform": machine(), "softwareRequirements": packages}
+    workflow = crate.add_workflow(main, _crate_path(main), main=True, lang="snakemake", lang_version=engine)
+    about = _file_properties(Path(main)) | version | {"runtimePlatform": machine(), "softwareRequirements": packages}
     for key, value in (about | {"step": steps, "hasPart": list(tools.values())}).items():
         workflow[key] = value
     workflow.type.append("HowTo")
 
 
 def _package(name: str) -> str:
+    """Return the address that identifies a package, or Python."""
     return f"https://pypi.org/project/{name}/" if name in PACKAGES else "https://www.python.org/"
 
 
-def _add_results(made: ROCrate, job: Job, results: Path, config: Config) -> None:
+def _add_results(crate: ROCrate, job: Job, results: Path, config: Config) -> None:
+    """Add what a job produced; check the weights of a training job against the configuration."""
     for name in job.outputs:
         about = {}
         if job.rule in ("draw", "animate"):
             figure = config.figures[Path(name).stem]
-            whose = "The paper: " if config.sections[figure.section].anchor else ""
-            about = {"name": figure.title, "description": whose + figure.shows}
+            source = "The paper: " if config.sections[figure.section].anchor else ""
+            about = {"name": figure.title, "description": source + figure.shows}
         files = sorted((results / name).glob("*.csv")) if name.endswith("/") else [results / name]
         if job.rule == "train":
             header, arrays = archive.read(files[0])
             if header.sweep != config.sweeps[files[0].stem]:
                 raise SuperpositionError(
-                    f"{files[0]}: not what config.experiments.{files[0].stem} says; delete it to train again"
+                    f"{files[0]}: not the sweep in config.experiments.{files[0].stem}; delete the file to train again"
                 )
             about = {"description": f"{arrays['loss'].size} models, trained on {header.device}."}
         parts = [
-            made.add_file(file, file.relative_to(results).as_posix(), properties=_facts(file) | about) for file in files
+            crate.add_file(file, file.relative_to(results).as_posix(), properties=_file_properties(file) | about)
+            for file in files
         ]
         if name.endswith("/"):
-            made.add_dataset(dest_path=name, properties={"hasPart": parts})
+            crate.add_dataset(dest_path=name, properties={"hasPart": parts})
 
 
-def _add_action(made: ROCrate, job: Job, results: Path, code: Code) -> None:
-    """What ran, on what, and when."""
+def _add_action(crate: ROCrate, job: Job, results: Path, code: Code) -> None:
+    """Add a job: the script that ran, what it read and wrote, and when."""
     script = code.scripts[job.rule]
     used = sorted({file for part in (job.rule, *job.stages) for file in code.modules[part]})
     sweeps = [f"#experiments/{Path(name).stem}" for name in job.outputs] if job.rule == "train" else []
-    # Its own, and those of the parts that it was split into.
+    # Those of the job itself, and of the parts that it was split into.
     logs, benchmarks = (
         sorted([*(results / folder).glob(f"{job.name}{kind}"), *(results / folder).glob(f"{job.name}/*{kind}")])
         for folder, kind in (("logs", ".log"), ("benchmarks", ".tsv"))
     )
-    action = made.add_action(
-        made.get(_copy(script)),
+    action = crate.add_action(
+        crate.get(_crate_path(script)),
         f"#jobs/{job.name}",
         properties={"name": job.name, "description": f"rule {job.rule}"} | _times(benchmarks),
     )
-    for key, names in (("object", (*job.inputs, *sweeps, *map(_copy, used))), ("result", job.outputs)):
-        action.append_to(key, [made.get(name) for name in names], compact=True)
+    for key, names in (("object", (*job.inputs, *sweeps, *map(_crate_path, used))), ("result", job.outputs)):
+        action.append_to(key, [crate.get(name) for name in names], compact=True)
     for file in (*logs, *benchmarks):
-        made.add_file(file, file.relative_to(results).as_posix(), properties=_facts(file) | {"about": action})
-    step = made.get(f"#steps/{job.rule}")
-    _add(made, f"#control/{job.name}", "ControlAction", name=job.name, instrument=step, object=action)
+        crate.add_file(
+            file, file.relative_to(results).as_posix(), properties=_file_properties(file) | {"about": action}
+        )
+    step = crate.get(f"#steps/{job.rule}")
+    _add(crate, f"#control/{job.name}", "ControlAction", name=job.name, instrument=step, object=action)
 
 
 def _times(benchmarks: Sequence[Path]) -> dict[str, str]:
-    """A benchmark is written when a job ends, and says how long it took."""
+    """Return when a job started and ended; its benchmarks are written as it ends, and say how long it took."""
     if not benchmarks:
         return {}
     ends = [path.stat().st_mtime for path in benchmarks]
-    lengths = [float(pd.read_csv(path, sep="\t")["s"].iloc[-1]) for path in benchmarks]
-    starts = [end - length for end, length in zip(ends, lengths, strict=True)]
-    return {"startTime": _time(min(starts)), "endTime": _time(max(ends))}
+    durations = [float(pd.read_csv(path, sep="\t")["s"].iloc[-1]) for path in benchmarks]
+    starts = [end - duration for end, duration in zip(ends, durations, strict=True)]
+    return {"startTime": _isoformat(min(starts)), "endTime": _isoformat(max(ends))}
 
 
-def _add_run(made: ROCrate, code: Code, config: Config) -> None:
-    """All jobs as one run of the workflow."""
-    actions, steps = made.get_by_type("CreateAction"), made.get_by_type("ControlAction")
+def _add_run(crate: ROCrate, code: Code, config: Config) -> None:
+    """Add all jobs together as one run of the workflow."""
+    actions, steps = crate.get_by_type("CreateAction"), crate.get_by_type("ControlAction")
     settings = [
-        _add(made, f"#config/{key}", "PropertyValue", name=f"config.{key}", value=getattr(config, key))
+        _add(crate, f"#config/{key}", "PropertyValue", name=f"config.{key}", value=getattr(config, key))
         for key in ("scale", "device")
     ]
     times = {
@@ -200,23 +225,27 @@ def _add_run(made: ROCrate, code: Code, config: Config) -> None:
         for key, extreme in (("startTime", min), ("endTime", max))
         if (known := [action[key] for action in actions if key in action])
     }
-    run = made.add_action(
-        made.mainEntity,
+    run = crate.add_action(
+        crate.mainEntity,
         "#run",
-        object=[*(made.get(_copy(path)) for path in code.configs), *settings],
+        object=[*(crate.get(_crate_path(path)) for path in code.configs), *settings],
         result=[result for action in actions for result in as_list(action["result"])],
-        properties={"name": "run", "description": "All jobs, whether they ran at one time or at several."} | times,
+        properties={
+            "name": "run",
+            "description": "All jobs, whether they ran in one invocation of Snakemake or in several.",
+        }
+        | times,
     )
-    engine = made.get(_package("snakemake"))
-    _add(made, "#engine", "OrganizeAction", name="Snakemake", instrument=engine, object=steps, result=run)
+    engine = crate.get(_package("snakemake"))
+    _add(crate, "#engine", "OrganizeAction", name="Snakemake", instrument=engine, object=steps, result=run)
 
 
-# The way back
+# Reading the record
 
 
-def origins(made: ROCrate, name: str) -> dict[str, int]:
-    """A file and all that it comes from, by their names in the record, with the number of jobs in between."""
-    jobs = [action for action in made.get_by_type("CreateAction") if action.id != "#run"]
+def origins(crate: ROCrate, name: str) -> dict[str, int]:
+    """Return a file and everything it comes from, by name in the record, with the number of jobs in between."""
+    jobs = [action for action in crate.get_by_type("CreateAction") if action.id != "#run"]
     makers = {result.id: job for job in jobs for result in as_list(job["result"])}
     found: dict[str, int] = {}
 
@@ -230,17 +259,18 @@ def origins(made: ROCrate, name: str) -> dict[str, int]:
             for source in as_list(job["object"]):
                 follow(source, depth + 1)
 
-    follow(made.get(name), 0)
+    follow(crate.get(name), 0)
     return found
 
 
-def changed(made: ROCrate, results: Path, names: Iterable[str]) -> list[str]:
-    """Of these, the files that are not there or not what the record says."""
-    recorded = {name: digest for name in names if (digest := made.get(name).get("sha256"))}
+def changed_files(crate: ROCrate, results: Path, names: Iterable[str]) -> list[str]:
+    """Return those of the named files that are missing or differ from the record."""
+    recorded = {name: digest for name in names if (digest := crate.get(name).get("sha256"))}
     return [k for k, digest in recorded.items() if not (results / k).is_file() or sha256(results / k) != digest]
 
 
 def _describe(entity: Entity) -> str:
+    """Describe a job, a setting or a file in one line."""
     if entity.type == "CreateAction":
         return f"by {entity['name']}, {entity.get('endTime', 'at an unknown time')}"
     if entity.type == "PropertyValue":
@@ -249,22 +279,26 @@ def _describe(entity: Entity) -> str:
 
 
 def main(path: Path) -> None:
-    """Prints what a file comes from; of a folder, how many files it has. Ends with an error where one has changed."""
+    """Print what a file comes from, or the number of files in a results folder.
+
+    Raises:
+        SuperpositionError: One of these files has changed, or there is no record of the path.
+    """
     path = path.resolve()
     results = next((folder for folder in (path, *path.parents) if (folder / RECORD).is_file()), None)
     if results is None:
-        raise SuperpositionError(f"{path}: there is no {RECORD} beside it or above it")
-    made, name = ROCrate(results), path.relative_to(results).as_posix()
+        raise SuperpositionError(f"{path}: no {RECORD} in this folder or above it")
+    crate, name = ROCrate(results), path.relative_to(results).as_posix()
     if path == results:
-        found = {file.id: 0 for file in made.get_by_type("File")}
-        print(f"{len(found)} files in the record, code {made.mainEntity['version']}")
-    elif name in made:
-        found = origins(made, name)
-        print(*("  " * depth + _describe(made.get(origin)) for origin, depth in found.items()), sep="\n")
+        found = {file.id: 0 for file in crate.get_by_type("File")}
+        print(f"{len(found)} files in the record, code {crate.mainEntity['version']}")
+    elif name in crate:
+        found = origins(crate, name)
+        print(*("  " * depth + _describe(crate.get(origin)) for origin, depth in found.items()), sep="\n")
     else:
         raise SuperpositionError(f"{path}: not in {results / RECORD}")
-    if off := changed(made, results, found):
-        raise SuperpositionError(f"not what the record says: {', '.join(off)}")
+    if changed := changed_files(crate, results, found):
+        raise SuperpositionError(f"files differ from the record: {', '.join(changed)}")
 
 
 if __name__ == "__main__":

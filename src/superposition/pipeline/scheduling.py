@@ -1,58 +1,59 @@
-"""Which experiments and which figures share a job.
+"""Grouping of experiments and figures into jobs.
 
-Most jobs of scale quick would be start-up, so the sections of a group share theirs.
+At scale quick most of the time of a job would be start-up, so the sections of a group share jobs.
 """
 
 from collections.abc import Iterable, Sequence
 
 from superposition.pipeline.config import CUSTOM, Config
 
-# Work that one core trains in some twenty seconds; see Sweep.work.
-BRIEF = 2.5e10
+# Largest work of a training job that several experiments share: about twenty seconds on one core (see ``Sweep.work``).
+MAX_SHARED_WORK = 2.5e10
 
 
-def batches(config: Config) -> dict[str, tuple[str, ...]]:
-    """The experiments of every training job, by its name: that of the first of them, and how many more there are.
+def training_batches(config: Config) -> dict[str, tuple[str, ...]]:
+    """Return the experiments that each training job trains, by the name of the job.
 
-    At scale quick those of a group share a job, as long as it trains for no more than ``BRIEF``: that long it may
-    train what only another figure needs, or train again what did not change. Not where all have to find a GPU: how
-    they come by one says a profile, of jobs with one experiment.
+    A job is named after its first experiment and the number of further ones. At scale quick the experiments of a group
+    share a job as long as its work is at most ``MAX_SHARED_WORK``. The bound keeps short what a job may train in vain:
+    experiments that only another figure needs, or that did not change. If the configuration demands a GPU, no job is
+    shared, because cluster profiles request GPUs for the rule that trains a single experiment.
     """
-    most = BRIEF if config.scale == "quick" and config.device != "cuda" else 0
-    group = {name: _group(config, f) for f in reversed(config.figures) for name in config.figures[f].experiments}
+    limit = MAX_SHARED_WORK if config.scale == "quick" and config.device != "cuda" else 0
+    groups = {name: _group(config, f) for f in reversed(config.figures) for name in config.figures[f].experiments}
     jobs: list[list[str]] = []
     for name in config.sweeps:
-        alike = (job for job in jobs if group[job[0]] == group[name])
-        with_room = (job for job in alike if sum(config.sweeps[e].work for e in (*job, name)) <= most)
+        same_group = (job for job in jobs if groups[job[0]] == groups[name])
+        with_room = (job for job in same_group if sum(config.sweeps[e].work for e in (*job, name)) <= limit)
         if job := next(with_room, None):
             job.append(name)
         else:
             jobs.append([name])
-    return _by_first(jobs)
+    return _by_job_name(jobs)
 
 
-def groups(config: Config) -> dict[str, tuple[str, ...]]:
-    """The figures of every job that measures, and of every one that draws, by its name, as in :func:`batches`.
+def figure_groups(config: Config) -> dict[str, tuple[str, ...]]:
+    """Return the figures that each measuring job and each drawing job handles, by the name of the job.
 
-    At scale quick those of a group of sections share one: most of it would be start-up. At scale paper each can be
-    had alone.
+    Jobs are named as in :func:`training_batches`. At scale quick the sections of a group share a job; at scale paper
+    every figure has jobs of its own, so that it can be made alone.
     """
     if config.scale == "paper":
         return {name: (name,) for name in config.figures}
-    alike: dict[tuple[str, ...], list[str]] = {}
+    groups: dict[tuple[str, ...], list[str]] = {}
     for name in config.figures:
-        alike.setdefault(_group(config, name), []).append(name)
-    return _by_first(alike.values())
+        groups.setdefault(_group(config, name), []).append(name)
+    return _by_job_name(groups.values())
 
 
 def _group(config: Config, figure: str) -> tuple[str, ...]:
-    """Alike for figures that may share jobs. Custom sweeps come and go one by one."""
-    about = config.figures[figure]
-    if about.section == CUSTOM:
-        return (CUSTOM, *about.experiments)
-    return (config.sections[about.section].group or about.section,)
+    """Return a key that is equal for figures that may share jobs; each custom sweep has one to itself."""
+    section = config.figures[figure].section
+    if section == CUSTOM:
+        return (CUSTOM, *config.figures[figure].experiments)
+    return (config.sections[section].group or section,)
 
 
-def _by_first(jobs: Iterable[Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """What shares a job, by the first of it and how many more there are."""
+def _by_job_name(jobs: Iterable[Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Name each job after its first item and the number of further ones."""
     return {job[0] + (f"-and-{len(job) - 1}" if job[1:] else ""): tuple(job) for job in jobs}

@@ -1,4 +1,4 @@
-"""How far verdicts depend on how models are trained.
+"""How far verdicts depend on the training configuration.
 
 The paper states no batch size, learning rate or number of steps. Claims are judged again with each of them halved and
 doubled.
@@ -16,19 +16,22 @@ from superposition.pipeline.claims import Claim
 from superposition.pipeline.config import VARIED
 from superposition.training.runner import train
 
+# The factors by which each variant multiplies training settings, by the name of the variant.
 VARIANTS: dict[str, dict[str, float]] = {"as configured": {}} | {
-    f"{name} {words}": {key: factor}
+    f"{name} {change}": {key: factor}
     for key, name in VARIED.items()
-    for words, factor in (("halved", 0.5), ("doubled", 2.0))
+    for change, factor in (("halved", 0.5), ("doubled", 2.0))
 }
 COLUMNS = ["claim", "variant", "measured", "verdict"]
+# The function ``measure`` of a section.
 Measure = Callable[[str, dict[str, SweepResult]], dict[str, pd.DataFrame]]
 
 
-def varied(sweep: Sweep, factors: Mapping[str, float]) -> Sweep:
-    """A sweep with parts of its recipe multiplied; one that is solved exactly has none.
+def scale_settings(sweep: Sweep, factors: Mapping[str, float]) -> Sweep:
+    """Multiply training settings of a sweep; return a sweep that is solved exactly unchanged, as it has none.
 
-    Raises SuperpositionError if that is no valid sweep.
+    Raises:
+        SuperpositionError: The result is not a valid sweep.
     """
     if sweep.solver == "exact":
         return sweep
@@ -36,8 +39,8 @@ def varied(sweep: Sweep, factors: Mapping[str, float]) -> Sweep:
     return Sweep.parse(entry | {key: type(entry[key])(entry[key] * factor) for key, factor in factors.items()})
 
 
-class _Tables(dict[str, dict[str, pd.DataFrame]]):
-    """The tables of a figure, made when a claim first asks for them."""
+class _LazyTables(dict[str, dict[str, pd.DataFrame]]):
+    """Tables by figure, each made when a claim first asks for it."""
 
     def __init__(self, make: Callable[[str], dict[str, pd.DataFrame]]) -> None:
         self.make = make
@@ -47,17 +50,29 @@ class _Tables(dict[str, dict[str, pd.DataFrame]]):
         return self[figure]
 
 
-def verdicts(
+def judge_variants(
     claims: Sequence[Claim],
     measure: Measure,
     figures: Mapping[str, Mapping[str, Sweep]],
     device: str = "auto",
     threads: int | None = None,
 ) -> pd.DataFrame:
-    """The verdict on every claim, by variant: one row each, in ``COLUMNS``.
+    """Judge claims of a section under every variant of the training configuration.
 
-    ``figures``: the sweeps of every figure of the section. Of these, what the claims ask for is trained and measured
-    anew for every variant. Raises SuperpositionError, naming both, where an experiment cannot be trained in a variant.
+    Only the figures that the claims ask for are trained and measured.
+
+    Args:
+        claims: The claims to judge.
+        measure: The function that measures the figures of the section.
+        figures: The sweeps of every figure of the section, by figure and then by experiment.
+        device: What to train on.
+        threads: The number of threads to train with.
+
+    Returns:
+        One row per variant and claim, with the columns ``COLUMNS``.
+
+    Raises:
+        SuperpositionError: An experiment cannot be trained under a variant; the message names both.
     """
     rows = []
     for variant in VARIANTS:
@@ -67,10 +82,10 @@ def verdicts(
             for name, sweep in figures[figure].items():
                 if name not in models:
                     with named(f"{name}, {variant}"):
-                        models[name] = train(varied(sweep, VARIANTS[variant]), device, threads)
+                        models[name] = train(scale_settings(sweep, VARIANTS[variant]), device, threads)
             return measure(figure, {name: models[name] for name in figures[figure]})
 
-        tables = _Tables(make)
+        tables = _LazyTables(make)
         for claim in claims:
             finding = claim.judge(tables)
             rows.append([claim.id, variant, finding.measured, finding.verdict])

@@ -1,8 +1,9 @@
 #!/bin/sh
-# What became of a job of SLURM: `running`, `success` or `failed`. Nothing is known of a job that ended long ago, and no
-# answer at all is no reason to give a job up. A job that its partition can never run would wait for ever.
-# LSF: bjobs -noheader -o stat "$1" says DONE, EXIT, or other words while it runs.
-# PBS: qstat -x -f "$1" says Exit_status = 0, Exit_status = another number, or no such line while it runs.
+# Print the status of a SLURM job: `running`, `success` or `failed`. A job that SLURM no longer knows has failed; if SLURM
+# does not answer, the job counts as running. A job that its partition can never run would wait forever, so it is
+# cancelled.
+# LSF: bjobs -noheader -o stat "$1" prints DONE or EXIT, and other words while the job runs.
+# PBS: qstat -x -f "$1" prints Exit_status = 0, or another number, and no such line while the job runs.
 state=$(squeue --noheader --states=all --format='%T %r' --jobs="$1" 2>&1)
 case "$state" in
 COMPLETED*) echo success ;;
