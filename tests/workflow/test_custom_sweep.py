@@ -60,20 +60,21 @@ def test_an_own_sweep(project: Project) -> None:
     html = (out / "report.html").read_text(encoding="utf-8")
     at = [html.index(f'id="figure-{name}"') for name in ("introduction", "mine_gram", "mine_points")]
     assert at == sorted(at)
-    command = "snakemake --cores all results/paper/figures/mine_gram.png --configfile examples/own_sweep.yaml"
+    command = "snakemake --cores all results/paper/figures/mine_gram.png --configfile examples/custom_sweep.yaml"
     assert command in html
     assert command in block("own sweep")
     assert html.count("<b>The paper</b>") == 1, "nothing is said of the paper where an own sweep is shown"
     assert set(pd.read_csv(out / "claims.csv")["section"]) == {"introduction"}
     # All of it is made, and without the file the rest is as it was.
-    assert project.jobs("--configfile", "examples/own_sweep.yaml") == set()
+    assert project.jobs("--configfile", "examples/custom_sweep.yaml") == set()
     assert project.jobs() == {"judge", "notebook", "report", "crate"}
 
 
 def test_figures_that_share_jobs(project: Project) -> None:
     """At scale quick one job measures all figures of the sweep, and one draws them: the very files of scale paper."""
     pictures = [f"figures/mine_{kind}.{suffix}" for kind in KINDS for suffix in ("svg", "png")]
-    words = ("--config", "scale=quick", "--configfile", "examples/own_sweep.yaml", "--", f"results/quick/{pictures[0]}")
+    target = f"results/quick/{pictures[0]}"
+    words = ("--config", "scale=quick", "--configfile", "examples/custom_sweep.yaml", "--", target)
     assert project.jobs(*words) == {"train:mine", "measure_mine_gram", "draw_mine_gram"}
     run = project.snakemake(*words)
     assert run.returncode == 0, run.stderr
