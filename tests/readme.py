@@ -1,20 +1,28 @@
-"""The code blocks of the README, so that what it says is what is tested."""
+"""The code blocks of the README and of the pages in docs/, so that what they say is what is tested."""
 
+import functools
 import re
 import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"(?:^ *<!-- ([^\n]*) -->\n)?^( *)```\w+\n(.*?)^\2```$", re.DOTALL | re.MULTILINE)
+
+
+@functools.cache
+def blocks() -> list[tuple[str, str]]:
+    """Return the mark and the code of every code block; a mark is the comment above it, or empty where it has none."""
+    found = [match for page in PAGES for match in _BLOCK.findall(page.read_text(encoding="utf-8"))]
+    return [(mark, textwrap.dedent(code)) for mark, _, code in found]
 
 
 def block(name: str) -> str:
-    """The code below the comment ``<!-- name -->``."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (found,) = re.findall(rf"^( *)<!-- {re.escape(name)} -->\n *```\w+\n(.*?)^\1```$", text, re.DOTALL | re.MULTILINE)
-    return textwrap.dedent(found[1])
+    """Return the code below the comment ``<!-- name -->``."""
+    (code,) = (code for mark, code in blocks() if mark == name)
+    return code
 
 
 def files() -> dict[str, str]:
-    """The files that the README shows, by their paths."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return {path: block(f"file: {path}") for path in re.findall(r"<!-- file: (\S+) -->", text)}
+    """Return the files that the pages show, by their paths."""
+    return {mark.removeprefix("file: "): code for mark, code in blocks() if mark.startswith("file: ")}

@@ -1,7 +1,9 @@
-"""What the README shows from Python, as it stands there."""
+"""The README and the pages in docs/: their code runs as it stands there, and what they list is current."""
 
 import importlib
+import importlib.util
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,18 @@ import numpy as np
 import papermill
 import pytest
 from matplotlib.figure import Figure
-from tests.readme import ROOT, block, files
+from tests.readme import PAGES, ROOT, block, blocks, files
 from tests.real import CONFIG
+from tests.workflow.project import Project
+
+from superposition.pipeline import overview
+
+README, DOCS = PAGES[0].read_text(encoding="utf-8"), ROOT / "docs"
+CLAIMS = [
+    claim
+    for section in CONFIG.sections
+    for claim in importlib.import_module(f"superposition.paper.{section}.judge").claims
+]
 
 
 def test_from_python_in_under_ten_lines() -> None:
@@ -32,7 +44,7 @@ def test_from_python_in_under_ten_lines() -> None:
 
 
 def test_a_notebook_shows_the_figure_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not as words, and not twice, whoever imported matplotlib first."""
+    """The figure is shown as a picture, not as text, and only once, whichever module imported matplotlib first."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     monkeypatch.delenv("MPLBACKEND", raising=False)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(block("python"))])
@@ -43,18 +55,83 @@ def test_a_notebook_shows_the_figure_once(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(pictures) == 1
 
 
+# code blocks
+
+
+def test_every_block_has_a_mark_of_its_own() -> None:
+    """A block without one is found by no test, and of two with the same mark it is unclear which is tested."""
+    marks = Counter(mark for mark, _ in blocks())
+    assert [(mark, count) for mark, count in marks.items() if not mark or count > 1] == []
+
+
 @pytest.mark.parametrize("path", [path for path in files() if (ROOT / path).exists()])
 def test_files_are_as_shown(path: str) -> None:
     assert (ROOT / path).read_text(encoding="utf-8") == files()[path]
 
 
-def test_the_example_is_among_them() -> None:
-    assert [path for path in files() if (ROOT / path).exists()] == ["examples/own_sweep.yaml"]
+def test_every_example_is_shown() -> None:
+    examples = {path.relative_to(ROOT).as_posix() for path in (ROOT / "examples").iterdir()}
+    assert examples == {path for path in files() if (ROOT / path).exists()}
+
+
+def commands() -> list[list[str]]:
+    """Return the words of every command in the blocks, without what follows it in a comment."""
+    lines = [line for mark, code in blocks() if not mark.startswith("file: ") for line in code.splitlines()]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def test_commands_name_what_there_is() -> None:
+    """Modules, scripts, tests, profiles and configuration files; a shown file counts as being there."""
+    pattern = r"(?:benchmarks|tests|workflow|examples)/.*|[\w.-]+\.(?:yaml|yml|txt|py)"
+    paths = {word for words in commands() for word in words if re.fullmatch(pattern, word)}
+    assert {"requirements.txt", "environment.yml", "workflow/profiles/slurm", "examples/custom_sweep.yaml"} <= paths
+    assert [path for path in paths if not (ROOT / path).exists() and path not in files()] == []
+    modules = [words[words.index("-m") + 1] for words in commands() if words[:2] == ["python", "-m"]]
+    assert [name for name in modules if importlib.util.find_spec(name) is None] == []
+
+
+@pytest.mark.parametrize("name", ["one figure", "cluster"])
+def test_commands_of_the_workflow_can_be_planned(name: str, tmp_path: Path) -> None:
+    """Each names a target that there is, by options that Snakemake has."""
+    project = Project(tmp_path)
+    for line in block(name).splitlines():
+        run = project.snakemake("--dry-run", "--quiet", *shlex.split(line, comments=True)[1:])
+        assert run.returncode == 0, run.stderr
+
+
+# what the pages say
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 150
+
+
+def test_links_lead_somewhere() -> None:
+    """To files that there are, and to headings that are in them."""
+    lost = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+            path, _, heading = target.partition("#")
+            file = page.parent / path if path else page
+            if not file.is_file() or (heading and heading not in anchors(file)):
+                lost.append((page.name, target))
+    assert lost == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in README] == []
 
 
 def test_the_map_of_rooms() -> None:
     """A newcomer finds every sub-package in it once, and of each no module that is not there."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
     table = re.search(r"\| room \| what is in it \|\n.*?\n\n", text, re.DOTALL)
     assert table is not None
     rows = [row.strip(" |").split(" | ") for row in table[0].strip().splitlines()[2:]]
@@ -68,22 +145,23 @@ def test_the_map_of_rooms() -> None:
     ]
 
 
-def test_the_map_of_figures_and_claims() -> None:
-    """Every figure and claim stands in it once, beside each other; and the counts below it are those on record."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = [re.split(r"(?<!\\)\|", line) for line in re.findall(r"^\| `.*` \|.*\|.*\|$", text, re.MULTILINE)]
-    shown = {
-        tuple(re.findall(r"`(\w+)`", row[1])): re.findall(r"`(\w+\.\w+)`", row[3]) for row in rows if len(row) == 6
-    }
-    assert [figure for figures in shown for figure in figures] == list(CONFIG.figures)
-    claims = [
-        claim
-        for section in CONFIG.sections
-        for claim in importlib.import_module(f"superposition.paper.{section}.judge").claims
-    ]
-    for figures, ids in shown.items():
-        assert sorted(ids) == sorted(claim.id for claim in claims if claim.figure in figures)
-    verdicts = Counter(claim.expected for claim in claims)
-    counts = f"of the {len(claims)} claims {verdicts['reproduced']} are reproduced and {verdicts['corrected']} need"
-    assert counts in " ".join(text.split())
+def test_the_page_of_figures_and_claims_is_current() -> None:
+    current = overview.page(CONFIG) == (DOCS / "figures.md").read_text(encoding="utf-8")
+    assert current, f"run: {block('figures page')}"
+
+
+def test_the_counts_of_claims_are_current() -> None:
+    verdicts = Counter(claim.expected for claim in CLAIMS)
     assert set(verdicts) == {"reproduced", "corrected"}
+    counts = f"of the {len(CLAIMS)} claims {verdicts['reproduced']} are reproduced and {verdicts['corrected']} need"
+    assert counts in " ".join(README.split())
+    findings = " ".join((DOCS / "findings.md").read_text(encoding="utf-8").split())
+    assert f"Of the {len(CLAIMS)} claims, {verdicts['reproduced']} are reproduced" in findings
+    assert f"the other {verdicts['corrected']} " in findings
+
+
+def test_every_correction_is_among_the_findings() -> None:
+    """Each corrected claim is named there once, and no other claim."""
+    text = (DOCS / "findings.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(\w+\.\w+)`", text)
+    assert sorted(named) == sorted(claim.id for claim in CLAIMS if claim.expected == "corrected")

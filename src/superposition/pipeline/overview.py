@@ -1,0 +1,64 @@
+"""The page of figures and claims in the documentation, made from the configuration and from each section's claims.
+
+``python -m superposition.pipeline.overview > docs/figures.md`` writes it; a test checks that it is current.
+"""
+
+import importlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from superposition.pipeline.claims import Claim
+from superposition.pipeline.config import PAPER_URL, Config
+
+
+def page(config: Config) -> str:
+    """Return the page in Markdown: every section with its figures, its claims and the verdicts on record."""
+    claims = {
+        section: list(importlib.import_module(f"superposition.paper.{section}.judge").claims)
+        for section in config.sections
+    }
+    verdicts = Counter(claim.expected for section in claims.values() for claim in section)
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+    parts = [
+        "<!-- Generated; do not edit: python -m superposition.pipeline.overview > docs/figures.md -->",
+        "# Figures and claims",
+        f"{len(config.figures)} figures and {verdicts.total()} claims; verdicts on record at scale `paper`: {counts}.\n"
+        "Captions say in our words what the paper shows. [How the claims are judged](claims.md) explains verdicts,\n"
+        "[Findings](findings.md) has the corrections, and the report each claim's criterion and what was measured.",
+        *(_section(config, name, claims[name]) for name in config.sections),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(config: Config, name: str, claims: Iterable[Claim]) -> str:
+    """Return a section's heading with a table of its figures and a table of its claims."""
+    section = config.sections[name]
+    title = f"[{section.title}]({PAPER_URL}{section.anchor})" if section.anchor else section.title
+    figures = [
+        [f"`{figure}`", f"**{_escaped(about.title)}.** {_escaped(about.shows)}"]
+        for figure, about in config.figures.items()
+        if about.section == name
+    ]
+    judged = [[f"`{claim.id}`", _escaped(claim.paper), f"`{claim.figure}`", claim.expected] for claim in claims]
+    tables = [_table(["figure", "what it shows"], figures)]
+    if judged:
+        tables.append(_table(["claim", "the paper", "figure", "verdict"], judged))
+    return "\n\n".join([f"## {title}", *tables])
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])
+
+
+def _escaped(text: str) -> str:
+    """Return text without what Markdown would take for markup or for the end of a table's cell."""
+    return re.sub(r"([\\|*<])", r"\\\1", text)
+
+
+if __name__ == "__main__":
+    print(page(Config.parse(yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8")))), end="")
