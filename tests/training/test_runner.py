@@ -77,7 +77,7 @@ def test_parts_make_up_the_whole(changes: dict[str, Any], tmp_path: Path) -> Non
     """A sweep that is split over several jobs must end in the very same file, however many there are."""
     plan = sweep(**changes)
     whole = content(train(plan), tmp_path / "whole")
-    for parts in {2, plan.parts}:
+    for parts in {2, plan.max_parts}:
         assert content(gathered(plan, parts, tmp_path, threads=1), tmp_path / "gathered") == whole
 
 
@@ -527,7 +527,7 @@ def test_solved_models_do_not_depend_on_threads_or_parts(monkeypatch: pytest.Mon
     rounding."""
     plan = sweep(**SOLVED)
     whole = train(plan, threads=2)
-    monkeypatch.setattr("superposition.core.sweep.OPTIMA", 3)  # of eight points: the last part is smaller
+    monkeypatch.setattr("superposition.core.sweep.POINTS_PER_SEARCH", 3)  # of eight points: the last part is smaller
     first = train(plan, threads=1)
     expected = content(first, tmp_path / "first")
     assert content(train(plan, threads=2), tmp_path / "two threads") == expected

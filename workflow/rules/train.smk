@@ -11,7 +11,7 @@ scattergather:
 
 # How many jobs train each of the larger sweeps (--set-scatter split=8, or a profile); never more than a sweep has parts.
 SPLIT = len(scatter.split("{scatteritem}"))
-SHARES = {name: 1 if sweep.work < SMALL else min(SPLIT, sweep.parts) for name, sweep in CONFIG.sweeps.items()}
+SHARES = {name: 1 if sweep.work < SMALL else min(SPLIT, sweep.max_parts) for name, sweep in CONFIG.sweeps.items()}
 # Those that are trained hardly longer than a job takes to start, and share one with others of their section.
 BATCHES = {batch: names for batch, names in batches(CONFIG).items() if len(names) > 1}
 BATCHED = [name for names in BATCHES.values() for name in names]

@@ -4,7 +4,7 @@ import importlib
 
 import matplotlib
 
-from superposition.core.errors import named
+from superposition.core.errors import error_context
 from superposition.pipeline import files
 from superposition.pipeline.jobs import reporting, without
 
@@ -15,6 +15,6 @@ matplotlib.use("Agg")  # files, no windows
 with reporting(snakemake.log[0]):
     sections, made = snakemake.params.sections, snakemake.output
     for figure, tables, *paths in zip(sections, snakemake.input.tables, made.svg, made.png, strict=True):
-        with named(figure):
+        with error_context(figure):
             stage = importlib.import_module(f"superposition.paper.{sections[figure]}.draw")
             style.save(stage.draw(figure, files.read(tables)), *paths)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from superposition.core.errors import SuperpositionError, shown
+from superposition.core.errors import SuperpositionError, short_repr
 from superposition.core.sweep import Sweep
 from superposition.core.validation import Strict, as_tuple, check_known, explain
 
@@ -120,7 +120,7 @@ class Config:
             small[name] = by_scale["quick"].model_copy(update={key: getattr(sweeps[name], key) for key in VARIED})
             keys = entry.get("stated", [])
             if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-                raise SuperpositionError(f"{where}.stated: should be a list of keys, not {shown(keys)}")
+                raise SuperpositionError(f"{where}.stated: should be a list of keys, not {short_repr(keys)}")
             check_known(f"{where}.stated", keys, Sweep.model_fields)
             stated[name] = tuple(key for key in keys if file.scale == "paper" or key not in quick)
         if CUSTOM in file.sections:

@@ -26,7 +26,7 @@ class Plan:
     """The instances at some points of a sweep, in the order (point, restart), and how they are cut into blocks."""
 
     def __init__(self, sweep: Sweep, part: tuple[int, int] = (1, 1)) -> None:
-        here = sweep.part(*part)
+        here = sweep.part_range(*part)
         self.sweep, self.model, self.first = sweep, Model.of(sweep), here.start
         self.points = sweep.points(here)
         self.densities, self.importances = sweep.densities(here), sweep.importances(here)

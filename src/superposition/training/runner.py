@@ -51,7 +51,7 @@ def train(
     hidden = None if progress is None else not progress  # None: tqdm looks whether stderr is a terminal
     where = resolve_device(device)
     if sweep.solver == "exact":
-        return _solve(sweep, threads, hidden, sweep.part(*part))
+        return _solve(sweep, threads, hidden, sweep.part_range(*part))
     torch.backends.cuda.matmul.allow_tf32 = False
     plan, recipe = Plan(sweep, part), TrainingConfig.of(sweep)
     steps = snapshot_steps(sweep)
@@ -107,10 +107,10 @@ def _solve(sweep: Sweep, threads: int, hidden: bool | None, points: range) -> Sw
     density, importance = (torch.from_numpy(a) for a in (sweep.densities(points), sweep.importances(points)))
 
     def solve(first: int) -> tuple[Tensor, Tensor]:
-        here = slice(first, first + sweep.unit)
+        here = slice(first, first + sweep.group_size)
         return optimum.best_models(model, density[here], importance[here], sweep.restarts)
 
-    units = range(0, len(points), sweep.unit)
+    units = range(0, len(points), sweep.group_size)
     with thread_pool(threads) as pool:
         found = list(tqdm(pool.map(solve, units), total=len(units), disable=hidden, desc="exact", leave=False))
     parameters, loss = (torch.cat(part) for part in zip(*found, strict=True))
