@@ -138,7 +138,8 @@ class Grid(Strict):
                     )
                 if 0 < len(varied.intersection(members)) < len(members):
                     raise ValueError(
-                        f"relative_density: the set {short_repr(list(members))} is active as a whole, so it needs one density"
+                        "relative_density: the features of a set have one density, so list all or none of "
+                        f"{short_repr(list(members))}"
                     )
         if len({d.signed for d in self.distribution}) > 1:
             raise ValueError("distribution: signed and unsigned features cannot be mixed in one sweep")
