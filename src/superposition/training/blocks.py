@@ -132,8 +132,8 @@ class Plan:
         count = len(streams)
         parts = next(k for k in itertools.count(1) if count * k % threads == 0 or count * k >= 4 * threads)
         size = max(1, min(BLOCK_STATE // self.model.size, -(-len(streams[0]) // parts)))
-        # Cut from the end, so that a smaller remainder holds the first points of the sweep; by convention these have the
-        # largest densities, whose models take longest.
+        # Cut from the end, so that a smaller remainder holds the first points of the sweep. These have the largest
+        # densities by convention, and their models take longest.
         return [s[max(0, i - size) : i] for s in streams for i in range(len(s), 0, -size)]
 
     def chunks(self, device: torch.device, threads: int) -> list[np.ndarray]:
