@@ -471,9 +471,7 @@ def test_parts_make_up_the_points(points: int, parts: int, exact: bool) -> None:
         patch.setattr("superposition.core.sweep.POINTS_PER_SEARCH", 4)
         assert plan.max_parts == (-(-points // 4) if exact else points)
         if parts > plan.max_parts:
-            with pytest.raises(
-                SuperpositionError, match=rf"^part 1 of {parts}: allowed are 1 to {plan.max_parts} parts"
-            ):
+            with pytest.raises(SuperpositionError, match=rf"^part 1 of {parts}: .* 1 to {plan.max_parts} parts$"):
                 plan.part_range(1, parts)
             return
         ranges = [plan.part_range(part, parts) for part in range(1, parts + 1)]
@@ -489,14 +487,12 @@ def test_large_grids_take_no_time_to_refuse_or_to_split() -> None:
     axis = {"from": 1, "to": 0.01, "points": 1000}
     plan = Sweep.parse(BASE | {"density": axis, "relative_importance": {"features": [0], "ratio": axis}})
     assert plan.points(plan.part_range(1000, 1000))["density"].unique().tolist() == [0.01]
-    with pytest.raises(
-        SuperpositionError, match=r"a grid of 2e\+06 points: their coordinates do not fit into the header"
-    ):
+    with pytest.raises(SuperpositionError, match=r"a grid of 2e\+06 points: .* header"):
         Sweep.parse(plan.model_dump(mode="json") | {"seeds": 2})
 
 
 @pytest.mark.parametrize(("part", "parts"), [(0, 1), (2, 1), (-1, 1), (1, 0)])
 def test_a_part_that_there_is_not(part: int, parts: int) -> None:
     """A wrong number would train other points than were asked for."""
-    with pytest.raises(SuperpositionError, match=rf"^part {part} of {parts}: allowed are 1 to 1 parts of this sweep$"):
+    with pytest.raises(SuperpositionError, match=rf"^part {part} of {parts}: .* 1 to 1 parts$"):
         Sweep.parse(BASE).part_range(part, parts)

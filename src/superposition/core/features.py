@@ -43,12 +43,13 @@ class Gates:
 
     Attributes:
         gate_density: P(gate active); 0 for a gate that no feature uses.
-        any_from: P(this gate or a later one active); its first entry is P(any gate active).
+        any_from: P(this gate or a later one active), so that the first entry is P(any gate active); 1 if samples are
+            not conditional.
         low, high: Interval of the gate's number in which the feature is active.
         inverse_width: 1 / (high - low).
         gate: Index of the feature's gate.
         own_value: 1 if the feature's value comes from a second number, else 0.
-        all_zero_probability: P(no gate active), the weight of the all-zero sample.
+        all_zero_probability: P(no gate active), the weight of the all-zero sample; 0 if samples are not conditional.
         has_sets: Whether any instance of the sweep has a set, so that every feature draws a second number.
         signed: Whether values are uniform on [-1, 1] instead of [0, 1].
     """
@@ -79,7 +80,7 @@ class Gates:
             distributions: Distribution of every instance; all are signed or none is.
             has_sets: Whether any instance of the sweep, not only of these, has a set.
             conditional: Whether an instance's samples are drawn given that at least one gate is active, [instance];
-                by default all are. The others draw the all-zero sample as often as it occurs, which is needed if its
+                by default all are. The others draw the all-zero sample as often as it occurs, as is needed if its
                 loss is not a single number.
         """
         count, n = densities.shape

@@ -60,12 +60,7 @@ class Sweep(Grid):
     ] = 0.0
     initial_scale: Annotated[
         float,
-        Field(
-            gt=0,
-            le=100,
-            allow_inf_nan=False,
-            description="scale of the initial weights, relative to Xavier-normal ones",
-        ),
+        Field(gt=0, le=100, allow_inf_nan=False, description="scale of the initial weights, over Xavier-normal ones"),
     ] = 1.0
     initial_bias: Annotated[
         Literal["zero", "centred"],
@@ -76,11 +71,7 @@ class Sweep(Grid):
     ] = 0
     evaluation: Annotated[
         int,
-        Field(
-            ge=1,
-            le=2**30,
-            description="feature values drawn to rank restarts, where losses are not known exactly",
-        ),
+        Field(ge=1, le=2**30, description="feature values drawn to rank restarts by losses that are not exact"),
     ] = 2**22
 
     @model_validator(mode="after")

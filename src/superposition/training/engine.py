@@ -53,7 +53,7 @@ class TrainingConfig:
 
     @classmethod
     def of(cls, sweep: Sweep) -> "TrainingConfig":
-        """Take the settings of a sweep."""
+        """Select those settings of a sweep that a training step depends on."""
         return cls(**{field.name: getattr(sweep, field.name) for field in fields(cls)})
 
     def rates(self, start: int, stop: int) -> np.ndarray:
