@@ -86,7 +86,7 @@ def part_seconds(engine: Fused, folder: str) -> dict[str, float]:
     gradients = np.zeros(engine.block.model.size, dtype=np.float32)
     rest = at["data"], at["empty"], at["l1"], at["parameters"], ctypes.c_void_p(gradients.ctypes.data)
     return {
-        name: fastest(lambda times, part=part: loop.repeat(part, times, *rest, engine.recipe.batch))
+        name: fastest(lambda times, part=part: loop.repeat(part, times, *rest, engine.config.batch))
         for part, name in enumerate(PARTS)
     }
 
@@ -94,7 +94,7 @@ def part_seconds(engine: Fused, folder: str) -> dict[str, float]:
 def row(shape: Shape, matrix: float, copy: float) -> dict[str, float | str]:
     """Time one architecture, as shares of the two rates of the machine."""
     engine, density = shape.engine()
-    model, count, batch = engine.block.model, len(engine.block), engine.recipe.batch
+    model, count, batch = engine.block.model, len(engine.block), engine.config.batch
     values = count * batch * model.n
     steps = max(2, round(2e8 / (values * (1 + model.m / 16))))
     engine.advance(0, 1)  # compiles, and warms the caches

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from tests.real import RAW
 
-from superposition.core.errors import SuperpositionError, shown
+from superposition.core.errors import SuperpositionError, short_repr
 from superposition.core.sweep import Sweep
 from superposition.pipeline.config import Config
 from superposition.training import runner
@@ -127,7 +127,7 @@ def plan(config: Config) -> None:
 
 def words(place: Any) -> set[str]:
     """How a message may name a key or a value."""
-    return {shown(place), place} if isinstance(place, str) else {shown(place)}
+    return {short_repr(place), place} if isinstance(place, str) else {short_repr(place)}
 
 
 @settings(many, max_examples=1200)

@@ -9,8 +9,8 @@
     features = tables.features(trained)
     plot(trained, "points")
 
-These names are loaded when they are first used, so importing one module does not load the others. Everything else is
-imported from its sub-package, whose docstring says what belongs there.
+These names are loaded on first use, so importing one module does not load the others. Everything else is imported from
+its sub-package, whose docstring says what belongs there.
 """
 
 import lazy_loader

@@ -37,7 +37,7 @@ CASES: dict[str, tuple[Distribution, list[float]]] = {
 
 def uniforms(gates: Gates, samples: int) -> torch.Tensor:
     """24-bit numbers, like those of ``draws``, but from elsewhere."""
-    return torch.rand(len(gates.empty), gates.rows, samples, generator=torch.Generator().manual_seed(0))
+    return torch.rand(len(gates.all_zero_probability), gates.rows, samples, generator=torch.Generator().manual_seed(0))
 
 
 def gates_of(distribution: Distribution, densities: list[float]) -> Gates:
@@ -173,5 +173,5 @@ def test_samples_of_a_point() -> None:
     assert on.any(1).all(), "empty ones are weighted by themselves"
     assert torch.equal(on[:, 0], on[:, 1])
     assert (x[on[:, 0], 0] != x[on[:, 0], 1]).all()
-    torch.testing.assert_close(gates.empty, torch.tensor([0.8**2]))
+    torch.testing.assert_close(gates.all_zero_probability, torch.tensor([0.8**2]))
     assert torch.equal(samples(sweep, 1, 1000)[1], x)

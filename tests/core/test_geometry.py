@@ -184,12 +184,12 @@ def test_dimensions_per_feature_of_known_models() -> None:
     assert geometry.dimensions_per_feature(torch.zeros(3, 5)).item() == float("inf")
 
 
-def test_interference() -> None:
+def test_relative_interference() -> None:
     """The three values that it is read by: none, one antipodal pair among m dimensions, all in pairs; at any size."""
     m = 5
     alone, pairs = torch.eye(m), torch.cat([torch.eye(m), -torch.eye(m)], dim=1)
     one = torch.cat([torch.eye(m), -torch.eye(m)[:, :1]], dim=1)
     for W, expected in ((alone, 0), (one, 2 / (m + 1)), (pairs, 1)):
         for scale in (1, 0.3):
-            assert geometry.interference(scale * W).item() == pytest.approx(expected, abs=1e-6)
-    assert geometry.interference(torch.zeros(m, 3)).isnan()
+            assert geometry.relative_interference(scale * W).item() == pytest.approx(expected, abs=1e-6)
+    assert geometry.relative_interference(torch.zeros(m, 3)).isnan()

@@ -75,7 +75,7 @@ def parts_of(whole: SweepResult, *lengths: int) -> list[SweepResult]:
             snapshots={k: v[:, here] for k, v in whole.snapshots.items()},
             loss=whole.loss[here],
             loss_error=whole.loss_error[here],
-            first=here.start,
+            first_point=here.start,
         )
         for here in itertools.starmap(slice, itertools.pairwise(starts))
     ]
@@ -87,7 +87,7 @@ def test_a_part_has_the_points_of_its_models(tmp_path: Path) -> None:
     for part in parts_of(whole, 1, 1):
         part.save(tmp_path / "part")
         loaded = SweepResult.load(tmp_path / "part")
-        expected = whole.points.iloc[part.first : part.first + 1].reset_index(drop=True)
+        expected = whole.points.iloc[part.first_point : part.first_point + 1].reset_index(drop=True)
         pd.testing.assert_frame_equal(loaded.points, expected)
 
 

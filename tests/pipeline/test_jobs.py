@@ -11,7 +11,7 @@ def job(log: Path, body: str) -> subprocess.CompletedProcess[str]:
     """Runs a few lines as a job does its work."""
     program = f"""
 from pathlib import Path
-from superposition.core.errors import SuperpositionError, named
+from superposition.core.errors import SuperpositionError, error_context
 from superposition.pipeline.jobs import job_log
 with job_log({str(log)!r}):
     {body}
@@ -29,7 +29,7 @@ def test_a_job_that_is_done(tmp_path: Path) -> None:
     ("body", "line"),
     [
         ("raise SuperpositionError('too much')", "error: too much\n"),
-        ("with named('this'): raise SuperpositionError('too much')", "error: this: too much\n"),
+        ("with error_context('this'): raise SuperpositionError('too much')", "error: this: too much\n"),
         ("Path('/dev/full').write_text('x')", "error: [Errno 28] No space left on device\n"),
         ("open('/nowhere/at/all')", "error: [Errno 2] No such file or directory: '/nowhere/at/all'\n"),
     ],
@@ -50,7 +50,7 @@ def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_of_any_other_error_the_log_has_the_rest(tmp_path: Path) -> None:
     """As of a figure that was given other experiments than it was made for: where it went wrong, and of which."""
-    run = job(tmp_path / "log", "with named('one of many'): 1 / 0")
+    run = job(tmp_path / "log", "with error_context('one of many'): 1 / 0")
     line = "ZeroDivisionError: division by zero"
     assert (run.returncode, run.stderr) == (1, f"error: {line} (traceback in {tmp_path / 'log'})\n")
     text = (tmp_path / "log").read_text()

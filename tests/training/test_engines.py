@@ -111,7 +111,7 @@ ONE_BY_ONE = {
 @pytest.fixture(params=[*((name, 0) for name in CASES), *ONE_BY_ONE.items()], ids=lambda p: f"{p[0]}-{p[1]}")
 def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[Block, torch.Tensor, TrainingConfig]:
     name, few = request.param
-    monkeypatch.setattr(fused, "_few", lambda n: few)
+    monkeypatch.setattr(fused, "_sparse_threshold", lambda n: few)
     model, batch, distribution, against = CASES[name]
     return *make_block(model, distribution, against), recipe(batch)
 
@@ -201,7 +201,7 @@ def test_machines_with_narrower_vectors(name: str, few: int, processor: str, mon
         pytest.skip("this machine has no AVX2")
     flags = [f"-march={processor}" if flag == fused.NATIVE else flag for flag in fused.FLAGS]
     monkeypatch.setattr(fused, "FLAGS", flags)
-    monkeypatch.setattr(fused, "_few", lambda n: few)
+    monkeypatch.setattr(fused, "_sparse_threshold", lambda n: few)
     monkeypatch.setattr(fused, "_load", fused._load.__wrapped__)  # not what was loaded for this machine
     model, batch, distribution, against = CASES[name]
     block, weights = make_block(model, distribution, against)

@@ -1,5 +1,6 @@
 """Training as a whole: the same bits however it is cut, losses that are true, and clear words when it fails."""
 
+import hashlib
 import itertools
 from dataclasses import fields
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_parts_make_up_the_whole(changes: dict[str, Any], tmp_path: Path) -> Non
     """A sweep that is split over several jobs must end in the very same file, however many there are."""
     plan = sweep(**changes)
     whole = content(train(plan), tmp_path / "whole")
-    for parts in {2, plan.parts}:
+    for parts in {2, plan.max_parts}:
         assert content(gathered(plan, parts, tmp_path, threads=1), tmp_path / "gathered") == whole
 
 
@@ -219,6 +220,27 @@ def test_models_start_from_the_same_weights_whatever_they_are_trained_against() 
     W = still.parameters["W"].unflatten(0, (2, 4))
     torch.testing.assert_close(W[:, 1:], W[:, :1].expand_as(W[:, 1:]), atol=1e-10, rtol=1e-6)
     assert (W[0, 0] - W[1, 0]).abs().max() > 0.01
+
+
+def test_an_added_axis_leaves_the_initial_weights_unchanged() -> None:
+    """Otherwise a new axis, even at its default, would silently redraw the models of every sweep."""
+    plan = blocks.Plan(sweep(seeds=2))
+    instances = np.arange(len(plan))
+    before = plan.initial(plan.block(instances), instances)
+    for place in (0, 3, len(plan.points.columns)):
+        plan.points.insert(place, f"added {place}", np.linspace(0, 1, len(plan.points)))
+        assert torch.equal(plan.initial(plan.block(instances), instances), before)
+    plan.points["density"] *= 0.5
+    assert not torch.equal(plan.initial(plan.block(instances), instances), before)
+
+
+def test_the_coordinates_that_seed_the_initial_weights() -> None:
+    """The hashed text is fixed: if it changed, the weights of every sweep would."""
+    text = b'[0.25, 1.0, 1.0, "independent"]'
+    expected = np.frombuffer(hashlib.blake2b(text, digest_size=8).digest(), dtype="<u4")
+    plan = blocks.Plan(sweep(density=0.25, l1=[0, 0.1], seeds=2))
+    hashes = plan.point_hashes(np.arange(len(plan)))
+    assert (hashes.numpy() == expected).all()
 
 
 @each_sweep
@@ -527,7 +549,7 @@ def test_solved_models_do_not_depend_on_threads_or_parts(monkeypatch: pytest.Mon
     rounding."""
     plan = sweep(**SOLVED)
     whole = train(plan, threads=2)
-    monkeypatch.setattr("superposition.core.sweep.OPTIMA", 3)  # of eight points: the last part is smaller
+    monkeypatch.setattr("superposition.core.sweep.POINTS_PER_SEARCH", 3)  # of eight points: the last part is smaller
     first = train(plan, threads=1)
     expected = content(first, tmp_path / "first")
     assert content(train(plan, threads=2), tmp_path / "two threads") == expected

@@ -4,7 +4,7 @@ import importlib
 
 import matplotlib
 
-from superposition.core.errors import named
+from superposition.core.errors import error_context
 from superposition.pipeline import files
 from superposition.pipeline.jobs import hide_package, job_log
 
@@ -17,6 +17,6 @@ matplotlib.use("Agg")
 with job_log(snakemake.log[0]):
     sections, output = snakemake.params.sections, snakemake.output
     for figure, tables, *paths in zip(sections, snakemake.input.tables, output.svg, output.png, strict=True):
-        with named(figure):
+        with error_context(figure):
             stage = importlib.import_module(f"superposition.paper.{sections[figure]}.draw")
             style.save(stage.draw(figure, files.read(tables)), *paths)

@@ -2,7 +2,7 @@
 
 import json
 
-from superposition.core.errors import named
+from superposition.core.errors import error_context
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline.jobs import job_log
@@ -15,5 +15,5 @@ with job_log(snakemake.log[0]):
         part = int(snakemake.wildcards.get("part", 1)), int(snakemake.wildcards.get("parts", 1))
         for (name, spec), path in zip(snakemake.params.sweeps.items(), snakemake.output, strict=True):
             sweep = Sweep.parse(json.loads(spec), name)
-            with named(name):
+            with error_context(name):
                 train(sweep, snakemake.params.device, snakemake.threads, part=part).save(path)

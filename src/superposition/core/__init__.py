@@ -1,5 +1,5 @@
-"""What is trained and what is kept of it: the vocabulary that the rest of the package shares.
+"""The vocabulary that the rest of the package shares: what is trained, and what is kept of it.
 
-Here belong the specification of a sweep, the architectures, the feature distributions, random numbers, results and
-their files, and the measures that the paper takes of W. Imports nothing from the rest of the package.
+Here belong the specification of a sweep, the architectures, the feature distributions, the random numbers, results and
+their files, and the paper's measures of W. Nothing here imports from the rest of the package.
 """

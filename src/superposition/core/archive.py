@@ -1,6 +1,6 @@
-"""Weights as a file: safetensors, with what was trained in its header, and a checksum of all of it.
+"""The file format of weights: safetensors, with a description of what was trained and a checksum in the header.
 
-This module needs no PyTorch, so that what only looks up how models were trained starts without it.
+This module does not import PyTorch, so that scripts that only look up how models were trained start fast.
 """
 
 import hashlib
@@ -18,71 +18,91 @@ from safetensors.numpy import save_file
 from superposition.core.errors import SuperpositionError
 from superposition.core.sweep import Sweep
 
-_KEY = "superposition"  # the one metadata entry: with several, safetensors would order them at random
+# All metadata is in one entry, because safetensors would order several at random.
+_METADATA_KEY = "superposition"
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a weights file says of its models."""
+    """The description of the models in a weights file.
+
+    Attributes:
+        sweep: The sweep that the models belong to.
+        device: Name of the device on which they were trained.
+        first_point: Index in the sweep of the first point of this file; above 0 in later parts of a sweep.
+    """
 
     sweep: Sweep
-    device: str  # what they were trained on
-    first: int = 0  # the place of its first point in the sweep: above 0 in parts of one
+    device: str
+    first_point: int = 0
 
 
 def write(header: Header, arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
-    """Writes a safetensors file: whole, or not at all. The same models give the same bytes.
+    """Write a weights file atomically; the same models give the same bytes.
 
-    ``arrays``: the axes of ``loss`` are [point, restart]. Raises OSError if the file cannot be written.
+    Args:
+        header: The description of the models.
+        arrays: Parameters and measurements by name, among them ``loss`` [point, restart].
+        path: Path of the file.
+
+    Raises:
+        OSError: The file cannot be written; whatever was at the path is left as it was.
     """
     path = Path(path)
-    points = range(header.first, header.first + len(arrays["loss"]))
-    about = {
+    points = range(header.first_point, header.first_point + len(arrays["loss"]))
+    description = {
         "sweep": json.loads(header.sweep.spec()),
         "points": header.sweep.points(points).to_dict(orient="list"),
-        "first": header.first,
+        "first": header.first_point,
         "axes": "point, restart, hidden, feature",
         "device": header.device,
     }
-    about["sha256"] = checksum(arrays, about)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    description["sha256"] = checksum(arrays, description)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(dict(arrays), part, metadata={_KEY: json.dumps(about)})
-        part.replace(path)
-    except SafetensorError as error:  # such as a full disk
+        save_file(dict(arrays), partial, metadata={_METADATA_KEY: json.dumps(description)})
+        partial.replace(path)
+    except SafetensorError as error:  # For example because the disk is full.
         raise OSError(f"{path}: cannot be written ({error})") from None
     finally:
-        part.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def read(path: str | Path) -> tuple[Header, dict[str, np.ndarray]]:
-    """Raises SuperpositionError if the file is missing, damaged, or not one of ours."""
+    """Read a weights file and verify its checksum.
+
+    Raises:
+        SuperpositionError: The file is missing, damaged, or not a weights file of this version of the project.
+    """
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise SuperpositionError(f"{path}: not a readable weights file ({error}); delete it to train again") from None
-    if _KEY not in metadata:
+    if _METADATA_KEY not in metadata:
         raise SuperpositionError(f"{path}: not a weights file of this project; delete it to train again")
     try:
-        about = json.loads(metadata[_KEY])
-        whole = about.pop("sha256") == checksum(arrays, about)
+        description = json.loads(metadata[_METADATA_KEY])
+        intact = description.pop("sha256") == checksum(arrays, description)
     except (ValueError, AttributeError, KeyError):
-        whole = False
-    if not whole:
-        raise SuperpositionError(f"{path}: damaged, its checksum does not fit; delete it to train again")
-    lacking = sorted(Header.__annotations__.keys() - about or Sweep.model_fields.keys() - about["sweep"])
-    if lacking:  # maybe it was not today's default
+        intact = False
+    if not intact:
+        raise SuperpositionError(f"{path}: damaged, its checksum does not match; delete it to train again")
+    # A key that the file lacks may have had another value than today's default.
+    missing = sorted(
+        {"sweep", "device", "first"} - description.keys() or Sweep.model_fields.keys() - description["sweep"].keys()
+    )
+    if missing:
         raise SuperpositionError(
-            f"{path}: of another version of this project, it has no {lacking[0]!r}; delete it to train again"
+            f"{path}: written by another version of this project, without {missing[0]!r}; delete it to train again"
         )
-    return Header(Sweep.parse(about["sweep"], str(path)), about["device"], about["first"]), arrays
+    return Header(Sweep.parse(description["sweep"], str(path)), description["device"], description["first"]), arrays
 
 
-def checksum(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None) -> str:
-    """SHA-256 over names, shapes and values."""
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+def checksum(arrays: Mapping[str, np.ndarray], description: Mapping[str, Any] | None = None) -> str:
+    """Return the SHA-256 of a description and of the names, shapes and values of arrays."""
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(f"{name}{arrays[name].shape}".encode())
         digest.update(np.ascontiguousarray(arrays[name]).data)

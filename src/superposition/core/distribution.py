@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from superposition.core.errors import shown
+from superposition.core.errors import short_repr
 from superposition.core.validation import Strict, as_tuple
 
 FeatureSet = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=2), BeforeValidator(as_tuple)]
@@ -13,10 +13,11 @@ FeatureSets = Annotated[tuple[FeatureSet, ...], BeforeValidator(as_tuple)]
 
 
 class Distribution(Strict):
-    """Which features come on together, and the range of their values (paper: "Setting", "Correlated features").
+    """Which features are active together, and the range of their values (paper: "Setting", "Correlated features").
 
-    A *correlated* set is on or off as a whole. Of an *anticorrelated* set exactly one member is on when the set is.
-    Features in no set are independent. A *signed* feature that is on is uniform on [-1, 1] instead of [0, 1].
+    The members of a *correlated* set are all active or all inactive. Exactly one member of an *anticorrelated* set is
+    active when the set is. Features in no set are independent. An active feature is uniform on [0, 1], or on [-1, 1] if
+    it is *signed*.
     """
 
     correlated: FeatureSets = ()
@@ -28,13 +29,13 @@ class Distribution(Strict):
         members = Counter(i for s in self.sets for i in s)
         if twice := sorted(i for i, times in members.items() if times > 1):
             raise ValueError(
-                f"the sets overlap: feature {shown(twice[0])} is named twice, a feature may be in one set only"
+                f"the sets overlap: feature {short_repr(twice[0])} is named twice, a feature may be in one set only"
             )
         return self
 
     @property
     def sets(self) -> tuple[tuple[int, ...], ...]:
-        """Correlated and anticorrelated ones."""
+        """All sets, the correlated ones first."""
         return self.correlated + self.anticorrelated
 
     @property
@@ -48,13 +49,13 @@ class Distribution(Strict):
 
 
 def parse_distribution(spec: Any) -> Any:
-    """Look up a distribution that goes by a name; leave anything else for pydantic to read."""
-    named = {"independent": Distribution(), "signed": Distribution(signed=True)}
+    """Replace the name of a predefined distribution by that distribution; leave anything else for pydantic to read."""
+    predefined = {"independent": Distribution(), "signed": Distribution(signed=True)}
     if isinstance(spec, str):
-        if spec not in named:
+        if spec not in predefined:
             raise ValueError(
-                f"unknown distribution {shown(spec)}: allowed are independent, signed, "
+                f"unknown distribution {short_repr(spec)}: allowed are independent, signed, "
                 "{correlated: [[0, 1], …]} and {anticorrelated: [[0, 1], …]}"
             )
-        return named[spec]
+        return predefined[spec]
     return spec

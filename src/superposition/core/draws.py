@@ -1,8 +1,9 @@
-"""Random numbers that are a function of where they are used, and of nothing else.
+"""Counter-based random numbers: each one depends only on where it is used.
 
 Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011) turns a counter and a key into
-four 32-bit numbers. The key is (seed, restart); the counter says which sample, row and step. So a draw is the same
-in every chunk, thread, job and engine, and instances that share a stream see the same noise (common random numbers).
+four 32-bit numbers. The key is (seed, restart); the counter holds the sample, the row and the step. A draw is therefore
+the same in every chunk, thread, job and engine, and instances that share a stream see the same noise (common random
+numbers).
 """
 
 import math
@@ -11,7 +12,8 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
-TRAINING, EVALUATION, INITIAL = 0, 1, 2  # what a draw is for: the last word of the counter
+# The purpose of a draw is the last word of its counter.
+TRAINING, EVALUATION, INITIAL = 0, 1, 2
 
 _MASK = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -21,11 +23,12 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 def philox(
     counter: Int64[Tensor, "word=4 *#batch"], key: Int64[Tensor, "word=2 *#batch"]
 ) -> Int64[Tensor, "word=4 *batch"]:
-    """Ten rounds of Philox4x32. 32-bit words, carried in int64; counter and key broadcast against each other."""
+    """Apply the ten rounds of Philox4x32; counter and key, 32-bit words held in int64, are broadcast."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(10):
-        a, b = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]  # 64-bit products: wrap-around leaves the bits right
+        # These products may exceed 63 bits; their wrap-around leaves all 64 bits as they should be.
+        a, b = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
         c0, c1, c2, c3 = ((b >> 32) & _MASK) ^ c1 ^ k0, b & _MASK, ((a >> 32) & _MASK) ^ c3 ^ k1, a & _MASK
         k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
     return torch.stack(torch.broadcast_tensors(c0, c1, c2, c3))
@@ -34,14 +37,23 @@ def philox(
 def uniforms(
     key: Int64[Tensor, "stream 2"],
     rows: int,
-    first: int | Int64[Tensor, "1"],
+    first_sample: int | Int64[Tensor, "1"],
     samples: int,
     step: int | Int64[Tensor, "1"],
     purpose: int,
 ) -> Float32[Tensor, "stream row sample"]:
-    """Uniform numbers in [0, 1), 24 bits each, for samples ``first`` to ``first + samples`` of one step."""
+    """Draw uniform numbers in [0, 1), with 24 bits each, for some samples of one step.
+
+    Args:
+        key: (seed, restart) of every stream.
+        rows: Numbers per sample.
+        first_sample: Number of the first sample within the step.
+        samples: Number of samples.
+        step: Number of the step, counted from 0.
+        purpose: ``TRAINING`` or ``EVALUATION``.
+    """
     device = key.device
-    sample = first + torch.arange(samples, device=device)
+    sample = first_sample + torch.arange(samples, device=device)
     quad = torch.arange((rows + 3) // 4, device=device)
     shape = (len(key), len(quad), samples)
     counter = torch.stack(
@@ -60,7 +72,13 @@ def uniforms(
 def normals(
     key: Int64[Tensor, "instance 2"], point: Int64[Tensor, "instance 2"], count: int
 ) -> Float[Tensor, "instance count"]:
-    """Standard normal numbers (Box–Muller, float64) for the initial weights of instances at the given points."""
+    """Draw standard normal numbers (Box–Muller, float64) for the initial weights of every instance.
+
+    Args:
+        key: (seed, restart) of every instance.
+        point: Two 32-bit words that identify the point of every instance.
+        count: Numbers per instance.
+    """
     instances = len(key)
     quad = torch.arange((count + 1) // 2).expand(instances, -1)
     counter = torch.stack(

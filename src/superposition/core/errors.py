@@ -1,36 +1,40 @@
-"""The one kind of error that a user can mend."""
+"""The one kind of error that a user can fix, and the helpers that word it."""
 
 import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_BRIEF = reprlib.Repr()
-_BRIEF.maxstring = _BRIEF.maxother = 60
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 60
 
 
 class SuperpositionError(Exception):
-    """Bad input, a damaged file, a missing device, a training run that diverged.
+    """An error that the user can fix: bad input, a damaged file, a missing device, a training run that diverged.
 
     The message is one line that names what was wrong and what is allowed.
     """
 
 
-def shown(given: Any) -> str:
-    """What a user wrote, in a message: on one line, shortened where it is long."""
+def short_repr(value: Any) -> str:
+    """Return the repr of a value for an error message: on one line, and shortened if it is long."""
     try:
-        return " ".join(_BRIEF.repr(given).split())
-    except ValueError:  # Python writes no integer of more than 4300 digits
+        return " ".join(_REPR.repr(value).split())
+    except ValueError:  # Python refuses to write integers of more than 4300 digits.
         return "a number of thousands of digits"
 
 
 @contextmanager
-def named(what: str) -> Iterator[None]:
-    """Errors from here begin with what they are about; in the traceback of any other it stands at the end."""
+def error_context(subject: str) -> Iterator[None]:
+    """Name the subject of the work in any error raised within the block.
+
+    The message of a :class:`SuperpositionError` then starts with the subject; any other error carries it as a note at
+    the end of its traceback.
+    """
     try:
         yield
     except SuperpositionError as error:
-        raise SuperpositionError(f"{what}: {error}") from None
+        raise SuperpositionError(f"{subject}: {error}") from None
     except Exception as error:
-        error.add_note(f"This was about {what}.")
+        error.add_note(f"This was about {subject}.")
         raise

@@ -9,17 +9,17 @@ import pandas as pd
 from pydantic import BeforeValidator, Field, model_validator
 
 from superposition.core.distribution import Distribution, parse_distribution
-from superposition.core.errors import shown
+from superposition.core.errors import short_repr
 from superposition.core.validation import Strict, as_tuple
 
-# The least density allowed: float32 has no reciprocals of much smaller numbers.
-LEAST_DENSITY = 1e-30
-# The columns of a grid, in the order of its axes.
+# Float32 has no reciprocals of much smaller densities.
+MIN_DENSITY = 1e-30
+# The columns of ``Grid.points``, in the order of the axes.
 COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "attack", "l1", "seed")
 
 
 class LogRange(Strict):
-    """Points spaced evenly in the logarithm, both ends included."""
+    """A logarithmic axis: values that are evenly spaced in the logarithm, both ends included."""
 
     start: Annotated[float, Field(gt=0, allow_inf_nan=False, alias="from")]
     stop: Annotated[float, Field(gt=0, allow_inf_nan=False, alias="to")]
@@ -27,10 +27,10 @@ class LogRange(Strict):
 
 
 def _values(axis: Any) -> Any:
-    """Every way to write an axis, as a list: one value, a list, or a logarithmic range."""
+    """Convert any notation of an axis to a list: a single value, a list, or a logarithmic range."""
     if isinstance(axis, dict):
         span = LogRange.model_validate(axis)
-        # Rounded to 12 digits: the ends come out exact, and the file reads well.
+        # Values are rounded to 12 digits so that files read well; the ends are exact.
         inside = [float(f"{v:.12g}") for v in np.geomspace(span.start, span.stop, span.points)[1:-1]]
         return [span.start, *inside, span.stop]
     if isinstance(axis, np.ndarray):
@@ -46,20 +46,20 @@ Amount = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 
 
 class Relative(Strict):
-    """An axis: the value of some features relative to that of the others."""
+    """An axis that scales the density or importance of some features relative to the others."""
 
     features: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), BeforeValidator(as_tuple)]
     ratio: Axis[Ratio]
 
 
 class Decay(Strict):
-    """Importances that fall geometrically: I_i = decay^i, with i from 0."""
+    """Geometrically decaying importances: I_i = decay^i, with i from 0."""
 
     decay: Annotated[float, Field(gt=0, le=1)]
 
 
 class Grid(Strict):
-    """An architecture, and the conditions under which its models are trained.
+    """An architecture and a grid of conditions under which its models are trained.
 
     The points of the grid are the product of the axes ``density``, ``relative_density``, ``relative_importance``,
     ``distribution``, ``attack``, ``l1`` and ``seeds``; at every point there are ``restarts`` models, which start from
@@ -67,20 +67,22 @@ class Grid(Strict):
     """
 
     model: Literal["linear", "relu_output", "relu_hidden", "absolute"]
-    n: Annotated[int, Field(ge=1, le=10_000, description="features")]
-    m: Annotated[int, Field(ge=1, le=10_000, description="hidden dimensions")]
-    hidden_bias: Annotated[bool, Field(description="a bias in the hidden layer (relu_hidden only)")] = False
+    n: Annotated[int, Field(ge=1, le=10_000, description="number of features")]
+    m: Annotated[int, Field(ge=1, le=10_000, description="number of hidden dimensions")]
+    hidden_bias: Annotated[bool, Field(description="whether the hidden layer has a bias (relu_hidden only)")] = False
 
     density: Annotated[Axis[Density], Field(description="1 - S: a number, a list, or {from, to, points} (log)")]
-    relative_density: Annotated[Relative | None, Field(description="density of some features over the others'")] = None
+    relative_density: Annotated[
+        Relative | None, Field(description="density of some features relative to the others")
+    ] = None
     importance: Annotated[
         Annotated[float, Field(ge=1e-6, le=1e6)] | Decay | tuple[Annotated[float, Field(ge=0, le=1e6)], ...],
         BeforeValidator(as_tuple),
-        Field(description="of every feature: one number, {decay: d} for d^i, or a list of n"),
+        Field(description="importance of every feature: one number, {decay: d} for d^i, or a list of n numbers"),
     ] = 1.0
-    relative_importance: Annotated[Relative | None, Field(description="importance of some features over the rest")] = (
-        None
-    )
+    relative_importance: Annotated[
+        Relative | None, Field(description="importance of some features relative to the others")
+    ] = None
     distribution: Annotated[
         Annotated[
             tuple[Annotated[Distribution, BeforeValidator(parse_distribution)], ...],
@@ -91,11 +93,13 @@ class Grid(Strict):
     ] = (Distribution(),)
     attack: Annotated[
         Axis[Amount],
-        Field(description="size of the attacks that models are trained against, over the mean norm of the input"),
+        Field(description="size of the attacks in training, relative to the mean norm of the input"),
     ] = (0.0,)
     l1: Annotated[Axis[Amount], Field(description="weight of an L1 penalty on the hidden units")] = (0.0,)
     seeds: Annotated[int, Field(ge=1, le=100_000, description="replicates, each with its own stream of data")] = 1
-    restarts: Annotated[int, Field(ge=1, le=100_000, description="models per point; all are kept")] = 1
+    restarts: Annotated[
+        int, Field(ge=1, le=100_000, description="models per point, from different initial weights; all are kept")
+    ] = 1
 
     @model_validator(mode="after")
     def _consistent_grid(self) -> "Grid":
@@ -110,29 +114,32 @@ class Grid(Strict):
                 f"m = {self.m} > n = {self.n}: only the absolute model may have more hidden units than features"
             )
         if self.hidden_bias and self.model != "relu_hidden":
-            raise ValueError("hidden_bias: only the relu_hidden model has one")
+            raise ValueError("hidden_bias: only the relu_hidden model has a hidden bias")
         if self.attacked and not (self.independent and self.model in ("linear", "relu_output")):
             raise ValueError("attack: needs independent features in [0, 1] and a model with a linear hidden layer")
 
     def _check_features(self) -> None:
         n = self.n
         if isinstance(self.importance, tuple) and len(self.importance) != n:
-            raise ValueError(f"importance: a list of {len(self.importance)} for n = {n} features")
+            raise ValueError(f"importance: a list of {len(self.importance)} numbers for n = {n} features")
         if isinstance(self.importance, tuple) and max(self.importance) < 1e-6:
-            raise ValueError("importance: at least one has to be 1e-06 or more")
+            raise ValueError("importance: at least one must be 1e-06 or more")
         for key in ("relative_density", "relative_importance"):
             if (relative := getattr(self, key)) and max(relative.features) >= n:
                 raise ValueError(
-                    f"{key}: feature {shown(max(relative.features))} does not exist, allowed are 0 to {n - 1}"
+                    f"{key}: feature {short_repr(max(relative.features))} does not exist, allowed are 0 to {n - 1}"
                 )
         varied = set(self.relative_density.features) if self.relative_density else set()
         for distribution in self.distribution:
             for members in distribution.sets:
                 if (last := max(members)) >= n:
-                    raise ValueError(f"distribution: feature {shown(last)} does not exist, allowed are 0 to {n - 1}")
+                    raise ValueError(
+                        f"distribution: feature {short_repr(last)} does not exist, allowed are 0 to {n - 1}"
+                    )
                 if 0 < len(varied.intersection(members)) < len(members):
                     raise ValueError(
-                        f"relative_density: the set {shown(list(members))} comes on as one, so its density is one"
+                        "relative_density: the features of a set have one density, so list all or none of "
+                        f"{short_repr(list(members))}"
                     )
         if len({d.signed for d in self.distribution}) > 1:
             raise ValueError("distribution: signed and unsigned features cannot be mixed in one sweep")
@@ -141,41 +148,41 @@ class Grid(Strict):
         if self.relative_density and (top := max(self.density) * max(self.relative_density.ratio)) > 1:
             raise ValueError(f"relative_density: density times ratio reaches {top:g}, allowed is up to 1")
         lowest = min(self.density) * min(1, *(self.relative_density.ratio if self.relative_density else (1,)))
-        if lowest < LEAST_DENSITY:
-            raise ValueError(f"density: reaches {lowest:g}, allowed is {LEAST_DENSITY:g} or more")
+        if lowest < MIN_DENSITY:
+            raise ValueError(f"density: reaches {lowest:g}, allowed is {MIN_DENSITY:g} or more")
 
     @property
     def signed(self) -> bool:
-        """Features in [-1, 1], everywhere in the sweep."""
+        """Whether features are in [-1, 1], at all points."""
         return self.distribution[0].signed
 
     @property
     def independent(self) -> bool:
-        """Independent features in [0, 1], everywhere in the sweep."""
+        """Whether features are independent and in [0, 1], at all points."""
         return not self.signed and not any(d.sets for d in self.distribution)
 
     @property
     def attacked(self) -> bool:
-        """Somewhere in the sweep, models are trained against attacks."""
+        """Whether models are trained against attacks, at any point."""
         return any(self.attack)
 
     @property
     def penalised(self) -> bool:
-        """Somewhere in the sweep, hidden units are penalised."""
+        """Whether hidden units are penalised, at any point."""
         return any(self.l1)
 
     @property
     def size(self) -> int:
-        """How many points the grid has."""
+        """Number of points."""
         return math.prod(map(len, self.axes()))
 
     @property
     def models(self) -> int:
-        """How many are trained: all restarts of all points."""
+        """Number of models: all restarts at all points."""
         return self.size * self.restarts
 
     def axes(self) -> list[Sequence[Any]]:
-        """The values of each coordinate, in the order of ``COORDINATES``."""
+        """Return the values of every coordinate, in the order of ``COORDINATES``."""
         return [
             self.density,
             self.relative_density.ratio if self.relative_density else (1.0,),
@@ -187,9 +194,12 @@ class Grid(Strict):
         ]
 
     def points(self, which: range | None = None) -> pd.DataFrame:
-        """The grid, or some of it: one row per point, one column per name in ``COORDINATES``; the seed varies fastest.
+        """Return the coordinates of points: one row per point, one column per name in ``COORDINATES``.
 
-        ``which``: as in the methods below, the points that are wanted, such as ``part(1, 2)``; all by default.
+        The seed varies fastest.
+
+        Args:
+            which: Range of points, such as ``Sweep.part_range(1, 2)``; all points by default.
         """
         which = range(self.size) if which is None else which
         axes = self.axes()
@@ -197,7 +207,7 @@ class Grid(Strict):
         return pd.DataFrame({k: np.asarray(axis)[i] for k, axis, i in zip(COORDINATES, axes, places, strict=True)})
 
     def densities(self, which: range | None = None) -> np.ndarray:
-        """Density of every feature at every point, [point, n]."""
+        """Return the density of every feature at some points, by default all; [point, n]."""
         points = self.points(which)
         out = np.repeat(points["density"].to_numpy()[:, None], self.n, axis=1)
         if self.relative_density:
@@ -205,7 +215,7 @@ class Grid(Strict):
         return out
 
     def importances(self, which: range | None = None) -> np.ndarray:
-        """Importance of every feature at every point, [point, n]."""
+        """Return the importance of every feature at some points, by default all; [point, n]."""
         points = self.points(which)
         if isinstance(self.importance, Decay):
             base = self.importance.decay ** np.arange(self.n)
@@ -217,6 +227,6 @@ class Grid(Strict):
         return out
 
     def distributions(self, which: range | None = None) -> list[Distribution]:
-        """The distribution at every point."""
+        """Return the distribution at some points, by default all; [point]."""
         by_name = {d.name: d for d in self.distribution}
         return [by_name[name] for name in self.points(which)["distribution"]]

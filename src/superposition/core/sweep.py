@@ -1,7 +1,7 @@
-"""What one experiment trains: the models of a grid of conditions, and how they are trained.
+"""The specification of one experiment: a grid of models, and how they are trained.
 
-A :class:`Sweep` is plain data. It is what an entry of ``config.yaml`` under ``experiments`` says, and
-equally what a notebook builds by hand. This module needs no PyTorch, so that reading a configuration is fast.
+A :class:`Sweep` is plain data, read from an entry of ``config.yaml`` under ``experiments`` or built in a notebook.
+This module does not import PyTorch, so that reading a configuration is fast.
 """
 
 import json
@@ -14,8 +14,8 @@ from superposition.core.errors import SuperpositionError
 from superposition.core.grid import Grid
 from superposition.core.validation import explain
 
-# What says how models are trained on samples; a sweep that is solved exactly has no use for it. What a step depends on
-# is ``engine.TrainingConfig``.
+# The keys that say how models are trained on samples; a sweep that is solved exactly ignores them. Those that a single
+# step depends on are the fields of ``engine.TrainingConfig``.
 TRAINING_KEYS = (
     "steps",
     "batch",
@@ -28,8 +28,8 @@ TRAINING_KEYS = (
     "snapshots",
     "evaluation",
 )
-# Number of points whose exact optima are searched together.
-OPTIMA = 421
+# Points whose exact optima are searched together, as one batch.
+POINTS_PER_SEARCH = 421
 
 
 class Sweep(Grid):
@@ -37,41 +37,41 @@ class Sweep(Grid):
 
     The grid is the product of the axes ``density``, ``relative_density``, ``relative_importance``,
     ``distribution``, ``attack``, ``l1`` and ``seeds``; at every point ``restarts`` models are trained from different
-    initial weights. With ``attack`` every training sample is under the analytic attack on a random feature; what is
-    asked for stays the sample itself. With ``l1`` the sum of the hidden units' absolute values is minimised, too.
+    initial weights. With ``attack``, every training sample is perturbed by the analytic attack on a random feature,
+    while the target stays the unperturbed sample. With ``l1``, the sum of the hidden units' absolute values is
+    minimised as well.
     """
 
     solver: Annotated[
         Literal["adam", "exact"],
-        Field(
-            description="adam: trained on samples; exact: minima of the exact expected loss (n ≤ 3), from many starts"
-        ),
+        Field(description="adam: train on samples; exact: search the minima of the exact expected loss (n ≤ 3)"),
     ] = "adam"
-    steps: Annotated[int, Field(ge=1, le=1_000_000, description="of the optimizer, AdamW")] = 3000
+    steps: Annotated[int, Field(ge=1, le=1_000_000, description="number of optimizer steps (AdamW)")] = 3000
     batch: Annotated[int, Field(ge=2, le=1_000_000, description="samples per step")] = 1024
-    learning_rate: Annotated[float, Field(gt=0, le=10, description="the largest, before the schedule lowers it")] = 0.01
+    learning_rate: Annotated[float, Field(gt=0, le=10, description="peak learning rate")] = 0.01
     schedule: Annotated[
-        Literal["cosine", "constant"], Field(description="of the learning rate; the cosine reaches 0 at the end")
+        Literal["cosine", "constant"], Field(description="learning rate schedule; cosine falls to 0 at the end")
     ] = "cosine"
     warmup: Annotated[
-        float, Field(ge=0, le=1, description="share of the steps during which the learning rate rises from 0")
+        float, Field(ge=0, le=1, description="share of the steps in which the learning rate rises linearly from 0")
     ] = 0.0
-    weight_decay: Annotated[float, Field(ge=0, le=1, description="AdamW's; 0 is Adam")] = 0.0
+    weight_decay: Annotated[
+        float, Field(ge=0, le=1, description="decoupled weight decay (AdamW); with 0 the optimizer is Adam")
+    ] = 0.0
     initial_scale: Annotated[
-        float, Field(gt=0, le=100, allow_inf_nan=False, description="of the first weights, over Xavier-normal ones")
+        float,
+        Field(gt=0, le=100, allow_inf_nan=False, description="scale of the initial weights, over Xavier-normal ones"),
     ] = 1.0
     initial_bias: Annotated[
         Literal["zero", "centred"],
-        Field(description="centred: the outputs start with the right mean (linear hidden layer, independent features)"),
+        Field(description="centred: outputs start with the mean of their features (needs a linear hidden layer)"),
     ] = "zero"
-    snapshots: Annotated[int, Field(ge=0, description="weights kept along training, evenly spaced")] = 0
+    snapshots: Annotated[
+        int, Field(ge=0, description="number of evenly spaced snapshots of the weights during training")
+    ] = 0
     evaluation: Annotated[
         int,
-        Field(
-            ge=1,
-            le=2**30,
-            description="numbers drawn (samples × features) to rank restarts by, where losses are not exact",
-        ),
+        Field(ge=1, le=2**30, description="feature values drawn to rank restarts by losses that are not exact"),
     ] = 2**22
 
     @model_validator(mode="after")
@@ -86,13 +86,13 @@ class Sweep(Grid):
                 "no snapshots, no attack and no l1"
             )
         if self.snapshots > self.steps:
-            raise ValueError(f"snapshots: {self.snapshots} of {self.steps} steps")
+            raise ValueError(f"snapshots: {self.snapshots}, allowed are at most as many as steps ({self.steps})")
         return self
 
     @model_validator(mode="after")
     def _feasible(self) -> "Sweep":
         evaluated = 0 if self.solver == "exact" else cost.evaluation_work(self.models, self.evaluation, self.m)
-        cost.check(
+        cost.check_limits(
             models=self.models,
             numbers=self.models * (1 + self.snapshots) * self.n * (1 + self.m * (1 + (self.model == "absolute"))),
             batch=self.batch,
@@ -105,9 +105,14 @@ class Sweep(Grid):
 
     @classmethod
     def parse(cls, entry: Any, where: str = "sweep") -> "Sweep":
-        """A sweep from plain data, such as an entry of ``config.yaml`` or the metadata of a weights file.
+        """Build a sweep from plain data, such as an entry of ``config.yaml`` or the metadata of a weights file.
 
-        Raises SuperpositionError, one line that starts with ``where`` and the key at fault.
+        Args:
+            entry: A mapping of keys to values.
+            where: Place of the entry, which error messages start with.
+
+        Raises:
+            SuperpositionError: A key is unknown, missing or has a value that is not allowed.
         """
         try:
             return cls.model_validate(entry)
@@ -115,38 +120,45 @@ class Sweep(Grid):
             raise SuperpositionError(explain(error, where)) from None
 
     def spec(self) -> str:
-        """The sweep as canonical JSON, every default written out. ``Sweep.parse(json.loads(spec))`` gives it back."""
+        """Return the sweep as canonical JSON with all defaults; ``Sweep.parse(json.loads(spec))`` restores it."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
     @property
     def exactly_solvable(self) -> bool:
-        """The expected loss has a closed form (``exact.expected_loss``) that is small enough to search."""
+        """Whether the expected loss has a closed form (``exact.expected_loss``) that is small enough to minimise."""
         plain = self.independent and not (self.attacked or self.penalised or self.snapshots)
         return self.n <= 3 and plain and self.model in ("linear", "relu_output")
 
     @property
-    def unit(self) -> int:
-        """How many points a part is made of: those whose exact optima are looked for together, else one."""
-        return OPTIMA if self.solver == "exact" else 1
+    def group_size(self) -> int:
+        """Number of consecutive points that no part separates, because their optima are searched as one batch."""
+        return POINTS_PER_SEARCH if self.solver == "exact" else 1
 
     @property
-    def parts(self) -> int:
-        """Into how many parts the points can be split."""
-        return -(-self.size // self.unit)
+    def max_parts(self) -> int:
+        """Largest number of parts into which the points can be split."""
+        return -(-self.size // self.group_size)
 
-    def part(self, part: int, parts: int) -> range:
-        """The points of one of several parts, counted from 1. Parts of about the same size make up the whole.
+    def part_range(self, part: int, parts: int) -> range:
+        """Return the points of one of several parts, which have about the same size and make up the whole sweep.
 
-        Raises SuperpositionError unless 1 ≤ part ≤ parts ≤ ``self.parts``.
+        Args:
+            part: Number of the part, counted from 1.
+            parts: Number of parts.
+
+        Raises:
+            SuperpositionError: Not 1 ≤ part ≤ parts ≤ ``self.max_parts``.
         """
-        if not 1 <= part <= parts <= self.parts:
-            raise SuperpositionError(f"part {part} of {parts}: allowed are 1 to {self.parts} parts of this sweep")
-        start, stop = (self.unit * (i * self.parts // parts) for i in (part - 1, part))
+        if not 1 <= part <= parts <= self.max_parts:
+            raise SuperpositionError(
+                f"part {part} of {parts}: this sweep can be split into 1 to {self.max_parts} parts"
+            )
+        start, stop = (self.group_size * (i * self.max_parts // parts) for i in (part - 1, part))
         return range(start, min(stop, self.size))
 
     @property
     def work(self) -> float:
-        """How long training takes, or the search where the sweep is solved exactly; see ``cost``."""
+        """Work of training, or of the search if the sweep is solved exactly, in feature values (see ``cost``)."""
         if self.solver == "exact":
             return cost.search_work(self.models, self.n)
         return cost.training_work(self.models, self.steps, self.batch, self.n, self.m)

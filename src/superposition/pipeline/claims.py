@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from superposition.core.errors import SuperpositionError, shown
+from superposition.core.errors import SuperpositionError, short_repr
 
 Verdict = Literal["reproduced", "corrected", "not reproduced"]
 COLUMNS = ["claim", "section", "figure", "paper", "measured", "criterion", "verdict", "expected", "note"]
@@ -128,7 +128,7 @@ class Claims:
         """
         known = {claim.id: claim for claim in self}
         if unknown := [name for name in ids if name not in known]:
-            raise SuperpositionError(f"sensitivity: unknown {shown(unknown[0])}, allowed are {', '.join(known)}")
+            raise SuperpositionError(f"sensitivity: unknown {short_repr(unknown[0])}, allowed are {', '.join(known)}")
         return [known[name] for name in ids]
 
     def table(self, tables: Tables, scale: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from superposition.core.errors import SuperpositionError, shown
+from superposition.core.errors import SuperpositionError, short_repr
 from superposition.core.sweep import Sweep
 from superposition.core.validation import Strict, as_tuple, check_known, explain
 
@@ -191,7 +191,7 @@ def _parse_from_paper(name: str, entry: dict[str, Any], scale: Scale) -> tuple[s
     """Return the keys of an experiment whose values the paper states, except those that the scale changes."""
     where, keys = f"config.experiments.{name}.from_paper", entry.get("from_paper", [])
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise SuperpositionError(f"{where}: should be a list of keys, not {shown(keys)}")
+        raise SuperpositionError(f"{where}: should be a list of keys, not {short_repr(keys)}")
     check_known(where, keys, Sweep.model_fields)
     return tuple(key for key in keys if scale == "paper" or key not in entry.get("quick", {}))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from superposition.core.errors import SuperpositionError, shown
+from superposition.core.errors import SuperpositionError, short_repr
 from superposition.core.validation import check_known
 from superposition.pipeline.config import ConfigFile
 
@@ -31,7 +31,7 @@ class _Loader(yaml.FullLoader):
                 keys: set[tuple[str, str]] = set()
                 for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
                     if (key.tag, key.value) in keys:
-                        problem = f"duplicate key {shown(key.value)}"
+                        problem = f"duplicate key {short_repr(key.value)}"
                         raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
                     keys.add((key.tag, key.value))
             self.sizes[node] = 1 + sum(self.sizes[child] for child in children)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from superposition.core.errors import named
+from superposition.core.errors import error_context
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline.claims import Claim
@@ -81,7 +81,7 @@ def judge_variants(
         def make(figure: str, variant: str = variant, models: dict[str, SweepResult] = models) -> dict:
             for name, sweep in figures[figure].items():
                 if name not in models:
-                    with named(f"{name}, {variant}"):
+                    with error_context(f"{name}, {variant}"):
                         models[name] = train(scale_settings(sweep, VARIANTS[variant]), device, threads)
             return measure(figure, {name: models[name] for name in figures[figure]})
 

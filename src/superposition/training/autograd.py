@@ -17,8 +17,8 @@ EVALUATION_CHUNK = 2**24  # numbers in one tensor while evaluating
 class Autograd:
     """See :class:`superposition.training.engine.Engine`. Works in the precision of ``parameters``."""
 
-    def __init__(self, block: Block, recipe: TrainingConfig, parameters: Float[Tensor, "instance size"]) -> None:
-        self.block, self.recipe = block, recipe
+    def __init__(self, block: Block, config: TrainingConfig, parameters: Float[Tensor, "instance size"]) -> None:
+        self.block, self.config = block, config
         self.parameters = parameters.clone().requires_grad_()
         self.streams, self.stream_of = torch.unique(block.key, dim=0, return_inverse=True)
         self.evaluation_key = torch.tensor([EVALUATION_KEY], device=parameters.device)
@@ -29,15 +29,15 @@ class Autograd:
         """PyTorch's own AdamW."""
         return torch.optim.AdamW(
             [self.parameters],
-            lr=self.recipe.learning_rate,
+            lr=self.config.learning_rate,
             betas=(BETA1, BETA2),
             eps=EPSILON,
-            weight_decay=self.recipe.weight_decay,
+            weight_decay=self.config.weight_decay,
         )
 
     def draw(self, step: int | Int64[Tensor, "1"]) -> Float32[Tensor, "stream row sample"]:
         """Return the numbers that a step takes; instances with the same key share a stream."""
-        return draws.uniforms(self.streams, self.rows, 0, self.recipe.batch, step, draws.TRAINING)
+        return draws.uniforms(self.streams, self.rows, 0, self.config.batch, step, draws.TRAINING)
 
     def objective(
         self, parameters: Float[Tensor, "instance size"], step: int | Int64[Tensor, "1"]
@@ -75,7 +75,7 @@ class Autograd:
         return loss
 
     def advance(self, start: int, stop: int) -> None:
-        for step, rate in zip(range(start, stop), self.recipe.rates(start, stop), strict=True):
+        for step, rate in zip(range(start, stop), self.config.rates(start, stop), strict=True):
             self.optimizer.param_groups[0]["lr"] = float(rate)
             self.optimizer.zero_grad()
             self.objective(self.parameters, step).sum().backward()

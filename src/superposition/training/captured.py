@@ -25,16 +25,16 @@ WARM_UP = 3  # calls that are made one by one before one is recorded: the first 
 class Captured(Autograd):
     """See :class:`superposition.training.engine.Engine`. Blocks of one shape share one compilation."""
 
-    def __init__(self, block: Block, recipe: TrainingConfig, parameters: Float32[Tensor, "instance size"]) -> None:
-        super().__init__(block, recipe, parameters)
+    def __init__(self, block: Block, config: TrainingConfig, parameters: Float32[Tensor, "instance size"]) -> None:
+        super().__init__(block, config, parameters)
         self.parameters = self.parameters.detach()  # torch.func takes the gradient
         self._recorded = parameters.is_cuda
         self._mean, self._square = (torch.zeros_like(parameters) for _ in range(2))
         # What depends on the step is looked up by its number, which lies on the device, too: a graph knows no numbers
         # but those of the step that was recorded.
         self._step = torch.zeros(1, dtype=torch.int64, device=parameters.device)
-        number, rate = np.arange(1, recipe.steps + 1), recipe.rates(0, recipe.steps)
-        self._left_by_decay = self._on_device(1 - rate * recipe.weight_decay)
+        number, rate = np.arange(1, config.steps + 1), config.rates(0, config.steps)
+        self._left_by_decay = self._on_device(1 - rate * config.weight_decay)
         self._unbiased_rate = self._on_device(rate / (1 - BETA1**number))
         self._inverse_root = self._on_device((1 - BETA2**number) ** -0.5)
         # A step's numbers are drawn by kernels of their own: in the others every instance of a stream might draw them.

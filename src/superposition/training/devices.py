@@ -1,4 +1,4 @@
-"""What a sweep is trained on: the device with its engine, and the threads that share it."""
+"""The device that a sweep is trained on, its engine, and the threads that share it."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -17,38 +17,42 @@ ENGINES: dict[str, type[Engine]] = {"cpu": Fused, "cuda": Captured}
 
 
 def resolve_device(name: str) -> torch.device:
-    """``auto`` is the GPU where there is one. Raises SuperpositionError if a device was asked for that is not there."""
+    """Return the device of a name: ``cpu``, ``cuda``, or ``auto``, which is the GPU if one is usable and else the CPU.
+
+    Raises:
+        SuperpositionError: The name is unknown, or there is no usable GPU for ``cuda``.
+    """
     if name not in ("auto", "cpu", "cuda"):
         raise SuperpositionError(f"device: {name!r} is not one of auto, cpu, cuda")
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
+    has_gpu = torch.cuda.is_available()
+    if name == "cuda" and not has_gpu:
         raise SuperpositionError("device: cuda was asked for, but there is no usable GPU here; allowed are auto, cpu")
-    return torch.device("cuda" if there and name != "cpu" else "cpu")
+    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
 
 
 def available_cores() -> int:
-    """Those that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def thread_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that each run PyTorch with one thread: those inside others would wait for one another."""
-    own_threads = torch.get_num_threads()
+    """Provide a pool of threads, and limit PyTorch to one thread in each, since nested threads would wait in line."""
+    torch_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(threads) as pool:
             yield pool
     finally:
-        torch.set_num_threads(own_threads)
+        torch.set_num_threads(torch_threads)
 
 
 def for_each(
-    work: Callable[[np.ndarray], None], blocks: list[np.ndarray], where: torch.device, pool: ThreadPoolExecutor
+    work: Callable[[np.ndarray], None], blocks: list[np.ndarray], device: torch.device, pool: ThreadPoolExecutor
 ) -> None:
-    """Side by side on a CPU; one after the other on a GPU, which each fills."""
+    """Process all blocks: in parallel on a CPU, one after another on a GPU, which a single block fills."""
     try:
-        for _ in (pool.map if where.type == "cpu" else map)(work, blocks):
+        for _ in (pool.map if device.type == "cpu" else map)(work, blocks):
             pass
     except torch.OutOfMemoryError:
         raise SuperpositionError(

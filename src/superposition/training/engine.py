@@ -1,14 +1,14 @@
-"""What a training engine is given, and what it must do.
+"""The interface of training engines: what an engine receives, and what it must do.
 
-``fused`` trains on a CPU, one compiled loop per architecture; ``captured`` trains on a GPU. ``autograd`` says in plain
-PyTorch what they compute, and both are held against it. A step is AdamW's, for every parameter w with the gradient g at
-step t, counted from 0:
+``fused`` trains on a CPU with one compiled loop per architecture; ``captured`` trains on a GPU. ``autograd`` is the
+reference in plain PyTorch that the tests compare both with. A step t, counted from 0, is one of AdamW; for every
+parameter w with gradient g:
 
     mean = β₁ mean + (1 - β₁) g,  square = β₂ square + (1 - β₂) g²
     w -= rate_t (weight_decay w + (mean / (1 - β₁^(t+1))) / (√(square / (1 - β₂^(t+1))) + ε))
 
-A new key that says how models are trained is a field of ``Sweep``, with its name in ``sweep.TRAINING_KEYS``; if the
-step depends on it, it is also a field of :class:`TrainingConfig`, and the engines use it. Then write the schema again:
+To add a key that says how models are trained, add a field to ``Sweep`` and its name to ``sweep.TRAINING_KEYS``. If a
+step depends on it, add it to :class:`TrainingConfig` as well, and let the engines use it. Then regenerate the schema:
 ``python -m superposition.pipeline.schema > workflow/schemas/config.schema.json``.
 """
 
@@ -25,31 +25,42 @@ from superposition.core.features import Gates
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's usual constants, as in the authors' notebook
+# Adam's default constants, which the authors' notebook uses too.
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+# The key (seed, restart) of the samples on which losses are evaluated; the counter tells them from training samples.
 EVALUATION_KEY = (0, 0)
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What a step of training depends on: keys of the sweep's recipe, as they are there. The paper states none."""
+    """The settings that a training step depends on, under the names they have in a sweep. The paper states none.
+
+    Attributes:
+        steps: Number of steps.
+        batch: Samples per step.
+        learning_rate: Peak learning rate.
+        schedule: ``cosine`` falls to 0 at the end; ``constant`` does not fall.
+        warmup: Share of the steps in which the learning rate rises linearly from 0.
+        weight_decay: Decoupled weight decay.
+    """
 
     steps: int
-    batch: int  # samples per step
+    batch: int
     learning_rate: float
     schedule: Literal["cosine", "constant"]
-    warmup: float  # share of the steps
+    warmup: float
     weight_decay: float
 
     @classmethod
     def of(cls, sweep: Sweep) -> "TrainingConfig":
-        """That of a sweep."""
+        """Select those settings of a sweep that a training step depends on."""
         return cls(**{field.name: getattr(sweep, field.name) for field in fields(cls)})
 
     def rates(self, start: int, stop: int) -> np.ndarray:
-        """The learning rate of steps [start, stop), counted from 0; float32, [step].
+        """Return the learning rates of steps [start, stop), counted from 0; float32, [step].
 
-        With a cosine it falls from the first step on, and would be 0 after the last. While it warms up, it is that
-        times a share that rises in equal parts.
+        The cosine falls from the first step and would reach 0 one step after the last. During warm-up the scheduled
+        rate is multiplied by a factor that rises linearly to 1.
         """
         step = np.arange(start, stop)
         factor = 0.5 * (1 + np.cos(np.pi * step / self.steps)) if self.schedule == "cosine" else np.ones(len(step))
@@ -60,49 +71,63 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Block:
-    """Instances of one architecture that an engine handles together."""
+    """Instances of one architecture that an engine trains together.
+
+    Attributes:
+        model: The architecture.
+        gates: The feature distribution of every instance.
+        importance: Importance of every feature.
+        key: (seed, restart) of every instance; instances with the same key see the same draws.
+        attack: Norm of the analytic attack, on a random feature of every sample, that an instance is trained against;
+            None if no model of the sweep is attacked.
+        l1: Weight of the penalty Σ|h|; None if no model of the sweep is penalised.
+    """
 
     model: Model
     gates: Gates
     importance: Float32[Tensor, "instance n"]
-    key: Int64[Tensor, "instance 2"]  # (seed, restart): instances with the same key see the same draws
-    # Of a random feature's analytic attack on every sample: its norm. None where no model of the sweep is attacked.
+    key: Int64[Tensor, "instance 2"]
     attack: Float32[Tensor, " instance"] | None = None
-    # The weight of Σ|h|. None where no model of the sweep is penalised.
     l1: Float32[Tensor, " instance"] | None = None
 
     def __len__(self) -> int:
         return len(self.importance)
 
     def __getitem__(self, index: slice | Tensor) -> "Block":
-        return self._each(lambda part: part[index])
+        return self._map_tensors(lambda tensor: tensor[index])
 
     def to(self, device: torch.device) -> "Block":
-        """The same on a device."""
-        return self._each(lambda part: part.to(device))
+        """Return a copy with all tensors on a device."""
+        return self._map_tensors(lambda tensor: tensor.to(device))
 
-    def _each(self, change: Callable[[Any], Any]) -> "Block":
-        parts = {k: v for k, v in vars(self).items() if isinstance(v, Tensor | Gates)}
-        return replace(self, **{k: change(v) for k, v in parts.items()})
+    def _map_tensors(self, function: Callable[[Any], Any]) -> "Block":
+        mapped: dict[str, Any] = {k: function(v) for k, v in vars(self).items() if isinstance(v, Tensor | Gates)}
+        return replace(self, **mapped)
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """One block in training, and the precise loss of its models."""
+    """The training of one block, and the evaluation of its models."""
 
-    def __init__(self, block: Block, recipe: TrainingConfig, parameters: Float32[Tensor, "instance size"]) -> None: ...
+    def __init__(self, block: Block, config: TrainingConfig, parameters: Float32[Tensor, "instance size"]) -> None: ...
 
     parameters: Float32[Tensor, "instance size"]
 
     def advance(self, start: int, stop: int) -> None:
-        """Takes steps [start, stop); every step once and in order."""
+        """Take steps [start, stop). Every step must be taken once, in order."""
         ...
 
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Mean of what is minimised over samples that are not empty, and its standard error; [instance] each.
+        """Estimate the mean of the minimised loss over samples that are not all-zero.
 
-        With ``coactive``, samples in which fewer than two features are on count as zero: their part of the loss has a
-        closed form in the ReLU-output model. The draw is the same for every instance of every sweep
-        (``EVALUATION_KEY``), so that restarts can be ranked.
+        The samples are the same for every instance of every sweep (``EVALUATION_KEY``), so that restarts can be ranked.
+
+        Args:
+            samples: Number of samples.
+            coactive: Whether samples with fewer than two active features count as zero, because their share of the loss
+                has a closed form in the ReLU-output model.
+
+        Returns:
+            The mean and its standard error, [instance] each.
         """
         ...

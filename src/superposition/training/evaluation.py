@@ -1,4 +1,4 @@
-"""The expected losses of trained models, by which restarts are ranked: exact where they can be, drawn elsewhere."""
+"""Expected losses of trained models, by which restarts are ranked: exact where possible, estimated elsewhere."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,91 +14,110 @@ from superposition.training.blocks import Plan
 from superposition.training.devices import ENGINES, for_each, resolve_device, thread_pool
 from superposition.training.engine import TrainingConfig
 
-# Pairs of features in the models whose exact losses are computed together.
+# Pairs of features, over all models whose exact losses are computed together.
 LOSS_CHUNK = 2**18
-# Models whose exact losses are computed together, at most. Beside a GPU that trains a million models in half a minute,
-# a few at a time would take longer than their training.
-KNOWN_TOGETHER = {"cpu": 64, "cuda": 512}
+# Largest number of models whose exact losses are computed together. A GPU trains a million models in half a minute; to
+# compute their losses a few at a time would take longer than that.
+ANALYTIC_MODELS = {"cpu": 64, "cuda": 512}
 
 
-def _plain(sweep: Sweep) -> bool:
-    """Independent features in [0, 1], a linear hidden layer, and nothing but the loss is minimised: then parts of it,
-    or all, are known exactly."""
+def _has_closed_form(sweep: Sweep) -> bool:
+    """Tell whether the loss of samples with one active feature has a closed form.
+
+    It has if features are independent and in [0, 1], the hidden layer is linear and only the loss is minimised.
+    """
     return sweep.independent and not (Model.of(sweep).relu_hidden or sweep.attacked or sweep.penalised)
 
 
 def _is_exact(sweep: Sweep) -> bool:
-    return _plain(sweep) and (sweep.model == "linear" or sweep.n <= 3)
+    """Tell whether the whole expected loss is computed in closed form, without sampling."""
+    return _has_closed_form(sweep) and (sweep.model == "linear" or sweep.n <= 3)
 
 
-def _known_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor, "instance size"]) -> Tensor:
-    """The part of the expected loss that needs no draw: all of it where it is exact; else that of the samples with
-    nothing on and, in the ReLU-output model, with one feature on."""
+def _analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor, "instance size"]) -> Tensor:
+    """Return the share of the expected loss that needs no sampling.
+
+    This is the whole loss if it is exact; otherwise the share of the all-zero sample and, where it has a closed form,
+    the share of the samples with one active feature.
+    """
     model, point = plan.model, instances // plan.sweep.restarts
     density, importance = (torch.from_numpy(a[point]) for a in (plan.densities, plan.importances))
     p = model.unpack(parameters.double())
-    if model.name == "linear" and _plain(plan.sweep):
+    if model.name == "linear" and _has_closed_form(plan.sweep):
         return exact.linear_loss(p["W"], p["b"], density, importance)
     if _is_exact(plan.sweep):
         return exact.expected_loss(model, p, density, importance)
-    empty = exact.empty_loss(model, p, importance)
+    all_zero = exact.empty_loss(model, p, importance)
     if plan.sweep.penalised:
-        nothing = torch.zeros(len(point), 1, model.n, dtype=torch.float64)
-        empty = empty + torch.from_numpy(plan.l1[point]) * model.hidden(p, nothing)[:, 0].abs().sum(-1)
-    known = plan.block(instances).gates.empty.double() * empty
-    if _plain(plan.sweep):
+        x = torch.zeros(len(point), 1, model.n, dtype=torch.float64)
+        all_zero = all_zero + torch.from_numpy(plan.l1[point]) * model.hidden(p, x)[:, 0].abs().sum(-1)
+    loss = plan.block(instances).gates.all_zero_probability.double() * all_zero
+    if _has_closed_form(plan.sweep):
         single = exact.single_loss(p["W"], p["b"], importance)
-        known = known + (exact.only_probability(density) * single).sum(-1)
-    return known
+        loss = loss + (exact.only_probability(density) * single).sum(-1)
+    return loss
 
 
 def losses(
     sweep: Sweep, parameters: Parameters, device: str = "cpu", threads: int = 1
 ) -> tuple[Float64[Tensor, "point k"], Float64[Tensor, "point k"]]:
-    """The expected loss of any models at the points of a sweep, k at each, and its standard error; see ``evaluation``.
+    """Evaluate the expected losses of any models at the points of a sweep, without attacks and penalties.
 
-    The loss alone, without attacks and penalties, whatever the models were trained against.
-    Such as those along training: ``losses(sweep, {p: s[:, 0].swapaxes(0, 1) for p, s in trained.snapshots.items()})``
-    (axes: point, snapshot) has the snapshots of restart 0. All are seen the same draws, so that they can be compared.
+    For example, ``losses(sweep, {p: s[:, :, 0].swapaxes(0, 1) for p, s in trained.snapshots.items()})`` evaluates the
+    snapshots of restart 0. All models see the same draws, so that their losses can be compared.
+
+    Args:
+        sweep: The sweep; its own restarts are ignored, and so is what its models are trained against.
+        parameters: Parameters by name, with k models at every point; W is [point, k, m, n].
+        device: ``cpu``, ``cuda`` or ``auto``.
+        threads: Number of threads on a CPU.
+
+    Returns:
+        The losses and their standard errors, which are 0 where a loss is exact.
     """
     count = next(iter(parameters.values())).shape[1]
-    where = resolve_device(device)
+    torch_device = resolve_device(device)
     alone = {axis: (0.0,) * len(getattr(sweep, axis)) for axis in ("attack", "l1")}
     plan = Plan(sweep.model_copy(update={"restarts": count, **alone}))
     with thread_pool(threads) as pool:
-        found = evaluate(plan, plan.model.pack(parameters).flatten(0, 1), where, threads, pool)
-    loss, error = (part.unflatten(0, (-1, count)) for part in found)
+        found = evaluate(plan, plan.model.pack(parameters).flatten(0, 1), torch_device, threads, pool)
+    loss, error = (values.unflatten(0, (-1, count)) for values in found)
     return loss, error
 
 
 def evaluate(
     plan: Plan,
     parameters: Float32[Tensor, "instance size"],
-    where: torch.device,
+    device: torch.device,
     threads: int,
     pool: ThreadPoolExecutor,
 ) -> tuple[Float64[Tensor, " instance"], Float64[Tensor, " instance"]]:
-    """Expected losses and their standard errors: what is known exactly, and the mean over draws of the rest."""
+    """Return the expected loss of every instance and its standard error.
+
+    Each loss is the sum of a share that is known exactly and the mean of the rest over samples.
+    """
     loss, error = (torch.zeros(len(plan), dtype=torch.float64) for _ in range(2))
     samples = max(1, plan.sweep.evaluation // plan.sweep.n)
 
     def draw(instances: np.ndarray) -> None:
         block = plan.block(instances)
-        engine = ENGINES[where.type](block.to(where), TrainingConfig.of(plan.sweep), parameters[instances].to(where))
-        something = block.gates.any_from[:, 0].double()
-        drawn = engine.losses(samples, coactive=_plain(plan.sweep))
-        loss[instances], error[instances] = (something * torch.from_numpy(part) for part in drawn)
+        config = TrainingConfig.of(plan.sweep)
+        engine = ENGINES[device.type](block.to(device), config, parameters[instances].to(device))
+        any_active = block.gates.any_from[:, 0].double()
+        drawn = engine.losses(samples, coactive=_has_closed_form(plan.sweep))
+        loss[instances], error[instances] = (any_active * torch.from_numpy(values) for values in drawn)
 
-    together = max(1, min(KNOWN_TOGETHER[where.type], LOSS_CHUNK // plan.sweep.n**2))
+    size = max(1, min(ANALYTIC_MODELS[device.type], LOSS_CHUNK // plan.sweep.n**2))
 
-    def add_known(first: int) -> None:
-        # Always as many at once, the last ones again if need be: matrix products may round by the size of a batch.
-        instances = np.arange(first, min(first + together, len(plan)))
-        filled = np.resize(instances, together)
-        loss[instances] += _known_loss(plan, filled, parameters[filled])[: len(instances)]
+    def add_analytic(first: int) -> None:
+        # The rounding of matrix products may depend on the size of a batch, so all batches have one size: the last is
+        # padded with repetitions.
+        instances = np.arange(first, min(first + size, len(plan)))
+        padded = np.resize(instances, size)
+        loss[instances] += _analytic_loss(plan, padded, parameters[padded])[: len(instances)]
 
     if not _is_exact(plan.sweep):
-        for_each(draw, plan.chunks(where, threads), where, pool)
-    for _ in pool.map(add_known, range(0, len(plan), together)):
+        for_each(draw, plan.chunks(device, threads), device, pool)
+    for _ in pool.map(add_analytic, range(0, len(plan), size)):
         pass
     return loss, error

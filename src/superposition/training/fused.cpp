@@ -1,20 +1,20 @@
-// The CPU engine: trains a block of instances through many steps without leaving the cache.
+// The CPU engine: trains a block of instances for many steps without leaving the cache.
 //
-// Compiled once per architecture (see fused.py), with the sizes and the model as constants:
+// It is compiled once per architecture (see fused.py), with the sizes and the model as constants:
 //   FEATURES n, HIDDEN m, UNTIED, RELU_HIDDEN, RELU_OUTPUT, HIDDEN_BIAS, SETS, SIGNED, ATTACKED, PENALISED,
-//   TILE (samples), FEW (see below; 0: never).
+//   TILE (samples per tile), FEW (a tile is sparse if fewer than one in FEW of its values are nonzero; 0: never).
 //
-// The inner axis of every array is the sample, LANES of them in one vector of the machine, so all sizes of model run
-// at its full width. Other loops that are worth it say that they may be vectorised (omp simd).
-// Every instance is computed by itself, in one order, whatever block it is in: results depend neither on how a sweep is
-// split nor on the number of threads.
+// The inner axis of every array is the sample, LANES samples to a vector, so models of any size use the full width of
+// the machine. Other loops that are worth vectorising are marked with omp simd.
+// Every instance is computed independently and in the same order of operations, whatever block it is in, so results
+// depend neither on how a sweep is split nor on the number of threads.
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
 
 namespace {
 
-// A vector is what one register holds: of wider ones compilers make poor code.
+// A vector fills exactly one register, because compilers generate poor code for wider vectors.
 #if defined(__AVX512F__)
 constexpr int LANES = 16;
 #elif defined(__AVX2__)
@@ -22,7 +22,7 @@ constexpr int LANES = 8;
 #else
 constexpr int LANES = 4;
 #endif
-// A block of sums, rows by columns of vectors, takes most of the 32 or 16 registers; measured.
+// A block of sums, rows by columns of vectors, occupies most of the 32 or 16 registers. The sizes were measured.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int REGISTER_COLUMNS = 4;
 #else
@@ -30,34 +30,39 @@ constexpr int REGISTER_COLUMNS = 2;
 #endif
 constexpr int n = FEATURES, m = HIDDEN, REGISTER_ROWS = m >= 5 ? 5 : 4;
 static_assert(TILE % (4 * LANES) == 0, "a tile is a whole number of register blocks");
-constexpr int ROWS = SETS ? 2 * n : n;  // rows of uniforms: gates, then the values of set members
-// Where fewer than one in FEW values of a tile are not 0, products go through these alone.
+// Rows of uniforms: one per gate, then one per feature for the values of set members.
+constexpr int ROWS = SETS ? 2 * n : n;
+// If fewer than one in FEW values of a tile are nonzero, products visit only these.
 constexpr bool SPARSE = FEW > 0;
-constexpr int UNITS = (m + LANES - 1) / LANES * LANES;  // hidden units, filled up to whole vectors
-constexpr int QUADS = (ROWS + ATTACKED + 3) / 4;  // Philox makes four at a time; the last row says what is attacked
+// Hidden units, padded to whole vectors.
+constexpr int UNITS = (m + LANES - 1) / LANES * LANES;
+// Philox makes four rows at a time. Under attack, one more row picks the feature that is attacked.
+constexpr int QUADS = (ROWS + ATTACKED + 3) / 4;
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t mask __attribute__((vector_size(LANES * sizeof(int32_t))));
-// As many bytes as a vec, and half as many lanes.
+// Of the types below, all but halfvec have as many bytes as a vec; wide and real have half as many lanes.
 typedef uint64_t wide __attribute__((vector_size(sizeof(vec))));
 typedef uint32_t word __attribute__((vector_size(sizeof(vec))));
 typedef float halfvec __attribute__((vector_size(sizeof(vec) / 2)));
 typedef double real __attribute__((vector_size(sizeof(vec))));
 
-// Where each parameter starts in an instance's row of parameters. W is [m][n], one row per hidden unit.
+// Offset of each parameter in an instance's row of parameters. W is [m][n], one row per hidden unit.
 constexpr int W_IN = 0, W_OUT = UNTIED ? m * n : 0, BIAS = W_OUT + m * n, HIDDEN_BIAS_AT = BIAS + n,
               PARAMETERS = HIDDEN_BIAS_AT + (HIDDEN_BIAS ? m : 0);
-// The smallest models are trained in registers, all that becomes of a vector of samples and the gradients; measured: from
-// n = 4 on that is slower, with 16 registers as with 32.
+// The smallest models are trained entirely in registers, which hold the gradients and all intermediate values of a
+// vector of samples. For n = 4 and above this was measured to be slower, with 16 registers as well as with 32.
 constexpr bool SMALL = PARAMETERS + 2 * (n + m) <= 20 && !(UNTIED || HIDDEN_BIAS || SETS || ATTACKED || PENALISED);
 
-// A number for every hidden unit: of one sample, or of one feature.
+// One number per hidden unit, of a sample or of a feature.
 struct alignas(64) Row {
     float unit[UNITS];
 };
-typedef uint64_t Bits[TILE / 64];  // one for each sample
+// One bit per sample.
+typedef uint64_t Bits[TILE / 64];
 
-// An instance's weights and their gradients, features outside; made by the first tile of a step that needs them.
+// The weights of an instance and their gradients with the feature as outer axis, made for the first tile of a step that
+// is handled sparsely.
 struct Columns {
     bool used = false;
     Row in[n], in_gradient[n], out[UNTIED ? n : 1], out_gradient[UNTIED ? n : 1];
@@ -68,12 +73,12 @@ struct Tile {
     alignas(64) float gate[SETS ? n : 1][TILE];
     alignas(64) float x[n][TILE], dz[n][TILE], h[m][TILE], dh[m][TILE];
     alignas(64) float attacked_x[ATTACKED ? n : 1][TILE];
-    alignas(64) int32_t attacked[TILE];  // the feature that is attacked
-    Row sample_h[SPARSE ? TILE : 1], sample_dh[SPARSE ? TILE : 1];  // h and dh again, the sample outside
-    Bits on[n], wrong[n];                                            // where x and dz are not 0
+    alignas(64) int32_t attacked[TILE];  // index of the attacked feature
+    Row sample_h[SPARSE ? TILE : 1], sample_dh[SPARSE ? TILE : 1];  // h and dh with the sample as outer axis
+    Bits on[n], wrong[n];                                            // where x and dz are nonzero
 };
 
-// What the model is given.
+// The input of the model: x, under attack if there is one.
 inline auto& input(Tile& tile) {
     if constexpr (ATTACKED)
         return tile.attacked_x;
@@ -85,14 +90,14 @@ inline vec load(const float* p) { return *reinterpret_cast<const vec*>(p); }
 inline void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
 inline vec relu(vec a) { return a > 0.f ? a : vec{}; }
 
-// Marks a loop over the registers of a block. Left to itself, GCC 12 may turn such a loop into a memcpy, and then keeps
-// the whole block on the stack.
+// Marks a loop over the registers of a block. Otherwise GCC 12 may turn the loop into a memcpy and keep the whole block
+// on the stack.
 #define UNROLLED _Pragma("GCC unroll 32")
 
-// Two instructions that no expression stands for are written out, and <cmath> and <vector> are done without: to compile
-// the headers that have names for these takes as long as to compile all of this file.
+// The two instructions that no expression generates are written as assembly, and <cmath> and <vector> are avoided: the
+// headers that declare them take as long to compile as all of this file.
 
-// One bit for each lane that is not 0.
+// Returns one bit per lane, set if the lane is nonzero.
 inline uint64_t nonzero(vec a) {
 #if defined(__AVX512F__)
     uint16_t bits;
@@ -113,11 +118,11 @@ inline uint64_t nonzero(vec a) {
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, mask{__VA_ARGS__})
 #endif
 
-// Adds the sum over the lanes of each a[k] to to[k], for K of at most 4.
+// Adds the sum over the lanes of a[k] to to[k], for every k < K with K of at most 4.
 template <int K>
 inline void add_sums(const vec* a, float* to) {
     const vec b = K > 1 ? a[K > 1] : vec{}, c = K > 2 ? a[2 * (K > 2)] : vec{}, d = K > 3 ? a[3 * (K > 3)] : vec{};
-    // Halves of two vectors, quarters of four, then within the quarters.
+    // Add the halves of two vectors, then the quarters of four, then the lanes within each quarter.
 #if defined(__AVX512F__)
     const vec ab = SHUFFLE(a[0], b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
                    SHUFFLE(a[0], b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
@@ -140,7 +145,7 @@ inline void add_sums(const vec* a, float* to) {
     for (int k = 0; k < K; ++k) to[k] += s[k * (LANES / 4)];
 }
 
-// The 64-bit products of the lower halves of a's lanes with b.
+// Returns the 64-bit products of b and the lower halves of a's lanes.
 inline wide times(wide a, uint32_t b) {
     const wide factor = uint64_t(b) - wide{};
 #ifdef __AVX2__
@@ -152,19 +157,20 @@ inline wide times(wide a, uint32_t b) {
 #endif
 }
 
-// What both training and evaluation call: to compile it twice would take a quarter longer.
+// Marks functions that both training and evaluation call. Inlining them twice would compile a quarter more slowly.
 #define SHARED [[gnu::noinline, gnu::noclone]]
 
-constexpr uint32_t TRAINING = 0, EVALUATION = 1;  // what a draw is for, as in draws.py
+// The purpose of a draw, as in draws.py.
+constexpr uint32_t TRAINING = 0, EVALUATION = 1;
 
-// Philox4x32-10 (Salmon et al. 2011): counter (sample, row quad, step, purpose), key (seed, restart).
-// Uniforms in [0, 1) with 24 bits; the same numbers as draws.py.
+// Draws uniforms in [0, 1) with 24 bits each, by Philox4x32-10 (Salmon et al. 2011) with the counter (sample, row quad,
+// step, purpose) and the key (seed, restart): the same numbers as in draws.py.
 SHARED void draw(Tile& tile, uint32_t first, uint32_t step, uint32_t purpose, uint32_t seed, uint32_t restart) {
-    wide even;  // counts the samples of even numbers; those of odd numbers are one further
+    wide even;  // numbers of the even samples; odd samples are one further
     for (int l = 0; l < LANES / 2; ++l) even[l] = 2 * l;
     for (int quad = 0; quad < QUADS; ++quad)
         for (int t = 0; t < TILE; t += LANES) {
-            // Words of 32 bits; what stands in the upper halves of their lanes does not count.
+            // 32-bit words in 64-bit lanes; the upper halves of the lanes are ignored.
             wide c[2][4];
             UNROLLED for (int odd = 0; odd < 2; ++odd) {
                 c[odd][0] = first + t + odd + even;
@@ -195,22 +201,22 @@ SHARED void draw(Tile& tile, uint32_t first, uint32_t step, uint32_t purpose, ui
 
 }  // namespace
 
-// One instance's distribution and loss: see features.py for what a gate is.
+// The feature distribution and the loss of one instance; features.py explains gates.
 struct Data {
-    const float *gate_density, *any_from;         // [n] P(gate on); P(this gate or a later one on)
-    const float *low, *high, *inverse_width;      // [n] a feature is on while its gate is in [low, high)
-    const int32_t *gate, *own_value;              // [n] its gate; does its value come from a draw of its own
+    const float *gate_density, *any_from;         // [n] P(gate active); P(this gate or a later one active)
+    const float *low, *high, *inverse_width;      // [n] a feature is active if its gate's number is in [low, high)
+    const int32_t *gate, *own_value;              // [n] the feature's gate; whether its value is a second number
     const float* importance;                      // [n]
-    const float* shift;                           // [n][n] the attacks: by how much feature j changes for the i-th
-    float empty;                                  // P(no gate on)
+    const float* shift;                           // [j][i] change of feature j under the attack on feature i
+    float empty;                                  // P(no gate active)
     float l1;                                     // weight of the sum of |h|
 };
 
 namespace {
 
-// Feature values of one tile for one instance, given that at least one gate is on.
+// Computes the feature values of one tile for one instance, given that at least one gate is active.
 SHARED void features(Tile& tile, const Data& d) {
-    // What is found decides the next row: four vectors at a time, for one would wait for itself.
+    // Every row depends on the one before it, so four vectors are interleaved to hide the latency.
     for (int t = 0; t < TILE; t += 4 * LANES) {
         mask found[4] = {};
         for (int r = 0; r < n; ++r) {
@@ -246,7 +252,7 @@ SHARED void features(Tile& tile, const Data& d) {
         }
 }
 
-// The analytic attacks on every feature i as columns: size (WᵀW)_ij / |(WᵀW)_i|.
+// Computes the analytic attack on every feature i, as column i of shift: size (WᵀW)_ij / |(WᵀW)_i|.
 void attacks(const float* p, float size, float* shift) {
     for (int j = 0; j < n; ++j)
         for (int i = 0; i < n; ++i) shift[j * n + i] = 0.f;
@@ -266,7 +272,8 @@ void attacks(const float* p, float size, float* shift) {
         for (int i = 0; i < n; ++i) shift[j * n + i] *= norm[i];
 }
 
-// out[r] = finish(r, t, sum over k of weight[r * RS + k * KS] * in[k]), in register blocks of R rows by C vectors.
+// Computes out[r] = finish(r, t, sum over k of weight[r * RS + k * KS] * in[k]), in register blocks of R rows by C
+// vectors.
 template <int R, int OUT, int IN, int RS, int KS, int FROM = 0, class Finish>
 inline void product(const float* weight, const float (*in)[TILE], float (*out)[TILE], Finish finish) {
     constexpr int C = REGISTER_COLUMNS;
@@ -291,7 +298,7 @@ inline void product(const float* weight, const float (*in)[TILE], float (*out)[T
         product<OUT - done, OUT, IN, RS, KS, done>(weight, in, out, finish);
 }
 
-// s[i][j] += a[i] b[j], of one vector of samples.
+// Computes s[i][j] += a[i] b[j] for one vector of samples.
 template <int I, int J>
 inline void add_products(vec (&s)[I][J], const float (*a)[TILE], const float (*b)[TILE], int t) {
     vec y[J];
@@ -302,7 +309,7 @@ inline void add_products(vec (&s)[I][J], const float (*a)[TILE], const float (*b
     }
 }
 
-// g[i][j] += sum over samples of a[i] b[j] (+ c[i] d[j] when tied), in register blocks of I by J.
+// Computes g[i][j] += sum over samples of a[i] b[j], with BOTH also of c[i] d[j], for one register block of I by J.
 template <int I, int J, bool BOTH>
 inline void outer_block(const float (*a)[TILE], const float (*b)[TILE], const float (*c)[TILE],
                         const float (*d)[TILE], float* g) {
@@ -332,7 +339,7 @@ inline void outer(const float (*a)[TILE], const float (*b)[TILE], const float (*
     if constexpr (m % R) outer_rows<m % R, BOTH>(a + i, b, c + i, d, g + i * n);
 }
 
-// Where `in` is not 0. Returns whether so few of it are that it pays to go through them one by one.
+// Marks where `in` is nonzero; returns whether it is so sparse that visiting the nonzero values one by one pays off.
 inline bool few(const float (*in)[TILE], Bits* bits) {
     int count = 0;
     for (int j = 0; j < n; ++j)
@@ -351,12 +358,12 @@ inline void each(const Bits& bits, Visit visit) {
         for (uint64_t b = bits[w]; b; b &= b - 1) visit(64 * w + __builtin_ctzll(b));
 }
 
-// to += a * b
+// Computes to += a * b.
 inline void add(Row& to, float a, const Row& b) {
     for (int v = 0; v < UNITS; v += LANES) store(&to.unit[v], load(&to.unit[v]) + a * load(&b.unit[v]));
 }
 
-// The lanes of a vector, by number.
+// The numbers of a vector's lanes, as template arguments.
 template <int...>
 struct Lanes {};
 #if defined(__AVX512F__)
@@ -367,7 +374,7 @@ constexpr Lanes<0, 1, 2, 3, 4, 5, 6, 7> lanes;
 constexpr Lanes<0, 1, 2, 3> lanes;
 #endif
 
-// Transposes a square of vectors: blocks of BLOCK by BLOCK off the diagonal change places, then smaller ones within.
+// Transposes a square of vectors: swaps the off-diagonal blocks of BLOCK by BLOCK, then recurses into smaller blocks.
 template <int BLOCK = LANES / 2, int... L>
 inline void transpose(vec* a, Lanes<L...> all) {
     UNROLLED for (int k = 0; k < LANES; ++k)
@@ -379,6 +386,7 @@ inline void transpose(vec* a, Lanes<L...> all) {
     if constexpr (BLOCK > 1) transpose<BLOCK / 2>(a, all);
 }
 
+// Transposes rows of hidden units, one per sample, to rows of samples, one per hidden unit.
 inline void turn(const Row* rows, float (*out)[TILE]) {
     for (int i = 0; i < m; i += LANES)
         for (int t = 0; t < TILE; t += LANES) {
@@ -390,7 +398,7 @@ inline void turn(const Row* rows, float (*out)[TILE]) {
         }
 }
 
-// What the units that fill up a row get is of no account.
+// Transposes rows of samples to rows of hidden units; the values of the padding units do not matter.
 inline void turn(const float (*in)[TILE], Row* rows) {
     for (int i = 0; i < m; i += LANES)
         for (int t = 0; t < TILE; t += LANES) {
@@ -406,7 +414,7 @@ inline vec target(vec x) {
     return x;
 }
 
-// W by features, for the tiles of a step that go through what is not 0.
+// Fills the columns, unless an earlier tile of the step has done so.
 void prepare(Columns& c, const float* p) {
     if (c.used) return;
     c.used = true;
@@ -419,6 +427,7 @@ void prepare(Columns& c, const float* p) {
         }
 }
 
+// Adds the gradients of the columns to g at the end of a step.
 void finish(Columns& c, float* g) {
     if (!c.used) return;
     c.used = false;
@@ -436,7 +445,7 @@ SHARED void hidden(Tile& tile, const float* p) {
     });
 }
 
-// The same where few features are on.
+// Does the same as `hidden`, visiting only active features.
 void hidden_of_few(Tile& tile, const float* p, const Columns& c) {
     Row start{};
     if constexpr (HIDDEN_BIAS) std::memcpy(start.unit, p + HIDDEN_BIAS_AT, sizeof(float) * m);
@@ -449,7 +458,7 @@ void hidden_of_few(Tile& tile, const float* p, const Columns& c) {
     turn(tile.sample_h, tile.h);
 }
 
-// dh, and the gradient of the output weights, where few outputs have an error.
+// Computes dh and the gradient of the output weights, visiting only outputs with a nonzero slope.
 void back_from_few(Tile& tile, Columns& c) {
     const Row* out = UNTIED ? c.out : c.in;
     Row* gradient = UNTIED ? c.out_gradient : c.in_gradient;
@@ -470,7 +479,7 @@ void back_from_few(Tile& tile, Columns& c) {
             }
 }
 
-// The gradient of the input weights where few features are on.
+// Computes the gradient of the input weights, visiting only active features.
 void input_gradient_of_few(const Tile& tile, const float (*x)[TILE], Columns& c) {
     for (int j = 0; j < n; ++j) {
         Row g = c.in_gradient[j];
@@ -479,10 +488,11 @@ void input_gradient_of_few(const Tile& tile, const float (*x)[TILE], Columns& c)
     }
 }
 
-// The weight of a sample in the loss of a batch; but that of the empty one is `empty`.
+// Returns the weight in the loss of a batch of every sample but the all-zero one, whose weight is `empty`.
 inline float sample_weight(const Data& d, int batch) { return d.any_from[0] / float(batch - 1); }
 
-// dz, the slope of the weighted loss along the outputs before their ReLU: of sample 0 and of those past the batch, too.
+// Computes dz, the gradient of the weighted loss with respect to the outputs before their ReLU. Sample 0 has the weight
+// of the all-zero sample, and samples past the end of the batch have none.
 void output_slope(Tile& tile, const Data& d, const float* p, int first, int batch) {
     const float weight = sample_weight(d, batch);
     product<REGISTER_ROWS, n, m, 1, n>(p + W_OUT, tile.h, tile.dz, [&](int j, int t, vec a) {
@@ -497,7 +507,7 @@ void output_slope(Tile& tile, const Data& d, const float* p, int first, int batc
         for (int j = 0; j < n; ++j) tile.dz[j][t] = 0.f;
 }
 
-// dh, the slope along the hidden units before their ReLU.
+// Computes dh, the gradient with respect to the hidden units before their ReLU.
 void hidden_slope(Tile& tile, const float* p) {
     product<REGISTER_ROWS, m, n, n, 1>(p + W_OUT, tile.dz, tile.dh, [&](int i, int t, vec a) {
         if constexpr (RELU_HIDDEN) return load(&tile.h[i][t]) > 0.f ? a : vec{};
@@ -505,6 +515,7 @@ void hidden_slope(Tile& tile, const float* p) {
     });
 }
 
+// Adds the gradient of the L1 penalty to dh.
 void add_penalty_slope(Tile& tile, const Data& d, int first, int batch) {
     const float weight = sample_weight(d, batch);
     alignas(64) float slope[TILE];
@@ -516,7 +527,7 @@ void add_penalty_slope(Tile& tile, const Data& d, int first, int batch) {
         }
 }
 
-// to[r] += the sum of a[r] over the samples
+// Computes to[r] += sum over samples of a[r].
 template <int COUNT>
 void add_row_sums(const float (*a)[TILE], float* to) {
     for (int r = 0; r < COUNT; ++r) {
@@ -526,7 +537,7 @@ void add_row_sums(const float (*a)[TILE], float* to) {
     }
 }
 
-// Adds the gradient of the weighted loss of one tile to g, or to the columns.
+// Adds the gradient of the weighted loss of one tile to g or, where the tile is handled sparsely, to the columns.
 void gradient(Tile& tile, const Data& d, const float* p, float* g, Columns* c, int first, int batch) {
     const bool few_on = SPARSE && few(input(tile), tile.on);
     if (few_on) {
@@ -565,14 +576,14 @@ struct Constant {
     constexpr operator bool() const { return VALUE; }
 };
 
-// The same for the smallest models, from the uniforms to the gradient in one go: every sum in the order that it has there.
+// Does the same as `features` and `gradient` for the smallest models, in a single pass with all sums in the same order.
 void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g, int first, int batch) {
     const float weight = sample_weight(d, batch);
     const int stop = batch - first < TILE ? batch - first : TILE;
     mask lane;
     for (int l = 0; l < LANES; ++l) lane[l] = l;
     vec W_gradient[m][n] = {}, b_gradient[n] = {};
-    // One vector of samples. Only the outer ones have the empty sample, or samples past the batch.
+    // Adds one vector of samples. Only the outer vectors have the all-zero sample or samples past the end of the batch.
     const auto add_samples = [&](int t, auto outer) __attribute__((always_inline)) {
         vec x[n], h[m] = {}, dz[n], dh[m] = {};
         mask found{};
@@ -620,6 +631,7 @@ void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g
     UNROLLED for (int j = 0; j < n; ++j) add_sums<1>(&b_gradient[j], g + BIAS + j);
 }
 
+// Returns the data of instance i.
 Data instance(const Data& d, const float* shifts, const float* l1, int i) {
     Data at = d;
     if constexpr (ATTACKED) at.shift = shifts + long(i) * n * n;
@@ -635,11 +647,12 @@ Data instance(const Data& d, const float* shifts, const float* l1, int i) {
 
 extern "C" {
 
-// Steps [start, stop) of AdamW (see engine.py) for `count` instances that share the stream (seed, restart).
-// parameters, mean, square: [count][PARAMETERS], changed in place. rate: [stop - start] learning rates.
-// gradients: scratch of the same shape; it holds the last step's gradients on return.
-// empty: [count] P(no gate on). attack, l1: [count] the size of the attacks, the weight of the penalty; read only where
-// the constants say so.
+// Takes steps [start, stop) of AdamW (see engine.py) for `count` instances that share the stream (seed, restart).
+//   parameters, mean, square: [count][PARAMETERS], updated in place.
+//   gradients: [count][PARAMETERS], scratch memory that holds the gradients of the last step on return.
+//   rate: [stop - start], the learning rates.
+//   empty: [count], P(no gate active).
+//   attack, l1: [count], the size of the attacks and the weight of the penalty; read only if ATTACKED or PENALISED.
 void train(int count, const Data* data, const float* empty, const float* attack, const float* l1,
            float* parameters, float* mean, float* square,
            float* gradients, int start, int stop, int batch, uint32_t seed, uint32_t restart,
@@ -664,7 +677,7 @@ void train(int count, const Data* data, const float* empty, const float* attack,
                 }
                 features(*tile, d);
                 if (first == 0)
-                    for (int j = 0; j < n; ++j) tile->x[j][0] = input(*tile)[j][0] = 0.f;  // sample 0 is the empty one
+                    for (int j = 0; j < n; ++j) tile->x[j][0] = input(*tile)[j][0] = 0.f;  // sample 0 is all-zero
                 gradient(*tile, d, p, g, SPARSE ? &columns[i] : nullptr, first, batch);
             }
         }
@@ -686,8 +699,8 @@ void train(int count, const Data* data, const float* empty, const float* attack,
     delete tile;
 }
 
-// Sum and sum of squares, [count] each, of the loss and the penalty over `samples` samples that are not empty. With
-// `coactive`, samples in which fewer than two features are on count as zero.
+// Computes the sum and the sum of squares, [count] each, of the loss with its penalty over `samples` samples that are
+// not all-zero. With `coactive`, samples with fewer than two active features count as zero.
 void evaluate(int count, const Data* data, const float* attack, const float* l1, const float* parameters,
               int samples, int coactive, uint32_t seed, uint32_t restart, double* total, double* total_square) {
     mask lane;
@@ -711,7 +724,7 @@ void evaluate(int count, const Data* data, const float* attack, const float* l1,
             real sum{}, square{};
             for (int t = 0; t < TILE; t += LANES) {
                 vec loss{};
-                mask on{};  // counts down: a true comparison is -1
+                mask on{};  // counts active features downwards, because a true comparison is -1
                 for (int j = 0; j < n; ++j) {
                     loss += load(&tile->dz[j][t]);
                     on += load(&tile->x[j][t]) != 0.f;

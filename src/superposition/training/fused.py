@@ -1,6 +1,6 @@
-"""The CPU engine: ``fused.cpp``, compiled for one architecture and this machine when it is first used.
+"""The CPU engine: ``fused.cpp``, compiled for an architecture and this machine on first use.
 
-Anything it computes, ``autograd`` computes too, from the same random numbers; the tests hold one against the other.
+``autograd`` computes the same from the same random numbers, and the tests compare the two.
 """
 
 import ctypes
@@ -25,18 +25,18 @@ from superposition.core.errors import SuperpositionError
 from superposition.training.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, TrainingConfig
 
 SOURCE = Path(__file__).with_suffix(".cpp")
-# Vector types say what is wide, so no flag that changes the meaning of arithmetic is needed.
+# The source uses explicit vector types, so no flag that changes the meaning of arithmetic is needed.
 NATIVE = "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
 FLAGS = [
-    # As fast as -O3, and compiled in three quarters of the time: the source says what to unroll and to vectorise. Where
-    # GCC schedules before it allocates registers, as on Arm by default, the blocks of sums do not fit into them.
+    # The source says what to unroll and to vectorise, so -O2 yields code as fast as -O3 and takes three quarters of the
+    # time to compile. If GCC schedules before it allocates registers, as on Arm by default, the blocks of sums spill.
     *("-O2", "-fno-schedule-insns", "-fopenmp-simd"),
     *(NATIVE, "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC", "-w"),
 ]
 
 
 class _Data(ctypes.Structure):
-    """``struct Data`` of fused.cpp."""
+    """Mirror ``struct Data`` of fused.cpp."""
 
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("gate_density", "any_from", "low", "high", "inverse_width")),
@@ -47,7 +47,7 @@ class _Data(ctypes.Structure):
     ]
 
 
-# The arguments of ``train`` and ``evaluate`` of fused.cpp.
+# The arguments of ``train`` and ``evaluate`` in fused.cpp, by name and in order.
 _POINTER, _INTEGER, _WORD, _REAL = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_float
 _TRAIN: dict[str, Any] = {
     "count": _INTEGER,
@@ -66,27 +66,31 @@ _EVALUATE: dict[str, Any] = {
 }
 
 
-def _tile(n: int) -> int:
-    """Samples per tile: what a tile holds (uniforms, x and dz of every feature) stays in the nearest cache."""
+def _tile_size(n: int) -> int:
+    """Return the samples per tile, such that its uniforms and the x and dz of all features fit into the L1 cache."""
     return 512 if n <= 2 else 256 if n <= 10 else 128
 
 
-def _few(n: int) -> int:
-    """Where fewer than one in so many values of a tile are not 0, it is faster to go through these alone; measured."""
+def _sparse_threshold(n: int) -> int:
+    """Return the k such that a tile is handled sparsely if fewer than one in k of its values are nonzero.
+
+    0 means never. The values were measured.
+    """
     return 3 if n >= 64 else 0
 
 
 def compiler() -> list[str]:
-    """The C++ compiler as a command: ``$CXX``, else the first of c++, g++, clang++.
+    """Return the command of the C++ compiler: ``$CXX``, else the first of c++, g++ and clang++ that is installed.
 
-    Raises SuperpositionError where there is none.
+    Raises:
+        SuperpositionError: There is none.
     """
-    if named := os.environ.get("CXX"):
-        return shlex.split(named)
+    if command := os.environ.get("CXX"):
+        return shlex.split(command)
     for name in ("c++", "g++", "clang++"):
         if found := shutil.which(name):
             return [found]
-    raise SuperpositionError("no C++ compiler found (looked for c++, g++, clang++; CXX names another): needed on a CPU")
+    raise SuperpositionError("no C++ compiler found (c++, g++ or clang++, or another that CXX names): needed on a CPU")
 
 
 def _run(command: list[str]) -> str:
@@ -98,48 +102,49 @@ def _run(command: list[str]) -> str:
 
 
 @functools.cache
-def _machine(*command: str) -> str:
-    """What the compiler says about itself and the processor that it compiles for."""
+def _predefined_macros(*command: str) -> str:
+    """Return the compiler's predefined macros, which identify it and the processor that it compiles for."""
     return _run([*command, "-dM", "-E", "-x", "c++", os.devnull])
 
 
 @functools.cache
 def _folder_of_this_process() -> tempfile.TemporaryDirectory[str]:
-    """Goes when Python ends."""
+    """Return a folder that is removed when Python exits."""
     return tempfile.TemporaryDirectory()
 
 
-_building = threading.Lock()  # functools.cache alone would let two threads build the same
+# Without the lock, two threads could miss in functools.cache at once and both compile.
+_load_lock = threading.Lock()
 
 
 def library(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
-    """The compiled loop for the given constants of fused.cpp, loaded once."""
-    with _building:
+    """Return fused.cpp, compiled with the given constants and loaded once per process."""
+    with _load_lock:
         return _load(constants)
 
 
 @functools.cache
 def _load(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
-    """From the cache on disk, or built now.
+    """Load fused.cpp from the cache on disk, after compiling it if need be.
 
-    The cache (``$SUPERPOSITION_CACHE``, else the user's cache directory) is keyed by the source, the flags, and what
-    the compiler says about itself and this processor, so it can be shared between unlike machines.
+    The cache is in ``$SUPERPOSITION_CACHE``, or else in the user's cache directory. Its keys include the source, the
+    flags and the predefined macros of the compiler, so that machines of different kinds can share it.
     """
     command = [*compiler(), *FLAGS]
-    machine, named = _machine(*command), [f"-D{name}={value}" for name, value in constants]
-    key = hashlib.sha256("\0".join([SOURCE.read_text(), *command[1:], *named, machine]).encode()).hexdigest()[:24]
+    macros, defines = _predefined_macros(*command), [f"-D{name}={value}" for name, value in constants]
+    key = hashlib.sha256("\0".join([SOURCE.read_text(), *command[1:], *defines, macros]).encode()).hexdigest()[:24]
     cache = Path(os.environ.get("SUPERPOSITION_CACHE") or platformdirs.user_cache_dir("superposition"))
     built = cache / f"{key}.so"
     if not built.exists():
         try:
             cache.mkdir(parents=True, exist_ok=True)
             part = tempfile.TemporaryDirectory(dir=cache)
-        except OSError:  # no home, or one that cannot be written
+        except OSError:  # There is no home directory, or it is not writable.
             built = Path(_folder_of_this_process().name, built.name)
             part = tempfile.TemporaryDirectory(dir=built.parent)
-        # Whole or not there, also when several jobs or threads build it at once.
+        # Moving the finished file into place is atomic, even if several jobs compile it at once.
         with part as folder:
-            _run([*command, *named, str(SOURCE), "-o", f"{folder}/{built.name}"])
+            _run([*command, *defines, str(SOURCE), "-o", f"{folder}/{built.name}"])
             Path(folder, built.name).replace(built)
     loaded = ctypes.CDLL(str(built))
     loaded.train.argtypes = list(_TRAIN.values())
@@ -161,41 +166,44 @@ def constants(block: Block) -> tuple[tuple[str, int], ...]:
         ("SIGNED", int(gates.signed)),
         ("ATTACKED", int(block.attack is not None)),
         ("PENALISED", int(block.l1 is not None)),
-        ("TILE", _tile(model.n)),
-        ("FEW", _few(model.n)),
+        ("TILE", _tile_size(model.n)),
+        ("FEW", _sparse_threshold(model.n)),
     )
 
 
 class Fused:
-    """See :class:`~superposition.training.engine.Engine`. The trained instances must share one key (seed, restart)."""
+    """The engine for CPUs, see :class:`~superposition.training.engine.Engine`.
 
-    def __init__(self, block: Block, recipe: TrainingConfig, parameters: Float32[Tensor, "instance size"]) -> None:
+    To be trained, all instances must share one key (seed, restart).
+    """
+
+    def __init__(self, block: Block, config: TrainingConfig, parameters: Float32[Tensor, "instance size"]) -> None:
         model, gates = block.model, block.gates
-        self.block, self.recipe = block, recipe
+        self.block, self.config = block, config
         self.parameters = parameters.clone().contiguous()
         self.seed, self.restart = (int(word) for word in block.key[0])
         state = (len(block), model.size)
         self._mean, self._square, self._gradients = (np.zeros(state, dtype=np.float32) for _ in range(3))
         names = ("gate_density", "any_from", "low", "high", "inverse_width", "gate", "own_value")
         self._arrays = [*(getattr(gates, k).contiguous() for k in names), block.importance.contiguous()]
-        self._empty = gates.empty.contiguous()
+        self._all_zero_probability = gates.all_zero_probability.contiguous()
         self._data = _Data(*(a.data_ptr() for a in self._arrays))
-        self._attack, self._l1 = (None if part is None else part.contiguous() for part in (block.attack, block.l1))
+        self._attack, self._l1 = (None if a is None else a.contiguous() for a in (block.attack, block.l1))
         self._library = library(constants(block))
 
     def advance(self, start: int, stop: int) -> None:
-        rates = self.recipe.rates(start, stop)
+        rates = self.config.rates(start, stop)
         arguments = self.arguments() | {
             "mean": self._mean.ctypes.data,
             "square": self._square.ctypes.data,
             "gradients": self._gradients.ctypes.data,
             "start": start,
             "stop": stop,
-            "batch": self.recipe.batch,
+            "batch": self.config.batch,
             "seed": self.seed,
             "restart": self.restart,
             "rate": rates.ctypes.data,
-            "weight_decay": self.recipe.weight_decay,
+            "weight_decay": self.config.weight_decay,
             "beta1": BETA1,
             "beta2": BETA2,
             "epsilon": EPSILON,
@@ -203,11 +211,11 @@ class Fused:
         self._library.train(*(arguments[name] for name in _TRAIN))
 
     def arguments(self) -> dict[str, Any]:
-        """Return the arguments that the functions of fused.cpp share: the number of instances, and addresses."""
+        """Return the arguments that the functions of fused.cpp share: the number of instances, and array addresses."""
         return {
             "count": len(self.block),
             "data": ctypes.addressof(self._data),
-            "empty": self._empty.data_ptr(),
+            "empty": self._all_zero_probability.data_ptr(),
             "attack": None if self._attack is None else self._attack.data_ptr(),
             "l1": None if self._l1 is None else self._l1.data_ptr(),
             "parameters": self.parameters.data_ptr(),

@@ -1,4 +1,4 @@
-"""Train a sweep: its blocks are handed to engines, and its restarts ranked by their losses."""
+"""Training of a sweep: engines train its blocks, and restarts are ranked by their expected losses."""
 
 import itertools
 import threading
@@ -21,15 +21,15 @@ from superposition.training.evaluation import evaluate
 
 
 def _segments(sweep: Sweep, instances: int) -> Iterator[tuple[int, int]]:
-    """Stretches of steps, each a fraction of a second, cut at the snapshots."""
+    """Divide the steps into ranges [start, stop) that take a fraction of a second each and end at the snapshots."""
     model = Model.of(sweep)
     length = max(1, int(1e9 / (instances * sweep.batch * (model.n + model.m * model.n / 16))))
-    marks = {0, sweep.steps, *range(length, sweep.steps, length), *snapshot_steps(sweep).tolist()}
-    return itertools.pairwise(sorted(marks))
+    ends = {0, sweep.steps, *range(length, sweep.steps, length), *snapshot_steps(sweep).tolist()}
+    return itertools.pairwise(sorted(ends))
 
 
 def snapshot_steps(sweep: Sweep) -> np.ndarray:
-    """After how many steps snapshots are taken: evenly spaced, the last at the end."""
+    """Return the numbers of steps after which snapshots are taken: evenly spaced, the last at the end."""
     return np.linspace(0, sweep.steps, sweep.snapshots + 1).round().astype(np.int64)[1:]
 
 
@@ -40,28 +40,40 @@ def train(
     progress: bool | None = None,
     part: tuple[int, int] = (1, 1),
 ) -> SweepResult:
-    """Trains every model of a sweep; with ``solver: exact``, finds the best ones without training.
+    """Train every model of a sweep or, with ``solver: exact``, search the optima without training.
 
-    The same sweep on the same machine gives the same bytes, with any number of ``threads`` (default: all cores).
-    ``progress``: show a bar; by default only where a person looks on (stderr is a terminal).
-    ``part``: (i, k) trains the i-th of k parts of the sweep's points alone; :meth:`SweepResult.gather` joins them.
-    Raises SuperpositionError if the device is not there or runs out of memory, or if a model diverges (it names which).
+    On the same machine, the same sweep gives the same bytes, whatever the number of threads.
+
+    Args:
+        sweep: What to train.
+        device: ``cpu``, ``cuda``, or ``auto`` for the GPU if there is one.
+        threads: Number of threads; all available cores by default.
+        progress: Whether to show a progress bar; by default only if stderr is a terminal.
+        part: (i, k) trains only the i-th of k parts of the points; :meth:`SweepResult.gather` joins the parts.
+
+    Returns:
+        All models, with their losses.
+
+    Raises:
+        SuperpositionError: The device is missing or out of memory, or a model diverged (the message names the model).
     """
     threads = threads or available_cores()
-    hidden = None if progress is None else not progress  # None: tqdm looks whether stderr is a terminal
-    where = resolve_device(device)
+    # With None, tqdm hides the bar unless stderr is a terminal.
+    hide_bar = None if progress is None else not progress
+    torch_device = resolve_device(device)
     if sweep.solver == "exact":
-        return _solve(sweep, threads, hidden, sweep.part(*part))
+        return _solve(sweep, threads, hide_bar, sweep.part_range(*part))
     torch.backends.cuda.matmul.allow_tf32 = False
-    plan, recipe = Plan(sweep, part), TrainingConfig.of(sweep)
+    plan, config = Plan(sweep, part), TrainingConfig.of(sweep)
     steps = snapshot_steps(sweep)
     final = torch.empty(len(plan), plan.model.size)
-    kept = torch.empty(len(steps), len(plan), plan.model.size)
+    snapshots = torch.empty(len(steps), len(plan), plan.model.size)
     stop = threading.Event()
 
-    def run(instances: np.ndarray) -> None:
+    def train_block(instances: np.ndarray) -> None:
         block = plan.block(instances)
-        engine = ENGINES[where.type](block.to(where), recipe, plan.initial(block, instances).to(where))
+        start_parameters = plan.initial(block, instances).to(torch_device)
+        engine = ENGINES[torch_device.type](block.to(torch_device), config, start_parameters)
         for start, end in _segments(sweep, len(block)):
             if stop.is_set():
                 return
@@ -69,21 +81,21 @@ def train(
             finite = torch.isfinite(engine.parameters).all(dim=1).cpu().numpy()
             if not finite.all():
                 stop.set()
-                name = plan.name(int(instances[~finite][0]))
-                raise SuperpositionError(f"training diverged by step {end} at {name}: lower the learning_rate")
+                model = plan.describe(int(instances[~finite][0]))
+                raise SuperpositionError(f"training diverged by step {end} at {model}: lower the learning_rate")
             if end in steps:
-                kept[steps.tolist().index(end), instances] = engine.parameters.detach().cpu()
+                snapshots[steps.tolist().index(end), instances] = engine.parameters.detach().cpu()
             bar.update(len(block) * (end - start))
         final[instances] = engine.parameters.detach().cpu()
 
     total = len(plan) * sweep.steps
     with (
-        tqdm(total=total, unit="step", unit_scale=True, disable=hidden, desc=sweep.model, leave=False) as bar,
+        tqdm(total=total, unit="step", unit_scale=True, disable=hide_bar, desc=sweep.model, leave=False) as bar,
         thread_pool(threads) as pool,
     ):
         try:
-            for_each(run, plan.blocks(where, threads), where, pool)
-            loss, error = evaluate(plan, final, where, threads, pool)
+            for_each(train_block, plan.blocks(torch_device, threads), torch_device, pool)
+            loss, error = evaluate(plan, final, torch_device, threads, pool)
         except BaseException:
             stop.set()
             raise
@@ -95,30 +107,30 @@ def train(
         loss=loss.unflatten(0, shape),
         loss_error=error.unflatten(0, shape),
         snapshot_steps=torch.from_numpy(steps),
-        snapshots=plan.model.unpack(kept.unflatten(1, shape)) if len(steps) else {},
-        device="cpu" if where.type == "cpu" else torch.cuda.get_device_name(where),
-        first=plan.first,
+        snapshots=plan.model.unpack(snapshots.unflatten(1, shape)) if len(steps) else {},
+        device="cpu" if torch_device.type == "cpu" else torch.cuda.get_device_name(torch_device),
+        first_point=plan.first_point,
     )
 
 
-def _solve(sweep: Sweep, threads: int, hidden: bool | None, points: range) -> SweepResult:
-    """The exact optimum at every point; each restart is one start of the search. Always on the CPU, in float64."""
+def _solve(sweep: Sweep, threads: int, hide_bar: bool | None, points: range) -> SweepResult:
+    """Search the exact optimum at every point on the CPU, in float64; each restart is one start of the search."""
     model = Model.of(sweep)
     density, importance = (torch.from_numpy(a) for a in (sweep.densities(points), sweep.importances(points)))
 
     def solve(first: int) -> tuple[Tensor, Tensor]:
-        here = slice(first, first + sweep.unit)
-        return optimum.best_models(model, density[here], importance[here], sweep.restarts)
+        group = slice(first, first + sweep.group_size)
+        return optimum.best_models(model, density[group], importance[group], sweep.restarts)
 
-    units = range(0, len(points), sweep.unit)
+    groups = range(0, len(points), sweep.group_size)
     with thread_pool(threads) as pool:
-        found = list(tqdm(pool.map(solve, units), total=len(units), disable=hidden, desc="exact", leave=False))
-    parameters, loss = (torch.cat(part) for part in zip(*found, strict=True))
+        found = list(tqdm(pool.map(solve, groups), total=len(groups), disable=hide_bar, desc="exact", leave=False))
+    parameters, loss = (torch.cat(results) for results in zip(*found, strict=True))
     return SweepResult(
         sweep=sweep,
         parameters=model.unpack(parameters),
         loss=loss,
         loss_error=torch.zeros_like(loss),
         snapshot_steps=torch.zeros(0, dtype=torch.int64),
-        first=points.start,
+        first_point=points.start,
     )

@@ -100,7 +100,7 @@ def _ablations(
     gates, drawn = features.samples(sweep, point, SAMPLES)
     x = drawn.double()
     importance = torch.from_numpy(sweep.importances()[point])
-    some, none = gates.any_from[0, 0].item(), gates.empty[0].item()
+    some, none = gates.any_from[0, 0].item(), gates.all_zero_probability[0].item()
 
     def sampled(W: np.ndarray, W_out: np.ndarray) -> tuple[np.ndarray, float]:
         """Of every sample that is not empty, and of the empty one, each with its weight."""

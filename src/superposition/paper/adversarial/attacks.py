@@ -114,7 +114,7 @@ def target(trained: SweepResult, point: int, samples: int) -> Target:
     gates, x = features.samples(sweep, point, samples)
     x = torch.cat([x, torch.zeros(1, sweep.n)])
     some = gates.any_from[0, 0]
-    share = torch.cat([torch.full((samples,), float(some) / samples), gates.empty[:1]])
+    share = torch.cat([torch.full((samples,), float(some) / samples), gates.all_zero_probability[:1]])
     W, b = best["W"][point].float(), best["b"][point].float()
     return Target(W, b, x, share, torch.ones(sweep.n, dtype=torch.bool))
 

@@ -124,7 +124,7 @@ def _resistance(name: str, trained: SweepResult) -> pd.DataFrame:
         clean_loss=clean[:, 0].numpy(),
         features_per_dimension=1 / geometry.dimensions_per_feature(W).numpy(),
         kept_features=kept.sum(1).numpy(),
-        interference=geometry.interference(W * kept[:, None]).numpy() * (sweep.m + 1) / 2,
+        interference=geometry.relative_interference(W * kept[:, None]).numpy() * (sweep.m + 1) / 2,
     )
     free = table[table["attack"] == 0].set_index(["density", "seed"])["clean_loss"]
     return table.assign(

@@ -34,7 +34,7 @@ def _models(name: str, trained: SweepResult) -> pd.DataFrame:
         clean_loss_error=error[:, 0],
         features_per_dimension=1 / geometry.dimensions_per_feature(W).numpy(),
         represented_features=(geometry.norms(W) ** 2 > 0.5).sum(1).numpy(),
-        interference=geometry.interference(W).numpy(),
+        interference=geometry.relative_interference(W).numpy(),
         # Of all weight, what lies on the hidden unit that a feature has most of.
         aligned=(largest / W.square().sum((1, 2))).numpy(),
     )
