@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 
 from superposition.plotting import style
-from superposition.theory.polytopes import FRACTIONS, WRITTEN
+from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def fraction_lines(*axes: Axes) -> None:
         for ax in axes:
             ax.axhline(fraction, color="0.75", lw=0.5, zorder=0)
         apart = {2 / 5: 0.013, 3 / 8: -0.013}.get(fraction, 0.0)  # their labels would overlap
-        text = f"{WRITTEN[fraction]} {name}"
+        text = f"{FRACTION_LABELS[fraction]} {name}"
         axes[-1].annotate(text, (1.02, fraction + apart), xycoords=("axes fraction", "data"), va="center", fontsize=7)
 
 

@@ -38,14 +38,14 @@ def _known_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor, "
         return exact.linear_loss(p["W"], p["b"], density, importance)
     if _is_exact(plan.sweep):
         return exact.expected_loss(model, p, density, importance)
-    empty = exact.empty_loss(model, p, importance)
+    empty = exact.all_zero_loss(model, p, importance)
     if plan.sweep.penalised:
         nothing = torch.zeros(len(point), 1, model.n, dtype=torch.float64)
         empty = empty + torch.from_numpy(plan.l1[point]) * model.hidden(p, nothing)[:, 0].abs().sum(-1)
     known = plan.block(instances).gates.empty.double() * empty
     if _plain(plan.sweep):
-        single = exact.single_loss(p["W"], p["b"], importance)
-        known = known + (exact.only_probability(density) * single).sum(-1)
+        single = exact.single_active_loss(p["W"], p["b"], importance)
+        known = known + (exact.single_active_probability(density) * single).sum(-1)
     return known
 
 

@@ -61,7 +61,7 @@ def _draw_gram(data: Tables) -> Figure:
 def _layers(weights: pd.DataFrame) -> dict[str, np.ndarray]:
     """The layers of one model, a row per feature; the neurons in the order of their most important features."""
     layers = {k: weights.pivot(index="hidden", columns="feature", values=k) for k in ("W", "W_out") if k in weights}
-    order = neurons.order(layers["W"].to_numpy())
+    order = neurons.display_order(layers["W"].to_numpy())
     labels = [r"$W_1^\mathsf{T}$", "$W_2$"] if len(layers) == 2 else [r"$W^\mathsf{T}$"]
     return {label: W.to_numpy()[order].T for label, W in zip(labels, layers.values(), strict=True)}
 

@@ -213,7 +213,7 @@ def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
         best = models.loc[models["residual"].idxmin()]
         rows = data["features"].query(f"n == {n} and m == {m} and density == {best['density']}")
         W = rows[columns].to_numpy(copy=True).T
-        vectors.arrangement(lower, alignment.aligned(W, corners), colour=style.CATEGORIES[0])
+        vectors.arrangement(lower, alignment.align(W, corners), colour=style.CATEGORIES[0])
         lower.set_title(f"$1-S={best['density']:.2g}$", fontsize=6.5, pad=2)
     _draw_gains(middle, data)
     _draw_products(bottom, data["models"], sizes["features"])
