@@ -149,7 +149,11 @@ def _codes(models: SweepResult) -> dict[str, pd.DataFrame]:
         drive, code, response = neurons.drive(W, signed=False), neurons.representing_neurons(W), neurons.response(W)
         one = neurons.monosemantic(drive)
         weights.append(_long(W).assign(**here))
-        units.append(pd.DataFrame({**here, "neuron": np.arange(sweep.m), "second": neurons.second_drive_ratio(drive), "one": one}))
+        units.append(
+            pd.DataFrame(
+                {**here, "neuron": np.arange(sweep.m), "second": neurons.second_drive_ratio(drive), "one": one}
+            )
+        )
         features.append(
             pd.DataFrame({**here, "feature": np.arange(sweep.n), "response": response, "code": _words(code)}).assign(
                 represented=response > 0.5, alone=code[one].any(0), neurons=code.sum(0)
