@@ -121,7 +121,7 @@ def test_symmetries(seed: int, n: int) -> None:
 
 
 @given(seeds, st.integers(1, 7))
-def test_single_loss_against_quadrature(seed: int, n: int) -> None:
+def test_single_active_loss_against_quadrature(seed: int, n: int) -> None:
     """L_1 of every feature, one integral over [0, 1] per output, cut at its kink."""
     W, b, _, importance = random_case(seed, n, 3)
     G = W.T @ W
@@ -178,7 +178,7 @@ def test_active_count_is_binomial_for_equal_densities() -> None:
     np.testing.assert_allclose(counts, stats.binom.pmf(np.arange(81), 80, densities[:, None]), atol=1e-13)
 
 
-def test_empty_loss() -> None:
+def test_all_zero_loss() -> None:
     """L_0: a positive bias costs I b² in the ReLU-output model, a negative one nothing."""
     p = {"W": torch.ones(2, 3).double(), "b": tensor([0.5, -0.5, 0.2])}
     importance = tensor([1, 10, 0.5])

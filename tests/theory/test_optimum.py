@@ -247,7 +247,7 @@ def test_arranged(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(2, 1), (3, 1), (3, 2)], ids=str)
-def test_starts(size: tuple[int, int]) -> None:
+def test_initial_parameters(size: tuple[int, int]) -> None:
     """Near every arrangement in turn, with the means of what it drops; then at random, as models are initialised."""
     (n, m), count = size, 2000
     model, known = Model(RELU, n, m), list(arrangements(n, m))

@@ -24,14 +24,14 @@ JOINING_COSINE = 0.19
 MAX_RESIDUAL = 0.18
 
 
-def components(W: Float[np.ndarray, "m n"], joined: float = JOINING_COSINE) -> list[Int[np.ndarray, " k"]]:
+def components(W: Float[np.ndarray, "m n"], min_cosine: float = JOINING_COSINE) -> list[Int[np.ndarray, " k"]]:
     """Split the columns of W into tegum factors.
 
-    These are the connected components of the graph that joins features i and j if |Ŵ_i·Ŵ_j| > ``joined``.
+    These are the connected components of the graph that joins features i and j if |Ŵ_i·Ŵ_j| > ``min_cosine``.
 
     Args:
         W: Weights without zero columns.
-        joined: Cosine above which two features are joined.
+        min_cosine: Cosine above which two features are joined.
 
     Returns:
         The features of every component, ordered by the first feature.
@@ -39,7 +39,7 @@ def components(W: Float[np.ndarray, "m n"], joined: float = JOINING_COSINE) -> l
     if not W.shape[1]:
         return []
     unit = W / np.linalg.norm(W, axis=0)
-    count, label = connected_components(np.abs(unit.T @ unit) > joined, directed=False)
+    count, label = connected_components(np.abs(unit.T @ unit) > min_cosine, directed=False)
     return [np.flatnonzero(label == component) for component in range(count)]
 
 
@@ -54,7 +54,7 @@ def recognise(W: Float[np.ndarray, "d k"]) -> tuple[str, float]:
 
 
 def find_factors(
-    W: Float[np.ndarray, "m n"], joined: float = JOINING_COSINE
+    W: Float[np.ndarray, "m n"], min_cosine: float = JOINING_COSINE
 ) -> tuple[Int[np.ndarray, " n"], pd.DataFrame]:
     """Find and name the tegum factors of a model.
 
@@ -62,7 +62,7 @@ def find_factors(
 
     Args:
         W: Weights.
-        joined: Cosine above which two features are joined.
+        min_cosine: Cosine above which two features are joined.
 
     Returns:
         The number of every feature's factor, -1 if the feature is not represented; and one row per factor, with its
@@ -70,7 +70,7 @@ def find_factors(
     """
     represented = np.flatnonzero((W**2).sum(0) > 0.5)
     factor_of, rows = np.full(W.shape[1], -1), []
-    for number, part in enumerate(components(W[:, represented], joined)):
+    for number, part in enumerate(components(W[:, represented], min_cosine)):
         factor_of[represented[part]] = number
         name, residual = recognise(W[:, represented[part]])
         rows.append((name, len(part), residual))

@@ -42,7 +42,10 @@ def draw(figure: str, data: Tables) -> Figure:
 
 
 def _draw_gram(data: Tables) -> Figure:
-    """Draw WᵀW, b and ‖W_i‖ of the selected models; for models with neurons, also or instead their weights."""
+    """Draw WᵀW, b and ‖W_i‖ of the selected models.
+
+    Models with a ReLU hidden layer also show W; absolute models show both layers instead of WᵀW.
+    """
     model, grid = data["models"]["model"].iloc[0], data["models"][POINT_COLUMNS]
     features = _by_point(data["features"], "feature")
     pairs = _by_point(data["pairs"], "i", "j") if "pairs" in data else {}
