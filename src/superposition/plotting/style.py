@@ -22,7 +22,7 @@ PAGE = 7.0
 CATEGORIES = sns.color_palette("colorblind").as_hex()
 # Weights and dot products: blue is negative, orange positive.
 SIGNED = sns.diverging_palette(250, 20, s=85, l=45, as_cmap=True)
-# Superposition of a feature, from 0 (a dedicated dimension) to 1 (shared with others).
+# Superposition of a feature, from 0 (a dedicated dimension) to 1 or more (shared with other features).
 SUPERPOSITION = mpl.colormaps["viridis"]
 IMPORTANCE = mpl.colormaps["cividis_r"]
 # Features by number, where there are too many for a palette.
