@@ -26,7 +26,7 @@ def test_second(row: list[float], second: float) -> None:
     """Whatever the scale and the order; a dead neuron has nothing beside its first feature."""
     drive = np.array([row], dtype=float)
     for order in itertools.permutations(range(3)):
-        assert neurons.second(7.0 * drive[:, order])[0] == pytest.approx(second)
+        assert neurons.second_drive_ratio(7.0 * drive[:, order])[0] == pytest.approx(second)
         assert neurons.monosemantic(drive[:, order], 0.3)[0] == (second < 0.3)
 
 
@@ -53,7 +53,7 @@ def test_rescaling_changes_no_output() -> None:
 def test_order() -> None:
     """By feature, then by sign."""
     W = np.array([[0, 0, 2.0], [0.1, -1, 0], [0.1, 0.9, 0], [-1, 0, 0]])
-    assert neurons.order(W).tolist() == [3, 2, 1, 0]
+    assert neurons.display_order(W).tolist() == [3, 2, 1, 0]
 
 
 def test_response_is_the_slope_of_the_own_output() -> None:
@@ -71,21 +71,21 @@ def test_code() -> None:
     """A feature's neurons are those that it switches on half as strongly as its first, or more; that of a feature which
     is not represented is empty, and so is what it switches off."""
     expected = [[True, False, True, False], [True, True, False, False], [False, False, False, False]]
-    assert neurons.code(CODE).tolist() == expected
-    assert not neurons.code(-np.abs(CODE)).any()
+    assert neurons.representing_neurons(CODE).tolist() == expected
+    assert not neurons.representing_neurons(-np.abs(CODE)).any()
 
 
 def test_kinds_do_not_depend_on_any_order() -> None:
     W = RNG.normal(size=(4, 6)) + 0.5
     turned = [W[list(o)][:, RNG.permutation(6)] for o in itertools.permutations(range(4))]
-    assert len(set(neurons.kinds(np.stack(turned)))) == 1
-    assert neurons.kinds(W[None]) == neurons.kinds(np.abs(RNG.uniform(0.9, 1.1)) * W[None])
+    assert len(set(neurons.canonical_codes(np.stack(turned)))) == 1
+    assert neurons.canonical_codes(W[None]) == neurons.canonical_codes(np.abs(RNG.uniform(0.9, 1.1)) * W[None])
 
 
 def test_kinds_tell_codes_apart() -> None:
     """Two neurons for two features: one each, both the same one, both pairs, one inside the other."""
     codes = [[[1, 0], [0, 1]], [[1, 1], [0, 0]], [[1, 1], [1, 1]], [[1, 1], [0, 1]]]
-    assert len(set(neurons.kinds(np.array(codes, dtype=float)))) == 4
+    assert len(set(neurons.canonical_codes(np.array(codes, dtype=float)))) == 4
 
 
 # the motif, in circuits made by hand

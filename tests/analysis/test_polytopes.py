@@ -12,11 +12,11 @@ from scipy.linalg import orthogonal_procrustes
 
 from superposition.analysis import alignment, recognition
 from superposition.analysis.alignment import difference
-from superposition.analysis.recognition import components, factors, recognise
+from superposition.analysis.recognition import components, find_factors, recognise
 from superposition.core import geometry
 from superposition.theory import polytopes
 from superposition.theory.catalogue import polytopes_with, simplex
-from superposition.theory.polytopes import Polytope, tegum
+from superposition.theory.polytopes import Polytope, tegum_product
 
 NAMED = {p.name: p for k in range(1, 13) for p in polytopes_with(k)}
 SMALL = [p for p in NAMED.values() if p.dimensions <= 3]
@@ -24,7 +24,7 @@ seeds = st.integers(0, 10**6)
 
 
 def product(*names: str) -> np.ndarray:
-    return tegum(*(NAMED[name] for name in names))
+    return tegum_product(*(NAMED[name] for name in names))
 
 
 def dimensionality(W: np.ndarray) -> np.ndarray:
@@ -170,7 +170,7 @@ def grouped(parts: Sequence[np.ndarray]) -> set[frozenset[int]]:
     return {frozenset(part.tolist()) for part in parts}
 
 
-FAINT = [f"simplex of {k}" for k in range(7, 13)]  # simplices with cosines below JOINED fall apart
+FAINT = [f"simplex of {k}" for k in range(7, 13)]  # simplices with cosines below JOINING_COSINE fall apart
 JOINABLE = [name for name in NAMED if name not in FAINT]
 
 
@@ -187,7 +187,7 @@ def test_components_of_tegum_products(names: list[str], seed: int) -> None:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("joined", [0.05, recognition.JOINED, 0.7])
+@pytest.mark.parametrize("joined", [0.05, recognition.JOINING_COSINE, 0.7])
 def test_the_threshold_of_components(joined: float, sign: int) -> None:
     """Joined beyond it, however the sign; and also through a third feature."""
 
@@ -201,10 +201,10 @@ def test_the_threshold_of_components(joined: float, sign: int) -> None:
 
 
 def test_default_threshold() -> None:
-    turn = np.arccos([1, recognition.JOINED + 0.01, -1])
+    turn = np.arccos([1, recognition.JOINING_COSINE + 0.01, -1])
     W = np.stack([np.cos(turn), np.sin(turn)])
     assert len(components(W)) == 1
-    turn = np.arccos([1, recognition.JOINED - 0.01])
+    turn = np.arccos([1, recognition.JOINING_COSINE - 0.01])
     assert len(components(np.stack([np.cos(turn), np.sin(turn)]))) == 2
 
 
@@ -265,7 +265,7 @@ def test_polytopes_are_not_alike() -> None:
     """Two of as many corners are further apart than what is called by a name; and no other height is an antiprism."""
     for k in range(1, 13):
         for one, other in itertools.permutations(polytopes_with(k), 2):
-            assert difference(one.corners, other.corners) > 2 * recognition.ALIKE
+            assert difference(one.corners, other.corners) > 2 * recognition.MAX_RESIDUAL
     for height2 in (0.2, 0.3, 0.4):
         assert difference(polytopes.square_antiprism(height2), polytopes.square_antiprism()) > 0.03
 
@@ -277,7 +277,7 @@ def test_aligned(name: str) -> None:
     noise = 0.02 * rng.normal(size=corners.shape)
     order = rng.permutation(corners.shape[1])
     W = turned(corners + noise, 1)[:, order]
-    found = alignment.aligned(W, corners)
+    found = alignment.align(W, corners)
     placed = [int(np.abs(np.linalg.norm(W, axis=0) - length).argmin()) for length in np.linalg.norm(found, axis=0)]
     assert sorted(placed) == list(range(len(order)))
     np.testing.assert_allclose(found.T @ found, (W.T @ W)[np.ix_(placed, placed)], atol=1e-12)
@@ -291,9 +291,9 @@ def test_rounding_errors_do_not_choose_among_symmetric_places(polytope: Polytope
     """An exact polytope fits its corners in as many ways as it has symmetries: the same picture every time."""
     rng = np.random.default_rng(0)
     W = turned(polytope.corners, 1)
-    first = alignment.aligned(W, polytope.corners)
+    first = alignment.align(W, polytope.corners)
     for _ in range(10):
-        again = alignment.aligned(W + 1e-14 * rng.normal(size=W.shape), polytope.corners)
+        again = alignment.align(W + 1e-14 * rng.normal(size=W.shape), polytope.corners)
         np.testing.assert_allclose(again, first, atol=1e-11)
 
 
@@ -332,11 +332,11 @@ def test_canonical_orientation(name: str) -> None:
     orders, rng = alignment.symmetric_orders(*sets), np.random.default_rng(3)
     for seed in range(5):
         W = rng.normal(size=corners.shape)
-        first = alignment.aligned(W, corners, orders)
+        first = alignment.align(W, corners, orders)
         for order in orders[rng.integers(0, len(orders), 4)]:
-            again = alignment.aligned(turned(W, seed)[: len(W)][:, order], corners, orders)
+            again = alignment.align(turned(W, seed)[: len(W)][:, order], corners, orders)
             np.testing.assert_allclose(again, first, atol=1e-9)
-        rotation, order = alignment.alignment(W, corners, orders)
+        rotation, order = alignment.find_alignment(W, corners, orders)
         np.testing.assert_allclose(rotation @ W[:, order], first)
         np.testing.assert_allclose(rotation.T @ rotation, np.eye(len(W)), atol=1e-12)
         assert order.tolist() in orders.tolist()
@@ -354,10 +354,10 @@ def test_canonical_orientation_of_symmetric_models(name: str) -> None:
     """Rounding errors do not choose among the orders that fit equally well."""
     sets, corners = ALLOWED[name]
     orders, rng = alignment.symmetric_orders(*sets), np.random.default_rng(4)
-    first = alignment.aligned(turned(corners, 1)[: len(corners)], corners, orders)
+    first = alignment.align(turned(corners, 1)[: len(corners)], corners, orders)
     for _ in range(10):
         W = turned(corners, 1)[: len(corners)] + 1e-14 * rng.normal(size=corners.shape)
-        np.testing.assert_allclose(alignment.aligned(W, corners, orders), first, atol=1e-10)
+        np.testing.assert_allclose(alignment.align(W, corners, orders), first, atol=1e-10)
 
 
 # Names
@@ -402,7 +402,7 @@ def test_what_is_no_polytope(what: str) -> None:
     """A wrong name would be counted as a find."""
     name, residual = recognise(OTHERS[what])
     assert name == "other"
-    assert residual > recognition.ALIKE
+    assert residual > recognition.MAX_RESIDUAL
 
 
 @pytest.mark.parametrize("k", [4, 5, 6, 7, 8, 9, 12])
@@ -416,7 +416,7 @@ def test_random_directions_are_no_polytope(d: int, k: int) -> None:
 @pytest.mark.parametrize(("residual", "name"), [(-1e-6, "digon"), (1e-6, "other")])
 def test_the_edge_of_a_name(residual: float, name: str) -> None:
     """|1 + cos|/√2 is a pair's residual."""
-    residual += recognition.ALIKE
+    residual += recognition.MAX_RESIDUAL
     found = recognise(at_angles(0, np.rad2deg(np.arccos(residual * 2**0.5 - 1))))
     assert found == (name, pytest.approx(residual))
 
@@ -443,7 +443,7 @@ def test_factors_of_a_model(seed: int, dtype: type) -> None:
     W[:, :2] *= 0.72 / np.linalg.norm(W[:, :2], axis=0)
     whose = np.repeat([0, 1, 2, -1], [2, 5, 1, 2])
     order = rng.permutation(10)
-    factor_of, table = factors(turned(W, seed, more=1)[:, order].astype(dtype))
+    factor_of, table = find_factors(turned(W, seed, more=1)[:, order].astype(dtype))
     assert table.index.name == "factor"
     assert table.columns.tolist() == ["polytope", "features", "residual"]
     assert factor_of.shape == (10,)
@@ -463,7 +463,7 @@ def test_noisy_products_are_named(name: str) -> None:
     for seed in range(4):
         W = product(*polytopes.factors_of(name))
         W = turned(W + 0.02 * np.random.default_rng(seed).normal(size=W.shape), seed)
-        factor_of, table = factors(W)
+        factor_of, table = find_factors(W)
         assert polytopes.product_name(table["polytope"]) == name
         assert (factor_of >= 0).all()
 
@@ -473,25 +473,25 @@ def test_features_in_one_direction(k: int) -> None:
     """They are no polytope; every choice of corners is as good as another, and yet a choice ends."""
     W = np.outer([0.3, -0.8, 0.5], np.ones(k))
     assert recognition.recognise(W)[0] == "other"
-    assert recognition.factors(W)[1]["polytope"].tolist() == ["other"]
+    assert recognition.find_factors(W)[1]["polytope"].tolist() == ["other"]
 
 
 def test_larger_simplices_of_a_model() -> None:
-    factor_of, table = factors(turned(product("simplex of 6", "simplex of 5", "digon"), 0))
+    factor_of, table = find_factors(turned(product("simplex of 6", "simplex of 5", "digon"), 0))
     assert sorted(table["polytope"]) == ["digon", "simplex of 5", "simplex of 6"]
     assert (factor_of >= 0).all()
 
 
 def test_factors_with_another_threshold() -> None:
     """A pentagon's joints at 0.31 are only half of it: those at -cos 36° = -0.81 still hold it at 0.8."""
-    assert factors(polytopes.polygon(5), 0.8)[1]["polytope"].tolist() == ["pentagon"]
-    assert factors(polytopes.polygon(5), 0.9)[1]["polytope"].tolist() == ["single"] * 5
+    assert find_factors(polytopes.polygon(5), 0.8)[1]["polytope"].tolist() == ["pentagon"]
+    assert find_factors(polytopes.polygon(5), 0.9)[1]["polytope"].tolist() == ["single"] * 5
 
 
 @pytest.mark.parametrize("W", [np.zeros((3, 5)), np.full((2, 4), 0.1), np.zeros((3, 0))], ids=["0", "small", "none"])
 def test_an_empty_model(W: np.ndarray) -> None:
     """Nothing is represented: no factor, and still a table."""
-    factor_of, table = factors(W)
+    factor_of, table = find_factors(W)
     assert factor_of.tolist() == [-1] * W.shape[1]
     assert table.columns.tolist() == ["polytope", "features", "residual"]
     assert len(table) == 0

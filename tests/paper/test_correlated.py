@@ -389,7 +389,7 @@ def collapse_models(counts: Sequence[int] = (0, 1, 2, 3)) -> SweepResult:
 def measured(trained: SweepResult, seeds: int = 1) -> dict[str, pd.DataFrame]:
     """With a loss that is taken at few points."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(branches, "POINTS", 2**8)
+        patch.setattr(branches, "SOBOL_POINTS", 2**8)
         patch.setattr(measure, "SEEDS", tuple(range(seeds)))
         branches._inputs.cache_clear()
         try:

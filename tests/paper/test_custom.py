@@ -19,7 +19,7 @@ from superposition.core.grid import COORDINATES
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.paper.custom import chosen, draw, measure
+from superposition.paper.custom import draw, measure, select_points
 from superposition.paper.custom.plot import plot
 from superposition.pipeline import files
 from superposition.plotting import style
@@ -85,11 +85,11 @@ def notes(figure: Figure) -> list[str]:
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=4), st.integers(1, 3), st.integers(1, 9))
-def test_chosen(sizes: list[int], seeds: int, most: int) -> None:
+def test_select_points(sizes: list[int], seeds: int, most: int) -> None:
     """At most so many, all where they fit, a grid that is spaced evenly along each axis and begins where it does."""
     names = [*COORDINATES[: len(sizes)], "seed"]
     grid = pd.DataFrame(itertools.product(*map(range, [*sizes, seeds])), columns=names)
-    rows = chosen(grid, most)
+    rows = select_points(grid, most)
     assert 1 <= len(rows) <= most
     assert len(set(rows)) == len(rows)
     assert len(grid) > most or sorted(rows) == list(range(len(grid)))
@@ -108,10 +108,10 @@ def test_chosen(sizes: list[int], seeds: int, most: int) -> None:
 
 def test_every_axis_of_a_sweep_has_a_name() -> None:
     """One that is new would otherwise break the figures of who varies it."""
-    assert list(draw.AXES) == list(COORDINATES)
+    assert list(draw.AXIS_LABELS) == list(COORDINATES)
 
 
-@pytest.mark.parametrize("kind", draw.DRAWN)
+@pytest.mark.parametrize("kind", draw.DRAW_FUNCTIONS)
 @pytest.mark.parametrize("axes", AXES)
 def test_every_axis(kind: str, axes: str) -> None:
     """Each panel says where in the sweep it is, and differs from the others; what is left out is said."""
@@ -140,7 +140,7 @@ def test_titles_name_what_varies() -> None:
 
 def test_a_distribution_of_many_features_goes_by_its_number() -> None:
     long = "correlated 0+1+2+3+4+5+6+7+8+9 10+11+12+13+14+15+16+17+18+19"
-    assert draw._distributions(["independent", long]) == {"independent": "independent", long: "distribution 2"}
+    assert draw._distribution_labels(["independent", long]) == {"independent": "independent", long: "distribution 2"}
 
 
 # what is drawn
@@ -269,7 +269,7 @@ def test_large_models_are_few() -> None:
     plt.close(figure)
 
 
-@pytest.mark.parametrize("kind", draw.DRAWN)
+@pytest.mark.parametrize("kind", draw.DRAW_FUNCTIONS)
 @pytest.mark.parametrize(("model", "m"), [("relu_output", 3), ("absolute", 2)])
 def test_the_figures_are_the_same_every_time(kind: str, model: str, m: int, tmp_path: Path) -> None:
     """Also from the tables as files, as the workflow draws them."""
@@ -283,7 +283,7 @@ def test_the_figures_are_the_same_every_time(kind: str, model: str, m: int, tmp_
 # from Python
 
 
-@pytest.mark.parametrize("kind", draw.DRAWN)
+@pytest.mark.parametrize("kind", draw.DRAW_FUNCTIONS)
 def test_plot(kind: str) -> None:
     figure = plot(trained(), kind)
     assert not plt.fignum_exists(figure.number), "a notebook would show it twice"

@@ -86,7 +86,7 @@ def models(kinds: Callable[[float], str] = lambda ratio: "two digons" if ratio <
 def measured(figure: str, trained: SweepResult, seeds: int = 1, others: tuple[float, ...] = (0.05, 0.1)) -> dict:
     """With a loss that is taken at few points."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(branches, "POINTS", 2**8)
+        patch.setattr(branches, "SOBOL_POINTS", 2**8)
         patch.setattr(measure, "SEEDS", tuple(range(seeds)))
         patch.setattr(measure, "OTHERS", others)
         branches._inputs.cache_clear()
@@ -284,7 +284,7 @@ def test_branches_without_a_kind(kept: str) -> None:
     trained, solution = models(), {"two digons": digons(), "pentagon": NORM * pentagon(), "nothing": np.zeros((2, 5))}
     W = torch.from_numpy(solution[kept]).float().expand_as(trained.parameters["W"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(branches, "POINTS", 2**6)
+        patch.setattr(branches, "SOBOL_POINTS", 2**6)
         branches._inputs.cache_clear()
         parameters = trained.parameters | {"W": W}
         table = measure._branches(SweepResult(SWEEP, parameters, trained.loss, trained.loss, trained.snapshot_steps))

@@ -51,9 +51,9 @@ def test_thomson_problem(n: int) -> None:
         (simplex(2), 0),
         (simplex(3), 0),
         (simplex(5), 0),
-        (polytopes.tegum(DIGON, DIGON, TRIANGLE), 0),
+        (polytopes.tegum_product(DIGON, DIGON, TRIANGLE), 0),
         (polytopes.polygon(5), 10 * np.cos(2 * np.pi / 5) ** 2),
-        (polytopes.tegum(PENTAGON, DIGON), 10 * np.cos(2 * np.pi / 5) ** 2),
+        (polytopes.tegum_product(PENTAGON, DIGON), 10 * np.cos(2 * np.pi / 5) ** 2),
         (polytopes.polygon(6), 12 * 0.25),
         (polytopes.icosahedron(), 12 * 5 / 5),
         (polytopes.square_antiprism(), 8 * 2 * (1 / 9 + (2**0.5 - 1) ** 2 / 9)),
@@ -111,9 +111,9 @@ def test_interference_is_a_part_of_the_loss(seed: int, m: int, n: int) -> None:
     """E/3 is what the outputs of the other features cost where one is on, with unit norms and no bias."""
     W = torch.nn.functional.normalize(drawn(seed, m, n), dim=0)
     zero, one = torch.zeros(n, dtype=torch.float64), torch.ones(n, dtype=torch.float64)
-    loss = exact.single_loss(W, zero, one).sum()  # the own terms are ∫ (x - x)² dx = 0
+    loss = exact.single_active_loss(W, zero, one).sum()  # the own terms are ∫ (x - x)² dx = 0
     torch.testing.assert_close(packing.interference(W) / 3, loss, rtol=1e-9, atol=1e-12)
-    short = exact.single_loss(0.5 * W, zero, one).sum() - n * (1 - 0.25) ** 2 / 3
+    short = exact.single_active_loss(0.5 * W, zero, one).sum() - n * (1 - 0.25) ** 2 / 3
     torch.testing.assert_close(packing.interference(W) / 3 * 0.25**2, short, rtol=1e-9, atol=1e-12)
 
 
@@ -123,7 +123,7 @@ def test_interference_is_a_part_of_the_loss(seed: int, m: int, n: int) -> None:
 NAMED: dict[tuple[int, int], list[np.ndarray]] = {
     (5, 2): [polytopes.polygon(5)],
     (6, 2): [polytopes.polygon(6), np.concatenate([simplex(3)] * 2, axis=1)],
-    (7, 3): [polytopes.tegum(PENTAGON, DIGON), polytopes.square_antiprism()[:, :7]],
+    (7, 3): [polytopes.tegum_product(PENTAGON, DIGON), polytopes.square_antiprism()[:, :7]],
     (8, 3): [polytopes.square_antiprism(), polytopes.square_antiprism(0.28)],
     (12, 3): [polytopes.icosahedron()],
 }

@@ -25,7 +25,7 @@ from superposition.paper.geometry import CHANCE, GALLERY, LARGE, SMALL, VARIED_N
 from superposition.pipeline.claims import Tables
 from superposition.plotting import vectors
 from superposition.theory import polytopes, tegum
-from superposition.theory.polytopes import FRACTIONS, WRITTEN
+from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
 FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes")
 DENSITIES = CONFIGS["quick"].sweeps[LARGE].density
@@ -64,7 +64,7 @@ SMALL_MODELS: dict[tuple[int, int], tuple[dict[str, int], str]] = {  # by n and 
 def embedded(factors: Factors, n: int, m: int, seed: int, norm: float = 1.0) -> np.ndarray:
     """The tegum product, turned at random; the order of the features is mixed up, those left over have tiny columns."""
     rng = np.random.default_rng(seed)
-    W = polytopes.tegum(*(EXACT[name] for name, count in factors.items() for _ in range(count)))
+    W = polytopes.tegum_product(*(EXACT[name] for name, count in factors.items() for _ in range(count)))
     turn = np.linalg.qr(rng.normal(size=(m, m)))[0][:, : len(W)]
     rest = rng.normal(size=(m, n - W.shape[1])) * 1e-4
     return np.concatenate([norm * turn @ W, rest], axis=1)[:, rng.permutation(n)]
@@ -377,7 +377,7 @@ def padded(W: np.ndarray, m: int, n: int) -> np.ndarray:
 
 
 def product(**factors: int) -> np.ndarray:
-    return polytopes.tegum(*(EXACT[name.replace("_", " ")] for name, k in factors.items() for _ in range(k)))
+    return polytopes.tegum_product(*(EXACT[name.replace("_", " ")] for name, k in factors.items() for _ in range(k)))
 
 
 def test_edges_are_of_the_models_with_the_most() -> None:
@@ -1118,7 +1118,7 @@ def test_dimensionalities_are_drawn() -> None:
     np.testing.assert_allclose(*(a[np.lexsort(a.T)] for a in (points_of(scatter), expected)))
     for ax in (scatter, side):
         assert {*FRACTIONS.values()} <= {float(line.get_ydata()[0]) for line in ax.lines if len(line.get_ydata()) == 2}
-    assert {text.get_text().split()[0] for text in side.texts} >= {*WRITTEN.values()}
+    assert {text.get_text().split()[0] for text in side.texts} >= {*FRACTION_LABELS.values()}
     d_star = next(line for line in scatter.lines if line.get_label() == "$D^*$").get_xydata()[::-1]
     curves = table_of("dimensions_per_feature")["curves"].query(f"experiment == '{LARGE}'").sort_values("density")
     np.testing.assert_allclose(

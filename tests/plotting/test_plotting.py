@@ -220,7 +220,7 @@ def test_neuron_stacks() -> None:
     colours = [[colour for _, colour in stack] for stack in stacks]
     assert colours == [[to_hex("green"), to_hex("red"), to_hex("0.7")], [to_hex("red"), to_hex("blue")]]
     behind = [to_hex(b.get_facecolor()) for b in ax.patches if b.get_width() == 1]
-    assert behind == [style.NEURONS[False], style.NEURONS[True]]
+    assert behind == [style.NEURON_BACKGROUNDS[False], style.NEURON_BACKGROUNDS[True]]
     assert [text.get_text() for text in ax.texts] == ["2", "1", "1", "3"]
     assert ax.get_ylim()[1] > np.abs(W).sum(1).max()
     plt.close(figure)

@@ -252,7 +252,7 @@ def test_a_pentagon_stays_a_pentagon(pentagons: tuple[torch.Tensor, ...]) -> Non
 def test_two_digons_stay_two_digons() -> None:
     """A branch that is a minimum is not left; opposite features share an axis and the other axis is at right angles."""
     digon = Polytope("digon", polytopes.polygon(2)[:1])
-    W, b, density = regular(polytopes.tegum(digon, digon), [0.15, 0.3], 1.0, 0.0)
+    W, b, density = regular(polytopes.tegum_product(digon, digon), [0.15, 0.3], 1.0, 0.0)
     found, bias, loss = branches.follow(W, b, density)
     expected = tegum.factor_optimum(digon, [0.15, 0.3])
     norms = found.norm(dim=1)

@@ -121,11 +121,11 @@ def test_symmetries(seed: int, n: int) -> None:
 
 
 @given(seeds, st.integers(1, 7))
-def test_single_loss_against_quadrature(seed: int, n: int) -> None:
+def test_single_active_loss_against_quadrature(seed: int, n: int) -> None:
     """L_1 of every feature, one integral over [0, 1] per output, cut at its kink."""
     W, b, _, importance = random_case(seed, n, 3)
     G = W.T @ W
-    losses = exact.single_loss(*map(tensor, (W, b, importance)))
+    losses = exact.single_active_loss(*map(tensor, (W, b, importance)))
     for i in range(n):
         expected = 0.0
         for j in range(n):
@@ -151,7 +151,7 @@ def test_no_digits_are_lost_at_extreme_weights(log_slope: float, log_bias: float
     inside = integrate.quad(lambda x: (slope * x + bias) ** 2, low, high, epsrel=1e-12, epsabs=0)[0]
     weight = abs(slope) ** 0.5
     W = tensor([[weight, math.copysign(weight, slope)]])
-    losses = exact.single_loss(W, tensor([0.0, bias]), tensor([0.0, 1.0]))
+    losses = exact.single_active_loss(W, tensor([0.0, bias]), tensor([0.0, 1.0]))
     assert losses[0].item() == pytest.approx(inside, rel=1e-8)
 
 
@@ -168,7 +168,7 @@ def test_probabilities_against_enumeration(densities: list[float]) -> None:
         if len(which) == 1:
             alone[which] = probability
     np.testing.assert_allclose(exact.active_count_probability(tensor(densities)), count, atol=1e-14)
-    np.testing.assert_allclose(exact.only_probability(tensor(densities)), alone, atol=1e-14)
+    np.testing.assert_allclose(exact.single_active_probability(tensor(densities)), alone, atol=1e-14)
 
 
 def test_active_count_is_binomial_for_equal_densities() -> None:
@@ -178,12 +178,12 @@ def test_active_count_is_binomial_for_equal_densities() -> None:
     np.testing.assert_allclose(counts, stats.binom.pmf(np.arange(81), 80, densities[:, None]), atol=1e-13)
 
 
-def test_empty_loss() -> None:
+def test_all_zero_loss() -> None:
     """L_0: a positive bias costs I b² in the ReLU-output model, a negative one nothing."""
     p = {"W": torch.ones(2, 3).double(), "b": tensor([0.5, -0.5, 0.2])}
     importance = tensor([1, 10, 0.5])
-    assert exact.empty_loss(Model(RELU, 3, 2), p, importance).item() == pytest.approx(0.25 + 0.02)
-    assert exact.empty_loss(Model(LINEAR, 3, 2), p, importance).item() == pytest.approx(0.25 + 2.5 + 0.02)
+    assert exact.all_zero_loss(Model(RELU, 3, 2), p, importance).item() == pytest.approx(0.25 + 0.02)
+    assert exact.all_zero_loss(Model(LINEAR, 3, 2), p, importance).item() == pytest.approx(0.25 + 2.5 + 0.02)
 
 
 @pytest.mark.parametrize("name", ["relu_hidden", "absolute"])

@@ -17,7 +17,7 @@ from superposition.paper.phase import two_in_one
 from superposition.theory import bfgs, exact, optimum
 from superposition.theory.bfgs import minimise
 from superposition.theory.optimum import best_models
-from superposition.theory.simplices import arranged, arrangements
+from superposition.theory.simplices import arrange_simplices, arrangements
 from superposition.training.runner import train
 
 RELU, LINEAR = "relu_output", "linear"
@@ -77,7 +77,7 @@ def test_rosenbrock_against_scipy() -> None:
 def test_problems_do_not_disturb_each_other(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither those that are searched at the same time, nor those whose place one takes."""
     alone = [minimise(lambda x, which, k=k: valley(x, which + k), STARTS[k : k + 1]) for k in range(len(STARTS))]
-    monkeypatch.setattr(bfgs, "TOGETHER", together)
+    monkeypatch.setattr(bfgs, "BATCH_SIZE", together)
     sizes = set()
 
     def watched(x: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
@@ -97,7 +97,7 @@ def test_no_problem_has_more_evaluations_than_allowed(
     together: int, evaluations: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counted for each: one that waited for its turn has as many left as the others."""
-    monkeypatch.setattr(bfgs, "TOGETHER", together)
+    monkeypatch.setattr(bfgs, "BATCH_SIZE", together)
     count = torch.zeros(5, dtype=torch.int64)
 
     def slope(x: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
@@ -105,7 +105,7 @@ def test_no_problem_has_more_evaluations_than_allowed(
         count[which] += 1
         return torch.where(which == 4, x[:, 0] ** 2, torch.exp(-x[:, 0]))
 
-    x, _, _ = minimise(slope, tensor([[0], [1], [2], [-1], [0]]), evaluations=evaluations)
+    x, _, _ = minimise(slope, tensor([[0], [1], [2], [-1], [0]]), max_evaluations=evaluations)
     assert count.tolist() == [evaluations] * 4 + [1]
     assert ((x[:4, 0] > tensor([0, 1, 2, -1])) | (evaluations == 1)).all()
 
@@ -169,14 +169,14 @@ def test_no_step_up() -> None:
     bowl = lambda x, _: 100 + 5 * (x**2).sum(1)  # noqa: E731
     start = tensor([[0.01, -0.02], [1e-3, 0], [1, 2]])
     for evaluations in range(2, 12):
-        _, value, _ = minimise(bowl, start, evaluations=evaluations)
+        _, value, _ = minimise(bowl, start, max_evaluations=evaluations)
         assert (value <= bowl(start, None) + 1e-11).all()
 
 
 def test_where_a_function_bends_down() -> None:
     """On such a slope there is no inverse to learn from: one with a negative curvature would point up."""
     start = tensor([[0.5], [2], [3], [-3]])
-    x, _, slope = minimise(lambda x, _: -1 / (1 + x[:, 0] ** 2), start, evaluations=50)
+    x, _, slope = minimise(lambda x, _: -1 / (1 + x[:, 0] ** 2), start, max_evaluations=50)
     assert slope.max() <= bfgs.TOLERANCE
     assert x.abs().max() < 1e-8
 
@@ -192,8 +192,8 @@ def test_what_minimise_returns(seed: int) -> None:
         return torch.sin(3 * x + wave[which]).sum(1) + 0.1 * (x**4).sum(1) + x[:, 0] * x[:, 1]
 
     before, every = start.clone(), torch.arange(30)
-    for evaluations in (2, 5, bfgs.EVALUATIONS):
-        x, value, slope = minimise(bumpy, start, evaluations=evaluations)
+    for evaluations in (2, 5, bfgs.MAX_EVALUATIONS):
+        x, value, slope = minimise(bumpy, start, max_evaluations=evaluations)
         assert torch.equal(start, before)
         torch.testing.assert_close(value, bumpy(x, every))
         at = x.clone().requires_grad_()
@@ -237,7 +237,7 @@ def test_arranged(size: tuple[int, int]) -> None:
     """Every pair of directions has the angle of its arrangement: simplex, orthogonal, or one of them is dropped."""
     n, m = size
     for groups in arrangements(n, m):
-        W, gram = arranged(groups, n, m), np.zeros((n, n))
+        W, gram = arrange_simplices(groups, n, m), np.zeros((n, n))
         for group in groups:
             for i, j in itertools.product(group, group):
                 gram[i, j] = 1 if i == j else -1 / (len(group) - 1)
@@ -247,16 +247,16 @@ def test_arranged(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(2, 1), (3, 1), (3, 2)], ids=str)
-def test_starts(size: tuple[int, int]) -> None:
+def test_initial_parameters(size: tuple[int, int]) -> None:
     """Near every arrangement in turn, with the means of what it drops; then at random, as models are initialised."""
     (n, m), count = size, 2000
     model, known = Model(RELU, n, m), list(arrangements(n, m))
     density = tensor(np.random.default_rng(0).uniform(0.1, 1, (3, n)))
-    p = model.unpack(optimum.starts(model, density, count))
+    p = model.unpack(optimum.initial_parameters(model, density, count))
     assert torch.equal(p["W"], p["W"][:1].expand(3, -1, -1, -1))
     for k, groups in enumerate(known):
-        away = p["W"][0, k] - arranged(groups, n, m)
-        assert 0 < away.abs().min() <= away.abs().max() < 5 * optimum.NEAR
+        away = p["W"][0, k] - arrange_simplices(groups, n, m)
+        assert 0 < away.abs().min() <= away.abs().max() < 5 * optimum.START_DEVIATION
         dropped = sorted(set(range(n)) - set(itertools.chain(*groups)))
         expected = torch.zeros(3, n, dtype=torch.float64)
         expected[:, dropped] = density[:, dropped] / 2
@@ -271,10 +271,10 @@ def test_fewer_starts_than_arrangements() -> None:
     """The first ones, and as many as were asked for."""
     model, density = Model(RELU, 3, 2), tensor([[0.2, 0.3, 0.5]])
     for count in (1, 4, 7):
-        W = model.unpack(optimum.starts(model, density, count))["W"]
-        known = torch.stack([arranged(groups, 3, 2) for groups in itertools.islice(arrangements(3, 2), count)])
+        W = model.unpack(optimum.initial_parameters(model, density, count))["W"]
+        known = torch.stack([arrange_simplices(groups, 3, 2) for groups in itertools.islice(arrangements(3, 2), count)])
         assert W.shape == (1, count, 2, 3)
-        assert (W[0] - known).abs().max() < 5 * optimum.NEAR
+        assert (W[0] - known).abs().max() < 5 * optimum.START_DEVIATION
 
 
 # The best models
@@ -537,7 +537,7 @@ def test_dead_outputs_are_revived() -> None:
     """An output that is always 0 has no gradient: its bias would stay wherever the search left it."""
     model, density = Model(RELU, 2, 1), tensor([[0.2, 0.4]] * 3)
     x = tensor([[1, 0, 0, -0.1], [1, -1, 0, 0], [0.5, 0.5, -0.6, -0.4]])
-    revived = optimum.revive(model, x, density)
+    revived = optimum.revive_dead_outputs(model, x, density)
     assert revived.tolist() == [0, 2]
     assert x.tolist() == [[1, 0, 0, 0.2], [1, -1, 0, 0], [0.5, 0.5, 0.1, -0.4]]
 

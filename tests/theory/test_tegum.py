@@ -80,7 +80,7 @@ def test_gradient_against_finite_differences(polytope: Polytope, case: tuple[flo
 def test_losses_of_factors_add_up(density: float, other: bool) -> None:
     """A digon and a single in two dimensions: no output sees the features of another factor."""
     pair, alone = ((0.9, 0.05), (1.1, -0.02)) if other else ((1.05, 0.01), (1.0, 0.0))
-    corners = polytopes.tegum(DIGON, SINGLE)
+    corners = polytopes.tegum_product(DIGON, SINGLE)
     whole = exact_loss(corners, density, [pair[0], pair[0], alone[0]], [pair[1], pair[1], alone[1]])
     parts = tegum.factor_loss(DIGON, density, *pair)[0] + tegum.factor_loss(SINGLE, density, *alone)[0]
     assert parts == pytest.approx(whole, rel=1e-4)

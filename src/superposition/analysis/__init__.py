@@ -1,4 +1,4 @@
-"""How trained models are described: standard tables, polytopes recognised in W, and what neurons do.
+"""Descriptions of trained models: standard tables, polytopes recognised in W, and the roles of neurons.
 
-Here belongs what more than one section needs. May import ``core`` and ``theory``.
+Analyses that more than one section needs belong here. This package may import ``core`` and ``theory``.
 """

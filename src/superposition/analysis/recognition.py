@@ -1,8 +1,8 @@
-"""How trained models are recognised as polytopes.
+"""Recognition of polytopes in trained models.
 
-The columns of W split into *tegum factors*: groups of features that interfere with each other and with no others, each
-in dimensions of its own (paper: "Uniform superposition"). A factor of k features in d dimensions whose corners are all
-alike gives each of them the dimensionality d/k.
+The columns of W split into *tegum factors*: groups of features that interfere with each other and with no others, so
+that the groups lie in mutually orthogonal subspaces (paper: "Uniform superposition"). A factor of k features in d
+dimensions whose corners are equivalent gives each of them the dimensionality d/k.
 """
 
 import numpy as np
@@ -13,45 +13,64 @@ from scipy.sparse.csgraph import connected_components
 from superposition.analysis.alignment import difference
 from superposition.theory.catalogue import polytopes_with
 
-# |cos| between two features from which they are joined in the interference graph. The faintest joints that hold a
-# polytope named by the paper together are those of the pentagon (cos 72° = 0.31), the tetrahedron and the square
-# antiprism (1/3); simplices of up to six features have 1/5 and more. Features of different factors are at 0, give or
-# take the noise of training.
-JOINED = 0.19
-# Largest residual of a factor that is still called by a polytope's name. Two corners of a triangle differ from a digon
-# by 0.35; half of that separates what is nearer to a digon. No two polytopes of the catalogue are as near to each
-# other.
-ALIKE = 0.18
+# |cos| between two features above which they are joined in the interference graph. The polytopes named in the paper are
+# held together at the weakest by cosines of 0.31 (pentagon, cos 72°) and 1/3 (tetrahedron and square antiprism);
+# simplices of up to six features have 1/5 or more. Between features of different factors the cosine is 0 up to the
+# noise of training.
+JOINING_COSINE = 0.19
+# Largest residual with which a factor is still called by a polytope's name. Two corners of a triangle differ from a
+# digon by 0.35, and half of that marks the middle between the two. All pairs of polytopes in the catalogue differ by
+# more.
+MAX_RESIDUAL = 0.18
 
 
-def components(W: Float[np.ndarray, "m n"], joined: float = JOINED) -> list[Int[np.ndarray, " k"]]:
-    """The tegum factors of W: connected components of the graph that joins i and j where |Ŵ_i·Ŵ_j| > ``joined``.
+def components(W: Float[np.ndarray, "m n"], min_cosine: float = JOINING_COSINE) -> list[Int[np.ndarray, " k"]]:
+    """Split the columns of W into tegum factors.
 
-    Features of the same component, in the order of their first members. No column may be 0.
+    These are the connected components of the graph that joins features i and j if |Ŵ_i·Ŵ_j| > ``min_cosine``.
+
+    Args:
+        W: Weights without zero columns.
+        min_cosine: Cosine above which two features are joined.
+
+    Returns:
+        The features of every component, ordered by the first feature.
     """
     if not W.shape[1]:
         return []
     unit = W / np.linalg.norm(W, axis=0)
-    count, label = connected_components(np.abs(unit.T @ unit) > joined, directed=False)
+    count, label = connected_components(np.abs(unit.T @ unit) > min_cosine, directed=False)
     return [np.flatnonzero(label == component) for component in range(count)]
 
 
 def recognise(W: Float[np.ndarray, "d k"]) -> tuple[str, float]:
-    """The name of the polytope that the columns of one factor form ("other" beyond ``ALIKE``), and the residual."""
+    """Return the name of the polytope that one factor forms, and the residual.
+
+    The name is "other" if the residual exceeds ``MAX_RESIDUAL``.
+    """
     residuals = {polytope.name: difference(W, polytope.corners) for polytope in polytopes_with(W.shape[1])}
     name = min(residuals, key=lambda name: residuals[name])
-    return (name if residuals[name] <= ALIKE else "other"), residuals[name]
+    return (name if residuals[name] <= MAX_RESIDUAL else "other"), residuals[name]
 
 
-def factors(W: Float[np.ndarray, "m n"], joined: float = JOINED) -> tuple[Int[np.ndarray, " n"], pd.DataFrame]:
-    """The tegum factors of a model: the number of every feature's, -1 where it is not represented; one row per factor.
+def find_factors(
+    W: Float[np.ndarray, "m n"], min_cosine: float = JOINING_COSINE
+) -> tuple[Int[np.ndarray, " n"], pd.DataFrame]:
+    """Find and name the tegum factors of a model.
 
-    A feature counts as represented where ‖W_i‖² > ½, nearer to 1 than to 0. The columns of the table are ``polytope``,
-    ``features`` and ``residual``; its index is the number of the factor.
+    A feature counts as represented if ‖W_i‖² > ½, which is closer to 1 than to 0.
+
+    Args:
+        W: Weights.
+        min_cosine: Cosine above which two features are joined.
+
+    Returns:
+        The number of every feature's factor, -1 if the feature is not represented; and one row per factor, with its
+        number as the index and the columns ``polytope``, ``features`` and ``residual``.
     """
     represented = np.flatnonzero((W**2).sum(0) > 0.5)
     factor_of, rows = np.full(W.shape[1], -1), []
-    for number, part in enumerate(components(W[:, represented], joined)):
+    for number, part in enumerate(components(W[:, represented], min_cosine)):
         factor_of[represented[part]] = number
         name, residual = recognise(W[:, represented[part]])
         rows.append((name, len(part), residual))

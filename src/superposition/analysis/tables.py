@@ -1,7 +1,7 @@
-"""The standard tables of an experiment: what most figures and claims start from.
+"""Standard tables of an experiment, on which most figures and claims are based.
 
-One row per model, per feature of a model, or per pair of features; the coordinates of the sweep come first. At every
-point the restart with the lowest loss is meant, unless a column says otherwise.
+A table has one row per model, per feature of a model, or per pair of features; its first columns are the coordinates of
+the sweep. Unless a column says otherwise, the values at a point are those of the restart with the lowest loss.
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from superposition.core.weights import SweepResult
 from superposition.theory import exact
 
 
-def models(trained: SweepResult) -> pd.DataFrame:
-    """One row per point: losses, and the closed form of the best linear model beside them (independent features)."""
-    sweep = trained.sweep
+def models(result: SweepResult) -> pd.DataFrame:
+    """Return one row per point: the losses, and the exact loss of the best linear model on independent features."""
+    sweep = result.sweep
     density, importance = (torch.from_numpy(a) for a in (sweep.densities(), sweep.importances()))
-    loss, point = trained.loss, np.arange(len(trained.loss))
-    table = trained.points.rename(columns={"restart": "best_restart"})
+    loss, point = result.loss, np.arange(len(result.loss))
+    table = result.points.rename(columns={"restart": "best_restart"})
     return table.assign(
         model=sweep.model,
         n=sweep.n,
         m=sweep.m,
-        loss_error=trained.loss_error[point, loss.argmin(dim=1)].numpy(),
+        loss_error=result.loss_error[point, loss.argmin(dim=1)].numpy(),
         loss_median=loss.median(dim=1).values.numpy(),
         loss_worst=loss.max(dim=1).values.numpy(),
         restarts=sweep.restarts,
@@ -33,9 +33,12 @@ def models(trained: SweepResult) -> pd.DataFrame:
     )
 
 
-def features(trained: SweepResult) -> pd.DataFrame:
-    """One row per point and feature: importance, density, ‖W_i‖, b_i, superposition, D_i, and W_i itself for m ≤ 3."""
-    sweep, best = trained.sweep, trained.best()
+def features(result: SweepResult) -> pd.DataFrame:
+    """Return one row per point and feature.
+
+    The columns are importance, density, ‖W_i‖, b_i, superposition and D_i, and for m ≤ 3 the components of W_i.
+    """
+    sweep, best = result.sweep, result.best()
     W, points = best["W"], sweep.points()
     columns = {
         "feature": np.tile(np.arange(sweep.n), len(points)),
@@ -48,20 +51,22 @@ def features(trained: SweepResult) -> pd.DataFrame:
     }
     if sweep.m <= 3:
         columns |= {f"w{k}": W[:, k].flatten().numpy() for k in range(sweep.m)}
-    return _repeated(points, sweep.n).assign(model=sweep.model, **columns)
+    return _repeat(points, sweep.n).assign(model=sweep.model, **columns)
 
 
-def pairs(trained: SweepResult, at: Sequence[int] | None = None) -> pd.DataFrame:
-    """One row per point and ordered pair of features i, j: (WᵀW)_ij and the cosine of the angle between them.
+def pairs(result: SweepResult, rows: Sequence[int] | None = None) -> pd.DataFrame:
+    """Return one row per point and ordered pair of features i, j: (WᵀW)_ij and the cosine of the angle between them.
 
-    ``at``: the points that are meant, as rows of ``sweep.points()``; all by default.
+    Args:
+        result: Result of a sweep.
+        rows: Rows of ``sweep.points()`` to include; by default, all.
     """
-    W, n = trained.best()["W"], trained.sweep.n
-    points = trained.sweep.points().iloc[slice(None) if at is None else list(at)]
+    W, n = result.best()["W"], result.sweep.n
+    points = result.sweep.points().iloc[slice(None) if rows is None else list(rows)]
     W = W[points.index.tolist()]
     i, j = np.divmod(np.tile(np.arange(n * n), len(points)), n)
-    return _repeated(points, n * n).assign(
-        model=trained.sweep.model,
+    return _repeat(points, n * n).assign(
+        model=result.sweep.model,
         i=i,
         j=j,
         dot=geometry.gram(W).flatten().numpy(),
@@ -69,14 +74,20 @@ def pairs(trained: SweepResult, at: Sequence[int] | None = None) -> pd.DataFrame
     )
 
 
-def weights(trained: SweepResult, at: Sequence[int] | None = None) -> pd.DataFrame:
-    """One row per point, hidden unit and feature: W, and W_out of the absolute model; ``at`` as in :func:`pairs`."""
-    sweep, best = trained.sweep, trained.best()
-    points = sweep.points().iloc[slice(None) if at is None else list(at)]
+def weights(result: SweepResult, rows: Sequence[int] | None = None) -> pd.DataFrame:
+    """Return one row per point, hidden unit and feature: W, and in the absolute model W_out.
+
+    Args:
+        result: Result of a sweep.
+        rows: Rows of ``sweep.points()`` to include; by default, all.
+    """
+    sweep, best = result.sweep, result.best()
+    points = sweep.points().iloc[slice(None) if rows is None else list(rows)]
     unit, feature = np.divmod(np.tile(np.arange(sweep.m * sweep.n), len(points)), sweep.n)
     values = {k: best[k][points.index.tolist()].flatten().numpy() for k in ("W", "W_out") if k in best}
-    return _repeated(points, sweep.m * sweep.n).assign(model=sweep.model, hidden=unit, feature=feature, **values)
+    return _repeat(points, sweep.m * sweep.n).assign(model=sweep.model, hidden=unit, feature=feature, **values)
 
 
-def _repeated(points: pd.DataFrame, times: int) -> pd.DataFrame:
+def _repeat(points: pd.DataFrame, times: int) -> pd.DataFrame:
+    """Repeat every row, and number the rows anew."""
     return points.loc[points.index.repeat(times)].reset_index(drop=True)

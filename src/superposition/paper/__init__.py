@@ -1,7 +1,8 @@
-"""A package per section of the report, nearly all of them the paper's, with a module per stage of the workflow.
+"""One package per section of the report, most of them sections of the paper, with one module per workflow stage.
 
-``measure`` has ``measure(figure, trained)``, which makes the tables of a figure from the trained experiments. ``draw``
-has ``draw(figure, tables)``, which makes the figure from the tables, and ``animate`` where it moves. ``judge`` has
-``claims``, which judges from the tables of all figures of the section. What stages share is in the package itself; none
-imports another, and no section another section, so that an edit makes again what comes of it and nothing else.
+``measure`` provides ``measure(figure, trained)``, which computes the tables of a figure from its trained experiments.
+``draw`` provides ``draw(figure, tables)``, which draws the figure from its tables, and ``animate`` for animated
+figures. ``judge`` provides ``claims``, which are judged from the tables of all figures of the section. Code that stages
+share is in the section's package itself. No stage imports another stage and no section another section, so an edit
+reruns only what depends on it.
 """

@@ -1,5 +1,5 @@
-"""How results look: one style, and the pictures that several sections draw.
+"""Common style of the figures, and the panels that several sections draw.
 
-Here belongs what takes numbers and draws them; what only one section draws belongs to that section. May import ``core``
-and ``theory``, but nothing that needs PyTorch: a figure is drawn from its tables alone.
+Drawing code that more than one section needs belongs here; what only one section draws belongs to that section. This
+package may import ``core`` and ``theory``, but nothing that needs PyTorch: figures are drawn from tables alone.
 """

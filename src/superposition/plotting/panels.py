@@ -1,4 +1,4 @@
-"""Pictures that several sections draw: a model with its matrices, neurons as stacks, the lines of polytopes."""
+"""Panels that several sections draw: models with their matrices, neurons as stacks, and lines for polytopes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,32 +14,43 @@ from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 
 from superposition.plotting import style
-from superposition.theory.polytopes import FRACTIONS, WRITTEN
+from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One model of a figure; the matrices have a row per feature, and go by their labels."""
+    """One model of a figure.
+
+    Attributes:
+        title: Title of the panel.
+        matrices: Matrices with one row per feature, by label.
+        features: The model's rows of the standard table of features.
+    """
 
     title: str
     matrices: Mapping[str, Float[np.ndarray, "n columns"]]
-    features: pd.DataFrame  # its rows of the standard table
+    features: pd.DataFrame
 
 
 def gram(pairs: pd.DataFrame) -> dict[str, Float[np.ndarray, "n n"]]:
-    """WᵀW of one model, by its label."""
+    """Return WᵀW of one model from its rows of the standard table of pairs, under its label."""
     return {r"$W^\mathsf{T}W$": pairs.pivot(index="i", columns="j", values="dot").to_numpy()}
 
 
 def model_panel(axes: Sequence[Axes], model: Panel, reach: float = 1.0) -> None:
-    """One model as the paper draws it: its matrices, b beside them, and bars of ‖W_i‖ coloured by superposition.
+    """Draw one model as in the paper: its matrices, b beside them, and bars of ‖W_i‖ coloured by superposition.
 
-    The axes share their rows, one per feature, the most important on top. Colours reach from -reach to reach.
+    The panels have one row per feature in common, with the most important feature on top.
+
+    Args:
+        axes: Axes for the matrices, for b and for the bars.
+        model: The model.
+        reach: Value at the end of the colour scale, which extends from -reach to reach.
     """
-    *heats, strip, bars = axes
+    *heatmaps, strip, bars = axes
     features, n = model.features, len(model.features)
     columns = {**model.matrices, "$b$": features["bias"].to_numpy()[:, None]}
-    for axis, (label, values) in zip([*heats, strip], columns.items(), strict=True):
+    for axis, (label, values) in zip([*heatmaps, strip], columns.items(), strict=True):
         axis.imshow(values, cmap=style.SIGNED, vmin=-reach, vmax=reach, aspect="auto")
         axis.set(xticks=[], yticks=[], xlabel=label)
         style.frame(axis)
@@ -59,10 +70,17 @@ def model_panel(axes: Sequence[Axes], model: Panel, reach: float = 1.0) -> None:
 def model_grid(
     models: Sequence[Panel], values: str = r"$W_i\cdot W_j$ and $b_i$", reach: float = 1.0, note: str = ""
 ) -> Figure:
-    """Models side by side, at most four in a row, and two scales of colour; ``values`` says what the first is of."""
+    """Draw models side by side, at most four in a row, with the two colour scales.
+
+    Args:
+        models: The models.
+        values: Label of the colour scale of the matrices.
+        reach: Value at the end of that scale, which extends from -reach to reach.
+        note: Remark above the panels.
+    """
     rows = 1 if len(models) <= 3 else max(2, -(-len(models) // 4))
     columns = -(-len(models) // rows)
-    # All in inches. A panel is a square for the matrices, with the bias and the norms at its right.
+    # All lengths are in inches. A panel is a square for the matrices, with the bias and the norms to its right.
     left, scale = 0.08, 0.72
     room = style.PAGE - left - scale * (2 if rows == 1 else 1)
     pitch = min(room / columns, 2.8)
@@ -81,10 +99,10 @@ def model_grid(
     for place, model in enumerate(models):
         row, column = divmod(place, columns)
         x, share = left + column * pitch, (panel + 0.05) / len(model.matrices)
-        heats = [axes_at(row, x + k * share, share - 0.05) for k in range(len(model.matrices))]
+        heatmaps = [axes_at(row, x + k * share, share - 0.05) for k in range(len(model.matrices))]
         strip, bars = axes_at(row, x + panel + 0.03, 0.07), axes_at(row, x + panel + 0.12, pitch - panel - 0.24)
-        model_panel([*heats, strip, bars], model, reach)
-        heats[0].set_title(model.title, pad=4, x=panel / 2 / (share - 0.05))
+        model_panel([*heatmaps, strip, bars], model, reach)
+        heatmaps[0].set_title(model.title, pad=4, x=panel / 2 / (share - 0.05))
         if longest > 1.3:
             bars.set_xlim(0, 1.05 * longest)
     scales = (
@@ -101,13 +119,14 @@ def model_grid(
 
 
 def fraction_lines(*axes: Axes) -> None:
-    """The D_i of polytopes as lines through all axes, with their names at the right of the last."""
+    """Draw the D_i of polytopes as lines through all axes, with their names to the right of the last."""
     for name, fraction in FRACTIONS.items():
         for ax in axes:
             ax.axhline(fraction, color="0.75", lw=0.5, zorder=0)
-        apart = {2 / 5: 0.013, 3 / 8: -0.013}.get(fraction, 0.0)  # their labels would overlap
-        text = f"{WRITTEN[fraction]} {name}"
-        axes[-1].annotate(text, (1.02, fraction + apart), xycoords=("axes fraction", "data"), va="center", fontsize=7)
+        # The labels of 2/5 and 3/8 would overlap.
+        shift = {2 / 5: 0.013, 3 / 8: -0.013}.get(fraction, 0.0)
+        text = f"{FRACTION_LABELS[fraction]} {name}"
+        axes[-1].annotate(text, (1.02, fraction + shift), xycoords=("axes fraction", "data"), va="center", fontsize=7)
 
 
 def neuron_stacks(
@@ -117,17 +136,23 @@ def neuron_stacks(
     colours: Sequence[str | tuple[float, ...]],
     labels: bool = False,
 ) -> None:
-    """Every neuron as a stack of its |weights|, the largest at the bottom, coloured by feature (one colour for each).
+    """Draw every neuron as a stack of its |weights|, the largest at the bottom.
 
-    Behind a neuron the colour of ``NEURONS``. What is too small to be seen is one grey piece on top; with ``labels``
-    the larger pieces bear the number of their feature.
+    Weights too small to be seen are drawn as one grey piece on top.
+
+    Args:
+        ax: Axes to draw on.
+        W: Weights of the neurons.
+        one_feature: Whether each neuron has a single feature, which sets the colour behind its stack.
+        colours: Colour of every feature.
+        labels: Whether the larger pieces show the number of their feature.
     """
     size = np.abs(W)
     top = size.sum(1).max()
     boxes: list[np.ndarray] = []
     shades: list[str | tuple[float, ...]] = []
     for k, row in enumerate(size):
-        ax.axvspan(k - 0.5, k + 0.5, color=style.NEURONS[bool(one_feature[k])], lw=0, zorder=-1)
+        ax.axvspan(k - 0.5, k + 0.5, color=style.NEURON_BACKGROUNDS[bool(one_feature[k])], lw=0, zorder=-1)
         pieces = np.argsort(-row, kind="stable")
         seen = pieces[row[pieces] >= 0.01 * top]
         heights = np.append(row[seen], row[pieces[len(seen) :]].sum())

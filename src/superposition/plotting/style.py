@@ -1,4 +1,4 @@
-"""One look for all figures: the style sheet, colours, and how a figure is saved."""
+"""Common style of all figures: the style sheet, the colours, and how figures are saved."""
 
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,21 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.transforms import Bbox
 
 STYLE = Path(__file__).with_suffix(".mplstyle")
-PAGE = 7.0  # inches: the width of a page
+# Width of a page in inches.
+PAGE = 7.0
 
-# Colour-blind-safe throughout: seaborn's palette for kinds, perceptually uniform maps for quantities.
+# All colours can be told apart by colour-blind readers: categories have seaborn's palette, quantities perceptually
+# uniform colour maps.
 CATEGORIES = sns.color_palette("colorblind").as_hex()
-SIGNED = sns.diverging_palette(250, 20, s=85, l=45, as_cmap=True)  # a weight or a dot product: blue < 0 < orange
-SUPERPOSITION = mpl.colormaps["viridis"]  # 0 (a dimension of its own) to 1 (shared, or more)
+# Weights and dot products: blue is negative, orange positive.
+SIGNED = sns.diverging_palette(250, 20, s=85, l=45, as_cmap=True)
+# Superposition of a feature, from 0 (a dedicated dimension) to 1 or more (shared with other features).
+SUPERPOSITION = mpl.colormaps["viridis"]
 IMPORTANCE = mpl.colormaps["cividis_r"]
-FEATURES = mpl.colormaps["plasma"]  # many features, by their number
-POLYTOPES = {  # the colour of a feature by the polytope of its factor
+# Features by number, where there are too many for a palette.
+FEATURES = mpl.colormaps["plasma"]
+# Features by the polytope that their factor forms.
+POLYTOPES = {
     "single": CATEGORIES[5],
     "digon": CATEGORIES[0],
     "triangle": CATEGORIES[3],
@@ -35,12 +41,13 @@ POLYTOPES = {  # the colour of a feature by the polytope of its factor
     "other": "0.55",
     "absent": "0.8",
 }
+# Colour behind a neuron: True if it has a single feature, False if it has several.
+NEURON_BACKGROUNDS = {True: "#dceaf6", False: "#fbe6cf"}
 
-NEURONS = {True: "#dceaf6", False: "#fbe6cf"}  # behind a neuron with one feature, and with several
-
-FINE = 0.4  # of a line, in points
-# For figures with solids, which reach beyond their axes: titles make room. To look for that takes a tenth of the time
-# of drawing, so others do without.
+# Width of a fine line in points.
+FINE_LINE = 0.4
+# Solids extend beyond their axes, so in figures with solids titles are moved out of their way. The search for a free
+# position takes a tenth of the drawing time, so other figures do without it.
 with_solids = mpl.rc_context({"axes.titley": None})
 
 plt.style.use(STYLE)
@@ -48,48 +55,54 @@ sns.set_palette(CATEGORIES)
 
 
 def save(figure: Figure, *paths: str | Path) -> None:
-    """Writes the figure in the format of each path's suffix; the same content gives the same bytes."""
+    """Save a figure in the format of each path's suffix, and close it.
+
+    Equal figures give equal files, byte for byte.
+    """
     if layout := figure.get_layout_engine():
         layout.execute(figure)
     with mpl.rc_context({"figure.constrained_layout.use": False}):
-        figure.set_layout_engine(None)  # once is enough
-        _round(figure)
+        # Without the engine, saving does not repeat the layout.
+        figure.set_layout_engine(None)
+        _round_positions(figure)
         for path in paths:
-            dated = {"Date": None} if str(path).endswith(".svg") else {"Software": None}
-            figure.savefig(path, metadata=dated)
+            # These entries would hold the date and the version of matplotlib.
+            metadata = {"Date": None} if str(path).endswith(".svg") else {"Software": None}
+            figure.savefig(path, metadata=metadata)
     plt.close(figure)
 
 
 def save_animation(animation: Animation, path: str | Path) -> None:
-    """Writes a GIF of eight frames a second."""
-    with mpl.rc_context({"figure.constrained_layout.use": False}):  # or each frame is laid out as it is saved
+    """Save an animation as a GIF with eight frames per second."""
+    # Constrained layout would arrange every frame anew.
+    with mpl.rc_context({"figure.constrained_layout.use": False}):
         animation.save(path, PillowWriter(fps=8), dpi=100)
 
 
-def _round(figure: Figure) -> None:
-    """Rounds where the layout puts things: the last bits of its solver differ from run to run."""
+def _round_positions(figure: Figure) -> None:
+    """Round the positions of all axes and subfigures, because the layout solver's last bits differ from run to run."""
     parts: list[FigureBase] = [figure]
     while parts:
         part = parts.pop()
-        for below in part.subfigs:
-            below.bbox_relative.set_points(below.bbox_relative.get_points().round(6))
-            parts.append(below)
+        for subfigure in part.subfigs:
+            subfigure.bbox_relative.set_points(subfigure.bbox_relative.get_points().round(6))
+            parts.append(subfigure)
     for ax in figure.axes:
         ax.set_position(Bbox(ax.get_position(original=True).get_points().round(6)))
 
 
 def density_title(density: float) -> str:
-    """The label of one model of a sweep over densities, in the paper's symbols."""
+    """Return the title of a model of the given density, in the paper's notation."""
     return f"$1-S = {density:g}$"
 
 
-def colorbar(figure: FigureBase, values: ScalarMappable, label: str, **placed: Any) -> Colorbar:
-    """What the colours of a picture mean; ``placed`` as in matplotlib's own."""
-    bar = figure.colorbar(values, label=label, **placed)
-    bar.outline.set_linewidth(FINE)
+def colorbar(figure: FigureBase, values: ScalarMappable, label: str, **kwargs: Any) -> Colorbar:
+    """Add a colour bar with a fine outline; ``kwargs`` are passed to matplotlib."""
+    bar = figure.colorbar(values, label=label, **kwargs)
+    bar.outline.set_linewidth(FINE_LINE)
     return bar
 
 
 def frame(ax: Axes) -> None:
-    """A fine line around a matrix or a map."""
-    ax.spines[:].set(visible=True, linewidth=FINE, color="0.5")
+    """Draw a fine frame around a matrix or a map."""
+    ax.spines[:].set(visible=True, linewidth=FINE_LINE, color="0.5")

@@ -1,5 +1,5 @@
-"""What can be known without training: exact and precise expected losses, and the models that minimise them.
+"""Theory, which needs no training: exact and high-precision expected losses, and the models that minimise them.
 
-Here belong closed forms, searches for optima, branches of solutions, and polytopes with what they cost, as long as more
-than one section needs them. May import ``core``.
+Closed forms, searches for optima, solution branches, and polytopes with their losses belong here, provided that more
+than one section needs them. This package may import ``core``.
 """

@@ -1,8 +1,8 @@
-"""Kinds of solutions as branches: local minima of a precise loss, followed from one density to the next.
+"""Solution branches: local minima of a high-precision loss, followed from one density to the next.
 
-Training finds solutions of several kinds, whose order changes with the density (paper: "Non-uniform superposition",
-"Correlated features"). Here each kind is followed by itself, so that the density at which one becomes better than
-another is the crossing of two smooth curves. For ReLU-output models of few features, all of importance 1.
+Training finds solutions of several kinds, whose ranking changes with the density (paper: "Non-uniform superposition",
+"Correlated features"). Here each kind is followed separately, so the density at which one overtakes another is the
+crossing of two smooth curves. This applies to ReLU-output models with a small number of features, all of importance 1.
 """
 
 import itertools
@@ -19,44 +19,56 @@ from superposition.core.distribution import Distribution
 from superposition.core.models import Model
 from superposition.theory import bfgs, exact, optimum
 
-POINTS = 2**11  # of a Sobol sequence, at which the values of the features that are on are taken
-TOGETHER = 8  # models of which one pattern's samples are held
-NUDGE = 0.01  # the deviation of weights by which a search starts off the last minimum
+# Number of points of the Sobol sequence at which the values of active features are sampled.
+SOBOL_POINTS = 2**11
+# Number of models evaluated at once on the samples of one pattern; the intermediate results fit into the cache.
+MODELS_PER_BATCH = 8
+# Standard deviation of the noise added to the weights of one minimum before the search for the next.
+PERTURBATION = 0.01
 INDEPENDENT = Distribution()
 
 
 class _Patterns(NamedTuple):
-    """Which features can be on together; gates are the sets, and the features that are in none."""
+    """Sets of features that can be active together.
 
-    on: Bool[Tensor, "pattern n"]
+    A gate is a correlated or anticorrelated set, or a feature that belongs to neither; it opens with its density.
+    """
+
+    active: Bool[Tensor, "pattern n"]
     open: Bool[Tensor, "pattern gate"]
-    share: Float64[Tensor, " pattern"]  # of an open gate's probability: one member's of an anticorrelated set
-    gate: Int64[Tensor, " gate"]  # the feature whose density is the gate's
+    # Probability of the pattern given its open gates: each member of an anticorrelated set is equally likely.
+    share: Float64[Tensor, " pattern"]
+    # The feature whose density is that of the gate.
+    gate: Int64[Tensor, " gate"]
 
 
 @cache
 def _patterns(n: int, distribution: Distribution) -> _Patterns:
+    """Enumerate the patterns of active features that a distribution allows."""
     free = sorted(set(range(n)) - {i for members in distribution.sets for i in members})
-    # Which features an open gate can switch on, one way after the other; all are equally likely.
-    ways: list[list[tuple[int, ...]]] = [[members] for members in distribution.correlated]
-    ways += [[(i,) for i in members] for members in (*distribution.anticorrelated, *((i,) for i in free))]
-    chosen = list(itertools.product(*([(), *way] for way in ways)))
-    on = [[any(i in members for members in gates) for i in range(n)] for gates in chosen]
-    share = [math.prod(1 / len(way) for way, members in zip(ways, gates, strict=True) if members) for gates in chosen]
+    # For each gate, the sets of features that it can activate when open; all are equally likely.
+    outcomes: list[list[tuple[int, ...]]] = [[members] for members in distribution.correlated]
+    outcomes += [[(i,) for i in members] for members in (*distribution.anticorrelated, *((i,) for i in free))]
+    patterns = list(itertools.product(*([(), *outcome] for outcome in outcomes)))
+    active = [[any(i in members for members in gates) for i in range(n)] for gates in patterns]
+    share = [
+        math.prod(1 / len(outcome) for outcome, members in zip(outcomes, gates, strict=True) if members)
+        for gates in patterns
+    ]
     return _Patterns(
-        on=torch.tensor(on),
-        open=torch.tensor([[bool(members) for members in gates] for gates in chosen]),
+        active=torch.tensor(active),
+        open=torch.tensor([[bool(members) for members in gates] for gates in patterns]),
         share=torch.tensor(share, dtype=torch.float64),
-        gate=torch.tensor([way[0][0] for way in ways]),
+        gate=torch.tensor([outcome[0][0] for outcome in outcomes]),
     )
 
 
 @cache
 def _inputs(n: int, distribution: Distribution, seed: int) -> Float64[Tensor, "pattern inputs sample"]:
-    """Samples of every pattern with several features on, and a 1 for the bias."""
-    on = _patterns(n, distribution).on
-    values = torch.quasirandom.SobolEngine(n, scramble=True, seed=seed).draw(POINTS, dtype=torch.float64)
-    x = on[on.sum(-1) > 1][:, :, None] * values.T
+    """Sample every pattern with several active features; the last input is 1, for the bias."""
+    active = _patterns(n, distribution).active
+    values = torch.quasirandom.SobolEngine(n, scramble=True, seed=seed).draw(SOBOL_POINTS, dtype=torch.float64)
+    x = active[active.sum(-1) > 1][:, :, None] * values.T
     return torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
 
 
@@ -67,26 +79,36 @@ def precise_loss(
     distribution: Distribution = INDEPENDENT,
     seed: int = 0,
 ) -> Float64[Tensor, " model"]:
-    """Expected loss, features of importance 1 in [0, 1]. Another seed: other points, an independent error.
+    """Expected loss of ReLU-output models, for features of importance 1 in [0, 1].
 
-    Every pattern of features that are on is weighted with its probability. With none or one on its loss is exact; with
-    more, it is taken at the points of a scrambled Sobol sequence. The members of a set share one density.
+    Every pattern of active features is weighted with its probability. Its loss is exact with at most one active
+    feature; with more, it is averaged over the points of a scrambled Sobol sequence. The loss is differentiable once,
+    with respect to weights, biases and densities.
+
+    Args:
+        W: Weights.
+        b: Biases.
+        density: Density of every feature; members of one set share the density of its first member.
+        distribution: Sets of correlated and anticorrelated features.
+        seed: Seed of the scrambling. Different seeds give independent sampling errors.
     """
     n, patterns = W.shape[-1], _patterns(W.shape[-1], distribution)
     ones, gates = torch.ones_like(b), density[:, patterns.gate]
     probability = torch.where(patterns.open, gates[:, None], 1 - gates[:, None]).prod(-1) * patterns.share
-    count = patterns.on.sum(-1)
-    nothing = exact.empty_loss(Model("relu_output", n, W.shape[-2]), {"W": W, "b": b}, ones)
-    loss = (probability[:, count == 0] * nothing[:, None]).sum(-1)
-    alone = patterns.on[count == 1].long().argmax(-1)
-    loss = loss + (probability[:, count == 1] * exact.single_loss(W, b, ones)[:, alone]).sum(-1)
+    count = patterns.active.sum(-1)
+    all_zero = exact.all_zero_loss(Model("relu_output", n, W.shape[-2]), {"W": W, "b": b}, ones)
+    loss = (probability[:, count == 0] * all_zero[:, None]).sum(-1)
+    single = patterns.active[count == 1].long().argmax(-1)
+    loss = loss + (probability[:, count == 1] * exact.single_active_loss(W, b, ones)[:, single]).sum(-1)
     affine = torch.cat([W.mT @ W, b[..., None]], dim=-1)
-    return loss + _Several.apply(affine, probability[:, count > 1], _inputs(n, distribution, seed))
+    return loss + _SampledLoss.apply(affine, probability[:, count > 1], _inputs(n, distribution, seed))
 
 
-class _Several(torch.autograd.Function):
-    """The loss of the patterns with several features on. Its gradients are found on the way: what is made of one
-    pattern stays in the cache."""
+class _SampledLoss(torch.autograd.Function):
+    """Expected loss of the patterns with several active features.
+
+    The forward pass also computes the gradients, while the intermediate results of a pattern are still in the cache.
+    """
 
     @staticmethod
     def forward(
@@ -95,22 +117,23 @@ class _Several(torch.autograd.Function):
         probability: Float64[Tensor, "model pattern"],
         inputs: Float64[Tensor, "pattern inputs sample"],
     ) -> Float64[Tensor, " model"]:
-        slopes, losses = torch.zeros_like(affine), torch.empty_like(probability)
-        weight = 2 / POINTS * probability[..., None, None]
-        for models in (slice(first, first + TOGETHER) for first in range(0, len(affine), TOGETHER)):
+        gradient, losses = torch.zeros_like(affine), torch.empty_like(probability)
+        weight = 2 / SOBOL_POINTS * probability[..., None, None]
+        for models in (slice(first, first + MODELS_PER_BATCH) for first in range(0, len(affine), MODELS_PER_BATCH)):
             for pattern, x in enumerate(inputs):
                 output = (affine[models] @ x).relu_()
                 error = output - x[:-1]
-                losses[models, pattern] = error.square().sum((-2, -1)) / POINTS
-                error *= output.sign_()  # an output of 0 has no slope
-                slopes[models] += weight[models, pattern] * (error @ x.mT)
-        ctx.save_for_backward(slopes, losses)
+                losses[models, pattern] = error.square().sum((-2, -1)) / SOBOL_POINTS
+                # The ReLU passes no gradient where the output is 0.
+                error *= output.sign_()
+                gradient[models] += weight[models, pattern] * (error @ x.mT)
+        ctx.save_for_backward(gradient, losses)
         return (probability * losses).sum(-1)
 
     @staticmethod
-    def backward(ctx: Any, by: Float64[Tensor, " model"]) -> tuple[Tensor, Tensor, None]:
-        slopes, losses = ctx.saved_tensors
-        return by[:, None, None] * slopes, by[:, None] * losses, None
+    def backward(ctx: Any, grad_output: Float64[Tensor, " model"]) -> tuple[Tensor, Tensor, None]:
+        gradient, losses = ctx.saved_tensors
+        return grad_output[:, None, None] * gradient, grad_output[:, None] * losses, None
 
 
 Solutions = tuple[Float64[Tensor, "model m n"], Float64[Tensor, "model n"], Float64[Tensor, " model"]]
@@ -123,19 +146,22 @@ def follow(
     distribution: Distribution = INDEPENDENT,
     seed: int = 0,
 ) -> Solutions:
-    """W, b and the loss of the local minima of the precise loss that are nearest: all models at once.
+    """Find the local minimum of the precise loss that a search from each model reaches.
 
-    Outputs that are always 0, and so have no gradient, get their mean as the bias first.
+    Outputs that are always 0 have no gradient; before the search their biases are set to the means of their features.
+
+    Returns:
+        Weights, biases and losses of the minima.
     """
     m, n = W.shape[-2:]
     unit, start = density.sum(-1), torch.cat([W.flatten(1), b], dim=1)
-    optimum.revive(Model("relu_output", n, m), start, density)
+    optimum.revive_dead_outputs(Model("relu_output", n, m), start, density)
 
-    def losses(x: Tensor, which: Tensor) -> Tensor:
+    def losses(x: Tensor, models: Tensor) -> Tensor:
         W, b = x[:, : m * n].unflatten(1, (m, n)), x[:, m * n :]
-        return precise_loss(W, b, density[which], distribution, seed) / unit[which]
+        return precise_loss(W, b, density[models], distribution, seed) / unit[models]
 
-    found, loss, _ = bfgs.minimise(losses, start, tolerance=1e-7, evaluations=150)
+    found, loss, _ = bfgs.minimise(losses, start, tolerance=1e-7, max_evaluations=150)
     return found[:, : m * n].unflatten(1, (m, n)), found[:, m * n :], loss * unit
 
 
@@ -145,15 +171,18 @@ def trace(
     densities: Float64[Tensor, "step branch n"],
     distribution: Distribution = INDEPENDENT,
 ) -> tuple[Float64[Tensor, "step branch m n"], Float64[Tensor, "step branch n"], Float64[Tensor, "step branch"]]:
-    """The minima along the densities, each found from the one before.
+    """Trace branches along a sequence of densities, each minimum found from the one before.
 
-    Every search starts a little off, so that it does not stay on a saddle. Where a branch ceases to be a minimum it
-    ends on another one: whether that is still of its kind is for the caller to see.
+    The weights are perturbed before every search, so that it does not remain on a saddle. Where a branch ceases to be a
+    minimum, the search reaches a different one; the caller checks whether it is still of the same kind.
+
+    Returns:
+        Weights, biases and losses of the minima at every step.
     """
     steps, generator = [], torch.Generator().manual_seed(0)
     for density in densities:
-        off = NUDGE * torch.randn(W.shape, generator=generator, dtype=W.dtype)
-        W, b, loss = follow(W + off, b, density, distribution)
+        noise = PERTURBATION * torch.randn(W.shape, generator=generator, dtype=W.dtype)
+        W, b, loss = follow(W + noise, b, density, distribution)
         steps.append((W, b, loss))
     W, b, loss = (torch.stack(part) for part in zip(*steps, strict=True))
     return W, b, loss
@@ -167,15 +196,26 @@ def crossing(
     distribution: Distribution = INDEPENDENT,
     seed: int = 0,
 ) -> tuple[Float64[Tensor, " problem"], Float64[Tensor, "problem 2 m n"], Float64[Tensor, "problem 2 n"]]:
-    """Where two branches cost the same, and both solutions there; ``densities`` is a function of what is varied.
+    """Find the parameter value at which two branches have the same loss.
 
-    By Newton's method in the logarithm of what is varied. At a minimum the loss changes with the densities alone (the
-    envelope theorem), so the slopes need no more than one derivative. NaN where it does not settle.
+    The search is Newton's method in the logarithm of the parameter. At a minimum the loss depends on the parameter only
+    through the densities (the envelope theorem), so the slope takes a single derivative.
+
+    Args:
+        W: Weights of the two branches of every problem.
+        b: Their biases.
+        start: Positive parameter values at which the search starts.
+        densities: Function from parameter values to the densities of the features.
+        distribution: Sets of correlated and anticorrelated features.
+        seed: Seed of the sampling of the loss.
+
+    Returns:
+        The parameter values, NaN where the search does not converge, and the weights and biases of both branches there.
     """
     log, step = start.log(), torch.full_like(start, torch.inf)
     for _ in range(30):
-        at = densities(log.exp()).repeat_interleave(2, dim=0)
-        w, bias, _ = follow(W.flatten(0, 1), b.flatten(0, 1), at, distribution, seed)
+        density = densities(log.exp()).repeat_interleave(2, dim=0)
+        w, bias, _ = follow(W.flatten(0, 1), b.flatten(0, 1), density, distribution, seed)
         W, b = w.unflatten(0, (-1, 2)), bias.unflatten(0, (-1, 2))
         varied = log.clone().requires_grad_()
         losses = precise_loss(w, bias, densities(varied.exp()).repeat_interleave(2, dim=0), distribution, seed)

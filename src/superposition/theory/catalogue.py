@@ -1,4 +1,4 @@
-"""The polytopes that an arrangement of features may be, by their number of corners."""
+"""Catalogue of the polytopes that features may form, by number of corners."""
 
 from functools import cache
 
@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from superposition.theory.polytopes import Polytope, icosahedron, polygon, square_antiprism
-from superposition.theory.simplices import arranged
+from superposition.theory.simplices import arrange_simplices
 
 _SIMPLICES = ("single", "digon", "triangle", "tetrahedron")
 _POLYGONS = {5: "pentagon", 6: "hexagon", 7: "heptagon", 8: "octagon", 9: "nonagon"}
@@ -14,14 +14,14 @@ _POLYGONS = {5: "pentagon", 6: "hexagon", 7: "heptagon", 8: "octagon", 9: "nonag
 
 def simplex(k: int) -> Float64[np.ndarray, "d k"]:
     """Return k unit vectors with equal angles between them, in k - 1 dimensions (in one dimension for k = 1)."""
-    return arranged((tuple(range(k)),), k, max(1, k - 1)).numpy()
+    return arrange_simplices((tuple(range(k)),), k, max(1, k - 1)).numpy()
 
 
 @cache
 def polytopes_with(corners: int) -> tuple[Polytope, ...]:
-    """Return the polytopes with so many corners, none of them a tegum product.
+    """Return the polytopes with the given number of corners.
 
-    A square is not among them (it is two digons), nor is an octahedron (three).
+    Tegum products are not included: a square is two digons, and an octahedron three.
     """
     k = corners
     found = [Polytope(_SIMPLICES[k - 1] if k <= 4 else f"simplex of {k}", simplex(k))]

@@ -1,6 +1,7 @@
 """Expected losses without sampling error, in float64 (paper: "Mathematical understanding").
 
-All functions are batched over leading axes and differentiable. Features are independent, uniform on [0, 1] when on.
+All functions are batched over leading axes and differentiable. Features are independent and, when active, uniform on
+[0, 1].
 """
 
 import itertools
@@ -16,38 +17,43 @@ from superposition.core.models import Model, Parameters
 
 @cache
 def _gauss(order: int) -> tuple[Float64[Tensor, " order"], Float64[Tensor, " order"]]:
-    """Points and weights of the Gauss–Legendre rule on [-1, 1]."""
-    points, weights = np.polynomial.legendre.leggauss(order)
-    return torch.from_numpy(points), torch.from_numpy(weights)
+    """Return the nodes and weights of the Gauss–Legendre rule on [-1, 1]."""
+    nodes, weights = np.polynomial.legendre.leggauss(order)
+    return torch.from_numpy(nodes), torch.from_numpy(weights)
 
 
 def feature_mean(density: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """E[x] = p/2: the bias of a feature that a model drops."""
+    """Return E[x] = p/2, which is the optimal bias of a dropped feature."""
     return density / 2
 
 
 def feature_variance(density: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """Var[x] = p/3 - p²/4: what it costs to drop a feature of importance 1."""
+    """Return Var[x] = p/3 - p²/4, which is the loss from dropping a feature of importance 1."""
     return density / 3 - density**2 / 4
 
 
 def mean_norm(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
-    """E‖x‖, by E√s = π^-½ ∫ (1 - E exp(-t² s)) / t² dt over t > 0: with s = ‖x‖² the mean under the integral is a
-    product over the features. Within 1e-9 (n up to thousands)."""
+    """Return E‖x‖ to within 1e-9, for up to thousands of features.
+
+    The integral E√s = π^-½ ∫ (1 - E exp(-t² s)) / t² dt over t > 0 is evaluated numerically. With s = ‖x‖² the
+    expectation in the integrand is a product over the features.
+    """
     node, weight = _gauss(400)
     u = (node + 1) / 2
     t = (u / (1 - u))[:, None]
-    one = np.sqrt(np.pi) * torch.erf(t) / (2 * t)  # of a feature that is on: E exp(-t² x²)
-    rest = -torch.expm1(torch.log1p(density[..., None, :] * (one - 1)).sum(-1))
+    # E exp(-t² x²) of an active feature.
+    active = np.sqrt(np.pi) * torch.erf(t) / (2 * t)
+    rest = -torch.expm1(torch.log1p(density[..., None, :] * (active - 1)).sum(-1))
     return (weight / 2 * rest / u**2).sum(-1) / np.sqrt(np.pi)
 
 
 def linear_optimum(
     m: int, density: Float[Tensor, "*batch n"], importance: Float[Tensor, "*batch n"]
 ) -> Float[Tensor, "*batch"]:
-    """The least loss of any linear model with m hidden dimensions: all but the m costliest features are dropped.
+    """Return the lowest loss of any linear model with m hidden dimensions.
 
-    With the features independent their covariance is diagonal, so the best subspace of rank m is spanned by features.
+    The covariance of independent features is diagonal, so the best subspace of rank m is spanned by the m features that
+    are costliest to drop; all others are dropped.
     """
     cost = (importance * feature_variance(density)).sort(dim=-1).values
     return cost[..., : cost.shape[-1] - m].sum(-1)
@@ -59,115 +65,144 @@ def linear_loss(
     density: Float[Tensor, "*batch n"],
     importance: Float[Tensor, "*batch n"],
 ) -> Float[Tensor, "*batch"]:
-    """Expected loss of the linear model x' = WᵀWx + b, from the first two moments of x."""
-    residual = torch.eye(W.shape[-1], dtype=W.dtype) - W.mT @ W  # x - x' = residual x - b
+    """Expected loss of the linear model x' = WᵀWx + b, computed from the first two moments of x."""
+    # The error x - x' is residual @ x - b.
+    residual = torch.eye(W.shape[-1], dtype=W.dtype) - W.mT @ W
     mean = (residual @ feature_mean(density)[..., None])[..., 0] - b
     spread = (residual**2 @ feature_variance(density)[..., None])[..., 0]
     return (importance * (mean**2 + spread)).sum(-1)
 
 
-def empty_loss(model: Model, p: Parameters, importance: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
-    """L_0, the loss of the sample in which nothing is on: Σ_i I_i ReLU(b_i)² in the ReLU-output model."""
-    nothing = torch.zeros(*importance.shape[:-1], 1, model.n, dtype=importance.dtype)
-    return model.loss(p, nothing, importance)[..., 0]
+def all_zero_loss(model: Model, p: Parameters, importance: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
+    """Return L_0, the loss of the all-zero sample: Σ_i I_i ReLU(b_i)² in the ReLU-output model."""
+    x = torch.zeros(*importance.shape[:-1], 1, model.n, dtype=importance.dtype)
+    return model.loss(p, x, importance)[..., 0]
 
 
-def _kinked(
-    weight: Float[Tensor, "*batch k"], bias: Float[Tensor, "*batch"], own: bool, relu: bool, twice: bool = False
+def _squared_error(
+    weight: Float[Tensor, "*batch k"],
+    bias: Float[Tensor, "*batch"],
+    target_active: bool,
+    relu: bool,
+    twice_differentiable: bool = False,
 ) -> Float[Tensor, "*batch"]:
-    """∫ (v_k - f(weight·v + bias))² dv over the unit cube [0, 1]^k, with f = ReLU or the identity; with 0 for v_k if it
-    is not the output's ``own`` feature.
+    """Integrate the squared error of one output over the values of the active features.
 
-    One dimension at a time. Seen along one axis, with the ones inside it integrated out, the integrand is a
-    polynomial between the points where the kink passes a corner of the inner cube; on each piece a Gauss–Legendre
-    rule of sufficient order is exact. The innermost integral has a closed form. So the only error is rounding:
-    nothing is divided by a small weight that could matter.
+    The integral is ∫ (t - f(weight·v + bias))² dv over the unit cube [0, 1]^k, with f = ReLU or the identity. The
+    target t is v_k if the output's own feature is active (``target_active``), and 0 otherwise.
 
-    Can be differentiated once: the integrand being continuous, that its pieces move does not count. ``twice``: it does.
+    The dimensions are integrated one at a time. Along one axis, with the inner axes integrated out, the integrand is a
+    polynomial between the points where the kink of f passes a corner of the inner cube; on each piece a Gauss–Legendre
+    rule of sufficient order is exact. The innermost integral has a closed form. The only error is rounding, which no
+    division by a small weight amplifies.
+
+    The first derivative does not depend on how the pieces move, because the integrand is continuous. Their motion is
+    therefore differentiated only with ``twice_differentiable``.
     """
     k = weight.shape[-1]
-    closed = k > int(own)  # there is another feature for the innermost integral; the own one is constant in it
-    # Nodes found so far: [*batch, node], their weights, the part of the argument that is fixed, and v by axis.
+    # The closed form needs an active feature other than the target, which is constant in the innermost integral.
+    closed = k > int(target_active)
+    # For all nodes [*batch, node] found so far: the fixed part of f's argument, the quadrature weights, and v by axis.
     argument = bias[..., None]
     measure, v = torch.ones_like(argument), list[Tensor]()
-    with torch.set_grad_enabled(twice):
+    with torch.set_grad_enabled(twice_differentiable):
         for axis in range(k - 1, int(closed) - 1, -1):
             a = weight[..., axis, None, None]
-            inner = (weight[..., None, :axis] * _corners(axis)).sum(-1)[..., None, :]  # [*batch, 1, corner]
-            flat = a == 0  # no kink along this axis; dividing by 1 instead keeps the gradient finite
+            inner = (weight[..., None, :axis] * _cube_corners(axis)).sum(-1)[..., None, :]  # [*batch, 1, corner]
+            # Without a kink along this axis, division by 1 instead of 0 keeps the gradient finite.
+            flat = a == 0
             kinks = torch.where(flat, 0.0, -(argument[..., None] + inner) / torch.where(flat, 1.0, a)).clamp(0, 1)
             edge = torch.zeros_like(kinks[..., :1])
             ends = torch.cat([edge, kinks.sort(-1).values, edge + 1], -1)
-            # Degree 2 in the innermost variable and one more for every integration inside: exact up to 2·order - 1.
-            roots, rule = _gauss((axis + 4) // 2)
+            # The integrand has degree 2 in the innermost variable, and each inner integration raises the degree by one.
+            # A rule is exact up to degree 2·order - 1.
+            nodes, rule = _gauss((axis + 4) // 2)
             width = ends.diff(dim=-1)[..., None]
-            here = ends[..., :-1, None] + width * ((roots + 1) / 2)
+            here = ends[..., :-1, None] + width * ((nodes + 1) / 2)
             measure = (measure[..., None, None] * (width * (rule / 2))).flatten(-3)
             argument = (argument[..., None, None] + a[..., None] * here).flatten(-3)
             v = [*(values[..., None, None].expand_as(here).flatten(-3) for values in v), here.flatten(-3)]
     argument = bias[..., None]
     for axis, values in zip(range(k - 1, -1, -1), v, strict=False):
         argument = argument + weight[..., axis, None] * values
-    value = v[0] if own else torch.zeros_like(measure)
+    target = v[0] if target_active else torch.zeros_like(measure)
     if closed:
-        first, second = _means(argument, argument + weight[..., :1], relu)
-        return (measure * (value**2 - 2 * value * first + second)).sum(-1)
+        mean, mean_square = _segment_means(argument, argument + weight[..., :1], relu)
+        return (measure * (target**2 - 2 * target * mean + mean_square)).sum(-1)
     output = torch.relu(argument) if relu else argument
-    return (measure * (value - output) ** 2).sum(-1)
+    return (measure * (target - output) ** 2).sum(-1)
 
 
 @cache
-def _corners(dimensions: int) -> Float64[Tensor, "corner dimensions"]:
-    """Of the unit cube."""
+def _cube_corners(dimensions: int) -> Float64[Tensor, "corner dimensions"]:
+    """Return the corners of the unit cube."""
     return torch.tensor(list(itertools.product((0.0, 1.0), repeat=dimensions)), dtype=torch.float64)
 
 
-def _means(u: Float[Tensor, "*#batch"], w: Float[Tensor, "*#batch"], relu: bool) -> tuple[Tensor, Tensor]:
-    """The means of f and of f² over the segment from u to w."""
+def _segment_means(u: Float[Tensor, "*#batch"], w: Float[Tensor, "*#batch"], relu: bool) -> tuple[Tensor, Tensor]:
+    """Return the means of f and f² over the segment from u to w, where f is ReLU or the identity."""
     if not relu:
         return (u + w) / 2, (u**2 + u * w + w**2) / 3
     up, wp = torch.relu(u), torch.relu(w)
     total = up + wp
-    crossing = (u <= 0) != (w <= 0)  # with 0 below: there the branch for u, w > 0 has lost its slope
-    # Of a segment that crosses 0 only a part counts. Its length is at least ``total``, so the quotient is harmless.
+    # An end at exactly 0 counts as negative, because the formula for u, w > 0 has no gradient there.
+    crossing = (u <= 0) != (w <= 0)
+    # Only the positive part of a segment that crosses 0 contributes. The segment is at least as long as ``total``, so
+    # the quotient is at most 1.
     part = torch.where(crossing, total / torch.where(crossing, torch.maximum(u, w) - torch.minimum(u, w), 1.0), 1.0)
     return total * part / 2, (total**2 - up * wp) * part / 3
 
 
 def pattern_losses(
-    model: Model, p: Parameters, importance: Float[Tensor, "*batch n"], twice: bool = False
+    model: Model, p: Parameters, importance: Float[Tensor, "*batch n"], twice_differentiable: bool = False
 ) -> dict[tuple[int, ...], Float[Tensor, "*batch"]]:
-    """The expected loss given which features are on, for each of the 2^n patterns (their indices).
+    """Expected losses conditional on the set of active features, for each of the 2^n sets.
 
-    Exact to rounding for the models with a linear hidden layer; meant for n ≤ 3 (the work grows like 2^(n²/2)). Can be
-    differentiated once, or ``twice``. Raises ValueError for a model with a ReLU in the hidden layer.
+    The losses are exact up to rounding. The work grows like 2^(n²/2), which limits the function to n ≤ 3 in practice.
+
+    Args:
+        model: A model with a linear hidden layer.
+        p: Parameters of the model.
+        importance: Importance of every feature.
+        twice_differentiable: Whether second derivatives are correct as well as first ones, at a higher cost.
+
+    Returns:
+        The loss for every tuple of active features.
+
+    Raises:
+        ValueError: The model has a ReLU in its hidden layer.
     """
     if model.relu_hidden:
-        raise ValueError(f"no exact loss for the {model.name} model: its hidden layer is not linear")
+        raise ValueError(f"model {model.name!r}: the exact loss requires a linear hidden layer")
     gram, n = p["W"].mT @ p["W"], model.n
     losses = {}
-    for k in range(n + 1):  # patterns with as many features on, all together
+    # Patterns with the same number of active features are evaluated together.
+    for k in range(n + 1):
         patterns = list(itertools.combinations(range(n), k))
         errors: dict[tuple[tuple[int, ...], int], Tensor] = {}
-        for own in (False, True):
-            at = [(on, j) for on in patterns for j in range(n) if (j in on) == own]
-            if at:
-                outputs = [j for _, j in at]
+        for target_active in (False, True):
+            cases = [(active, j) for active in patterns for j in range(n) if (j in active) == target_active]
+            if cases:
+                outputs = [j for _, j in cases]
                 # The output's own feature comes last.
-                inputs = torch.tensor([sorted(on, key=lambda i, j=j: i == j) for on, j in at], dtype=torch.long)
+                inputs = torch.tensor(
+                    [sorted(active, key=lambda i, j=j: i == j) for active, j in cases], dtype=torch.long
+                )
                 weight = gram[..., torch.tensor(outputs)[:, None], inputs]
-                found = _kinked(weight, p["b"][..., outputs], own, model.relu_output, twice)
-                errors |= zip(at, found.unbind(-1), strict=True)
-        for on in patterns:
-            losses[on] = (importance * torch.stack([errors[on, j] for j in range(n)], dim=-1)).sum(-1)
+                found = _squared_error(
+                    weight, p["b"][..., outputs], target_active, model.relu_output, twice_differentiable
+                )
+                errors |= zip(cases, found.unbind(-1), strict=True)
+        for active in patterns:
+            losses[active] = (importance * torch.stack([errors[active, j] for j in range(n)], dim=-1)).sum(-1)
     return losses
 
 
-def pattern_probability(on: tuple[int, ...], density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
-    """P(exactly these features are on), for independent features."""
+def pattern_probability(active: tuple[int, ...], density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
+    """Probability that exactly the given features are active."""
     probability = torch.ones_like(density[..., 0])
     for j in range(density.shape[-1]):
-        probability = probability * (density[..., j] if j in on else 1 - density[..., j])
+        probability = probability * (density[..., j] if j in active else 1 - density[..., j])
     return probability
 
 
@@ -176,38 +211,42 @@ def expected_loss(
     p: Parameters,
     density: Float[Tensor, "*batch n"],
     importance: Float[Tensor, "*batch n"],
-    twice: bool = False,
+    twice_differentiable: bool = False,
 ) -> Float[Tensor, "*batch"]:
-    """E[Σ_i I_i (x_i - x'_i)²], by enumeration of the on/off patterns; see :func:`pattern_losses`."""
-    losses = pattern_losses(model, p, importance, twice)
-    return torch.stack([pattern_probability(on, density) * loss for on, loss in losses.items()]).sum(0)
+    """Expected loss E[Σ_i I_i (x_i - x'_i)²], summed over all sets of active features.
+
+    See :func:`pattern_losses` for the arguments, the cost and the models allowed.
+    """
+    losses = pattern_losses(model, p, importance, twice_differentiable)
+    return torch.stack([pattern_probability(active, density) * loss for active, loss in losses.items()]).sum(0)
 
 
-def single_loss(
+def single_active_loss(
     W: Float[Tensor, "*batch m n"], b: Float[Tensor, "*batch n"], importance: Float[Tensor, "*batch n"]
 ) -> Float[Tensor, "*batch n"]:
-    """The ReLU-output model's expected loss given that exactly feature i is on, for every i (any n).
+    """Expected loss of the ReLU-output model conditional on feature i alone being active, for every i and any n.
 
-    Σ_j I_j ∫₀¹ (δ_ij x - ReLU(W_j·W_i x + b_j))² dx; its mean over i is the paper's L_1 where densities are equal.
+    It is Σ_j I_j ∫₀¹ (δ_ij x - ReLU(W_j·W_i x + b_j))² dx. If densities are equal, its mean over i is the paper's L_1.
     """
-    slope = W.mT @ W  # [on feature, output]: symmetric
+    # The matrix [active feature, output] is symmetric.
+    slope = W.mT @ W
     n = W.shape[-1]
-    losses = _kinked(slope[..., None], b[..., None, :].expand_as(slope), own=False, relu=True)
-    own = _kinked(slope.diagonal(dim1=-2, dim2=-1)[..., None], b, own=True, relu=True)
-    losses = torch.where(torch.eye(n, dtype=torch.bool), own[..., None], losses)
+    losses = _squared_error(slope[..., None], b[..., None, :].expand_as(slope), target_active=False, relu=True)
+    target_losses = _squared_error(slope.diagonal(dim1=-2, dim2=-1)[..., None], b, target_active=True, relu=True)
+    losses = torch.where(torch.eye(n, dtype=torch.bool), target_losses[..., None], losses)
     return (importance[..., None, :] * losses).sum(-1)
 
 
-def only_probability(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
-    """P(feature i is on and no other is), for every i; independent features."""
+def single_active_probability(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
+    """Probability that feature i alone is active, for every i."""
     n = density.shape[-1]
-    off = (1 - density)[..., None, :].expand(*density.shape, n)
-    others = torch.where(torch.eye(n, dtype=torch.bool), torch.ones_like(off), off).prod(-1)
+    inactive = (1 - density)[..., None, :].expand(*density.shape, n)
+    others = torch.where(torch.eye(n, dtype=torch.bool), torch.ones_like(inactive), inactive).prod(-1)
     return density * others
 
 
 def active_count_probability(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch count"]:
-    """P(k features are on) for k = 0 … n, independent features (Poisson binomial)."""
+    """Probability that k features are active, for k = 0 … n (the Poisson binomial distribution)."""
     out = torch.ones(*density.shape[:-1], 1, dtype=density.dtype)
     for j in range(density.shape[-1]):
         q = density[..., j, None]

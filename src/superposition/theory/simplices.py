@@ -1,4 +1,4 @@
-"""Features arranged in simplices: the candidates for the optimum of a small model."""
+"""Arrangements of features in simplices, which are candidates for the optimum of a small model."""
 
 import itertools
 from collections.abc import Iterator
@@ -11,10 +11,11 @@ Groups = tuple[tuple[int, ...], ...]
 
 
 def arrangements(n: int, m: int) -> Iterator[Groups]:
-    """Every way to give features to groups that fill m dimensions; the other features are dropped.
+    """Yield every partition of some of the n features into groups that together fill m dimensions.
 
-    A feature alone needs one dimension, and so does a pair (as antipodes); k ≥ 3 features need k - 1, as a simplex.
-    For n = 3, m = 2 that is W ⊥ [0,0,1], ⊥ [0,1,1] and the like, and also W ⊥ [1,1,1], which the paper leaves out.
+    A single feature needs one dimension, and so does an antipodal pair; k ≥ 3 features need k - 1, as a simplex. The
+    features outside all groups are dropped. For n = 3 and m = 2 the arrangements are W ⊥ [0,0,1], W ⊥ [0,1,1] and their
+    permutations, and also W ⊥ [1,1,1], which the paper does not consider.
     """
     for kept in range(m, n + 1):
         for features in itertools.combinations(range(n), kept):
@@ -22,10 +23,12 @@ def arrangements(n: int, m: int) -> Iterator[Groups]:
 
 
 def _dimensions(group: tuple[int, ...]) -> int:
+    """Return the number of dimensions that a group needs."""
     return max(1, len(group) - 1)
 
 
 def _partitions(items: tuple[int, ...]) -> Iterator[Groups]:
+    """Yield all set partitions of the items."""
     if not items:
         yield ()
     for size in range(len(items)):
@@ -34,14 +37,19 @@ def _partitions(items: tuple[int, ...]) -> Iterator[Groups]:
                 yield ((items[0], *others), *groups)
 
 
-def arranged(groups: Groups, n: int, m: int) -> Float64[Tensor, "m n"]:
-    """W with unit columns: each group the corners of a simplex around 0, in dimensions of its own; the rest is 0."""
+def arrange_simplices(groups: Groups, n: int, m: int) -> Float64[Tensor, "m n"]:
+    """Return the W whose columns form a regular simplex around the origin for each group.
+
+    The columns have unit length and the simplices lie in mutually orthogonal subspaces. The columns of features outside
+    all groups are zero.
+    """
     W, first = torch.zeros(m, n, dtype=torch.float64), 0
     for group in groups:
         k, dimensions = len(group), slice(first, first + _dimensions(group))
         if k == 1:
             corners = torch.ones(1, 1, dtype=torch.float64)
-        else:  # the projections of the unit vectors on the k - 1 dimensions orthogonal to [1, …, 1]
+        else:
+            # The standard basis vectors, projected onto the k - 1 dimensions orthogonal to [1, …, 1], form a simplex.
             values, vectors = torch.linalg.eigh(torch.eye(k, dtype=torch.float64) - 1 / k)
             corners = vectors[:, values > 0.5].T
         W[dimensions, list(group)] = corners / torch.linalg.vector_norm(corners, dim=0)

@@ -47,14 +47,14 @@ def _analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor
         return exact.linear_loss(p["W"], p["b"], density, importance)
     if _is_exact(plan.sweep):
         return exact.expected_loss(model, p, density, importance)
-    all_zero = exact.empty_loss(model, p, importance)
+    all_zero = exact.all_zero_loss(model, p, importance)
     if plan.sweep.penalised:
         x = torch.zeros(len(point), 1, model.n, dtype=torch.float64)
         all_zero = all_zero + torch.from_numpy(plan.l1[point]) * model.hidden(p, x)[:, 0].abs().sum(-1)
     loss = plan.block(instances).gates.all_zero_probability.double() * all_zero
     if _has_closed_form(plan.sweep):
-        single = exact.single_loss(p["W"], p["b"], importance)
-        loss = loss + (exact.only_probability(density) * single).sum(-1)
+        single = exact.single_active_loss(p["W"], p["b"], importance)
+        loss = loss + (exact.single_active_probability(density) * single).sum(-1)
     return loss
 
 

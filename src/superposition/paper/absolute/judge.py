@@ -193,7 +193,7 @@ def motif(data: Tables) -> Finding:
         f"{np.min(shares, initial=1):.1%} of that where the feature switches the shared neuron on",
         holds=len(motifs) >= 2
         and bool(
-            (apart.to_numpy() >= neurons.UNEQUAL).all() and np.min([*ratios, *paths]) >= 2 and np.min(shares) >= 0.9
+            (apart.to_numpy() >= neurons.ASYMMETRY).all() and np.min([*ratios, *paths]) >= 2 and np.min(shares) >= 0.9
         ),
         note="Shown is, of the best models of all densities, the one with most instances, and of these the densest. "
         "Without the interfering weight, which also carries half of the second feature, the loss is "

@@ -26,7 +26,7 @@ def layers(models: SweepResult, point: int, restart: int) -> tuple[np.ndarray, n
     """W_1, W_2 (as [m, n]) and b of one model, every neuron rescaled and in order."""
     W, W_out, b = (models.parameters[k][point, restart].double().numpy() for k in ("W", "W_out", "b"))
     W, W_out = neurons.rescaled(W, W_out)
-    order = neurons.order(W)
+    order = neurons.display_order(W)
     return W[order], W_out[order], b
 
 
@@ -105,7 +105,7 @@ def _ablations(
     def sampled(W: np.ndarray, W_out: np.ndarray) -> tuple[np.ndarray, float]:
         """Of every sample that is not empty, and of the empty one, each with its weight."""
         p = {"W": torch.from_numpy(W), "W_out": torch.from_numpy(W_out), "b": torch.from_numpy(b)}
-        empty = exact.empty_loss(models.model, p, importance).item()
+        empty = exact.all_zero_loss(models.model, p, importance).item()
         return some * models.model.loss(p, x, importance).numpy(), none * empty
 
     trained, empty = sampled(W, W_out)  # no weight changes the empty sample's
@@ -187,7 +187,7 @@ def _units(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:
         {
             "neuron": np.arange(len(W)),
             "main": drive.argmax(1),
-            "second": neurons.second(drive),
+            "second": neurons.second_drive_ratio(drive),
             "small": ((drive >= SMALL * drive.max(1, keepdims=True)).sum(1) - 1),
         }
     )

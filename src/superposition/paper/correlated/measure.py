@@ -78,7 +78,7 @@ def _organization(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
                 ranked = trained[row.experiment].loss[point.Index].argsort().numpy()
                 for number, k in enumerate(ranked[np.linspace(0, len(ranked) - 1, SHOWN).round().astype(int)]):
                     about = {"arrangement": row.name, "model": number, "stated": as_stated[k]}
-                    places = alignment.aligned(every[k], row.corners, orders)
+                    places = alignment.align(every[k], row.corners, orders)
                     models += [about | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(places.T)]
     table = pd.DataFrame(shares)
     return {"shares": table, "models": pd.DataFrame(models), "numbers": _shares_shown(table)}
@@ -158,7 +158,7 @@ def _collapse(models: SweepResult) -> dict[str, pd.DataFrame]:
     places, orders = [], alignment.symmetric_orders(*PAIRS)
     for point, W, b in zip(points.itertuples(), *(p.numpy() for p in models.best().values()), strict=True):
         at = {"density": point.density, "collapsed": int(counts[point.Index, point.restart]), "loss": point.loss}
-        turned = alignment.aligned(W, HEXAGON, orders)
+        turned = alignment.align(W, HEXAGON, orders)
         places += [at | {"feature": i, "w0": x, "w1": y, "bias": b[i]} for i, (x, y) in enumerate(turned.T)]
     paths, crossings = _branches(models, counts)
     pca = points[["density"]].assign(loss=pca_loss(points["density"].to_numpy()))

@@ -1,9 +1,9 @@
-"""Custom sweeps, which no figure of the paper needs, and their standard figures.
+"""Standard figures of custom sweeps, which no figure of the paper uses.
 
-These show the models, their features as points, and the D_i of every feature. Nothing is claimed about them.
+They show the models, the features as points, and the D_i of every feature. No claims are made about them.
 
-At every point of the grid the restart with the lowest loss is meant. Where the grid has more points than can be seen,
-evenly spaced ones are drawn, and the figure says so.
+Every point of the grid is represented by the restart with the lowest loss. If the grid has more points than fit into a
+figure, evenly spaced points are drawn, and a note in the figure says so.
 """
 
 import math
@@ -11,32 +11,41 @@ import math
 import numpy as np
 import pandas as pd
 
-MODELS = 8  # in a figure; of neurons, which are drawn with two matrices each, 6
-PANELS = 4  # of dimensionality
+# Largest number of models in a figure. Models with neurons have two matrices each, so their limit is 6.
+MAX_MODELS = 8
+# Largest number of panels in a figure of dimensionality, and of very large models in other figures.
+MAX_PANELS = 4
 
 
 def kind_of(figure: str) -> str:
-    """Return which of the standard figures ``<experiment>_<kind>`` is."""
+    """Return the kind of the standard figure ``<experiment>_<kind>``."""
     return figure.rpartition("_")[2]
 
 
-def chosen(grid: pd.DataFrame, most: int) -> list[int]:
-    """The rows of a grid that are drawn: all, or at most so many, evenly spaced along every axis.
+def select_points(grid: pd.DataFrame, limit: int) -> list[int]:
+    """Select the rows of a grid to draw: all, or at most ``limit``, evenly spaced along every axis.
 
-    The longest axis is thinned first; of seeds only the first is left where another axis varies, too. In the order in
-    which they are drawn, the axis with the most values varies fastest.
+    The longest axis is thinned first. If the grid has too many points and an axis other than the seed varies, only the
+    first seed is kept.
+
+    Args:
+        grid: Coordinates of the points, one column per axis.
+        limit: Largest number of rows.
+
+    Returns:
+        The rows in the order in which they are drawn: the axis with the most values varies fastest.
     """
     axes = {name: list(grid[name].unique()) for name in grid}
     kept = {name: len(values) for name, values in axes.items()}
-    if math.prod(kept.values()) > most and any(n > 1 for name, n in kept.items() if name != "seed"):
+    if math.prod(kept.values()) > limit and any(n > 1 for name, n in kept.items() if name != "seed"):
         kept |= {"seed": 1} if "seed" in kept else {}
-    while math.prod(kept.values()) > most:
+    while math.prod(kept.values()) > limit:
         longest = max(reversed(kept), key=kept.__getitem__)
         kept[longest] -= 1
-    here = np.ones(len(grid), dtype=bool)
+    selected = np.ones(len(grid), dtype=bool)
     for name, values in axes.items():
         places = np.linspace(0, len(values) - 1, kept[name]).round().astype(int)
-        here &= grid[name].isin([values[k] for k in places]).to_numpy()
-    rows = grid[here].reset_index(names="row").drop_duplicates(list(grid))
+        selected &= grid[name].isin([values[k] for k in places]).to_numpy()
+    rows = grid[selected].reset_index(names="row").drop_duplicates(list(grid))
     order = [rows[name].map(axes[name].index) for name in sorted(kept, key=kept.__getitem__, reverse=True)]
     return rows["row"].iloc[np.lexsort(order)].tolist()

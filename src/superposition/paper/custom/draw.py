@@ -1,4 +1,4 @@
-"""The standard tables to figures."""
+"""Draw the standard figures of a custom sweep."""
 
 import re
 from typing import Any
@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from superposition.analysis import neurons
 from superposition.core.errors import SuperpositionError
 from superposition.core.grid import COORDINATES
-from superposition.paper.custom import MODELS, PANELS, chosen, kind_of
+from superposition.paper.custom import MAX_MODELS, MAX_PANELS, kind_of, select_points
 from superposition.plotting import panels, style, vectors
 
-POINT = list(COORDINATES)
-AXES = {
+POINT_COLUMNS = list(COORDINATES)
+AXIS_LABELS = {
     "density": r"$1\,/\,(1-S)$",
     "relative_density": "relative density",
     "relative_importance": "relative importance",
@@ -27,54 +27,59 @@ AXES = {
     "l1": "L1 coefficient",
     "seed": "seed",
 }
-LOGARITHMIC = ("density", "relative_density", "relative_importance")  # the other axes may have a value of 0, or none
-NOTE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 7, "color": "0.35"}  # how a figure says what it leaves out
+# Axes with a logarithmic scale. Values on the others may be 0 or not numeric.
+LOGARITHMIC = ("density", "relative_density", "relative_importance")
+# Position and style of the note that says what a figure leaves out.
+NOTE_STYLE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 7, "color": "0.35"}
 
 
 Tables = dict[str, pd.DataFrame]
 
 
 def draw(figure: str, data: Tables) -> Figure:
-    """Draw a standard figure, ``<experiment>_<kind>`` or its kind alone."""
-    return DRAWN[kind_of(figure)](data)
+    """Draw the standard figure ``<experiment>_<kind>``, which may also be given by its kind alone."""
+    return DRAW_FUNCTIONS[kind_of(figure)](data)
 
 
 def _draw_gram(data: Tables) -> Figure:
-    """WᵀW (of neurons, W), b and ‖W_i‖ of the chosen models."""
-    kind, grid = data["models"]["model"].iloc[0], data["models"][POINT]
+    """Draw WᵀW, b and ‖W_i‖ of the selected models.
+
+    Models with a ReLU hidden layer also show W; absolute models show both layers instead of WᵀW.
+    """
+    model, grid = data["models"]["model"].iloc[0], data["models"][POINT_COLUMNS]
     features = _by_point(data["features"], "feature")
     pairs = _by_point(data["pairs"], "i", "j") if "pairs" in data else {}
     weights = _by_point(data["weights"], "hidden", "feature") if "weights" in data else {}
-    titles, note = _named(grid, pd.DataFrame([*(pairs or weights)], columns=POINT), "models")
+    titles, note = _titles(grid, pd.DataFrame([*(pairs or weights)], columns=POINT_COLUMNS), "models")
     models, reach = [], 1.0
     for point, title in titles.items():
         matrices = _layers(weights[point]) if weights else {}
-        if kind == "absolute":
+        if model == "absolute":
             reach = max(reach, np.ceil(2 * np.quantile(np.abs(matrices["$W_2$"]), 0.999)) / 2)
         else:
             matrices |= panels.gram(pairs[point])
         models.append(panels.Panel(title, matrices, features[point]))
-    values = {"relu_hidden": r"$W$, $W_i\cdot W_j$", "absolute": "$W_1$, $W_2$"}.get(kind, r"$W_i\cdot W_j$")
+    values = {"relu_hidden": r"$W$, $W_i\cdot W_j$", "absolute": "$W_1$, $W_2$"}.get(model, r"$W_i\cdot W_j$")
     return panels.model_grid(models, f"{values} and $b_i$", float(reach), note)
 
 
 def _layers(weights: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The layers of one model, a row per feature; the neurons in the order of their most important features."""
+    """Return the layers of one model by label, with a row per feature and the neurons in display order."""
     layers = {k: weights.pivot(index="hidden", columns="feature", values=k) for k in ("W", "W_out") if k in weights}
-    order = neurons.order(layers["W"].to_numpy())
+    order = neurons.display_order(layers["W"].to_numpy())
     labels = [r"$W_1^\mathsf{T}$", "$W_2$"] if len(layers) == 2 else [r"$W^\mathsf{T}$"]
     return {label: W.to_numpy()[order].T for label, W in zip(labels, layers.values(), strict=True)}
 
 
 @style.with_solids
 def _draw_points(data: Tables) -> Figure:
-    """The columns of W of the chosen models, coloured by importance."""
-    grid, m = data["models"][POINT], int(data["models"]["m"].iloc[0])
+    """Draw the columns of W of the selected models as arrows, coloured by importance."""
+    grid, m = data["models"][POINT_COLUMNS], int(data["models"]["m"].iloc[0])
     if m not in (2, 3):
-        raise SuperpositionError(f"figure 'points': only for m = 2 and 3, not {m}")
+        raise SuperpositionError(f"figure 'points': available only for m = 2 and 3, but m is {m}")
     features = _by_point(data["features"], "feature")
-    titles, note = _named(grid, grid.iloc[chosen(grid, MODELS)], "models")
-    rows = 1 if len(titles) <= MODELS / 2 else 2
+    titles, note = _titles(grid, grid.iloc[select_points(grid, MAX_MODELS)], "models")
+    rows = 1 if len(titles) <= MAX_MODELS / 2 else 2
     columns = -(-len(titles) // rows)
     size = min(style.PAGE / columns, 2.6)
     lines = max(title.count("\n") for title in titles.values())
@@ -87,7 +92,7 @@ def _draw_points(data: Tables) -> Figure:
         squeeze=False,
         subplot_kw={"projection": "3d"} if m == 3 else {},
     )
-    importance = _importance(data["features"])
+    importance = _importance_scale(data["features"])
     reach = 1.2 * max(1.2, *(features[point]["norm"].max() for point in titles))
     for ax, (point, title) in zip(axes.flat, titles.items(), strict=False):
         vectors.feature_arrows(ax, features[point], importance, reach)
@@ -97,13 +102,16 @@ def _draw_points(data: Tables) -> Figure:
     if m == 2:
         fig.supxlabel("$h_1$", fontsize=8)
         fig.supylabel("$h_2$", fontsize=8)
-    _importance_bar(fig, axes, data["features"])
-    fig.suptitle(note, **NOTE)
+    _add_importance_bar(fig, axes, data["features"])
+    fig.suptitle(note, **NOTE_STYLE)
     return fig
 
 
 def _draw_dimensionality(data: Tables) -> Figure:
-    """D_i of every feature along the longest axis; a panel for each value of the others, all seeds together."""
+    """Draw D_i of every feature along the longest axis of the sweep.
+
+    There is a panel for every combination of values on the other axes; all seeds are drawn together.
+    """
     features = data["features"]
     varying = _varying(features)
     main = max((name for name in varying if name != "seed"), key=lambda name: features[name].nunique(), default="seed")
@@ -112,103 +120,109 @@ def _draw_dimensionality(data: Tables) -> Figure:
     note = ""
     if others:
         grid = features[others].drop_duplicates(ignore_index=True)
-        titles, note = _named(grid, grid.iloc[chosen(grid, PANELS)], "panels")
+        titles, note = _titles(grid, grid.iloc[select_points(grid, MAX_PANELS)], "panels")
     rows = 2 if len(titles) > 3 else 1
     columns = -(-len(titles) // rows)
     fig, axes = plt.subplots(
         rows, columns, figsize=(style.PAGE, 2.9 if rows == 1 else 4.8), sharex=True, sharey=True, squeeze=False
     )
-    importance = _importance(features)
+    importance = _importance_scale(features)
     for ax, (point, title) in zip(axes.flat, titles.items(), strict=True):
         part = features[(features[others] == list(point)).all(axis=1)]
         if main in varying:
-            place = _spread(ax, part, main)
+            x = _spread_features(ax, part, main)
         else:
-            place = part["feature"] + 1
+            x = part["feature"] + 1
             ax.xaxis.get_major_locator().set_params(integer=True)
         colours = style.IMPORTANCE(importance(part["importance"].to_numpy()))
         size = np.clip(5000 / len(part), 2, 20)
-        ax.scatter(place, part["dimensionality"], s=size, c=colours, lw=0, rasterized=len(part) > 2000)
+        ax.scatter(x, part["dimensionality"], s=size, c=colours, lw=0, rasterized=len(part) > 2000)
         ax.set(ylim=(-0.03, 1.05), title=title)
     for row in axes:
         panels.fraction_lines(*row)
         row[0].set_ylabel("dimensionality $D_i$")
     for ax in axes[-1]:
-        ax.set_xlabel(AXES[main] if main in varying else "feature")
-    _importance_bar(fig, axes, features)
-    fig.suptitle(note, **NOTE)
+        ax.set_xlabel(AXIS_LABELS[main] if main in varying else "feature")
+    _add_importance_bar(fig, axes, features)
+    fig.suptitle(note, **NOTE_STYLE)
     return fig
 
 
-DRAWN = {"gram": _draw_gram, "points": _draw_points, "dimensionality": _draw_dimensionality}
+DRAW_FUNCTIONS = {"gram": _draw_gram, "points": _draw_points, "dimensionality": _draw_dimensionality}
 
 
-def _spread(ax: Axes, features: pd.DataFrame, main: str) -> np.ndarray:
-    """Where the features of every model are drawn: side by side around its place on the axis, which is set up."""
+def _spread_features(ax: Axes, features: pd.DataFrame, main: str) -> np.ndarray:
+    """Set up the x-axis for the values of ``main``, and return the x-coordinate of every feature.
+
+    The features of one model are placed side by side around the model's value.
+    """
     values = list(features[main].unique())
     if main not in LOGARITHMIC:
-        names = _distributions(values) if main == "distribution" else {v: f"{v:g}" for v in values}
+        names = _distribution_labels(values) if main == "distribution" else {v: f"{v:g}" for v in values}
         places = np.arange(len(values), dtype=float)
         ax.set_xticks(places, [names[v] for v in values])
     else:
         places = np.log([1 / v if main == "density" else v for v in values])
         ax.set_xscale("log")
-        if len(values) <= MODELS:
+        if len(values) <= MAX_MODELS:
             ax.set_xticks(np.exp(places), [f"{v:.3g}" for v in np.exp(places)])
             ax.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     width = 0.7 * np.diff(np.sort(places)).min()
-    share = (features["feature"] + 0.5) / (features["feature"].max() + 1) - 0.5
-    found = features[main].map(dict(zip(values, places, strict=True))) + width * share
-    return (np.exp(found) if main in LOGARITHMIC else found).to_numpy()
+    offset = (features["feature"] + 0.5) / (features["feature"].max() + 1) - 0.5
+    x = features[main].map(dict(zip(values, places, strict=True))) + width * offset
+    return (np.exp(x) if main in LOGARITHMIC else x).to_numpy()
 
 
-def _by_point(table: pd.DataFrame, *within: str) -> dict[tuple, pd.DataFrame]:
-    """The rows of every point, in the order of the sweep; ``within`` tells them apart."""
-    return dict(list(table.drop_duplicates([*POINT, *within]).groupby(POINT, sort=False)))
+def _by_point(table: pd.DataFrame, *keys: str) -> dict[tuple, pd.DataFrame]:
+    """Group a table by points in the order of the sweep; within a point, rows with equal ``keys`` are duplicates."""
+    return dict(list(table.drop_duplicates([*POINT_COLUMNS, *keys]).groupby(POINT_COLUMNS, sort=False)))
 
 
 def _varying(grid: pd.DataFrame) -> list[str]:
-    return [name for name in POINT if name in grid and grid[name].nunique() > 1]
+    """Return the coordinates that have more than one value."""
+    return [name for name in POINT_COLUMNS if name in grid and grid[name].nunique() > 1]
 
 
-def _named(grid: pd.DataFrame, shown: pd.DataFrame, what: str) -> tuple[dict[tuple, str], str]:
-    """A title for every point that is shown, of the coordinates in which they differ; and a note of what is not."""
-    distributions = _distributions(list(grid["distribution"].unique())) if "distribution" in grid else {}
+def _titles(grid: pd.DataFrame, shown: pd.DataFrame, things: str) -> tuple[dict[tuple, str], str]:
+    """Return a title for every point shown, made of the coordinates that vary, and a note on the points left out."""
+    distributions = _distribution_labels(list(grid["distribution"].unique())) if "distribution" in grid else {}
     varying = _varying(shown)
 
-    def words(name: str, value: float | int | str) -> str:
+    def label(name: str, value: float | int | str) -> str:
         if name == "density":
             return style.density_title(float(f"{value:.3g}"))
-        return distributions[str(value)] if name == "distribution" else f"{AXES[name]} {value:.3g}"
+        return distributions[str(value)] if name == "distribution" else f"{AXIS_LABELS[name]} {value:.3g}"
 
     titles = {}
     for point in shown.itertuples(index=False, name=None):
-        place = dict(zip(grid, point, strict=True))
-        titles[point] = "\n".join(words(name, place[name]) for name in varying or ["density"])
+        coordinates = dict(zip(grid, point, strict=True))
+        titles[point] = "\n".join(label(name, coordinates[name]) for name in varying or ["density"])
     count = len(grid.drop_duplicates())
     if len(titles) == count:
         return titles, ""
-    fixed = [words(name, shown[name].tolist()[0]) for name in _varying(grid) if name not in varying]
-    parts = [f"{len(titles)} of {count} {what}, evenly spaced along the axes of the sweep", *fixed]
+    fixed = [label(name, shown[name].tolist()[0]) for name in _varying(grid) if name not in varying]
+    parts = [f"{len(titles)} of {count} {things}, evenly spaced along the axes of the sweep", *fixed]
     return titles, "; ".join(parts).replace("\n", " ")
 
 
-def _distributions(names: list[str]) -> dict[str, str]:
-    """What is written for each; features count from 1. One with many features goes by its place in the sweep."""
-    written = {name: re.sub(r"\d+", lambda number: str(int(number[0]) + 1), name) for name in names}
-    written = {name: text.replace(" ", "\n", 1) for name, text in written.items()}
-    return {
-        name: text if len(text) <= 27 else f"distribution {names.index(name) + 1}" for name, text in written.items()
-    }
+def _distribution_labels(names: list[str]) -> dict[str, str]:
+    """Return a label for every distribution, with features counted from 1.
+
+    A distribution whose name is too long is labelled with its number in the sweep.
+    """
+    labels = {name: re.sub(r"\d+", lambda number: str(int(number[0]) + 1), name) for name in names}
+    labels = {name: text.replace(" ", "\n", 1) for name, text in labels.items()}
+    return {name: text if len(text) <= 27 else f"distribution {names.index(name) + 1}" for name, text in labels.items()}
 
 
-def _importance(features: pd.DataFrame) -> Normalize:
-    least, most = features["importance"].min(), features["importance"].max()
-    return Normalize(least if least < most else 0, most)
+def _importance_scale(features: pd.DataFrame) -> Normalize:
+    """Return the colour scale of importances, which begins at 0 if all are equal."""
+    lowest, highest = features["importance"].min(), features["importance"].max()
+    return Normalize(lowest if lowest < highest else 0, highest)
 
 
-def _importance_bar(fig: Figure, axes: np.ndarray, features: pd.DataFrame) -> None:
-    """The scale of importances, where these differ."""
+def _add_importance_bar(fig: Figure, axes: np.ndarray, features: pd.DataFrame) -> None:
+    """Add the colour scale of importances, unless all are equal."""
     if features["importance"].nunique() > 1:
-        scale = ScalarMappable(_importance(features), style.IMPORTANCE)
+        scale = ScalarMappable(_importance_scale(features), style.IMPORTANCE)
         style.colorbar(fig, scale, "importance $I_i$", ax=axes, shrink=0.75, pad=0.02, aspect=30)

@@ -1,4 +1,4 @@
-"""No verdicts: nothing is claimed."""
+"""Claims about custom sweeps: there are none."""
 
 from superposition.pipeline.claims import Claims
 

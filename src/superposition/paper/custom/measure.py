@@ -1,4 +1,4 @@
-"""A sweep to the standard tables."""
+"""Measure the standard tables of a custom sweep."""
 
 import dataclasses
 
@@ -7,27 +7,32 @@ import torch
 
 from superposition.analysis import neurons, tables
 from superposition.core.weights import SweepResult
-from superposition.paper.custom import MODELS, PANELS, chosen, kind_of
+from superposition.paper.custom import MAX_MODELS, MAX_PANELS, kind_of, select_points
 
-LARGE = 100  # features: with more, a model needs twice the room
+# Number of features above which a model needs a larger panel.
+LARGE_MODEL = 100
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the standard tables of one sweep; of pairs and weights, those that the figure shows.
+    """Return the standard tables of one sweep, with pairs and weights only of the models that the figure shows.
 
-    The neurons of an absolute model are rescaled as in the paper: the largest |weight| into each is 1.
+    The neurons of an absolute model are rescaled as in the paper: the largest |input weight| of each is 1.
+
+    Args:
+        figure: Identifier ``<experiment>_<kind>``, or the kind alone.
+        trained: The result of the sweep, under any name.
     """
-    (models,) = trained.values()
-    if models.model.absolute:
-        W, W_out = neurons.rescaled(*(models.parameters[k].double().numpy() for k in ("W", "W_out")))
+    (result,) = trained.values()
+    if result.model.absolute:
+        W, W_out = neurons.rescaled(*(result.parameters[k].double().numpy() for k in ("W", "W_out")))
         layers = {"W": torch.from_numpy(W), "W_out": torch.from_numpy(W_out)}
-        models = dataclasses.replace(models, parameters={**models.parameters, **layers})
-    found = {"models": tables.models(models), "features": tables.features(models)}
+        result = dataclasses.replace(result, parameters={**result.parameters, **layers})
+    found = {"models": tables.models(result), "features": tables.features(result)}
     if kind_of(figure) == "gram":
-        most = PANELS if models.sweep.n > LARGE else MODELS - 2 * models.model.relu_hidden
-        at = chosen(models.sweep.points(), most)
-        if not models.model.absolute:
-            found["pairs"] = tables.pairs(models, at)
-        if models.model.relu_hidden:
-            found["weights"] = tables.weights(models, at)
+        limit = MAX_PANELS if result.sweep.n > LARGE_MODEL else MAX_MODELS - 2 * result.model.relu_hidden
+        rows = select_points(result.sweep.points(), limit)
+        if not result.model.absolute:
+            found["pairs"] = tables.pairs(result, rows)
+        if result.model.relu_hidden:
+            found["weights"] = tables.weights(result, rows)
     return found

@@ -1,18 +1,27 @@
-"""A sweep to a standard figure, at once."""
+"""Plot a standard figure directly from the result of a sweep."""
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from superposition.core.errors import SuperpositionError
 from superposition.core.weights import SweepResult
-from superposition.paper.custom.draw import DRAWN, draw
+from superposition.paper.custom.draw import DRAW_FUNCTIONS, draw
 from superposition.paper.custom.measure import measure
 
 
-def plot(trained: SweepResult, figure: str = "gram") -> Figure:
-    """A standard figure of a sweep: ``gram``, ``points`` (for m = 2 and 3) or ``dimensionality``."""
-    if figure not in DRAWN:
-        raise SuperpositionError(f"figure {figure!r}: allowed are {', '.join(DRAWN)}")
-    drawn = draw(figure, measure(figure, {figure: trained}))
-    plt.close(drawn)  # a notebook shows what a cell returns; if it stayed open, it would be shown twice
+def plot(result: SweepResult, figure: str = "gram") -> Figure:
+    """Plot a standard figure of a sweep.
+
+    Args:
+        result: Result of the sweep.
+        figure: Kind of the figure: "gram", "points" (for m = 2 and 3) or "dimensionality".
+
+    Raises:
+        SuperpositionError: There is no such figure, or it does not exist for this m.
+    """
+    if figure not in DRAW_FUNCTIONS:
+        raise SuperpositionError(f"figure {figure!r}: must be one of {', '.join(DRAW_FUNCTIONS)}")
+    drawn = draw(figure, measure(figure, {figure: result}))
+    # A notebook shows the figure that a cell returns; an open figure would be shown a second time.
+    plt.close(drawn)
     return drawn

@@ -95,7 +95,7 @@ def _learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
                 {
                     "experiment": experiment,
                     "restart": restart,
-                    "octahedron": residual <= recognition.ALIKE,
+                    "octahedron": residual <= recognition.MAX_RESIDUAL,
                     "residual": residual,
                     "across": pairs_across(along[-1]),
                     "represented": _represented(along[-1]),
@@ -110,7 +110,7 @@ def _learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     models = trained[SMALL]
     steps, along = models.snapshot_steps.numpy(), models.snapshots["W"][:, 0, shown].double().numpy()
     loss, found, plateaus = curves[SMALL, shown]
-    rotation, order = alignment.alignment(along[-1], OCTAHEDRON, alignment.symmetric_orders(*SETS))
+    rotation, order = alignment.find_alignment(along[-1], OCTAHEDRON, alignment.symmetric_orders(*SETS))
     moments = [("start", 0), *(("plateau", k) for k in plateaus), ("end", len(steps) - 1)]
     frames = np.unique(np.geomspace(1, len(steps), FRAMES).round().astype(int) - 1)
     return {

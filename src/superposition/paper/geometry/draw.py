@@ -203,7 +203,7 @@ def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
             gallery.add_subplot(2, len(GALLERY), place, **({"projection": "3d"} if m == 3 else {}))
             for place in (column + 1, len(GALLERY) + column + 1)
         )
-        vectors.arrangement(upper, corners, colour="0.3")
+        vectors.draw_polytope(upper, corners, colour="0.3")
         upper.set_title(f"{name.replace(' ', chr(10), 1)}\n$D$ = {', '.join(fractions)}", fontsize=6.5, pad=2)
         models = data["models"].query(f"n == {n} and m == {m} and trained == '{name}'")
         if models.empty:
@@ -213,7 +213,7 @@ def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
         best = models.loc[models["residual"].idxmin()]
         rows = data["features"].query(f"n == {n} and m == {m} and density == {best['density']}")
         W = rows[columns].to_numpy(copy=True).T
-        vectors.arrangement(lower, alignment.aligned(W, corners), colour=style.CATEGORIES[0])
+        vectors.draw_polytope(lower, alignment.align(W, corners), colour=style.CATEGORIES[0])
         lower.set_title(f"$1-S={best['density']:.2g}$", fontsize=6.5, pad=2)
     _draw_gains(middle, data)
     _draw_products(bottom, data["models"], sizes["features"])

@@ -7,7 +7,7 @@ import pandas as pd
 
 from superposition.paper.geometry import CHANCE, LARGE, SMALL, VARIED_M, VARIED_N, WINDOW, polytope_sizes
 from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.theory.polytopes import FRACTIONS, WRITTEN
+from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
 claims = Claims("geometry")
 
@@ -180,7 +180,7 @@ def clusters(data: Tables) -> Finding:
     found = tables["clusters"]
     named, elsewhere = (found[(found["polytope"].fillna("") != "") == is_named] for is_named in (True, False))
     out = named["chance"] < CHANCE
-    names = [f"{WRITTEN[line]}" for line in named["line"]]
+    names = [f"{FRACTION_LABELS[line]}" for line in named["line"]]
     standing = [name for name, stands in zip(names, out, strict=True) if stands]
     missing = [name for name, stands in zip(names, out, strict=True) if not stands]
     recognised = tables["factors"].groupby("polytope")["features"].sum()

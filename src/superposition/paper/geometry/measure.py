@@ -9,10 +9,10 @@ from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.geometry import CHANCE, GALLERY, LARGE, SMALL, WINDOW, packing
 from superposition.theory import polytopes, tegum
-from superposition.theory.polytopes import FRACTIONS, WRITTEN
+from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
 LONGER, NOTEBOOK = "uniform_longer", "uniform_notebook"
-THRESHOLDS = (0.1, 0.15, recognition.JOINED, 0.25, 0.3)
+THRESHOLDS = (0.1, 0.15, recognition.JOINING_COSINE, 0.25, 0.3)
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
@@ -89,10 +89,10 @@ def feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.Data
         for point, W in zip(models.sweep.points().itertuples(), best.numpy(), strict=True):
             where = {"experiment": experiment, "density": point.density, "seed": point.seed}
             for joined in THRESHOLDS:
-                factor_of, found = recognition.factors(W, joined)
+                factor_of, found = recognition.find_factors(W, joined)
                 counts = found.groupby("polytope")["features"].agg(factors="size", features="sum").reset_index()
                 thresholds.append(counts.assign(joined=joined, **where))
-                if joined == recognition.JOINED:
+                if joined == recognition.JOINING_COSINE:
                     factors.append(found.assign(**where))
                     dimensionality, norm = (part[point.Index] for part in every)
                     columns = {
@@ -143,7 +143,7 @@ def _clusters_shown(clusters: pd.DataFrame, factors: pd.DataFrame) -> pd.DataFra
     recognised = recognised.rename(index={"single": "own dimension"}).reindex(lines["polytope"])
     return pd.DataFrame(
         {
-            "line": [f"{WRITTEN[row.line]} ({row.polytope})" for row in lines.itertuples()],
+            "line": [f"{FRACTION_LABELS[row.line]} ({row.polytope})" for row in lines.itertuples()],
             f"D_i within {WINDOW:.5f} of it": lines["inside"],
             "in a band as wide beside it": lines["beside"],
             "models with more inside, with less": [f"{r.models_more}, {r.models_less}" for r in lines.itertuples()],
@@ -201,7 +201,7 @@ def _arranged(models: SweepResult, optima: pd.DataFrame) -> tuple[pd.DataFrame, 
     rows, features = [], []
     n, m = models.sweep.n, models.sweep.m
     for point, W in zip(models.points.itertuples(), models.best()["W"], strict=True):
-        factor_of, found = recognition.factors(W.numpy())
+        factor_of, found = recognition.find_factors(W.numpy())
         at = {"n": n, "m": m, "density": point.density}
         trained = {
             "trained": polytopes.product_name(found["polytope"]),
@@ -228,7 +228,7 @@ def _corners() -> pd.DataFrame:
     exact = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
     arrangements = [
         pd.DataFrame(
-            polytopes.tegum(*(exact[factor] for factor in factors)).T, columns=[f"w{k}" for k in range(m)]
+            polytopes.tegum_product(*(exact[factor] for factor in factors)).T, columns=[f"w{k}" for k in range(m)]
         ).assign(n=n, m=m)
         for n, m, factors in GALLERY
     ]

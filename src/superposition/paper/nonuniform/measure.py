@@ -47,7 +47,7 @@ def kind(W: Float[np.ndarray, "2 5"]) -> str:
         gaps = np.diff(angles, append=angles[0] + 2 * np.pi)
         return "pentagon" if (np.abs(np.degrees(gaps) - 72) < 36).all() else "other"
     digons = not represented[0] and represented[1:].all()
-    square = digons and alignment.difference(W[:, 1:], CROSS[:, 1:]) <= recognition.ALIKE
+    square = digons and alignment.difference(W[:, 1:], CROSS[:, 1:]) <= recognition.MAX_RESIDUAL
     return "two digons" if square else "other"
 
 
@@ -72,7 +72,7 @@ def _solutions(models: SweepResult) -> pd.DataFrame:
     rows, best = [], models.best()
     for point, W, b in zip(models.points.itertuples(), best["W"].numpy(), best["b"].numpy(), strict=True):
         common = {"relative_density": point.relative_density, "kind": kind(W), "loss": point.loss} | _shape(W, b)
-        places = alignment.aligned(W, CROSS if common["kind"] == "two digons" else PENTAGON.corners, ORDERS)
+        places = alignment.align(W, CROSS if common["kind"] == "two digons" else PENTAGON.corners, ORDERS)
         rows += [common | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(places.T)]
     return pd.DataFrame(rows)
 

@@ -77,7 +77,7 @@ def _prototypes(models: SweepResult) -> pd.DataFrame:
             loss += importance[:, i] * variance
         for pair in (list(group) for group in groups if len(group) == 2):
             loss += importance[:, pair].sum(1) * p**2 / 6
-        candidates.append(shares(simplices.arranged(groups, n, models.sweep.m)))
+        candidates.append(shares(simplices.arrange_simplices(groups, n, models.sweep.m)))
         losses.append(loss)
     best = np.argmin(losses, axis=0)
     return _panel("prototypes", points, np.stack(candidates)[best], np.min(losses, axis=0))
@@ -193,7 +193,7 @@ def _equal_importance() -> pd.DataFrame:
     columns = {}
     for kind, groups in kinds.items():
         # The start has the symmetry of its kind, and the search keeps it.
-        begin = torch.cat([simplices.arranged(groups, 3, 2).flatten(), torch.zeros(3, dtype=torch.float64)])
+        begin = torch.cat([simplices.arrange_simplices(groups, 3, 2).flatten(), torch.zeros(3, dtype=torch.float64)])
         begin = begin.repeat(len(p), 1)
         if kind == "dropped":
             begin[:, -1] = exact.feature_mean(p)

@@ -86,7 +86,7 @@ def best(p: Axis, r: Axis) -> Optimum:
     density = p.clone().requires_grad_()
     (slope,) = torch.autograd.grad(loss(x, density, r).sum(), density)
     gain = 1 - lowest.values / absent_loss(p, r)
-    pair = gain > optimum.GAIN
+    pair = gain > optimum.MIN_GAIN
     return Optimum(
         norm=torch.where(pair, x[:, 1].abs(), 0.0),
         loss=torch.where(pair, lowest.values, absent_loss(p, r)),
@@ -193,7 +193,7 @@ def _first_output(p: float, extent: float, step: float) -> tuple[Float64[Tensor,
         x = torch.cat([fixed[which], b, torch.zeros_like(b)], dim=1)
         return loss(x, density[which], none[which]) / p
 
-    _, found, _ = bfgs.minimise(first_output, starts.flatten()[:, None], tolerance=1e-7, evaluations=60)
+    _, found, _ = bfgs.minimise(first_output, starts.flatten()[:, None], tolerance=1e-7, max_evaluations=60)
     best = found.view(starts.shape).min(dim=0).values * p
     return W, torch.cat([best, best[:-1].flip(0)]).view(len(axis), len(axis))
 

@@ -69,7 +69,7 @@ def _compare(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
             )
             if density == SHOWN:
                 W = best["W"].numpy()
-                W = W[neurons.order(W)]
+                W = W[neurons.display_order(W)]
                 weights.append(_long(W).assign(model=name))
                 loss = _loss_of_rotated(models, point)
                 turned.append(pd.DataFrame({"model": name, "rotation": np.arange(len(loss)), "loss": loss}))
@@ -145,17 +145,21 @@ def _codes(models: SweepResult) -> dict[str, pd.DataFrame]:
         best = int(loss.argmin())
         W = W_all[point, ranked[best]]
         one = neurons.monosemantic(neurons.drive(W, signed=False))
-        W = W[np.lexsort((np.argsort(neurons.order(W)), ~one))]
-        drive, code, response = neurons.drive(W, signed=False), neurons.code(W), neurons.response(W)
+        W = W[np.lexsort((np.argsort(neurons.display_order(W)), ~one))]
+        drive, code, response = neurons.drive(W, signed=False), neurons.representing_neurons(W), neurons.response(W)
         one = neurons.monosemantic(drive)
         weights.append(_long(W).assign(**here))
-        units.append(pd.DataFrame({**here, "neuron": np.arange(sweep.m), "second": neurons.second(drive), "one": one}))
+        units.append(
+            pd.DataFrame(
+                {**here, "neuron": np.arange(sweep.m), "second": neurons.second_drive_ratio(drive), "one": one}
+            )
+        )
         features.append(
             pd.DataFrame({**here, "feature": np.arange(sweep.n), "response": response, "code": _words(code)}).assign(
                 represented=response > 0.5, alone=code[one].any(0), neurons=code.sum(0)
             )
         )
-        kinds = neurons.kinds(W_all[point])
+        kinds = neurons.canonical_codes(W_all[point])
         same = np.array([kind == kinds[ranked[best]] for kind in kinds])
         excess = loss / loss[best] - 1
         basins.append(
@@ -184,7 +188,7 @@ def _codes(models: SweepResult) -> dict[str, pd.DataFrame]:
 
 def _is_as_stated(density: float, W: Float[np.ndarray, "m n"]) -> bool:
     """Whether a model is of the kind that the paper finds at this density."""
-    stated, code = stated_at(density), neurons.code(W)
+    stated, code = stated_at(density), neurons.representing_neurons(W)
     if stated is None:
         return False
     one, represented = neurons.monosemantic(neurons.drive(W, signed=False)), neurons.response(W) > 0.5

@@ -25,8 +25,8 @@ def _active_counts(trained: SweepResult) -> pd.DataFrame:
     density, importance = (torch.from_numpy(a) for a in (trained.sweep.densities(), trained.sweep.importances()))
     probability = exact.active_count_probability(density)
     closed = torch.full_like(probability, torch.nan)
-    closed[:, 0] = exact.empty_loss(model, best, importance)
-    closed[:, 1] = exact.single_loss(best["W"], best["b"], importance).mean(-1)
+    closed[:, 0] = exact.all_zero_loss(model, best, importance)
+    closed[:, 1] = exact.single_active_loss(best["W"], best["b"], importance).mean(-1)
     random = torch.Generator().manual_seed(0)
     parts = []
     for k in range(model.n + 1):
