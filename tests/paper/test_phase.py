@@ -757,8 +757,8 @@ def surfaces() -> Tables:
     loss = torch.rand(*shape, generator=generator, dtype=torch.float64)
     ends = made(sweep, W, loss)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(two_in_one, "surface", coarse)
-        patch.setattr(two_in_one, "minima", two_minima)
+        patch.setattr(two_in_one, "loss_surface", coarse)
+        patch.setattr(two_in_one, "distinct_minima", two_minima)
         tables = measure.measure("loss_surfaces", {"loss_surfaces": ends})
     for row, k in zip(tables["trained"].itertuples(), np.ndindex(shape), strict=True):
         assert (row.w0, row.w1, row.loss) == (*W[k][0].tolist(), loss[k].item())
