@@ -116,9 +116,9 @@ def _scaling_exponents(data: Tables, experiments: Sequence[str], size: str) -> p
         size: The size in which they differ, ``n`` or ``m``.
 
     Returns:
-        One row per density that all sweeps have: ``power``, the exponent a of the ratio of sizes to which the largest
-        and the smallest D* differ; ``ample``, whether all models represent at most half of their features; and
-        ``highest``, the highest D*.
+        One row per density that all sweeps have: ``power``, the exponent a for which the largest D* is (largest size /
+        smallest size)^a times the smallest; ``ample``, whether all models represent at most half of their features;
+        and ``highest``, the largest D*.
     """
     curves = data["dimensions_per_feature"]["curves"]
     curves = curves[curves["experiment"].isin(experiments)].assign(density=curves["density"].round(9))
@@ -126,17 +126,17 @@ def _scaling_exponents(data: Tables, experiments: Sequence[str], size: str) -> p
     for density, models in curves.groupby("density"):
         if models["experiment"].nunique() == len(experiments):
             mean = models.groupby("experiment")[["n", "m", "represented", "dimensions_per_feature"]].mean()
-            least, most = (np.log([part.min(), part.max()]) for part in (mean["dimensions_per_feature"], mean[size]))
-            power = np.ptp(least) / np.ptp(most) if mean.notna().all(axis=None) else np.nan
+            values, sizes = (np.log([part.min(), part.max()]) for part in (mean["dimensions_per_feature"], mean[size]))
+            power = np.ptp(values) / np.ptp(sizes) if mean.notna().all(axis=None) else np.nan
             ample = not (mean["represented"] > mean["n"] / 2).any()
             rows.append((density, power, ample, mean["dimensions_per_feature"].max()))
     return pd.DataFrame(rows, columns=["density", "power", "ample", "highest"])
 
 
-def _judge_scaling(exponents: pd.DataFrame, larger: str, note: str = "") -> Finding:
+def _judge_scaling(exponents: pd.DataFrame, slower: str, note: str = "") -> Finding:
     """Judge whether D* is the same at every density with ample features, or at least once it has fallen to 1/2.
 
-    NaN counts as different. ``larger`` names the models that stay longer at the dense solution.
+    NaN counts as different. ``slower`` says what the models have that stay longer at the dense solution.
     """
     ample = exponents[exponents["ample"]]
     fallen = ample[~(ample["highest"] > PLATEAU_REACHED)]
@@ -146,7 +146,7 @@ def _judge_scaling(exponents: pd.DataFrame, larger: str, note: str = "") -> Find
     return Finding(
         "a = " + ", ".join(f"{row.power:.2f} at {row.density:.3g}" for row in ample[::-1].itertuples()),
         holds=holds,
-        correction=f"It holds once D* has come down to 1/2. On the way there, models with {larger} stay longer at the "
+        correction=f"It holds once D* has come down to 1/2. On the way there, models with {slower} stay longer at the "
         "dense solution, which training leaves only slowly"
         if holds_once_fallen
         else "",
@@ -160,7 +160,7 @@ def _judge_scaling(exponents: pd.DataFrame, larger: str, note: str = "") -> Find
     paper="D* does not depend on n when n is much larger than m",
     criterion="m = 20, n = 100, 200, 400, at every density at which all represent at most half of their features "
     "(‖W‖_F² ≤ n/2): the largest D* is at most 4^a times the smallest, a ≤ 0.1 (15 %); corrected if that holds where "
-    "D* ≤ 1/2 (and 5 %)",
+    "D* ≤ 1/2 (with a tolerance of 5 %)",
     expected="corrected",
     at_quick=False,
 )
@@ -186,7 +186,7 @@ def n_is_irrelevant(data: Tables) -> Finding:
     paper="Twice the hidden dimensions represent twice the features",
     criterion="n = 400, m = 20, 30, 40, at every density at which all represent at most half of their features: of the "
     "numbers ‖W‖_F² / m = 1/D*, the largest is at most 2^a times the smallest, a ≤ 0.1 (7 %); corrected if that holds "
-    "where D* ≤ 1/2 (and 5 %)",
+    "where D* ≤ 1/2 (with a tolerance of 5 %)",
     expected="corrected",
     at_quick=False,
 )
@@ -251,8 +251,8 @@ def budget(data: Tables) -> Finding:
     paper="Each connected component of a trained model's interference graph has the D of its own factor",
     criterion="of the features in factors recognised as polytopes, in small and in large models, at least 95 % have a "
     "D_i within 5 % of their polytope's d/k; corrected if that is so in the small models and, of the large ones made "
-    "of polytopes alone with D* ≤ 1/2 (and 5 %), in those whose factors need m dimensions or fewer, but not in the "
-    "others",
+    "of polytopes alone with D* ≤ 1/2 (with a tolerance of 5 %), in those whose factors need m dimensions or fewer, "
+    "but not in the others",
     expected="corrected",
     at_quick=False,
 )

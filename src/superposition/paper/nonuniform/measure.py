@@ -15,7 +15,7 @@ from superposition.paper.nonuniform.sparse import sparse_limit, sparse_norm
 from superposition.theory import branches, polytopes, tegum
 from superposition.theory.polytopes import Polytope
 
-# Two digons that share no dimension; the varied feature is dropped.
+# Two orthogonal digons; the varied feature is dropped.
 TWO_DIGONS = np.concatenate([np.zeros((2, 1)), polytopes.polygon(4)], axis=1)
 # The other features are equivalent: they may trade places when models are aligned.
 FEATURE_ORDERS = alignment.symmetric_orders((0,), (1, 2, 3, 4))
