@@ -35,7 +35,7 @@ def linear_loss(data: Tables) -> Finding:
     figure="theory",
     paper="L = Σ_k P(k active) L_k, with closed forms for L_0 and L_1",
     criterion="at every density: sampled L_0 and L_1 agree with their closed forms, and Σ_k P(k) L_k with the expected "
-    "loss of the model, within 4.5 standard errors (exceeded once in 10⁵ by chance)",
+    "loss of the model, within 4.5 standard errors (exceeded by chance once in 10⁵)",
 )
 def loss_by_active_count(data: Tables) -> Finding:
     counts = data["theory"]["active_counts"]
