@@ -311,7 +311,7 @@ def thomson(data: Tables) -> Finding:
     trained = table[table["apart"] > 1e-3].dropna(subset="trained_from_packing")
     closer = (trained["trained_from_packing"] < trained["trained_from_thomson"]).sum()
     return Finding(
-        f"it is for {same.sum()} of {len(table)} pairs (n, m); it is not for "
+        f"within 1 % for {same.sum()} of {len(table)} pairs (n, m); not for "
         + ", ".join(f"{row.n} in {row.m}" for row in table[~same].itertuples()),
         holds=complete and same.all(),
         correction="The two problems have the same solutions only for few features: the arrangement of least "
