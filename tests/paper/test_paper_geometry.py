@@ -989,7 +989,7 @@ def packed_as(*factors: tuple[str, float]) -> Tables:
 def test_thomson_of_the_packings() -> None:
     row = judged(judge.claims, "thomson", ideal())
     assert row["verdict"] == "corrected"
-    assert "not so for 8 in 2, 9 in 2, 10 in 2, 11 in 2, 12 in 2, 11 in 3, 12 in 3" in row["measured"]
+    assert "not for 8 in 2, 9 in 2, 10 in 2, 11 in 2, 12 in 2, 11 in 3, 12 in 3" in row["measured"]
     assert "from n = 8 (m = 2) and n = 11 (m = 3)" in row["note"]
     assert "of 5 cases" in row["note"], "of 10 with a trained model and one least arrangement, 5 have the same for both"
 
