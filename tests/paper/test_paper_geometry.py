@@ -651,7 +651,7 @@ def test_an_even_fall_is_one_times_as_long(name: str, level: str) -> None:
     row = judged(judge.claims, name, with_curves(even, [even] * 3))
     assert row["verdict"] == "not reproduced"
     assert row["measured"].startswith(f"D* is within 5 % of {level} for 1-S from ")
-    assert row["measured"].endswith(", 1.0 times as long as an even fall")
+    assert ", 1.0 times as long" in row["measured"]
     assert "1.0 at 2% and 1.0 at 10%; n = 200: 1.0, 1.0, 1.0" in row["note"]
 
 
