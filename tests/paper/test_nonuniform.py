@@ -87,8 +87,8 @@ def measured(figure: str, trained: SweepResult, seeds: int = 1, others: tuple[fl
     """With a loss that is taken at few points."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "SOBOL_POINTS", 2**8)
-        patch.setattr(measure, "SEEDS", tuple(range(seeds)))
-        patch.setattr(measure, "OTHERS", others)
+        patch.setattr(measure, "SOBOL_SEEDS", tuple(range(seeds)))
+        patch.setattr(measure, "CROSSOVER_DENSITIES", others)
         branches._inputs.cache_clear()
         try:
             return measure.measure(figure, {"pentagon": trained})
@@ -125,20 +125,20 @@ def solutions_with(where: str, **columns: object) -> Tables:
 @given(turns, st.floats(37, 107), st.floats(0.75, 1.5))
 def test_pentagons(how: tuple, angle: float, norm: float) -> None:
     """A stretched pentagon would not be one, or the orientation would matter."""
-    assert measure.kind(turned(pentagon(angle, norm), *how)) == "pentagon"
+    assert measure.classify_solution(turned(pentagon(angle, norm), *how)) == "pentagon"
 
 
 @given(turns, st.floats(0, 0.7), st.floats(0, 360))
 def test_two_digons(how: tuple, varied: float, direction: float) -> None:
     """A varied feature that is hardly there would make something else of the square of the others."""
-    assert measure.kind(turned(digons(varied, direction), *how)) == "two digons"
+    assert measure.classify_solution(turned(digons(varied, direction), *how)) == "two digons"
 
 
 @given(turns, st.integers(1, 4))
 def test_digons_without_another_feature(how: tuple, dropped: int) -> None:
     """A square that the varied feature is part of would count as if it was not."""
     W = np.insert(at(0, 90, 180, 270), dropped, 0.0, axis=1)
-    assert measure.kind(turned(W, *how)) == "other"
+    assert measure.classify_solution(turned(W, *how)) == "other"
 
 
 @pytest.mark.parametrize(
@@ -146,30 +146,30 @@ def test_digons_without_another_feature(how: tuple, dropped: int) -> None:
 )
 def test_gaps_of_a_pentagon(angle: float, expected: str) -> None:
     """Half of 72° is the most that a gap may differ; both the widest and the narrowest gap count."""
-    assert measure.kind(turned(pentagon(angle), 2.0, -1)) == expected
+    assert measure.classify_solution(turned(pentagon(angle), 2.0, -1)) == expected
 
 
 def test_the_gap_across_the_branch_cut_counts() -> None:
     """The gap between the last angle and the first is a gap, too."""
     W = at(0, 72, 30, 102, 50)  # five in a fan
-    assert measure.kind(W) == "other"
+    assert measure.classify_solution(W) == "other"
     for gap, expected in ((107, "pentagon"), (109, "other")):
         side = (360 - gap) / 4
         for turn in np.arange(0, 360, 30):
-            assert measure.kind(at(*(turn + side * np.arange(5)))) == expected
+            assert measure.classify_solution(at(*(turn + side * np.arange(5)))) == expected
 
 
 @pytest.mark.parametrize("feature", range(5))
 def test_what_is_represented_in_a_pentagon(feature: int) -> None:
     """A feature with ‖W_i‖² below 1/2 is not represented: what is left is no pentagon, and no square."""
     for norm, expected in ((0.71, "pentagon"), (0.70, "other")):
-        assert measure.kind(pentagon(norm=np.where(np.arange(5) == feature, norm, 1.0))) == expected
+        assert measure.classify_solution(pentagon(norm=np.where(np.arange(5) == feature, norm, 1.0))) == expected
 
 
 @pytest.mark.parametrize(("norm", "expected"), [(0.70, "two digons"), (0.71, "other")])
 def test_what_is_represented_beside_two_digons(norm: float, expected: str) -> None:
     """A varied feature that shares a corner of the square is represented from ‖W_1‖² = 1/2 on."""
-    assert measure.kind(digons(norm)) == expected
+    assert measure.classify_solution(digons(norm)) == expected
 
 
 @pytest.mark.parametrize("corner", range(1, 5))
@@ -180,7 +180,7 @@ def test_how_square_digons_are(corner: int) -> None:
         W = digons()
         W[:, corner] = at(90 * (corner - 1) + degrees)[:, 0]
         alike = residual(W[:, 1:], at(0, 90, 180, 270)) <= 0.18
-        assert (measure.kind(turned(W, 1.0, -1, (3, 1, 4, 2))) == "two digons") == alike
+        assert (measure.classify_solution(turned(W, 1.0, -1, (3, 1, 4, 2))) == "two digons") == alike
         found.add(alike)
     assert found == {True, False}
 
@@ -190,7 +190,7 @@ def test_how_square_digons_are(corner: int) -> None:
 )
 def test_others(W: np.ndarray) -> None:
     """Nothing at all, a failed training, one direction, or a square with a double corner would pass for a solution."""
-    assert measure.kind(W) == "other"
+    assert measure.classify_solution(W) == "other"
 
 
 # the shape
@@ -203,19 +203,19 @@ def test_shape(how: tuple, angle: float) -> None:
     b = np.array([-0.1, -0.2, -0.3, -0.5, -0.4])[[0, *how[2]]]
     expected = {"norm_varied": 1.3, "norm_near": 1.05, "norm_far": 0.85, "angle": angle}
     expected |= {"bias_varied": -0.1, "bias_near": -0.3, "bias_far": -0.4}
-    assert measure._shape(W, b) == pytest.approx(expected)
+    assert measure._describe_shape(W, b) == pytest.approx(expected)
 
 
 @given(turns, st.floats(-10, 10))
 def test_the_angle_is_the_mean_of_both_sides(how: tuple, skew: float) -> None:
     """A varied feature that leans to one side would look as if it pushed."""
     W = turned(at(skew, 72, 144, -144, -72), *how)
-    assert measure._shape(W, np.zeros(5))["angle"] == pytest.approx(72)
+    assert measure._describe_shape(W, np.zeros(5))["angle"] == pytest.approx(72)
 
 
 def test_shape_of_a_dropped_feature() -> None:
     """A column of zeros would be divided by."""
-    shape = measure._shape(digons(), np.zeros(5))
+    shape = measure._describe_shape(digons(), np.zeros(5))
     assert np.isfinite([*shape.values()]).all()
     assert (shape["norm_varied"], shape["norm_near"], shape["norm_far"]) == pytest.approx((0, 1, 1))
 
@@ -234,7 +234,7 @@ def test_solutions() -> None:
         assert rows["loss"].iloc[0] == pytest.approx(0.003 + 0.002 * ratio)
         W = rows[["w0", "w1"]].to_numpy().T
         if name == "two digons":
-            np.testing.assert_allclose(W, measure.CROSS, atol=1e-6)
+            np.testing.assert_allclose(W, measure.TWO_DIGONS, atol=1e-6)
             assert rows["norm_varied"].iloc[0] == pytest.approx(0, abs=1e-6)
         else:
             # Both neighbours are as far off, so nothing turns the varied feature away from the top.
@@ -287,7 +287,9 @@ def test_branches_without_a_kind(kept: str) -> None:
         patch.setattr(branches, "SOBOL_POINTS", 2**6)
         branches._inputs.cache_clear()
         parameters = trained.parameters | {"W": W}
-        table = measure._branches(SweepResult(SWEEP, parameters, trained.loss, trained.loss, trained.snapshot_steps))
+        table = measure._trace_branches(
+            SweepResult(SWEEP, parameters, trained.loss, trained.loss, trained.snapshot_steps)
+        )
         branches._inputs.cache_clear()
     assert {*table["kind"]} <= {"pentagon", "two digons"}
     if kept == "two digons":
@@ -314,8 +316,8 @@ def test_crossovers_of_other_kinds_are_unknown(monkeypatch: pytest.MonkeyPatch) 
     starts[1] = starts[1].flip(0)
     found = torch.tensor([0.3, 0.4], dtype=torch.float64), starts, starts[:, :, 0]
     monkeypatch.setattr(branches, "crossing", lambda *args, **kwargs: found)
-    monkeypatch.setattr(measure, "OTHERS", (0.05, 0.1))
-    table = measure._crossovers()
+    monkeypatch.setattr(measure, "CROSSOVER_DENSITIES", (0.05, 0.1))
+    table = measure._find_crossovers()
     assert table["crossover"].iloc[0] == pytest.approx(0.3)
     assert table["error"].iloc[0] == 0
     assert table["crossover"].isna().tolist() == [False, True]
@@ -326,9 +328,9 @@ def test_crossovers_mean_and_spread(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error would not be the largest difference between seeds."""
     both = torch.from_numpy(np.stack([pentagon(), digons()]))[None]
     values = iter([0.30, 0.33, 0.27])
-    monkeypatch.setattr(measure, "OTHERS", (0.05,))
+    monkeypatch.setattr(measure, "CROSSOVER_DENSITIES", (0.05,))
     monkeypatch.setattr(branches, "crossing", lambda *a, **k: (torch.tensor([next(values)]).double(), both, both))
-    table = measure._crossovers()
+    table = measure._find_crossovers()
     assert table.iloc[0].tolist() == pytest.approx([0.05, 0.30, 0.06])
 
 
@@ -358,7 +360,7 @@ def test_equal() -> None:
     """The pentagon of equal features approaches its limit; beside it are both formulas for its norm."""
     data = table_of("pentagon_solutions")
     table, limit = data["equal"], data["limits"].iloc[0]
-    assert table["density"].tolist() == sorted(measure.EQUAL)
+    assert table["density"].tolist() == sorted(measure.EQUAL_DENSITIES)
     np.testing.assert_allclose(table["paper"] * (1 - table["bias"]), 1)
     assert (np.diff(np.abs(table["norm"] - limit["norm"])) > 0).all()
     assert table["norm"].iloc[0] == pytest.approx(limit["norm"], rel=1e-3)

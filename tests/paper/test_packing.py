@@ -38,10 +38,10 @@ THOMSON = {
 @pytest.mark.parametrize("n", THOMSON)
 def test_thomson_problem(n: int) -> None:
     """Known energies of n charges on a sphere: a search that ends early, or a wrong energy, misses them."""
-    W, energy = packing.minima(packing.coulomb, [(n, 3)])[0]
+    W, energy = packing.minimise_energy(packing.coulomb_energy, [(n, 3)])[0]
     assert energy == pytest.approx(THOMSON[n], abs=1e-6)
     torch.testing.assert_close(geometry.norms(W), torch.ones(n, dtype=torch.float64))
-    assert packing.coulomb(W).item() == pytest.approx(energy, abs=1e-9)
+    assert packing.coulomb_energy(W).item() == pytest.approx(energy, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ def test_thomson_problem(n: int) -> None:
 )
 def test_interference_of_known_arrangements(corners: np.ndarray, expected: float) -> None:
     """Nothing at right angles and beyond; nearer ones count twice, once for either of the two outputs."""
-    assert packing.interference(tensor(corners)).item() == pytest.approx(expected, abs=1e-12)
+    assert packing.interference_energy(tensor(corners)).item() == pytest.approx(expected, abs=1e-12)
 
 
 @given(seeds, st.integers(1, 4), st.integers(1, 6))
 def test_energies_against_a_loop(seed: int, m: int, n: int) -> None:
     """Also of batches, and whatever the lengths of the columns."""
     batch = drawn(seed, m, n, 2, 3)
-    for energy in (packing.interference, packing.coulomb):
+    for energy in (packing.interference_energy, packing.coulomb_energy):
         values = energy(batch)
         assert values.shape == (2, 3)
         torch.testing.assert_close(energy(batch * (0.1 + drawn(seed, 1, n).abs())), values, rtol=1e-6, atol=1e-12)
@@ -77,10 +77,10 @@ def test_energies_against_a_loop(seed: int, m: int, n: int) -> None:
     W = W / np.linalg.norm(W, axis=0)
     pairs = [(i, j) for i in range(n) for j in range(i)]
     expected = 2 * sum(max(W[:, i] @ W[:, j], 0) ** 2 for i, j in pairs)
-    assert packing.interference(batch)[1, 2].item() == pytest.approx(expected, abs=1e-12)
+    assert packing.interference_energy(batch)[1, 2].item() == pytest.approx(expected, abs=1e-12)
     if m > 1:  # in one dimension charges meet, and the energy is cut off
         expected = sum(1 / np.linalg.norm(W[:, i] - W[:, j]) for i, j in pairs)
-        assert packing.coulomb(batch)[1, 2].item() == pytest.approx(expected, rel=1e-9)
+        assert packing.coulomb_energy(batch)[1, 2].item() == pytest.approx(expected, rel=1e-9)
 
 
 @given(seeds, st.integers(1, 3), st.integers(1, 5))
@@ -89,7 +89,7 @@ def test_what_is_not_there_changes_nothing(seed: int, m: int, n: int) -> None:
     filled = torch.zeros(m + 1, n + 2, dtype=torch.float64)
     filled[:m, :n] = drawn(seed, m, n)
     filled.requires_grad_()
-    for energy in (packing.interference, packing.coulomb):
+    for energy in (packing.interference_energy, packing.coulomb_energy):
         value = energy(filled)
         torch.testing.assert_close(value, energy(filled[:m, :n]), rtol=1e-12, atol=1e-12)
         (gradient,) = torch.autograd.grad(value, filled)
@@ -100,7 +100,7 @@ def test_what_is_not_there_changes_nothing(seed: int, m: int, n: int) -> None:
 def test_charges_that_meet() -> None:
     """A finite value, and a gradient that is no NaN: the search starts anywhere."""
     W = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
-    energy = packing.coulomb(W)
+    energy = packing.coulomb_energy(W)
     (gradient,) = torch.autograd.grad(energy, W)
     assert energy.item() > 1e5
     assert gradient.isfinite().all()
@@ -112,9 +112,9 @@ def test_interference_is_a_part_of_the_loss(seed: int, m: int, n: int) -> None:
     W = torch.nn.functional.normalize(drawn(seed, m, n), dim=0)
     zero, one = torch.zeros(n, dtype=torch.float64), torch.ones(n, dtype=torch.float64)
     loss = exact.single_active_loss(W, zero, one).sum()  # the own terms are ∫ (x - x)² dx = 0
-    torch.testing.assert_close(packing.interference(W) / 3, loss, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(packing.interference_energy(W) / 3, loss, rtol=1e-9, atol=1e-12)
     short = exact.single_active_loss(0.5 * W, zero, one).sum() - n * (1 - 0.25) ** 2 / 3
-    torch.testing.assert_close(packing.interference(W) / 3 * 0.25**2, short, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(packing.interference_energy(W) / 3 * 0.25**2, short, rtol=1e-9, atol=1e-12)
 
 
 # Minima
@@ -132,30 +132,30 @@ NAMED: dict[tuple[int, int], list[np.ndarray]] = {
 @pytest.mark.parametrize("size", NAMED, ids=str)
 def test_no_named_arrangement_interferes_less(size: tuple[int, int]) -> None:
     """The search would have missed the best."""
-    W, energy = packing.minima(packing.interference, [size])[0]
+    W, energy = packing.minimise_energy(packing.interference_energy, [size])[0]
     assert W.shape == size[::-1]
-    assert packing.interference(W).item() == pytest.approx(energy, abs=1e-9)
+    assert packing.interference_energy(W).item() == pytest.approx(energy, abs=1e-9)
     assert energy > 0.5
     for corners in NAMED[size]:
-        assert energy <= packing.interference(tensor(corners)).item() + 1e-9
+        assert energy <= packing.interference_energy(tensor(corners)).item() + 1e-9
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (6, 3), (8, 4)], ids=str)
 def test_room_for_twice_as_many(size: tuple[int, int]) -> None:
     """n ≤ 2m features need not interfere: antipodal pairs."""
-    W, energy = packing.minima(packing.interference, [size])[0]
+    W, energy = packing.minimise_energy(packing.interference_energy, [size])[0]
     assert energy == pytest.approx(0, abs=1e-9)
     assert geometry.cosines(W).fill_diagonal_(0).max() < 1e-4
 
 
 @pytest.mark.parametrize("size", [(3, 1), (5, 2), (7, 3)], ids=str)
 def test_no_room_for_more(size: tuple[int, int]) -> None:
-    assert packing.minima(packing.interference, [size])[0][1] > 0.5
+    assert packing.minimise_energy(packing.interference_energy, [size])[0][1] > 0.5
 
 
 def test_the_regular_pentagon_is_best() -> None:
     """Known from the paper: five features in two dimensions."""
-    W, energy = packing.minima(packing.interference, [(5, 2)])[0]
+    W, energy = packing.minimise_energy(packing.interference_energy, [(5, 2)])[0]
     assert energy == pytest.approx(10 * np.cos(2 * np.pi / 5) ** 2)
     assert recognition.recognise(W.numpy()) == ("pentagon", pytest.approx(0, abs=1e-4))
 
@@ -171,27 +171,27 @@ def test_the_search_finds_the_lowest_of_several_minima() -> None:
     starts = np.random.default_rng(1).uniform(0, 2 * np.pi, (100, 7))
     found = [minimize(interference, start).fun for start in starts]
     assert max(found) > min(found) + 0.01
-    assert packing.minima(packing.interference, [(7, 2)])[0][1] == pytest.approx(min(found), abs=1e-6)
+    assert packing.minimise_energy(packing.interference_energy, [(7, 2)])[0][1] == pytest.approx(min(found), abs=1e-6)
 
 
 def test_sizes_searched_at_once_are_found_as_alone() -> None:
     """A smaller size that took up the room it is filled up with would end lower, or in another shape."""
     sizes = [(5, 2), (7, 3), (4, 3), (6, 2)]
-    for energy in (packing.interference, packing.coulomb):
-        together = packing.minima(energy, sizes)
+    for energy in (packing.interference_energy, packing.coulomb_energy):
+        together = packing.minimise_energy(energy, sizes)
         for size, (W, value) in zip(sizes, together, strict=True):
             assert W.shape == size[::-1]
             assert energy(W).item() == pytest.approx(value, abs=1e-9)
-            assert value == pytest.approx(packing.minima(energy, [size])[0][1], abs=1e-9)
+            assert value == pytest.approx(packing.minimise_energy(energy, [size])[0][1], abs=1e-9)
 
 
 def test_the_search_is_repeatable() -> None:
     """Whatever was drawn before; and it leaves the global generator alone."""
     torch.manual_seed(1)
-    W, energy = packing.minima(packing.coulomb, [(5, 3)])[0]
+    W, energy = packing.minimise_energy(packing.coulomb_energy, [(5, 3)])[0]
     state = torch.get_rng_state()
     torch.manual_seed(2)
-    again, same = packing.minima(packing.coulomb, [(5, 3)])[0]
+    again, same = packing.minimise_energy(packing.coulomb_energy, [(5, 3)])[0]
     assert torch.equal(W, again)
     assert energy == same
     torch.manual_seed(1)

@@ -24,7 +24,7 @@ from tests.real import CONFIG, CONFIGS
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.paper.phase import PANELS, PHASES, draw, handover_at, judge, measure, two_in_one
+from superposition.paper.phase import PANELS, PHASES, draw, judge, measure, triangle_digon_crossover, two_in_one
 from superposition.pipeline.claims import Tables
 from superposition.theory import exact, optimum
 
@@ -131,13 +131,13 @@ def two_features() -> dict[str, pd.DataFrame]:
         return real_two_features()
 
 
-real_two_features, equal_importance = measure._two_features, functools.cache(measure._equal_importance)
+real_two_features, equal_importance = measure._measure_transition, functools.cache(measure._equal_importance_losses)
 
 
 def measured(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "_two_features", two_features)
-        patch.setattr(measure, "_equal_importance", equal_importance)
+        patch.setattr(measure, "_measure_transition", two_features)
+        patch.setattr(measure, "_equal_importance_losses", equal_importance)
         return measure.measure(figure, trained)
 
 
@@ -183,9 +183,9 @@ def tensor(values: Any) -> torch.Tensor:
 def test_shares(W: list[list[float]], expected: tuple[float, ...], name: str) -> None:
     """Of the last feature; several models at once are not mixed up."""
     other = [[1.0] + [0.0] * (len(W[0]) - 1)] * len(W)
-    found = measure.shares(tensor([W, other]))
+    found = measure.phase_shares(tensor([W, other]))
     np.testing.assert_allclose(found, [expected, (1, 0, 0)], atol=1e-12)
-    assert measure.phases(found).tolist() == [name, "absent"]
+    assert measure.name_phases(found).tolist() == [name, "absent"]
 
 
 @given(st.integers(0, 10**6))
@@ -194,11 +194,11 @@ def test_shares_add_up_however_the_model_is_turned(seed: int) -> None:
     rng = np.random.default_rng(seed)
     for m, n in ((1, 2), (2, 3)):
         W = rng.normal(size=(m, n)) * rng.choice([0, 0.5, 1, 2], n)
-        share = measure.shares(torch.from_numpy(W))
+        share = measure.phase_shares(torch.from_numpy(W))
         assert share.sum() == pytest.approx(1)
         assert (share >= -1e-12).all()
         for same in (turned(W, rng), W[:, [*rng.permutation(n - 1), n - 1]]):
-            np.testing.assert_allclose(measure.shares(torch.from_numpy(same)), share, atol=1e-9)
+            np.testing.assert_allclose(measure.phase_shares(torch.from_numpy(same)), share, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_shares_add_up_however_the_model_is_turned(seed: int) -> None:
     ],
 )
 def test_phases(share: tuple[float, ...], name: str) -> None:
-    assert measure.phases(np.array([share], dtype=float)).tolist() == [name]
+    assert measure.name_phases(np.array([share], dtype=float)).tolist() == [name]
 
 
 # the panels
@@ -263,7 +263,7 @@ def test_the_papers_rule() -> None:
     """The model of the highest loss is left out, wherever it is, and the others' shares are averaged."""
     absent, pair, own = [[1, 0]], [[1, -1]], [[0, 1]]
     loss = [[0.3, 0.1, 0.9, 0.2], [0.9, 0.101, 0.1, 0.1011]]
-    rows = measure._trained(
+    rows = measure._trained_panels(
         trained_by_hand(loss, [[absent, pair, own, pair], [own, absent, pair, absent]]), tensor([0.1, 0.1])
     )
     lead, average = (rows[rows["panel"] == name] for name in ("trained", "average"))
@@ -281,7 +281,7 @@ def test_the_papers_rule() -> None:
 def test_best_basin() -> None:
     """Within 1 % of the optimum's loss, and not of the best trained one's; all restarts count, the worst one, too."""
     loss = [[0.1009, 0.1011, 0.5, 0.1], [0.203, 0.21, 0.22, 0.23]]
-    rows = measure._trained(trained_by_hand(loss, [[[[1, 0]]] * 4] * 2), tensor([0.1, 0.2]))
+    rows = measure._trained_panels(trained_by_hand(loss, [[[[1, 0]]] * 4] * 2), tensor([0.1, 0.2]))
     assert rows.loc[rows["panel"] == "trained", "best_basin"].tolist() == [0.5, 0]
     assert rows.loc[rows["panel"] == "average", "best_basin"].isna().all()
 
@@ -311,9 +311,9 @@ def test_best_basin() -> None:
 )
 def test_arrangement(W: list[list[float]], name: str) -> None:
     """However it is turned."""
-    assert measure._arrangement(tensor(W)) == name
+    assert measure._describe_arrangement(tensor(W)) == name
     for seed in range(4):
-        assert measure._arrangement(torch.from_numpy(turned(np.array(W), np.random.default_rng(seed)))) == name
+        assert measure._describe_arrangement(torch.from_numpy(turned(np.array(W), np.random.default_rng(seed)))) == name
 
 
 # measure
@@ -382,7 +382,7 @@ def test_recipe_beside_ours(figure: str, scale: str) -> None:
     number = np.arange(len(grid), dtype=float)
     grid["phase"], grid["best_basin"] = [f"p{k:g}" for k in number], number
     shuffled = grid.sample(frac=1, random_state=0)
-    rows = measure._recipe(recipe, shuffled)
+    rows = measure._compare_with_notebook(recipe, shuffled)
     assert len(rows) == len(recipe.loss)
     pd.testing.assert_frame_equal(rows[KEYS], recipe.sweep.points()[KEYS])
     for name, column, value in (
@@ -403,7 +403,7 @@ def test_recipe(figure: str) -> None:
     loss = recipe.loss.clone()
     loss[1, loss[1] < 9] *= 1.5
     ours = changed(data, figure, "grid", "panel == 'trained'", loss=9.0)[figure]["grid"]
-    rows = measure._recipe(replace(recipe, loss=loss), ours)
+    rows = measure._compare_with_notebook(replace(recipe, loss=loss), ours)
     best, _ = best_fixed(figure, recipe.sweep)
     clear = (rows["relative_importance"] - 1).abs() > 1e-9
     assert rows["phase"][clear].tolist() == [FIXED[figure][k].phase for k in best[clear]]
@@ -437,9 +437,9 @@ def test_handover() -> None:
     for cross in (0.1, 0.52, 0.7):
         gap = np.where(p > 0.95, 1.0, np.log(cross) - np.log(p))
         table = pd.DataFrame({"density": p, "triangle": 2 + gap, "digon": 2.0})
-        assert handover_at(table) == pytest.approx(cross)
-        assert handover_at(table.sample(frac=1, random_state=0)) == pytest.approx(cross)
-    found = handover_at(equal_importance())
+        assert triangle_digon_crossover(table) == pytest.approx(cross)
+        assert triangle_digon_crossover(table.sample(frac=1, random_state=0)) == pytest.approx(cross)
+    found = triangle_digon_crossover(equal_importance())
     near = equal_importance().query("0.45 < density < 0.6")
     assert ((near["triangle"] > near["digon"]) == (near["density"] < found)).all()
     assert 0.45 < found < 0.6
@@ -455,8 +455,8 @@ def test_numbers_of_three_features() -> None:
         assert f"{inside[key].min():.3g} to {inside[key].max():.3g}" in text
     none = diagrams()["phase_3in2"]["grid"].replace("triangle", "1|2-3")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "_equal_importance", equal_importance)
-        words = " ".join(measure._three_features(none)["numbers"]["found"])
+        patch.setattr(measure, "_equal_importance_losses", equal_importance)
+        words = " ".join(measure._measure_triangle(none)["numbers"]["found"])
     assert "0 of 1681" in words
     assert "nan" not in words
 
@@ -757,8 +757,8 @@ def surfaces() -> Tables:
     loss = torch.rand(*shape, generator=generator, dtype=torch.float64)
     ends = made(sweep, W, loss)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(two_in_one, "surface", coarse)
-        patch.setattr(two_in_one, "minima", two_minima)
+        patch.setattr(two_in_one, "loss_surface", coarse)
+        patch.setattr(two_in_one, "distinct_minima", two_minima)
         tables = measure.measure("loss_surfaces", {"loss_surfaces": ends})
     for row, k in zip(tables["trained"].itertuples(), np.ndindex(shape), strict=True):
         assert (row.w0, row.w1, row.loss) == (*W[k][0].tolist(), loss[k].item())
@@ -778,13 +778,13 @@ def test_surfaces_of_every_setting() -> None:
 
 def test_what_becomes_of_the_same_sign() -> None:
     """With a trained bias: at p = 1 it stays, in a valley; in sparser models no minimum is left there."""
-    words = measure._survival(two_in_one.same_sign([1.0, 0.5, 0.1])).astype(str)
+    words = measure._format_same_sign(two_in_one.same_sign_minima([1.0, 0.5, 0.1])).astype(str)
     kinds = words["with a trained bias"].tolist()
     assert kinds[1] == kinds[2] != kinds[0]
     assert words.iloc[0].str.contains("valley").any()
     assert words.iloc[1:].apply(lambda row: row.str.contains("no minimum").any(), axis=1).all()
-    stays = two_in_one.same_sign([1.0]).assign(curvature=1.0)
-    assert measure._survival(stays)["with a trained bias"].item() not in kinds
+    stays = two_in_one.same_sign_minima([1.0]).assign(curvature=1.0)
+    assert measure._format_same_sign(stays)["with a trained bias"].item() not in kinds
 
 
 # the figures
@@ -883,7 +883,7 @@ def test_norms_and_losses_are_drawn() -> None:
     lines = [line.get_xydata() for line in ax.lines if len(line.get_xdata()) > 2]
     for kind, line in zip(("triangle", "digon"), lines, strict=True):
         np.testing.assert_allclose(line[:, 1], losses[kind] / losses["dropped"])
-    assert any(np.allclose(line.get_xdata(), handover_at(losses)) for line in ax.lines)
+    assert any(np.allclose(line.get_xdata(), triangle_digon_crossover(losses)) for line in ax.lines)
     plt.close(drawn)
 
 

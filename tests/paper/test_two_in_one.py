@@ -125,7 +125,7 @@ def test_search() -> None:
     for size in (2, 4):
         begin = torch.from_numpy(rng.normal(size=(12, size)))
         begin[:, 2:] = 0.05  # and not on the plateau of a model whose outputs are all 0
-        x, losses = two_in_one.search(begin, p, r)
+        x, losses = two_in_one.minimise_loss(begin, p, r)
         torch.testing.assert_close(losses, two_in_one.loss(x, p, r), rtol=1e-12, atol=0)
         assert (losses < two_in_one.loss(begin, p, r)).all()
         slopes = np.linalg.norm(gradient(x.numpy(), p.numpy(), r.numpy()), axis=1)
@@ -157,7 +157,7 @@ def change(size: float, p: torch.Tensor, r: torch.Tensor) -> np.ndarray:
 def test_stability() -> None:
     """A small W_2 < 0, with all else at its best, lowers the loss above it; below it no W_2 does."""
     p = tensor(0.05, 0.3, 0.6, 0.9)
-    limit = two_in_one.stability(p)
+    limit = two_in_one.stability_limit(p)
     for factor in (0.98, 1.02):
         found = change(1e-3, p, factor * limit)
         assert (found[:, 0] < 0).all() == (factor > 1)
@@ -169,11 +169,11 @@ def test_stability() -> None:
 def test_stability_rises_from_p_to_one() -> None:
     """Sparser features leave W = [1, 0] at a lower importance; where all are dense, equal ones do."""
     p = torch.linspace(0.001, 1, 1000, dtype=torch.float64)
-    r = two_in_one.stability(p)
+    r = two_in_one.stability_limit(p)
     assert (r.diff() > 0).all()
     assert (r[:-1] > p[:-1]).all()
     assert r[-1].item() == pytest.approx(1)
-    assert (two_in_one.stability(tensor(1e-6)) / 1e-6).item() == pytest.approx(1, abs=1e-5)
+    assert (two_in_one.stability_limit(tensor(1e-6)) / 1e-6).item() == pytest.approx(1, abs=1e-5)
 
 
 # best
@@ -187,7 +187,7 @@ def grid() -> tuple[torch.Tensor, torch.Tensor]:
 
 @functools.cache
 def best() -> two_in_one.Optimum:
-    return two_in_one.best(*grid())
+    return two_in_one.find_optimum(*grid())
 
 
 def test_no_search_finds_a_better_model() -> None:
@@ -195,7 +195,7 @@ def test_no_search_finds_a_better_model() -> None:
     (p, r), starts = grid(), 6
     generator = torch.Generator().manual_seed(3)
     begin = torch.randn(len(p) * starts, 4, generator=generator, dtype=torch.float64) * tensor(1, 1, 0.2, 0.2)
-    _, losses = two_in_one.search(begin, p.repeat_interleave(starts), r.repeat_interleave(starts))
+    _, losses = two_in_one.minimise_loss(begin, p.repeat_interleave(starts), r.repeat_interleave(starts))
     least = losses.view(-1, starts).min(dim=1).values
     assert (least >= best().loss * (1 - 1e-9)).all()
     assert (least <= best().loss * (1 + 1e-6)).double().mean() > 0.6
@@ -220,7 +220,7 @@ def test_slope() -> None:
     """dL/dp of the optimal loss, on either side, against finite differences."""
     (p, r), step = grid(), 1e-6
     p = p * (1 - 1e-3)
-    low, found, high = (two_in_one.best(p + shift, r) for shift in (-step, 0, step))
+    low, found, high = (two_in_one.find_optimum(p + shift, r) for shift in (-step, 0, step))
     same = (low.norm > 0) == (high.norm > 0)
     assert same.all()
     torch.testing.assert_close(found.slope, (high.loss - low.loss) / (2 * step), rtol=1e-5, atol=1e-8)
@@ -254,7 +254,7 @@ def test_known_boundaries() -> None:
 def test_stability_comes_after_the_optimum() -> None:
     """At p_stability W = [1, 0] is just unstable; the two meet where the transition is continuous, and only there."""
     table = boundary()
-    stable = two_in_one.stability(torch.tensor(table["p_stability"].to_numpy())).numpy()
+    stable = two_in_one.stability_limit(torch.tensor(table["p_stability"].to_numpy())).numpy()
     np.testing.assert_allclose(stable, table["relative_importance"], rtol=1e-9)
     assert (table["p_optimum"] >= table["p_stability"]).all()
     assert (table["jump"] == (table["p_optimum"] > table["p_stability"])).all()
@@ -277,7 +277,7 @@ def test_boundary_against_scipy(r: float) -> None:
 def test_small_jumps_are_real() -> None:
     """Where W = [1, 0] loses its stability the third order in W_2 decides: negative, and a pair is better already."""
     r = tensor(0.56, 0.58, 0.88, 0.91)
-    third = change(0.002, two_in_one._unstable(r), r)[:, 0] / 0.002
+    third = change(0.002, two_in_one._instability_density(r), r)[:, 0] / 0.002
     assert (np.abs(third) > 1e-3).all(), "rounding"
     assert (third < 0).tolist() == [True, False, False, True]
 
@@ -285,7 +285,7 @@ def test_small_jumps_are_real() -> None:
 def test_transitions() -> None:
     """A jump is to a norm, for a gain; far from ½ it is continuous, or to little."""
     ratios = [0.4, 0.56, 0.58, 0.88, 0.91]
-    found = two_in_one.transitions(ratios)
+    found = two_in_one.transition_kinds(ratios)
     assert found["relative_importance"].tolist() == ratios
     assert found["jump"].tolist() == [True, True, False, False, True]
     assert (found["jump"] == (found["norm"] > 0)).all()
@@ -304,17 +304,19 @@ def test_strong_superposition() -> None:
         assert row.slope_below > 1.5 * row.slope_above, "a jump, here or there"
     p, r = (torch.tensor(boundary()[name].to_numpy()) for name in ("p_strong", "relative_importance"))
     for side, sign in (("above", 1), ("below", -1)):
-        near, far = (two_in_one.best(p * (1 + sign * distance), r).loss for distance in (1e-6, 1e-4))
+        near, far = (two_in_one.find_optimum(p * (1 + sign * distance), r).loss for distance in (1e-6, 1e-4))
         slopes = ((far - near) / (sign * p * (1e-4 - 1e-6))).numpy()
         np.testing.assert_allclose(boundary()[f"slope_{side}"], slopes, rtol=2e-3, atol=1e-5)
 
 
 def test_norms() -> None:
     """Of every pair, in order; they are those of the optimum."""
-    table = two_in_one.norms([0.1, 0.9], [0.05, 0.5, 0.1])
+    table = two_in_one.optimal_norms([0.1, 0.9], [0.05, 0.5, 0.1])
     pairs = list(table[["relative_importance", "density"]].itertuples(index=False, name=None))
     assert pairs == [(0.1, 0.05), (0.1, 0.5), (0.1, 0.1), (0.9, 0.05), (0.9, 0.5), (0.9, 0.1)]
-    found = two_in_one.best(*(torch.tensor(table[name].to_numpy()) for name in ("density", "relative_importance")))
+    found = two_in_one.find_optimum(
+        *(torch.tensor(table[name].to_numpy()) for name in ("density", "relative_importance"))
+    )
     np.testing.assert_allclose(table["norm"], found.norm, atol=1e-7)
     np.testing.assert_allclose(table["loss"], found.loss)
     assert (table["norm"] == 0).tolist() == [False, True, False, False, False, False]
@@ -328,7 +330,7 @@ def surface(p: float, r: float) -> pd.DataFrame:
     """On a coarser grid."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(two_in_one, "STEP", 0.2)
-        return two_in_one.surface(p, r)
+        return two_in_one.loss_surface(p, r)
 
 
 def test_the_axis_reaches_its_ends() -> None:
@@ -389,7 +391,7 @@ def test_best_bias(p: float, r: float) -> None:
 def test_best_bias_has_no_ridge(p: float, weights: list[tuple[float, float]]) -> None:
     """On the grid of the figure: at few points a search can end in another minimum than beside them, where it jumps, or
     on the long slope before it."""
-    square = two_in_one.surface(p, 1.0).set_index(["w0", "w1"])["best_bias"].unstack()
+    square = two_in_one.loss_surface(p, 1.0).set_index(["w0", "w1"])["best_bias"].unstack()
     axis = np.arange(-28, 29) * 0.05
     np.testing.assert_allclose(square.index, axis, atol=1e-12)
     np.testing.assert_allclose(square.columns, axis, atol=1e-12)
@@ -403,7 +405,7 @@ def test_best_bias_has_no_ridge(p: float, weights: list[tuple[float, float]]) ->
 
 @functools.cache
 def minima(p: float, r: float, bias: bool) -> pd.DataFrame:
-    return two_in_one.minima([(p, r)], bias)[0]
+    return two_in_one.distinct_minima([(p, r)], bias)[0]
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -464,7 +466,7 @@ def test_curvature(seed: int) -> None:
     p, r, step = rng.uniform(0.1, 1, 3), rng.uniform(0.1, 5, 3), 1e-6
     for size in (2, 4):
         x = rng.normal(size=(3, size)) * [1, 1, 0.2, 0.2][:size]
-        found = two_in_one.curvature(*map(torch.from_numpy, (x, p, r)))
+        found = two_in_one.least_curvature(*map(torch.from_numpy, (x, p, r)))
         up, down = ([gradient(x + s * e, p, r) for e in step * np.eye(size)] for s in (1, -1))
         hessian = np.moveaxis((np.array(up) - np.array(down)) / (2 * step), 1, 0)
         expected = np.linalg.eigvalsh((hessian + hessian.transpose(0, 2, 1)) / 2)[:, 0]
@@ -473,7 +475,7 @@ def test_curvature(seed: int) -> None:
 
 def test_same_sign() -> None:
     """Without a bias a minimum at every density, of curvature p²; a bias takes it elsewhere, at p = 1 to a valley."""
-    table = two_in_one.same_sign([1.0, 0.5, 0.1])
+    table = two_in_one.same_sign_minima([1.0, 0.5, 0.1])
     assert table["density"].tolist() == [1, 0.5, 0.1]
     for row in table.itertuples():
         p, x = row.density, np.array([row.w0, row.w1, row.b0, row.b1])

@@ -1,1 +1,1 @@
-"""Demonstrating superposition: more features than dimensions, as sparsity grows."""
+"""Demonstrating superposition: as sparsity grows, models represent more features than they have dimensions."""

@@ -1,4 +1,4 @@
-"""Tables to figures: models side by side, from dense to sparse."""
+"""Draw models side by side, from dense to sparse."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -7,7 +7,7 @@ from superposition.plotting import panels, style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """The linear model and the ReLU-output models: WᵀW, b, and ‖W_i‖ coloured by superposition."""
+    """Draw WᵀW, b, and ‖W_i‖ coloured by superposition for the linear model and the ReLU-output models."""
     densities = data["models"].query(f"experiment == '{figure}'")["density"].sort_values(ascending=False)
     shown = [(f"{figure}_linear", 1.0), *((figure, d) for d in densities)]
     models = []

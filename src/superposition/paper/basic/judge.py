@@ -1,4 +1,4 @@
-"""Tables to verdicts: what the linear model does, and what the ReLU-output model does as sparsity grows."""
+"""Judge what the linear model represents, and what the ReLU-output model represents as sparsity grows."""
 
 import numpy as np
 import pandas as pd
@@ -7,27 +7,32 @@ from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("basic")
 
+# Two sizes of the same models.
 FIGURES = ("basic_small", "basic_large")
 
 
-def _of(data: Tables, figure: str, table: str, kind: str = "") -> pd.DataFrame:
-    """The rows of the figure's ReLU-output models, or of its ``_linear`` or ``_notebook`` ones."""
+def _rows(data: Tables, figure: str, table: str, suffix: str = "") -> pd.DataFrame:
+    """Return the rows of one experiment of the figure.
+
+    The experiments are the figure's name with a suffix: none for the ReLU-output models, ``_linear`` for the linear
+    ones, ``_notebook`` for those trained as in the authors' notebook.
+    """
     rows = data[figure][table]
-    return rows[rows["experiment"] == figure + kind]
+    return rows[rows["experiment"] == figure + suffix]
 
 
-def _by_density(table: pd.DataFrame) -> list[tuple[float, pd.DataFrame]]:
-    """The rows of each density, from dense to sparse."""
+def _dense_to_sparse(table: pd.DataFrame) -> list[tuple[float, pd.DataFrame]]:
+    """Return each density with its rows, from dense to sparse."""
     return sorted(table.groupby("density"), key=lambda item: -item[0])
 
 
 def _represented(features: pd.DataFrame) -> pd.Series:
-    """Nearer to ‖W_i‖² = 1 than to 0."""
+    """Return a mask of the features whose ‖W_i‖² is nearer to 1 than to 0."""
     return features["norm"] ** 2 > 0.5
 
 
 def _superposed(features: pd.DataFrame) -> pd.Series:
-    """Nearer to sharing a dimension (1) than to one of its own (0)."""
+    """Return a mask of the features that are nearer to sharing a dimension (1) than to a dedicated one (0)."""
     return features["superposition"] > 0.5
 
 
@@ -41,8 +46,8 @@ def _superposed(features: pd.DataFrame) -> pd.Series:
 def linear_is_pca(data: Tables) -> Finding:
     worst_entry, worst_loss = 0.0, 0.0
     for figure in FIGURES:
-        models, pairs = (_of(data, figure, table, "_linear") for table in ("models", "pairs"))
-        _, m = _size(data, figure)
+        models, pairs = (_rows(data, figure, table, "_linear") for table in ("models", "pairs"))
+        _, m = _model_size(data, figure)
         ideal = (pairs["i"] == pairs["j"]) & (pairs["i"] < m)
         worst_entry = max(worst_entry, (pairs["dot"] - ideal).abs().max())
         worst_loss = max(worst_loss, (models["loss"] / models["linear_optimum"] - 1).abs().max())
@@ -70,7 +75,8 @@ def bias(data: Tables) -> Finding:
             mean = features["feature_density"] / 2
             gap = (features["bias"] - (0 if represented else mean)).abs() / mean
             gaps.append(gap.groupby([features["model"], features["density"]]).mean().max())
-        worst[represented] = np.max(gaps)  # NaN where there is nothing to measure
+        # This is NaN, and the claim fails, if no model has such features.
+        worst[represented] = np.max(gaps)
     return Finding(
         f"represented: {worst[True]:.3f} E[x_i] in the worst model; not represented: {worst[False]:.3f} E[x_i]",
         holds=np.max([*worst.values()]) < 0.1,
@@ -87,21 +93,21 @@ def bias(data: Tables) -> Finding:
 def dense_relu_is_linear(data: Tables) -> Finding:
     entry, loss = 0.0, 0.0
     for figure in FIGURES:
-        grams = [_of(data, figure, "pairs", k).query("density == 1") for k in ("", "_linear")]
+        grams = [_rows(data, figure, "pairs", suffix).query("density == 1") for suffix in ("", "_linear")]
         entry = max(entry, np.abs(grams[0]["dot"].to_numpy() - grams[1]["dot"].to_numpy()).max())
-        model = _of(data, figure, "models").query("density == 1").iloc[0]
+        model = _rows(data, figure, "models").query("density == 1").iloc[0]
         loss = max(loss, abs(model["loss"] / model["linear_optimum"] - 1))
     return Finding(f"largest difference of WᵀW {entry:.3f}; of the loss {loss:.3%}", holds=entry < 0.1 and loss < 0.01)
 
 
-def _counts(data: Tables, figure: str, kind: str = "", least_norm: float = 0.5**0.5) -> list[int]:
-    """The number of features with at least this norm, from dense to sparse."""
-    features = _of(data, figure, "features", kind)
-    return [int((rows["norm"] > least_norm).sum()) for _, rows in _by_density(features)]
+def _represented_counts(data: Tables, figure: str, suffix: str = "", threshold: float = 0.5**0.5) -> list[int]:
+    """Return the number of features with ‖W_i‖ above a threshold, from dense to sparse."""
+    features = _rows(data, figure, "features", suffix)
+    return [int((rows["norm"] > threshold).sum()) for _, rows in _dense_to_sparse(features)]
 
 
-def _size(data: Tables, figure: str) -> tuple[int, int]:
-    """n and m."""
+def _model_size(data: Tables, figure: str) -> tuple[int, int]:
+    """Return n and m of the figure's models."""
     first = data[figure]["models"].iloc[0]
     return int(first["n"]), int(first["m"])
 
@@ -111,17 +117,17 @@ def _size(data: Tables, figure: str) -> tuple[int, int]:
     figure="basic_small",
     paper="The number of represented features never falls as density falls, and ends at n",
     criterion="both sizes: the number with ‖W_i‖² > ½ never falls, and is n at 1-S = 0.001; corrected if it never "
-    "falls and grows at least twofold, but ends below n, also for models trained by the authors' recipe",
+    "falls and grows at least twofold, but ends below n, also for models trained as in the authors' notebook",
     expected="corrected",
     at_quick=False,
 )
 def more_features_with_sparsity(data: Tables) -> Finding:
-    counts = {_size(data, f)[0]: _counts(data, f) for f in FIGURES}
-    weak = {_size(data, f)[0]: _counts(data, f, least_norm=0.1)[-1] for f in FIGURES}
-    ours, recipe = (
-        _of(data, "basic_small", "models", kind).query("density == 0.001").iloc[0] for kind in ("", "_notebook")
+    counts = {_model_size(data, f)[0]: _represented_counts(data, f) for f in FIGURES}
+    weak = {_model_size(data, f)[0]: _represented_counts(data, f, threshold=0.1)[-1] for f in FIGURES}
+    ours, notebook = (
+        _rows(data, "basic_small", "models", suffix).query("density == 0.001").iloc[0] for suffix in ("", "_notebook")
     )
-    by_recipe = _counts(data, "basic_small", "_notebook")[-1]
+    in_notebook = _represented_counts(data, "basic_small", "_notebook")[-1]
     rises = all(all(np.diff(c) >= 0) for c in counts.values())
     grows = rises and all(c[-1] >= 2 * c[0] for c in counts.values())
     return Finding(
@@ -129,33 +135,33 @@ def more_features_with_sparsity(data: Tables) -> Finding:
         holds=rises and all(c[-1] == n for n, c in counts.items()),
         correction="The number grows, but stops short of n at 1-S = 0.001: the least important features keep small "
         "norms or are absent in the best models found"
-        if grows and by_recipe < recipe["n"]
+        if grows and in_notebook < notebook["n"]
         else "",
-        note="Counting every feature with ‖W_i‖ > 0.1 the last numbers are "
+        note="Counting every feature with ‖W_i‖ > 0.1, the last numbers are "
         + " and ".join(f"{k} of {n}" for n, k in weak.items())
-        + ". It is not for want of training: by the authors' recipe (AdamW at a constant 1e-3, 10 000 steps) the "
-        f"best of {recipe['restarts']} models with n = {recipe['n']} represents {by_recipe}, at a loss "
-        f"{recipe['loss'] / ours['loss'] - 1:+.1%} from ours",
+        + ". Training is not the cause: trained as in the authors' notebook (AdamW at a constant 1e-3, 10 000 steps), "
+        f"the best of {notebook['restarts']} models with n = {notebook['n']} represents {in_notebook} features; its "
+        f"loss differs from ours by {notebook['loss'] / ours['loss'] - 1:+.1%}",
     )
 
 
 @claims.add(
     "least_important_first",
     figure="basic_small",
-    paper="Superposition starts among the less important features; the most important keep their own dimensions "
-    "longest",
+    paper="Superposition starts among the less important features; the most important keep dedicated "
+    "dimensions longest",
     criterion="both sizes, every density at which represented features of both kinds exist: a feature with a "
-    "dimension of its own (superposition < ½) is more important than one in superposition in more than 90 % of all "
+    "dedicated dimension (superposition < ½) is more important than one in superposition in more than 90 % of all "
     "pairs (chance: 50 %)",
 )
 def least_important_first(data: Tables) -> Finding:
     ordered = {}
     for figure in FIGURES:
-        for density, rows in _by_density(_of(data, figure, "features")):
+        for density, rows in _dense_to_sparse(_rows(data, figure, "features")):
             rows = rows[_represented(rows)]
-            shared, own = (rows[kind]["feature"].to_numpy() for kind in (_superposed(rows), ~_superposed(rows)))
-            if len(shared) and len(own):
-                ordered[_size(data, figure)[0], density] = (own[:, None] < shared).mean()
+            shared, dedicated = (rows[mask]["feature"].to_numpy() for mask in (_superposed(rows), ~_superposed(rows)))
+            if len(shared) and len(dedicated):
+                ordered[_model_size(data, figure)[0], density] = (dedicated[:, None] < shared).mean()
     return Finding(
         "; ".join(f"n = {n}, 1-S = {density:g}: {share:.1%}" for (n, density), share in ordered.items()),
         holds=bool(ordered) and min(ordered.values()) > 0.9,
@@ -172,17 +178,15 @@ def least_important_first(data: Tables) -> Finding:
 def early_superposition_is_antipodal(data: Tables) -> Finding:
     texts, fine = [], []
     for figure in FIGURES:
-        n, _ = _size(data, figure)
-        for density, rows in _by_density(_of(data, figure, "features")):
+        n, _ = _model_size(data, figure)
+        for density, rows in _dense_to_sparse(_rows(data, figure, "features")):
             shared = rows[_represented(rows) & _superposed(rows)]
             if shared.empty:
                 continue
-            pairs = _of(data, figure, "pairs")
+            pairs = _rows(data, figure, "pairs")
             pairs = pairs[(pairs["density"] == density) & (pairs["i"] != pairs["j"])]
-            interference = pairs.assign(part=(pairs["dot"] / pairs["i"].map(rows.set_index("feature")["norm"])) ** 2)
-            partners = interference[
-                (interference["cosine"] < -0.9) & interference["j"].isin(rows[_represented(rows)]["feature"])
-            ]
+            pairs = pairs.assign(part=(pairs["dot"] / pairs["i"].map(rows.set_index("feature")["norm"])) ** 2)
+            partners = pairs[(pairs["cosine"] < -0.9) & pairs["j"].isin(rows[_represented(rows)]["feature"])]
             count = partners.groupby("i").size().reindex(shared["feature"], fill_value=0)
             part = partners.groupby("i")["part"].max().reindex(shared["feature"], fill_value=0).to_numpy()
             share = part / shared["superposition"].to_numpy()
@@ -202,10 +206,10 @@ def early_superposition_is_antipodal(data: Tables) -> Finding:
 def negative_biases_when_sparse(data: Tables) -> Finding:
     texts, fine = [], []
     for figure in FIGURES:
-        features = _of(data, figure, "features").query("density == 0.001").set_index("feature")
-        pairs = _of(data, figure, "pairs").query("density == 0.001 and i != j")
-        most = pairs.groupby("i")["dot"].max()
-        positive = features[_represented(features) & (most > 0.1)]
+        features = _rows(data, figure, "features").query("density == 0.001").set_index("feature")
+        pairs = _rows(data, figure, "pairs").query("density == 0.001 and i != j")
+        strongest = pairs.groupby("i")["dot"].max()
+        positive = features[_represented(features) & (strongest > 0.1)]
         texts.append(
             f"n = {len(features)}: {len(positive)} with positive interference, {(positive['bias'] < 0).sum()} of them "
             f"with b < 0 (mean {positive['bias'].mean():.3f})"
@@ -219,17 +223,17 @@ def negative_biases_when_sparse(data: Tables) -> Finding:
     figure="basic_large",
     paper="n = 80, m = 20 shows the same picture as n = 20, m = 5, rescaled",
     criterion="the represented share of the features differs by at most 0.1 at every density; corrected if it does so "
-    "down to 1-S = 0.03 at least and the larger model represents the larger share below",
+    "down to at least 1-S = 0.03 and the larger model represents the larger share below that",
     expected="corrected",
     at_quick=False,
 )
 def scale_free(data: Tables) -> Finding:
-    small, large = (np.array(_counts(data, f)) / _size(data, f)[0] for f in FIGURES)
-    densities = np.array([d for d, _ in _by_density(_of(data, "basic_small", "features"))])
+    small, large = (np.array(_represented_counts(data, f)) / _model_size(data, f)[0] for f in FIGURES)
+    densities = np.array([d for d, _ in _dense_to_sparse(_rows(data, "basic_small", "features"))])
     gap = (large - small).round(9)
     apart = densities[np.abs(gap) > 0.1]
     # Welch's bound: of n unit vectors in m dimensions, some two have a cosine of at least this size.
-    welch = [((n - m) / (m * (n - 1))) ** 0.5 for n, m in (_size(data, f) for f in FIGURES)]
+    welch = [((n - m) / (m * (n - 1))) ** 0.5 for n, m in (_model_size(data, f) for f in FIGURES)]
     sparser = len(apart) and apart.max() < 0.03 and (gap[np.abs(gap) > 0.1] > 0).all()
     return Finding(
         "shares " + "; ".join(f"{d:g}: {a:.2f}, {b:.2f}" for d, a, b in zip(densities, small, large, strict=True)),

@@ -1,4 +1,4 @@
-"""Weights to tables: the standard ones."""
+"""Measure models from dense to sparse with the standard tables."""
 
 import pandas as pd
 
@@ -7,7 +7,15 @@ from superposition.core.weights import SweepResult
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """The standard tables of all experiments of the figure, one below the other."""
+    """Return the standard tables, concatenated over all experiments of the figure.
+
+    Args:
+        figure: Name of the figure.
+        trained: Trained sweeps of the figure, by experiment.
+
+    Returns:
+        Tables by name; the column ``experiment`` says which experiment a row comes from.
+    """
     return {
         table.__name__: pd.concat(
             [table(models).assign(experiment=name) for name, models in trained.items()], ignore_index=True

@@ -1,19 +1,25 @@
 """The geometry of uniform superposition: how many dimensions a feature has, and which polytopes features form.
 
 All features have the same importance and density. Large models are measured by D* and D_i and split into tegum
-factors; small ones are held against the best products of polytopes there are, and against packings on the sphere.
+factors; small ones are compared with the best products of polytopes and with packings on the sphere.
 """
 
 import pandas as pd
 
-LARGE, SMALL = "uniform_400_30", "uniform_200_20"
-VARIED_N = ("uniform_100_20", SMALL, "uniform_400_20")
-VARIED_M = ("uniform_400_20", LARGE, "uniform_400_40")
+# The sweep of the paper's size, and a smaller one that was trained from several seeds.
+LARGE_SWEEP, REPLICATED_SWEEP = "uniform_400_30", "uniform_200_20"
+# Sweeps that differ in n alone, and in m alone.
+SWEEPS_BY_N = ("uniform_100_20", REPLICATED_SWEEP, "uniform_400_20")
+SWEEPS_BY_M = ("uniform_400_20", LARGE_SWEEP, "uniform_400_40")
 
-WINDOW = (2 / 5 - 3 / 8) / 4  # on either side of a line: with what lies beside it, up to the middle of the nearest two
-CHANCE = 0.01  # a line stands out where a smooth distribution would do so in less than this share of cases
+# Half the width of the band around a line in which D_i are counted. The band and its neighbourhood of the same width
+# together reach to the middle between the two closest lines, 2/5 and 3/8.
+LINE_HALF_WIDTH = (2 / 5 - 3 / 8) / 4
+# A line stands out if a smooth distribution would have it stand out in less than this share of cases.
+SIGNIFICANCE = 0.01
 
-GALLERY = (  # n, m and the arrangement whose exact form stands beside a trained one
+# n, m and the factors of the arrangement whose exact form is drawn above a trained one.
+GALLERY = (
     (4, 2, ("digon", "digon")),
     (5, 2, ("pentagon",)),
     (6, 2, ("hexagon",)),
@@ -27,5 +33,5 @@ GALLERY = (  # n, m and the arrangement whose exact form stands beside a trained
 
 
 def polytope_sizes(optima: pd.DataFrame) -> pd.DataFrame:
-    """The dimensions and the features of every polytope, by name."""
+    """Return the number of dimensions and of features of every polytope, indexed by its name."""
     return optima.drop_duplicates("polytope").set_index("polytope")[["dimensions", "features"]]

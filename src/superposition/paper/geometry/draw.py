@@ -1,4 +1,4 @@
-"""Tables to figures: D* and D_i by sparsity, factors as graphs, polytopes and what their dimensions are worth."""
+"""Draw D* and D_i by sparsity, factors as graphs, and polytopes with the gain per dimension."""
 
 from fractions import Fraction
 from typing import Any
@@ -11,23 +11,36 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
 
 from superposition.analysis import alignment
-from superposition.paper.geometry import GALLERY, LARGE, SMALL, VARIED_M, VARIED_N, WINDOW, polytope_sizes
+from superposition.paper.geometry import (
+    GALLERY,
+    LARGE_SWEEP,
+    LINE_HALF_WIDTH,
+    REPLICATED_SWEEP,
+    SWEEPS_BY_M,
+    SWEEPS_BY_N,
+    polytope_sizes,
+)
 from superposition.plotting import panels, style, vectors
 from superposition.theory import polytopes
 
-SPARSITY = "$1/(1-S)$"
+SPARSITY_LABEL = "$1/(1-S)$"
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """The figure of this name."""
-    return DRAWN[figure](data)
+    """Draw the figure of this name from its tables."""
+    draws = {
+        "dimensions_per_feature": draw_dimensions_per_feature,
+        "feature_dimensionality": draw_feature_dimensionality,
+        "polytopes": draw_polytopes,
+    }
+    return draws[figure](data)
 
 
 # Large models
 
 
-def draw_dimensions(data: dict[str, pd.DataFrame]) -> Figure:
-    """D* against sparsity; D* at other sizes; the loss with more steps and by the authors' recipe."""
+def draw_dimensions_per_feature(data: dict[str, pd.DataFrame]) -> Figure:
+    """Draw D* by sparsity, D* of other sizes, and how the loss changes with other training configurations."""
     fig, axes = plt.subplot_mosaic(
         [["curve", "sizes"], ["curve", "loss"]], figsize=(style.PAGE, 3.7), width_ratios=[1.6, 1]
     )
@@ -36,17 +49,18 @@ def draw_dimensions(data: dict[str, pd.DataFrame]) -> Figure:
     for level in (1, 0.5):
         ax.axhspan(level * 0.95, level * 1.05, color="0.92", lw=0)
         ax.axhline(level, color="0.6", lw=0.5)
-    small = curves[curves["experiment"] == SMALL].groupby("sparsity")["dimensions_per_feature"].agg(["min", "max"])
-    ax.fill_between(small.index, small["min"], small["max"], color=style.CATEGORIES[1], alpha=0.5, lw=0)
-    large, best = curves[curves["experiment"] == LARGE], data["optimum"]
+    replicates = curves[curves["experiment"] == REPLICATED_SWEEP]
+    runs = replicates["seed"].nunique()
+    extremes = replicates.groupby("sparsity")["dimensions_per_feature"].agg(["min", "max"])
+    ax.fill_between(extremes.index, extremes["min"], extremes["max"], color=style.CATEGORIES[1], alpha=0.5, lw=0)
+    large, best = curves[curves["experiment"] == LARGE_SWEEP], data["optimum"]
     ax.plot(1 / best["density"], best["dimensions_per_feature"], color="0.3", lw=0.9, ls="--")
     ax.plot(large["sparsity"], large["dimensions_per_feature"], ".-", color=style.CATEGORIES[0], ms=3.5, lw=0.8)
-    replicates = curves.loc[curves["experiment"] == SMALL, "seed"].nunique()
     ax.legend(
         handles=[
             plt.Line2D([], [], color=style.CATEGORIES[0], marker=".", lw=0.8, label="$n=400$, $m=30$"),
             plt.Rectangle(
-                (0, 0), 1, 1, fc=style.CATEGORIES[1], alpha=0.5, label=f"$n=200$, $m=20$: range of {replicates} runs"
+                (0, 0), 1, 1, fc=style.CATEGORIES[1], alpha=0.5, label=f"$n=200$, $m=20$: range of {runs} runs"
             ),
             plt.Line2D([], [], color="0.3", lw=0.9, ls="--", label="best product of polytopes\nin up to 3 dimensions"),
             plt.Rectangle((0, 0), 1, 1, fc="0.92", label=r"$\pm 5\,\%$ of 1 and of $1/2$"),
@@ -58,7 +72,7 @@ def draw_dimensions(data: dict[str, pd.DataFrame]) -> Figure:
         xscale="log",
         xlim=(1, 100),
         ylim=(0, 1.08),
-        xlabel=SPARSITY,
+        xlabel=SPARSITY_LABEL,
         ylabel=r"dimensions per feature $D^*=m/\Vert W\Vert_F^2$",
     )
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
@@ -69,48 +83,49 @@ def draw_dimensions(data: dict[str, pd.DataFrame]) -> Figure:
 
 
 def _draw_sizes(ax: Axes, curves: pd.DataFrame) -> None:
-    """D* at other n and m, at the densities that all of them have."""
-    sizes = [*VARIED_N, *VARIED_M[1:]]
+    """Draw D* of models with other n and m, at the densities that all of them have."""
+    sizes = [*SWEEPS_BY_N, *SWEEPS_BY_M[1:]]
     common = curves[curves["experiment"] == sizes[0]]["sparsity"].round(9)
     for name, marker, colour in zip(sizes, "v.^os", style.CATEGORIES[: len(sizes)], strict=True):
         rows = curves[(curves["experiment"] == name) & curves["sparsity"].round(9).isin(common)]
         label = f"{rows['n'].iloc[0]}, {rows['m'].iloc[0]}"
         mean = rows.groupby("sparsity")["dimensions_per_feature"].mean()
         ax.plot(mean, marker + "-", color=colour, ms=3, lw=0.7, mfc="none", label=label)
-    ax.set(xscale="log", yscale="log", xlim=(0.9, 110), xlabel=SPARSITY, ylabel="$D^*$")
+    ax.set(xscale="log", yscale="log", xlim=(0.9, 110), xlabel=SPARSITY_LABEL, ylabel="$D^*$")
     ax.set(yticks=[0.1, 0.3, 1], yticklabels=["0.1", "0.3", "1"])
     ax.minorticks_off()
     ax.legend(title="$n$, $m$", title_fontsize=7, handlelength=1.2, labelspacing=0.2)
 
 
 def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
+    """Draw losses after twice the steps and with the authors' training configuration, relative to ours."""
     ax.axhline(0, color="0.6", lw=0.5)
     kinds = (("longer", "twice the steps", "o"), ("notebook", "authors' recipe", "s"))
     for (name, label, marker), colour in zip(kinds, style.CATEGORIES[2:4], strict=True):
         rows = convergence[convergence["compared"] == name]
         ax.plot(1 / rows["density"], 100 * rows["relative"], marker, color=colour, ms=3.5, label=label)
     ax.set_yscale("symlog", linthresh=1)
-    ax.set(xscale="log", xlim=(0.9, 110), ylim=(-5, 100), xlabel=SPARSITY, ylabel="loss against ours, %")
+    ax.set(xscale="log", xlim=(0.9, 110), ylim=(-5, 100), xlabel=SPARSITY_LABEL, ylabel="loss against ours, %")
     ax.set(yticks=[-1, 0, 1, 10, 100], yticklabels=["−1", "0", "1", "10", "100"])
     ax.minorticks_off()
     ax.legend()
 
 
-def draw_dimensionality(data: dict[str, pd.DataFrame]) -> Figure:
-    """D_i of every feature, their distribution at the side, and graphs of some models."""
+def draw_feature_dimensionality(data: dict[str, pd.DataFrame]) -> Figure:
+    """Draw D_i of every feature, their distribution beside it, and the graphs of some models below."""
     graphs = sorted(data["edges"]["density"].unique(), reverse=True)
     fig = plt.figure(figsize=(style.PAGE, 5.4))
     top, bottom = fig.subfigures(2, 1, height_ratios=[1.9, 1])
     scatter, side = top.subplots(1, 2, width_ratios=[4, 1], sharey=True)
     panels.fraction_lines(scatter, side)
-    large = data["features"][data["features"]["experiment"] == LARGE]
+    large = data["features"][data["features"]["experiment"] == LARGE_SWEEP]
     _draw_points(scatter, large, data["curve"])
     _draw_distribution(side, data["features"])
     graph_axes = bottom.subplots(1, max(1, len(graphs)), squeeze=False)[0]
     for ax, density in zip(graph_axes, graphs, strict=False):
         nodes = large[(large["density"] == density) & (large["factor"] >= 0)]
         _draw_graph(ax, nodes, data["edges"][data["edges"]["density"] == density])
-        ax.set_title(f"{SPARSITY} $= {1 / density:.3g}$\n{len(nodes)} features")
+        ax.set_title(f"{SPARSITY_LABEL} $= {1 / density:.3g}$\n{len(nodes)} features")
         ax.set_anchor("N")
     for ax in graph_axes:
         ax.set_axis_off()
@@ -118,12 +133,12 @@ def draw_dimensionality(data: dict[str, pd.DataFrame]) -> Figure:
 
 
 def _draw_points(ax: Axes, features: pd.DataFrame, curve: pd.DataFrame) -> None:
-    """Every feature's D_i by sparsity, coloured by the polytope of its factor, and D*."""
+    """Draw D_i of every feature by sparsity, coloured by the polytope of its factor, and D*."""
     kind = features["polytope"].where(features["polytope"].isin([*style.POLYTOPES]), "other")
     for name, rows in features.groupby(kind, sort=False):
         colour = style.POLYTOPES[name]
         ax.scatter(1 / rows["density"], rows["dimensionality"], s=5, color=colour, lw=0, rasterized=True)
-    curve = curve[curve["experiment"] == LARGE]
+    curve = curve[curve["experiment"] == LARGE_SWEEP]
     (line,) = ax.plot(1 / curve["density"], curve["dimensions_per_feature"], color="black", lw=0.7, label="$D^*$")
     handles = [
         plt.Line2D([], [], marker="o", ls="", ms=3.5, color=colour, label=name)
@@ -131,14 +146,14 @@ def _draw_points(ax: Axes, features: pd.DataFrame, curve: pd.DataFrame) -> None:
         if (kind == name).any()
     ]
     ax.legend(handles=[*handles, line], ncols=2, loc="upper right")
-    ax.set(xscale="log", xlim=(0.95, 105), ylim=(-0.02, 1.03), xlabel=SPARSITY, ylabel="dimensionality $D_i$")
+    ax.set(xscale="log", xlim=(0.95, 105), ylim=(-0.02, 1.03), xlabel=SPARSITY_LABEL, ylabel="dimensionality $D_i$")
 
 
 def _draw_distribution(ax: Axes, features: pd.DataFrame) -> None:
-    """The D_i of all represented features, all densities together."""
-    bins = np.arange(0, 1 + WINDOW, 2 * WINDOW).tolist()
+    """Draw the distribution of D_i of the represented features over all densities."""
+    bins = np.arange(0, 1 + LINE_HALF_WIDTH, 2 * LINE_HALF_WIDTH).tolist()
     options: dict[str, Any] = {"orientation": "horizontal", "histtype": "step", "lw": 0.7, "density": True}
-    for experiment, colour in ((LARGE, style.CATEGORIES[0]), (SMALL, style.CATEGORIES[1])):
+    for experiment, colour in ((LARGE_SWEEP, style.CATEGORIES[0]), (REPLICATED_SWEEP, style.CATEGORIES[1])):
         rows = features[features["experiment"] == experiment]
         label = f"$n={rows['feature'].max() + 1}$"
         ax.hist(rows.loc[rows["factor"] >= 0, "dimensionality"], bins=bins, color=colour, label=label, **options)
@@ -147,32 +162,43 @@ def _draw_distribution(ax: Axes, features: pd.DataFrame) -> None:
 
 
 def _draw_graph(ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
-    """A node per feature, coloured by its polytope; an edge per pair, as wide as |W_i·W_j|; a ring per factor."""
-    place: dict[int, np.ndarray] = {}
+    """Draw the factors of a model as rings, placed in rows from the largest to the smallest.
+
+    A node is a feature, coloured by the polytope of its factor; an edge is a pair, with a width proportional to
+    |W_i·W_j|.
+    """
+    position: dict[int, np.ndarray] = {}
     corner, row_height, width = np.zeros(2), 0.0, 1.35 * len(nodes) ** 0.5
     for _, factor in sorted(nodes.groupby("factor"), key=lambda item: (-len(item[1]), item[0])):
         members = factor["feature"].to_numpy()
         inside = edges[edges["i"].isin(members) & edges["j"].isin(members)]
-        ring, radius = _ring(members, inside)
+        ring, radius = _place_on_ring(members, inside)
         if corner[0] + 2 * radius > width:
             corner, row_height = np.array([0.0, corner[1] - row_height - 0.5]), 0.0
-        for feature, where in zip(members, ring, strict=True):
-            place[feature] = corner + radius * (1 + where * [1, -1]) * [1, -1]
+        for feature, point in zip(members, ring, strict=True):
+            position[feature] = corner + radius * (1 + point * [1, -1]) * [1, -1]
         corner, row_height = corner + np.array([2 * radius + 0.5, 0]), max(row_height, 2 * radius)
     edges = edges.sort_values("dot", key=abs)
-    ends = [(place[i], place[j]) for i, j in zip(edges["i"], edges["j"], strict=True)]
+    ends = [(position[i], position[j]) for i, j in zip(edges["i"], edges["j"], strict=True)]
     dot = edges["dot"].clip(-1, 1).to_numpy()
     options: dict[str, Any] = {"colors": style.SIGNED(0.5 + 0.5 * dot), "linewidths": 1.1 * np.abs(dot)}
     ax.add_collection(LineCollection(ends, **options, capstyle="round", zorder=1))
-    where = np.array([place[feature] for feature in nodes["feature"]])
+    positions = np.array([position[feature] for feature in nodes["feature"]])
     colours = [style.POLYTOPES.get(name, style.POLYTOPES["other"]) for name in nodes["polytope"]]
-    ax.scatter(*where.T, s=5, color=colours, lw=0, zorder=2)
+    ax.scatter(*positions.T, s=5, color=colours, lw=0, zorder=2)
     ax.set_aspect("equal")
 
 
-def _ring(members: np.ndarray, edges: pd.DataFrame) -> tuple[np.ndarray, float]:
-    """Places of a factor's features on the unit circle, in the order in which they lie around their main plane; and
-    the radius at which they have room."""
+def _place_on_ring(members: np.ndarray, edges: pd.DataFrame) -> tuple[np.ndarray, float]:
+    """Place the features of a factor on a circle, in the order of their angles in the factor's main plane.
+
+    Args:
+        members: Features of the factor.
+        edges: Pairs of these features.
+
+    Returns:
+        Points on the unit circle, [feature, 2], and a radius at which the features do not overlap.
+    """
     k = len(members)
     if k == 1:
         return np.zeros((1, 2)), 0.3
@@ -191,7 +217,7 @@ def _ring(members: np.ndarray, edges: pd.DataFrame) -> tuple[np.ndarray, float]:
 
 @style.with_solids
 def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
-    """Exact polytopes over trained ones; which polytope's dimensions are worth the most; the best product by size."""
+    """Draw exact polytopes above trained ones, the gain per dimension of each polytope, and the best products."""
     fig = plt.figure(figsize=(style.PAGE, 7.1))
     gallery, middle, bottom = fig.subfigures(3, 1, height_ratios=[2.3, 2.1, 2.7])
     sizes = polytope_sizes(data["optima"])
@@ -200,8 +226,8 @@ def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
         corners = data["corners"].query(f"n == {n} and m == {m}")[columns].to_numpy(copy=True).T
         fractions = sorted({str(Fraction(*map(int, sizes.loc[f]))) for f in factors})
         upper, lower = (
-            gallery.add_subplot(2, len(GALLERY), place, **({"projection": "3d"} if m == 3 else {}))
-            for place in (column + 1, len(GALLERY) + column + 1)
+            gallery.add_subplot(2, len(GALLERY), index, **({"projection": "3d"} if m == 3 else {}))
+            for index in (column + 1, len(GALLERY) + column + 1)
         )
         vectors.draw_polytope(upper, corners, colour="0.3")
         upper.set_title(f"{name.replace(' ', chr(10), 1)}\n$D$ = {', '.join(fractions)}", fontsize=6.5, pad=2)
@@ -221,7 +247,7 @@ def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
 
 
 def _draw_gains(fig: SubFigure, data: dict[str, pd.DataFrame]) -> None:
-    """What a dimension is worth in each polytope."""
+    """Draw the gain per dimension of each polytope: how many features a dimension saves from being dropped."""
     ax = fig.subplots()
     optima = data["optima"]
     for name in (name for name in style.POLYTOPES if (optima["polytope"] == name).any()):
@@ -236,14 +262,14 @@ def _draw_gains(fig: SubFigure, data: dict[str, pd.DataFrame]) -> None:
 
 
 def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> None:
-    """The best product of polytopes by n and density, and where the best trained model is better than that."""
+    """Draw the best product of polytopes by n and density, marking where the best trained model is better."""
     axes = fig.subplots(1, 2, sharey=True)
     for ax, (m, rows) in zip(axes, models[models["n"] < 10].groupby("m"), strict=True):
         sparsity = np.sort(1 / rows["density"].unique())
         step = (sparsity[1] / sparsity[0]) ** 0.5
         for n, line in rows.assign(sparsity=1 / rows["density"]).sort_values("sparsity").groupby("n"):
-            change = line["best"].ne(line["best"].shift()).cumsum()
-            for _, run in line.groupby(change):
+            run_number = line["best"].ne(line["best"].shift()).cumsum()
+            for _, run in line.groupby(run_number):
                 name, first, last = run["best"].iloc[0], run["sparsity"].iloc[0] / step, run["sparsity"].iloc[-1] * step
                 parts = sorted(polytopes.factors_of(name), key=lambda part: -size[part])
                 ax.barh(
@@ -259,7 +285,7 @@ def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> Non
                 if last / first > 1.45:
                     text = " + ".join(str(size[part]) for part in parts)
                     ax.text((first * last) ** 0.5, n, text, ha="center", va="center", fontsize=6.5)
-            # A small difference may be the noise of the trained models' losses.
+            # The losses of trained models have sampling errors: smaller differences may be noise.
             better = line["trained_loss"] + 3 * line["trained_error"] < line["best_loss"]
             points = ax.plot(line["sparsity"][better], line["n"][better] + 0.28, "k.", ms=2.2)
         ax.set(
@@ -270,10 +296,3 @@ def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> Non
         )
     axes[0].set(ylabel="features $n$", yticks=range(4, 10), ylim=(3.5, 9.5))
     fig.legend(points, ["a trained model is better than every product of these polytopes"], loc="outside lower center")
-
-
-DRAWN = {
-    "dimensions_per_feature": draw_dimensions,
-    "feature_dimensionality": draw_dimensionality,
-    "polytopes": draw_polytopes,
-}

@@ -1,4 +1,4 @@
-"""Weights to tables: D* and D_i, tegum factors, the best products of polytopes, packings."""
+"""Measure D* and D_i, tegum factors, the best products of polytopes, and packings."""
 
 import numpy as np
 import pandas as pd
@@ -7,24 +7,46 @@ from scipy.stats import binomtest
 from superposition.analysis import alignment, recognition
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
-from superposition.paper.geometry import CHANCE, GALLERY, LARGE, SMALL, WINDOW, packing
+from superposition.paper.geometry import (
+    GALLERY,
+    LARGE_SWEEP,
+    LINE_HALF_WIDTH,
+    REPLICATED_SWEEP,
+    SIGNIFICANCE,
+    packing,
+)
 from superposition.theory import polytopes, tegum
 from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
-LONGER, NOTEBOOK = "uniform_longer", "uniform_notebook"
-THRESHOLDS = (0.1, 0.15, recognition.JOINING_COSINE, 0.25, 0.3)
+# Sweeps trained with twice the steps, and as in the authors' notebook.
+LONGER_SWEEP, NOTEBOOK_SWEEP = "uniform_longer", "uniform_notebook"
+# Thresholds of |cos| above which features are joined; the one that is used, and others for comparison.
+COSINE_THRESHOLDS = (0.1, 0.15, recognition.JOINING_COSINE, 0.25, 0.3)
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """The table ``numbers`` is what the report shows beside the figure."""
-    return MEASURED[figure](trained)
+    """Return the tables of a figure.
+
+    Args:
+        figure: Name of the figure.
+        trained: Trained sweeps of the figure, by experiment.
+
+    Returns:
+        Tables by name; the report shows ``numbers`` beside the figure.
+    """
+    measures = {
+        "dimensions_per_feature": measure_dimensions_per_feature,
+        "feature_dimensionality": measure_feature_dimensionality,
+        "polytopes": measure_polytopes,
+    }
+    return measures[figure](trained)
 
 
 # Large models
 
 
-def dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """D* of every model, what the best products of polytopes have, and whether training has converged."""
+def measure_dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return D* of every model and of the best products of polytopes, and how far training has converged."""
     rows = []
     for name, models in trained.items():
         W = models.best()["W"]
@@ -44,32 +66,33 @@ def dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.Data
     convergence = _convergence(curves)
     return {
         "curves": curves,
-        "optimum": tegum.per_dimension(tegum.optima(trained[LARGE].sweep.density[::2])),  # it takes a while
+        # Every other density is enough for a smooth curve, and takes half the time.
+        "optimum": tegum.per_dimension(tegum.optima(trained[LARGE_SWEEP].sweep.density[::2])),
         "convergence": convergence,
-        "numbers": _convergence_shown(convergence, curves),
+        "numbers": _format_convergence(convergence, curves),
     }
 
 
 def _convergence(curves: pd.DataFrame) -> pd.DataFrame:
-    """Losses with twice the steps and by the authors' recipe, beside ours, wherever they were trained."""
+    """Compare our losses with those after twice the steps and with the authors' training configuration."""
     by_density = {
         name: rows.set_index(rows["density"].round(9))[["loss", "loss_error", "dimensions_per_feature"]]
         for name, rows in curves.groupby("experiment")
     }
-    ours = by_density[LARGE].add_suffix("_ours")
-    others = {"longer": by_density[LONGER], "notebook": by_density[NOTEBOOK]}
+    ours = by_density[LARGE_SWEEP].add_suffix("_ours")
+    others = {"longer": by_density[LONGER_SWEEP], "notebook": by_density[NOTEBOOK_SWEEP]}
     table = pd.concat(
         [ours.join(other, how="inner").assign(compared=name) for name, other in others.items()]
     ).reset_index()
     return table.assign(relative=table["loss"] / table["loss_ours"] - 1)
 
 
-def _convergence_shown(convergence: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """The comparison, and beside it how far replicates are apart: what a difference between single runs may mean."""
+def _format_convergence(convergence: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Format the comparison beside the range of replicates, a yardstick for differences between single runs."""
     shown = {"longer": "twice the steps", "notebook": "the authors' recipe, 10 000 steps"}
     table = convergence.pivot(index="density", columns="compared", values="relative")[[*shown]]
     table = table.map(lambda part: "" if np.isnan(part) else f"{part:+.2%}").rename(columns=shown)
-    replicates = curves[curves["experiment"] == SMALL]
+    replicates = curves[curves["experiment"] == REPLICATED_SWEEP]
     loss = replicates.groupby(replicates["density"].round(9))["loss"]
     apart = ((loss.max() - loss.min()) / loss.mean()).reindex(table.index)
     ours = convergence.groupby("density")["loss_ours"].first()
@@ -78,89 +101,90 @@ def _convergence_shown(convergence: pd.DataFrame, curves: pd.DataFrame) -> pd.Da
     return table.assign(**{"replicates of n = 200 are apart by": apart.map("{:.2%}".format)})[::-1]
 
 
-def feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """D_i and the tegum factor of every feature; how the factors depend on the threshold; clusters; some graphs."""
+def measure_feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return D_i and the tegum factor of every feature, the clusters of D_i, and the graphs of some models."""
     curve, features, factors, thresholds = [], [], [], []
     for experiment, models in trained.items():
         best = models.best()["W"]
-        every = geometry.dimensionality(best).numpy(), geometry.norms(best).numpy()
+        dimensionality, norm = geometry.dimensionality(best).numpy(), geometry.norms(best).numpy()
         points = models.sweep.points()[["density", "seed"]].assign(experiment=experiment)
         curve.append(points.assign(dimensions_per_feature=geometry.dimensions_per_feature(best).numpy()))
         for point, W in zip(models.sweep.points().itertuples(), best.numpy(), strict=True):
-            where = {"experiment": experiment, "density": point.density, "seed": point.seed}
-            for joined in THRESHOLDS:
+            coordinates = {"experiment": experiment, "density": point.density, "seed": point.seed}
+            for joined in COSINE_THRESHOLDS:
                 factor_of, found = recognition.find_factors(W, joined)
                 counts = found.groupby("polytope")["features"].agg(factors="size", features="sum").reset_index()
-                thresholds.append(counts.assign(joined=joined, **where))
+                thresholds.append(counts.assign(joined=joined, **coordinates))
                 if joined == recognition.JOINING_COSINE:
-                    factors.append(found.assign(**where))
-                    dimensionality, norm = (part[point.Index] for part in every)
+                    factors.append(found.assign(**coordinates))
                     columns = {
                         "feature": np.arange(W.shape[1]),
-                        "dimensionality": dimensionality,
-                        "norm": norm,
+                        "dimensionality": dimensionality[point.Index],
+                        "norm": norm[point.Index],
                         "factor": factor_of,
                         "polytope": found["polytope"].reindex(factor_of).fillna("absent").to_numpy(),
                     }
-                    features.append(pd.DataFrame(columns).assign(**where))
+                    features.append(pd.DataFrame(columns).assign(**coordinates))
     tables = {
         "curve": pd.concat(curve, ignore_index=True),
         "features": pd.concat(features, ignore_index=True),
         "factors": pd.concat(factors, ignore_index=True),
         "thresholds": pd.concat(thresholds, ignore_index=True),
     }
-    clusters = _clusters(tables["features"])
-    edges = _edges(trained[LARGE], tables["features"])
-    return tables | {"clusters": clusters, "edges": edges, "numbers": _clusters_shown(clusters, tables["factors"])}
+    clusters = _test_clusters(tables["features"])
+    edges = _find_edges(trained[LARGE_SWEEP], tables["features"])
+    return tables | {"clusters": clusters, "edges": edges, "numbers": _format_clusters(clusters, tables["factors"])}
 
 
-def _clusters(features: pd.DataFrame) -> pd.DataFrame:
-    """Whether more D_i lie near a line than a smooth distribution would have there: at the named lines, and elsewhere.
+def _test_clusters(features: pd.DataFrame) -> pd.DataFrame:
+    """Test whether more D_i lie near a line than a smooth distribution would put there.
 
-    Inside is what is within ``WINDOW`` of the line, beside it the same width again, half on either side (at 0 and 1,
-    all on one). Were the distribution smooth, a model would have as often less inside than beside as more. So this is a
-    sign test over models, which are independent of each other as the features of one are not.
+    The lines are the values of the paper's polytopes and, as a control, others far from them. D_i within
+    ``LINE_HALF_WIDTH`` of a line are compared with those in a band of the same width beside it, half on either side (at
+    0 and 1, all on one side). If the distribution were smooth, equally many models would have fewer inside and more
+    inside. This is a sign test over models, because the features of one model are not independent of each other.
     """
     models = [group.to_numpy() for _, group in features.groupby(["experiment", "density", "seed"])["dimensionality"]]
-    named = {fraction: name for name, fraction in FRACTIONS.items()}
-    between = np.arange(0.1, 1 - 2 * WINDOW, 2 * WINDOW)
-    clear = np.abs(between[:, None] - [*named]).min(axis=1) > 4 * WINDOW
+    polytope_at = {fraction: name for name, fraction in FRACTIONS.items()}
+    between = np.arange(0.1, 1 - 2 * LINE_HALF_WIDTH, 2 * LINE_HALF_WIDTH)
+    clear = np.abs(between[:, None] - [*polytope_at]).min(axis=1) > 4 * LINE_HALF_WIDTH
     rows = []
-    for line in (*named, *between[clear]):
+    for line in (*polytope_at, *between[clear]):
         distance = [np.abs(values - line) for values in models]
-        inside = np.array([(far <= WINDOW).sum() for far in distance])
-        beside = np.array([((far > WINDOW) & (far <= 2 * WINDOW)).sum() for far in distance])
+        inside = np.array([(d <= LINE_HALF_WIDTH).sum() for d in distance])
+        beside = np.array([((d > LINE_HALF_WIDTH) & (d <= 2 * LINE_HALF_WIDTH)).sum() for d in distance])
         more, less = int((inside > beside).sum()), int((inside < beside).sum())
         chance = binomtest(more, more + less, alternative="greater").pvalue if more + less else 1.0
-        rows.append((named.get(line, ""), line, inside.sum(), beside.sum(), more, less, chance))
+        rows.append((polytope_at.get(line, ""), line, inside.sum(), beside.sum(), more, less, chance))
     return pd.DataFrame(rows, columns=["polytope", "line", "inside", "beside", "models_more", "models_less", "chance"])
 
 
-def _clusters_shown(clusters: pd.DataFrame, factors: pd.DataFrame) -> pd.DataFrame:
-    """The test of every named line, and how many features were recognised as its polytope, with which residuals."""
+def _format_clusters(clusters: pd.DataFrame, factors: pd.DataFrame) -> pd.DataFrame:
+    """Format the test of every polytope's line, with the features recognised as that polytope and their residuals."""
     lines = clusters[clusters["polytope"] != ""]
     recognised = factors.groupby("polytope").agg(features=("features", "sum"), residual=("residual", "median"))
     recognised = recognised.rename(index={"single": "own dimension"}).reindex(lines["polytope"])
     return pd.DataFrame(
         {
             "line": [f"{FRACTION_LABELS[row.line]} ({row.polytope})" for row in lines.itertuples()],
-            f"D_i within {WINDOW:.5f} of it": lines["inside"],
+            f"D_i within {LINE_HALF_WIDTH:.5f} of it": lines["inside"],
             "in a band as wide beside it": lines["beside"],
             "models with more inside, with less": [f"{r.models_more}, {r.models_less}" for r in lines.itertuples()],
             "chance under a smooth distribution": lines["chance"].map("{:.2g}".format),
-            "stands out": np.where(lines["chance"] < CHANCE, "yes", "no"),
+            "stands out": np.where(lines["chance"] < SIGNIFICANCE, "yes", "no"),
             "features recognised as such": [f"{k:.0f}" if k == k else "" for k in recognised["features"]],
             "median residual": [f"{r:.3f}" if r == r else "" for r in recognised["residual"]],
         }
     )
 
 
-def _edges(models: SweepResult, features: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of represented features with |W_i·W_j| > 0.05, in the models that are drawn as graphs.
+def _find_edges(models: SweepResult, features: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs of represented features with |W_i·W_j| > 0.05 in the models that are drawn as graphs.
 
-    Those are, of each polytope, the one with the most features in it, and the first in which all are one component.
+    These are, for each polytope, the model with the most features in it, and the densest model whose features form a
+    single component.
     """
-    features = features[(features["experiment"] == LARGE) & (features["factor"] >= 0)]
+    features = features[(features["experiment"] == LARGE_SWEEP) & (features["factor"] >= 0)]
     count = features.groupby(["density", "polytope"]).size().unstack(fill_value=0)
     shown = {count[name].idxmax() for name in ("triangle", "digon", "pentagon", "square antiprism") if name in count}
     if len(whole := count.index[features.groupby("density")["factor"].nunique() == 1]):
@@ -180,29 +204,33 @@ def _edges(models: SweepResult, features: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure_polytopes(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """The best trained model and the best product of polytopes at every size and density; the packings."""
+    """Return the best trained models and the best products of polytopes at every size and density, and packings."""
     optima = tegum.optima(sorted({p for models in trained.values() for p in models.sweep.density}))
-    arranged = [_arranged(models, optima) for models in trained.values()]
-    models, features = (pd.concat(part, ignore_index=True) for part in zip(*arranged, strict=True))
-    thomson = _thomson(trained)
+    compared = [_compare_with_products(models, optima) for models in trained.values()]
+    models, features = (pd.concat(part, ignore_index=True) for part in zip(*compared, strict=True))
+    thomson = _compare_packings(trained)
     return {
         "models": models,
         "features": features,
         "optima": optima,
-        "corners": _corners(),
+        "corners": _gallery_corners(),
         "handovers": tegum.handovers(optima),
         "thomson": thomson,
-        "numbers": _thomson_shown(thomson),
+        "numbers": _format_packings(thomson),
     }
 
 
-def _arranged(models: SweepResult, optima: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What the best restart at every density is a tegum product of, beside the best product there; its features."""
+def _compare_with_products(models: SweepResult, optima: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare the best trained model at every density with the best product of polytopes.
+
+    Returns:
+        One row per density with the tegum product that the model forms and the best product, and one row per feature.
+    """
     rows, features = [], []
     n, m = models.sweep.n, models.sweep.m
     for point, W in zip(models.points.itertuples(), models.best()["W"], strict=True):
         factor_of, found = recognition.find_factors(W.numpy())
-        at = {"n": n, "m": m, "density": point.density}
+        coordinates = {"n": n, "m": m, "density": point.density}
         trained = {
             "trained": polytopes.product_name(found["polytope"]),
             "represented": int((factor_of >= 0).sum()),
@@ -210,7 +238,7 @@ def _arranged(models: SweepResult, optima: pd.DataFrame) -> tuple[pd.DataFrame, 
             "trained_loss": point.loss,
             "trained_error": float(models.loss_error[point.Index, point.restart]),
         }
-        rows.append(at | trained)
+        rows.append(coordinates | trained)
         columns = {
             "feature": np.arange(n),
             "factor": factor_of,
@@ -218,13 +246,13 @@ def _arranged(models: SweepResult, optima: pd.DataFrame) -> tuple[pd.DataFrame, 
             "dimensionality": geometry.dimensionality(W).numpy(),
         }
         columns |= {f"w{k}": w for k, w in enumerate(W.numpy())}
-        features.append(pd.DataFrame(columns).assign(**at))
+        features.append(pd.DataFrame(columns).assign(**coordinates))
     best = tegum.best_products(optima, n, m)
     return pd.DataFrame(rows).merge(best, on="density"), pd.concat(features, ignore_index=True)
 
 
-def _corners() -> pd.DataFrame:
-    """The exact arrangements of the gallery: one row per feature."""
+def _gallery_corners() -> pd.DataFrame:
+    """Return the exact arrangements of the gallery, one row per feature."""
     exact = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
     arrangements = [
         pd.DataFrame(
@@ -235,29 +263,32 @@ def _corners() -> pd.DataFrame:
     return pd.concat(arrangements, ignore_index=True)[["n", "m", "w0", "w1", "w2"]]
 
 
-def _thomson(trained: dict[str, SweepResult]) -> pd.DataFrame:
-    """The arrangements of least interference and of least Coulomb energy, and the sparsest trained models.
+def _compare_packings(trained: dict[str, SweepResult]) -> pd.DataFrame:
+    """Compare the arrangements of least interference and of least Coulomb energy with the sparsest trained models.
 
-    Fewer than 2m features do not interfere at all, in many arrangements: which of them was found says nothing.
+    Fewer than 2m features have many arrangements without any interference, so that the one found is arbitrary and is
+    not compared.
     """
-    models = {
-        (one.sweep.n, one.sweep.m): one.best()["W"][np.argmin(one.sweep.density)].numpy() for one in trained.values()
+    sparsest = {
+        (models.sweep.n, models.sweep.m): models.best()["W"][np.argmin(models.sweep.density)].numpy()
+        for models in trained.values()
     }
     sizes = [(n, m) for m in (2, 3) for n in range(m + 1, 13)]
-    both = (packing.minima(energy, sizes) for energy in (packing.interference, packing.coulomb))
+    energies = (packing.interference_energy, packing.coulomb_energy)
+    solutions = (packing.minimise_energy(energy, sizes) for energy in energies)
     rows = []
-    for (n, m), (packed, least), (thomson, energy) in zip(sizes, *both, strict=True):
+    for (n, m), (packed, least), (thomson, coulomb) in zip(sizes, *solutions, strict=True):
         row = {
             "m": m,
             "n": n,
             "least_interference": max(least, 0.0),
-            "coulomb": energy,
-            "thomson_interference": max(float(packing.interference(thomson)), 0.0),
+            "coulomb": coulomb,
+            "thomson_interference": max(float(packing.interference_energy(thomson)), 0.0),
             **dict.fromkeys(("apart", "trained_from_packing", "trained_from_thomson"), np.nan),
         }
         if n >= 2 * m:
             row["apart"] = alignment.difference(packed.numpy(), thomson.numpy())
-            W = models.get((n, m))
+            W = sparsest.get((n, m))
             if W is not None and ((W**2).sum(0) > 0.5).all():
                 row["trained_from_packing"] = alignment.difference(W, packed.numpy())
                 row["trained_from_thomson"] = alignment.difference(W, thomson.numpy())
@@ -265,25 +296,20 @@ def _thomson(trained: dict[str, SweepResult]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _thomson_shown(thomson: pd.DataFrame) -> pd.DataFrame:
-    def number(column: str, digits: int) -> pd.Series:
+def _format_packings(thomson: pd.DataFrame) -> pd.DataFrame:
+    """Format the comparison of the packings with each other and with trained models."""
+
+    def format_column(column: str, digits: int) -> pd.Series:
         return thomson[column].map(f"{{:.{digits}f}}".format).where(thomson[column].notna(), "")
 
     return pd.DataFrame(
         {
             "m": thomson["m"],
             "n": thomson["n"],
-            "least interference Σ ReLU(Ŵ_i·Ŵ_j)²": number("least_interference", 4),
-            "that of Thomson's solution": number("thomson_interference", 4),
-            "the two arrangements differ by": number("apart", 3),
-            "the trained model from the first": number("trained_from_packing", 3),
-            "from the second": number("trained_from_thomson", 3),
+            "least interference Σ ReLU(Ŵ_i·Ŵ_j)²": format_column("least_interference", 4),
+            "that of Thomson's solution": format_column("thomson_interference", 4),
+            "the two arrangements differ by": format_column("apart", 3),
+            "the trained model from the first": format_column("trained_from_packing", 3),
+            "from the second": format_column("trained_from_thomson", 3),
         }
     )
-
-
-MEASURED = {
-    "dimensions_per_feature": dimensions_per_feature,
-    "feature_dimensionality": feature_dimensionality,
-    "polytopes": measure_polytopes,
-}

@@ -1,4 +1,4 @@
-"""Tables to figures: features as arrows."""
+"""Draw the features of the five-feature models as arrows."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +10,7 @@ from superposition.plotting import style, vectors
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """The columns of W as arrows in the plane, one panel per sparsity."""
+    """Draw the columns of W as arrows in the plane, one panel per sparsity."""
     features = data["features"]
     densities = sorted(features["density"].unique(), reverse=True)
     fig, axes = plt.subplots(1, len(densities), figsize=(style.PAGE, 2.5), sharex=True, sharey=True)

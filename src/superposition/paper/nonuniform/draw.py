@@ -1,4 +1,4 @@
-"""Tables to figures: solutions in canonical orientation, and losses of the two kinds."""
+"""Draw the solutions in canonical orientation, and the losses of the two kinds of solutions."""
 
 from collections.abc import Callable
 
@@ -9,22 +9,22 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from superposition.paper.nonuniform import PAPER
+from superposition.paper.nonuniform import PAPER_CROSSOVER
 from superposition.plotting import style
 
-KINDS = {"pentagon": style.POLYTOPES["pentagon"], "two digons": style.POLYTOPES["digon"], "other": "0.6"}
+# The kinds of solutions, with their colours.
+COLOURS = {"pentagon": style.POLYTOPES["pentagon"], "two digons": style.POLYTOPES["digon"], "other": "0.6"}
+RATIO_LABEL = "relative density of the varied feature"
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """The solutions, or their losses."""
-    return {"pentagon_solutions": _draw_solutions, "pentagon_loss": _draw_losses}[figure](data)
-
-
-RATIO = "relative density of the varied feature"
+    """Draw the figure of this name from its tables."""
+    draws = {"pentagon_solutions": _draw_solutions, "pentagon_loss": _draw_losses}
+    return draws[figure](data)
 
 
 def _draw_solutions(data: dict[str, pd.DataFrame]) -> Figure:
-    """The columns of W in canonical orientation, coloured by relative density; angle and norms beside it."""
+    """Draw the columns of W in canonical orientation, coloured by relative density, and their angles and norms."""
     solutions = data["solutions"]
     fig, axes = plt.subplots(1, 4, figsize=(style.PAGE, 2.3), width_ratios=[1.5, 1, 1.05, 1.05])
     colours = LogNorm(solutions["relative_density"].min(), solutions["relative_density"].max())
@@ -33,18 +33,19 @@ def _draw_solutions(data: dict[str, pd.DataFrame]) -> Figure:
         rows = solutions[solutions["kind"] == name]
         for ratio, model in rows.groupby("relative_density"):
             corners = model.sort_values("feature").iloc[first:]
-            ring = pd.concat([corners, corners.iloc[:1]])  # the features come in the order of the corners
-            ax.plot(ring["w0"], ring["w1"], color=plt.cm.plasma(colours(ratio)), lw=0.4)
+            # The features are in the order of the corners; the first is repeated to close the outline.
+            outline = pd.concat([corners, corners.iloc[:1]])
+            ax.plot(outline["w0"], outline["w1"], color=plt.cm.plasma(colours(ratio)), lw=0.4)
         points = ax.scatter(rows["w0"], rows["w1"], c=rows["relative_density"], cmap="plasma", norm=colours, s=9)
         varied = rows[rows["feature"] == 0]
         ax.scatter(varied["w0"], varied["w1"], fc="none", ec="0.2", lw=0.5, s=16)
-        reach = 1.25 if name == "pentagon" else 1.1
-        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=name)
+        extent = 1.25 if name == "pentagon" else 1.1
+        ax.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal", title=name)
         ax.set_axis_off()
-    style.colorbar(fig, points, f"{RATIO} (○)", ax=axes[:2], location="bottom", fraction=0.05, pad=0.0, aspect=40)
+    style.colorbar(fig, points, f"{RATIO_LABEL} (○)", ax=axes[:2], location="bottom", fraction=0.05, pad=0.0, aspect=40)
     best = solutions[solutions["feature"] == 0]
     pentagons = best[best["kind"] == "pentagon"]
-    axes[2].plot(pentagons["relative_density"], pentagons["angle"], ".-", color=KINDS["pentagon"], ms=4, lw=0.8)
+    axes[2].plot(pentagons["relative_density"], pentagons["angle"], ".-", color=COLOURS["pentagon"], ms=4, lw=0.8)
     axes[2].axhline(72, color="0.7", lw=0.6, ls=":")
     axes[2].set(title="angle to neighbours, °")
     for (column, label), colour in zip(
@@ -62,45 +63,46 @@ def _draw_solutions(data: dict[str, pd.DataFrame]) -> Figure:
 
 
 def _draw_losses(data: dict[str, pd.DataFrame]) -> Figure:
-    """All fits by kind with the exact branches; where these cross; the crossover by the density of the others."""
-    fits, paths, crossovers = data["fits"], data["branches"], data["crossovers"]
+    """Draw all fits by kind with the exact branches, their crossing, and its dependence on the other densities."""
+    fits, branches, crossovers = data["fits"], data["branches"], data["crossovers"]
     fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.5), width_ratios=[2, 1.2, 1])
     density = fits["density"].iloc[0]
 
     def per_feature(table: pd.DataFrame) -> pd.Series:
-        """Over Σ_i (1-S_i), so that the losses are of the same size."""
+        """Divide the loss by Σ_i (1-S_i), so that losses at different densities are of the same size."""
         return table["loss"] / (density * (4 + table["relative_density"]))
 
-    for name in reversed(KINDS):
+    for name in reversed(COLOURS):
         rows = fits[fits["kind"] == name]
         axes[0].scatter(
-            rows["relative_density"], per_feature(rows), s=2, color=KINDS[name], lw=0, label=name, alpha=0.6
+            rows["relative_density"], per_feature(rows), s=2, color=COLOURS[name], lw=0, label=name, alpha=0.6
         )
-    _lines(axes[0], paths, per_feature)
+    _draw_branches(axes[0], branches, per_feature)
     axes[0].set(yscale="log", ylabel=r"loss / $\sum_i(1-S_i)$", title="every fit, and the two branches")
     axes[0].set_yticks([0.02, 0.03, 0.05, 0.1], ["0.02", "0.03", "0.05", "0.1"])
     axes[0].tick_params(axis="y", which="minor", labelleft=False)
-    handles = [plt.Line2D([], [], color=c, marker=".", ls="-" * (k != "other")) for k, c in KINDS.items()]
-    axes[0].legend(handles, KINDS, loc="lower right")
-    _lines(axes[1], paths, per_feature)
-    near = paths[paths["relative_density"].between(0.18, 0.55)]
+    handles = [plt.Line2D([], [], color=c, marker=".", ls="-" * (k != "other")) for k, c in COLOURS.items()]
+    axes[0].legend(handles, COLOURS, loc="lower right")
+    _draw_branches(axes[1], branches, per_feature)
+    near = branches[branches["relative_density"].between(0.18, 0.55)]
     values = per_feature(near)
     margin = 0.05 * np.ptp(values) + 1e-6
     axes[1].set(xlim=(0.18, 0.55), ylim=(values.min() - margin, values.max() + margin), title="where they cross")
     crossover = crossovers.loc[(crossovers["density"] - density).abs().idxmin(), "crossover"]
     for ax in axes[:2]:
-        ax.set(xscale="log", xlabel=RATIO if ax is axes[0] else "relative density")
+        ax.set(xscale="log", xlabel=RATIO_LABEL if ax is axes[0] else "relative density")
         ax.axvline(crossover, color="0.3", lw=0.6)
-        ax.axvline(PAPER, color="0.3", lw=0.6, ls=":")
+        ax.axvline(PAPER_CROSSOVER, color="0.3", lw=0.6, ls=":")
     axes[1].set_xticks([0.2, 0.3, 0.4, 0.5], ["0.2", "0.3", "0.4", "0.5"])
     axes[1].tick_params(axis="x", which="minor", labelbottom=False)
     axes[2].plot(crossovers["density"], crossovers["crossover"], "k.-", lw=0.8, label="exact")
-    axes[2].plot([density], [PAPER], "x", color="0.3", ms=5, label="the paper")
+    axes[2].plot([density], [PAPER_CROSSOVER], "x", color="0.3", ms=5, label="the paper")
     axes[2].set(xscale="log", ylim=(0, None), xlabel="$1-S$ of the others", title="relative density there")
     axes[2].legend(loc="upper left", handlelength=1)
     return fig
 
 
-def _lines(ax: Axes, paths: pd.DataFrame, per_feature: Callable[[pd.DataFrame], pd.Series]) -> None:
-    for name, rows in paths.groupby("kind"):
-        ax.plot(rows["relative_density"], per_feature(rows), color=KINDS[name], lw=1)
+def _draw_branches(ax: Axes, branches: pd.DataFrame, per_feature: Callable[[pd.DataFrame], pd.Series]) -> None:
+    """Draw the loss of each branch over the relative density."""
+    for name, rows in branches.groupby("kind"):
+        ax.plot(rows["relative_density"], per_feature(rows), color=COLOURS[name], lw=1)

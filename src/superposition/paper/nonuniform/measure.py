@@ -1,4 +1,4 @@
-"""Weights to tables: the best fits, both kinds of solution followed exactly, and what is known in the limit."""
+"""Measure the best fits, the exact branches of both kinds of solutions, and the sparse limit."""
 
 from functools import cache
 
@@ -15,30 +15,54 @@ from superposition.paper.nonuniform.sparse import sparse_limit, sparse_norm
 from superposition.theory import branches, polytopes, tegum
 from superposition.theory.polytopes import Polytope
 
-CROSS = np.concatenate([np.zeros((2, 1)), polytopes.polygon(4)], axis=1)  # the varied feature is dropped
-ORDERS = alignment.symmetric_orders((0,), (1, 2, 3, 4))
-SEEDS = (0, 1, 2)  # of the points at which the precise loss is taken: their spread is the error of the crossover
-OTHERS = (0.01, 0.02, 0.05, 0.1)  # densities of the other features at which the crossover is computed
-EQUAL = (0.001, 0.01, 0.02, 0.05, 0.1)  # densities at which the pentagon of equal features is measured
+# Two orthogonal digons; the varied feature is dropped.
+TWO_DIGONS = np.concatenate([np.zeros((2, 1)), polytopes.polygon(4)], axis=1)
+# The other features are equivalent: they may trade places when models are aligned.
+FEATURE_ORDERS = alignment.symmetric_orders((0,), (1, 2, 3, 4))
+# Seeds of the points at which the precise loss is evaluated; the range of the results is the error of the crossover.
+SOBOL_SEEDS = (0, 1, 2)
+# Densities of the other features at which the crossover is computed.
+CROSSOVER_DENSITIES = (0.01, 0.02, 0.05, 0.1)
+# Densities at which the pentagon of equal features is measured.
+EQUAL_DENSITIES = (0.001, 0.01, 0.02, 0.05, 0.1)
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """The table ``numbers`` is what the report shows beside the figure."""
-    return {"pentagon_solutions": _solutions_tables, "pentagon_loss": _loss_tables}[figure](trained["pentagon"])
+    """Return the tables of a figure.
+
+    Args:
+        figure: Name of the figure.
+        trained: Trained sweeps of the figure, by experiment.
+
+    Returns:
+        Tables by name; the report shows ``numbers`` beside the figure.
+    """
+    measures = {"pentagon_solutions": _measure_solutions, "pentagon_loss": _measure_losses}
+    return measures[figure](trained["pentagon"])
 
 
-def _solutions_tables(models: SweepResult) -> dict[str, pd.DataFrame]:
-    limits = _limits()
-    return {"solutions": _solutions(models), "equal": _equal(), "limits": limits, "numbers": _limits_shown(limits)}
+def _measure_solutions(models: SweepResult) -> dict[str, pd.DataFrame]:
+    """Return the best trained solutions, the best pentagons of equal features, and the sparse limit of polygons."""
+    limits = _sparse_limits()
+    return {
+        "solutions": _best_solutions(models),
+        "equal": _equal_pentagons(),
+        "limits": limits,
+        "numbers": _format_limits(limits),
+    }
 
 
-def _loss_tables(models: SweepResult) -> dict[str, pd.DataFrame]:
-    return {"fits": _fits(models), "branches": _branches(models), "crossovers": _crossovers()}
+def _measure_losses(models: SweepResult) -> dict[str, pd.DataFrame]:
+    """Return the loss of every fit, of the exact branches, and where these cross."""
+    return {"fits": _classify_fits(models), "branches": _trace_branches(models), "crossovers": _find_crossovers()}
 
 
-def kind(W: Float[np.ndarray, "2 5"]) -> str:
-    """Pentagon: all features are represented, neighbours at 72°, give or take half of that. Two digons: the varied
-    feature is not represented, the others are a square."""
+def classify_solution(W: Float[np.ndarray, "2 5"]) -> str:
+    """Return "pentagon", "two digons" or "other".
+
+    In a pentagon all features are represented, with angles of 72° ± 36° between neighbours. In two digons the varied
+    feature is not represented, and the others form a square.
+    """
     represented = (W**2).sum(0) > 0.5
     if not np.isfinite(W).all():
         return "other"
@@ -47,12 +71,12 @@ def kind(W: Float[np.ndarray, "2 5"]) -> str:
         gaps = np.diff(angles, append=angles[0] + 2 * np.pi)
         return "pentagon" if (np.abs(np.degrees(gaps) - 72) < 36).all() else "other"
     digons = not represented[0] and represented[1:].all()
-    square = digons and alignment.difference(W[:, 1:], CROSS[:, 1:]) <= recognition.MAX_RESIDUAL
+    square = digons and alignment.difference(W[:, 1:], TWO_DIGONS[:, 1:]) <= recognition.MAX_RESIDUAL
     return "two digons" if square else "other"
 
 
-def _shape(W: Float[np.ndarray, "2 5"], b: Float[np.ndarray, " 5"]) -> dict[str, float]:
-    """Lengths and biases of the varied feature, its two neighbours and the other two; the angle to the neighbours."""
+def _describe_shape(W: Float[np.ndarray, "2 5"], b: Float[np.ndarray, " 5"]) -> dict[str, float]:
+    """Return norms and biases of the varied feature, its neighbours and the two far ones, and the neighbours' angle."""
     norm = np.linalg.norm(W, axis=0)
     cosine = W[:, 0] @ W[:, 1:] / np.maximum(norm[0] * norm[1:], 1e-12)
     near, far = 1 + np.argsort(-cosine)[:2], 1 + np.argsort(-cosine)[2:]
@@ -67,95 +91,109 @@ def _shape(W: Float[np.ndarray, "2 5"], b: Float[np.ndarray, " 5"]) -> dict[str,
     }
 
 
-def _solutions(models: SweepResult) -> pd.DataFrame:
-    """The fit with the lowest loss at every relative density, in canonical orientation: one row per feature."""
+def _best_solutions(models: SweepResult) -> pd.DataFrame:
+    """Return the fit with the lowest loss at every relative density in canonical orientation, one row per feature."""
     rows, best = [], models.best()
     for point, W, b in zip(models.points.itertuples(), best["W"].numpy(), best["b"].numpy(), strict=True):
-        common = {"relative_density": point.relative_density, "kind": kind(W), "loss": point.loss} | _shape(W, b)
-        places = alignment.align(W, CROSS if common["kind"] == "two digons" else PENTAGON.corners, ORDERS)
-        rows += [common | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(places.T)]
+        kind = classify_solution(W)
+        common = {"relative_density": point.relative_density, "kind": kind, "loss": point.loss} | _describe_shape(W, b)
+        aligned = alignment.align(W, TWO_DIGONS if kind == "two digons" else PENTAGON.corners, FEATURE_ORDERS)
+        rows += [common | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(aligned.T)]
     return pd.DataFrame(rows)
 
 
-def _fits(models: SweepResult) -> pd.DataFrame:
-    """The loss and the kind of every fit."""
+def _classify_fits(models: SweepResult) -> pd.DataFrame:
+    """Return the loss and the kind of every fit."""
     points = models.sweep.points()[["density", "relative_density"]]
     table = points.loc[points.index.repeat(models.sweep.restarts)].reset_index(drop=True)
-    every = models.parameters["W"].double().flatten(0, 1).numpy()
-    error = models.loss_error.flatten().numpy()
-    return table.assign(kind=[kind(W) for W in every], loss=models.loss.flatten().numpy(), loss_error=error)
+    weights = models.parameters["W"].double().flatten(0, 1).numpy()
+    return table.assign(
+        kind=[classify_solution(W) for W in weights],
+        loss=models.loss.flatten().numpy(),
+        loss_error=models.loss_error.flatten().numpy(),
+    )
 
 
 def _densities(density: float | Float64[Tensor, " k"], ratio: Float64[Tensor, " k"]) -> Float64[Tensor, "k 5"]:
+    """Return the densities of all features from that of the others and the relative density of the varied one."""
     others = torch.as_tensor(density, dtype=torch.float64).expand_as(ratio)
     return torch.stack([ratio * others, *[others] * 4], dim=-1)
 
 
-def _branches(models: SweepResult) -> pd.DataFrame:
-    """Both kinds of solution, followed from the best trained one as far as they are local minima of their kind: the
-    pentagon from equal densities in both directions, the two digons from where the varied feature is sparsest."""
+def _trace_branches(models: SweepResult) -> pd.DataFrame:
+    """Follow both kinds of solutions from the best trained ones as far as they are local minima of their kind.
+
+    The pentagon is followed from equal densities in both directions, the two digons from the lowest density of the
+    varied feature.
+    """
     ratios = torch.tensor(models.points["relative_density"], dtype=torch.float64)
     equal = int(ratios.log().abs().argmin())
     paths = [("pentagon", range(equal, -1, -1)), ("pentagon", range(equal, len(ratios)))]
     paths.append(("two digons", range(len(ratios))))
-    W, b = (torch.stack(part) for part in zip(*(_best_of(models, path[0], name) for name, path in paths), strict=True))
-    # All paths at once; a shorter one waits at its end.
+    W, b = (
+        torch.stack(part) for part in zip(*(_best_of_kind(models, path[0], name) for name, path in paths), strict=True)
+    )
+    # All paths are followed together; shorter ones stay at their ends.
     steps = [[path[min(step, len(path) - 1)] for _, path in paths] for step in range(len(ratios))]
     densities = torch.stack([_densities(models.sweep.density[0], ratios[step]) for step in steps])
     W, b, loss = branches.trace(W, b, densities)
     rows = []
     for k, (name, path) in enumerate(paths):
         for step, point in enumerate(path):
-            if kind(W[step, k].numpy()) != name:
+            if classify_solution(W[step, k].numpy()) != name:
                 break
-            at = {"kind": name, "relative_density": float(ratios[point]), "loss": float(loss[step, k])}
-            rows.append(at | _shape(W[step, k].numpy(), b[step, k].numpy()))
-    columns = ["kind", "relative_density", "loss", *_shape(PENTAGON.corners, np.zeros(5))]
+            row = {"kind": name, "relative_density": float(ratios[point]), "loss": float(loss[step, k])}
+            rows.append(row | _describe_shape(W[step, k].numpy(), b[step, k].numpy()))
+    columns = ["kind", "relative_density", "loss", *_describe_shape(PENTAGON.corners, np.zeros(5))]
     table = pd.DataFrame(rows, columns=columns).drop_duplicates(["kind", "relative_density"])
     return table.sort_values(["kind", "relative_density"], ignore_index=True)
 
 
-def _best_of(models: SweepResult, point: int, name: str) -> tuple[Float64[Tensor, "2 5"], Float64[Tensor, " 5"]]:
-    """W and b of the best fit of a kind; of the first fit, where none is of that kind."""
+def _best_of_kind(models: SweepResult, point: int, kind: str) -> tuple[Float64[Tensor, "2 5"], Float64[Tensor, " 5"]]:
+    """Return W and b of the best fit of a kind, or of the first fit if there is none of that kind."""
     W, b = (models.parameters[p][point].double() for p in ("W", "b"))
-    other = torch.tensor([kind(one) != name for one in W.numpy()])
+    other = torch.tensor([classify_solution(fit) != kind for fit in W.numpy()])
     k = models.loss[point].masked_fill(other, torch.inf).argmin()
     return W[k], b[k]
 
 
-def _crossovers() -> pd.DataFrame:
-    """The relative density at which both kinds cost the same, by the density of the others.
+def _find_crossovers() -> pd.DataFrame:
+    """Return the relative density at which both kinds have the same loss, by the density of the other features.
 
-    Its error is the largest difference between different points at which the loss is taken.
+    Its error is the range of the results over different sets of points at which the loss is evaluated.
     """
-    others = torch.tensor(OTHERS, dtype=torch.float64)
+    others = torch.tensor(CROSSOVER_DENSITIES, dtype=torch.float64)
     limit = sparse_limit(PENTAGON)
-    W = torch.from_numpy(np.stack([PENTAGON.corners * limit["norm"], CROSS])).expand(len(OTHERS), -1, -1, -1)
-    b = torch.zeros(len(OTHERS), 2, 5, dtype=torch.float64)
+    W = torch.from_numpy(np.stack([PENTAGON.corners * limit["norm"], TWO_DIGONS])).expand(len(others), -1, -1, -1)
+    b = torch.zeros(len(others), 2, 5, dtype=torch.float64)
     b[:, 0] = limit["bias"]
     found, ratio = [], torch.full_like(others, 0.3)
-    for seed in SEEDS:  # each from where the one before ended
+    for seed in SOBOL_SEEDS:
+        # Each search starts at the result of the previous one.
         ratio, W, b = branches.crossing(W, b, ratio, lambda r: _densities(others, r), seed=seed)
-        kinds = np.array([[kind(one) for one in both] for both in W.numpy()])
+        kinds = np.array([[classify_solution(solution) for solution in pair] for pair in W.numpy()])
         found.append(np.where((kinds == ["pentagon", "two digons"]).all(1), ratio.numpy(), np.nan))
-    return pd.DataFrame({"density": OTHERS, "crossover": np.mean(found, axis=0), "error": np.ptp(found, axis=0)})
+    return pd.DataFrame(
+        {"density": CROSSOVER_DENSITIES, "crossover": np.mean(found, axis=0), "error": np.ptp(found, axis=0)}
+    )
 
 
 @cache
-def _equal() -> pd.DataFrame:
-    """The best pentagon of equal features, and the norms that go with its bias: by the paper, and in the limit."""
-    table = tegum.factor_optimum(PENTAGON, EQUAL)[["density", "norm", "bias"]]
+def _equal_pentagons() -> pd.DataFrame:
+    """Return the best pentagons of equal features, and the norms that the paper and the sparse limit give its bias."""
+    table = tegum.factor_optimum(PENTAGON, EQUAL_DENSITIES)[["density", "norm", "bias"]]
     return table.assign(paper=1 / (1 - table["bias"]), limit=[sparse_norm(PENTAGON, b) for b in table["bias"]])
 
 
 @cache
-def _limits() -> pd.DataFrame:
-    """The best k-gons as the density goes to 0."""
+def _sparse_limits() -> pd.DataFrame:
+    """Return the best k-gons in the limit of density 0, one row per number of features k."""
     polygons = {k: sparse_limit(Polytope(f"{k}-gon", polytopes.polygon(k))) for k in range(5, 9)}
     return pd.DataFrame(polygons).T.rename_axis("features").reset_index()
 
 
-def _limits_shown(limits: pd.DataFrame) -> pd.DataFrame:
+def _format_limits(limits: pd.DataFrame) -> pd.DataFrame:
+    """Format the sparse limits beside the norm that the paper's formula gives."""
     return pd.DataFrame(
         {
             "k-gon, 1-S → 0": limits["features"].map("{:.0f}".format),

@@ -1,4 +1,4 @@
-"""Tegum factors as the density goes to 0: no two features are on together, and all that counts has a closed form."""
+"""Tegum factors in the limit of density 0, where no two features are active together and the loss is closed-form."""
 
 import numpy as np
 import pandas as pd
@@ -8,16 +8,21 @@ from superposition.theory.polytopes import Polytope
 
 
 def sparse_limit(polytope: Polytope) -> pd.Series:
-    """The best factor as the density p goes to 0: ``norm`` and ``bias`` of its features, and its ``loss`` over p.
+    """Return the optimal factor of this polytope in the limit of density p → 0.
 
-    Then no two features are on together, and all that counts has a closed form: with s = ‖W_i‖², a feature's own
-    ∫ (x - ReLU(s x + b))² dx over [0, 1] and, at the others of its factor, ∫ ReLU(s cos φ x + b)² dx.
+    No two features are active together then, and the loss has a closed form: with s = ‖W_i‖², an active feature
+    contributes ∫ (x - ReLU(s x + b))² dx over [0, 1] at its own output and ∫ ReLU(s cos φ x + b)² dx at each other
+    output of the factor.
+
+    Returns:
+        ``norm`` and ``bias`` of the features, and ``loss``, the loss of the factor divided by p.
     """
     cosines = polytope.corners[:, 0] @ polytope.corners[:, 1:]
 
     def per_feature(at: np.ndarray) -> float:
         s, b = at
-        start = -b / s  # where the own output begins
+        # The feature's own output is 0 below this value of x.
+        start = -b / s
         own = start**3 / 3 + ((1 - s - b) ** 3 - ((1 - s) * start - b) ** 3) / (3 * (1 - s))
         reach = s * cosines[s * cosines + b > 0]
         return float(own + ((reach + b) ** 3 / (3 * reach)).sum())
@@ -28,10 +33,11 @@ def sparse_limit(polytope: Polytope) -> pd.Series:
 
 
 def sparse_norm(polytope: Polytope, bias: float) -> float:
-    """The best norm of a factor's features at a given bias below 0, as the density goes to 0.
+    """Return the optimal norm of a factor's features at a given negative bias, in the limit of density 0.
 
-    There the loss of :func:`sparse_limit` is stationary in s = ‖W_i‖²: with x_c = -b/(s c), where the output at a
-    feature under the cosine c begins, the pull of the feature's own output balances the pushes at the others,
+    The loss of :func:`sparse_limit` is stationary in s = ‖W_i‖² there. With x_c = -b/(s c), the value of x above which
+    the output of a feature at cosine c is positive, the gradient at the feature's own output balances those at the
+    others,
 
         (1 - s)(1 - x_1³)/3 - b (1 - x_1²)/2 = Σ_c c [s c (1 - x_c³)/3 + b (1 - x_c²)/2],
 

@@ -1,13 +1,15 @@
-"""Superposition as a phase change: the last feature is absent, in superposition, or has a dimension of its own.
+"""Superposition as a phase change: the extra feature is absent, in superposition, or has a dedicated dimension.
 
-Each diagram is made three times: from the paper's fixed configurations (closed form), from the true optimum over W and
-b, and from trained models. The extra feature, whose relative importance varies, is the last one.
+Each phase diagram is made three times: from the paper's fixed configurations (closed form), from the true optimum over
+W and b, and from trained models. The extra feature, whose relative importance varies, is the last one.
 """
 
 import numpy as np
 import pandas as pd
 
+# The phases of the extra feature; "own" stands for a dedicated dimension.
 PHASES = ("absent", "superposition", "own")
+# The phase diagrams of a figure, with their titles.
 PANELS = {
     "prototypes": "the paper's fixed configurations",
     "optimum": "true optimum over $W$ and $b$",
@@ -16,8 +18,9 @@ PANELS = {
 }
 
 
-def handover_at(losses: pd.DataFrame) -> float:
-    """The density at which the digon takes over from the triangle, by linear interpolation of the logarithm."""
+def triangle_digon_crossover(losses: pd.DataFrame) -> float:
+    """Return the density at which the losses of triangle and digon cross, interpolated in its logarithm."""
+    # At density 1 the two losses are equal, and rounding would decide the sign of their difference.
     rows = losses[losses["density"] < 0.95].sort_values("density")
     gap, x = (rows["triangle"] - rows["digon"]).to_numpy(), np.log(rows["density"].to_numpy())
     k = int(np.flatnonzero(gap > 0).max())

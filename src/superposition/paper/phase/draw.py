@@ -1,4 +1,4 @@
-"""Tables to figures: phase diagrams, and the loss over two weights."""
+"""Draw phase diagrams, and the loss over the two weights of the smallest model."""
 
 from typing import Any
 
@@ -9,35 +9,34 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from superposition.paper.phase import PANELS, PHASES, handover_at
+from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
 from superposition.plotting import style
-
-
-def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """A phase diagram, or the surfaces of the exact loss."""
-    drawn = {"phase_2in1": _draw_diagrams, "phase_3in2": _draw_diagrams, "loss_surfaces": _draw_surfaces}
-    return drawn[figure](data)
-
 
 COLOURS = {"absent": "#ffffff", "superposition": style.CATEGORIES[1], "own": style.CATEGORIES[0]}
 LABELS = {"absent": "absent", "superposition": "in superposition", "own": "a dimension of its own"}
 
 
+def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+    """Draw the figure of this name from its tables."""
+    draws = {"phase_2in1": _draw_diagrams, "phase_3in2": _draw_diagrams, "loss_surfaces": _draw_surfaces}
+    return draws[figure](data)
+
+
 def _draw_diagrams(data: dict[str, pd.DataFrame]) -> Figure:
-    """Four diagrams in the same colours, how often training reaches the best basin, and what the optimum does."""
+    """Draw the four phase diagrams, how often training reaches the optimum, and the transition at the optimum."""
     fig, axes = plt.subplots(2, 3, figsize=(style.PAGE, 4.9))
-    grid, two = data["grid"], "boundary" in data
+    grid, two_features = data["grid"], "boundary" in data
     maps = dict(zip(PANELS, (axes[0, 0], axes[0, 1], axes[1, 0], axes[1, 1]), strict=True))
     palette = np.array([to_rgb(COLOURS[phase]) for phase in PHASES])
     for panel, ax in maps.items():
         rows = grid[grid["panel"] == panel]
-        _diagram(ax, rows, rows[list(PHASES)].to_numpy() @ palette)
-        for x, y in _prototype_boundaries(two):
+        _draw_map(ax, rows, rows[list(PHASES)].to_numpy() @ palette)
+        for x, y in _prototype_boundaries(two_features):
             ax.plot(x, y, color="0.15", lw=0.9, ls="-" if panel == "prototypes" else "--")
         ax.set_title(PANELS[panel])
     for ax in axes[:, 0]:
         ax.set_ylabel("feature density $1-S$")
-    if not two:
+    if not two_features:
         rows = grid[grid["panel"] == "optimum"].pivot(
             index="density", columns="relative_importance", values="arrangement"
         )
@@ -51,23 +50,30 @@ def _draw_diagrams(data: dict[str, pd.DataFrame]) -> Figure:
             )
 
     rows = grid[grid["panel"] == "trained"]
-    _diagram(axes[1, 2], rows, rows["best_basin"].to_numpy(), cmap="viridis", vmin=0, vmax=1)
+    _draw_map(axes[1, 2], rows, rows["best_basin"].to_numpy(), cmap="viridis", vmin=0, vmax=1)
     axes[1, 2].set_title("restarts that reach the optimum")
     share = "share, within 1 % of its loss"
     bar = style.colorbar(fig, axes[1, 2].images[0], share, ax=axes[1, 2], ticks=[0, 1], pad=0.03)
     bar.ax.yaxis.labelpad = -4
-    if two:
+    if two_features:
         _draw_norms(axes[0, 2], data["norms"])
     else:
-        _draw_equal(axes[0, 2], data["equal_importance"])
+        _draw_equal_importance(axes[0, 2], data["equal_importance"])
     patches = [plt.Rectangle((0, 0), 1, 1, fc=COLOURS[p], ec="0.4", lw=0.5, label=LABELS[p]) for p in PHASES]
     line = plt.Line2D([], [], color="0.15", lw=0.9, ls="--", label="boundaries of the fixed configurations")
     fig.legend(handles=[*patches, line], loc="outside lower center", ncols=4)
     return fig
 
 
-def _diagram(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **options: Any) -> None:
-    """An image over the logarithms of relative importance and density, one pixel per point of the grid."""
+def _draw_map(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **options: Any) -> None:
+    """Draw values over the logarithms of relative importance and density, one pixel per point of the grid.
+
+    Args:
+        ax: Axes to draw on.
+        rows: Coordinates of the points, in any order.
+        values: Numbers or RGB colours of the points, [point] or [point, 3].
+        options: Options of ``Axes.imshow``.
+    """
     density, ratio = (np.sort(rows[name].unique()) for name in ("density", "relative_importance"))
     order = np.lexsort((rows["relative_importance"], rows["density"]))
     x, y = np.log10(ratio), np.log10(density)
@@ -82,62 +88,65 @@ def _diagram(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **options: Any) -
     style.frame(ax)
 
 
-def _prototype_boundaries(two: bool) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The lines between the phases of the fixed configurations, in logarithms of r and p."""
+def _prototype_boundaries(two_features: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the boundaries between the phases of the fixed configurations, in base-10 logarithms of r and p."""
     low, high = np.linspace(-1.1, 0, 60), np.linspace(0, 1.1, 60)
-    # The first is that of two_in_one.prototype_boundary.
+    # This is the curve of two_in_one.prototype_boundary, which is not imported so that drawing needs no torch.
     absent_shared = (low, np.log10(4 * 10**low / (2 + 5 * 10**low)))
     meet = np.log10(4 / 7)
-    if two:
+    if two_features:
         own_shared = (high, np.log10(4 / (5 + 2 * 10**high)))
         return [absent_shared, own_shared, (np.zeros(2), np.array([meet, 0.1]))]
     return [absent_shared, (np.zeros(2), np.array([-2.1, 0.1]))]
 
 
 def _draw_norms(ax: Axes, norms: pd.DataFrame) -> None:
+    """Draw ‖W_2‖ of the optimum over the density, one curve per relative importance."""
     ratios = sorted(norms["relative_importance"].unique())
     for ratio, colour in zip(ratios, plt.cm.viridis(np.linspace(0, 0.9, len(ratios))), strict=True):
         rows = norms[norms["relative_importance"] == ratio]
         ax.plot(rows["density"], rows["norm"], color=colour, lw=1, label=f"{ratio:g}")
     ax.set(xscale="log", xlabel="feature density $1-S$", ylabel=r"$\Vert W_2\Vert$ of the optimum", xlim=(0.08, 1))
-    _density_ticks(ax)
+    _label_densities(ax)
     ax.set_title("where superposition sets in")
     ax.legend(title="$r$", loc="lower left", handlelength=1, title_fontsize=7)
 
 
-def _density_ticks(ax: Axes) -> None:
+def _label_densities(ax: Axes) -> None:
+    """Label the densities between 0.1 and 1 on a logarithmic axis."""
     ax.set_xticks([0.1, 0.2, 0.5, 1], ["0.1", "0.2", "0.5", "1"])
     ax.xaxis.set_minor_formatter("")
 
 
-def _draw_equal(ax: Axes, losses: pd.DataFrame) -> None:
+def _draw_equal_importance(ax: Axes, losses: pd.DataFrame) -> None:
+    """Draw the losses of triangle and digon for three equal features, relative to that with one absent."""
     for kind, label in (("triangle", r"$W\perp[1,1,1]$"), ("digon", "a digon")):
         ax.plot(losses["density"], losses[kind] / losses["dropped"], label=label)
-    handover = handover_at(losses)
-    ax.axvline(handover, color="0.4", lw=0.7, ls=":")
-    ax.text(handover * 1.04, 0.1, f"$1-S = {handover:.3f}$", fontsize=7)
+    crossover = triangle_digon_crossover(losses)
+    ax.axvline(crossover, color="0.4", lw=0.7, ls=":")
+    ax.text(crossover * 1.04, 0.1, f"$1-S = {crossover:.3f}$", fontsize=7)
     ax.axhline(1, color="0.6", lw=0.7, zorder=0)
     ax.set(xscale="log", xlabel="feature density $1-S$", ylabel="loss / loss with one absent", xlim=(0.1, 1))
     ax.set_ylim(0, 1.25)
-    _density_ticks(ax)
+    _label_densities(ax)
     ax.set_title("equal importance, $r = 1$")
     ax.legend(loc="upper left")
 
 
 def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:
-    """Contours of the loss over (W_1, W_2): without a bias on top, with the best bias for each W below."""
+    """Draw contours of the loss over (W_1, W_2): without a bias (top) and with the best bias for each W (bottom)."""
     settings = data["surface"][["density", "relative_importance"]].drop_duplicates()
     settings = settings.sort_values(["density", "relative_importance"]).to_numpy()
     fig, axes = plt.subplots(2, len(settings), figsize=(style.PAGE, 3.75), sharex=True, sharey=True, squeeze=False)
     levels = np.geomspace(0.007, 1.6, 17)
-    reach = data["surface"]["w0"].max().round(6)  # of the surfaces, in both weights
+    extent = data["surface"]["w0"].max().round(6)
     for column, (p, r) in enumerate(settings):
         here = f"density == {p} and relative_importance == {r}"
         surface = data["surface"].query(here)
-        nothing = p / 3 * (1 + r)  # the loss of an output of 0
+        zero_output_loss = p / 3 * (1 + r)
         for bias, ax in enumerate(axes[:, column]):
             value = "best_bias" if bias else "no_bias"
-            square = surface.pivot(index="w1", columns="w0", values=value) / nothing
+            square = surface.pivot(index="w1", columns="w0", values=value) / zero_output_loss
             filled = ax.contourf(
                 square.columns, square.index, square, levels, cmap="viridis_r", norm="log", extend="max"
             )
@@ -154,7 +163,7 @@ def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:
                         sign * rows["w0"], sign * rows["w1"], marker=marker, s=45 if marker == "*" else 28,
                         color=style.CATEGORIES[1], ec="black", lw=0.5, zorder=3,
                     )  # fmt: skip
-            ax.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1], xlim=(-reach, reach))
+            ax.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1], xlim=(-extent, extent))
         dense = "dense" if p == 1 else "sparse"
         axes[0, column].set_title(f"{dense}, $1-S = {p:g}$\n$r = {r:g}$")
         axes[1, column].set_xlabel("$W_1$")

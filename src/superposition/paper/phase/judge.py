@@ -1,4 +1,4 @@
-"""Tables to verdicts: the phases, the order of the transition, theory against training."""
+"""Judge which phases there are, the order of the transition, and whether theory predicts training."""
 
 import itertools
 
@@ -16,7 +16,7 @@ DIAGRAMS = ("phase_2in1", "phase_3in2")
 @claims.add(
     "three_phases",
     figure="phase_2in1",
-    paper="The extra feature is absent, in superposition or in a dimension of its own: all three phases occur, in both "
+    paper="The extra feature is absent, in superposition, or in a dedicated dimension: all three phases occur in both "
     "diagrams, empirically and in theory",
     criterion="each phase covers at least 1 % of the grid in every panel of both diagrams: fixed configurations, exact "
     "optimum, best trained model, average by the paper's rule",
@@ -51,16 +51,16 @@ def first_order(data: Tables) -> Finding:
     boundary, transitions = data["phase_2in1"]["boundary"], data["phase_2in1"]["transitions"]
     low, high = boundary.query("relative_importance <= 0.5"), boundary.query("relative_importance > 0.5")
     kink = low["slope_below"] / low["slope_above"] - 1
-    at_once = (low["p_strong"] / low["p_optimum"] - 1).abs() < 1e-6
-    jumps = at_once & (low["norm_above"] == 0) & (low["norm_below"] > 0.5)
+    immediate = (low["p_strong"] / low["p_optimum"] - 1).abs() < 1e-6
+    jumps = immediate & (low["norm_above"] == 0) & (low["norm_below"] > 0.5)
     losses = [
         data[figure]["grid"].query("panel == 'optimum' and relative_importance < 0.51").round({"density": 9})
         for figure in DIAGRAMS
     ]
     both = losses[0].merge(losses[1], on=["density", "relative_importance"])
-    same = 0 < len(both) == len(losses[0]) == len(losses[1])
-    apart = (both["loss_y"] / both["loss_x"] - 1).abs().max()
-    nearer = "; ".join(
+    same_points = 0 < len(both) == len(losses[0]) == len(losses[1])
+    difference = (both["loss_y"] / both["loss_x"] - 1).abs().max()
+    near_one = "; ".join(
         f"r = {row.relative_importance:g}: ‖W_2‖ leaves 0 at 1-S = {row.p_optimum:.4f}, to {row.norm_onset:.3f}, and "
         f"jumps from {row.norm_above:.2f} to {row.norm_below:.2f} at {row.p_strong:.4f}"
         for row in high.itertuples()
@@ -68,26 +68,27 @@ def first_order(data: Tables) -> Finding:
     return Finding(
         "‖W_2‖ jumps from 0 to "
         + ", ".join(f"{row.norm_below:.2f} (r = {row.relative_importance:g})" for row in low.itertuples())
-        + f"; slopes differ by {kink.min():.0%} to {kink.max():.0%}; losses of n = 2 and n = 3 by at most {apart:.0e}",
-        holds=bool(len(low) == 4 and jumps.all() and (kink.abs() > 0.01).all() and same and apart < 1e-6),
-        note="Nearer to r = 1 the jump moves into the superposition phase, and what is left at its boundary is small "
-        f"or nothing: {nearer}. At the boundary the transition is a jump for r = {_ranges(transitions, True)} and "
+        + f"; slopes differ by {kink.min():.0%} to {kink.max():.0%}; losses of n = 2 and n = 3 by at most "
+        f"{difference:.0e}",
+        holds=bool(len(low) == 4 and jumps.all() and (kink.abs() > 0.01).all() and same_points and difference < 1e-6),
+        note="Closer to r = 1 the jump moves into the superposition phase, and little or nothing of it is left at the "
+        f"boundary: {near_one}. At the boundary the transition is a jump for r = {_ranges(transitions, True)} and "
         f"continuous for r = {_ranges(transitions, False)} (in steps of 0.01; it is continuous where W = [1, 0] loses "
         "its stability, known in closed form, before any other configuration is better)",
     )
 
 
 def _ranges(transitions: pd.DataFrame, jump: bool) -> str:
-    """0.1 to 0.56 and 0.9 to 0.99: the relative importances at which the transition is of one kind."""
+    """Describe the relative importances at which the transition is of one kind, as in "0.1 to 0.56 and 0.9 to 0.99"."""
     places = np.flatnonzero(transitions["jump"] == jump)
     runs = np.split(transitions["relative_importance"].to_numpy()[places], np.flatnonzero(np.diff(places) > 1) + 1)
     return " and ".join(f"{run[0]:g} to {run[-1]:g}" for run in runs if len(run)) or "no value"
 
 
 def agreement(grid: pd.DataFrame, theory: str, panel: str) -> tuple[float, float]:
-    """The share of the grid where two panels have the same phase: everywhere, and away from the boundaries.
+    """Return the share of the grid where two panels have the same phase: everywhere, and away from the boundaries.
 
-    Away means that in the theory panel the eight neighbours have that phase, too.
+    A point is away from the boundaries if its eight neighbours have its phase in the theory panel.
     """
     a, b = (
         grid[grid["panel"] == name].pivot(index="density", columns="relative_importance", values="phase").to_numpy()
@@ -110,11 +111,11 @@ def agreement(grid: pd.DataFrame, theory: str, panel: str) -> tuple[float, float
 )
 def theory_predicts(data: Tables) -> Finding:
     theories = {"prototypes": "fixed configurations", "optimum": "optimum"}
-    measured: list[str] = []
+    agreements: list[str] = []
     away: dict[str, list[float]] = {"trained": [], "average": []}
     for figure, (theory, name) in itertools.product(DIAGRAMS, theories.items()):
         shares = {panel: agreement(data[figure]["grid"], theory, panel) for panel in away}
-        measured.append(
+        agreements.append(
             f"{figure}, {name}: "
             + ", ".join(
                 f"{word} {shares[panel][1]:.1%} ({shares[panel][0]:.1%} with the boundaries)"
@@ -124,21 +125,22 @@ def theory_predicts(data: Tables) -> Finding:
         if theory == "prototypes":
             for panel, share in shares.items():
                 away[panel].append(share[1])
-    recipe = []
+    comparisons = []
     for figure in DIAGRAMS:
         rows = data[figure]["recipe"]
         theirs, ours = ((rows[column] == rows["phase_optimum"]).mean() for column in ("phase", "phase_ours"))
-        recipe.append(
-            f"{figure}, at the same {len(rows)} points: {rows['best_basin'].mean():.0%} of its models reach the "
-            f"optimum (ours {rows['best_basin_ours'].mean():.0%}); its average has the optimum's phase at {theirs:.0%} "
-            f"(ours {ours:.0%})"
+        comparisons.append(
+            f"{figure}, at the same {len(rows)} points: {rows['best_basin'].mean():.0%} of those models reach the "
+            f"optimum (ours {rows['best_basin_ours'].mean():.0%}); their average has the optimum's phase at "
+            f"{theirs:.0%} (ours {ours:.0%})"
         )
     return Finding(
-        "; ".join(measured),
+        "; ".join(agreements),
         holds=np.min(away["average"] + away["trained"]) >= 0.95,
-        correction="The best of ten models has the phase that theory says. An average over nine need not: many end in "
-        "other local minima, and it mixes their phases"
+        correction="The best of ten models has the phase that theory predicts. An average over nine need not have it: "
+        "many models end in other local minima, and the average mixes their phases"
         if np.min(away["trained"]) >= 0.95
         else "",
-        note=f"It is not our training: the authors' recipe ends in other minima about as often. {'; '.join(recipe)}",
+        note="Our training is not the cause: models trained as in the authors' notebook end in other minima about as "
+        f"often. {'; '.join(comparisons)}",
     )

@@ -1,7 +1,6 @@
-"""Weights to tables: phases of configurations, of the true optimum and of trained models; the loss over two weights."""
+"""Measure the phases of fixed configurations, optima and trained models, and the loss over two weights."""
 
 import itertools
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -13,119 +12,144 @@ from superposition.analysis import tables
 from superposition.core import geometry
 from superposition.core.models import Model
 from superposition.core.weights import SweepResult
-from superposition.paper.phase import PHASES, handover_at, two_in_one
+from superposition.paper.phase import PHASES, triangle_digon_crossover, two_in_one
 from superposition.theory import bfgs, exact, simplices
 
-RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)  # relative importances at which the boundary is reported
+# Relative importances at which the boundary is reported.
+RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """The table ``numbers`` is what the report shows beside the figure."""
-    return MEASURED[figure](figure, trained)
+    """Return the tables of a figure.
+
+    Args:
+        figure: Name of the figure.
+        trained: Trained sweeps of the figure, by experiment.
+
+    Returns:
+        Tables by name; the report shows ``numbers`` beside the figure.
+    """
+    measures = {"phase_2in1": _measure_diagrams, "phase_3in2": _measure_diagrams, "loss_surfaces": _measure_surfaces}
+    return measures[figure](figure, trained)
 
 
-def _diagram(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    models, best = trained[figure], trained[f"{figure}_optimum"]
+def _measure_diagrams(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the phase diagrams and the features of all models, with what is known exactly of the transition."""
+    models, optima = trained[figure], trained[f"{figure}_optimum"]
     grid = pd.concat(
-        [_prototypes(models), _optimum(best), _trained(models, best.loss.min(dim=1).values)], ignore_index=True
+        [_prototype_panel(models), _optimum_panel(optima), _trained_panels(models, optima.loss.min(dim=1).values)],
+        ignore_index=True,
     )
     standard = {name: tables.features(models).assign(experiment=name) for name, models in trained.items()}
     common = {
         "grid": grid,
-        "recipe": _recipe(trained[f"{figure}_notebook"], grid),
+        "recipe": _compare_with_notebook(trained[f"{figure}_notebook"], grid),
         "features": pd.concat(standard.values(), ignore_index=True),
     }
-    return common | (_two_features() if models.sweep.n == 2 else _three_features(grid))
+    return common | (_measure_transition() if models.sweep.n == 2 else _measure_triangle(grid))
 
 
-def shares(W: Float64[Tensor, "*batch m n"]) -> Float64[np.ndarray, "*batch 3"]:
-    """How far the last feature is absent, in superposition, and in a dimension of its own; they add up to 1.
+def phase_shares(W: Float64[Tensor, "*batch m n"]) -> Float64[np.ndarray, "*batch 3"]:
+    """Return to what extent the extra feature e is absent, in superposition, and in a dedicated dimension.
 
-    Represented is min(1, ‖W_e‖²); of that, min(1, Σ_{j≠e} (Ŵ_e·W_j)²) is in superposition.
+    It is represented to the extent min(1, ‖W_e‖²), of which the share min(1, Σ_{j≠e} (Ŵ_e·W_j)²) is in superposition.
+    The three numbers add up to 1.
     """
     represented = geometry.norms(W)[..., -1].square().clamp(max=1)
     shared = represented * geometry.superposition(W)[..., -1].clamp(max=1)
     return torch.stack([1 - represented, shared, represented - shared], dim=-1).numpy()
 
 
-def phases(share: Float64[np.ndarray, "*batch 3"]) -> np.ndarray:
-    """The name of the phase: absent where ‖W_e‖² < ½; else own where less than a quarter of the rest is shared.
+def name_phases(shares: Float64[np.ndarray, "*batch 3"]) -> np.ndarray:
+    """Return the names of the phases: "absent" if ‖W_e‖² < ½, else "own" if less than a quarter of it is shared.
 
-    A quarter lies between a dimension of one's own (0) and the least that sharing can mean here, the ½ of a feature in
-    a triangle of unit vectors.
+    A quarter lies between a dedicated dimension (0) and the least that sharing can mean here: ½, for a feature in a
+    triangle of unit vectors.
     """
-    absent, shared, own = np.moveaxis(share, -1, 0)
-    return np.select([absent > 0.5, shared < 0.25 * (shared + own)], ["absent", "own"], "superposition")
+    absent, shared, dedicated = np.moveaxis(shares, -1, 0)
+    return np.select([absent > 0.5, shared < 0.25 * (shared + dedicated)], ["absent", "own"], "superposition")
 
 
-def _panel(name: str, points: pd.DataFrame, share: np.ndarray, loss: np.ndarray) -> pd.DataFrame:
-    columns = dict(zip(PHASES, share.T, strict=True))
-    return points[["density", "relative_importance"]].assign(panel=name, **columns, phase=phases(share), loss=loss)
+def _panel(name: str, points: pd.DataFrame, shares: np.ndarray, loss: np.ndarray) -> pd.DataFrame:
+    """Return one phase diagram: a row per point, with its phase and to what extent it has each phase."""
+    columns = dict(zip(PHASES, shares.T, strict=True))
+    coordinates = points[["density", "relative_importance"]]
+    return coordinates.assign(panel=name, **columns, phase=name_phases(shares), loss=loss)
 
 
-def _prototypes(models: SweepResult) -> pd.DataFrame:
-    """The best of the paper's configurations: unit norms, no bias but the mean for what is dropped."""
+def _prototype_panel(models: SweepResult) -> pd.DataFrame:
+    """Return the diagram of the paper's fixed configurations, the best one at every point.
+
+    Their columns have unit norm; only a dropped feature has a bias, its mean.
+    """
     points, n = models.sweep.points(), models.sweep.n
     p, importance = points["density"].to_numpy(), models.sweep.importances()
     variance = exact.feature_variance(torch.tensor(p)).numpy()
     candidates, losses = [], []
     for groups in simplices.arrangements(n, models.sweep.m):
         if max(map(len, groups)) > 2:
-            continue  # W ⊥ [1, 1, 1] is not among them
+            continue  # The paper leaves out W ⊥ [1, 1, 1].
         loss = np.zeros(len(p))
         for i in set(range(n)) - set(itertools.chain(*groups)):
             loss += importance[:, i] * variance
         for pair in (list(group) for group in groups if len(group) == 2):
             loss += importance[:, pair].sum(1) * p**2 / 6
-        candidates.append(shares(simplices.arrange_simplices(groups, n, models.sweep.m)))
+        candidates.append(phase_shares(simplices.arrange_simplices(groups, n, models.sweep.m)))
         losses.append(loss)
     best = np.argmin(losses, axis=0)
     return _panel("prototypes", points, np.stack(candidates)[best], np.min(losses, axis=0))
 
 
-def _optimum(best: SweepResult) -> pd.DataFrame:
-    W = best.best()["W"]
-    loss = best.loss.min(dim=1).values.numpy()
-    panel = _panel("optimum", best.sweep.points(), shares(W), loss)
-    return panel.assign(arrangement=[_arrangement(w) for w in W])
+def _optimum_panel(optima: SweepResult) -> pd.DataFrame:
+    """Return the diagram of the true optimum over W and b."""
+    W = optima.best()["W"]
+    loss = optima.loss.min(dim=1).values.numpy()
+    panel = _panel("optimum", optima.sweep.points(), phase_shares(W), loss)
+    return panel.assign(arrangement=[_describe_arrangement(w) for w in W])
 
 
-def _trained(models: SweepResult, lowest: Tensor) -> pd.DataFrame:
-    """The restart with the lowest exact loss, and the paper's rule: the mean over all but the one with the highest.
+def _trained_panels(models: SweepResult, optimal_loss: Float64[Tensor, " point"]) -> pd.DataFrame:
+    """Return the diagrams of the best restart ("trained") and of the paper's rule ("average").
 
-    ``best_basin`` is the share of restarts whose exact loss is within 1 % of the optimum's.
+    The paper's rule averages over all restarts but the one with the highest loss. ``best_basin`` is the share of
+    restarts whose exact loss is within 1 % of the optimum's.
     """
     points, loss = models.sweep.points(), models.loss
-    share = torch.from_numpy(shares(models.parameters["W"].double()))
+    shares = torch.from_numpy(phase_shares(models.parameters["W"].double()))
     kept = torch.ones_like(loss)
     kept[torch.arange(len(loss)), loss.argmax(dim=1)] = 0
-    mean = (kept[..., None] * share).sum(1) / kept.sum(1, keepdim=True)
+    mean = (kept[..., None] * shares).sum(1) / kept.sum(1, keepdim=True)
     average = _panel("average", points, mean.numpy(), ((kept * loss).sum(1) / kept.sum(1)).numpy())
     W = models.best()["W"]
-    lead = _panel("trained", points, shares(W), loss.min(dim=1).values.numpy())
-    reached = (loss <= 1.01 * lowest[:, None]).double().mean(dim=1)
-    return pd.concat([lead.assign(arrangement=[_arrangement(w) for w in W], best_basin=reached.numpy()), average])
+    best = _panel("trained", points, phase_shares(W), loss.min(dim=1).values.numpy())
+    reached = (loss <= 1.01 * optimal_loss[:, None]).double().mean(dim=1)
+    arrangements = [_describe_arrangement(w) for w in W]
+    return pd.concat([best.assign(arrangement=arrangements, best_basin=reached.numpy()), average])
 
 
-def _recipe(recipe: SweepResult, grid: pd.DataFrame) -> pd.DataFrame:
-    """The average from the authors' recipe, at some of the points; the optimum's phase and our models beside it."""
+def _compare_with_notebook(notebook: SweepResult, grid: pd.DataFrame) -> pd.DataFrame:
+    """Return the average of models trained as in the authors' notebook, beside the optimum and our models.
+
+    They were trained at some of the points of the grid.
+    """
     keys = ["density", "relative_importance"]
     grid = grid.set_index([grid["panel"], *(grid[key].round(9) for key in keys)])
 
     def ours(panel: str, column: str) -> np.ndarray:
-        points = recipe.sweep.points()[keys].round(9)
+        points = notebook.sweep.points()[keys].round(9)
         return grid.loc[[(panel, *point) for point in points.itertuples(index=False)], column].to_numpy(copy=True)
 
-    rows = _trained(recipe, torch.from_numpy(ours("optimum", "loss")))
+    rows = _trained_panels(notebook, torch.from_numpy(ours("optimum", "loss")))
     beside = {"phase_optimum": ours("optimum", "phase"), "phase_ours": ours("average", "phase")}
     average = rows[rows["panel"] == "average"].assign(**beside, best_basin_ours=ours("trained", "best_basin"))
     return average.assign(best_basin=rows.loc[rows["panel"] == "trained", "best_basin"])
 
 
-def _arrangement(W: Float64[Tensor, "m n"]) -> str:
-    """Which features share dimensions: ``1|2`` (one each), ``1|2-3`` (2 and 3 are opposite), ``triangle``, …
+def _describe_arrangement(W: Float64[Tensor, "m n"]) -> str:
+    """Describe which features share dimensions: ``1|2`` (one each), ``1|2-3`` (2 and 3 are opposite), ``triangle``, …
 
-    A feature counts from ‖W_i‖ = 0.1. With features always on (p = 1), x and 1 - x are alike, and so are W_i and -W_i.
+    Features with ‖W_i‖ ≤ 0.1 do not count. Signs are ignored, because at p = 1, where features are always active, x
+    and 1 - x are alike, and so are W_i and -W_i.
     """
     kept = [i for i in range(W.shape[1]) if W[:, i].norm() > 0.1]
     cosine = geometry.cosines(W).abs()
@@ -139,8 +163,8 @@ def _arrangement(W: Float64[Tensor, "m n"]) -> str:
     return "|".join(sorted(alone + pairs)) or "none"
 
 
-def _two_features() -> dict[str, pd.DataFrame]:
-    """Tables of the transition between absent and superposition."""
+def _measure_transition() -> dict[str, pd.DataFrame]:
+    """Return the exact transition between absent and superposition for n = 2, m = 1."""
     boundary = two_in_one.boundary(RATIOS)
     numbers = pd.DataFrame(
         {
@@ -157,32 +181,33 @@ def _two_features() -> dict[str, pd.DataFrame]:
     )
     return {
         "boundary": boundary,
-        "transitions": two_in_one.transitions([k / 100 for k in range(10, 100)]),
-        "norms": two_in_one.norms(RATIOS, np.geomspace(0.03, 1, 181).tolist()),
+        "transitions": two_in_one.transition_kinds([k / 100 for k in range(10, 100)]),
+        "norms": two_in_one.optimal_norms(RATIOS, np.geomspace(0.03, 1, 181).tolist()),
         "numbers": numbers,
     }
 
 
-def _three_features(grid: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Tables of the configuration that the paper leaves out."""
-    equal = _equal_importance()
-    best = grid[grid["panel"] == "optimum"]
-    inside = best[best["arrangement"] == "triangle"]
-    spans = [
+def _measure_triangle(grid: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return where W ⊥ [1, 1, 1], the configuration that the paper leaves out, is optimal for n = 3, m = 2."""
+    equal = _equal_importance_losses()
+    optimum = grid[grid["panel"] == "optimum"]
+    inside = optimum[optimum["arrangement"] == "triangle"]
+    ranges = [
         f"{inside[column].min():.3g} to {inside[column].max():.3g}" if len(inside) else "none"
         for column in ("relative_importance", "density")
     ]
+    crossover = triangle_digon_crossover(equal)
     numbers = {
-        "W ⊥ [1, 1, 1] gives way to a digon and a single feature, at r = 1": f"1-S = {handover_at(equal):.4f}",
-        "points of the grid where W ⊥ [1, 1, 1], all three sharing, is optimal": f"{len(inside)} of {len(best)}",
-        "their relative importances": spans[0],
-        "their densities": spans[1],
+        "W ⊥ [1, 1, 1] gives way to a digon and a single feature, at r = 1": f"1-S = {crossover:.4f}",
+        "points of the grid where W ⊥ [1, 1, 1], all three sharing, is optimal": f"{len(inside)} of {len(optimum)}",
+        "their relative importances": ranges[0],
+        "their densities": ranges[1],
     }
     return {"equal_importance": equal, "numbers": pd.DataFrame(numbers.items(), columns=["W ⊥ [1, 1, 1]", "found"])}
 
 
-def _equal_importance() -> pd.DataFrame:
-    """Losses of the local optima of each kind for three equal features in two dimensions, by density."""
+def _equal_importance_losses() -> pd.DataFrame:
+    """Return the losses of the local optima of each kind for three equal features in two dimensions, by density."""
     model, p = Model("relu_output", 3, 2), torch.logspace(0, -2, 101, dtype=torch.float64)
     density, importance = p[:, None].expand(-1, 3), torch.ones(len(p), 3, dtype=torch.float64)
     kinds = {"triangle": ((0, 1, 2),), "digon": ((0,), (1, 2)), "dropped": ((0,), (1,))}
@@ -192,39 +217,37 @@ def _equal_importance() -> pd.DataFrame:
 
     columns = {}
     for kind, groups in kinds.items():
-        # The start has the symmetry of its kind, and the search keeps it.
-        begin = torch.cat([simplices.arrange_simplices(groups, 3, 2).flatten(), torch.zeros(3, dtype=torch.float64)])
-        begin = begin.repeat(len(p), 1)
+        # The start has the symmetry of its kind, and the search preserves it.
+        start = torch.cat([simplices.arrange_simplices(groups, 3, 2).flatten(), torch.zeros(3, dtype=torch.float64)])
+        start = start.repeat(len(p), 1)
         if kind == "dropped":
-            begin[:, -1] = exact.feature_mean(p)
-        columns[kind] = bfgs.minimise(objective, begin)[1] * 3 * p
+            start[:, -1] = exact.feature_mean(p)
+        columns[kind] = bfgs.minimise(objective, start)[1] * 3 * p
     return pd.DataFrame({"density": p, **columns})
 
 
-# The loss over the two weights
-
-
-def _surfaces(trained: SweepResult) -> dict[str, pd.DataFrame]:
-    """The exact loss over (W_1, W_2), without a bias and with the best one; its minima; where training ends."""
-    points = trained.sweep.points()[["density", "relative_importance"]]
+def _measure_surfaces(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the exact loss over (W_1, W_2), without a bias and with the best one, its minima, and trained models."""
+    models = trained[figure]
+    points = models.sweep.points()[["density", "relative_importance"]]
     settings = list(points.itertuples(index=False, name=None))
-    W = trained.parameters["W"].double()[:, :, 0]
+    W = models.parameters["W"].double()[:, :, 0]
     ends = points.loc[points.index.repeat(W.shape[1])].assign(
-        w0=W[..., 0].flatten().numpy(), w1=W[..., 1].flatten().numpy(), loss=trained.loss.flatten().numpy()
+        w0=W[..., 0].flatten().numpy(), w1=W[..., 1].flatten().numpy(), loss=models.loss.flatten().numpy()
     )
-    minima = pd.concat([*itertools.chain(*zip(*(two_in_one.minima(settings, b) for b in (False, True)), strict=True))])
-    same_sign = two_in_one.same_sign([k / 10 for k in range(10, 0, -1)])
+    without_bias, with_bias = (two_in_one.distinct_minima(settings, bias) for bias in (False, True))
+    same_sign = two_in_one.same_sign_minima([k / 10 for k in range(10, 0, -1)])
     return {
-        "surface": pd.concat([two_in_one.surface(p, r) for p, r in settings]),
-        "minima": minima,
+        "surface": pd.concat([two_in_one.loss_surface(p, r) for p, r in settings]),
+        "minima": pd.concat(itertools.chain(*zip(without_bias, with_bias, strict=True))),
         "same_sign": same_sign,
         "trained": ends,
-        "numbers": _survival(same_sign),
+        "numbers": _format_same_sign(same_sign),
     }
 
 
-def _survival(same_sign: pd.DataFrame) -> pd.DataFrame:
-    """Whether the minimum W_1 = W_2 = 1/√2 of the model without a bias is one with a trained bias, too."""
+def _format_same_sign(same_sign: pd.DataFrame) -> pd.DataFrame:
+    """Format whether W_1 = W_2 = 1/√2, a minimum without a bias, remains one with a trained bias."""
     moved = np.hypot(same_sign["w0"] - 0.5**0.5, same_sign["w1"] - 0.5**0.5)
     flat = same_sign["curvature"] < 1e-6
     return pd.DataFrame(
@@ -239,10 +262,3 @@ def _survival(same_sign: pd.DataFrame) -> pd.DataFrame:
             "loss": same_sign["loss"].map("{:.6f}".format),
         }
     )
-
-
-MEASURED: dict[str, Callable[[str, dict[str, SweepResult]], dict[str, pd.DataFrame]]] = {
-    "phase_2in1": _diagram,
-    "phase_3in2": _diagram,
-    "loss_surfaces": lambda figure, trained: _surfaces(trained[figure]),
-}

@@ -1,7 +1,7 @@
-"""Two features in one dimension: the smallest model with superposition, known exactly.
+"""Two features in one dimension: the smallest model with superposition, solved exactly.
 
-The first feature has importance 1, the second r; both have density p. A model is (W_1, W_2, b_1, b_2), or (W_1, W_2)
-where it has no bias. Paper: "Superposition as a phase change".
+The first feature has importance 1, the second r; both have density p. A model is a vector x = (W_1, W_2, b_1, b_2), or
+(W_1, W_2) without a bias. Paper: "Superposition as a phase change".
 """
 
 from collections.abc import Callable, Sequence
@@ -17,43 +17,54 @@ from superposition.core.models import Model
 from superposition.theory import bfgs, exact, optimum
 
 MODEL = Model("relu_output", 2, 1)
-PARAMETERS = ("w0", "w1", "b0", "b1")  # columns of the tables
+# Columns of the tables that hold the parameters of a model.
+PARAMETERS = ("w0", "w1", "b0", "b1")
 # Searches for superposition start from antipodal pairs with a strong, a weaker and a weak second feature.
-ANTIPODAL = torch.tensor([[1, -1, 0, 0], [1, -0.5, 0.02, 0.1], [1, -0.2, 0.02, 0.3]], dtype=torch.float64)
-SIDE = 1e-6  # how far from a boundary its two sides are, relative to its density
-EXTENT, STEP = 1.4, 0.05  # the surfaces reach from -EXTENT to EXTENT in both weights
+ANTIPODAL_STARTS = torch.tensor([[1, -1, 0, 0], [1, -0.5, 0.02, 0.1], [1, -0.2, 0.02, 0.3]], dtype=torch.float64)
+# Distance from a boundary at which its two sides are evaluated, relative to the density of the boundary.
+SIDE_OFFSET = 1e-6
+# Loss surfaces reach from -EXTENT to EXTENT in both weights.
+EXTENT, STEP = 1.4, 0.05
 
-Axis = Float64[Tensor, " k"]  # densities or relative importances
+# One number per model: a density, a relative importance or a loss.
+Axis = Float64[Tensor, " k"]
 
 
 def loss(x: Float64[Tensor, "k size"], p: Axis, r: Axis, twice: bool = False) -> Axis:
-    """The expected loss, exactly; it can be differentiated once, or ``twice``."""
+    """Return the exact expected loss of k models.
+
+    Args:
+        x: Models, of size 4, or of size 2 without a bias.
+        p: Density of both features, one per model.
+        r: Relative importance of the second feature, one per model.
+        twice: Whether the loss is to be differentiable twice instead of once.
+    """
     full = MODEL.unpack(torch.nn.functional.pad(x, (0, MODEL.size - x.shape[1])))
     density, importance = (torch.stack(both, dim=1) for both in ((p, p), (torch.ones_like(r), r)))
     return exact.expected_loss(MODEL, full, density, importance, twice)
 
 
-def search(
-    begin: Float64[Tensor, "k size"], p: Axis, r: Axis, tolerance: float = bfgs.TOLERANCE
+def minimise_loss(
+    start: Float64[Tensor, "k size"], p: Axis, r: Axis, tolerance: float = bfgs.TOLERANCE
 ) -> tuple[Float64[Tensor, "k size"], Axis]:
-    """Local minima from the given starts, and their losses."""
+    """Return the local minima that searches from the given models lead to, and their losses."""
     unit = p * (1 + r)
-    x, value, _ = bfgs.minimise(lambda x, which: loss(x, p[which], r[which]) / unit[which], begin, tolerance)
+    x, value, _ = bfgs.minimise(lambda x, which: loss(x, p[which], r[which]) / unit[which], start, tolerance)
     return x, value * unit
 
 
 def absent_loss(p: Axis, r: Axis) -> Axis:
-    """Of W = [1, 0], b = [0, p/2]: the second feature costs its variance."""
+    """Return the loss of W = [1, 0], b = [0, p/2]: the second feature is absent and costs its variance."""
     return r * exact.feature_variance(p)
 
 
-def stability(p: Axis) -> Axis:
-    """The relative importance above which W = [1, 0] is no minimum any more, in closed form.
+def stability_limit(p: Axis) -> Axis:
+    """Return the relative importance above which W = [1, 0] is no longer a local minimum, in closed form.
 
     To second order in a small W_2 = -ε, with b_1 = cε ≥ 0 and the best W_1 and b_2, the loss changes by
     ε² (min_c [p v + p (c - p/2)²/4 + (1-p)² c² + (1-p) p c³/3] - r v), where v = p/3 - p²/4 is the variance of x_2.
     """
-    # The bracket's derivative in c is a quadratic; its positive root, in the form that holds for p = 1 too.
+    # The derivative of the bracket in c is quadratic. This form of its positive root also holds for p = 1.
     square, linear, constant = p * (1 - p), p / 2 + 2 * (1 - p) ** 2, -(p**2) / 4
     c = -2 * constant / (linear + (linear**2 - 4 * square * constant).sqrt())
     bracket = p * (c - p / 2) ** 2 / 4 + (1 - p) ** 2 * c**2 + square * c**3 / 3
@@ -61,26 +72,34 @@ def stability(p: Axis) -> Axis:
 
 
 def prototype_boundary(r: Axis) -> Axis:
-    """The density at which the paper's fixed configurations change from absent to superposition, r ≤ 1.
+    """Return the density at which the paper's fixed configurations change from absent to superposition, for r ≤ 1.
 
-    There a dropped feature, r (p/3 - p²/4), costs what an antipodal pair does, (1 + r) p²/6.
+    There a dropped feature, which costs r (p/3 - p²/4), and an antipodal pair, which costs (1 + r) p²/6, are equal.
     """
     return 4 * r / (2 + 5 * r)
 
 
 class Optimum(NamedTuple):
-    """The best model: W = [1, 0], or an antipodal pair where its loss is lower."""
+    """Optimal models: W = [1, 0], or an antipodal pair if its loss is lower.
 
-    norm: Axis  # ‖W_2‖; 0 for W = [1, 0]
+    Attributes:
+        norm: ‖W_2‖; 0 for W = [1, 0].
+        loss: The optimal loss.
+        slope: dL/dp of the optimal loss. By the envelope theorem only the explicit dependence on p contributes.
+        gain: Relative decrease of the loss from W = [1, 0]; 0 for W = [1, 0].
+    """
+
+    norm: Axis
     loss: Axis
-    slope: Axis  # dL/dp of the optimal loss; by the envelope theorem only p itself counts
-    gain: Axis  # by what part the loss is lower than that of W = [1, 0]; 0 for W = [1, 0]
+    slope: Axis
+    gain: Axis
 
 
-def best(p: Axis, r: Axis) -> Optimum:
-    """The optimum at pairs of density and relative importance, r < 1."""
-    count = len(ANTIPODAL)
-    x, losses = search(ANTIPODAL.repeat(len(p), 1), p.repeat_interleave(count), r.repeat_interleave(count))
+def find_optimum(p: Axis, r: Axis) -> Optimum:
+    """Return the optimal models at pairs of density and relative importance, for r < 1."""
+    count = len(ANTIPODAL_STARTS)
+    starts = ANTIPODAL_STARTS.repeat(len(p), 1)
+    x, losses = minimise_loss(starts, p.repeat_interleave(count), r.repeat_interleave(count))
     lowest = losses.view(-1, count).min(dim=1)
     x = x.view(-1, count, MODEL.size)[torch.arange(len(p)), lowest.indices]
     density = p.clone().requires_grad_()
@@ -96,26 +115,37 @@ def best(p: Axis, r: Axis) -> Optimum:
 
 
 def boundary(ratios: Sequence[float]) -> pd.DataFrame:
-    """Where the optimum leaves W = [1, 0] as features become sparser, by relative importance r.
+    """Find where the optimum leaves W = [1, 0] as features become sparser.
 
-    ``p_prototypes``: the boundary of the paper's fixed configurations, 4r / (2 + 5r); ``p_optimum``: the true one;
-    ``p_stability``: where W = [1, 0] stops being a local minimum; ``jump``: whether superposition wins before that;
-    ``norm_onset``: ‖W_2‖ just below p_optimum. ``p_strong``: where ‖W_2‖ passes ½; ``norm_above``, ``norm_below``,
-    ``slope_above``, ``slope_below``: ‖W_2‖ and dL/dp of the optimal loss on the two sides of that.
+    Args:
+        ratios: Relative importances r < 1.
+
+    Returns:
+        One row per relative importance, with the columns
+
+        - ``p_prototypes``: the boundary of the paper's fixed configurations, 4r / (2 + 5r);
+        - ``p_optimum``: the true boundary;
+        - ``p_stability``: the density at which W = [1, 0] stops being a local minimum;
+        - ``jump``: whether superposition is better before that, so that the optimum jumps;
+        - ``norm_onset``: ‖W_2‖ just below ``p_optimum``;
+        - ``p_strong``: the density at which ‖W_2‖ passes ½;
+        - ``norm_above``, ``norm_below``, ``slope_above``, ``slope_below``: ‖W_2‖ and dL/dp of the optimal loss on both
+          sides of ``p_strong``.
     """
     r = torch.tensor(ratios, dtype=torch.float64)
-    unstable = _unstable(r)
+    unstable = _instability_density(r)
     better, strong = _last_densities((lambda found: found.gain > 0, lambda found: found.norm > 0.5), unstable / 2, r)
-    leaves = better.maximum(unstable)  # a continuous transition gains too little at first to be seen
-    above, below = best(strong * (1 + SIDE), r), best(strong * (1 - SIDE), r)
+    # A continuous transition gains too little at first to be detected.
+    onset = better.maximum(unstable)
+    above, below = find_optimum(strong * (1 + SIDE_OFFSET), r), find_optimum(strong * (1 - SIDE_OFFSET), r)
     return pd.DataFrame(
         {
             "relative_importance": r,
             "p_prototypes": prototype_boundary(r),
-            "p_optimum": leaves,
+            "p_optimum": onset,
             "p_stability": unstable,
-            "jump": best(unstable * (1 + SIDE), r).gain > 0,
-            "norm_onset": best(leaves * (1 - SIDE), r).norm,
+            "jump": find_optimum(unstable * (1 + SIDE_OFFSET), r).gain > 0,
+            "norm_onset": find_optimum(onset * (1 - SIDE_OFFSET), r).norm,
             "p_strong": strong,
             "norm_above": above.norm,
             "norm_below": below.norm,
@@ -125,94 +155,112 @@ def boundary(ratios: Sequence[float]) -> pd.DataFrame:
     )
 
 
-def transitions(ratios: Sequence[float]) -> pd.DataFrame:
-    """Whether the optimum leaves W = [1, 0] by a jump: a pair is already better where it loses its stability."""
+def transition_kinds(ratios: Sequence[float]) -> pd.DataFrame:
+    """Return whether the optimum leaves W = [1, 0] by a jump, by relative importance.
+
+    It does if a pair is already better at the density at which W = [1, 0] loses its stability.
+    """
     r = torch.tensor(ratios, dtype=torch.float64)
-    found = best(_unstable(r) * (1 + SIDE), r)
+    found = find_optimum(_instability_density(r) * (1 + SIDE_OFFSET), r)
     return pd.DataFrame({"relative_importance": r, "norm": found.norm, "gain": found.gain, "jump": found.gain > 0})
 
 
-def norms(ratios: Sequence[float], densities: Sequence[float]) -> pd.DataFrame:
-    """‖W_2‖ of the optimum and its loss."""
+def optimal_norms(ratios: Sequence[float], densities: Sequence[float]) -> pd.DataFrame:
+    """Return ‖W_2‖ and the loss of the optimum, one row per relative importance and density."""
     r, p = torch.cartesian_prod(*(torch.tensor(axis, dtype=torch.float64) for axis in (ratios, densities))).T
-    found = best(p, r)
+    found = find_optimum(p, r)
     return pd.DataFrame({"relative_importance": r, "density": p, "norm": found.norm, "loss": found.loss})
 
 
-def _unstable(r: Axis) -> Axis:
-    """The density at which W = [1, 0] stops being a minimum, by bisection."""
+def _instability_density(r: Axis) -> Axis:
+    """Return the density at which W = [1, 0] stops being a local minimum, by bisection."""
     low, high = torch.full_like(r, 1e-6), torch.ones_like(r)
     for _ in range(60):
         middle = (low + high) / 2
-        above = stability(middle) > r
+        above = stability_limit(middle) > r
         low, high = torch.where(above, low, middle), torch.where(above, middle, high)
     return low
 
 
 def _last_densities(conditions: Sequence[Callable[[Optimum], Bool[Tensor, " k"]]], low: Axis, r: Axis) -> list[Axis]:
-    """The densities up to which each condition holds for the optimum, given that it does at ``low``; to 10⁻⁷."""
-    parts, count = torch.linspace(0, 1, 18, dtype=torch.float64), len(conditions)
+    """Return, for each condition, the density up to which it holds for the optimum, to a precision of 10⁻⁷.
+
+    Every condition has to hold at ``low``. The interval is split into 17 parts at a time.
+    """
+    fractions, count = torch.linspace(0, 1, 18, dtype=torch.float64), len(conditions)
     low, r = low.repeat(count), r.repeat(count)
     high = torch.ones_like(r)
     for _ in range(6):
-        p = low[:, None] + (high - low)[:, None] * parts
+        p = low[:, None] + (high - low)[:, None] * fractions
         inner = p[:, 1:-1]
-        found = best(inner.flatten(), r.repeat_interleave(inner.shape[1]))
-        each = [condition(found).view(count, -1)[k] for k, condition in enumerate(conditions)]
-        last = torch.cat(each).view(inner.shape).int().cumprod(dim=1).sum(dim=1)
+        found = find_optimum(inner.flatten(), r.repeat_interleave(inner.shape[1]))
+        holds = [condition(found).view(count, -1)[k] for k, condition in enumerate(conditions)]
+        last = torch.cat(holds).view(inner.shape).int().cumprod(dim=1).sum(dim=1)
         low, high = (p[torch.arange(len(r)), last + k] for k in (0, 1))
     return list(low.view(count, -1))
 
 
-def surface(p: float, r: float) -> pd.DataFrame:
-    """The loss over (W_1, W_2), with b = 0 (``no_bias``) and with the b that suits each W (``best_bias``)."""
+def loss_surface(p: float, r: float) -> pd.DataFrame:
+    """Return the loss over a grid of (W_1, W_2), with b = 0 (``no_bias``) and with the best b (``best_bias``)."""
     W, first = _first_output(p, EXTENT, STEP)
     density, ratio = (torch.full((len(W),), value, dtype=torch.float64) for value in (p, r))
     columns = {
         "w0": W[:, 0],
         "w1": W[:, 1],
         "no_bias": loss(W, density, ratio),
-        "best_bias": (first + r * first.T).flatten(),  # that of x_2 is its mirror image
+        # The loss of x_2 is that of x_1 with the weights exchanged.
+        "best_bias": (first + r * first.T).flatten(),
     }
     return pd.DataFrame({"density": p, "relative_importance": r, **columns})
 
 
 @cache
 def _first_output(p: float, extent: float, step: float) -> tuple[Float64[Tensor, "model 2"], Float64[Tensor, "k k"]]:
-    """The weights of a surface, and the loss of x_1 alone (r = 0) with the bias that suits it, which is its own."""
+    """Return the weights of a surface, and the loss of output x_1 alone (r = 0) with the best b_1.
+
+    The best b_1 depends on the weights and on x_1 only, so that the two outputs can be optimised separately.
+    """
     axis = step * torch.arange(-round(extent / step), round(extent / step) + 1, dtype=torch.float64)
     W = torch.cartesian_prod(axis, axis)
-    half = W[: len(W) // 2 + 1]  # W and -W are the same model
-    # The bias that drowns interference may be far down, behind a long slope; at -reach the output ends.
+    # W and -W are the same model.
+    half = W[: len(W) // 2 + 1]
+    # The bias that suppresses interference may be strongly negative, behind a long slope; at -reach the output is 0.
     reach = half[:, 0] ** 2 + (half[:, 0] * half[:, 1]).clamp(min=0)
     starts = torch.stack([torch.full_like(reach, b) for b in (0, p / 2, -p / 2)] + [-reach * k / 4 for k in (1, 2, 3)])
     fixed = half.repeat(len(starts), 1)
-    density, none = torch.full((len(fixed),), p, dtype=torch.float64), torch.zeros(len(fixed), dtype=torch.float64)
+    density, zero = torch.full((len(fixed),), p, dtype=torch.float64), torch.zeros(len(fixed), dtype=torch.float64)
 
     def first_output(b: Tensor, which: Tensor) -> Tensor:
         x = torch.cat([fixed[which], b, torch.zeros_like(b)], dim=1)
-        return loss(x, density[which], none[which]) / p
+        return loss(x, density[which], zero[which]) / p
 
     _, found, _ = bfgs.minimise(first_output, starts.flatten()[:, None], tolerance=1e-7, max_evaluations=60)
     best = found.view(starts.shape).min(dim=0).values * p
     return W, torch.cat([best, best[:-1].flip(0)]).view(len(axis), len(axis))
 
 
-def minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.DataFrame]:
-    """For each setting of p and r, the different local minima that 100 random starts lead to, of each pair W and -W the
-    one with W_1 > 0 (or, where that is 0, with W_2 > 0).
+def distinct_minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.DataFrame]:
+    """Return the distinct local minima that searches from 100 random models lead to.
 
-    Plateaus and flat valleys, where the loss does not curve in every direction, are left out.
+    Of W and -W, the one with W_1 > 0 is listed, or with W_2 > 0 if W_1 is 0. Plateaus and flat valleys, where the loss
+    does not curve in every direction, are left out.
+
+    Args:
+        settings: Pairs of density p and relative importance r.
+        bias: Whether the models have a bias.
+
+    Returns:
+        One table per setting, sorted by loss.
     """
     p, r = torch.tensor(settings, dtype=torch.float64).T
     generator = torch.Generator().manual_seed(0)
     drawn = 2 * torch.rand(100, MODEL.size, generator=generator, dtype=torch.float64) - 1
-    reach = torch.stack([torch.full_like(p, EXTENT), torch.full_like(p, EXTENT), p / 2, p / 2], dim=1)
-    begin = (drawn * reach[:, None]).flatten(0, 1)
+    spread = torch.stack([torch.full_like(p, EXTENT), torch.full_like(p, EXTENT), p / 2, p / 2], dim=1)
+    start = (drawn * spread[:, None]).flatten(0, 1)
     density, ratio = (values.repeat_interleave(len(drawn)) for values in (p, r))
-    x, losses = search(begin if bias else begin[:, :2], density, ratio)
+    x, losses = minimise_loss(start if bias else start[:, :2], density, ratio)
     x[:, :2] *= torch.where(x[:, :1] + 1e-6 * x[:, 1:2] < 0, -1, 1)
-    curved = curvature(x, density, ratio) > 1e-6 * density
+    curved = least_curvature(x, density, ratio) > 1e-6 * density
     full = torch.nn.functional.pad(x, (0, MODEL.size - x.shape[1]))
     columns = dict(zip(PARAMETERS, full.T, strict=True))
     every = pd.DataFrame({"density": density, "relative_importance": ratio, "bias": bias, **columns, "loss": losses})
@@ -220,34 +268,39 @@ def minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.DataF
     for first in range(0, len(every), len(drawn)):
         here = slice(first, first + len(drawn))
         table = every[here][curved[here].numpy()].sort_values("loss", kind="stable")
+        # Adding 0.0 turns -0.0 into 0.0.
         tables.append(table[~(table[["w0", "w1"]].round(3) + 0.0).duplicated()])
     return tables
 
 
-def curvature(x: Float64[Tensor, "k size"], p: Axis, r: Axis) -> Axis:
-    """The smallest eigenvalue of the loss's Hessian."""
+def least_curvature(x: Float64[Tensor, "k size"], p: Axis, r: Axis) -> Axis:
+    """Return the smallest eigenvalue of the Hessian of the loss."""
     x = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(loss(x, p, r, twice=True).sum(), x, create_graph=True)
     rows = [torch.autograd.grad(part.sum(), x, retain_graph=True)[0] for part in gradient.T]
     return torch.linalg.eigvalsh(torch.stack(rows, dim=1))[:, 0]
 
 
-def same_sign(densities: Sequence[float]) -> pd.DataFrame:
-    """What a trained bias does to the minimum W_1 = W_2 = 1/√2 of two equal features, by density.
+def same_sign_minima(densities: Sequence[float]) -> pd.DataFrame:
+    """Return what a trained bias does to W_1 = W_2 = 1/√2, a minimum of two equal features without a bias.
 
-    ``curvature_no_bias`` (over W) and ``loss_no_bias``: there, without a bias; ``w0`` … ``b1``, ``curvature`` (over W
-    and b) and ``loss``: where a search over both from beside it ends.
+    Args:
+        densities: Densities p; r is 1.
+
+    Returns:
+        One row per density: ``loss_no_bias`` and ``curvature_no_bias`` (over W) of that model, and ``w0`` … ``b1``,
+        ``curvature`` (over W and b) and ``loss`` of the model to which a search over W and b leads from beside it.
     """
     p = torch.tensor(densities, dtype=torch.float64)
     r, W = torch.ones_like(p), torch.full((len(p), 2), 0.5**0.5, dtype=torch.float64)
-    x, losses = search(torch.nn.functional.pad(W + torch.tensor([1e-3, 0]), (0, 2)), p, r)
+    x, losses = minimise_loss(torch.nn.functional.pad(W + torch.tensor([1e-3, 0]), (0, 2)), p, r)
     return pd.DataFrame(
         {
             "density": p,
             "loss_no_bias": loss(W, p, r),
-            "curvature_no_bias": curvature(W, p, r),
+            "curvature_no_bias": least_curvature(W, p, r),
             **dict(zip(PARAMETERS, x.T, strict=True)),
-            "curvature": curvature(x, p, r),
+            "curvature": least_curvature(x, p, r),
             "loss": losses,
         }
     )

@@ -1,1 +1,1 @@
-"""Mathematical understanding: the linear model's loss, and the loss by the number of active features."""
+"""Mathematical understanding: the two terms of the linear model's loss, and the loss by number of active features."""

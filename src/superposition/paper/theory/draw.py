@@ -1,4 +1,4 @@
-"""Tables to figures: the loss in its parts."""
+"""Draw the parts that the loss consists of."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,10 +9,11 @@ from superposition.plotting import style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Which numbers of active features the loss comes from (left), and the linear model's loss split in two (right)."""
+    """Draw the shares of the loss by number of active features, and the two terms of the linear model's loss."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(style.PAGE, 2.5), gridspec_kw={"width_ratios": [1.5, 1]})
     counts = data["active_counts"].assign(part=lambda t: t["probability"] * t["loss"])
     counts["share"] = counts["part"] / counts.groupby("density")["part"].transform("sum")
+    # Larger numbers of active features share one area.
     top = 4
     counts["group"] = counts["active"].clip(upper=top)
     share = counts.pivot_table(index="density", columns="group", values="share", aggfunc="sum")

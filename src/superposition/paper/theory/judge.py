@@ -1,4 +1,4 @@
-"""Tables to verdicts: whether the parts add up to the loss."""
+"""Judge whether the parts of the loss add up, and what they say about superposition."""
 
 import numpy as np
 
@@ -10,11 +10,11 @@ claims = Claims("theory")
 @claims.add(
     "linear_loss",
     figure="theory",
-    paper="In the linear model feature benefit stands against interference, and to represent more features than there "
+    paper="In the linear model feature benefit competes with interference, and representing more features than there "
     "are dimensions never pays",
-    criterion="every restart at every density: the two terms add up to the loss within 1 %, no loss is below the "
-    "closed-form optimum, and of the best at each density exactly m features are represented, its interference below "
-    "1 % of the loss",
+    criterion="every restart at every density: the two terms add up to the loss within 1 %, and no loss is below the "
+    "closed-form optimum; the best at each density represents exactly m features, and its interference is below 1 % "
+    "of its loss",
 )
 def linear_loss(data: Tables) -> Finding:
     runs = data["theory"]["linear"]
@@ -34,13 +34,13 @@ def linear_loss(data: Tables) -> Finding:
     "loss_by_active_count",
     figure="theory",
     paper="L = Σ_k P(k active) L_k, with closed forms for L_0 and L_1",
-    criterion="at every density: L_0 and L_1 drawn at random agree with their closed forms, and Σ_k P(k) L_k with the "
-    "expected loss of the model, within 4.5 standard errors (one in 10⁵ by chance)",
+    criterion="at every density: sampled L_0 and L_1 agree with their closed forms, and Σ_k P(k) L_k with the expected "
+    "loss of the model, within 4.5 standard errors (exceeded by chance once in 10⁵)",
 )
 def loss_by_active_count(data: Tables) -> Finding:
     counts = data["theory"]["active_counts"]
     zero = counts[counts["active"] == 0]
-    # L_0 is zero where no bias is positive: then it is held against the whole loss.
+    # L_0 is 0 if no bias is positive: its error is then measured relative to the whole loss.
     unit = zero["closed_form"].where(zero["closed_form"] > 0, zero["total"])
     off_zero = ((zero["loss"] - zero["closed_form"]).abs() / unit).max()
     single = counts[counts["active"] == 1]
@@ -55,8 +55,8 @@ def loss_by_active_count(data: Tables) -> Finding:
     sparse = counts.query("density == density.min() and active <= 1")
     share = (sparse["probability"] * sparse["loss"]).sum() / total["part"].loc[sparse["density"].iloc[0]]
     return Finding(
-        f"L_0 off by {off_zero:.1e} of itself, L_1 by {off_single:.1f} and the sum by {off_total:.1f} standard errors "
-        "at most",
+        f"L_0 deviates by at most {off_zero:.1e} of itself, L_1 by at most {off_single:.1f} and the sum by at most "
+        f"{off_total:.1f} standard errors",
         holds=bool(off_zero < 1e-9 and off_single < 4.5 and off_total < 4.5),
         note=f"At 1-S = {sparse['density'].iloc[0]:g}, L_0 and L_1 make up {share:.0%} of the loss",
     )

@@ -1,4 +1,4 @@
-"""Weights to tables: losses by the number of active features, and the two terms of the linear model's."""
+"""Measure the loss by number of active features, and the two terms of the linear model's loss."""
 
 import numpy as np
 import pandas as pd
@@ -8,21 +8,30 @@ from superposition.analysis import tables
 from superposition.core.weights import SweepResult
 from superposition.theory import exact
 
-SAMPLES = 20_000  # per number of active features, for L_k
+# Samples from which L_k is estimated, for each number k of active features.
+SAMPLES = 20_000
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """The loss by the number of active features, and what the linear model's consists of."""
+    """Return the loss by number of active features, and the terms of the linear model's loss.
+
+    Args:
+        figure: Name of the figure.
+        trained: Trained sweeps of the figure, by experiment.
+
+    Returns:
+        Tables by name.
+    """
     return {
-        "active_counts": _active_counts(trained["basic_small"]),
-        "linear": _linear(trained["basic_small_linear"]),
+        "active_counts": _measure_active_counts(trained["basic_small"]),
+        "linear": _measure_linear_terms(trained["basic_small_linear"]),
     }
 
 
-def _active_counts(trained: SweepResult) -> pd.DataFrame:
-    """P(k active) and L_k for every k and point: L_k from random sets of k features, L_0 and L_1 in closed form too."""
-    model, best = trained.model, trained.best()
-    density, importance = (torch.from_numpy(a) for a in (trained.sweep.densities(), trained.sweep.importances()))
+def _measure_active_counts(models: SweepResult) -> pd.DataFrame:
+    """Return P(k active) and L_k for every point and k; L_k is sampled, L_0 and L_1 are given in closed form too."""
+    model, best = models.model, models.best()
+    density, importance = (torch.from_numpy(a) for a in (models.sweep.densities(), models.sweep.importances()))
     probability = exact.active_count_probability(density)
     closed = torch.full_like(probability, torch.nan)
     closed[:, 0] = exact.all_zero_loss(model, best, importance)
@@ -34,27 +43,27 @@ def _active_counts(trained: SweepResult) -> pd.DataFrame:
         x = torch.rand(SAMPLES, model.n, generator=random, dtype=torch.float64) * (order < k)
         loss = model.loss(best, x.expand(len(importance), -1, -1), importance)
         parts.append(
-            trained.sweep.points().assign(
+            models.sweep.points().assign(
                 active=k,
                 probability=probability[:, k].numpy(),
                 loss=loss.mean(-1).numpy(),
                 loss_error=(loss.std(-1) / SAMPLES**0.5).numpy(),
                 closed_form=closed[:, k].numpy(),
-                total=trained.loss.min(dim=1).values.numpy(),
-                total_error=tables.models(trained)["loss_error"],
+                total=models.loss.min(dim=1).values.numpy(),
+                total_error=tables.models(models)["loss_error"],
             )
         )
     return pd.concat(parts, ignore_index=True)
 
 
-def _linear(trained: SweepResult) -> pd.DataFrame:
-    """The linear models' loss, split into what the paper calls feature benefit and interference; all restarts.
+def _measure_linear_terms(models: SweepResult) -> pd.DataFrame:
+    """Split the loss of every linear model into what the paper calls feature benefit and interference.
 
     With the best bias, L = Σ_i I_i v_i (1 - ‖W_i‖²)² + Σ_{i≠j} I_j v_i (W_j·W_i)², where v_i is the variance of x_i.
     """
-    sweep = trained.sweep
+    sweep = models.sweep
     density, importance = (torch.from_numpy(a)[:, None] for a in (sweep.densities(), sweep.importances()))
-    W, variance = trained.parameters["W"].double(), exact.feature_variance(density)
+    W, variance = models.parameters["W"].double(), exact.feature_variance(density)
     gram = W.mT @ W
     norm2 = gram.diagonal(dim1=-2, dim2=-1)
     benefit = (importance * variance * (1 - norm2) ** 2).sum(-1)
@@ -67,6 +76,6 @@ def _linear(trained: SweepResult) -> pd.DataFrame:
         represented=(norm2 > 0.5).sum(-1).flatten().numpy(),
         benefit_term=benefit.flatten().numpy(),
         interference_term=interference.flatten().numpy(),
-        loss=trained.loss.flatten().numpy(),
-        optimum=tables.models(trained)["linear_optimum"].repeat(sweep.restarts).to_numpy(),
+        loss=models.loss.flatten().numpy(),
+        optimum=tables.models(models)["linear_optimum"].repeat(sweep.restarts).to_numpy(),
     )
