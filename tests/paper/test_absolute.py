@@ -267,8 +267,8 @@ def test_all_polysemantic_as_the_paper_says(data: Tables) -> None:
 def test_the_correction_names_what_training_does(data: Tables) -> None:
     line = judged(judge.claims, "polysemantic_when_sparse", data)
     assert line["measured"].startswith("24, 24, 24 of 40")
-    assert "after a tenth of the steps, at 4.00 times the lowest loss, 40" in line["note"]
-    assert "after three times the steps, at 0.50 times the lowest loss, 12" in line["note"]
+    assert "40 after a tenth of the steps, at 4.00 times" in line["note"]
+    assert "12 after three times the steps, at 0.50 times" in line["note"]
 
 
 @pytest.mark.parametrize("several", [{0.001: 19}, {0.001: 24, 0.003: 24}, {0.001: 24, 1.0: 30}])

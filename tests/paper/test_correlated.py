@@ -647,7 +647,7 @@ def test_collapse_regimes(densities: tuple[float, ...], expected: str) -> None:
     """A crossing farther than a factor of 1.5 from the paper's would pass, or one nearer would not."""
     row = judged(judge.claims, "collapse_regimes", crossings_at(*densities))
     assert row["verdict"] == expected
-    assert ("in the order of the paper, but" in row["note"]) == (expected == "corrected")
+    assert ("in the paper's order, but" in row["note"]) == (expected == "corrected")
 
 
 @pytest.mark.parametrize("which", range(3))

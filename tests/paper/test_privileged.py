@@ -330,7 +330,7 @@ def with_kinds(data: Tables, kinds: dict[float, np.ndarray]) -> Tables:
 def test_a_few_densities_off_need_a_correction(data: Tables) -> None:
     line = judged(judge.claims, "regimes", with_kinds(data, {0.12: STATED[0.08]}))
     assert line["verdict"] == "corrected"
-    assert "1-S = 0.12 the best model has 0 alone and 8 features" in line["note"]
+    assert "1-S = 0.12 the best model has 0 neurons with one feature and 8 features" in line["note"]
 
 
 def test_too_many_off_do_not_reproduce(data: Tables) -> None:

@@ -180,7 +180,7 @@ def test_prices_and_the_features_that_are_left(data: Tables) -> None:
     data = changed(data, "l1_penalty", "features", "l1 > -1", threshold=lambda t: 0.73 * 0.7 ** t["feature"])
     line = judged(judge.claims, "l1", data)
     assert "for 3.0 to 7.0 times the loss" in line["measured"]
-    assert "in 2 of 4 models, one more or less in 2; the most important ones in 7 of 8" in line["note"]
+    assert "in 2 of 4 models, and one more or less in 2; they are the most important ones in 7 of 8" in line["note"]
 
 
 @pytest.mark.parametrize(

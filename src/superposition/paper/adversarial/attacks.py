@@ -1,7 +1,7 @@
 """Adversarial perturbations of a model's input (paper: "The relationship to adversarial robustness").
 
 A model with ReLU output and features of importance 1 sees x' = ReLU(WᵀW(x + δ) + b), and its loss is Σ_i (x_i - x'_i)²
-with the unperturbed x. Unless stated otherwise, one perturbation δ is common to all samples.
+with the unperturbed x. Unless otherwise noted, one perturbation δ is common to all samples.
 """
 
 from dataclasses import dataclass, replace

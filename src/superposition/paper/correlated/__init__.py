@@ -25,7 +25,7 @@ class Arrangement(NamedTuple):
     """An arrangement of features that the paper describes; one row of the figure.
 
     Attributes:
-        name: What the arrangement is called in tables and claims.
+        name: The name of the arrangement in tables and claims.
         experiment: The experiment whose models are shown.
         distribution: The feature distribution that leads to the arrangement.
         title: The title of the row.

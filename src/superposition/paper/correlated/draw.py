@@ -60,29 +60,29 @@ def _draw_organization(data: dict[str, pd.DataFrame]) -> Figure:
         width_ratios=[1] * MODELS_PER_ROW + [2.1],
         squeeze=False,
     )
-    for row_axes, row in zip(axes, ARRANGEMENTS, strict=True):
+    for row_axes, arrangement in zip(axes, ARRANGEMENTS, strict=True):
         for number, ax in enumerate(row_axes[:-1]):
-            model = models.query(f"arrangement == '{row.name}' and model == {number}").sort_values("feature")
+            model = models.query(f"arrangement == '{arrangement.name}' and model == {number}").sort_values("feature")
             if model.empty:
                 ax.set_axis_off()
                 continue
             _draw_model(ax, model[["w0", "w1"]].to_numpy().T)
             if not model["stated"].iloc[0]:
                 ax.text(0, -AXIS_LIMIT, "another", fontsize=6.5, color="0.4", ha="center", va="top")
-        here = shares[shares["arrangement"] == row.name]
+        here = shares[shares["arrangement"] == arrangement.name]
         shown = here.loc[here["shown"], "density"].iloc[0]
         # The empty title reserves the space. A title wider than its axes would push the other axes away, so the text is
         # kept out of the layout.
         row_axes[0].set_title(" ")
-        title = f"{row.title}, $1-S={shown:.2g}$: lowest to highest loss"
+        title = f"{arrangement.title}, $1-S={shown:.2g}$: lowest to highest loss"
         row_axes[0].text(0, 1.04, title, transform=row_axes[0].transAxes, in_layout=False)
         ax = row_axes[-1]
-        for distribution, colour in ((row.distribution, "k"), ("independent", "0.6")):
+        for distribution, colour in ((arrangement.distribution, "k"), ("independent", "0.6")):
             rows = here[here["distribution"] == distribution]
-            label = "independent" if distribution == "independent" else row.title[2:]
+            label = "independent" if distribution == "independent" else arrangement.title[2:]
             ax.plot(rows["density"], rows["stated"] / rows["restarts"], ".-", color=colour, ms=4, lw=0.9, label=label)
         ax.axvline(shown, color="0.7", lw=0.6)
-        ax.set(xscale="log", ylim=(-0.03, 1.03), yticks=[0, 0.5, 1], title=f"share {row.name}")
+        ax.set(xscale="log", ylim=(-0.03, 1.03), yticks=[0, 0.5, 1], title=f"share {arrangement.name}")
         ax.legend(loc="best", handlelength=1, fontsize=6.5)
     axes[-1, -1].set_xlabel("$1-S$")
     return fig

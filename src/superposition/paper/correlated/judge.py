@@ -17,35 +17,35 @@ from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("correlated")
 
+ARRANGEMENT_CRITERION = (
+    "so in the best model at the density shown; and, among the models that represent all features, more often than if "
+    "all pairings of the same corners were equally likely (p < 0.001), which does not hold for independent features"
+)
+
 
 def _judge_arrangement(data: Tables, name: str) -> Finding:
     """Judge whether the best model shows an arrangement, and whether models show it more often than by chance."""
     shares = data["correlated_organization"]["shares"]
     shares = shares[(shares["arrangement"] == name) & shares["shown"]].set_index("distribution")
-    (row,) = (row for row in ARRANGEMENTS if row.name == name)
-    ours, control = shares.loc[row.distribution], shares.loc["independent"]
+    (arrangement,) = (known for known in ARRANGEMENTS if known.name == name)
+    ours, control = shares.loc[arrangement.distribution], shares.loc["independent"]
 
     def p_value(models: pd.Series) -> float:
         """Return the probability of at least as many such models if all pairings were equally likely."""
         if not models["represented"]:
             return 1.0
-        test = binomtest(int(models["stated"]), int(models["represented"]), row.chance, alternative="greater")
+        test = binomtest(int(models["stated"]), int(models["represented"]), arrangement.chance, alternative="greater")
         return float(test.pvalue)
 
     return Finding(
         f"the best model at 1-S = {ours['density']:.2g} {'shows' if ours['best'] else 'does not show'} it; of the "
-        f"models with all features {ours['stated']} of {ours['represented']} do; by chance, {row.chance:.0%} would",
+        f"models with all features {ours['stated']} of {ours['represented']} do; by chance, {arrangement.chance:.0%} "
+        "would",
         holds=bool(ours["best"]) and p_value(ours) < 0.001 and p_value(control) > 0.001,
         note=f"All features are represented in {ours['represented']} of {ours['restarts']} models; {ours['collapsed']} "
         "models have a collapsed pair. With independent features, paired at random, "
         f"{control['stated']} of {control['represented']} models show it",
     )
-
-
-ARRANGEMENT_CRITERION = (
-    "so in the best model at the density shown; and, among the models that represent all features, more often than if "
-    "all pairings of the same corners were equally likely (p < 0.001), which does not hold for independent features"
-)
 
 
 @claims.add(

@@ -47,18 +47,18 @@ def has_arrangement(name: str, W: Float[np.ndarray, "2 n"]) -> bool:
 def _measure_organization(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Count the models with each arrangement by density, also for independent features; select models to show."""
     shares, models = [], []
-    for row in ARRANGEMENTS:
-        sweep = trained[row.experiment].sweep
+    for arrangement in ARRANGEMENTS:
+        sweep = trained[arrangement.experiment].sweep
         orders = alignment.symmetric_orders(*PAIRS[: sweep.n // 2])
-        shown = nearest_density(sweep.density, row.density)
-        for point in trained[row.experiment].points.itertuples():
-            if point.distribution not in (row.distribution, "independent"):
+        shown = nearest_density(sweep.density, arrangement.density)
+        for point in trained[arrangement.experiment].points.itertuples():
+            if point.distribution not in (arrangement.distribution, "independent"):
                 continue
-            W_all = trained[row.experiment].parameters["W"][point.Index].double().numpy()
-            arranged = [has_arrangement(row.name, W) for W in W_all]
+            W_all = trained[arrangement.experiment].parameters["W"][point.Index].double().numpy()
+            arranged = [has_arrangement(arrangement.name, W) for W in W_all]
             shares.append(
                 {
-                    "arrangement": row.name,
+                    "arrangement": arrangement.name,
                     "distribution": point.distribution,
                     "density": point.density,
                     "shown": point.density == shown,
@@ -69,11 +69,11 @@ def _measure_organization(trained: dict[str, SweepResult]) -> dict[str, pd.DataF
                     "best": arranged[point.restart],
                 }
             )
-            if point.density == shown and point.distribution == row.distribution:
-                ranked = trained[row.experiment].loss[point.Index].argsort().numpy()
+            if point.density == shown and point.distribution == arrangement.distribution:
+                ranked = trained[arrangement.experiment].loss[point.Index].argsort().numpy()
                 for number, k in enumerate(ranked[np.linspace(0, len(ranked) - 1, MODELS_PER_ROW).round().astype(int)]):
-                    about = {"arrangement": row.name, "model": number, "stated": arranged[k]}
-                    positions = alignment.aligned(W_all[k], row.corners, orders)
+                    about = {"arrangement": arrangement.name, "model": number, "stated": arranged[k]}
+                    positions = alignment.aligned(W_all[k], arrangement.corners, orders)
                     models += [about | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(positions.T)]
     table = pd.DataFrame(shares)
     return {"shares": table, "models": pd.DataFrame(models), "numbers": _summarise_organization(table)}
@@ -82,7 +82,7 @@ def _measure_organization(trained: dict[str, SweepResult]) -> dict[str, pd.DataF
 def _summarise_organization(shares: pd.DataFrame) -> pd.DataFrame:
     """Summarise, at the densities shown, how many models have each arrangement."""
     shown = shares[shares["shown"]]
-    chance = shown["arrangement"].map({row.name: row.chance for row in ARRANGEMENTS})
+    chance = shown["arrangement"].map({arrangement.name: arrangement.chance for arrangement in ARRANGEMENTS})
     return pd.DataFrame(
         {
             "arrangement": shown["arrangement"],

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-# D_i of a feature that is absent, in a digon, or in a dimension of its own.
+# D_i of a feature that is absent, in a digon, or in a dedicated dimension.
 LEVELS = (0.0, 0.5, 1.0)
 # A D_i within this distance of a level counts as being at the level.
 LEVEL_TOLERANCE = 0.05

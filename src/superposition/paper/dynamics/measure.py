@@ -92,7 +92,7 @@ def _measure_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
         steps, loss = models.snapshot_steps.numpy(), _losses_along_training(models)
         for restart in range(models.sweep.restarts):
             along = models.snapshots["W"][:, 0, restart].double().numpy()
-            found, plateaus, flat = trajectories.find_drops(steps, loss[:, restart])
+            found, plateaus, flatness = trajectories.find_drops(steps, loss[:, restart])
             curves[experiment, restart] = loss[:, restart], found, plateaus
             residual = alignment.difference(along[-1], OCTAHEDRON)
             runs.append(
@@ -106,7 +106,7 @@ def _measure_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
                     "loss": loss[-1, restart],
                     "path": " → ".join(_describe_stage(along[k]) for k in [*plateaus, -1]),
                     "plateaus": len(plateaus),
-                    "flattest": min(flat, default=np.nan),
+                    "flattest": min(flatness, default=np.nan),
                 }
             )
     table = pd.DataFrame(runs)

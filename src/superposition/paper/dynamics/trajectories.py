@@ -27,7 +27,7 @@ def windowed_change(values: Float[np.ndarray, "snapshot k"], window: int) -> Flo
 
 
 def settling_snapshot(values: Float[np.ndarray, "snapshot k"], window: int, least: float, share: float = 0.1) -> int:
-    """Return the first snapshot after which at most a few series change at the same time.
+    """Return the first snapshot from which on at most a given share of the series change at the same time.
 
     Args:
         values: k series along training.

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-# What the model of each experiment is called in tables and figures.
+# Name of the model of each experiment in tables and figures.
 MODEL_LABELS = {
     "privileged_linear": "linear hidden layer",
     "privileged": "ReLU hidden layer",

@@ -103,28 +103,17 @@ def _draw_codes(data: dict[str, pd.DataFrame]) -> Figure:
     counts, rarity = below.subplots(1, 2)
     for threshold, at_threshold in data["thresholds"].groupby("threshold"):
         ours = threshold == neurons.MONOSEMANTIC
-        line = {"color": "k", "lw": 1.3, "zorder": 2} if ours else {"color": "0.7", "lw": 0.6}
-        counts.plot(
-            at_threshold["density"],
-            at_threshold["one"],
-            "o-",
-            ms=3 if ours else 1.5,
-            label="ours" if ours else None,
-            **line,
-        )
+        line = {"color": "k", "lw": 1.3, "zorder": 2, "ms": 3} if ours else {"color": "0.7", "lw": 0.6, "ms": 1.5}
+        line["label"] = "ours" if ours else None
+        counts.plot(at_threshold["density"], at_threshold["one"], "o-", **line)
     for regime in PAPER_REGIMES:
         low, high = max(regime.low, min(densities)) / 1.03, regime.high * 1.03
         label = "the paper" if regime is PAPER_REGIMES[0] else None
         counts.plot(
             [low, high], [regime.monosemantic] * 2, color=style.CATEGORIES[1], lw=5, alpha=0.5, zorder=1, label=label
         )
-    counts.plot(
-        [],
-        [],
-        color="0.7",
-        lw=0.6,
-        label=f"thresholds {MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g}",
-    )
+    thresholds = f"thresholds {MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g}"
+    counts.plot([], [], color="0.7", lw=0.6, label=thresholds)
     counts.set(xscale="log", xlabel="$1-S$", ylabel="neurons with one feature")
     counts.legend(loc="upper left")
     basins = data["basins"]
