@@ -178,13 +178,14 @@ def _follow_branches(models: SweepResult, counts: np.ndarray) -> tuple[pd.DataFr
         The losses of the branches, and the densities above which one more collapsed pair is better.
     """
     densities = torch.tensor(models.points["density"], dtype=torch.float64)
-    which = [(i, count) for i, here in enumerate(counts) if densities[i] < 1 for count in np.unique(here)]
-    fits = [models.loss[i].masked_fill(torch.from_numpy(counts[i] != count), torch.inf).argmin() for i, count in which]
-    point = torch.tensor([i for i, _ in which])
+    # A start for every density and number of collapsed pairs, as (point, count).
+    starts = [(i, count) for i, here in enumerate(counts) if densities[i] < 1 for count in np.unique(here)]
+    fits = [models.loss[i].masked_fill(torch.from_numpy(counts[i] != count), torch.inf).argmin() for i, count in starts]
+    point = torch.tensor([i for i, _ in starts])
     W, b = (models.parameters[p][point, torch.stack(fits)].double() for p in ("W", "b"))
     W, b, loss = branches.follow(W, b, densities[point, None].expand(-1, models.sweep.n), CORRELATED)
-    table = pd.DataFrame({"density": densities[point], "collapsed": [count for _, count in which], "loss": loss})
-    table = table[[count_collapsed_pairs(w) == count for w, (_, count) in zip(W.numpy(), which, strict=True)]]
+    table = pd.DataFrame({"density": densities[point], "collapsed": [count for _, count in starts], "loss": loss})
+    table = table[[count_collapsed_pairs(w) == count for w, (_, count) in zip(W.numpy(), starts, strict=True)]]
     table = table[table["loss"] <= 1.25 * table.groupby("density")["loss"].transform("min")]
     return table.sort_values(["collapsed", "density"], ignore_index=True), _find_crossings(table, W, b)
 
@@ -201,7 +202,7 @@ def _find_crossings(table: pd.DataFrame, W: torch.Tensor, b: torch.Tensor) -> pd
         One row per crossing: the ``fewer`` collapsed pairs below it, its ``density``, and its ``error``, the range of
         the results for different Sobol points.
     """
-    place = table.assign(row=table.index).pivot(index="density", columns="collapsed", values="row")
+    solution = table.assign(row=table.index).pivot(index="density", columns="collapsed", values="row")
     loss = table.pivot(index="density", columns="collapsed", values="loss")
     rows = []
     for fewer in range(3):
@@ -213,7 +214,7 @@ def _find_crossings(table: pd.DataFrame, W: torch.Tensor, b: torch.Tensor) -> pd
         if worse.empty or worse.index[-1] == gap.index[-1]:
             continue
         start = worse.index[-1]
-        both = torch.tensor(place.loc[start, [fewer, fewer + 1]].to_numpy(dtype=int))
+        both = torch.tensor(solution.loc[start, [fewer, fewer + 1]].to_numpy(dtype=int))
         at, w, bias = torch.tensor([start], dtype=torch.float64), W[both][None], b[both][None]
         found = []
         # Each search starts where the one before ended.
