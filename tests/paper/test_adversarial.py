@@ -336,7 +336,7 @@ def test_what_is_said_of_weight_and_price(trained_against: Tables) -> None:
     data = changed(data, "adversarial_training", "models", f"{here}attack == 0.8", price=2.5)
     note = judged(judge.claims, "training_reduces_superposition", data)["note"]
     assert "0.80 to 0.9" in note  # 0.8 + 0.4 ln 3.2 / ln 32 = 0.93
-    assert "1.8 to 2.5 times" in note
+    assert "by 1.8 to 2.5" in note
     assert "add weight" not in note
 
 

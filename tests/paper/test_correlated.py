@@ -497,13 +497,10 @@ def ideal() -> Tables:
 
 
 def passes(name: str, data: Tables) -> bool:
-    """Whether a claim is reproduced or corrected; to stop with an error is not to pass."""
+    """Return whether a claim is reproduced or corrected; an error in its judge does not pass."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            return verdict(judge.claims, name, data) != "not reproduced"
-        except (IndexError, ValueError, KeyError, TypeError):
-            return False
+        return verdict(judge.claims, name, data) in ("reproduced", "corrected")
 
 
 organised_claims = pytest.mark.parametrize("name", ["orthogonal", "antipodal", "side_by_side"])

@@ -39,7 +39,7 @@ def exact_small(data: Tables) -> Finding:
     error = float(np.sqrt(models["loss"].min()))
     found = is_exact(layer_matrix(weights), layer_matrix(weights, "out"))
     return Finding(
-        f"{'such neurons' if found else 'other neurons'}; root mean squared error {error:.1e}; "
+        f"{'exactly these neurons' if found else 'other neurons'}; root mean squared error {error:.1e}; "
         f"{models['exact'].mean():.0%} of {len(models)} models are exact",
         holds=found and error <= np.finfo(np.float32).eps,
     )
@@ -101,8 +101,7 @@ def polysemantic_when_sparse(data: Tables) -> Finding:
         f"neurons (the median number of these features is {mains.median() + 1:.0f})"
         if bool((sparse <= m / 2).all() and (sparse < denser.min()).all())
         else "",
-        note=f"With other lengths of training, the number of the {m} neurons with several features is "
-        + "; ".join(others),
+        note="With other lengths of training, the number of neurons with several features is " + "; ".join(others),
     )
 
 

@@ -111,6 +111,6 @@ def training_reduces_superposition(data: Tables) -> Finding:
         if fallen and bool(np.isfinite(gone).all()) and not bool(gone.between(0.7, 0.9).all())
         else "",
         note=f"The number of features per dimension falls to 1 at sizes of {one.min():.2f} to {one.max():.2f}. Attacks "
-        f"of 0.8 raise the clean loss {prices.min():.1f} to {prices.max():.1f} times"
+        f"of 0.8 multiply the clean loss by {prices.min():.1f} to {prices.max():.1f}"
         + (f". Weaker attacks first add weight at {', '.join(higher)}" if higher else ""),
     )

@@ -75,7 +75,11 @@ def _beyond_linear(loss: pd.DataFrame, biased: pd.DataFrame) -> str:
         f"{density:g}, where units are active {active[density]:.0%} of the time"
         for density, row in better.iterrows()
     ]
-    return "It is better than a linear hidden layer by " + "; ".join(parts) if parts else ""
+    return (
+        "The model with a hidden bias is better than that with a linear hidden layer by " + "; ".join(parts)
+        if parts
+        else ""
+    )
 
 
 @claims.add(
