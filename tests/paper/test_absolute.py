@@ -14,7 +14,16 @@ from tests.real import CONFIG
 from superposition.analysis import neurons
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.paper.absolute import MAIN, alone, draw, is_exact, judge, matrix, measure, shown_motifs
+from superposition.paper.absolute import (
+    MAIN_EXPERIMENTS,
+    count_monosemantic,
+    draw,
+    is_exact,
+    judge,
+    layer_matrix,
+    measure,
+    motifs_of_shown_model,
+)
 from superposition.pipeline.claims import Tables
 from superposition.training.evaluation import losses
 
@@ -74,7 +83,7 @@ def hundred_of(several: dict[float, int], **lengths: int) -> dict[str, SweepResu
     def solve(density: float) -> Layers:
         return mixed(several[density])
 
-    models = {name: made(name, solve, yardstick) for name in MAIN}
+    models = {name: made(name, solve, yardstick) for name in MAIN_EXPERIMENTS}
     for name, factor in (("absolute_shorter", 4.0), ("absolute_longer", 0.5)):
         count = lengths.get(name.removeprefix("absolute_"), 20)
         models[name] = made(name, lambda p, count=count: mixed(count), lambda p, factor=factor: factor * yardstick(p))
@@ -116,16 +125,16 @@ def data(trained: dict[str, SweepResult]) -> Tables:
 
 
 def test_layers_are_rescaled_and_in_order(trained: dict[str, SweepResult]) -> None:
-    W, W_out, b = measure.layers(trained["absolute_small"], 0, 5)
+    W, W_out, b = measure.ordered_layers(trained["absolute_small"], 0, 5)
     np.testing.assert_allclose((W, W_out), exact(3, 6), atol=1e-6)
     np.testing.assert_array_equal(b, 0)
 
 
 def test_long_and_back() -> None:
     W, W_out, b = np.arange(6.0).reshape(2, 3), -np.arange(6.0).reshape(2, 3), np.array([7.0, 8.0, 9.0])
-    table = measure.long(W, W_out, b)
-    np.testing.assert_array_equal(matrix(table), W)
-    np.testing.assert_array_equal(matrix(table, "out"), W_out)
+    table = measure.weights_table(W, W_out, b)
+    np.testing.assert_array_equal(layer_matrix(table), W)
+    np.testing.assert_array_equal(layer_matrix(table, "out"), W_out)
     assert table.query("neuron == 1 and feature == 2")[["weight", "out", "bias"]].to_numpy().tolist() == [[5, -5, 9]]
 
 
@@ -137,7 +146,7 @@ def test_the_yardstick_is_the_loss_of_exact_features() -> None:
     W, W_out = (torch.from_numpy(layer).float().expand(2, 1, 4, 6) for layer in exact(6, 4))
     b = torch.tensor([1, 0.2])[:, None, None] / 2 * torch.tensor([0, 0, 1, 1, 1, 1])
     loss, error = losses(sweep, {"W": W, "W_out": W_out, "b": b})
-    assert (np.abs(loss[:, 0].numpy() - measure.exact_features(sweep)) < 4 * error[:, 0].numpy()).all()
+    assert (np.abs(loss[:, 0].numpy() - measure.exact_features_loss(sweep)) < 4 * error[:, 0].numpy()).all()
 
 
 def test_yardstick_of_the_paper(data: Tables) -> None:
@@ -165,10 +174,10 @@ def test_what_is_not_exact(what: str, change: Callable[[np.ndarray, np.ndarray],
 
 
 def test_counts_of_neurons(data: Tables) -> None:
-    counts = alone(data["absolute_neurons"]["neurons"])
+    counts = count_monosemantic(data["absolute_neurons"]["neurons"])
     assert {density: 40 - row for density, row in counts[0].items()} == SEVERAL
     assert counts.nunique(axis=1).eq(1).all(), "the same in every seed"
-    strict = alone(data["absolute_neurons"]["neurons"], 0.5)
+    strict = count_monosemantic(data["absolute_neurons"]["neurons"], 0.5)
     assert (strict == 40).all(axis=None), "with a second weight of 0.4 they are no more than one feature's at 0.5"
 
 
@@ -176,7 +185,7 @@ def test_only_the_best_restart_counts() -> None:
     """And only the main recipe."""
     models = hundred_of(SEVERAL)
     models["absolute_dense"].parameters["W"][:, 0] = 1.0
-    counts = alone(measure.measure("absolute_neurons", models)["neurons"])
+    counts = count_monosemantic(measure.measure("absolute_neurons", models)["neurons"])
     assert (counts.loc[1.0] == 40).all()
 
 
@@ -188,7 +197,7 @@ def test_what_the_figure_shows_is_the_best_of_all_seeds() -> None:
     sparse.parameters["W"][point, 0] = torch.from_numpy(mixed(2)[0]).float()
     for figure in ("absolute_neurons", "absolute_zoom"):
         weights = measure.measure(figure, models)["weights"]
-        W = matrix(weights[weights["density"] == 0.01])
+        W = layer_matrix(weights[weights["density"] == 0.01])
         assert neurons.monosemantic(np.abs(W)).sum() == 38
 
 
@@ -206,7 +215,7 @@ def test_motifs_of_models(data: Tables) -> None:
 def test_the_densest_of_the_models_with_most_instances_is_shown(data: Tables) -> None:
     shown = data["asymmetric_motif"]["weights"].iloc[0]
     assert (shown["density"], shown["restart"]) == (0.3, CONFIG.sweeps["absolute_motif"].restarts - 1)
-    assert len(shown_motifs(data["asymmetric_motif"])) == 2
+    assert len(motifs_of_shown_model(data["asymmetric_motif"])) == 2
 
 
 def test_ablations(trained: dict[str, SweepResult], data: Tables) -> None:
@@ -214,7 +223,7 @@ def test_ablations(trained: dict[str, SweepResult], data: Tables) -> None:
     interference now passes: that feature on, the right way."""
     models, table = trained["absolute_motif"], data["asymmetric_motif"]["ablations"]
     point = models.sweep.density.index(0.3)
-    W, W_out, b = measure.layers(models, point, 0)
+    W, W_out, b = measure.ordered_layers(models, point, 0)
     (first, second) = neurons.motifs(W, W_out)
     changes = [(W, W_out)]
     for motif in (first, second):
@@ -258,8 +267,8 @@ def test_all_polysemantic_as_the_paper_says(data: Tables) -> None:
 def test_the_correction_names_what_training_does(data: Tables) -> None:
     line = judged(judge.claims, "polysemantic_when_sparse", data)
     assert line["measured"].startswith("24, 24, 24 of 40")
-    assert "after a tenth of the steps, at 4.00 times the lowest loss, 40" in line["note"]
-    assert "after three times the steps, at 0.50 times the lowest loss, 12" in line["note"]
+    assert "40 after a tenth of the steps, at 4.00 times" in line["note"]
+    assert "12 after three times the steps, at 0.50 times" in line["note"]
 
 
 @pytest.mark.parametrize("several", [{0.001: 19}, {0.001: 24, 0.003: 24}, {0.001: 24, 1.0: 30}])

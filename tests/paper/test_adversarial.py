@@ -12,7 +12,7 @@ from tests.real import CONFIG
 
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.paper.adversarial import MAIN, _falls_to_one, draw, judge, measure, sizes_of_removal
+from superposition.paper.adversarial import MAIN_EXPERIMENT, _size_where_one, draw, judge, measure, removal_sizes
 from superposition.pipeline.claims import Tables
 
 DENSITIES = (1.0, 0.5, 0.2, 0.1, 0.05)
@@ -43,7 +43,7 @@ def measured() -> dict[str, pd.DataFrame]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "SAMPLES", 2000)
         return measure.measure(
-            "adversarial", {MAIN: made(16, 3, (1, 2, 2, 3, 4)), "other": made(12, 1, (1, 1, 2, 2, 3))}
+            "adversarial", {MAIN_EXPERIMENT: made(16, 3, (1, 2, 2, 3, 4)), "other": made(12, 1, (1, 1, 2, 2, 3))}
         )
 
 
@@ -51,7 +51,7 @@ def measured() -> dict[str, pd.DataFrame]:
 def data() -> Tables:
     """Numbers as the paper's statements want them: vulnerability is the number of features per dimension."""
     rows = []
-    for experiment, n, m, seeds in ((MAIN, 200, 20, 3), ("other", 100, 20, 1)):
+    for experiment, n, m, seeds in ((MAIN_EXPERIMENT, 200, 20, 3), ("other", 100, 20, 1)):
         for place, density in enumerate(DENSITIES):
             for seed in range(seeds):
                 value = 1 + place + 0.01 * seed
@@ -99,9 +99,10 @@ def test_gradient_ascent_is_at_least_as_good(measured: dict[str, pd.DataFrame]) 
 
 def test_only_some_densities_of_other_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "SAMPLES", 100)
-    monkeypatch.setattr(measure, "OTHERS", 3)
-    table = measure.measure("adversarial", {MAIN: made(12, 1, (1,) * 5), "other": made(12, 1, (1,) * 5)})["models"]
-    assert table.groupby("experiment")["density"].nunique().to_dict() == {MAIN: 5, "other": 3}
+    monkeypatch.setattr(measure, "OTHER_DENSITIES", 3)
+    trained = {MAIN_EXPERIMENT: made(12, 1, (1,) * 5), "other": made(12, 1, (1,) * 5)}
+    table = measure.measure("adversarial", trained)["models"]
+    assert table.groupby("experiment")["density"].nunique().to_dict() == {MAIN_EXPERIMENT: 5, "other": 3}
 
 
 def test_models_that_represent_nothing_are_no_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +110,7 @@ def test_models_that_represent_nothing_are_no_evidence(monkeypatch: pytest.Monke
     monkeypatch.setattr(measure, "SAMPLES", 100)
     spread = made(12, 1, (1,) * 5)
     spread.parameters["W"][:] = torch.full((M, 12), 0.2)
-    table = measure.measure("adversarial", {MAIN: spread})["models"]
+    table = measure.measure("adversarial", {MAIN_EXPERIMENT: spread})["models"]
     assert table[["represented", "single"]].isna().all(axis=None)
     assert np.isfinite(table["scaled"]).all()
 
@@ -126,8 +127,8 @@ def test_verdicts(data: Tables, tmp_path: Path) -> None:
         ("scaled > 3", {"scaled": 2.9}),
         ("scaled > 3", {"scaled": lambda t: 3.1 + 2 * (t["seed"] - 1)}),
         ("represented > 3", {"represented": 2.9}),
-        (f"experiment == '{MAIN}'", {"represented": np.nan}),
-        (f"experiment == '{MAIN}'", {"scaled": np.nan}),
+        (f"experiment == '{MAIN_EXPERIMENT}'", {"represented": np.nan}),
+        (f"experiment == '{MAIN_EXPERIMENT}'", {"scaled": np.nan}),
     ],
 )
 def test_what_threefold_must_not_be(data: Tables, where: str, columns: dict[str, Any]) -> None:
@@ -144,7 +145,7 @@ def test_attacks_that_shrink_do_not_follow(data: Tables) -> None:
 
 
 @pytest.mark.parametrize("value", [1.0, np.nan])
-@pytest.mark.parametrize("experiment", [MAIN, "other"])
+@pytest.mark.parametrize("experiment", [MAIN_EXPERIMENT, "other"])
 def test_neither_reading_follows(data: Tables, experiment: str, value: float) -> None:
     """One size that does not is enough, and what is not known does not count as agreement."""
     where = f"density < 0.15 and experiment == '{experiment}'"
@@ -158,8 +159,8 @@ def test_the_figure_is_the_same_every_time(data: Tables, trained_against: Tables
 
 
 def test_the_main_sweep_has_replicates() -> None:
-    assert CONFIG.sweeps[MAIN].seeds > 1
-    assert MAIN in CONFIG.figures["adversarial"].experiments
+    assert CONFIG.sweeps[MAIN_EXPERIMENT].seeds > 1
+    assert MAIN_EXPERIMENT in CONFIG.figures["adversarial"].experiments
 
 
 ATTACKS = (0.0, 0.4, 0.8, 1.2)
@@ -235,7 +236,7 @@ def test_one_pair_counts_as_one() -> None:
 )
 def test_where_a_curve_falls_to_one(values: list[float], expected: float) -> None:
     """Its logarithm is a straight line between two sizes."""
-    assert _falls_to_one(pd.Series(values, index=[0.0, 1.0, 2.0])) == pytest.approx(expected)
+    assert _size_where_one(pd.Series(values, index=[0.0, 1.0, 2.0])) == pytest.approx(expected)
 
 
 def test_a_size_of_removal_is_that_of_the_median_replicate(trained_against: Tables) -> None:
@@ -244,7 +245,7 @@ def test_a_size_of_removal_is_that_of_the_median_replicate(trained_against: Tabl
     off = (models["n"] == 100) & (models["seed"] == 2)
     models = models.assign(interference=models["interference"].where(~off, 1000.0))
     models = models[(models["n"] == 100) | (models["attack"] != 0.4)]
-    sizes = sizes_of_removal(models, "interference")
+    sizes = removal_sizes(models, "interference")
     assert sizes.to_dict() == {(n, density): pytest.approx(0.8) for n in (100, 200) for density in (0.03, 0.3)}
 
 
@@ -277,7 +278,7 @@ def test_numbers_in_the_report_of_training_against_attacks() -> None:
     models = pd.concat(
         pd.DataFrame(columns).assign(n=100, m=20, density=density) for density, columns in ((0.3, one), (0.03, none))
     )
-    sparse, dense = measure._removal(models).to_dict("records")
+    sparse, dense = measure._summarise_removal(models).to_dict("records")
     assert dense == {
         "n, m": "100, 20",
         "1-S": "0.3",
@@ -334,8 +335,8 @@ def test_what_is_said_of_weight_and_price(trained_against: Tables) -> None:
     data = changed(data, "adversarial_training", "models", f"{here}attack == 0.8", features_per_dimension=1.0)
     data = changed(data, "adversarial_training", "models", f"{here}attack == 0.8", price=2.5)
     note = judged(judge.claims, "training_reduces_superposition", data)["note"]
-    assert "come down to 1 at 0.80 to 0.9" in note  # 0.8 + 0.4 ln 3.2 / ln 32 = 0.93
-    assert "Attacks of 0.8 cost 1.8 to 2.5 times" in note
+    assert "0.80 to 0.9" in note  # 0.8 + 0.4 ln 3.2 / ln 32 = 0.93
+    assert "by 1.8 to 2.5" in note
     assert "add weight" not in note
 
 

@@ -9,7 +9,7 @@ import torch
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.adversarial import attacks
-from superposition.paper.adversarial.attacks import Target, ascend
+from superposition.paper.adversarial.attacks import Target, gradient_ascent
 from superposition.training.evaluation import losses
 
 M, N = 3, 6
@@ -41,7 +41,7 @@ def random_model(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 def test_loss_without_an_attack(point: int) -> None:
     """The expected loss, the empty sample included."""
     trained = models(*random_model())
-    target = attacks.target(trained, point, 2**17)
+    target = attacks.make_target(trained, point, 2**17)
     expected, error = losses(trained.sweep, trained.parameters)
     found = target.loss(torch.zeros(1, N))
     assert abs(float(found) - float(expected[point, 0])) < 0.01 * float(expected[point, 0]) + 5 * float(error[point, 0])
@@ -52,15 +52,15 @@ def test_norm(density: float) -> None:
     """The mean of ‖x‖ over all samples, those with nothing on among them."""
     x = np.random.default_rng(0).random((2, 200_000, N))
     expected = np.linalg.norm(x[0] * (x[1] < density), axis=1).mean()
-    target = attacks.target(models(*random_model(), density=density), 0, 2**16)
-    assert target.norm == pytest.approx(expected, rel=0.01)
+    target = attacks.make_target(models(*random_model(), density=density), 0, 2**16)
+    assert target.mean_norm == pytest.approx(expected, rel=0.01)
 
 
 def test_directions() -> None:
     """Row i of WᵀW as a unit vector: the change of input that changes output i the most."""
     W, b = random_model()
-    target = attacks.target(models(W, b), 0, 64)
-    directions = target.directions()
+    target = attacks.make_target(models(W, b), 0, 64)
+    directions = target.analytic_attacks()
     torch.testing.assert_close(directions.norm(dim=1), torch.ones(N))
     gram = W.T @ W
     for i in range(N):
@@ -71,30 +71,30 @@ def test_directions() -> None:
 @pytest.mark.parametrize("density", [1.0, 0.2])
 def test_a_model_without_superposition_is_misled_by_the_square_of_the_size(density: float) -> None:
     """Every attack is along a feature of its own and changes its output by the size of the attack."""
-    target = attacks.target(models(*without_superposition(density), density=density), 0, 256)
-    directions = target.directions()
+    target = attacks.make_target(models(*without_superposition(density), density=density), 0, 256)
+    directions = target.analytic_attacks()
     torch.testing.assert_close(directions[:M], torch.eye(M, N))
-    assert target.worst(0.3 * directions) == pytest.approx(0.09, rel=1e-4)
+    assert target.worst_rise(0.3 * directions) == pytest.approx(0.09, rel=1e-4)
 
 
 def test_linear_regime() -> None:
     """With biases so high that no output is cut off the rise is ‖WᵀWδ‖² and a term in the mean error."""
     W, b = random_model()
-    target = attacks.target(models(W, b + 50), 0, 512)
+    target = attacks.make_target(models(W, b + 50), 0, 512)
     gram, delta = W.T @ W, 0.1 * torch.randn(4, N, generator=torch.Generator().manual_seed(1))
-    error = (target.share[:, None] * (target.unperturbed - target.x)).sum(0)
+    error = (target.share[:, None] * (target.preactivation - target.x)).sum(0)
     expected = (delta @ gram).square().sum(1) + 2 * (delta @ gram) @ error
-    torch.testing.assert_close(target.climb(delta)[0].float(), expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(target.rise_and_gradient(delta)[0].float(), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_what_does_not_count() -> None:
     """Errors of features that do not count are no errors, and attacks do not touch them."""
     W, b = random_model()
-    target = attacks.target(models(W, b), 0, 512)
+    target = attacks.make_target(models(W, b), 0, 512)
     counted = torch.tensor([True, False, True, True, False, False])
     some = replace(target, counted=counted)
-    assert some.directions().shape == (3, N)
-    assert (some.directions()[:, ~counted] == 0).all()
+    assert some.analytic_attacks().shape == (3, N)
+    assert (some.analytic_attacks()[:, ~counted] == 0).all()
     rest = replace(target, counted=~counted)
     delta = 0.2 * torch.ones(1, N)
     torch.testing.assert_close(some.loss(delta) + rest.loss(delta), target.loss(delta))
@@ -103,36 +103,37 @@ def test_what_does_not_count() -> None:
 @pytest.mark.parametrize("point", [0, 1])
 def test_rises_are_those_of_the_loss(point: int) -> None:
     """Summed by where outputs begin, it is what a pass through all samples gives; some outputs cross 0, some do not."""
-    target = replace(attacks.target(models(*random_model()), point, 4096), counted=torch.arange(N) != 2)
-    deltas = torch.cat([0.5 * target.directions(), 3 * target.directions(), torch.zeros(1, N)])
-    plain = torch.stack([target.loss(delta[None]) for delta in deltas]) - target.unattacked
-    torch.testing.assert_close(target.climb(deltas)[0].float(), plain, rtol=1e-4, atol=1e-5)
+    target = replace(attacks.make_target(models(*random_model()), point, 4096), counted=torch.arange(N) != 2)
+    deltas = torch.cat([0.5 * target.analytic_attacks(), 3 * target.analytic_attacks(), torch.zeros(1, N)])
+    plain = torch.stack([target.loss(delta[None]) for delta in deltas]) - target.clean_loss
+    torch.testing.assert_close(target.rise_and_gradient(deltas)[0].float(), plain, rtol=1e-4, atol=1e-5)
 
 
 def test_the_worst_is_the_worst() -> None:
     """Ranked by few samples and measured with all, it is that of measuring all with all."""
-    target = attacks.target(models(*random_model()), 1, 4096)
-    deltas = 0.5 * target.directions()
-    assert target.worst(deltas) == pytest.approx(float(target.climb(deltas)[0].max()), rel=1e-5)
-    few = target.few
-    assert len(few.x) == attacks.FEW + 1
-    assert float(few.share.sum()) == pytest.approx(1, rel=1e-5)
-    assert (few.x[-1] == 0).all()
-    rises = few.climb(target.ranked(deltas))[0].tolist()
+    target = attacks.make_target(models(*random_model()), 1, 4096)
+    deltas = 0.5 * target.analytic_attacks()
+    assert target.worst_rise(deltas) == pytest.approx(float(target.rise_and_gradient(deltas)[0].max()), rel=1e-5)
+    subset = target.ranking_subset
+    assert len(subset.x) == attacks.RANKING_SAMPLES + 1
+    assert float(subset.share.sum()) == pytest.approx(1, rel=1e-5)
+    assert (subset.x[-1] == 0).all()
+    rises = subset.rise_and_gradient(target.rank(deltas))[0].tolist()
     assert rises == sorted(rises, reverse=True)
 
 
 @pytest.mark.parametrize("per_sample", [False, True])
 def test_gradients_of_the_rise(per_sample: bool) -> None:
     """Gradient ascent goes where they point."""
-    target = attacks.target(models(*random_model()), 1, 256)
-    deltas = (0.4 * target.directions()[:1]).expand(257 if per_sample else 1, N).requires_grad_()
+    target = attacks.make_target(models(*random_model()), 1, 256)
+    deltas = (0.4 * target.analytic_attacks()[:1]).expand(257 if per_sample else 1, N).requires_grad_()
     output = torch.relu((target.x + deltas) @ target.W.T @ target.W + target.b)
     loss = (target.share @ (output - target.x) ** 2).sum()
     if not per_sample:
         torch.testing.assert_close(target.loss(deltas.detach()), loss.detach())
     (expected,) = torch.autograd.grad(loss, deltas)
-    found = (target.climb_each if per_sample else target.climb)(deltas.detach())[1].float()
+    measured = target.rise_and_gradient_per_sample if per_sample else target.rise_and_gradient
+    found = measured(deltas.detach())[1].float()
     expected, found = (torch.nn.functional.normalize(part, dim=1) for part in (expected, found))
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
 
@@ -151,23 +152,25 @@ def test_gradient_ascent_finds_the_singular_vector() -> None:
     W, _ = random_model(3)
     target = centred(W)
     size = 1e4  # the square outweighs the term that is linear
-    found = ascend(target, torch.randn(3, N, generator=torch.Generator().manual_seed(2)), size, 100)
+    found = gradient_ascent(target, torch.randn(3, N, generator=torch.Generator().manual_seed(2)), size, 100)
     top = float(torch.linalg.svdvals((W.T @ W).double())[0])
     assert found == pytest.approx((size * top) ** 2, rel=0.05)
 
 
 def test_gradient_ascent_never_ends_below_its_start() -> None:
-    target = attacks.target(models(*random_model()), 0, 1024)
-    starts = target.directions()
-    assert ascend(target, starts, 0.3, 0) == pytest.approx(float(target.climb(0.3 * starts)[0].max()), rel=1e-4)
-    assert ascend(target, starts, 0.3, 30) >= ascend(target, starts, 0.3, 0)
+    target = attacks.make_target(models(*random_model()), 0, 1024)
+    starts = target.analytic_attacks()
+    assert gradient_ascent(target, starts, 0.3, 0) == pytest.approx(
+        float(target.rise_and_gradient(0.3 * starts)[0].max()), rel=1e-4
+    )
+    assert gradient_ascent(target, starts, 0.3, 30) >= gradient_ascent(target, starts, 0.3, 0)
 
 
 def test_an_attack_for_each_sample_is_worse() -> None:
     """And as large for each of them."""
-    target = attacks.target(models(*random_model()), 0, 1024)
-    together = ascend(target, target.directions()[:1], 0.3, 50)
-    assert ascend(target, target.directions()[:1], 0.3, 50, per_sample=True) > together
+    target = attacks.make_target(models(*random_model()), 0, 1024)
+    together = gradient_ascent(target, target.analytic_attacks()[:1], 0.3, 50)
+    assert gradient_ascent(target, target.analytic_attacks()[:1], 0.3, 50, per_sample=True) > together
 
 
 def test_gradient_ascent_stays_with_what_counts() -> None:
@@ -175,10 +178,10 @@ def test_gradient_ascent_stays_with_what_counts() -> None:
     W = torch.zeros(M, N)
     W[0, 0], W[1, 1] = 3, 1
     target = replace(
-        attacks.target(models(W, torch.ones(N)), 0, 256),
+        attacks.make_target(models(W, torch.ones(N)), 0, 256),
         counted=torch.tensor([False, True, False, False, False, False]),
     )
     start = torch.zeros(1, N)
     start[0, 1] = 1
-    found = ascend(target, start, 0.1, 20)
-    assert found == pytest.approx(float(target.climb(0.1 * start)[0]), rel=1e-4)
+    found = gradient_ascent(target, start, 0.1, 20)
+    assert found == pytest.approx(float(target.rise_and_gradient(0.1 * start)[0]), rel=1e-4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from superposition.paper.appendix import compression
-from superposition.paper.appendix.compression import LINEAR, mean_squared_error, soft_floor, squared_error
+from superposition.paper.appendix.compression import BEST_LINEAR_ERROR, mean_squared_error, soft_floor, squared_error
 
 X, Y = np.random.default_rng(0).random((2, 400_000))
 
@@ -45,13 +45,13 @@ def test_against_sampling(Z: int, width: float) -> None:
 def test_no_piece_is_missed(monkeypatch: pytest.MonkeyPatch, width: float) -> None:
     """On every piece the error is a polynomial: more points on it change nothing."""
     plain = mean_squared_error(4, width)
-    few = compression._gauss
+    few = compression._gauss_legendre
 
     def twice(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         ends = np.sort(ends)
         return few(np.concatenate([ends, (ends[..., 1:] + ends[..., :-1]) / 2], axis=-1))
 
-    monkeypatch.setattr(compression, "_gauss", twice)
+    monkeypatch.setattr(compression, "_gauss_legendre", twice)
     assert mean_squared_error(4, width) == pytest.approx(plain, rel=1e-12)
 
 
@@ -59,6 +59,6 @@ def test_the_best_linear_maps() -> None:
     """One value kept, or the mean of both: 1/12. No direction is better, by the eigenvalues of the covariance."""
     kept = ((Y - 0.5) ** 2).mean()
     mean = (X + Y) / 2
-    assert kept == pytest.approx(LINEAR, rel=0.01)
-    assert ((X - mean) ** 2 + (Y - mean) ** 2).mean() == pytest.approx(LINEAR, rel=0.01)
-    np.testing.assert_allclose(np.linalg.eigvalsh(np.cov(X, Y)), LINEAR, rtol=0.01)
+    assert kept == pytest.approx(BEST_LINEAR_ERROR, rel=0.01)
+    assert ((X - mean) ** 2 + (Y - mean) ** 2).mean() == pytest.approx(BEST_LINEAR_ERROR, rel=0.01)
+    np.testing.assert_allclose(np.linalg.eigvalsh(np.cov(X, Y)), BEST_LINEAR_ERROR, rtol=0.01)

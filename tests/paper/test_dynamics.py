@@ -13,7 +13,16 @@ from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_f
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper import dynamics
-from superposition.paper.dynamics import SMALL, XAVIER, Coincidence, _within, draw, fall_at_jumps, judge, measure
+from superposition.paper.dynamics import (
+    SMALL_INIT,
+    XAVIER_INIT,
+    Coincidence,
+    _fall_within,
+    draw,
+    judge,
+    loss_fall_at_jumps,
+    measure,
+)
 from superposition.pipeline.claims import Tables
 
 FIGURES = ("energy_levels", "geometric_learning")
@@ -91,11 +100,11 @@ def learning() -> dict[str, pd.DataFrame]:
     rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
     lost = measure.OCTAHEDRON * [0, 1, 1, 1, 1, 1]
     models = {
-        SMALL: along_training(
+        SMALL_INIT: along_training(
             learning_sweep(initial_scale=0.1),
             learning_snapshots([measure.OCTAHEDRON] * 3 + [rotation @ measure.OCTAHEDRON]),
         ),
-        XAVIER: along_training(learning_sweep(), learning_snapshots([measure.OCTAHEDRON] * 3 + [lost])),
+        XAVIER_INIT: along_training(learning_sweep(), learning_snapshots([measure.OCTAHEDRON] * 3 + [lost])),
     }
     return measure.measure("geometric_learning", models)
 
@@ -134,7 +143,7 @@ def test_sum_within_a_window() -> None:
     """Against a loop; a snapshot near two moments counts once."""
     rng = np.random.default_rng(0)
     fall, moments = rng.normal(size=30), rng.integers(0, 30, (5, 3))
-    found = _within(fall, moments, 2)
+    found = _fall_within(fall, moments, 2)
     for row, value in zip(moments, found, strict=True):
         assert value == pytest.approx(sum(fall[k] for k in range(30) if any(abs(k - at) <= 2 for at in row)))
 
@@ -155,25 +164,25 @@ def curves(moments: list[list[int]], falls: list[list[int]], models: int = 12) -
 def test_fall_at_jumps() -> None:
     """All of the fall at the jumps, at times of their own: neither random moments nor another model's do as well."""
     when = [[20 + 6 * k] for k in range(12)]
-    test = fall_at_jumps(curves(when, when))
+    test = loss_fall_at_jumps(curves(when, when))
     assert test.share == pytest.approx(1)
-    assert max(test.p(test.at_random), test.p(test.of_others)) < 1e-3
-    elsewhere = fall_at_jumps(curves(when, [[at[0] + 12 if at[0] < 80 else 14] for at in when]))
+    assert max(test.p_value(test.at_random), test.p_value(test.of_others)) < 1e-3
+    elsewhere = loss_fall_at_jumps(curves(when, [[at[0] + 12 if at[0] < 80 else 14] for at in when]))
     assert elsewhere.share == pytest.approx(0)
-    assert min(elsewhere.p(elsewhere.at_random), elsewhere.p(elsewhere.of_others)) == pytest.approx(1)
+    assert min(elsewhere.p_value(elsewhere.at_random), elsewhere.p_value(elsewhere.of_others)) == pytest.approx(1)
 
 
 def test_a_common_trend_is_no_coincidence() -> None:
     """If all models jump early and all losses fall early, another model's moments do as well as its own."""
     early = [[14 + k % 3] for k in range(12)]
-    test = fall_at_jumps(curves(early, [[15]] * 12))
-    assert test.p(test.at_random) < 0.01
-    assert test.p(test.of_others) > 0.5
+    test = loss_fall_at_jumps(curves(early, [[15]] * 12))
+    assert test.p_value(test.at_random) < 0.01
+    assert test.p_value(test.of_others) > 0.5
 
 
 def test_what_falls_before_settling_does_not_count() -> None:
     when = [[20 + 6 * k] for k in range(12)]
-    late = fall_at_jumps(curves(when, [[5, *at] for at in when]))
+    late = loss_fall_at_jumps(curves(when, [[5, *at] for at in when]))
     assert late.share == pytest.approx(1)
 
 
@@ -183,8 +192,8 @@ def test_p_values_are_uniform_where_there_is_nothing(monkeypatch: pytest.MonkeyP
     rng, found = np.random.default_rng(5), []
     for _ in range(60):
         moments, falls = (rng.integers(14, 95, (12, 2)).tolist() for _ in range(2))
-        test = fall_at_jumps(curves(moments, falls), seed=int(rng.integers(10**6)))
-        found.append([test.p(test.at_random), test.p(test.of_others)])
+        test = loss_fall_at_jumps(curves(moments, falls), seed=int(rng.integers(10**6)))
+        found.append([test.p_value(test.at_random), test.p_value(test.of_others)])
     for p in np.array(found).T:
         assert 0.3 < p.mean() < 0.7
         assert (p < 0.2).any()
@@ -199,30 +208,30 @@ def test_pairs_across() -> None:
     rng = np.random.default_rng(1)
     for _ in range(5):
         turned = np.linalg.qr(rng.normal(size=(3, 3)))[0] @ measure.OCTAHEDRON
-        assert measure.pairs_across(turned)
-        assert measure.pairs_across(turned[:, [1, 0, 2, 5, 3, 4]])
-        assert not measure.pairs_across(turned[:, [0, 3, 1, 4, 2, 5]])
-    assert isinstance(measure.pairs_across(np.zeros((3, 6))), bool)
+        assert measure.antipodes_in_other_set(turned)
+        assert measure.antipodes_in_other_set(turned[:, [1, 0, 2, 5, 3, 4]])
+        assert not measure.antipodes_in_other_set(turned[:, [0, 3, 1, 4, 2, 5]])
+    assert isinstance(measure.antipodes_in_other_set(np.zeros((3, 6))), bool)
 
 
 def test_stages() -> None:
     lines = np.zeros((3, 6))
     lines[0, :3] = lines[1, 3:] = 3**-0.5
-    assert measure._stage(lines) == "0 in 2"
-    assert measure._stage(measure.OCTAHEDRON) == "6 in 3"
-    assert measure._stage(measure.OCTAHEDRON * [0, 1, 1, 1, 1, 1]) == "5 in 3"
-    assert measure._stage(0.1 * measure.OCTAHEDRON) == "0 in 0"
+    assert measure._describe_stage(lines) == "0 in 2"
+    assert measure._describe_stage(measure.OCTAHEDRON) == "6 in 3"
+    assert measure._describe_stage(measure.OCTAHEDRON * [0, 1, 1, 1, 1, 1]) == "5 in 3"
+    assert measure._describe_stage(0.1 * measure.OCTAHEDRON) == "0 in 0"
 
 
 def test_runs(data: Tables) -> None:
     """How each ends, and the plateau on the way; in canonical orientation the end is the octahedron as it is drawn."""
     tables = data["geometric_learning"]
     runs = tables["runs"].set_index(["experiment", "restart"])
-    assert runs.loc[SMALL, "octahedron"].tolist() == [True] * 4
-    assert runs.loc[XAVIER, "octahedron"].tolist() == [True] * 3 + [False]
-    assert runs.loc[SMALL, "across"].all()
-    assert runs.loc[(XAVIER, 3), "represented"] == 5
-    assert (runs.loc[SMALL, "path"] == "0 in 2 → 6 in 3").all()
+    assert runs.loc[SMALL_INIT, "octahedron"].tolist() == [True] * 4
+    assert runs.loc[XAVIER_INIT, "octahedron"].tolist() == [True] * 3 + [False]
+    assert runs.loc[SMALL_INIT, "across"].all()
+    assert runs.loc[(XAVIER_INIT, 3), "represented"] == 5
+    assert (runs.loc[SMALL_INIT, "path"] == "0 in 2 → 6 in 3").all()
     assert (runs["flattest"] < 0.5).all()
     assert runs["shown"].sum() == 1
     end = tables["moments"].query("moment == 'end'").sort_values("feature")
@@ -237,15 +246,15 @@ def test_which_run_is_shown() -> None:
     """Of the most frequent path to the octahedron the one with the lowest loss, from small weights."""
     runs = pd.DataFrame(
         {
-            "experiment": [SMALL] * 5 + [XAVIER],
+            "experiment": [SMALL_INIT] * 5 + [XAVIER_INIT],
             "restart": [0, 1, 2, 3, 4, 0],
             "octahedron": [True, True, True, False, True, True],
             "path": ["a", "b", "b", "b", "a → b", "b"],
             "loss": [0.1, 0.3, 0.2, 0.0, 0.1, 0.0],
         }
     )
-    assert measure._shown(runs) == 2
-    assert measure._shown(runs.assign(octahedron=False)) == 3
+    assert measure._choose_run(runs) == 2
+    assert measure._choose_run(runs.assign(octahedron=False)) == 3
 
 
 # Claims
@@ -319,11 +328,11 @@ def test_either_null_alone_is_not_enough() -> None:
 @pytest.mark.parametrize(
     ("where", "columns"),
     [
-        (f"experiment == '{SMALL}' and restart < 2", {"octahedron": False}),  # half of the runs are no majority
-        (f"experiment == '{XAVIER}' and restart < 2", {"octahedron": False}),
-        (f"experiment == '{SMALL}' and restart < 2", {"across": False}),
-        (f"experiment == '{SMALL}' and restart < 2", {"flattest": 0.6}),
-        (f"experiment == '{SMALL}' and restart < 2", {"flattest": np.nan}),
+        (f"experiment == '{SMALL_INIT}' and restart < 2", {"octahedron": False}),  # half of the runs are no majority
+        (f"experiment == '{XAVIER_INIT}' and restart < 2", {"octahedron": False}),
+        (f"experiment == '{SMALL_INIT}' and restart < 2", {"across": False}),
+        (f"experiment == '{SMALL_INIT}' and restart < 2", {"flattest": 0.6}),
+        (f"experiment == '{SMALL_INIT}' and restart < 2", {"flattest": np.nan}),
     ],
 )
 def test_what_an_octahedron_must_not_be(data: Tables, where: str, columns: dict[str, Any]) -> None:
@@ -331,7 +340,7 @@ def test_what_an_octahedron_must_not_be(data: Tables, where: str, columns: dict[
     assert verdict(judge.claims, "octahedron", other) == "not reproduced"
 
 
-@pytest.mark.parametrize("missing", [SMALL, XAVIER])
+@pytest.mark.parametrize("missing", [SMALL_INIT, XAVIER_INIT])
 def test_both_kinds_of_runs_are_needed(data: Tables, missing: str) -> None:
     runs = data["geometric_learning"]["runs"]
     rest = data | {"geometric_learning": data["geometric_learning"] | {"runs": runs[runs["experiment"] != missing]}}
@@ -339,7 +348,7 @@ def test_both_kinds_of_runs_are_needed(data: Tables, missing: str) -> None:
 
 
 def test_plateaus_from_xavier_weights_are_not_asked_for(data: Tables) -> None:
-    other = changed(data, "geometric_learning", "runs", f"experiment == '{XAVIER}'", flattest=np.nan)
+    other = changed(data, "geometric_learning", "runs", f"experiment == '{XAVIER_INIT}'", flattest=np.nan)
     assert verdict(judge.claims, "octahedron", other) == "reproduced"
     assert judged(judge.claims, "octahedron", other)["measured"].endswith("a plateau in 100% and 0%")
 
@@ -361,7 +370,7 @@ def test_drawn_without_jumps_and_without_plateaus(tmp_path: Path) -> None:
     data = through_files({"energy_levels": tables}, tmp_path)
     assert "</svg>" in drawn(draw.draw, "energy_levels", data, tmp_path)
     constant = np.tile(0.5 * measure.OCTAHEDRON, (SNAPSHOTS, 4, 1, 1))
-    models = {name: along_training(learning_sweep(), constant) for name in (SMALL, XAVIER)}
+    models = {name: along_training(learning_sweep(), constant) for name in (SMALL_INIT, XAVIER_INIT)}
     data = through_files({"geometric_learning": measure.measure("geometric_learning", models)}, tmp_path)
     assert "</svg>" in drawn(draw.draw, "geometric_learning", data, tmp_path)
 
@@ -380,5 +389,5 @@ def test_the_animation_is_the_same_every_time(data: Tables, tmp_path: Path) -> N
 
 def test_a_coincidence_counts_itself() -> None:
     """No p-value of 0 from a finite number of shuffles."""
-    assert Coincidence(1.0, np.zeros(99), np.ones(99)).p(np.zeros(99)) == pytest.approx(0.01)
-    assert Coincidence(1.0, np.zeros(99), np.ones(99)).p(np.ones(99)) == 1
+    assert Coincidence(1.0, np.zeros(99), np.ones(99)).p_value(np.zeros(99)) == pytest.approx(0.01)
+    assert Coincidence(1.0, np.zeros(99), np.ones(99)).p_value(np.ones(99)) == 1

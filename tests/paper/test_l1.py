@@ -38,7 +38,7 @@ def minimised(w: float, b: float, count: int, density: float, coefficient: float
 def test_gains(count: int, density: float) -> None:
     """Against a search over w and b of the integrated loss."""
     coefficients = np.array([0.0, 0.1, 0.45])
-    gains, weights = l1.gains(count, density, coefficients)
+    gains, weights = l1.gain_over_unused(count, density, coefficients)
     for coefficient, gain, w in zip(coefficients, gains, weights, strict=True):
         found = minimize(
             lambda q, c=coefficient: minimised(*q, count, density, c), (0.95, 0.0), method="Nelder-Mead", tol=1e-8
@@ -52,14 +52,14 @@ def test_threshold_of_sparse_features() -> None:
     """With b = 0, p [(1 - w²)²/3 + c w/2] is less than p/3 up to c = 4w/3 - 2w³/3 at w² = 2/3; of a pair the same."""
     w = (2 / 3) ** 0.5
     for count in (1, 2):
-        assert l1.threshold(count, 1e-6) == pytest.approx(4 / 3 * w - 2 / 3 * w**3, abs=1e-5)
+        assert l1.threshold_coefficient(count, 1e-6) == pytest.approx(4 / 3 * w - 2 / 3 * w**3, abs=1e-5)
 
 
 @pytest.mark.parametrize("density", [0.01, 0.1, 0.3])
 @pytest.mark.parametrize("count", [1, 2])
 def test_nothing_is_gained_above_the_threshold(count: int, density: float) -> None:
-    threshold = l1.threshold(count, density)
-    gains, weights = l1.gains(count, density, threshold * np.array([0.98, 1.001, 2]))
+    threshold = l1.threshold_coefficient(count, density)
+    gains, weights = l1.gain_over_unused(count, density, threshold * np.array([0.98, 1.001, 2]))
     activity = density / 2 if count == 1 else density * (1 - density) + density**2 / 3
     assert gains[0] == pytest.approx(0.02 * threshold * activity * weights[0], rel=0.05)
     assert gains[1:].tolist() == weights[1:].tolist() == [0, 0]
@@ -74,7 +74,7 @@ def test_training_does_not_beat_the_optimum() -> None:
             model="relu_output", n=n, m=1, density=0.2, l1=coefficients, restarts=8, steps=1500, evaluation=2**22
         )
         trained = train(sweep)
-        gains, weights = l1.gains(n, 0.2, np.array(coefficients))
+        gains, weights = l1.gain_over_unused(n, 0.2, np.array(coefficients))
         dropped = n * (0.2 / 3 - 0.2**2 / 4)
         np.testing.assert_allclose(dropped - trained.points["loss"], gains, atol=2e-4)
         np.testing.assert_allclose(trained.best()["W"].abs().amax((1, 2)), weights, atol=0.03)

@@ -12,7 +12,17 @@ from tests.real import CONFIG
 
 from superposition.analysis import neurons
 from superposition.core.weights import SweepResult
-from superposition.paper.privileged import MODELS, PAPER, SHOWN, THRESHOLDS, draw, judge, measure, regimes, stated_at
+from superposition.paper.privileged import (
+    MODEL_LABELS,
+    MONOSEMANTIC_THRESHOLDS,
+    PAPER_REGIMES,
+    SHOWN_DENSITY,
+    draw,
+    judge,
+    measure,
+    paper_regime,
+    regimes_by_density,
+)
 from superposition.pipeline.claims import Tables
 
 M, N = 5, 10
@@ -126,16 +136,16 @@ def test_the_densities_are_those_of_the_configuration() -> None:
 
 def test_rotations_are_rotations_and_evenly_spread() -> None:
     """Orthogonal, both handednesses, every direction as likely: the mean of a column is near 0."""
-    q = measure.rotations(4, 500)
+    q = measure.random_rotations(4, 500)
     np.testing.assert_allclose(q @ q.swapaxes(1, 2), np.broadcast_to(np.eye(4), q.shape), atol=1e-12)
     assert 0.4 < (np.linalg.det(q) > 0).mean() < 0.6
     assert np.abs(q.mean(0)).max() < 5 * 0.5 / 500**0.5
-    np.testing.assert_array_equal(q, measure.rotations(4, 500))
+    np.testing.assert_array_equal(q, measure.random_rotations(4, 500))
 
 
 def test_alignment_of_random_models_is_uniform() -> None:
     """Of models that are turned at random the share of rotations that is less aligned is anything."""
-    share = measure.alignment(turned(alone(0, 1, 2, 3, 4), np.random.default_rng(5)))
+    share = measure.alignment_rank(turned(alone(0, 1, 2, 3, 4), np.random.default_rng(5)))
     assert 0.35 < share.mean() < 0.65
     assert (share < 0.25).mean() > 0.1
     assert (share > 0.75).mean() > 0.1
@@ -143,9 +153,9 @@ def test_alignment_of_random_models_is_uniform() -> None:
 
 def test_alignment_of_aligned_models() -> None:
     """One feature for each neuron is as concentrated as it gets; even weights are as little as it gets."""
-    assert measure.alignment(alone(4, 2, 0, 1, 3)[None]) == [1]
+    assert measure.alignment_rank(alone(4, 2, 0, 1, 3)[None]) == [1]
     spread = np.ones((1, M, 1)) / M**0.5
-    assert measure.alignment(spread) == [0]
+    assert measure.alignment_rank(spread) == [0]
     assert measure.concentration(spread) == pytest.approx([1 / M])
 
 
@@ -154,7 +164,9 @@ def test_losses_of_rotated_models(data: Tables) -> None:
     for name, loss in data["privileged_vs_not"]["rotated"].groupby("model")["loss"]:
         change = np.abs(loss / loss.iloc[0] - 1)
         assert len(loss) == 21
-        assert (change[1:] < 1e-5).all() if name == MODELS["privileged_linear"] else (change.iloc[1:] > 0.01).all()
+        assert (
+            (change[1:] < 1e-5).all() if name == MODEL_LABELS["privileged_linear"] else (change.iloc[1:] > 0.01).all()
+        )
 
 
 @pytest.mark.parametrize(("bias", "on"), [(0.0, 0.05 * 5 / 5), (0.5, 1.0), (-0.5, 0.025)])
@@ -165,26 +177,26 @@ def test_how_often_hidden_units_are_on(bias: float, on: float) -> None:
     point = models.sweep.density.index(0.05)
     something = 1 - 0.95**10
     expected = on if bias > 0 else on / something
-    assert measure._on_share(models, point) == pytest.approx(expected, rel=0.03)
+    assert measure._active_fraction(models, point) == pytest.approx(expected, rel=0.03)
 
 
 # codes
 
 
 def test_regimes_as_stated(codes: dict[str, pd.DataFrame]) -> None:
-    table = regimes(codes).set_index("density")
+    table = regimes_by_density(codes).set_index("density")
     assert table["agrees"].all()
     for density, row in table.iterrows():
-        (stated,) = (regime for regime in PAPER if regime.low <= density <= regime.high)
-        assert row["one"] == stated.one
-        assert stated.code == "pairs" or row["others"] == stated.others
+        (stated,) = (regime for regime in PAPER_REGIMES if regime.low <= density <= regime.high)
+        assert row["one"] == stated.monosemantic
+        assert stated.code == "pairs" or row["others"] == stated.polysemantic_features
 
 
 def test_codes_survive_a_file(codes: dict[str, pd.DataFrame], data: Tables, tmp_path: Path) -> None:
     """Written as 0 and 1 they would come back as numbers, and leading neurons would be lost."""
     again = through_files(data, tmp_path)["privileged_neurons"]
     assert again["features"]["code"].tolist() == codes["features"]["code"].tolist()
-    pd.testing.assert_frame_equal(regimes(again), regimes(codes))
+    pd.testing.assert_frame_equal(regimes_by_density(again), regimes_by_density(codes))
 
 
 def test_how_rare_the_best_kind_is(codes: dict[str, pd.DataFrame]) -> None:
@@ -201,7 +213,7 @@ def test_the_best_of_a_precise_draw_is_shown() -> None:
     W[:, 7] = alone(0, 1, 2, 3, 4)
     loss = np.full(W.shape[:2], 2.0)
     loss[:, 3], loss[:, 7] = 1.0, 1.01
-    shown = measure._codes(made("privileged", W, loss=loss))
+    shown = measure._measure_codes(made("privileged", W, loss=loss))
     assert (shown["features"].groupby("density")["represented"].sum() == 5).all()
 
 
@@ -210,7 +222,7 @@ def test_a_kind_that_is_far_down_the_ranking_is_still_compared() -> None:
     W = np.broadcast_to(alone(0, 1, 2, 3, 4), (len(STATED), SIZES["restarts"], M, N)).copy()
     point = list(STATED).index(0.2)
     W[point, 50] = STATED[0.2]
-    basins = measure._codes(made("privileged", W))["basins"].set_index("density")
+    basins = measure._measure_codes(made("privileged", W))["basins"].set_index("density")
     assert np.isfinite(basins.loc[0.2, "as_stated"])
     assert not np.isfinite(basins.loc[0.02, "as_stated"])
 
@@ -227,22 +239,22 @@ OFF = {
 @pytest.mark.parametrize("what", OFF)
 def test_another_kind_is_not_as_stated(what: str) -> None:
     density, kind = OFF[what]
-    table = regimes(measure._codes(of_kinds(STATED | {density: kind}))).set_index("density")
+    table = regimes_by_density(measure._measure_codes(of_kinds(STATED | {density: kind}))).set_index("density")
     assert table.index[~table["agrees"]].tolist() == [density]
-    assert not measure._is_as_stated(density, kind)
-    assert measure._is_as_stated(density, STATED[density])
+    assert not measure._is_of_paper_kind(density, kind)
+    assert measure._is_of_paper_kind(density, STATED[density])
 
 
 def test_densities_that_the_paper_does_not_speak_of() -> None:
-    assert stated_at(0.1) is None
-    assert not measure._is_as_stated(0.1, STATED[0.08])
+    assert paper_regime(0.1) is None
+    assert not measure._is_of_paper_kind(0.1, STATED[0.08])
 
 
 def test_an_inhibited_feature_does_not_make_a_neuron_polysemantic() -> None:
     """A large negative weight switches nothing on; its size is not that of a second feature."""
     W = STATED[0.5].copy()
     W[0, 7] = -3
-    table = regimes(measure._codes(of_kinds(STATED | {0.5: W}))).set_index("density")
+    table = regimes_by_density(measure._measure_codes(of_kinds(STATED | {0.5: W}))).set_index("density")
     assert table.loc[0.5, "one"] == 5
 
 
@@ -260,7 +272,7 @@ def test_verdicts(data: Tables, tmp_path: Path) -> None:
 
 
 def models_of(experiment: str) -> str:
-    return f"model == '{MODELS[experiment]}'"
+    return f"model == '{MODEL_LABELS[experiment]}'"
 
 
 @pytest.mark.parametrize(
@@ -312,13 +324,13 @@ def test_where_the_bias_is_better_than_linear_is_said(data: Tables) -> None:
 
 
 def with_kinds(data: Tables, kinds: dict[float, np.ndarray]) -> Tables:
-    return data | {"privileged_neurons": measure._codes(of_kinds(STATED | kinds))}
+    return data | {"privileged_neurons": measure._measure_codes(of_kinds(STATED | kinds))}
 
 
 def test_a_few_densities_off_need_a_correction(data: Tables) -> None:
     line = judged(judge.claims, "regimes", with_kinds(data, {0.12: STATED[0.08]}))
     assert line["verdict"] == "corrected"
-    assert "1-S = 0.12 the best model has 0 alone and 8 features" in line["note"]
+    assert "1-S = 0.12 the best model has 0 neurons with one feature and 8 features" in line["note"]
 
 
 def test_too_many_off_do_not_reproduce(data: Tables) -> None:
@@ -342,7 +354,7 @@ def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: 
 
 def test_drawn_from_a_few_densities(tmp_path: Path) -> None:
     """As at scale quick."""
-    shown = measure._codes(of_kinds(STATED))
+    shown = measure._measure_codes(of_kinds(STATED))
     few = {
         name: table[table["density"].isin([1, 0.5, 0.05])] if "density" in table else table
         for name, table in shown.items()
@@ -352,5 +364,5 @@ def test_drawn_from_a_few_densities(tmp_path: Path) -> None:
 
 def test_the_shown_density_is_trained() -> None:
     """By all three."""
-    assert all(SHOWN in CONFIG.sweeps[name].density for name in MODELS)
-    assert neurons.MONOSEMANTIC in THRESHOLDS
+    assert all(SHOWN_DENSITY in CONFIG.sweeps[name].density for name in MODEL_LABELS)
+    assert neurons.MONOSEMANTIC in MONOSEMANTIC_THRESHOLDS

@@ -12,7 +12,7 @@ from tests.real import CONFIG
 
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.paper.remedies import EQUAL, FALLING, draw, judge, l1, measure
+from superposition.paper.remedies import EQUAL_IMPORTANCES, FALLING_IMPORTANCES, draw, judge, l1, measure
 from superposition.pipeline.claims import Tables
 
 DENSITIES, M, N = (0.3, 0.03), 4, 12
@@ -35,7 +35,7 @@ def made(kept: dict[float, int], **settings: Any) -> SweepResult:
 def measured() -> dict[str, pd.DataFrame]:
     equal = made({0: 8, 0.2: 8, 0.4: 5, 0.6: 1})
     falling = made({0: 8, 0.02: 7, 0.2: 4, 0.4: 2}, importance={"decay": 0.7})
-    return measure.measure("l1_penalty", {EQUAL: equal, FALLING: falling})
+    return measure.measure("l1_penalty", {EQUAL_IMPORTANCES: equal, FALLING_IMPORTANCES: falling})
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_models(measured: dict[str, pd.DataFrame]) -> None:
     np.testing.assert_allclose(models["features_per_dimension"], models["represented_features"] / M)
     np.testing.assert_allclose(models["interference"], [1, 1, 2 / 5, 0, 1, 6 / 7, 0, 0], atol=1e-12)
     np.testing.assert_allclose(models["aligned"], 1)
-    equal = models[models["experiment"] == EQUAL]
+    equal = models[models["experiment"] == EQUAL_IMPORTANCES]
     assert equal["clean_loss"].iloc[0] == equal["clean_loss"].iloc[1] < equal["clean_loss"].iloc[3]
 
 
@@ -59,7 +59,7 @@ def test_half_of_a_norm_and_weight_off_the_axes() -> None:
     models = made({0: 4, 0.2: 4})
     W = models.parameters["W"]
     W[..., 0, 0], W[..., 1, 1], W[..., 3, 2] = 0.72, 0.69, -0.5
-    table = measure.measure("l1_penalty", {EQUAL: models, FALLING: models})["models"]
+    table = measure.measure("l1_penalty", {EQUAL_IMPORTANCES: models, FALLING_IMPORTANCES: models})["models"]
     assert set(table["represented_features"]) == {3}
     np.testing.assert_allclose(table["aligned"], 1 - 0.25 / (0.72**2 + 0.69**2 + 2 + 0.25))
 
@@ -68,7 +68,7 @@ def test_thresholds_of_features(measured: dict[str, pd.DataFrame]) -> None:
     """In proportion to importance."""
     features = measured["features"]
     assert len(features) == 2 * 4 * N
-    alone = features["density"].map({p: l1.threshold(1, p) for p in DENSITIES})
+    alone = features["density"].map({p: l1.threshold_coefficient(1, p) for p in DENSITIES})
     np.testing.assert_allclose(features["threshold"], alone * 0.7 ** features["feature"])
     assert (features["norm"] > 0.5).groupby([features["density"], features["l1"]]).sum().tolist() == [8, 7, 4, 2] * 2
 
@@ -93,11 +93,11 @@ def test_numbers_in_the_report() -> None:
     none = one | {"aligned": 0.6, "interference": [0.0, 1.2, 1.2, 1.2, 1.2, 0.0], "represented_features": 1}
     models = pd.concat(
         pd.DataFrame(columns).assign(experiment=name, density=0.03, m=M, features_per_dimension=2.25)
-        for name, columns in ((EQUAL, one), (FALLING, none))
+        for name, columns in ((EQUAL_IMPORTANCES, one), (FALLING_IMPORTANCES, none))
     )
     features = pd.DataFrame({"feature": [0, 1, 2], "importance": [1, 0.7, 0.49]})
-    first, second = measure._shown({"models": models, "features": features}).to_dict("records")
-    exact = {"a feature of importance 1 goes at (exact)": f"{l1.threshold(1, 0.03):.3f}", "1-S": "0.03"}
+    first, second = measure._summarise({"models": models, "features": features}).to_dict("records")
+    exact = {"a feature of importance 1 goes at (exact)": f"{l1.threshold_coefficient(1, 0.03):.3f}", "1-S": "0.03"}
     exact["features per dimension without"] = "2.25"
     assert first == exact | {
         "importances": "equal",
@@ -128,7 +128,7 @@ def test_verdict(data: Tables, tmp_path: Path) -> None:
 
 def test_if_it_did_remove_superposition(data: Tables) -> None:
     """With a dimension for each of M features at some coefficient at every density."""
-    where = f"experiment == '{EQUAL}' and l1 == 0.4"
+    where = f"experiment == '{EQUAL_IMPORTANCES}' and l1 == 0.4"
     gone = changed(data, "l1_penalty", "models", where, interference=0.01)
     assert verdict(judge.claims, "l1", gone) == "reproduced"
     free = changed(gone, "l1_penalty", "models", where, clean_loss=0.0)
@@ -149,23 +149,25 @@ def test_equal_features_at_one_density_are_not_enough(data: Tables, where: str, 
     """One density at which as much is left as one pair makes, too few features are left, or the loss is not higher by
     more than its error: then equal features do not support the statement."""
     gone = {"interference": 0.01, "represented_features": 2, "clean_loss_error": 0.0}
-    held = changed(data, "l1_penalty", "models", f"experiment == '{EQUAL}' and l1 == 0.4", **gone)
+    held = changed(data, "l1_penalty", "models", f"experiment == '{EQUAL_IMPORTANCES}' and l1 == 0.4", **gone)
     assert verdict(judge.claims, "l1", held) == "reproduced"
-    off = changed(held, "l1_penalty", "models", f"experiment == '{EQUAL}' and {where}", **columns)
+    off = changed(held, "l1_penalty", "models", f"experiment == '{EQUAL_IMPORTANCES}' and {where}", **columns)
     assert verdict(judge.claims, "l1", off) == "corrected"
 
 
 def test_falling_importances_at_one_density_are_not_enough(data: Tables) -> None:
     """However good the models with equal ones are."""
-    gone = changed(data, "l1_penalty", "models", f"experiment == '{EQUAL}' and l1 == 0.4", interference=0.01)
-    where = f"experiment == '{FALLING}' and density == 0.3 and l1 > 0"
+    gone = changed(
+        data, "l1_penalty", "models", f"experiment == '{EQUAL_IMPORTANCES}' and l1 == 0.4", interference=0.01
+    )
+    where = f"experiment == '{FALLING_IMPORTANCES}' and density == 0.3 and l1 > 0"
     off = changed(gone, "l1_penalty", "models", where, interference=1.0)
     assert verdict(judge.claims, "l1", off) == "not reproduced"
 
 
 def test_prices_and_the_features_that_are_left(data: Tables) -> None:
     """The cheapest model without superposition at each density; which features are left, from a coefficient of 0.1."""
-    falling = f"experiment == '{FALLING}'"
+    falling = f"experiment == '{FALLING_IMPORTANCES}'"
     for where, loss in (("l1 == 0", 1.0), ("l1 > 0", 9.0), ("l1 == 0.4", 7.0), ("l1 == 0.4 and density == 0.3", 3.0)):
         data = changed(data, "l1_penalty", "models", f"{falling} and {where}", clean_loss=loss, clean_loss_error=0.0)
     for where, norm in (
@@ -178,15 +180,15 @@ def test_prices_and_the_features_that_are_left(data: Tables) -> None:
     data = changed(data, "l1_penalty", "features", "l1 > -1", threshold=lambda t: 0.73 * 0.7 ** t["feature"])
     line = judged(judge.claims, "l1", data)
     assert "for 3.0 to 7.0 times the loss" in line["measured"]
-    assert "in 2 of 4 models, one more or less in 2; the most important ones in 7 of 8" in line["note"]
+    assert "in 2 of 4 models, and one more or less in 2; they are the most important ones in 7 of 8" in line["note"]
 
 
 @pytest.mark.parametrize(
     ("table", "where", "columns"),
     [
-        ("models", f"experiment == '{FALLING}' and density == 0.3 and l1 > 0", {"interference": 1.0}),
-        ("models", f"experiment == '{FALLING}' and density == 0.3 and l1 > 0", {"clean_loss": 0.0}),
-        ("models", f"experiment == '{FALLING}' and density == 0.3", {"interference": np.nan}),
+        ("models", f"experiment == '{FALLING_IMPORTANCES}' and density == 0.3 and l1 > 0", {"interference": 1.0}),
+        ("models", f"experiment == '{FALLING_IMPORTANCES}' and density == 0.3 and l1 > 0", {"clean_loss": 0.0}),
+        ("models", f"experiment == '{FALLING_IMPORTANCES}' and density == 0.3", {"interference": np.nan}),
         ("exact", "l1 == 0.1 and density == 0.3", {"one": 1.0}),
         ("exact", "l1 > -1", {"pair": np.nan}),
     ],
@@ -202,7 +204,7 @@ def test_the_figure_is_the_same_every_time(data: Tables, tmp_path: Path) -> None
 
 def test_the_sweeps_are_comparable() -> None:
     """Both start without a penalty and reach beyond where the most important feature goes."""
-    for name in (EQUAL, FALLING):
+    for name in (EQUAL_IMPORTANCES, FALLING_IMPORTANCES):
         sweep = CONFIG.sweeps[name]
         assert sweep.l1[0] == 0
-        assert max(sweep.l1) > l1.threshold(1, max(sweep.density))
+        assert max(sweep.l1) > l1.threshold_coefficient(1, max(sweep.density))

@@ -16,7 +16,7 @@ def logistic(at: float, width: float = 1.5, low: float = 0.0, high: float = 0.5)
 def test_change() -> None:
     """Over the window on both sides, and over what there is of it at the ends."""
     values = np.arange(10.0)[:, None] ** [1, 2]
-    found = trajectories.change(values, 2)
+    found = trajectories.windowed_change(values, 2)
     np.testing.assert_array_equal(found[:, 0], [2, 3, *[4] * 6, 3, 2])
     np.testing.assert_array_equal(found[4], values[6] - values[2])
 
@@ -24,7 +24,7 @@ def test_change() -> None:
 def test_jumps_are_found_where_they_are() -> None:
     """One of a series, none of another, two of a third, up and down."""
     values = np.stack([logistic(60), np.full(SNAPSHOTS, 0.5), logistic(40) - logistic(150, high=0.3)], axis=1)
-    found = trajectories.jumps(values, window=5, least=0.15)
+    found = trajectories.find_jumps(values, window=5, least=0.15)
     assert found["series"].tolist() == [0, 2, 2]
     np.testing.assert_allclose(found["snapshot"], [60, 40, 150], atol=1)
     np.testing.assert_allclose(found["before"], [0, 0, 0.5], atol=0.01)
@@ -34,7 +34,7 @@ def test_jumps_are_found_where_they_are() -> None:
 @pytest.mark.parametrize("width", [0.7, 1.5, 3.0])
 def test_duration_of_a_jump(width: float) -> None:
     """From a tenth to nine tenths of the way: of a logistic curve 2 ln 9 times its width."""
-    (jump,) = trajectories.jumps(logistic(100.5, width)[:, None], window=10, least=0.15).itertuples()
+    (jump,) = trajectories.find_jumps(logistic(100.5, width)[:, None], window=10, least=0.15).itertuples()
     assert jump.duration == pytest.approx(2 * np.log(9) * width, abs=1)
 
 
@@ -42,19 +42,19 @@ def test_duration_of_a_jump(width: float) -> None:
 def test_a_slow_change_is_no_jump(slope: float, count: int) -> None:
     """What counts is the change within the window, not in all."""
     values = np.clip((np.arange(SNAPSHOTS) - 50) * slope, 0, 1)[:, None]
-    assert len(trajectories.jumps(values, window=5, least=0.15)) == count
+    assert len(trajectories.find_jumps(values, window=5, least=0.15)) == count
 
 
 def test_noise_is_no_jump() -> None:
     values = 0.5 + 0.01 * np.random.default_rng(0).normal(size=(SNAPSHOTS, 50))
-    assert trajectories.jumps(values, window=5, least=0.15).empty
-    assert trajectories.settled(values, window=5, least=0.1) == 0
+    assert trajectories.find_jumps(values, window=5, least=0.15).empty
+    assert trajectories.settling_snapshot(values, window=5, least=0.1) == 0
 
 
 def test_jumps_at_the_ends() -> None:
     """Half a jump is seen as far as it goes, and nothing is read beyond the ends."""
     values = np.stack([logistic(0), logistic(SNAPSHOTS - 1)], axis=1)
-    found = trajectories.jumps(values, window=5, least=0.15)
+    found = trajectories.find_jumps(values, window=5, least=0.15)
     assert found["series"].tolist() == [0, 1]
     np.testing.assert_allclose(found["before"], [0.25, 0], atol=0.02)
     np.testing.assert_allclose(found["after"], [0.5, 0.25], atol=0.02)
@@ -63,9 +63,9 @@ def test_jumps_at_the_ends() -> None:
 def test_settled() -> None:
     """After the last moment at which more than a tenth of the series are on the move; a single one may go on."""
     many = np.stack([logistic(at) for at in np.linspace(20, 40, 20)] + [logistic(150)], axis=1)
-    start = trajectories.settled(many, window=3, least=0.1)
+    start = trajectories.settling_snapshot(many, window=3, least=0.1)
     assert 36 < start < 48
-    assert trajectories.settled(many, window=3, least=0.1, share=0.01) > 150
+    assert trajectories.settling_snapshot(many, window=3, least=0.1, share=0.01) > 150
 
 
 def curve(*drops: tuple[float, float], end: float = 1.0, steps: np.ndarray | None = None) -> tuple:
@@ -78,7 +78,7 @@ def curve(*drops: tuple[float, float], end: float = 1.0, steps: np.ndarray | Non
 def test_drops_and_plateaus() -> None:
     """Each drop where the loss falls fastest in the logarithms, each plateau between two of them."""
     steps, loss = curve((100, 5), (700, 2), (4000, 3))
-    drops, plateaus, flat = trajectories.drops(steps, loss)
+    drops, plateaus, flat = trajectories.find_drops(steps, loss)
     np.testing.assert_allclose(steps[drops], [100, 700, 4000], rtol=0.1)
     assert len(plateaus) == len(flat) == 2
     assert 150 < steps[plateaus[0]] < 500
@@ -89,18 +89,18 @@ def test_drops_and_plateaus() -> None:
 def test_a_power_law_has_no_regimes() -> None:
     """It falls all the time: nothing stands out."""
     steps = np.arange(10, 10_001, 10)
-    assert trajectories.drops(steps, steps**-0.7)[1:] == ([], [])
+    assert trajectories.find_drops(steps, steps**-0.7)[1:] == ([], [])
 
 
 def test_small_drops_do_not_count() -> None:
     """Those that stand out by less than a tenth of the steepest; noise is one of them."""
-    assert len(trajectories.drops(*curve((100, 10), (2000, 1.15)))[0]) == 1
-    assert len(trajectories.drops(*curve((100, 10), (2000, 1.6)))[0]) == 2
+    assert len(trajectories.find_drops(*curve((100, 10), (2000, 1.15)))[0]) == 1
+    assert len(trajectories.find_drops(*curve((100, 10), (2000, 1.6)))[0]) == 2
 
 
 def test_flatness_is_relative_to_the_slower_drop() -> None:
     """Two drops that run into one another leave a plateau that is hardly flat."""
-    apart, close = (trajectories.drops(*curve((300, 4), (at, 4)))[2] for at in (3000, 600))
+    apart, close = (trajectories.find_drops(*curve((300, 4), (at, 4)))[2] for at in (3000, 600))
     assert apart[0] < 0.1
     assert close == [] or close[0] > 0.5
 
@@ -108,6 +108,6 @@ def test_flatness_is_relative_to_the_slower_drop() -> None:
 def test_rate_of_descent() -> None:
     """The exponent of a power law, whatever the spacing of the snapshots."""
     for steps in (np.arange(10, 10_001, 10), np.unique(np.geomspace(10, 10_000, 300).astype(int))):
-        grid, rate = trajectories.descent(steps, 3.0 * steps**-0.7)
+        grid, rate = trajectories.descent_rate(steps, 3.0 * steps**-0.7)
         assert (grid[0], grid[-1]) == pytest.approx((10, 10_000))
         np.testing.assert_allclose(rate[5:-5], 0.7, atol=0.02)

@@ -6,41 +6,54 @@ from jaxtyping import Float
 
 from superposition.analysis import neurons
 
-EXACT = 1e-3  # how near to the ideal the exact model's weights are
-PAPER_INPUT = 2.0  # the motif is shown with this first input weight, as in the paper
+# Largest deviation of the exact model's weights from the ideal ones.
+EXACT_TOLERANCE = 1e-3
+# The motif is scaled to this weight of its first input, as in the paper.
+PAPER_INPUT_WEIGHT = 2.0
 
-MAIN = ("absolute_dense", "absolute_sparse")
-LENGTHS = {"absolute_shorter": "a tenth of the steps", "absolute_longer": "three times the steps"}
-THRESHOLDS = (0.1, 0.15, 0.25, 0.35, 0.5)
-ZOOM = (0.01, 0.003)  # with neurons of both kinds, whatever the threshold
+MAIN_EXPERIMENTS = ("absolute_dense", "absolute_sparse")
+# The experiments that differ from these in the length of training.
+TRAINING_LENGTHS = {"absolute_shorter": "a tenth of the steps", "absolute_longer": "three times the steps"}
+# Thresholds of the second weight over the first at which the number of monosemantic neurons is compared.
+MONOSEMANTIC_THRESHOLDS = (0.1, 0.15, 0.25, 0.35, 0.5)
+# Densities at which monosemantic and polysemantic neurons coexist, whatever the threshold.
+ZOOM_DENSITIES = (0.01, 0.003)
 
 
-def matrix(weights: pd.DataFrame, column: str = "weight") -> Float[np.ndarray, "m n"]:
-    """One layer, as [m, n], from the table of its weights."""
+def layer_matrix(weights: pd.DataFrame, column: str = "weight") -> Float[np.ndarray, "m n"]:
+    """Return one layer as a matrix from the table of its weights; ``column`` is "weight" for W_1 or "out" for W_2."""
     return weights.pivot(index="neuron", columns="feature", values=column).to_numpy()
 
 
 def is_exact(W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) -> bool:
-    """Whether a model with m = 2n has a “+” and a “-” neuron for every feature, and nothing else."""
+    """Return whether a model with m = 2n computes |x| exactly: a “+” and a “-” neuron per feature, and nothing else."""
     W, W_out = neurons.rescaled(W, W_out)
     main = np.abs(W).argmax(1)
     kinds = {(int(i), bool(W[k, i] > 0)) for k, i in enumerate(main)}
     ideal = np.abs(W) > 0.5
     return bool(
         len(kinds) == len(W) == 2 * W.shape[1]
-        and np.abs(np.abs(W) - ideal).max() < EXACT
-        and np.abs(W_out - ideal).max() < EXACT
+        and np.abs(np.abs(W) - ideal).max() < EXACT_TOLERANCE
+        and np.abs(W_out - ideal).max() < EXACT_TOLERANCE
     )
 
 
-def shown_motifs(data: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The instances in the model that is shown."""
+def motifs_of_shown_model(data: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the instances of the motif in the model that is shown; ``data``: the tables of ``asymmetric_motif``."""
     shown, motifs = data["weights"].iloc[0], data["motifs"]
     return motifs[(motifs["density"] == shown["density"]) & (motifs["restart"] == shown["restart"])]
 
 
-def alone(units: pd.DataFrame, threshold: float = neurons.MONOSEMANTIC) -> pd.DataFrame:
-    """The neurons with one feature, of the best model of every seed: [density, seed]; the main recipe alone."""
-    best = units[units["best"] & units["experiment"].isin(MAIN)]
+def count_monosemantic(units: pd.DataFrame, threshold: float = neurons.MONOSEMANTIC) -> pd.DataFrame:
+    """Count the monosemantic neurons of the best model of every seed.
+
+    Args:
+        units: The table ``neurons`` of the figure ``absolute_neurons``; experiments of other lengths are ignored.
+        threshold: A neuron is monosemantic if its second weight over its largest is below this value.
+
+    Returns:
+        The counts, with densities as rows, from the highest to the lowest, and seeds as columns.
+    """
+    best = units[units["best"] & units["experiment"].isin(MAIN_EXPERIMENTS)]
     counts = (best["second"] < threshold).groupby([best["density"], best["seed"]]).sum().unstack()
     return counts.sort_index(ascending=False)

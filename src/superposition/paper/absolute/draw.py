@@ -1,4 +1,4 @@
-"""Tables to figures: layers as matrices and graphs, neurons as stacks, the motif as a circuit."""
+"""Draw the figures of the absolute-value model: layers as matrices and graphs, neurons as stacks, and motifs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,30 +12,41 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from superposition.analysis import neurons
-from superposition.paper.absolute import MAIN, PAPER_INPUT, ZOOM, alone, matrix, shown_motifs
+from superposition.paper.absolute import (
+    MAIN_EXPERIMENTS,
+    PAPER_INPUT_WEIGHT,
+    ZOOM_DENSITIES,
+    count_monosemantic,
+    layer_matrix,
+    motifs_of_shown_model,
+)
 from superposition.plotting import panels, style
 
-IN_MATRIX = 40  # features of W_1 that are drawn
+# Features of W_1 that are drawn beside the stacks.
+MATRIX_FEATURES = 40
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """The figure of this name."""
+    """Draw a figure from its tables."""
     return DRAWN[figure](data)
 
 
-# Models few enough in neurons to be seen whole: the exact one, and those with the asymmetric motif
+# Small models, whose neurons are all shown: the exact one, and those with the asymmetric motif.
 
 
-def _short(value: float) -> str:
+def _format_weight(value: float) -> str:
+    """Format a weight with at most two decimals, and with fewer the larger it is."""
     return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"
 
 
-def _heat(ax: Axes, W: Float[np.ndarray, "m n"], title: str) -> None:
-    """A layer as a matrix with its numbers, a row for each neuron."""
+def _draw_matrix(ax: Axes, W: Float[np.ndarray, "m n"], title: str) -> None:
+    """Draw a layer as a matrix with its values, a row per neuron."""
     ax.imshow(W, cmap=style.SIGNED, vmin=-2, vmax=2, aspect="auto")
     for (k, i), value in np.ndenumerate(W):
         if abs(value) >= 0.05:
-            ax.text(i, k, _short(value), ha="center", va="center", fontsize=6, color="wk"[int(abs(value) < 1.3)])
+            ax.text(
+                i, k, _format_weight(value), ha="center", va="center", fontsize=6, color="wk"[int(abs(value) < 1.3)]
+            )
     ax.set(title=title, xticks=range(W.shape[1]), yticks=range(len(W)))
     ax.set_xticklabels([str(i + 1) for i in range(W.shape[1])])
     ax.set_yticklabels([str(k + 1) for k in range(len(W))])
@@ -43,18 +54,18 @@ def _heat(ax: Axes, W: Float[np.ndarray, "m n"], title: str) -> None:
     style.frame(ax)
 
 
-def _graph(ax: Axes, W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) -> None:
-    """Inputs, neurons and outputs from left to right; a line for each weight that counts, as wide as it is large."""
+def _draw_graph(ax: Axes, W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) -> None:
+    """Draw inputs, neurons and outputs from left to right, joined by lines as wide as the weights are large."""
     m, n = W.shape
-    place = {"x": np.linspace(1, 0, n), "h": np.linspace(1.08, -0.08, m), "y": np.linspace(1, 0, n)}
+    heights = {"x": np.linspace(1, 0, n), "h": np.linspace(1.08, -0.08, m), "y": np.linspace(1, 0, n)}
     for layer, left, right in ((W, 0.0, 1.0), (W_out, 1.0, 2.0)):
         for (k, i), value in np.ndenumerate(layer):
             if abs(value) > 0.05:
-                ends = (place["x"][i], place["h"][k]) if layer is W else (place["h"][k], place["y"][i])
+                ends = (heights["x"][i], heights["h"][k]) if layer is W else (heights["h"][k], heights["y"][i])
                 colour = style.SIGNED(0.95 if value > 0 else 0.05)
                 ax.plot([left, right], ends, color=colour, lw=1.4 * min(abs(value), 2), zorder=1)
-    for column, (name, heights) in enumerate(place.items()):
-        for number, height in enumerate(heights, 1):
+    for column, (name, column_heights) in enumerate(heights.items()):
+        for number, height in enumerate(column_heights, 1):
             ax.scatter(column, height, s=110, color="white", edgecolor="0.3", lw=0.7, zorder=2)
             ax.text(column, height, f"${name}_{number}$", ha="center", va="center", fontsize=6)
     ax.set(xlim=(-0.15, 2.15), ylim=(-0.2, 1.2))
@@ -62,11 +73,11 @@ def _graph(ax: Axes, W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"
 
 
 def draw_small(data: dict[str, pd.DataFrame]) -> Figure:
-    """Both layers as matrices, the stacks of weights, and the graph of the model."""
-    W, W_out = matrix(data["weights"]), matrix(data["weights"], "out")
+    """Draw both layers as matrices, the stacks of weights, and the graph of the model."""
+    W, W_out = layer_matrix(data["weights"]), layer_matrix(data["weights"], "out")
     fig, axes = plt.subplots(1, 4, figsize=(style.PAGE, 2.3), width_ratios=[1, 1, 1.5, 1.7])
-    _heat(axes[0], W, "$W_1$")
-    _heat(axes[1], W_out, "$W_2^T$")
+    _draw_matrix(axes[0], W, "$W_1$")
+    _draw_matrix(axes[1], W_out, "$W_2^T$")
     axes[0].set(xlabel="feature", ylabel="neuron")
     axes[1].set(xlabel="output")
     colours = [style.CATEGORIES[i % 10] for i in range(W.shape[1])]
@@ -74,13 +85,21 @@ def draw_small(data: dict[str, pd.DataFrame]) -> Figure:
     signs = ["+" if row[np.abs(row).argmax()] > 0 else "-" for row in W]
     axes[2].set(xlabel="neuron, by feature and sign", ylabel="$|W_1|$", xticks=range(len(W)))
     axes[2].set_xticklabels([f"{np.abs(row).argmax() + 1}{sign}" for row, sign in zip(W, signs, strict=True)])
-    _graph(axes[3], W, W_out)
+    _draw_graph(axes[3], W, W_out)
     return fig
 
 
-def _circuit(ax: Axes, motif: Mapping[str, Any], into: Float[np.ndarray, " n"], out: Float[np.ndarray, " n"]) -> None:
-    """One instance: two inputs, the shared neuron, its inhibitor, two outputs, with the measured weights. ``into`` and
-    ``out`` are the inhibitor's weights, scaled like the shared neuron's."""
+def _draw_circuit(
+    ax: Axes, motif: Mapping[str, Any], into: Float[np.ndarray, " n"], out: Float[np.ndarray, " n"]
+) -> None:
+    """Draw one instance of the motif: two inputs, the shared neuron, its inhibitor, two outputs, and the weights.
+
+    Args:
+        ax: Axes to draw on.
+        motif: The row of the instance in the table ``motifs``.
+        into: Input weights of the inhibitor, scaled like those of the shared neuron.
+        out: Output weights of the inhibitor, scaled likewise.
+    """
     first, second = motif["first"] + 1, motif["second"] + 1
     places = {
         f"$x_{{{first}}}$": (0, 1),
@@ -130,15 +149,15 @@ def _circuit(ax: Axes, motif: Mapping[str, Any], into: Float[np.ndarray, " n"], 
 
 
 def draw_motif(data: dict[str, pd.DataFrame]) -> Figure:
-    """The model, the first two instances as circuits, and what the second output does with and without inhibition."""
-    W, W_out = matrix(data["weights"]), matrix(data["weights"], "out")
+    """Draw the model, its first two motifs as circuits, and the second output with and without inhibition."""
+    W, W_out = layer_matrix(data["weights"]), layer_matrix(data["weights"], "out")
     b = data["weights"].query("neuron == 0")["bias"].to_numpy()
-    motifs, ablations = shown_motifs(data), data["ablations"]
+    motifs, ablations = motifs_of_shown_model(data), data["ablations"]
     fig = plt.figure(figsize=(style.PAGE, 4.4))
     left, right = fig.subfigures(1, 2, width_ratios=[1, 1.5])
     heats = left.subplots(1, 2)
-    _heat(heats[0], W, "$W_1$")
-    _heat(heats[1], W_out, "$W_2^T$")
+    _draw_matrix(heats[0], W, "$W_1$")
+    _draw_matrix(heats[1], W_out, "$W_2^T$")
     heats[0].set(ylabel="neuron", xlabel="feature")
     heats[1].set(xlabel="output", yticks=[])
     left.suptitle(style.density_title(data["weights"]["density"].iloc[0]), fontsize=8)
@@ -147,9 +166,9 @@ def draw_motif(data: dict[str, pd.DataFrame]) -> Figure:
     for (circuit, response), (k, motif) in zip(axes.T, enumerate(motifs.to_dict(orient="records"), 1), strict=False):
         sign = np.sign(W[motif["shared"], motif["first"]])
         scale = np.abs(motif["in_first"] / W[motif["inhibitor"], motif["first"]])
-        _circuit(circuit, motif, scale * W[motif["inhibitor"]], W_out[motif["inhibitor"]] / scale)
+        _draw_circuit(circuit, motif, scale * W[motif["inhibitor"]], W_out[motif["inhibitor"]] / scale)
         names = f"neuron {motif['shared'] + 1}, inhibited by {motif['inhibitor'] + 1}"
-        circuit.set_title(f"{names}\n(inputs scaled to {PAPER_INPUT:g})", fontsize=7)
+        circuit.set_title(f"{names}\n(inputs scaled to {PAPER_INPUT_WEIGHT:g})", fontsize=7)
         losses = ablations[ablations["instance"].isin([0, k])].set_index("without")["loss"]
         without = W_out.copy()
         without[motif["inhibitor"], motif["second"]] = 0
@@ -168,39 +187,39 @@ def draw_motif(data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-# A hundred features with forty neurons
+# Large models: a hundred features in forty neurons.
 
 
-def _colours(n: int) -> list[tuple[float, ...]]:
-    """One for each feature, from the most important on; those that no model can afford are alike."""
+def _feature_colours(n: int) -> list[tuple[float, ...]]:
+    """Return a colour per feature by importance; the least important ones, which no model represents, share one."""
     return [style.FEATURES(min(i / 30, 1)) for i in range(n)]
 
 
 def draw_neurons(data: dict[str, pd.DataFrame]) -> Figure:
-    """The stacks of |W_1| of the best model at every density, W_1 beside them."""
+    """Draw the stacks of |W_1| of the best model at every density, with W_1 beside them."""
     weights, units = data["weights"], data["neurons"]
     densities = sorted(weights["density"].unique(), reverse=True)
-    kept, models = alone(units), data["models"][data["models"]["experiment"].isin(MAIN)]
+    counts, models = count_monosemantic(units), data["models"][data["models"]["experiment"].isin(MAIN_EXPERIMENTS)]
     fig, axes = plt.subplots(
         len(densities), 2, figsize=(style.PAGE, 1.08 * len(densities)), width_ratios=[5, 1], squeeze=False
     )
     for (ax, heat), density in zip(axes, densities, strict=True):
-        W = matrix(weights[weights["density"] == density])
+        W = layer_matrix(weights[weights["density"] == density])
         one = neurons.monosemantic(np.abs(W))
-        panels.neuron_stacks(ax, W, one, _colours(W.shape[1]))
+        panels.neuron_stacks(ax, W, one, _feature_colours(W.shape[1]))
         here = models[models["density"] == density]
         relative = (here["loss"] / here["yardstick"]).min()
         ax.set_title(
             f"{style.density_title(density)}: {one.sum()} of {len(W)} neurons with one feature "
-            f"(seeds: {', '.join(map(str, kept.loc[density]))}); loss / that of {len(W) // 2} exact: {relative:.2f}",
+            f"(seeds: {', '.join(map(str, counts.loc[density]))}); loss / that of {len(W) // 2} exact: {relative:.2f}",
             loc="left",
             fontsize=7,
             pad=2,
         )
         ax.tick_params(labelsize=6)
-        heat.imshow(W[:, :IN_MATRIX], cmap=style.SIGNED, vmin=-1, vmax=1, aspect="auto")
-        heat.set(xticks=[0, IN_MATRIX - 1], yticks=[])
-        heat.set_xticklabels(["1", str(IN_MATRIX)] if density == densities[-1] else [])
+        heat.imshow(W[:, :MATRIX_FEATURES], cmap=style.SIGNED, vmin=-1, vmax=1, aspect="auto")
+        heat.set(xticks=[0, MATRIX_FEATURES - 1], yticks=[])
+        heat.set_xticklabels(["1", str(MATRIX_FEATURES)] if density == densities[-1] else [])
         heat.tick_params(length=0, labelsize=6, pad=2)
         style.frame(heat)
     axes[0, 1].set_title("$W_1$", fontsize=7, pad=2)
@@ -215,23 +234,26 @@ def draw_neurons(data: dict[str, pd.DataFrame]) -> Figure:
 
 
 def draw_zoom(data: dict[str, pd.DataFrame]) -> Figure:
-    """Two models' stacks with the numbers of the features, and how much room a neuron has for others than its first."""
+    """Draw the stacks of two models with feature numbers, and every neuron's second weight by its main feature."""
     weights, units = data["weights"], data["neurons"]
-    fig, axes = plt.subplots(len(ZOOM) + 1, 1, figsize=(style.PAGE, 6.6), height_ratios=[1.25] * len(ZOOM) + [1])
-    for ax, density in zip(axes, ZOOM, strict=False):
-        W = matrix(weights[weights["density"] == density])
+    fig, axes = plt.subplots(
+        len(ZOOM_DENSITIES) + 1, 1, figsize=(style.PAGE, 6.6), height_ratios=[1.25] * len(ZOOM_DENSITIES) + [1]
+    )
+    for ax, density in zip(axes, ZOOM_DENSITIES, strict=False):
+        W = layer_matrix(weights[weights["density"] == density])
         one = neurons.monosemantic(np.abs(W))
-        panels.neuron_stacks(ax, W, one, _colours(W.shape[1]), labels=True)
+        panels.neuron_stacks(ax, W, one, _feature_colours(W.shape[1]), labels=True)
         ax.set(title=f"{style.density_title(density)}: {one.sum()} neurons with one feature", ylabel="$|W_1|$")
-    for place, density in enumerate(ZOOM):
+    for index, density in enumerate(ZOOM_DENSITIES):
         for seed, rows in units[units["density"] == density].groupby("seed"):
-            colour, shift = style.CATEGORIES[place], 0.25 * (place - 0.5)
+            colour, shift = style.CATEGORIES[index], 0.25 * (index - 0.5)
             label = style.density_title(density) if seed == units["seed"].min() else None
             main = rows["main"] + 1 + shift
             axes[-1].scatter(main, rows["second"], s=9, color=colour, alpha=0.7, lw=0, label=label)
     axes[-1].axhline(neurons.MONOSEMANTIC, color="0.5", lw=0.6, ls="--")
     axes[-1].set(xlabel="a neuron's largest feature", ylabel="second weight / largest", ylim=(0, 1), xlim=(0, None))
-    axes[-1].legend(loc="lower right", bbox_to_anchor=(1, 0.97), ncols=len(ZOOM))  # above: dots are everywhere below
+    # The legend is above the axes, which are full of dots.
+    axes[-1].legend(loc="lower right", bbox_to_anchor=(1, 0.97), ncols=len(ZOOM_DENSITIES))
     return fig
 
 

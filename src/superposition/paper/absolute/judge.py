@@ -1,17 +1,30 @@
-"""Tables to verdicts: exact neurons, neurons with one feature and with several, the motif."""
+"""Judge the claims about the absolute-value model: exact neurons, mono- and polysemantic neurons, and the motif."""
 
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
 from superposition.analysis import neurons
-from superposition.paper.absolute import LENGTHS, MAIN, THRESHOLDS, ZOOM, alone, is_exact, matrix, shown_motifs
+from superposition.paper.absolute import (
+    MAIN_EXPERIMENTS,
+    MONOSEMANTIC_THRESHOLDS,
+    TRAINING_LENGTHS,
+    ZOOM_DENSITIES,
+    count_monosemantic,
+    is_exact,
+    layer_matrix,
+    motifs_of_shown_model,
+)
 from superposition.pipeline.claims import Claims, Finding, Tables
 
 claims = Claims("absolute")
 
-DENSE = (1.0, 0.3)  # where the paper finds no neuron with several features
-SPARSE = 0.001  # and where none with one
+# Densities at which the paper finds only monosemantic neurons.
+PAPER_MONOSEMANTIC_DENSITIES = (1.0, 0.3)
+# Density at which the paper finds only polysemantic neurons.
+PAPER_POLYSEMANTIC_DENSITY = 0.001
+# A model has both kinds of neurons if each makes up at least this share.
+MIN_MIXED_SHARE = 0.1
 
 
 @claims.add(
@@ -19,15 +32,15 @@ SPARSE = 0.001  # and where none with one
     figure="absolute_small",
     paper="Three features, six neurons: a “+” and a “-” neuron for each feature, ReLU(x) + ReLU(-x), loss near 0",
     criterion="the best model has these neurons and no other weight above a thousandth, and its root mean squared "
-    "error is no more than the rounding error of a number in float32 (1.2·10⁻⁷)",
+    "error is at most the rounding error of float32 (1.2·10⁻⁷)",
 )
 def exact_small(data: Tables) -> Finding:
     models, weights = data["absolute_small"]["models"], data["absolute_small"]["weights"]
     error = float(np.sqrt(models["loss"].min()))
-    found = is_exact(matrix(weights), matrix(weights, "out"))
+    found = is_exact(layer_matrix(weights), layer_matrix(weights, "out"))
     return Finding(
-        f"{'such neurons' if found else 'other neurons'}; root mean squared error {error:.1e}; "
-        f"{models['exact'].mean():.0%} of {len(models)} models end so",
+        f"{'exactly these neurons' if found else 'other neurons'}; root mean squared error {error:.1e}; "
+        f"{models['exact'].mean():.0%} of {len(models)} models are exact",
         holds=found and error <= np.finfo(np.float32).eps,
     )
 
@@ -42,14 +55,17 @@ def exact_small(data: Tables) -> Finding:
 )
 def monosemantic_when_dense(data: Tables) -> Finding:
     models, units = data["absolute_neurons"]["models"], data["absolute_neurons"]["neurons"]
-    here = units["best"] & units["density"].isin(DENSE) & units["experiment"].isin(MAIN)
-    seconds = units[here]["second"].to_numpy()
-    best = models[models["best"] & models["density"].isin(DENSE) & models["experiment"].isin(MAIN)]
+
+    def best_when_dense(table: pd.DataFrame) -> pd.DataFrame:
+        dense = table["density"].isin(PAPER_MONOSEMANTIC_DENSITIES)
+        return table[table["best"] & dense & table["experiment"].isin(MAIN_EXPERIMENTS)]
+
+    seconds, best = best_when_dense(units)["second"].to_numpy(), best_when_dense(models)
     relative = best["loss"] / best["yardstick"]
     return Finding(
         f"largest second weight {np.max(seconds, initial=0):.3f} of the first, in {len(best)} models; losses at most "
-        f"{relative.max():.3f} of that of exact features",
-        holds=set(best["density"]) == set(DENSE)
+        f"{relative.max():.3f} times that of exact features",
+        holds=set(best["density"]) == set(PAPER_MONOSEMANTIC_DENSITIES)
         and bool((seconds < neurons.MONOSEMANTIC).all() and (relative.to_numpy() <= 1.1).all()),
     )
 
@@ -65,26 +81,27 @@ def monosemantic_when_dense(data: Tables) -> Finding:
 )
 def polysemantic_when_sparse(data: Tables) -> Finding:
     models, units = data["absolute_neurons"]["models"], data["absolute_neurons"]["neurons"]
-    m = count(units)
-    kept, strict = alone(units), alone(units, min(THRESHOLDS)).loc[SPARSE]
-    sparse, denser = kept.loc[SPARSE], kept.drop(SPARSE)
-    here = units[(units["density"] == SPARSE) & units["best"] & (units["second"] < neurons.MONOSEMANTIC)]
-    mains = here[here["experiment"].isin(MAIN)]["main"]
-    lowest = models[models["density"] == SPARSE].groupby("experiment")["loss"].min()
+    m = neurons_per_model(units)
+    density, threshold = PAPER_POLYSEMANTIC_DENSITY, min(MONOSEMANTIC_THRESHOLDS)
+    counts, strict = count_monosemantic(units), count_monosemantic(units, threshold).loc[density]
+    sparse, denser = counts.loc[density], counts.drop(density)
+    monosemantic = units[(units["density"] == density) & units["best"] & (units["second"] < neurons.MONOSEMANTIC)]
+    mains = monosemantic[monosemantic["experiment"].isin(MAIN_EXPERIMENTS)]["main"]
+    lowest = models[models["density"] == density].groupby("experiment")["loss"].min()
     others = [
-        f"after {name}, at {lowest[experiment] / lowest[lowest.index.isin(MAIN)].min():.2f} times the lowest loss, "
-        f"{m - (here['experiment'] == experiment).sum()}"
-        for experiment, name in LENGTHS.items()
+        f"{m - (monosemantic['experiment'] == experiment).sum()} after {name}, at "
+        f"{lowest[experiment] / lowest[lowest.index.isin(MAIN_EXPERIMENTS)].min():.2f} times the lowest loss"
+        for experiment, name in TRAINING_LENGTHS.items()
     ]
     return Finding(
-        f"{', '.join(str(m - k) for k in sparse)} of {m} neurons, by seed (threshold {min(THRESHOLDS):g}: "
+        f"{', '.join(str(m - k) for k in sparse)} of {m} neurons, by seed (threshold {threshold:g}: "
         f"{', '.join(str(m - k) for k in strict)})",
         holds=len(sparse) > 0 and bool((sparse == 0).all()),
-        correction="Most neurons have several features, not all: the most important features keep neurons of their own "
-        f"(the median of their numbers is {mains.median() + 1:.0f})"
+        correction="Most neurons have several features, but not all: the most important features keep dedicated "
+        f"neurons (the median number of these features is {mains.median() + 1:.0f})"
         if bool((sparse <= m / 2).all() and (sparse < denser.min()).all())
         else "",
-        note=f"Of {m} neurons so many have several features " + "; ".join(others),
+        note="With other lengths of training, the number of neurons with several features is " + "; ".join(others),
     )
 
 
@@ -92,19 +109,19 @@ def polysemantic_when_sparse(data: Tables) -> Finding:
     "both_in_one_model",
     figure="absolute_neurons",
     paper="In between, neurons with one feature and neurons with several exist in one model",
-    criterion="at some density at least a tenth of the neurons are of either kind in the best model of every seed, and "
-    "that with any threshold from 0.1 to 0.35",
+    criterion="at some density, each kind makes up at least a tenth of the neurons in the best model of every seed, "
+    "with any threshold from 0.1 to 0.35",
     at_quick=False,
 )
 def both_in_one_model(data: Tables) -> Finding:
     units = data["absolute_neurons"]["neurons"]
-    m = count(units)
-    always = sorted(set.intersection(*(mixed(units, t) for t in THRESHOLDS[:-1])), reverse=True)
-    kept = alone(units)
+    m = neurons_per_model(units)
+    robust = sorted(set.intersection(*(mixed_densities(units, t) for t in MONOSEMANTIC_THRESHOLDS[:-1])), reverse=True)
+    counts = count_monosemantic(units)
     return Finding(
-        "; ".join(f"1-S = {d:g}: {', '.join(map(str, kept.loc[d]))} of {m} neurons have one feature" for d in always)
+        "; ".join(f"1-S = {d:g}: {', '.join(map(str, counts.loc[d]))} of {m} neurons have one feature" for d in robust)
         or "at no density",
-        holds=bool(always),
+        holds=bool(robust),
     )
 
 
@@ -112,15 +129,15 @@ def both_in_one_model(data: Tables) -> Finding:
     "important_stay_monosemantic",
     figure="absolute_neurons",
     paper="The important features keep neurons for themselves",
-    criterion="wherever both kinds exist: the less important a neuron's largest feature, the larger its second weight "
-    "(Spearman, p < 0.01 in the best model of every seed), and neurons with one feature have the more important ones "
-    "in the median",
+    criterion="wherever both kinds exist, the less important a neuron's largest feature, the larger its second weight "
+    "(Spearman, p < 0.01 in the best model of every seed), and the median main feature of neurons with one feature is "
+    "more important than that of the others",
     at_quick=False,
 )
 def important_stay_monosemantic(data: Tables) -> Finding:
     units = data["absolute_neurons"]["neurons"]
-    densities = mixed(units)
-    best = units[units["best"] & units["experiment"].isin(MAIN) & units["density"].isin(densities)]
+    densities = mixed_densities(units)
+    best = units[units["best"] & units["experiment"].isin(MAIN_EXPERIMENTS) & units["density"].isin(densities)]
     rows = []
     for _, model in best.groupby(["density", "seed"]):
         test = spearmanr(model["main"], model["second"], alternative="greater")
@@ -139,8 +156,9 @@ def important_stay_monosemantic(data: Tables) -> Finding:
     "primary_and_secondary",
     figure="absolute_zoom",
     paper="Neurons with several features have one large weight and several small ones",
-    criterion="of the neurons with another weight of a twentieth of their largest, most have none of half of it, and "
-    "half of these have two small ones or more; at both densities, over the best models of all seeds",
+    criterion="of the neurons with another weight of at least a twentieth of their largest, most have none above half "
+    "of it, and the median number of small weights of these is at least two; at both densities, over the best models "
+    "of all seeds",
     at_quick=False,
 )
 def primary_and_secondary(data: Tables) -> Finding:
@@ -154,10 +172,10 @@ def primary_and_secondary(data: Tables) -> Finding:
         "; ".join(
             f"1-S = {d:g}: {shares[d]:.0%} of {int((several['density'] == d).sum())} neurons, with {counts[d]:.0f} "
             "small weights in the median"
-            for d in ZOOM
+            for d in ZOOM_DENSITIES
             if d in shares
         ),
-        holds=set(shares) == set(ZOOM) and min(shares.values()) > 0.5 and min(counts.values()) >= 2,
+        holds=set(shares) == set(ZOOM_DENSITIES) and min(shares.values()) > 0.5 and min(counts.values()) >= 2,
     )
 
 
@@ -166,18 +184,20 @@ def primary_and_secondary(data: Tables) -> Finding:
     figure="asymmetric_motif",
     paper="Asymmetric superposition: a neuron stores two features unequally, with weights like [2, -1/2] in and "
     "[1/2, 2] out, and a second neuron inhibits where its interference would be positive",
-    criterion="found by rule in the best model of at least one density, twice: input and output weights at least "
-    "twofold apart; taking away the inhibiting weight at least doubles the loss; so does taking away the first "
-    "feature's input to the inhibitor, and at least 90 % of that rise is where this feature switches the shared neuron "
-    "on",
+    criterion="found by rule at least twice in the best model of at least one density: input and output weights differ "
+    "at least twofold; removing the inhibiting weight at least doubles the loss; so does removing the first feature's "
+    "input to the inhibitor, and at least 90 % of that rise is in samples in which this feature activates the shared "
+    "neuron",
 )
 def motif(data: Tables) -> Finding:
     tables = data["asymmetric_motif"]
-    motifs, ablations, models = shown_motifs(tables), tables["ablations"], tables["models"]
+    motifs, ablations, models = motifs_of_shown_model(tables), tables["ablations"], tables["models"]
     loss = ablations.query("without == 'nothing'")["loss"].to_numpy()
-    inhibition, path = (ablations[ablations["without"] == name] for name in ("inhibition", "inhibitor's input"))
-    ratios, paths = (rows["loss"].to_numpy() / loss for rows in (inhibition, path))
-    shares = path["share"].to_numpy()
+    inhibition, inhibitor_input = (
+        ablations[ablations["without"] == name] for name in ("inhibition", "inhibitor's input")
+    )
+    inhibition_ratios, input_ratios = (rows["loss"].to_numpy() / loss for rows in (inhibition, inhibitor_input))
+    shares = inhibitor_input["share"].to_numpy()
     apart = np.minimum(
         np.abs(motifs["in_first"] / motifs["in_second"]), np.abs(motifs["out_second"] / motifs["out_first"])
     )
@@ -188,30 +208,30 @@ def motif(data: Tables) -> Finding:
     ]
     return Finding(
         f"at {len(found)} of {models['density'].nunique()} densities; shown: {'; '.join(weights)}; without the "
-        f"inhibition the loss is {', '.join(f'{ratio:.0f}' for ratio in ratios)} times as high, without the first "
-        f"feature's input to the inhibitor {', '.join(f'{ratio:.0f}' for ratio in paths)} times, "
-        f"{np.min(shares, initial=1):.1%} of that where the feature switches the shared neuron on",
+        f"inhibition the loss is {', '.join(f'{ratio:.0f}' for ratio in inhibition_ratios)} times as high, without the "
+        f"first feature's input to the inhibitor {', '.join(f'{ratio:.0f}' for ratio in input_ratios)} times, "
+        f"{np.min(shares, initial=1):.1%} of that in samples in which the feature activates the shared neuron",
         holds=len(motifs) >= 2
         and bool(
-            (apart.to_numpy() >= neurons.ASYMMETRY).all() and np.min([*ratios, *paths]) >= 2 and np.min(shares) >= 0.9
+            (apart.to_numpy() >= neurons.ASYMMETRY).all()
+            and np.min([*inhibition_ratios, *input_ratios]) >= 2
+            and np.min(shares) >= 0.9
         ),
-        note="Shown is, of the best models of all densities, the one with most instances, and of these the densest. "
-        "Without the interfering weight, which also carries half of the second feature, the loss is "
+        note="The model shown is that with the most instances among the best models of all densities, and of these the "
+        "densest. Without the interfering weight, which also carries half of the second feature, the loss is "
         + ", ".join(f"{value:.1f}" for value in ablations.query("without == 'interference'")["loss"].to_numpy() / loss)
         + " times as high. Of all models "
         f"{(models['instances'] > 0).mean():.0%} have an instance",
     )
 
 
-BOTH = 0.1  # of the neurons, at least: of such a kind there are some
-
-
-def count(units: pd.DataFrame) -> int:
-    """How many neurons a model has."""
+def neurons_per_model(units: pd.DataFrame) -> int:
+    """Return the number of neurons of a model."""
     return int(units["neuron"].max()) + 1
 
 
-def mixed(units: pd.DataFrame, threshold: float = neurons.MONOSEMANTIC) -> set[float]:
-    """The densities at which there are neurons of both kinds in every seed."""
-    kept, m = alone(units, threshold), count(units)
-    return set(kept.index[((kept >= BOTH * m) & (kept <= (1 - BOTH) * m)).all(axis=1)])
+def mixed_densities(units: pd.DataFrame, threshold: float = neurons.MONOSEMANTIC) -> set[float]:
+    """Return the densities at which the best model of every seed has both mono- and polysemantic neurons."""
+    counts, m = count_monosemantic(units, threshold), neurons_per_model(units)
+    both = ((counts >= MIN_MIXED_SHARE * m) & (counts <= (1 - MIN_MIXED_SHARE) * m)).all(axis=1)
+    return set(counts.index[both])

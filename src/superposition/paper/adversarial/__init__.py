@@ -1,4 +1,4 @@
-"""Adversarial robustness: what superposition has to do with how easily a model is misled.
+"""Superposition and adversarial robustness: how vulnerable models are to attacks, and what training against them does.
 
 The models that are attacked are those of uniform superposition; others are trained against attacks.
 """
@@ -6,16 +6,19 @@ The models that are attacked are those of uniform superposition; others are trai
 import numpy as np
 import pandas as pd
 
-MAIN = "uniform_200_20"  # the one with replicates
-DENSE = 0.4  # the lowest density at which gradient ascent checks the analytic attack
-READINGS = {  # of "a tenth of the mean input norm"
+# The experiment with replicates; the others differ in n and m.
+MAIN_EXPERIMENT = "uniform_200_20"
+# The lowest density at which the analytic attack is compared with gradient ascent.
+MIN_ASCENT_DENSITY = 0.4
+# Two readings of the paper's "a tenth of the mean input norm" as the size of attacks.
+SIZE_CONVENTIONS = {
     "scaled": "of the norm at each density",
     "constant": "of the norm at density 1",
 }
 
 
-def _falls_to_one(values: pd.Series) -> float:
-    """Where a curve first falls to 1, between two sizes of attacks (its logarithm interpolated); inf if it does not."""
+def _size_where_one(values: pd.Series) -> float:
+    """Return the size of attacks at which a curve first falls to 1, interpolated in its logarithm; inf if never."""
     above, sizes = values.to_numpy() > 1, values.index.to_numpy()
     if above.all():
         return np.inf
@@ -26,7 +29,15 @@ def _falls_to_one(values: pd.Series) -> float:
     return float(sizes[at - 1] + (sizes[at] - sizes[at - 1]) * before / (before - after))
 
 
-def sizes_of_removal(models: pd.DataFrame, measure: str) -> pd.Series:
-    """By n and density: the size of attacks at which a measure, in the median replicate, has come down to 1."""
+def removal_sizes(models: pd.DataFrame, measure: str) -> pd.Series:
+    """Return the size of the attacks trained against at which a measure falls to 1 in the median replicate.
+
+    Args:
+        models: The table ``models`` of the figure ``adversarial_training``.
+        measure: The column that is measured, such as ``interference``.
+
+    Returns:
+        The sizes, over the mean input norm, by n and density; inf where the measure stays above 1.
+    """
     medians = models.groupby(["n", "density", "attack"])[measure].median().unstack("attack")
-    return pd.Series({at: _falls_to_one(row.dropna()) for at, row in medians.iterrows()}, dtype=float)
+    return pd.Series({at: _size_where_one(row.dropna()) for at, row in medians.iterrows()}, dtype=float)

@@ -1,21 +1,21 @@
-"""Tables to figures: vulnerability by density, and models by the size of the attacks that they were trained against."""
+"""Draw the figures of adversarial robustness: vulnerability by density, and the effect of training against attacks."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from superposition.paper.adversarial import MAIN, READINGS
+from superposition.paper.adversarial import MAIN_EXPERIMENT, SIZE_CONVENTIONS
 from superposition.plotting import style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Vulnerability of trained models, or what training against attacks makes of them."""
+    """Draw a figure from its tables."""
     return {"adversarial": _draw_vulnerability, "adversarial_training": _draw_training}[figure](data)
 
 
 def _draw_training(data: dict[str, pd.DataFrame]) -> Figure:
-    """Features per dimension, interference and clean loss against the size of the attacks trained against."""
+    """Draw features per dimension, interference and clean loss against the size of the attacks trained against."""
     models = data["models"]
     fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.5))
     measures = {
@@ -31,7 +31,7 @@ def _draw_training(data: dict[str, pd.DataFrame]) -> Figure:
             median, low, high = by_size.median(), by_size.min(), by_size.max()
             line = {"marker": ".", "ms": 4} if n == main else {"marker": "s", "ms": 2, "ls": ":", "lw": 0.8}
             line |= {"color": colours[density]}
-            # Beyond where superposition is gone, so little weight is left that its arrangement means nothing.
+            # Once superposition is gone, so little weight is left that its arrangement is meaningless.
             ends = measure == "interference" and bool((median <= 1).any())
             known = int((median <= 1).to_numpy().argmax()) + 1 if ends else len(median)
             ax.plot(median.iloc[:known], label=f"{density:g}" if n == main else None, **line)
@@ -54,10 +54,10 @@ def _draw_training(data: dict[str, pd.DataFrame]) -> Figure:
 
 
 def _draw_vulnerability(data: dict[str, pd.DataFrame]) -> Figure:
-    """Vulnerability and features per dimension against sparsity, and one against the other."""
+    """Draw vulnerability and features per dimension against sparsity, and against each other."""
     models = data["models"]
     fig, (sparse, features, both) = plt.subplots(1, 3, figsize=(style.PAGE, 2.7))
-    main = models[models["experiment"] == MAIN].groupby("density")
+    main = models[models["experiment"] == MAIN_EXPERIMENT].groupby("density")
     means, spread = main.mean(numeric_only=True), main.std(numeric_only=True)
     inverse = 1 / means.index
     styles = {
@@ -72,13 +72,13 @@ def _draw_vulnerability(data: dict[str, pd.DataFrame]) -> Figure:
             inverse, means[name] - spread[name], means[name] + spread[name], color=colour, alpha=0.2, lw=0
         )
     features.plot(inverse, means["features_per_dimension"], color="k")
-    for place, ((n, m), others) in enumerate(models[models["experiment"] != MAIN].groupby(["n", "m"])):
+    for index, ((n, m), others) in enumerate(models[models["experiment"] != MAIN_EXPERIMENT].groupby(["n", "m"])):
         at = others.sort_values("density")
-        marker = "ov^sD"[place % 5]
+        marker = "ov^sD"[index % 5]
         features.plot(1 / at["density"], at["features_per_dimension"], marker, ms=2.5, color="0.5", label=f"{n}, {m}")
-        for name in READINGS:
+        for name in SIZE_CONVENTIONS:
             both.plot(at["features_per_dimension"], at[name], marker, ms=2.5, color=styles[name][1], alpha=0.5)
-    for name in READINGS:
+    for name in SIZE_CONVENTIONS:
         both.plot(means["features_per_dimension"], means[name], color=styles[name][1])
     limit = 1.05 * models["features_per_dimension"].max()
     both.plot([1, limit], [1, limit], color="0.6", lw=0.6, ls=":", zorder=0)

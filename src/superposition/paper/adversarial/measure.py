@@ -1,4 +1,4 @@
-"""Weights to tables: how far attacks raise the loss, and what training against them leaves."""
+"""Measure how much attacks raise the loss, and what training against attacks does to models."""
 
 from dataclasses import replace
 
@@ -9,13 +9,23 @@ from scipy.stats import spearmanr
 
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
-from superposition.paper.adversarial import DENSE, MAIN, READINGS, attacks, sizes_of_removal
+from superposition.paper.adversarial import (
+    MAIN_EXPERIMENT,
+    MIN_ASCENT_DENSITY,
+    SIZE_CONVENTIONS,
+    attacks,
+    removal_sizes,
+)
 from superposition.training.evaluation import losses
 
-SIZE = 0.1  # of the mean input norm
+# Size of attacks, over the mean norm of the input.
+RELATIVE_SIZE = 0.1
 SAMPLES = 2**12
-DENSITIES, OTHERS = 25, 7  # of the main sweep, and of the others: evenly out of those there are
-STARTS, STEPS = 16, 60  # of gradient ascent, half of the starts analytic attacks
+# Number of densities that are measured, spread evenly over those of the main experiment and of the others.
+MAIN_DENSITIES, OTHER_DENSITIES = 25, 7
+# Starts and steps of gradient ascent; half of the starts are the best analytic attacks.
+STARTS, STEPS = 16, 60
+# Variants of the attack that leave out features that are not represented.
 CONTROLS = {
     "represented": "represented features alone",
     "single": "one represented feature",
@@ -23,77 +33,83 @@ CONTROLS = {
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """The table ``numbers`` is what the report shows beside the figure."""
-    return {"adversarial": _attacked, "adversarial_training": _trained_against}[figure](trained)
+    """Return the tables of a figure; the table ``numbers`` is shown beside it in the report."""
+    return {"adversarial": _measure_vulnerability, "adversarial_training": _measure_training}[figure](trained)
 
 
-def _trained_against(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    models = pd.concat([_resistance(name, models) for name, models in trained.items()], ignore_index=True)
-    return {"models": models, "numbers": _removal(models)}
+def _measure_training(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Measure superposition and clean loss of models that were trained against attacks."""
+    models = pd.concat([_attacked_models(name, models) for name, models in trained.items()], ignore_index=True)
+    return {"models": models, "numbers": _summarise_removal(models)}
 
 
-def _attacked(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def _measure_vulnerability(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Measure the vulnerability of models by density, and compare analytic attacks with gradient ascent."""
     rows, checks = [], []
     for experiment, models in trained.items():
         sweep = models.sweep
-        kept = sweep.density[:: max(1, (len(sweep.density) - 1) // ((DENSITIES if experiment == MAIN else OTHERS) - 1))]
+        wanted = MAIN_DENSITIES if experiment == MAIN_EXPERIMENT else OTHER_DENSITIES
+        measured = sweep.density[:: max(1, (len(sweep.density) - 1) // (wanted - 1))]
         for point, at in sweep.points().iterrows():
-            if at["density"] not in kept:
+            if at["density"] not in measured:
                 continue
             here = {"experiment": experiment, "n": sweep.n, "m": sweep.m, "density": at["density"], "seed": at["seed"]}
-            rows.append(here | _vulnerability(models, point))
-            if experiment == MAIN and at["seed"] == 0 and at["density"] >= DENSE:
-                checks.append(here | _ascents(models, point))
+            rows.append(here | _vulnerability_at(models, point))
+            if experiment == MAIN_EXPERIMENT and at["seed"] == 0 and at["density"] >= MIN_ASCENT_DENSITY:
+                checks.append(here | _ascents_at(models, point))
     tables = {"models": pd.DataFrame(rows), "ascents": pd.DataFrame(checks)}
-    return tables | {"numbers": _shown(tables)}
+    return tables | {"numbers": _summarise_vulnerability(tables)}
 
 
-def _vulnerability(models: SweepResult, point: int) -> dict[str, float]:
-    """Rises of the loss under the worst attack, over that of a model without superposition under one of the same size.
+def _vulnerability_at(models: SweepResult, point: int) -> dict[str, float]:
+    """Measure the rise of the loss under the worst attack, relative to that of a model without superposition.
 
-    That model gives a dimension each to m features and drops the others. Its attacks are along its features, and each
-    changes one output by the size of the attack, so its loss rises by the square of that, whatever the density.
+    A model without superposition represents m features in dedicated dimensions. Its analytic attacks point along these
+    features, and each changes one output by the size of the attack. Its loss therefore rises by the square of the size,
+    at any density.
     """
-    target = attacks.target(models, point, SAMPLES)
+    target = attacks.make_target(models, point, SAMPLES)
     represented = geometry.norms(target.W) ** 2 > 0.5
-    some = bool(represented.any())
-    # What answers the objection that a model without superposition cannot be misled about what it does not represent:
-    # attacks on represented features alone, and errors there alone; and of these the attacks on one feature each.
-    own = replace(target, counted=represented)
+    any_represented = bool(represented.any())
+    # A model without superposition cannot be misled about features that it does not represent. For a comparison that
+    # does not depend on these, attack represented features only and count only their errors; and attack one at a time.
+    represented_only = replace(target, counted=represented)
     single = torch.eye(models.sweep.n)[represented]
-    scaled, constant = SIZE * target.norm, SIZE * float(np.sqrt(models.sweep.n / 3))
+    scaled, constant = RELATIVE_SIZE * target.mean_norm, RELATIVE_SIZE * float(np.sqrt(models.sweep.n / 3))
     return {
         "features_per_dimension": 1 / float(geometry.dimensions_per_feature(target.W)),
         "represented_features": int(represented.sum()),
         "size": scaled,
-        "scaled": target.worst(scaled * target.directions()) / scaled**2,
-        "constant": target.worst(constant * target.directions()) / constant**2,
-        "represented": own.worst(scaled * own.directions()) / scaled**2 if some else np.nan,
-        "single": own.worst(scaled * single) / scaled**2 if some else np.nan,
+        "scaled": target.worst_rise(scaled * target.analytic_attacks()) / scaled**2,
+        "constant": target.worst_rise(constant * target.analytic_attacks()) / constant**2,
+        "represented": represented_only.worst_rise(scaled * represented_only.analytic_attacks()) / scaled**2
+        if any_represented
+        else np.nan,
+        "single": represented_only.worst_rise(scaled * single) / scaled**2 if any_represented else np.nan,
     }
 
 
-def _ascents(models: SweepResult, point: int) -> dict[str, float]:
-    """The worst analytic attack beside what gradient ascent finds: for all samples at once, and for each its own."""
-    target = attacks.target(models, point, SAMPLES)
-    size = SIZE * target.norm
-    analytic = target.directions()
+def _ascents_at(models: SweepResult, point: int) -> dict[str, float]:
+    """Compare the worst analytic attack with gradient ascent, for one attack on all samples and for one on each."""
+    target = attacks.make_target(models, point, SAMPLES)
+    size = RELATIVE_SIZE * target.mean_norm
+    analytic = target.analytic_attacks()
     random = torch.randn(STARTS // 2, models.sweep.n, generator=torch.Generator().manual_seed(1))
-    starts = torch.cat([target.ranked(size * analytic)[: STARTS // 2], random])
+    starts = torch.cat([target.rank(size * analytic)[: STARTS // 2], random])
     return {
-        "analytic": target.worst(size * analytic) / size**2,
-        "all_samples": attacks.ascend(target, starts, size, STEPS) / size**2,
-        "each_sample": attacks.ascend(target, starts, size, STEPS, per_sample=True) / size**2,
+        "analytic": target.worst_rise(size * analytic) / size**2,
+        "all_samples": attacks.gradient_ascent(target, starts, size, STEPS) / size**2,
+        "each_sample": attacks.gradient_ascent(target, starts, size, STEPS, per_sample=True) / size**2,
     }
 
 
-def _shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """By size: how far vulnerability rises, where, and how it goes with features per dimension."""
+def _summarise_vulnerability(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Summarise by n and m how vulnerable models become and how this follows the number of features per dimension."""
     rows = []
     for (n, m), models in tables["models"].groupby(["n", "m"]):
         means = models.groupby("density").mean(numeric_only=True)
         row = {"n, m": f"{n}, {m}", "features per dimension, largest": f"{means['features_per_dimension'].max():.2f}"}
-        for name, words in READINGS.items():
+        for name, words in SIZE_CONVENTIONS.items():
             row[f"λ a tenth {words}: largest vulnerability"] = (
                 f"{means[name].max():.2f} at 1-S = {means[name].idxmax():.3g}"
             )
@@ -105,12 +121,12 @@ def _shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _resistance(name: str, trained: SweepResult) -> pd.DataFrame:
-    """One row per model that was trained against attacks.
+def _attacked_models(name: str, trained: SweepResult) -> pd.DataFrame:
+    """Return one row per point of a sweep over attacks, for its best model.
 
-    ``interference`` is that between the features of at least half the largest norm, over what one antipodal pair makes
-    if every dimension is used: below 1, nothing that would be called superposition is left. Attacks shrink W as a
-    whole, so norms are relative here.
+    ``interference`` is that between the features with at least half the largest norm, relative to that of a single
+    antipodal pair in a model that uses every dimension: below 1, no superposition is left. Norms are relative since
+    training against attacks shrinks W as a whole.
     """
     sweep, W = trained.sweep, trained.best()["W"]
     norms = geometry.norms(W)
@@ -126,16 +142,16 @@ def _resistance(name: str, trained: SweepResult) -> pd.DataFrame:
         kept_features=kept.sum(1).numpy(),
         interference=geometry.relative_interference(W * kept[:, None]).numpy() * (sweep.m + 1) / 2,
     )
-    free = table[table["attack"] == 0].set_index(["density", "seed"])["clean_loss"]
+    without = table[table["attack"] == 0].set_index(["density", "seed"])["clean_loss"]
     return table.assign(
-        price=table["clean_loss"] / free.loc[pd.MultiIndex.from_frame(table[["density", "seed"]])].to_numpy()
+        price=table["clean_loss"] / without.loc[pd.MultiIndex.from_frame(table[["density", "seed"]])].to_numpy()
     )
 
 
-def _removal(models: pd.DataFrame) -> pd.DataFrame:
-    """By n and density: what attacks of growing size do."""
+def _summarise_removal(models: pd.DataFrame) -> pd.DataFrame:
+    """Summarise by n and density what training against attacks of growing size does."""
     rows = []
-    one, gone = (sizes_of_removal(models, measure) for measure in ("features_per_dimension", "interference"))
+    one, gone = (removal_sizes(models, measure) for measure in ("features_per_dimension", "interference"))
     for (n, density), group in models.groupby(["n", "density"]):
         means = group.groupby("attack").mean(numeric_only=True)
         peak, last = means["features_per_dimension"].idxmax(), gone[n, density]
@@ -146,8 +162,8 @@ def _removal(models: pd.DataFrame) -> pd.DataFrame:
                 "1-S": f"{density:g}",
                 "features per dimension without attacks": f"{means['features_per_dimension'].iloc[0]:.2f}",
                 "most": f"{means['features_per_dimension'].max():.2f} at {peak:g}",
-                "one per dimension at": _shown_size(one[n, density], means),
-                "superposition gone at": _shown_size(last, means),
+                "one per dimension at": _format_size(one[n, density], means),
+                "superposition gone at": _format_size(last, means),
                 "clean loss there": f"{at['price'].iloc[0]:.1f} times" if len(at) else "–",
                 "features kept there": f"{at['kept_features'].iloc[0]:.0f}" if len(at) else "–",
             }
@@ -155,5 +171,6 @@ def _removal(models: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _shown_size(size: float, means: pd.DataFrame) -> str:
+def _format_size(size: float, means: pd.DataFrame) -> str:
+    """Format the size of attacks; if it is infinite, as above the largest one trained against."""
     return f"{size:.2f}" if np.isfinite(size) else f"above {means.index.max():g}"

@@ -1,32 +1,32 @@
-"""The tables: what it costs to keep two numbers in one, by the number of steps and the width of their edges."""
+"""Compute the tables of the appendix: the error of nonlinear compression by the number of steps and their width."""
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
 from superposition.core.weights import SweepResult
-from superposition.paper.appendix import STATED, compression
+from superposition.paper.appendix import PAPER_SETTING, compression
 
-STEPS = (2, 3, 5, 10)  # Z
-WIDTHS = np.unique([*np.geomspace(1e-3, 1, 31).round(6), STATED[1]])
+Z_VALUES = (2, 3, 5, 10)
+WIDTHS = np.unique([*np.geomspace(1e-3, 1, 31).round(6), PAPER_SETTING[1]])
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """The table ``numbers`` is what the report shows beside the figure."""
+    """Return the tables of the figure; the table ``numbers`` is shown beside it in the report."""
     errors = pd.DataFrame(
-        [(Z, width, compression.mean_squared_error(Z, width)) for Z in STEPS for width in WIDTHS],
+        [(Z, width, compression.mean_squared_error(Z, width)) for Z in Z_VALUES for width in WIDTHS],
         columns=["Z", "width", "error"],
     )
-    exact = [compression.mean_squared_error(Z, 0.0) for Z in STEPS]
-    crossings = pd.DataFrame({"Z": STEPS, "no_width": exact, "crossing": [crossing(Z) for Z in STEPS]})
-    shown = errors[np.isclose(errors["width"], STATED[1])]["error"].to_numpy()
+    exact = [compression.mean_squared_error(Z, 0.0) for Z in Z_VALUES]
+    crossings = pd.DataFrame({"Z": Z_VALUES, "no_width": exact, "crossing": [break_even_width(Z) for Z in Z_VALUES]})
+    shown = errors[np.isclose(errors["width"], PAPER_SETTING[1])]["error"].to_numpy()
     numbers = pd.DataFrame(
         {
-            "Z": [str(Z) for Z in STEPS],
+            "Z": [str(Z) for Z in Z_VALUES],
             "error with true floors (ε = 0)": [f"{value:.5f}" for value in exact],
-            f"with ε = {STATED[1]:g}": [f"{value:.4f}" for value in shown],
-            f"over the best linear map's, 1/12 = {compression.LINEAR:.4f}": [
-                f"{value / compression.LINEAR:.2f}" for value in shown
+            f"with ε = {PAPER_SETTING[1]:g}": [f"{value:.4f}" for value in shown],
+            f"over the best linear map's, 1/12 = {compression.BEST_LINEAR_ERROR:.4f}": [
+                f"{value / compression.BEST_LINEAR_ERROR:.2f}" for value in shown
             ],
             "linear maps win from ε =": [f"{value:.4f}" for value in crossings["crossing"]],
         }
@@ -34,6 +34,8 @@ def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFr
     return {"errors": errors, "crossings": crossings, "numbers": numbers}
 
 
-def crossing(Z: int) -> float:
-    """The width from which on the best linear map has the smaller error."""
-    return float(brentq(lambda width: compression.mean_squared_error(Z, width) - compression.LINEAR, 1e-6, 1))
+def break_even_width(Z: int) -> float:
+    """Return the width above which the best linear map has the smaller error."""
+    return float(
+        brentq(lambda width: compression.mean_squared_error(Z, width) - compression.BEST_LINEAR_ERROR, 1e-6, 1)
+    )

@@ -1,4 +1,4 @@
-"""Weights to tables: arrangements, local bases, collapsed pairs, and the exact branches between which models change."""
+"""Measure correlated features: arrangements, local bases, collapsed pairs, and the branches of solutions."""
 
 from collections.abc import Callable
 
@@ -12,24 +12,25 @@ from superposition.analysis import alignment
 from superposition.core import geometry
 from superposition.core.distribution import Distribution
 from superposition.core.weights import SweepResult
-from superposition.paper.correlated import HEXAGON, ROWS, SHOWN, collapsed_pairs, nearest
+from superposition.paper.correlated import ARRANGEMENTS, HEXAGON, MODELS_PER_ROW, count_collapsed_pairs, nearest_density
 from superposition.theory import branches
 
 PAIRS = ((0, 1), (2, 3), (4, 5))
 CORRELATED = Distribution(correlated=PAIRS)
-SEEDS = (0, 1, 2)  # of the points at which the precise loss is taken
+# Seeds of the Sobol points at which the precise loss is evaluated; their spread is the error of a crossing.
+SOBOL_SEEDS = (0, 1, 2)
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """The table ``numbers`` is what the report shows beside the figure."""
+    """Return the tables of a figure; the table ``numbers`` is shown beside it in the report."""
     return MEASURED[figure](trained)
 
 
-def is_stated(name: str, W: Float[np.ndarray, "2 n"]) -> bool:
-    """Whether features in the plane, neighbours in number being partners, are arranged as the paper says.
+def has_arrangement(name: str, W: Float[np.ndarray, "2 n"]) -> bool:
+    """Return whether a model shows one of the paper's arrangements; features 2i and 2i + 1 are partners.
 
-    Orthogonal: all are represented, partners at 75° to 105°. Antipodal: the same, at 165° or more. Side by side: all
-    are represented, no pair is collapsed, and going around 0 every feature's partner is next to it.
+    All features have to be represented. Orthogonal: partners are 75° to 105° apart. Antipodal: 165° or more. Side by
+    side: no pair is collapsed, and going around the origin every feature is next to its partner.
     """
     if not ((W**2).sum(0) > 0.5).all():
         return False
@@ -39,54 +40,49 @@ def is_stated(name: str, W: Float[np.ndarray, "2 n"]) -> bool:
         return bool((np.abs(angle - 90) <= 15).all())
     if name == "antipodal":
         return bool((angle >= 165).all())
-    partner = np.argsort(np.arctan2(W[1], W[0])) // 2
-    return collapsed_pairs(W) == 0 and bool(
-        ((partner == np.roll(partner, 1)) | (partner == np.roll(partner, -1))).all()
-    )
+    pair = np.argsort(np.arctan2(W[1], W[0])) // 2
+    return count_collapsed_pairs(W) == 0 and bool(((pair == np.roll(pair, 1)) | (pair == np.roll(pair, -1))).all())
 
 
-def _pairs(n: int) -> tuple[tuple[int, int], ...]:
-    return PAIRS[: n // 2]
-
-
-def _organization(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """How many restarts show the arrangement, by density and beside independent features; some of the models."""
+def _measure_organization(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Count the models with each arrangement by density, also for independent features; select models to show."""
     shares, models = [], []
-    for row in ROWS:
-        sweep = trained[row.experiment].sweep
-        orders = alignment.symmetric_orders(*_pairs(sweep.n))
-        shown = nearest(sweep.density, row.density)
-        for point in trained[row.experiment].points.itertuples():
-            if point.distribution not in (row.distribution, "independent"):
+    for arrangement in ARRANGEMENTS:
+        sweep = trained[arrangement.experiment].sweep
+        orders = alignment.symmetric_orders(*PAIRS[: sweep.n // 2])
+        shown = nearest_density(sweep.density, arrangement.density)
+        for point in trained[arrangement.experiment].points.itertuples():
+            if point.distribution not in (arrangement.distribution, "independent"):
                 continue
-            every = trained[row.experiment].parameters["W"][point.Index].double().numpy()
-            as_stated = [is_stated(row.name, W) for W in every]
+            W_all = trained[arrangement.experiment].parameters["W"][point.Index].double().numpy()
+            arranged = [has_arrangement(arrangement.name, W) for W in W_all]
             shares.append(
                 {
-                    "arrangement": row.name,
+                    "arrangement": arrangement.name,
                     "distribution": point.distribution,
                     "density": point.density,
                     "shown": point.density == shown,
-                    "restarts": len(every),
-                    "represented": int(((every**2).sum(1) > 0.5).all(1).sum()),
-                    "stated": sum(as_stated),
-                    "collapsed": sum(collapsed_pairs(W) > 0 for W in every),
-                    "best": as_stated[point.restart],
+                    "restarts": len(W_all),
+                    "represented": int(((W_all**2).sum(1) > 0.5).all(1).sum()),
+                    "stated": sum(arranged),
+                    "collapsed": sum(count_collapsed_pairs(W) > 0 for W in W_all),
+                    "best": arranged[point.restart],
                 }
             )
-            if point.density == shown and point.distribution == row.distribution:
-                ranked = trained[row.experiment].loss[point.Index].argsort().numpy()
-                for number, k in enumerate(ranked[np.linspace(0, len(ranked) - 1, SHOWN).round().astype(int)]):
-                    about = {"arrangement": row.name, "model": number, "stated": as_stated[k]}
-                    places = alignment.align(every[k], row.corners, orders)
-                    models += [about | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(places.T)]
+            if point.density == shown and point.distribution == arrangement.distribution:
+                ranked = trained[arrangement.experiment].loss[point.Index].argsort().numpy()
+                for number, k in enumerate(ranked[np.linspace(0, len(ranked) - 1, MODELS_PER_ROW).round().astype(int)]):
+                    about = {"arrangement": arrangement.name, "model": number, "stated": arranged[k]}
+                    positions = alignment.align(W_all[k], arrangement.corners, orders)
+                    models += [about | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(positions.T)]
     table = pd.DataFrame(shares)
-    return {"shares": table, "models": pd.DataFrame(models), "numbers": _shares_shown(table)}
+    return {"shares": table, "models": pd.DataFrame(models), "numbers": _summarise_organization(table)}
 
 
-def _shares_shown(shares: pd.DataFrame) -> pd.DataFrame:
+def _summarise_organization(shares: pd.DataFrame) -> pd.DataFrame:
+    """Summarise, at the densities shown, how many models have each arrangement."""
     shown = shares[shares["shown"]]
-    chance = shown["arrangement"].map({row.name: row.chance for row in ROWS})
+    chance = shown["arrangement"].map({arrangement.name: arrangement.chance for arrangement in ARRANGEMENTS})
     return pd.DataFrame(
         {
             "arrangement": shown["arrangement"],
@@ -100,11 +96,11 @@ def _shares_shown(shares: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _bases(models: SweepResult) -> dict[str, pd.DataFrame]:
-    """Mean (W_i·W_j)² within and between the sets, of every model; WᵀW of the best at each density.
+def _measure_local_bases(models: SweepResult) -> dict[str, pd.DataFrame]:
+    """Measure the mean (W_i·W_j)² within and between the sets of every model, and WᵀW of the best at each density.
 
-    Canonical order: the features of the second set come in the order of those of the first with which they interfere
-    most negatively.
+    In WᵀW the features of the second set are ordered so that each is paired with the feature of the first set with
+    which it interferes most negatively.
     """
     half = models.sweep.n // 2
     order = np.arange(models.sweep.n)
@@ -127,25 +123,27 @@ def _bases(models: SweepResult) -> dict[str, pd.DataFrame]:
             )
             if restart == point.restart:
                 partner = half + linear_sum_assignment(gram[:half, half:])[1]
-                shown = gram[np.ix_(placed := [*range(half), *partner], placed)]
+                placed = [*range(half), *partner]
+                shown = gram[np.ix_(placed, placed)]
                 i, j = np.indices(shown.shape).reshape(2, -1)
                 pairs.append(pd.DataFrame(at | {"i": i, "j": j, "dot": shown.ravel()}))
     return {"models": pd.DataFrame(rows), "pairs": pd.concat(pairs, ignore_index=True)}
 
 
 def pca_loss(density: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-    """The least loss of a linear model of the three pairs in two dimensions: principal components 3 to 6 are dropped.
+    """Return the least loss of a linear model of three correlated pairs in two dimensions, at the given densities p.
 
-    The values within a pair are independent, so their covariance p/4 - p²/4 comes from being on together. Of the
-    variance p/3 - p²/4, so to speak, the sum of a pair has one more covariance and the difference one less.
+    The model drops all but the two first principal components. A feature has the variance p/3 - p²/4. The values of
+    the members of a pair are independent, so their covariance p/4 - p²/4 stems from being active together. The
+    normalised sum of a pair therefore has the variance of a feature plus the covariance, the difference minus it.
     """
     variance, covariance = density / 3 - density**2 / 4, density / 4 - density**2 / 4
     return 6 * variance - 2 * (variance + covariance)
 
 
-def _collapse(models: SweepResult) -> dict[str, pd.DataFrame]:
-    """Every fit by its collapsed pairs; the best model at every density; the branches and where they cross."""
-    counts = np.array([[collapsed_pairs(W) for W in every] for every in models.parameters["W"].double().numpy()])
+def _measure_collapse(models: SweepResult) -> dict[str, pd.DataFrame]:
+    """Measure the collapsed pairs of all models, the best models, the branches of solutions, and their crossings."""
+    counts = np.array([[count_collapsed_pairs(W) for W in here] for here in models.parameters["W"].double().numpy()])
     points = models.points
     fits = pd.DataFrame(
         {
@@ -155,63 +153,81 @@ def _collapse(models: SweepResult) -> dict[str, pd.DataFrame]:
             "loss_error": models.loss_error.flatten().numpy(),
         }
     )
-    places, orders = [], alignment.symmetric_orders(*PAIRS)
+    best, orders = [], alignment.symmetric_orders(*PAIRS)
     for point, W, b in zip(points.itertuples(), *(p.numpy() for p in models.best().values()), strict=True):
         at = {"density": point.density, "collapsed": int(counts[point.Index, point.restart]), "loss": point.loss}
         turned = alignment.align(W, HEXAGON, orders)
-        places += [at | {"feature": i, "w0": x, "w1": y, "bias": b[i]} for i, (x, y) in enumerate(turned.T)]
-    paths, crossings = _branches(models, counts)
+        best += [at | {"feature": i, "w0": x, "w1": y, "bias": b[i]} for i, (x, y) in enumerate(turned.T)]
+    paths, crossings = _follow_branches(models, counts)
     pca = points[["density"]].assign(loss=pca_loss(points["density"].to_numpy()))
-    return {"fits": fits, "best": pd.DataFrame(places), "branches": paths, "crossings": crossings, "pca": pca}
+    return {"fits": fits, "best": pd.DataFrame(best), "branches": paths, "crossings": crossings, "pca": pca}
 
 
-def _branches(models: SweepResult, counts: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The local minimum of the precise loss at the best trained model with 0, 1, 2 and 3 collapsed pairs, at every
-    density; the densities from which on one more collapsed pair is better.
+def _follow_branches(models: SweepResult, counts: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Follow the branches with 0, 1, 2 and 3 collapsed pairs, and find where they cross.
 
-    Minima that cost a quarter more than the best are models with dead outputs. Always on (1-S = 1), the members of a
-    pair are independent, so there are no pairs.
+    A branch consists of the local minima of the precise loss that are nearest to the best trained models with that
+    number of collapsed pairs. Minima whose loss is more than a quarter above the lowest are models with dead outputs
+    and are dropped. At density 1 the members of a pair are independent, so there are no pairs.
+
+    Args:
+        models: The trained models of the experiment ``collapse``.
+        counts: Number of collapsed pairs of every model, [point, restart].
+
+    Returns:
+        The losses of the branches, and the densities above which one more collapsed pair is better.
     """
     densities = torch.tensor(models.points["density"], dtype=torch.float64)
-    which = [(i, count) for i, here in enumerate(counts) if densities[i] < 1 for count in np.unique(here)]
-    fits = [models.loss[i].masked_fill(torch.from_numpy(counts[i] != count), torch.inf).argmin() for i, count in which]
-    point = torch.tensor([i for i, _ in which])
+    # A start for every density and number of collapsed pairs, as (point, count).
+    starts = [(i, count) for i, here in enumerate(counts) if densities[i] < 1 for count in np.unique(here)]
+    fits = [models.loss[i].masked_fill(torch.from_numpy(counts[i] != count), torch.inf).argmin() for i, count in starts]
+    point = torch.tensor([i for i, _ in starts])
     W, b = (models.parameters[p][point, torch.stack(fits)].double() for p in ("W", "b"))
     W, b, loss = branches.follow(W, b, densities[point, None].expand(-1, models.sweep.n), CORRELATED)
-    table = pd.DataFrame({"density": densities[point], "collapsed": [count for _, count in which], "loss": loss})
-    table = table[[collapsed_pairs(w) == count for w, (_, count) in zip(W.numpy(), which, strict=True)]]
+    table = pd.DataFrame({"density": densities[point], "collapsed": [count for _, count in starts], "loss": loss})
+    table = table[[count_collapsed_pairs(w) == count for w, (_, count) in zip(W.numpy(), starts, strict=True)]]
     table = table[table["loss"] <= 1.25 * table.groupby("density")["loss"].transform("min")]
-    return table.sort_values(["collapsed", "density"], ignore_index=True), _crossings(table, W, b)
+    return table.sort_values(["collapsed", "density"], ignore_index=True), _find_crossings(table, W, b)
 
 
-def _crossings(table: pd.DataFrame, W: torch.Tensor, b: torch.Tensor) -> pd.DataFrame:
-    """The exact crossing nearest to where the minima change their order. The error is the largest difference between
-    different points at which the loss is taken. The index of the table says which solution a row is."""
-    place = table.assign(row=table.index).pivot(index="density", columns="collapsed", values="row")
+def _find_crossings(table: pd.DataFrame, W: torch.Tensor, b: torch.Tensor) -> pd.DataFrame:
+    """Find the crossing of each pair of branches, starting where the order of their losses changes.
+
+    Args:
+        table: Losses of the branches; the index is the number of the solution in ``W`` and ``b``.
+        W: Weights of all solutions, [solution, m, n].
+        b: Biases of all solutions, [solution, n].
+
+    Returns:
+        One row per crossing: the ``fewer`` collapsed pairs below it, its ``density``, and its ``error``, the range of
+        the results for different Sobol points.
+    """
+    solution = table.assign(row=table.index).pivot(index="density", columns="collapsed", values="row")
     loss = table.pivot(index="density", columns="collapsed", values="loss")
     rows = []
     for fewer in range(3):
         if not {fewer, fewer + 1} <= {*loss}:
             continue
         gap = (loss[fewer + 1] - loss[fewer]).dropna()
-        # The densest place up to which one more is worse; where it is nearly better both branches are at hand.
+        # Start at the highest density at which one more collapsed pair is worse: both branches exist there.
         worse = gap[gap > 0]
         if worse.empty or worse.index[-1] == gap.index[-1]:
             continue
-        near = worse.index[-1]
-        both = torch.tensor(place.loc[near, [fewer, fewer + 1]].to_numpy(dtype=int))
-        at, w, bias = torch.tensor([near], dtype=torch.float64), W[both][None], b[both][None]
+        start = worse.index[-1]
+        both = torch.tensor(solution.loc[start, [fewer, fewer + 1]].to_numpy(dtype=int))
+        at, w, bias = torch.tensor([start], dtype=torch.float64), W[both][None], b[both][None]
         found = []
-        for seed in SEEDS:  # each from where the one before ended
+        # Each search starts where the one before ended.
+        for seed in SOBOL_SEEDS:
             at, w, bias = branches.crossing(w, bias, at, lambda p: p[:, None].expand(-1, 6), CORRELATED, seed)
-            kinds = [collapsed_pairs(one) for one in w[0].numpy()]
+            kinds = [count_collapsed_pairs(one) for one in w[0].numpy()]
             found.append(float(at) if kinds == [fewer, fewer + 1] else np.nan)
         rows.append({"fewer": fewer, "density": np.mean(found), "error": np.ptp(found)})
     return pd.DataFrame(rows, columns=["fewer", "density", "error"])
 
 
 MEASURED: dict[str, Callable[[dict[str, SweepResult]], dict[str, pd.DataFrame]]] = {
-    "correlated_organization": _organization,
-    "local_bases": lambda trained: _bases(trained["local_bases"]),
-    "collapse": lambda trained: _collapse(trained["collapse"]),
+    "correlated_organization": _measure_organization,
+    "local_bases": lambda trained: _measure_local_bases(trained["local_bases"]),
+    "collapse": lambda trained: _measure_collapse(trained["collapse"]),
 }

@@ -1,6 +1,6 @@
-"""Learning dynamics: features jump between levels of D_i, and what is learned in steps has a geometry at each.
+"""Superposition and learning dynamics: jumps between levels of D_i, and learning as a sequence of geometric regimes.
 
-Both are seen along training, in snapshots of the weights.
+Both are observed along training, in snapshots of the weights.
 """
 
 from typing import NamedTuple
@@ -9,51 +9,72 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-LEVELS = (0.0, 0.5, 1.0)  # D_i of a feature that is absent, in a digon, alone in a dimension
-NEAR = 0.05  # a D_i within so much of a level counts as being there
-WINDOW = 0.02  # of training: a jump is a change within so much before and after
+# D_i of a feature that is absent, in a digon, or in a dedicated dimension.
+LEVELS = (0.0, 0.5, 1.0)
+# A D_i within this distance of a level counts as being at the level.
+LEVEL_TOLERANCE = 0.05
+# Fraction of training, before and after a snapshot, over which the change of D_i is measured to find jumps.
+JUMP_WINDOW = 0.02
 SHUFFLES = 10_000
 
-SMALL, XAVIER = "geometric_learning", "geometric_learning_xavier"
+# The experiments that differ in how the weights are initialised.
+SMALL_INIT, XAVIER_INIT = "geometric_learning", "geometric_learning_xavier"
 
 
 class Coincidence(NamedTuple):
-    """How much of the loss's fall happens around the jumps, and how much would at other times."""
+    """The share of the loss's fall that happens around the jumps, and its distributions under two null models.
+
+    Attributes:
+        share: Share of the fall within a window of a jump.
+        at_random: The same with the moments of every model's jumps drawn at random.
+        of_others: The same with every model given the moments of another one, by shuffling the models.
+    """
 
     share: float
-    at_random: Float[np.ndarray, " shuffle"]  # every model's moments of jumping put at random
-    of_others: Float[np.ndarray, " shuffle"]  # the moments of another model, the models being shuffled
+    at_random: Float[np.ndarray, " shuffle"]
+    of_others: Float[np.ndarray, " shuffle"]
 
-    def p(self, null: Float[np.ndarray, " shuffle"]) -> float:
-        """How likely a share as large as this is under a null."""
+    def p_value(self, null: Float[np.ndarray, " shuffle"]) -> float:
+        """Return the probability of a share at least as large as the observed one under a null model."""
         return float((1 + (null >= self.share).sum()) / (1 + len(null)))
 
 
-def fall_at_jumps(data: dict[str, pd.DataFrame], seed: int = 0) -> Coincidence:
-    """Of the fall of the loss after settling, summed over the models that end as digons and in which features jump, the
-    share within a window of a jump, each snapshot counted once. NaN if there is none."""
-    rng, window = np.random.default_rng(seed), max(1, round(WINDOW * len(data["losses"])))
+def loss_fall_at_jumps(data: dict[str, pd.DataFrame], seed: int = 0) -> Coincidence:
+    """Measure how much of the fall of the loss coincides with jumps of D_i.
+
+    The fall is taken once a model has settled and summed over the models that end as digons and in which features jump.
+    A snapshot within the windows of several jumps counts once.
+
+    Args:
+        data: The tables of the figure ``energy_levels``.
+        seed: Seed of the shuffles of the null models.
+
+    Returns:
+        The share within a window of a jump, and its null distributions; NaN if no model qualifies or no loss falls.
+    """
+    rng, window = np.random.default_rng(seed), max(1, round(JUMP_WINDOW * len(data["losses"])))
     models = data["models"].query("digons and jumps > 0")
     loss = data["losses"][[f"l{restart}" for restart in models["restart"]]].to_numpy().T
-    fall = -np.diff(loss)
-    fall[np.arange(fall.shape[1]) < models["settled"].to_numpy()[:, None]] = 0  # [model, moment]
+    fall = -np.diff(loss)  # [model, moment]
+    fall[np.arange(fall.shape[1]) < models["settled"].to_numpy()[:, None]] = 0
     moments = [data["jumps"].query(f"restart == {restart}")["snapshot"].unique() for restart in models["restart"]]
     total = fall.sum()
     if not total > 0:
         return Coincidence(float("nan"), np.full(SHUFFLES, np.nan), np.full(SHUFFLES, np.nan))
     at_random = np.zeros(SHUFFLES)
     for model, at, start in zip(fall, moments, models["settled"], strict=True):
-        at_random += _within(model, rng.integers(start, len(model), (SHUFFLES, len(at))), window)
-    # Of every model's fall, at every model's moments.
-    crossed = np.array([[_within(model, at[None], window)[0] for at in moments] for model in fall])
+        at_random += _fall_within(model, rng.integers(start, len(model), (SHUFFLES, len(at))), window)
+    # The fall of every model (rows) at the moments of every model (columns).
+    crossed = np.array([[_fall_within(model, at[None], window)[0] for at in moments] for model in fall])
     orders = rng.permuted(np.tile(np.arange(len(models)), (SHUFFLES, 1)), axis=1)
     of_others = crossed[np.arange(len(models)), orders].sum(1)
     return Coincidence(float(crossed.trace() / total), at_random / total, of_others / total)
 
 
-def _within(fall: Float[np.ndarray, " k"], moments: np.ndarray, window: int) -> Float[np.ndarray, " draw"]:
-    """The sum of ``fall`` within a window of the moments, for each draw of moments [draw, moment]."""
-    ends = np.zeros((len(moments), len(fall) + 1), dtype=int)  # of the windows: where one more begins, one less is left
+def _fall_within(fall: Float[np.ndarray, " k"], moments: np.ndarray, window: int) -> Float[np.ndarray, " draw"]:
+    """Return the sum of ``fall`` within a window of the moments, for each draw of moments [draw, moment]."""
+    # The change of the number of open windows at each snapshot: its cumulative sum says where any is open.
+    ends = np.zeros((len(moments), len(fall) + 1), dtype=int)
     draw = np.arange(len(moments))[:, None]
     np.add.at(ends, (draw, np.maximum(moments - window, 0)), 1)
     np.add.at(ends, (draw, np.minimum(moments + window + 1, len(fall))), -1)

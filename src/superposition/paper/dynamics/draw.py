@@ -1,4 +1,4 @@
-"""Tables to figures, and to an animation: D_i and loss, and features on their way."""
+"""Draw the figures and the animation of learning dynamics: D_i and loss, and the features along training."""
 
 import itertools
 
@@ -10,17 +10,17 @@ from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 
-from superposition.paper.dynamics import LEVELS, SMALL, XAVIER, fall_at_jumps
+from superposition.paper.dynamics import LEVELS, SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps
 from superposition.plotting import style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Features that jump, or regimes of a loss that falls."""
+    """Draw a figure from its tables."""
     return {"energy_levels": _draw_energy, "geometric_learning": _draw_learning}[figure](data)
 
 
 def _draw_energy(data: dict[str, pd.DataFrame]) -> Figure:
-    """D_i of all features over training with the loss below; the test of jumps against the loss's fall."""
+    """Draw the D_i of all features of one model over training, its loss, and the test of their coincidence."""
     (model,) = data["models"][data["models"]["shown"]].itertuples()
     levels, jumps = data["levels"], data["jumps"].query(f"restart == {model.restart}")
     steps = levels["step"]
@@ -33,8 +33,8 @@ def _draw_energy(data: dict[str, pd.DataFrame]) -> Figure:
     for i in range(levels.shape[1] - 1):
         if i not in jumping:
             axes[0, 0].plot(steps, levels[f"d{i}"], color="0.6", lw=0.4)
-    for place, i in enumerate(jumping):
-        colour = style.CATEGORIES[place % len(style.CATEGORIES)]
+    for rank, i in enumerate(jumping):
+        colour = style.CATEGORIES[rank % len(style.CATEGORIES)]
         axes[0, 0].plot(steps, levels[f"d{i}"], color=colour, lw=1.2)
     axes[0, 0].set(ylabel="$D_i$", ylim=(-0.03, 1.03), yticks=[0, 0.5, 1], title="every feature of one model")
     axes[0, 0].set_yticklabels(["0", "1/2", "1"])
@@ -49,7 +49,7 @@ def _draw_energy(data: dict[str, pd.DataFrame]) -> Figure:
         for step in jumps["step"].unique():
             ax.axvline(step, color="0.5", lw=0.6, ls=":")
         ax.set_xlim(0, steps.iloc[-1])
-    test = fall_at_jumps(data)
+    test = loss_fall_at_jumps(data)
     nulls = {"at random moments": (test.at_random, "0.75"), "at another's": (test.of_others, style.CATEGORIES[0])}
     for label, (null, colour) in nulls.items():
         if np.isfinite(test.share):
@@ -62,13 +62,13 @@ def _draw_energy(data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def _draw_place(ax: Axes3D, places: pd.DataFrame) -> None:
-    """The features as arrows, coloured by set, with the edges of their convex hull."""
-    W = places.sort_values("feature")[["w0", "w1", "w2"]].to_numpy().T
-    for i, place in enumerate(W.T):
+def _draw_model(ax: Axes3D, positions: pd.DataFrame) -> None:
+    """Draw the features as lines from the origin, coloured by set, with the edges of their convex hull."""
+    W = positions.sort_values("feature")[["w0", "w1", "w2"]].to_numpy().T
+    for i, position in enumerate(W.T):
         colour = style.CATEGORIES[0 if i < 3 else 1]
-        ax.plot(*np.stack([np.zeros(3), place]).T, color=colour, lw=1)
-        ax.scatter(*place, s=14, color=colour, depthshade=False)
+        ax.plot(*np.stack([np.zeros(3), position]).T, color=colour, lw=1)
+        ax.scatter(*position, s=14, color=colour, depthshade=False)
     for i in range(6):
         for j in range(i):
             if W[:, i] @ W[:, j] > -0.5 * np.linalg.norm(W[:, i]) * np.linalg.norm(W[:, j]):
@@ -81,7 +81,7 @@ def _draw_place(ax: Axes3D, places: pd.DataFrame) -> None:
 
 @style.with_solids
 def _draw_learning(data: dict[str, pd.DataFrame]) -> Figure:
-    """The loss of one run with its regimes, the model on each plateau, and the paths of all runs."""
+    """Draw the loss of one run with its regimes, the model on each plateau, and the paths of all runs."""
     curve, moments, runs = data["curve"], data["moments"], data["runs"]
     fig = plt.figure(figsize=(style.PAGE, 4.3))
     above, below = fig.subfigures(2, 1, height_ratios=[1.15, 1])
@@ -90,38 +90,40 @@ def _draw_learning(data: dict[str, pd.DataFrame]) -> Figure:
     edges = [curve["step"].iloc[0], *data["drops"]["step"], curve["step"].iloc[-1]]
     for number, (low, high) in enumerate(itertools.pairwise(edges)):
         ax.axvspan(low, high, color="0.93" if number % 2 else "0.98", zorder=-1, lw=0)
-    named = moments.drop_duplicates("step")
-    marks = curve[curve["step"].isin(named["step"])]
+    marks = curve[curve["step"].isin(moments["step"])]
     ax.plot(marks["step"], marks["loss"], "o", color=style.CATEGORIES[3], ms=4)
     for letter, row in zip("abcdefgh", marks.itertuples(), strict=False):
         ax.annotate(letter, (row.step, row.loss), xytext=(3, 4), textcoords="offset points")
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss", xlim=(edges[0], edges[-1]), title="one run")
     ax.set_yticks([0.01, 0.02, 0.05, 0.1, 0.2], ["0.01", "0.02", "0.05", "0.1", "0.2"])
     ax.tick_params(axis="y", which="minor", labelleft=False)
-    shares = runs.groupby(["path", "experiment"]).size().unstack(fill_value=0).reindex(columns=[SMALL, XAVIER])
-    shares = shares.fillna(0) / runs.groupby("experiment").size().reindex([SMALL, XAVIER])
+    shares = (
+        runs.groupby(["path", "experiment"]).size().unstack(fill_value=0).reindex(columns=[SMALL_INIT, XAVIER_INIT])
+    )
+    shares = shares.fillna(0) / runs.groupby("experiment").size().reindex([SMALL_INIT, XAVIER_INIT])
     top = shares.loc[shares.max(axis=1).sort_values(ascending=False, kind="stable").index[:7]].iloc[::-1]
     for offset, (experiment, label) in zip(
-        (0.2, -0.2), {SMALL: "small weights", XAVIER: "Xavier"}.items(), strict=True
+        (0.2, -0.2), {SMALL_INIT: "small weights", XAVIER_INIT: "Xavier"}.items(), strict=True
     ):
-        colour = style.CATEGORIES[2 if experiment == SMALL else 5]
+        colour = style.CATEGORIES[2 if experiment == SMALL_INIT else 5]
         paths.barh(np.arange(len(top)) + offset, 100 * top[experiment], height=0.38, label=label, color=colour)
     paths.set_yticks(np.arange(len(top)), top.index, fontsize=6)
     paths.set(xlabel="% of runs")
     paths.set_title("features in dimensions:\nplateaus → end", loc="right")
     paths.legend(loc="lower right", fontsize=6.5)
-    for number, (letter, (step, places)) in enumerate(zip("abcdefgh", moments.groupby("step"), strict=False)):
+    for number, (letter, (step, positions)) in enumerate(zip("abcdefgh", moments.groupby("step"), strict=False)):
         axis = below.add_subplot(1, moments["step"].nunique(), number + 1, projection="3d")
-        _draw_place(axis, places)
+        _draw_model(axis, positions)
         axis.set_title(f"{letter}: step {step}", fontsize=7, pad=0)
     return fig
 
 
 def animate(figure: str, data: dict[str, pd.DataFrame]) -> FuncAnimation:
-    """The run of the figure in motion."""
+    """Animate the run that the figure shows."""
     frames, curve = data["frames"], data["curve"]
     fig = plt.figure(figsize=(4.4, 2.4), layout="none")
-    FigureCanvasBase(fig)  # that of a window would draw every frame twice: to show it, and to save it
+    # The canvas of a window would draw every frame twice, once to show it and once to save it.
+    FigureCanvasBase(fig)
     title = fig.text(0.25, 0.95, "", fontsize=8, ha="center")
     axis = fig.add_axes((0, 0, 0.5, 0.95), projection="3d")
     ax = fig.add_axes((0.63, 0.2, 0.32, 0.68))
@@ -129,14 +131,16 @@ def animate(figure: str, data: dict[str, pd.DataFrame]) -> FuncAnimation:
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss")
     ax.tick_params(which="both", labelsize=6)
     for side in (ax.xaxis, ax.yaxis):
-        side.set_major_formatter("{x:g}")  # powers would be set anew as formulas in every frame
+        # Powers of ten would be typeset as formulas again in every frame.
+        side.set_major_formatter("{x:g}")
     (mark,) = ax.plot([], [], "o", color=style.CATEGORIES[3], ms=4)
     loss = curve.set_index("step")["loss"]
 
     def show(step: int) -> list:
-        fig.set_layout_engine("none")  # an animation starts with the default one
+        # Animations reset the figure to the default layout engine.
+        fig.set_layout_engine("none")
         axis.clear()
-        _draw_place(axis, frames[frames["step"] == step])
+        _draw_model(axis, frames[frames["step"] == step])
         title.set_text(f"step {step}")
         mark.set_data([step], [loss[step]])
         return []

@@ -7,31 +7,47 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy.signal import find_peaks
 
-GRID = 200  # points, evenly spaced in the logarithm of the step, at which the rate of descent is taken
-SMOOTH = 7  # points of that grid over which it is averaged
-STILL = 1e-6  # a rate that is none
-PROMINENCE = 0.1  # of a drop, over the rate of the steepest one
+# Points, evenly spaced in the logarithm of the step, at which the rate of descent is evaluated.
+GRID_POINTS = 200
+# Points of that grid over which the rate is averaged.
+SMOOTHING_POINTS = 7
+# A rate below this value counts as zero.
+MIN_RATE = 1e-6
+# Least prominence of a drop, relative to the rate of the steepest one.
+MIN_PROMINENCE = 0.1
 
 
-def change(values: Float[np.ndarray, "snapshot k"], window: int) -> Float[np.ndarray, "snapshot k"]:
-    """How much each of k series changes from ``window`` snapshots before to as many after; at the ends, fewer."""
+def windowed_change(values: Float[np.ndarray, "snapshot k"], window: int) -> Float[np.ndarray, "snapshot k"]:
+    """Return the change of each of k series from ``window`` snapshots before each snapshot to ``window`` after it.
+
+    The window is cut off at the ends of the series.
+    """
     at, last = np.arange(len(values)), len(values) - 1
     return values[np.minimum(at + window, last)] - values[np.maximum(at - window, 0)]
 
 
-def settled(values: Float[np.ndarray, "snapshot k"], window: int, least: float, share: float = 0.1) -> int:
-    """The first snapshot from which on never more than a share of the series change by ``least`` at a time."""
-    busy = (np.abs(change(values, window)) >= least).mean(1) > share
+def settling_snapshot(values: Float[np.ndarray, "snapshot k"], window: int, least: float, share: float = 0.1) -> int:
+    """Return the first snapshot from which on at most a given share of the series change at the same time.
+
+    Args:
+        values: k series along training.
+        window: Snapshots before and after over which a change is measured.
+        least: Change from which on a series counts as changing.
+        share: Share of the series that may change at the same time.
+    """
+    busy = (np.abs(windowed_change(values, window)) >= least).mean(1) > share
     return int(np.flatnonzero(busy)[-1]) + 1 if busy.any() else 0
 
 
-def jumps(values: Float[np.ndarray, "snapshot k"], window: int, least: float) -> pd.DataFrame:
-    """Where a series changes by ``least`` or more within ``window`` snapshots before and after.
+def find_jumps(values: Float[np.ndarray, "snapshot k"], window: int, least: float) -> pd.DataFrame:
+    """Find where a series changes by ``least`` or more from ``window`` snapshots before to ``window`` after.
 
-    One row per stretch of such snapshots: ``series``, ``snapshot`` of the greatest change, the values ``before`` and
-    ``after`` the stretch, and its ``duration``: how many snapshots it takes from a tenth to nine tenths of the way.
+    Returns:
+        One row per stretch of such snapshots: ``series``; ``snapshot``, that of the greatest change; the values
+        ``before`` and ``after`` the stretch; and its ``duration``, the number of snapshots between 10 % and 90 % of the
+        way.
     """
-    rows, moving = [], change(values, window)
+    rows, moving = [], windowed_change(values, window)
     for series in range(values.shape[1]):
         fast = np.concatenate([[0], (np.abs(moving[:, series]) >= least).astype(int), [0]])
         for start, stop in np.flatnonzero(np.diff(fast)).reshape(-1, 2):
@@ -44,27 +60,31 @@ def jumps(values: Float[np.ndarray, "snapshot k"], window: int, least: float) ->
     return pd.DataFrame(rows, columns=["series", "snapshot", "before", "after", "duration"])
 
 
-def descent(
+def descent_rate(
     steps: Int[np.ndarray, " snapshot"], loss: Float[np.ndarray, " snapshot"]
 ) -> tuple[Float[np.ndarray, " grid"], Float[np.ndarray, " grid"]]:
-    """The rate -d log(loss) / d log(step), smoothed, and the steps at which it is taken."""
-    grid = np.geomspace(steps[0], steps[-1], GRID)
+    """Return a logarithmic grid of steps and the smoothed rate -d log(loss) / d log(step) on it."""
+    grid = np.geomspace(steps[0], steps[-1], GRID_POINTS)
     rate = -np.gradient(np.interp(np.log(grid), np.log(steps), np.log(loss)), np.log(grid))
-    padded = np.pad(rate, SMOOTH // 2, mode="edge")
-    return grid, np.convolve(padded, np.ones(SMOOTH) / SMOOTH, "valid")
+    padded = np.pad(rate, SMOOTHING_POINTS // 2, mode="edge")
+    return grid, np.convolve(padded, np.ones(SMOOTHING_POINTS) / SMOOTHING_POINTS, "valid")
 
 
-def drops(
+def find_drops(
     steps: Int[np.ndarray, " snapshot"], loss: Float[np.ndarray, " snapshot"]
 ) -> tuple[list[int], list[int], list[float]]:
-    """The regimes of a loss curve: snapshots of its drops, of the plateaus between them, and how flat these are.
+    """Split a loss curve into regimes: drops, and the plateaus between them.
 
-    Drops are the peaks of the rate of descent that stand out by a tenth of the highest one; the plateau between two of
-    them is where the rate is lowest, and its flatness is that rate over the rate of the slower of the two drops.
+    Drops are the peaks of the rate of descent whose prominence is at least a tenth of the highest one. The plateau
+    between two drops is where the rate is lowest.
+
+    Returns:
+        The snapshots of the drops, those of the plateaus, and the flatness of each plateau: its rate of descent over
+        that of the slower of the two drops.
     """
-    grid, rate = descent(steps, loss)
-    peaks = find_peaks(rate, height=STILL, prominence=max(PROMINENCE * rate.max(), STILL))[0]
+    grid, rate = descent_rate(steps, loss)
+    peaks = find_peaks(rate, height=MIN_RATE, prominence=max(MIN_PROMINENCE * rate.max(), MIN_RATE))[0]
     low = [one + int(rate[one:other].argmin()) for one, other in itertools.pairwise(peaks)]
-    flat = [rate[k] / min(rate[one], rate[other]) for k, one, other in zip(low, peaks, peaks[1:], strict=False)]
-    near = [[int(np.abs(steps - grid[k]).argmin()) for k in found] for found in (peaks, low)]
-    return near[0], near[1], [float(value) for value in flat]
+    flatness = [rate[k] / min(rate[one], rate[other]) for k, one, other in zip(low, peaks, peaks[1:], strict=False)]
+    drops, plateaus = ([int(np.abs(steps - grid[k]).argmin()) for k in found] for found in (peaks, low))
+    return drops, plateaus, [float(value) for value in flatness]

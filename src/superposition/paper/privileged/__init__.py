@@ -1,32 +1,46 @@
-"""Superposition in a privileged basis: a ReLU in the hidden layer gives the neurons a meaning of their own."""
+"""Superposition in a privileged basis: with a ReLU in the hidden layer, the neurons become a preferred basis."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import pandas as pd
 
-MODELS = {  # by experiment
+# Name of the model of each experiment in tables and figures.
+MODEL_LABELS = {
     "privileged_linear": "linear hidden layer",
     "privileged": "ReLU hidden layer",
     "privileged_bias": "ReLU hidden layer with a bias",
 }
-SHOWN = 0.5  # the density at which W is shown: every neuron has one feature
-NEAR = 0.01  # of the lowest loss, within which another model is as good
-THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+# The density at which W is shown: every neuron is monosemantic.
+SHOWN_DENSITY = 0.5
+# A model whose loss is within this fraction of the lowest one counts as equally good.
+LOSS_TOLERANCE = 0.01
+# Thresholds of the second drive over the first at which the number of monosemantic neurons is compared.
+MONOSEMANTIC_THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 
 
 class Regime(NamedTuple):
-    """What the paper finds in a range of densities."""
+    """The kind of model that the paper finds in a range of densities.
+
+    Attributes:
+        low: Lowest density of the range.
+        high: Highest density of the range.
+        monosemantic: Number of monosemantic neurons.
+        polysemantic_features: Number of features in the other neurons; 0 for ``pairs``, where the paper gives none.
+        code: How the features share the other neurons: ``binary``, no two features have the same neurons; ``pairs``,
+            every feature has two; empty if the paper does not say.
+        text: The regime in words.
+    """
 
     low: float
     high: float
-    one: int  # neurons with one feature
-    others: int  # features in the other neurons
-    code: Literal["", "binary", "pairs"]  # no two features the same; every feature two neurons (how many: not stated)
+    monosemantic: int
+    polysemantic_features: int
+    code: Literal["", "binary", "pairs"]
     text: str
 
 
-PAPER = (
+PAPER_REGIMES = (
     Regime(0.5, 1.0, 5, 0, "", "5 alone"),
     Regime(0.2, 0.499, 3, 3, "binary", "3 alone, 3 features in 2 as a binary code"),
     Regime(0.15, 0.15, 2, 5, "", "2 alone, 5 features in 3"),
@@ -36,28 +50,43 @@ PAPER = (
 )
 
 
-def stated_at(density: float) -> Regime | None:
-    """What the paper says of models at a density, if anything."""
-    return next((regime for regime in PAPER if regime.low <= density <= regime.high), None)
+def paper_regime(density: float) -> Regime | None:
+    """Return the regime that the paper describes at a density, or None if it describes none there."""
+    return next((regime for regime in PAPER_REGIMES if regime.low <= density <= regime.high), None)
 
 
-def matches(stated: Regime, one: int, others: int, codes: Sequence[str]) -> bool:
-    """Whether a model is of the stated kind: neurons with one feature, features in the others, and the codes of the
-    represented features."""
-    if stated.code == "pairs":
-        return one == stated.one and all(word.count("●") == 2 for word in codes) and len(set(codes)) == len(codes)
-    distinct = len(set(codes)) == len(codes) or not stated.code
-    return (one, others) == (stated.one, stated.others) and distinct
+def matches_regime(regime: Regime, monosemantic: int, polysemantic_features: int, codewords: Sequence[str]) -> bool:
+    """Return whether a model is of the kind that a regime describes.
+
+    Args:
+        regime: The regime from the paper.
+        monosemantic: Number of monosemantic neurons of the model.
+        polysemantic_features: Number of features in its other neurons.
+        codewords: The neurons of every represented feature, as a word of ``●`` and ``○``.
+    """
+    distinct = len(set(codewords)) == len(codewords)
+    if regime.code == "pairs":
+        return monosemantic == regime.monosemantic and all(word.count("●") == 2 for word in codewords) and distinct
+    counts = (monosemantic, polysemantic_features)
+    return counts == (regime.monosemantic, regime.polysemantic_features) and (distinct or not regime.code)
 
 
 def at_density(table: pd.DataFrame, density: float) -> pd.DataFrame:
-    """The rows of a table at one density."""
+    """Return the rows of a table at one density."""
     return table[table["density"] == density]
 
 
-def regimes(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """By density: neurons with one feature, features in the others, features that are a pair of neurons; what the paper
-    says, and whether it is the same."""
+def regimes_by_density(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Compare the best model at every density with the paper's regimes.
+
+    Args:
+        tables: The tables of the figure ``privileged_neurons``.
+
+    Returns:
+        One row per density: the numbers of monosemantic neurons (``one``), of features in the others (``others``), of
+        features that are a pair of neurons (``pairs``), and of ``represented`` features; the regime of the ``paper`` in
+        words, and whether the model ``agrees`` with it.
+    """
     rows = []
     for density, units in tables["neurons"].groupby("density", sort=False):
         features = at_density(tables["features"], density).query("represented")
@@ -68,7 +97,7 @@ def regimes(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             "pairs": int((features["neurons"] == 2).sum()),
             "represented": len(features),
         }
-        stated = stated_at(density)
-        agrees = stated is not None and matches(stated, found["one"], found["others"], list(features["code"]))
-        rows.append(found | {"paper": stated.text if stated else "", "agrees": agrees})
+        regime = paper_regime(density)
+        agrees = regime is not None and matches_regime(regime, found["one"], found["others"], list(features["code"]))
+        rows.append(found | {"paper": regime.text if regime else "", "agrees": agrees})
     return pd.DataFrame(rows)

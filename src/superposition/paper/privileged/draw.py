@@ -1,4 +1,4 @@
-"""Tables to figures: three kinds of models beside each other, and a model's code at every density."""
+"""Draw the figures of the privileged basis: three architectures compared, and the neurons' code by density."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,25 +7,34 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from superposition.analysis import neurons
-from superposition.paper.privileged import MODELS, NEAR, PAPER, SHOWN, THRESHOLDS, at_density, regimes
+from superposition.paper.privileged import (
+    LOSS_TOLERANCE,
+    MODEL_LABELS,
+    MONOSEMANTIC_THRESHOLDS,
+    PAPER_REGIMES,
+    SHOWN_DENSITY,
+    at_density,
+    regimes_by_density,
+)
 from superposition.plotting import panels, style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Models with and without a ReLU in the hidden layer, or the codes of their neurons."""
-    return {"privileged_vs_not": _draw_compared, "privileged_neurons": _draw_codes}[figure](data)
+    """Draw a figure from its tables."""
+    return {"privileged_vs_not": _draw_comparison, "privileged_neurons": _draw_codes}[figure](data)
 
 
-def _matrix(weights: pd.DataFrame) -> Float[np.ndarray, "m n"]:
+def _weight_matrix(weights: pd.DataFrame) -> Float[np.ndarray, "m n"]:
+    """Return W from the table of its weights."""
     return weights.pivot(index="neuron", columns="feature", values="weight").to_numpy()
 
 
-def _draw_compared(data: dict[str, pd.DataFrame]) -> Figure:
-    """W of the three models; how they lie to the neurons, what a rotation costs, and what the hidden bias gains."""
-    colours = dict(zip(MODELS.values(), style.CATEGORIES[:3], strict=True))
+def _draw_comparison(data: dict[str, pd.DataFrame]) -> Figure:
+    """Draw W of the three models, their alignment with the neurons, and the effects of rotations and of a bias."""
+    colours = dict(zip(MODEL_LABELS.values(), style.CATEGORIES[:3], strict=True))
     fig, axes = plt.subplots(2, 3, figsize=(style.PAGE, 3.7), height_ratios=[1, 1.25])
     for ax, (name, weights) in zip(axes[0], data["weights"].groupby("model", sort=False), strict=True):
-        W = _matrix(weights)
+        W = _weight_matrix(weights)
         image = ax.imshow(W, cmap=style.SIGNED, vmin=-1, vmax=1)
         ax.set(title=name, xticks=range(W.shape[1]), yticks=range(len(W)))
         ax.set_xticklabels([str(i + 1) for i in range(W.shape[1])])
@@ -34,25 +43,25 @@ def _draw_compared(data: dict[str, pd.DataFrame]) -> Figure:
         style.frame(ax)
         ax.title.set_color(colours[name])
     axes[0, 0].set_ylabel("hidden unit")
-    axes[0, 1].set_xlabel(f"feature ({style.density_title(SHOWN)})")
+    axes[0, 1].set_xlabel(f"feature ({style.density_title(SHOWN_DENSITY)})")
     style.colorbar(fig, image, "$W$", ax=axes[0].tolist(), shrink=0.8, pad=0.01)
 
     aligned, rotated, compared = axes[1]
     bins = np.linspace(0, 100, 21)
-    for name, runs in data["alignment"].query(f"density == {SHOWN}").groupby("model", sort=False):
+    for name, runs in data["alignment"].query(f"density == {SHOWN_DENSITY}").groupby("model", sort=False):
         aligned.hist(100 * runs["alignment"], bins, histtype="step", color=colours[name], lw=1.2)
     aligned.set(xlabel="% of rotations less aligned", ylabel="models", xlim=(0, 100))
-    for place, (name, runs) in enumerate(data["rotated"].groupby("model", sort=False)):
+    for x, (name, runs) in enumerate(data["rotated"].groupby("model", sort=False)):
         relative = runs["loss"] / runs["loss"].iloc[0]
-        rotated.scatter(np.full(len(runs) - 1, place), relative[1:], s=8, color=colours[name], alpha=0.6, lw=0)
-        rotated.plot([place - 0.25, place + 0.25], [1, 1], color="k", lw=1)
+        rotated.scatter(np.full(len(runs) - 1, x), relative[1:], s=8, color=colours[name], alpha=0.6, lw=0)
+        rotated.plot([x - 0.25, x + 0.25], [1, 1], color="k", lw=1)
     rotated.set(xticks=range(3), xlim=(-0.5, 2.5), yscale="log", ylabel="loss, rotated / as trained")
     rotated.set_xticklabels(["linear", "ReLU", "ReLU,\nbias"])
     loss = data["models"].pivot(index="density", columns="model", values="loss")
-    for name in list(MODELS.values())[1:]:
-        relative = loss[name] / loss[MODELS["privileged_linear"]]
+    for name in list(MODEL_LABELS.values())[1:]:
+        relative = loss[name] / loss[MODEL_LABELS["privileged_linear"]]
         compared.plot(loss.index, relative, "o-", ms=3, color=colours[name])
-    compared.axhline(1, color=colours[MODELS["privileged_linear"]], lw=1)
+    compared.axhline(1, color=colours[MODEL_LABELS["privileged_linear"]], lw=1)
     compared.set(xscale="log", yscale="log", xlabel="$1-S$", ylabel="lowest loss / linear's")
     for ax in (rotated, compared):
         ax.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
@@ -62,50 +71,55 @@ def _draw_compared(data: dict[str, pd.DataFrame]) -> Figure:
 
 
 def _draw_codes(data: dict[str, pd.DataFrame]) -> Figure:
-    """The best model at every density, W above its stacks; how many neurons are alone; how rare the best models are."""
+    """Draw the best model at every density, how many neurons are monosemantic, and how rare the best models are."""
     densities = list(data["neurons"]["density"].unique())
     rows = -(-len(densities) // 7)
     fig = plt.figure(figsize=(style.PAGE, 2.45 * rows + 1.8))
     above, below = fig.subfigures(2, 1, height_ratios=[2.45 * rows, 1.8])
     columns = -(-len(densities) // rows)
     axes = above.subplots(2 * rows, columns, height_ratios=[1.25, 1] * rows, squeeze=False)
-    table = regimes(data).set_index("density")
-    for place, density in enumerate(densities):
-        heat, stack = axes[2 * (place // columns) : 2 * (place // columns) + 2, place % columns]
-        W = _matrix(at_density(data["weights"], density))
+    table = regimes_by_density(data).set_index("density")
+    for index, density in enumerate(densities):
+        row, column = divmod(index, columns)
+        heat, stack = axes[2 * row : 2 * row + 2, column]
+        W = _weight_matrix(at_density(data["weights"], density))
         heat.imshow(W.T, cmap=style.SIGNED, vmin=-1, vmax=1, aspect="auto")
         heat.set(xticks=[], yticks=range(W.shape[1]), title=style.density_title(density))
-        heat.set_yticklabels([str(i + 1) for i in range(W.shape[1])] if place % columns == 0 else [])
+        heat.set_yticklabels([str(i + 1) for i in range(W.shape[1])] if column == 0 else [])
         heat.tick_params(length=0, labelsize=5)
         style.frame(heat)
         one = at_density(data["neurons"], density)["one"].to_numpy()
         panels.neuron_stacks(stack, W, one, style.CATEGORIES, labels=True)
         stack.tick_params(labelsize=5, length=2)
-        row = table.loc[density]
-        others = f", {row['others']} in {len(W) - row['one']}" if row["others"] else ""
-        stack.set_xlabel(f"{row['one']} alone{others}", fontsize=6.5)
+        regime = table.loc[density]
+        others = f", {regime['others']} in {len(W) - regime['one']}" if regime["others"] else ""
+        stack.set_xlabel(f"{regime['one']} alone{others}", fontsize=6.5)
     for ax in axes.ravel()[2 * columns * rows :]:
         ax.set_axis_off()
     for row in range(rows):
         axes[2 * row, 0].set_ylabel("feature")
         axes[2 * row + 1, 0].set_ylabel("$|W_k|$")
 
-    count, rare = below.subplots(1, 2)
-    for threshold, rule in data["thresholds"].groupby("threshold"):
+    counts, rarity = below.subplots(1, 2)
+    for threshold, at_threshold in data["thresholds"].groupby("threshold"):
         ours = threshold == neurons.MONOSEMANTIC
-        line = {"color": "k", "lw": 1.3, "zorder": 2} if ours else {"color": "0.7", "lw": 0.6}
-        count.plot(rule["density"], rule["one"], "o-", ms=3 if ours else 1.5, label="ours" if ours else None, **line)
-    for regime in PAPER:
+        line = {"color": "k", "lw": 1.3, "zorder": 2, "ms": 3} if ours else {"color": "0.7", "lw": 0.6, "ms": 1.5}
+        line["label"] = "ours" if ours else None
+        counts.plot(at_threshold["density"], at_threshold["one"], "o-", **line)
+    for regime in PAPER_REGIMES:
         low, high = max(regime.low, min(densities)) / 1.03, regime.high * 1.03
-        label = "the paper" if regime is PAPER[0] else None
-        count.plot([low, high], [regime.one] * 2, color=style.CATEGORIES[1], lw=5, alpha=0.5, zorder=1, label=label)
-    count.plot([], [], color="0.7", lw=0.6, label=f"thresholds {THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g}")
-    count.set(xscale="log", xlabel="$1-S$", ylabel="neurons with one feature")
-    count.legend(loc="upper left")
+        label = "the paper" if regime is PAPER_REGIMES[0] else None
+        counts.plot(
+            [low, high], [regime.monosemantic] * 2, color=style.CATEGORIES[1], lw=5, alpha=0.5, zorder=1, label=label
+        )
+    thresholds = f"thresholds {MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g}"
+    counts.plot([], [], color="0.7", lw=0.6, label=thresholds)
+    counts.set(xscale="log", xlabel="$1-S$", ylabel="neurons with one feature")
+    counts.legend(loc="upper left")
     basins = data["basins"]
-    rare.plot(basins["density"], basins["same_kind"] / basins["restarts"], "o-", ms=3, label="of the best one's kind")
-    good = basins["as_good"] / basins["restarts"]
-    rare.plot(basins["density"], good, "s-", ms=3, label=f"within {NEAR:.0%} of its loss")
-    rare.set(xscale="log", yscale="log", xlabel="$1-S$", ylabel="share of restarts")
-    rare.legend(loc="lower right")
+    rarity.plot(basins["density"], basins["same_kind"] / basins["restarts"], "o-", ms=3, label="of the best one's kind")
+    as_good = basins["as_good"] / basins["restarts"]
+    rarity.plot(basins["density"], as_good, "s-", ms=3, label=f"within {LOSS_TOLERANCE:.0%} of its loss")
+    rarity.set(xscale="log", yscale="log", xlabel="$1-S$", ylabel="share of restarts")
+    rarity.legend(loc="lower right")
     return fig

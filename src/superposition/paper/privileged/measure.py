@@ -1,4 +1,4 @@
-"""Weights to tables: how weights lie to the neurons, and the codes of the best models."""
+"""Measure the alignment of weights with the neurons, and the codes of the best models."""
 
 from collections.abc import Callable
 
@@ -10,53 +10,66 @@ from jaxtyping import Bool, Float
 from superposition.analysis import neurons
 from superposition.core.features import samples
 from superposition.core.weights import SweepResult
-from superposition.paper.privileged import MODELS, NEAR, SHOWN, THRESHOLDS, at_density, matches, regimes, stated_at
+from superposition.paper.privileged import (
+    LOSS_TOLERANCE,
+    MODEL_LABELS,
+    MONOSEMANTIC_THRESHOLDS,
+    SHOWN_DENSITY,
+    at_density,
+    matches_regime,
+    paper_regime,
+    regimes_by_density,
+)
 from superposition.training.evaluation import losses
 
-COMPARED = 100  # restarts of each model that are compared
-ROTATIONS = 999  # random rotations of the hidden space that a model is compared with
-RANKED = 20  # models of each density that are ranked again, by a draw of PRECISE times as many numbers
-FEW = 5  # and of those of the kind that the paper finds there
-PRECISE = 16
+# Restarts of each architecture whose alignment is measured.
+COMPARED_RESTARTS = 100
+# Random rotations of the hidden space with which a model is compared.
+ROTATIONS = 999
+# At every density the best models, and the best of the paper's kind, are ranked again by a more precise loss.
+RERANKED, RERANKED_OF_PAPER_KIND = 20, 5
+# The precise loss is estimated from this many times the random numbers of the usual one.
+PRECISE_FACTOR = 16
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """The table ``numbers`` is what the report shows beside the figure."""
+    """Return the tables of a figure; the table ``numbers`` is shown beside it in the report."""
     return MEASURED[figure](trained)
 
 
 def concentration(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*batch"]:
-    """Σ W_ki⁴ / (Σ W_ki²)²: of all rotations of the hidden space, largest where weights lie along the neurons."""
+    """Return Σ W_ki⁴ / (Σ W_ki²)², which a rotation of the hidden space maximises if weights align with the neurons."""
     square = W**2
     return (square**2).sum((-2, -1)) / square.sum((-2, -1)) ** 2
 
 
-def rotations(m: int, count: int) -> Float[np.ndarray, "count m m"]:
-    """Random rotations and reflections, all equally likely; the same on every call."""
+def random_rotations(m: int, count: int) -> Float[np.ndarray, "count m m"]:
+    """Return uniformly distributed orthogonal matrices, the same on every call."""
     q, r = np.linalg.qr(np.random.default_rng(0).normal(size=(count, m, m)))
     return q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
 
 
-def alignment(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*batch"]:
-    """The share of random rotations of W whose weights are less concentrated on the neurons than those of W itself.
+def alignment_rank(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*batch"]:
+    """Return the share of random rotations of W whose weights are less concentrated on the neurons than those of W.
 
-    Uniform on [0, 1] for a model that does not know its neurons.
+    The share is uniformly distributed on [0, 1] for a model without a preferred basis.
     """
-    turned = rotations(W.shape[-2], ROTATIONS) @ W[..., None, :, :]
+    turned = random_rotations(W.shape[-2], ROTATIONS) @ W[..., None, :, :]
     return (concentration(turned) < concentration(W)[..., None]).mean(-1)
 
 
-def _compare(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def _measure_comparison(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Measure losses and alignment of the three architectures, and the effect of rotating the hidden space."""
     densities = trained["privileged_linear"].sweep.density
-    weights, aligned, runs, turned = [], [], [], []
-    for experiment, name in MODELS.items():
+    weights, alignments, runs, rotated = [], [], [], []
+    for experiment, name in MODEL_LABELS.items():
         models = trained[experiment]
         for density in densities:
             point = models.sweep.density.index(density)
-            kept = min(COMPARED, models.sweep.restarts)
+            kept = min(COMPARED_RESTARTS, models.sweep.restarts)
             W = models.parameters["W"][point, :kept].double().numpy()
             here = {"model": name, "density": density}
-            aligned.append(pd.DataFrame({**here, "restart": np.arange(kept), "alignment": alignment(W)}))
+            alignments.append(pd.DataFrame({**here, "restart": np.arange(kept), "alignment": alignment_rank(W)}))
             best = {k: v[point] for k, v in models.best().items()}
             runs.append(
                 {
@@ -64,54 +77,57 @@ def _compare(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
                     "loss": models.loss[point].min().item(),
                     "loss_error": models.loss_error[point, models.loss[point].argmin()].item(),
                     "least_bias": best["b_hidden"].min().item() if "b_hidden" in best else np.nan,
-                    "on": _on_share(models, point),
+                    "on": _active_fraction(models, point),
                 }
             )
-            if density == SHOWN:
+            if density == SHOWN_DENSITY:
                 W = best["W"].numpy()
                 W = W[neurons.display_order(W)]
-                weights.append(_long(W).assign(model=name))
-                loss = _loss_of_rotated(models, point)
-                turned.append(pd.DataFrame({"model": name, "rotation": np.arange(len(loss)), "loss": loss}))
+                weights.append(_weights_table(W).assign(model=name))
+                loss = _losses_of_rotated(models, point)
+                rotated.append(pd.DataFrame({"model": name, "rotation": np.arange(len(loss)), "loss": loss}))
     tables = {
         "weights": pd.concat(weights),
-        "alignment": pd.concat(aligned),
+        "alignment": pd.concat(alignments),
         "models": pd.DataFrame(runs),
-        "rotated": pd.concat(turned),
+        "rotated": pd.concat(rotated),
     }
-    return tables | {"numbers": _comparison_shown(tables)}
+    return tables | {"numbers": _summarise_comparison(tables)}
 
 
-def _long(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:
+def _weights_table(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:
+    """Return W as a table with one row per neuron and feature."""
     neuron, feature = np.indices(W.shape)
     return pd.DataFrame({"neuron": neuron.ravel(), "feature": feature.ravel(), "weight": W.ravel()})
 
 
-def _on_share(models: SweepResult, point: int) -> float:
-    """How much of the time, of the samples that are not empty, a hidden unit of the best model is above 0."""
+def _active_fraction(models: SweepResult, point: int) -> float:
+    """Return how often a hidden unit of the best model is active, over samples that are not all-zero."""
     _, x = samples(models.sweep, point, 2**16)
     best = {k: v[point] for k, v in models.best().items()}
     h = x.double() @ best["W"].mT + best.get("b_hidden", torch.zeros(models.sweep.m, dtype=torch.float64))
     return (h > 0).double().mean().item()
 
 
-def _loss_of_rotated(models: SweepResult, point: int) -> np.ndarray:
-    """The loss of the best model, and of the same with its hidden space turned (the hidden bias with it), in order."""
+def _losses_of_rotated(models: SweepResult, point: int) -> np.ndarray:
+    """Return the loss of the best model, followed by those with its hidden space (and hidden bias) rotated."""
     best = {k: v[point] for k, v in models.best().items()}
-    turns = torch.cat([torch.eye(models.sweep.m)[None], torch.from_numpy(rotations(models.sweep.m, 20)).float()])
-    count = len(turns)
-    parameters = {"W": turns @ best["W"].float(), "b": best["b"].float().expand(count, -1)}
+    rotations = torch.cat(
+        [torch.eye(models.sweep.m)[None], torch.from_numpy(random_rotations(models.sweep.m, 20)).float()]
+    )
+    count = len(rotations)
+    parameters = {"W": rotations @ best["W"].float(), "b": best["b"].float().expand(count, -1)}
     if "b_hidden" in best:
-        parameters["b_hidden"] = turns @ best["b_hidden"].float()
+        parameters["b_hidden"] = rotations @ best["b_hidden"].float()
     sweep = models.sweep.model_copy(update={"density": (models.sweep.density[point],)})
     return losses(sweep, {k: v[None] for k, v in parameters.items()})[0][0].numpy()
 
 
-def _comparison_shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The models with and without a hidden bias beside those with a linear hidden layer, by density."""
+def _summarise_comparison(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Summarise by density the models with and without a hidden bias, compared with a linear hidden layer."""
     loss = tables["models"].pivot(index="density", columns="model", values="loss")
-    linear, relu, bias = (loss[name] for name in MODELS.values())
-    biased = tables["models"].query(f"model == '{MODELS['privileged_bias']}'").set_index("density")
+    linear, relu, bias = (loss[name] for name in MODEL_LABELS.values())
+    biased = tables["models"].query(f"model == '{MODEL_LABELS['privileged_bias']}'").set_index("density")
     aligned = tables["alignment"].groupby(["density", "model"])["alignment"].median().unstack()
     out = pd.DataFrame(
         {
@@ -121,23 +137,23 @@ def _comparison_shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             "its smallest hidden bias": biased["least_bias"].map("{:.2f}".format),
             "hidden units on": biased["on"].map("{:.1%}".format),
         }
-        | {f"alignment, {name} (median)": aligned[name].map("{:.2f}".format) for name in MODELS.values()}
+        | {f"alignment, {name} (median)": aligned[name].map("{:.2f}".format) for name in MODEL_LABELS.values()}
     )
     return out.iloc[::-1]
 
 
-def _codes(models: SweepResult) -> dict[str, pd.DataFrame]:
-    """The best of all restarts at every density, by a precise draw: what its neurons stand for, and how rare it is."""
+def _measure_codes(models: SweepResult) -> dict[str, pd.DataFrame]:
+    """Measure the code of the best model at every density, chosen by a precise loss, and how rare such models are."""
     sweep = models.sweep
     W_all = models.parameters["W"].double().numpy()
-    # Never more than a sweep may have.
-    precise = sweep.model_copy(update={"evaluation": min(PRECISE * sweep.evaluation, 2**30)})
+    # The upper bound is the largest value that a sweep may have.
+    precise = sweep.model_copy(update={"evaluation": min(PRECISE_FACTOR * sweep.evaluation, 2**30)})
     weights, units, features, basins, thresholds = [], [], [], [], []
     for point, density in enumerate(sweep.density):
         here, runs = {"density": density}, models.loss[point].numpy()
-        as_stated = np.array([_is_as_stated(density, W) for W in W_all[point]])
+        paper_kind = np.array([_is_of_paper_kind(density, W) for W in W_all[point]])
         order = np.argsort(runs, kind="stable")
-        ranked = np.concatenate([order[:RANKED], order[as_stated[order]][:FEW]])
+        ranked = np.concatenate([order[:RERANKED], order[paper_kind[order]][:RERANKED_OF_PAPER_KIND]])
         at = precise.model_copy(update={"density": (density,)})
         loss, error = (
             part[0].numpy() for part in losses(at, {k: v[[point]][:, ranked] for k, v in models.parameters.items()})
@@ -148,16 +164,16 @@ def _codes(models: SweepResult) -> dict[str, pd.DataFrame]:
         W = W[np.lexsort((np.argsort(neurons.display_order(W)), ~one))]
         drive, code, response = neurons.drive(W, signed=False), neurons.representing_neurons(W), neurons.response(W)
         one = neurons.monosemantic(drive)
-        weights.append(_long(W).assign(**here))
+        weights.append(_weights_table(W).assign(**here))
         units.append(
             pd.DataFrame(
                 {**here, "neuron": np.arange(sweep.m), "second": neurons.second_drive_ratio(drive), "one": one}
             )
         )
         features.append(
-            pd.DataFrame({**here, "feature": np.arange(sweep.n), "response": response, "code": _words(code)}).assign(
-                represented=response > 0.5, alone=code[one].any(0), neurons=code.sum(0)
-            )
+            pd.DataFrame(
+                {**here, "feature": np.arange(sweep.n), "response": response, "code": _codewords(code)}
+            ).assign(represented=response > 0.5, alone=code[one].any(0), neurons=code.sum(0))
         )
         kinds = neurons.canonical_codes(W_all[point])
         same = np.array([kind == kinds[ranked[best]] for kind in kinds])
@@ -169,13 +185,15 @@ def _codes(models: SweepResult) -> dict[str, pd.DataFrame]:
                 "loss_error": error[best],
                 "restarts": sweep.restarts,
                 "same_kind": int(same.sum()),
-                "as_good": int((runs <= (1 + NEAR) * runs[ranked[best]]).sum()),
+                "as_good": int((runs <= (1 + LOSS_TOLERANCE) * runs[ranked[best]]).sum()),
                 "median": np.median(runs) / runs[ranked[best]] - 1,
                 "other_kind": excess[~same[ranked]].min(initial=np.inf),
-                "as_stated": excess[as_stated[ranked]].min(initial=np.inf),
+                "as_stated": excess[paper_kind[ranked]].min(initial=np.inf),
             }
         )
-        thresholds += [{**here, "threshold": t, "one": int(neurons.monosemantic(drive, t).sum())} for t in THRESHOLDS]
+        thresholds += [
+            {**here, "threshold": t, "one": int(neurons.monosemantic(drive, t).sum())} for t in MONOSEMANTIC_THRESHOLDS
+        ]
     tables = {
         "weights": pd.concat(weights),
         "neurons": pd.concat(units),
@@ -183,28 +201,30 @@ def _codes(models: SweepResult) -> dict[str, pd.DataFrame]:
         "basins": pd.DataFrame(basins),
         "thresholds": pd.DataFrame(thresholds),
     }
-    return tables | {"numbers": _regimes_shown(tables)}
+    return tables | {"numbers": _summarise_regimes(tables)}
 
 
-def _is_as_stated(density: float, W: Float[np.ndarray, "m n"]) -> bool:
-    """Whether a model is of the kind that the paper finds at this density."""
-    stated, code = stated_at(density), neurons.representing_neurons(W)
-    if stated is None:
+def _is_of_paper_kind(density: float, W: Float[np.ndarray, "m n"]) -> bool:
+    """Return whether a model is of the kind that the paper finds at this density."""
+    regime, code = paper_regime(density), neurons.representing_neurons(W)
+    if regime is None:
         return False
     one, represented = neurons.monosemantic(neurons.drive(W, signed=False)), neurons.response(W) > 0.5
     others = int((represented & ~code[one].any(0)).sum())
-    return matches(stated, int(one.sum()), others, _words(code[:, represented]))
+    return matches_regime(regime, int(one.sum()), others, _codewords(code[:, represented]))
 
 
-def _words(code: Bool[np.ndarray, "m k"]) -> list[str]:
-    """A feature's neurons, as text (and never as a number, when a table is read): ○●●○○ for the second and the "
-    "third."""
+def _codewords(code: Bool[np.ndarray, "m k"]) -> list[str]:
+    """Return the neurons of every feature as text, such as ○●●○○ for the second and the third.
+
+    Digits would be read back from a table as a number.
+    """
     return ["".join("○●"[int(bit)] for bit in word) for word in code.T]
 
 
-def _regimes_shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The table of regimes beside the paper's, and how rare the best model is."""
-    table, basins = regimes(tables), tables["basins"]
+def _summarise_regimes(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Summarise by density the regimes of the best models and of the paper, and how rare the best model is."""
+    table, basins = regimes_by_density(tables), tables["basins"]
     ours = []
     for row in table.itertuples():
         code = f"{row.others} features in {len(at_density(tables['neurons'], row.density)) - row.one}"
@@ -230,6 +250,6 @@ def _regimes_shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 MEASURED: dict[str, Callable[[dict[str, SweepResult]], dict[str, pd.DataFrame]]] = {
-    "privileged_vs_not": _compare,
-    "privileged_neurons": lambda trained: _codes(trained["privileged"]),
+    "privileged_vs_not": _measure_comparison,
+    "privileged_neurons": lambda trained: _measure_codes(trained["privileged"]),
 }

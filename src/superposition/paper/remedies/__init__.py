@@ -1,20 +1,23 @@
-"""Models without superposition: an L1 penalty on the hidden units (paper: "The strategic picture").
+"""Models without superposition, by an L1 penalty on the hidden units (paper: "The strategic picture").
 
-Trained models with equal and with falling importances, beside what is exactly the best for a dimension.
+Models trained with equal and with falling importances, compared with the exact optimum of a single hidden dimension.
 """
 
 import pandas as pd
 
-EQUAL, FALLING = "l1_equal", "l1_falling"
+# The experiments in which all importances are equal, and in which they fall geometrically.
+EQUAL_IMPORTANCES, FALLING_IMPORTANCES = "l1_equal", "l1_falling"
 
 
-def falling(features: pd.DataFrame) -> str:
-    """The importances of the sweep in which they fall, in words."""
+def falling_importances_label(features: pd.DataFrame) -> str:
+    """Return the formula of the importances of the sweep in which they fall, such as ``0.7^i``."""
     return f"{features.loc[features['feature'] == 1, 'importance'].iloc[0]:g}^i"
 
 
-def freed_models(models: pd.DataFrame) -> pd.DataFrame:
-    """Of a sweep: models without superposition (less interference than one antipodal pair makes) that still use half of
-    their dimensions."""
+def models_without_superposition(models: pd.DataFrame) -> pd.DataFrame:
+    """Select the models that have no superposition and still use at least half of their dimensions.
+
+    A model has no superposition if its interference is below that of a single antipodal pair, 2/(m + 1).
+    """
     m = models["m"].iloc[0]
     return models[(models["interference"] < 2 / (m + 1)) & (models["represented_features"] >= m / 2)]

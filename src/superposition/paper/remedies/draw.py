@@ -1,4 +1,4 @@
-"""Tables to figures: what a penalty of growing size does."""
+"""Draw the figure of the L1 penalty: what a growing coefficient does to models."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,37 +8,38 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import NullFormatter
 
-from superposition.paper.remedies import EQUAL, falling
+from superposition.paper.remedies import EQUAL_IMPORTANCES, falling_importances_label
 from superposition.plotting import style
 
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Top: features per dimension, interference, price for equal importances. Below: the features that are left."""
+    """Draw features per dimension, interference and loss for equal importances; below, the features that remain."""
     fig = plt.figure(figsize=(style.PAGE, 4.6))
     top, below = fig.subfigures(2, 1, height_ratios=(1.0, 1.05))
     _draw_equal(top.subplots(1, 3), data)
     features, models = data["features"], data["models"]
-    m = int(models.loc[models["experiment"] != EQUAL, "m"].iloc[0])
+    m = int(models.loc[models["experiment"] != EQUAL_IMPORTANCES, "m"].iloc[0])
     densities = sorted(features["density"].unique(), reverse=True)
     axes = below.subplots(1, len(densities), sharey=True, squeeze=False)[0]
     for ax, density in zip(axes, densities, strict=True):
-        image = _draw_left(ax, features[features["density"] == density], m)
+        image = _draw_remaining(ax, features[features["density"] == density], m)
         ax.set_title(style.density_title(density))
-    axes[0].set_ylabel(f"feature $i$, $I_i = {falling(features)}$")
+    axes[0].set_ylabel(f"feature $i$, $I_i = {falling_importances_label(features)}$")
     axes[0].text(len(features["l1"].unique()) - 0.7, m - 0.6, f"$m = {m}$", ha="right", fontsize=6, color="0.4")
     style.colorbar(below, image, "$\\|W_i\\|$", ax=axes, shrink=0.9)
     return fig
 
 
 def _draw_equal(axes: np.ndarray, data: dict[str, pd.DataFrame]) -> None:
+    """Draw features per dimension, interference and clean loss against the coefficient, for equal importances."""
     models, exact = (data[k] for k in ("models", "exact"))
-    models = models[models["experiment"] == EQUAL]
+    models = models[models["experiment"] == EQUAL_IMPORTANCES]
     for colour, (density, rows) in zip(style.CATEGORIES, models.groupby("density", sort=False), strict=False):
         best = exact[(exact["density"] == density) & (exact["pair"] > 0)]
         axes[0].plot(best["l1"], 2 * best["norm"] ** 2, color=colour, lw=1, ls=(0, (1, 1)), alpha=0.6)
         axes[0].plot(rows["l1"], rows["features_per_dimension"], ".-", color=colour, ms=4, label=f"{density:g}")
-        some = rows[rows["represented_features"] > 0]
-        axes[1].plot(some["l1"], some["interference"], ".-", color=colour, ms=4)
+        represented = rows[rows["represented_features"] > 0]
+        axes[1].plot(represented["l1"], represented["interference"], ".-", color=colour, ms=4)
         start = rows.loc[rows["l1"] == 0, "clean_loss"].iloc[0]
         axes[2].plot(rows["l1"], rows["clean_loss"] / start, ".-", color=colour, ms=4)
     axes[0].set_ylabel("features per dimension, $\\|W\\|_F^2/m$")
@@ -55,9 +56,11 @@ def _draw_equal(axes: np.ndarray, data: dict[str, pd.DataFrame]) -> None:
         ax.set_xlabel("coefficient of the penalty")
 
 
-def _draw_left(ax: Axes, features: pd.DataFrame, m: int) -> AxesImage:
-    """Norms by coefficient and feature, three to a dimension; a step where a feature's own dimension ceases to pay,
-    exactly."""
+def _draw_remaining(ax: Axes, features: pd.DataFrame, m: int) -> AxesImage:
+    """Draw the norms of the 3m most important features by coefficient.
+
+    A step marks the exact coefficient above which a dedicated dimension no longer pays for the feature.
+    """
     norms = features.pivot(index="feature", columns="l1", values="norm")
     image = ax.imshow(norms, cmap="Blues", vmin=0, vmax=1.2, aspect="auto", interpolation="nearest")
     thresholds = features.groupby("feature")["threshold"].first()

@@ -1,8 +1,8 @@
-"""An L1 penalty on one hidden dimension, exactly (paper: "The strategic picture of superposition").
+"""An L1 penalty on one hidden dimension, solved exactly (paper: "The strategic picture of superposition").
 
-A dimension may hold no feature, one, or two as an antipodal pair, W = [w] or [w, -w], with the best bias. With all
-weight on the axes, dimensions do not interfere, and what is minimised is a sum over them: the loss of the features
-that a dimension holds, plus the coefficient times E|h|. So the best model of this kind is known for any coefficient.
+A dimension may hold no feature, one, or two as an antipodal pair, W = [w] or [w, -w], with the best bias. If all weight
+lies on the axes, dimensions do not interfere, and the objective is a sum over them: the loss of the features that a
+dimension holds, plus the coefficient times E|h|. The best model of this kind is therefore known for any coefficient.
 """
 
 import numpy as np
@@ -12,37 +12,46 @@ from superposition.core.models import Model
 from superposition.theory import exact
 
 WEIGHTS = np.linspace(0, 1.2, 241)
-BIASES, ROUNDS = 21, 4  # of a search that closes in on the best bias
+# The best bias is found by searching grids of this many values, each round on a finer one.
+BIASES_PER_ROUND, SEARCH_ROUNDS = 21, 4
 
 
-def _losses(count: int, density: float) -> np.ndarray:
-    """The expected loss of ``count`` features of importance 1 (1 or 2) at each of WEIGHTS, with the best bias."""
+def _losses_by_weight(count: int, density: float) -> np.ndarray:
+    """Return the expected loss of ``count`` features (1 or 2) of importance 1 at each of WEIGHTS with the best bias."""
     model = Model("relu_output", count, 1)
     W = torch.from_numpy(WEIGHTS)[:, None, None, None] * torch.tensor([1.0, -1.0], dtype=torch.float64)[:count]
-    W = W.expand(-1, BIASES, 1, count)
-    alike = torch.ones(len(WEIGHTS), BIASES, count, dtype=torch.float64)
+    W = W.expand(-1, BIASES_PER_ROUND, 1, count)
+    alike = torch.ones(len(WEIGHTS), BIASES_PER_ROUND, count, dtype=torch.float64)
     centre, reach = torch.zeros(len(WEIGHTS), 1, dtype=torch.float64), 0.6
-    for _ in range(ROUNDS):
-        # From above: where the output is 0 for all b below some value, that is the end of the flat part to go on from.
-        b = centre - reach * torch.linspace(-1, 1, BIASES, dtype=torch.float64)
+    for _ in range(SEARCH_ROUNDS):
+        # In descending order: below some b the output is always 0 and the loss is flat. Of equal losses the search then
+        # picks the largest b, the edge of the flat part, next to which the minimum may lie.
+        b = centre - reach * torch.linspace(-1, 1, BIASES_PER_ROUND, dtype=torch.float64)
         loss = exact.expected_loss(model, {"W": W, "b": b[:, :, None] * alike}, density * alike, alike)
-        centre, reach = b.gather(1, loss.argmin(1, keepdim=True)), 2 * reach / (BIASES - 1)
+        centre, reach = b.gather(1, loss.argmin(1, keepdim=True)), 2 * reach / (BIASES_PER_ROUND - 1)
     return loss.min(1).values.numpy()
 
 
-def _activity(count: int, density: float) -> float:
-    """E|h| for w = 1: of x, or of the difference of two."""
+def _mean_activation(count: int, density: float) -> float:
+    """Return E|h| for w = 1: the mean of x, or the mean absolute difference of two features."""
     return density / 2 if count == 1 else density * (1 - density) + density**2 / 3
 
 
-def gains(count: int, density: float, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """By how much it lowers what is minimised to hold ``count`` features in a dimension rather than none, and the best
-    w; one for each coefficient. Features of importance 1 that are on independently. Within 1e-5 of the density."""
-    total = _losses(count, density) + coefficients[:, None] * _activity(count, density) * WEIGHTS
+def gain_over_unused(count: int, density: float, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much using a dimension lowers the objective, and the best weight, for each coefficient.
+
+    Exact within 1e-5 of the density.
+
+    Args:
+        count: Number of features that the dimension holds, 1 or 2; independent, of importance 1.
+        density: Density of the features.
+        coefficients: Coefficients of the L1 penalty.
+    """
+    total = _losses_by_weight(count, density) + coefficients[:, None] * _mean_activation(count, density) * WEIGHTS
     return total[:, 0] - total.min(1), WEIGHTS[total.argmin(1)]
 
 
-def threshold(count: int, density: float) -> float:
-    """The coefficient above which the dimension is better left empty."""
-    loss = _losses(count, density)
-    return float(((loss[0] - loss[1:]) / (_activity(count, density) * WEIGHTS[1:])).max())
+def threshold_coefficient(count: int, density: float) -> float:
+    """Return the coefficient of the penalty above which it is best to leave the dimension unused."""
+    loss = _losses_by_weight(count, density)
+    return float(((loss[0] - loss[1:]) / (_mean_activation(count, density) * WEIGHTS[1:])).max())

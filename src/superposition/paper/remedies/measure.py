@@ -1,28 +1,37 @@
-"""Weights to tables: what a penalty leaves, and what is exactly the best."""
+"""Measure what an L1 penalty does to trained models, and compute the exact optimum of a dimension."""
 
 import numpy as np
 import pandas as pd
 
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
-from superposition.paper.remedies import EQUAL, FALLING, falling, freed_models, l1
+from superposition.paper.remedies import (
+    EQUAL_IMPORTANCES,
+    FALLING_IMPORTANCES,
+    falling_importances_label,
+    l1,
+    models_without_superposition,
+)
 from superposition.training.evaluation import losses
 
-COEFFICIENTS = np.linspace(0, 0.8, 161)  # of the exact curves
+# Coefficients of the penalty at which the exact gains are computed.
+COEFFICIENTS = np.linspace(0, 0.8, 161)
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """The table ``numbers`` is what the report shows beside the figure."""
+    """Return the tables of the figure; the table ``numbers`` is shown beside it in the report."""
     tables = {
-        "models": pd.concat([_models(name, models) for name, models in trained.items()], ignore_index=True),
-        "features": _features(trained[FALLING]),
-        "exact": pd.concat([_exact(density) for density in trained[EQUAL].sweep.density], ignore_index=True),
+        "models": pd.concat([_models_table(name, models) for name, models in trained.items()], ignore_index=True),
+        "features": _features_table(trained[FALLING_IMPORTANCES]),
+        "exact": pd.concat(
+            [_exact_gains(density) for density in trained[EQUAL_IMPORTANCES].sweep.density], ignore_index=True
+        ),
     }
-    return tables | {"numbers": _shown(tables)}
+    return tables | {"numbers": _summarise(tables)}
 
 
-def _models(name: str, trained: SweepResult) -> pd.DataFrame:
-    """One row per point: the model with the least of what was minimised."""
+def _models_table(name: str, trained: SweepResult) -> pd.DataFrame:
+    """Return one row per point, for the model with the lowest objective."""
     sweep, W = trained.sweep, trained.best()["W"]
     clean, error = (part.numpy() for part in losses(sweep, {k: v[:, None].float() for k, v in trained.best().items()}))
     largest = W.abs().max(dim=1).values.square().sum(-1)
@@ -35,55 +44,56 @@ def _models(name: str, trained: SweepResult) -> pd.DataFrame:
         features_per_dimension=1 / geometry.dimensions_per_feature(W).numpy(),
         represented_features=(geometry.norms(W) ** 2 > 0.5).sum(1).numpy(),
         interference=geometry.relative_interference(W).numpy(),
-        # Of all weight, what lies on the hidden unit that a feature has most of.
+        # Share of the squared weight that lies on the main hidden unit of each feature.
         aligned=(largest / W.square().sum((1, 2))).numpy(),
     )
 
 
-def _features(trained: SweepResult) -> pd.DataFrame:
-    """One row per point and feature, with the coefficient above which a dimension of its own does not pay."""
+def _features_table(trained: SweepResult) -> pd.DataFrame:
+    """Return one row per point and feature, with the coefficient above which a dedicated dimension does not pay."""
     sweep = trained.sweep
     points = sweep.points()
     table = points.loc[points.index.repeat(sweep.n), ["density", "l1"]].reset_index(drop=True)
-    alone = {density: l1.threshold(1, density) for density in sweep.density}
+    thresholds = {density: l1.threshold_coefficient(1, density) for density in sweep.density}
     importance = sweep.importances().ravel()
     return table.assign(
         feature=np.tile(np.arange(sweep.n), len(points)),
         importance=importance,
-        threshold=importance * table["density"].map(alone),
+        threshold=importance * table["density"].map(thresholds),
         norm=geometry.norms(trained.best()["W"]).flatten().numpy(),
     )
 
 
-def _exact(density: float) -> pd.DataFrame:
-    """What one feature of importance 1 gains in a dimension, and what an antipodal pair; the pair's ‖W_i‖."""
-    one, _ = l1.gains(1, density, COEFFICIENTS)
-    pair, norm = l1.gains(2, density, COEFFICIENTS)
+def _exact_gains(density: float) -> pd.DataFrame:
+    """Compute the gains of one feature of importance 1 and of an antipodal pair of such features, and its ‖W_i‖."""
+    one, _ = l1.gain_over_unused(1, density, COEFFICIENTS)
+    pair, norm = l1.gain_over_unused(2, density, COEFFICIENTS)
     return pd.DataFrame({"density": density, "l1": COEFFICIENTS, "one": one, "pair": pair, "norm": norm})
 
 
-def _shown(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """By importances and density: where superposition is gone, and what that costs."""
+def _summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Summarise by importances and density where superposition is gone and what that costs."""
     rows = []
     for (name, density), models in tables["models"].groupby(["experiment", "density"], sort=False):
         start = models[models["l1"] == 0].iloc[0]
-        shared = models[models["interference"] >= 2 / (models["m"] + 1)]
+        superposed = models[models["interference"] >= 2 / (models["m"] + 1)]
         row = {
-            "importances": "equal" if name == EQUAL else falling(tables["features"]),
+            "importances": "equal" if name == EQUAL_IMPORTANCES else falling_importances_label(tables["features"]),
             "1-S": f"{density:g}",
             "features per dimension without": f"{start['features_per_dimension']:.2f}",
-            "basis-aligned (99 % of the weight) from": _least(models[models["aligned"] > 0.99]),
-            "antipodal pairs, at most, from": _least(models[models["interference"] < 1.05]),
-            "superposition, up to": f"{shared['l1'].max():g}" if len(shared) else "–",
+            "basis-aligned (99 % of the weight) from": _smallest_coefficient(models[models["aligned"] > 0.99]),
+            "antipodal pairs, at most, from": _smallest_coefficient(models[models["interference"] < 1.05]),
+            "superposition, up to": f"{superposed['l1'].max():g}" if len(superposed) else "–",
         }
-        freed = freed_models(models[models["l1"] > 0])
+        freed = models_without_superposition(models[models["l1"] > 0])
         row["without superposition, half of the dimensions used"] = ", ".join(f"{c:g}" for c in freed["l1"]) or "–"
         price = freed["clean_loss"].min() / start["clean_loss"]
         row["clean loss there, at least"] = f"{price:.2f} times" if len(freed) else "–"
-        row["a feature of importance 1 goes at (exact)"] = f"{l1.threshold(1, density):.3f}"
+        row["a feature of importance 1 goes at (exact)"] = f"{l1.threshold_coefficient(1, density):.3f}"
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _least(models: pd.DataFrame) -> str:
+def _smallest_coefficient(models: pd.DataFrame) -> str:
+    """Format the smallest coefficient of the given models, or a dash if there are none."""
     return f"{models['l1'].min():g}" if len(models) else "–"
