@@ -16,6 +16,8 @@ PARTS = [
     "workflow/**/*.py",
     "workflow/**/*.rst",
 ]
+# What the Snakefile itself imports, and no script does.
+IMPORTED = sources("superposition.pipeline.configfile", "superposition.pipeline.scheduling")
 
 
 rule crate:
@@ -23,7 +25,7 @@ rule crate:
         rules.notebook.input,
         report=rules.report.output,
         pictures=expand(f"{OUT}/figures/{{figure}}.png", figure=CONFIG.figures),
-        workflow=[file for part in PARTS for file in sorted(glob.glob(part, recursive=True))],
+        workflow=[file for part in PARTS for file in sorted(glob.glob(part, recursive=True))] + IMPORTED,
         configs=workflow.configfiles,
         modules=sorted({file for files in MODULES.values() for file in files}),
     output:
