@@ -308,7 +308,7 @@ def test_damaged_weights_are_not_recorded(made: Project) -> None:
         run = made.snakemake("--forcerun", "crate")
     assert run.returncode != 0
     lines = {line for line in run.stderr.splitlines() if line.startswith("error: ")}
-    assert lines == {f"error: {OUT}/weights/introduction.safetensors: damaged, its checksum does not fit; "
+    assert lines == {f"error: {OUT}/weights/introduction.safetensors: damaged, its checksum does not match; "
                      "delete it to train again"}  # fmt: skip
     assert made.snakemake().returncode == 0
 
