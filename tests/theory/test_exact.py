@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 from scipy.stats import ortho_group
@@ -35,18 +35,26 @@ def squared_error(name: str, W: np.ndarray, b: np.ndarray, importance: np.ndarra
 
 
 def cube(name: str, W: np.ndarray, b: np.ndarray, importance: np.ndarray, on: tuple[int, ...]) -> float:
-    """The mean loss while the features ``on`` are uniform on [0, 1] and the others 0, by adaptive cubature."""
+    """Return the mean loss while the features ``on`` are uniform on [0, 1] and the others 0, by adaptive cubature.
+
+    The cube is cut into smaller ones first: in all of it, the error estimate may miss a kink near a face.
+    """
     embed = np.eye(len(b))[list(on)]
     if not on:
         return squared_error(name, W, b, importance, np.zeros((1, len(b))))[0]
-    return integrate.cubature(
-        lambda v: squared_error(name, W, b, importance, v @ embed),
-        np.zeros(len(on)),
-        np.ones(len(on)),
-        rule="gk21",
-        rtol=3e-6,
-        atol=1e-9,
-    ).estimate
+    pieces = {1: 16, 2: 4, 3: 2}[len(on)]
+    corners = itertools.product(np.linspace(0, 1, pieces, endpoint=False), repeat=len(on))
+    return sum(
+        integrate.cubature(
+            lambda v: squared_error(name, W, b, importance, v @ embed),
+            np.array(corner),
+            np.array(corner) + 1 / pieces,
+            rule="gk21",
+            rtol=3e-6,
+            atol=1e-9,
+        ).estimate
+        for corner in corners
+    )
 
 
 def random_case(seed: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -60,6 +68,8 @@ def random_case(seed: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.n
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (2, 2), (3, 2)])
 @settings(max_examples=15)
 @given(seed=seeds)
+@example(seed=903215)
+@example(seed=999999)
 def test_expected_loss_is_the_sum_over_patterns(name: str, size: tuple[int, int], seed: int) -> None:
     """A missed piece of the integrand, a rule of too low an order, or a wrong weight of a pattern."""
     n, m = size
