@@ -1,16 +1,21 @@
-"""The benchmark against other replications: they train as they are said to, and its tables add up."""
+"""The benchmarks: other replications train as they are said to, tables add up, and the critical path is found."""
 
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import dag
 import numpy as np
 import pandas as pd
 import peers
 import pytest
 import throughput
 import torch
+import yaml
 from peers import AUTHORS, FIGURES, KELTIN13, YMGW55, Figure, Models, TrainingConfiguration, relu_output
+
+from superposition.pipeline.config import Config
+from superposition.pipeline.dag import planned_jobs
 
 
 def tiny(how: TrainingConfiguration) -> TrainingConfiguration:
@@ -162,3 +167,35 @@ def test_the_same_start() -> None:
     ours = throughput.fit(figure.sweep, steps=1, learning_rate=0.0).parameters
     torch.testing.assert_close(W, ours["W"].flatten(0, 1))
     assert not b.any()
+
+
+def test_where_the_time_of_a_run_went(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The critical path goes through the slowest training and what needs it, and rules add up beside an earlier run."""
+    config = Config.parse(yaml.safe_load(Path("config.yaml").read_text()))
+    slowest = {"train/phase_2in1": 100.0, "measure/phase_2in1": 7.0, "draw/phase_2in1": 2.0, "draw/theory": 50.0}
+    for run, factor in (("new", 1.0), ("old", 3.0)):
+        for job in planned_jobs(config):
+            path = tmp_path / run / "paper" / "benchmarks" / f"{job.name}.tsv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            seconds = factor * slowest.get(job.name, 1.0)
+            path.write_text(f"s\tcpu_time\n{seconds}\t{2 * seconds}\n")
+    path = dag.critical_path(dag.jobs(tmp_path / "new" / "paper"), config)
+    assert path == [
+        ("train/phase_2in1", 100.0),
+        ("measure/phase_2in1", 7.0),
+        ("draw/phase_2in1", 2.0),
+        ("notebook", 1.0),
+        ("report", 1.0),
+    ]
+    monkeypatch.setattr(dag, "matrix_rate", lambda: 1e11)
+    monkeypatch.setattr(sys, "argv", ["dag.py", f"{tmp_path}/new/paper", "--before", f"{tmp_path}/old/paper"])
+    dag.main()
+    table = {
+        line.split()[0]: line.split()[1:]
+        for line in capsys.readouterr().out.splitlines()
+        if line[:5] in ("all  ", "train")
+    }
+    assert float(table["all"][-1]) == 3
+    assert float(table["train"][1]) == len(config.sweeps) - 1 + 100

@@ -21,6 +21,8 @@ from superposition.training import runner
 from superposition.training.autograd import Autograd
 from superposition.training.devices import ENGINES
 
+pytestmark = pytest.mark.integration
+
 
 def part(**names: list[str]) -> dict[str, Any]:
     """Of config.yaml, as quick to read as its names are few."""

@@ -17,6 +17,8 @@ from tests.workflow.project import OUT, ROOT, Project, digest, tiny_config, wait
 from tests.workflow.slurm import NODES, Slurm, missing, running
 from tests.workflow.test_runs import train_long
 
+pytestmark = pytest.mark.integration
+
 # The profiles, and what makes them ask more often than is polite on a cluster.
 EAGER = {
     "slurm": ["--slurm-init-seconds-before-status-checks", "1"],

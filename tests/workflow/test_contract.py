@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tests.workflow.project import Project
 
+pytestmark = pytest.mark.integration
+
 SHOWN = {"notebook", "report", "crate"}
 ENDS = {"judge"} | SHOWN
 TRAIN = {"train:introduction", "train_basic_small"}

@@ -11,6 +11,8 @@ from tests.workflow.project import TINY, Project
 
 from superposition.core.weights import SweepResult
 
+pytestmark = pytest.mark.integration
+
 OUT = Path("results/paper")
 KINDS = ("gram", "points", "dimensionality")  # of the standard figures
 

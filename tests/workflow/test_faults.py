@@ -1,7 +1,7 @@
 """Runs that are killed at any moment, and machines that are not as they should be: in the end the results of an
 undisturbed run, or one clear error.
 
-``KILLS=50 pytest tests/workflow/test_faults.py`` kills more often.
+``KILLS=50 pytest -m integration tests/workflow/test_faults.py`` kills more often.
 """
 
 import base64
@@ -24,6 +24,8 @@ from tests.workflow.project import OUT, Project, tiny_config, wait_for
 from tests.workflow.test_runs import error_lines
 
 from superposition.core.weights import SweepResult
+
+pytestmark = pytest.mark.integration
 
 KILLS = int(os.environ.get("KILLS", "5"))
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -30,6 +30,8 @@ from superposition.core.errors import SuperpositionError
 from superposition.pipeline import dag, provenance
 from superposition.pipeline.config import Config
 
+pytestmark = pytest.mark.integration
+
 Entity = dict[str, Any]
 
 

@@ -14,6 +14,8 @@ from tests.workflow.project import OUT, TINY, Project, digest, wait_for
 from superposition.core.weights import SweepResult
 from superposition.pipeline.claims import COLUMNS
 
+pytestmark = pytest.mark.integration
+
 
 def error_lines(run: subprocess.CompletedProcess[str]) -> list[str]:
     assert run.returncode != 0

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from tests.workflow.project import OUT, Project
 
+pytestmark = pytest.mark.integration
+
 EXPERIMENTS = ("introduction", "basic_small", "basic_small_linear")
 
 
