@@ -13,7 +13,9 @@ scattergather:
 # The number of jobs that train each of the larger sweeps, as set by --set-scatter split=8 or by a profile. A sweep
 # cannot be split into more jobs than it has parts.
 SPLIT = len(scatter.split("{scatteritem}"))
-PARTS = {name: 1 if sweep.work < ONE_CORE_WORK else min(SPLIT, sweep.max_parts) for name, sweep in CONFIG.sweeps.items()}
+PARTS = {
+    name: 1 if sweep.work < ONE_CORE_WORK else min(SPLIT, sweep.max_parts) for name, sweep in CONFIG.sweeps.items()
+}
 # Experiments that share a job, because training them takes hardly longer than starting one.
 BATCHES = {batch: names for batch, names in training_batches(CONFIG).items() if len(names) > 1}
 BATCHED = [name for names in BATCHES.values() for name in names]
