@@ -1,4 +1,4 @@
-"""The reference for both engines: plain PyTorch on any device, gradients by autograd."""
+"""The reference engine: plain PyTorch on any device, with gradients by autograd. Tests compare the others with it."""
 
 from functools import cached_property
 
@@ -11,22 +11,24 @@ from superposition.core import draws, features
 from superposition.core.models import attack_directions
 from superposition.training.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, TrainingConfig
 
-EVALUATION_CHUNK = 2**24  # numbers in one tensor while evaluating
+# Largest number of elements in one tensor during evaluation.
+EVALUATION_CHUNK = 2**24
 
 
 class Autograd:
-    """See :class:`superposition.training.engine.Engine`. Works in the precision of ``parameters``."""
+    """The reference :class:`superposition.training.engine.Engine`. It computes in the precision of its weights."""
 
     def __init__(self, block: Block, config: TrainingConfig, parameters: Float[Tensor, "instance size"]) -> None:
         self.block, self.config = block, config
         self.parameters = parameters.clone().requires_grad_()
         self.streams, self.stream_of = torch.unique(block.key, dim=0, return_inverse=True)
         self.evaluation_key = torch.tensor([EVALUATION_KEY], device=parameters.device)
-        self.rows = block.gates.rows + (block.attack is not None)  # the last says which feature is attacked
+        # Under attacks, a last row of random numbers says which feature is attacked.
+        self.rows = block.gates.rows + (block.attack is not None)
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:
-        """PyTorch's own AdamW."""
+        """PyTorch's AdamW with the training configuration."""
         return torch.optim.AdamW(
             [self.parameters],
             lr=self.config.learning_rate,
@@ -42,8 +44,11 @@ class Autograd:
     def objective(
         self, parameters: Float[Tensor, "instance size"], step: int | Int64[Tensor, "1"]
     ) -> Float[Tensor, " instance"]:
-        """The loss of one batch. The sum over instances is what is differentiated: a mean over thousands of models
-        would push the gradients under Adam's epsilon."""
+        """Return the loss of each instance for one batch.
+
+        Training differentiates the sum over instances: a mean over thousands of models would push gradients below
+        Adam's epsilon.
+        """
         return self.batch_loss(parameters, self.draw(step))
 
     def batch_loss(
@@ -61,7 +66,10 @@ class Autograd:
         x: Float[Tensor, "instance sample n"],
         uniform: Float[Tensor, "instance row sample"],
     ) -> Float[Tensor, "instance sample"]:
-        """The loss under attack, and the penalty. An attack is part of the input: its gradient is not followed."""
+        """Return the loss of each sample, under the attack and with the penalty where there are any.
+
+        An attack is part of the input: no gradient flows through it.
+        """
         block, dtype = self.block, parameters.dtype
         p = block.model.unpack(parameters)
         x = given = x.to(dtype)

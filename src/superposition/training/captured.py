@@ -1,7 +1,7 @@
 """The GPU engine: the step of ``autograd``, compiled into a few kernels and replayed as a CUDA graph.
 
-Models this small keep a GPU busy for less time than it takes to launch the operations of their step one by one.
-On a CPU it is compiled all the same, and nothing is replayed: so the tests can hold it against ``autograd`` anywhere.
+A GPU computes a step of models this small in less time than it takes to launch the operations one by one. On a CPU the
+step is compiled as well but not replayed, so that tests can compare it with ``autograd`` on any machine.
 """
 
 from collections.abc import Callable
@@ -16,28 +16,32 @@ from superposition.training import autograd
 from superposition.training.autograd import Autograd
 from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig
 
-SHAPES = 200  # of blocks in one process; the usual limit is for code that is compiled again and again in vain
-ALIGNED = 32  # samples: rows of so many numbers, or a multiple, start where a GPU reads fast
-UNROLLED = 33  # sums of fewer numbers are written out, and so join the operations around them in one kernel
-WARM_UP = 3  # calls that are made one by one before one is recorded: the first compiles, and reserves memory
+# Number of block shapes that one process may compile. PyTorch's own limit guards against endless recompilation.
+SHAPES = 200
+# Rows of a multiple of this many samples are aligned for fast reads on a GPU.
+ALIGNED = 32
+# The compiler writes out sums of fewer terms than this, so that they fuse with the operations around them.
+UNROLLED = 33
+# Number of calls before one is recorded: the first one compiles and reserves memory.
+WARM_UP = 3
 
 
 class Captured(Autograd):
-    """See :class:`superposition.training.engine.Engine`. Blocks of one shape share one compilation."""
+    """The GPU :class:`superposition.training.engine.Engine`. Blocks of one shape share a compilation."""
 
     def __init__(self, block: Block, config: TrainingConfig, parameters: Float32[Tensor, "instance size"]) -> None:
         super().__init__(block, config, parameters)
-        self.parameters = self.parameters.detach()  # torch.func takes the gradient
+        self.parameters = self.parameters.detach()  # torch.func computes the gradient, without a tape.
         self._recorded = parameters.is_cuda
         self._mean, self._square = (torch.zeros_like(parameters) for _ in range(2))
-        # What depends on the step is looked up by its number, which lies on the device, too: a graph knows no numbers
-        # but those of the step that was recorded.
+        # A replayed graph sees the numbers of the step that was recorded. So everything that depends on the step is a
+        # table on the device, indexed by a counter that is on the device, too.
         self._step = torch.zeros(1, dtype=torch.int64, device=parameters.device)
         number, rate = np.arange(1, config.steps + 1), config.rates(0, config.steps)
         self._left_by_decay = self._on_device(1 - rate * config.weight_decay)
         self._unbiased_rate = self._on_device(rate / (1 - BETA1**number))
         self._inverse_root = self._on_device((1 - BETA2**number) ** -0.5)
-        # A step's numbers are drawn by kernels of their own: in the others every instance of a stream might draw them.
+        # Separate kernels draw the random numbers: fused with the rest, every instance of a stream might draw them.
         self._drawn = self.draw(0)
         draw, step = _compiled(self._draw_next), _compiled(self._one_step)
 
@@ -54,7 +58,7 @@ class Captured(Autograd):
         self._drawn.copy_(self.draw(self._step))
 
     def _one_step(self) -> None:
-        """The gradient and AdamW, in place."""
+        """Compute the gradient and take a step of AdamW in place."""
         gradient = torch.func.grad(lambda parameters: self.batch_loss(parameters, self._drawn).sum())(self.parameters)
         self._mean.lerp_(gradient, 1 - BETA1)
         self._square.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
@@ -71,8 +75,10 @@ class Captured(Autograd):
 
     @torch.no_grad()
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """As ``Autograd.losses``, in chunks of one size, which share a compilation: the last one reaches past the end,
-        and what is there does not count."""
+        """Compute the same as ``Autograd.losses`` in chunks of one size, so that they share a compilation.
+
+        The last chunk may reach past the end; samples beyond it count as zero.
+        """
         chunk = ALIGNED * max(1, autograd.EVALUATION_CHUNK // (ALIGNED * len(self.block) * self.rows))
         first, end = (torch.tensor([i], device=self.parameters.device) for i in (0, samples))
         total = torch.zeros(len(self.block), dtype=torch.float64, device=self.parameters.device)
@@ -94,10 +100,11 @@ class Captured(Autograd):
 
 
 def _compiled(work: Callable[[], None]) -> Callable[[], None]:
-    """Compile for these shapes alone, with kernels that no measurement chooses, as results would depend on it."""
+    """Compile for these shapes alone and without autotuning, whose measurements would decide on results."""
     torch._dynamo.config.recompile_limit = SHAPES
     torch._inductor.config.deterministic = True
-    # Padded rows are wrong: with batches of 300 PyTorch 2.11 wrote x with one order of axes and read it with another.
+    # PyTorch 2.11 handles padded rows wrongly: for batches of 300 it wrote x in one order of axes and read it in
+    # another.
     torch._inductor.config.comprehensive_padding = False
     torch._inductor.config.unroll_reductions_threshold = UNROLLED
     whole: dict[str, Any] = {"fullgraph": True, "dynamic": False}
@@ -105,7 +112,7 @@ def _compiled(work: Callable[[], None]) -> Callable[[], None]:
 
 
 def _recorded(work: Callable[[], None]) -> Callable[[], None]:
-    """Return what does the same in one launch. Recording it does not do it."""
+    """Record some work as a CUDA graph, without doing it; return a function that does it in one launch."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         work()
