@@ -175,3 +175,11 @@ def test_samples_of_a_point() -> None:
     assert (x[on[:, 0], 0] != x[on[:, 0], 1]).all()
     torch.testing.assert_close(gates.all_zero_probability, torch.tensor([0.8**2]))
     assert torch.equal(samples(sweep, 1, 1000)[1], x)
+
+
+def test_an_impossible_all_zero_sample_weighs_nothing() -> None:
+    """Its weight would be a subnormal number, by which some processors multiply a hundred times more slowly; one that
+    is only improbable keeps its weight."""
+    impossible, improbable = (gates_of(Distribution(), [p] * 400).all_zero_probability.item() for p in (0.2, 0.1))
+    assert impossible == 0
+    assert improbable == pytest.approx((1 - np.float64(np.float32(0.1))) ** 400, rel=1e-6)

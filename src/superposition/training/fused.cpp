@@ -90,6 +90,12 @@ inline vec load(const float* p) { return *reinterpret_cast<const vec*>(p); }
 inline void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
 inline vec relu(vec a) { return a > 0.f ? a : vec{}; }
 
+inline mask lane_numbers() {
+    mask numbers;
+    for (int l = 0; l < LANES; ++l) numbers[l] = l;
+    return numbers;
+}
+
 // Marks a loop over the registers of a block. Otherwise GCC 12 may turn the loop into a memcpy and keep the whole block
 // on the stack.
 #define UNROLLED _Pragma("GCC unroll 32")
@@ -214,6 +220,20 @@ struct Data {
 
 namespace {
 
+// Scales the number of a gate, unless an earlier gate is active already; notes in `found` whether this one is.
+inline vec scale_gate(vec u, float any_from, float density, mask& found) {
+    u = found ? u : u * any_from;
+    found |= u < density;
+    return u;
+}
+
+// Returns the value of an independent feature from the number of its gate.
+inline vec feature_value(vec u, float density, float inverse_width) {
+    vec value = u * inverse_width;
+    if constexpr (SIGNED) value = 2.f * value - 1.f;
+    return u < density ? value : vec{};
+}
+
 // Computes the feature values of one tile for one instance, given that at least one gate is active.
 SHARED void features(Tile& tile, const Data& d) {
     // Every row depends on the one before it, so four vectors are interleaved to hide the latency.
@@ -222,17 +242,11 @@ SHARED void features(Tile& tile, const Data& d) {
         for (int r = 0; r < n; ++r) {
             const float any_from = d.any_from[r], density = d.gate_density[r], inverse_width = d.inverse_width[r];
             UNROLLED for (int v = 0; v < 4; ++v) {
-                vec u = load(&tile.uniform[r][t + v * LANES]);
-                u = found[v] ? u : u * any_from;
-                const mask on = u < density;
-                found[v] |= on;
-                if constexpr (SETS) {
+                const vec u = scale_gate(load(&tile.uniform[r][t + v * LANES]), any_from, density, found[v]);
+                if constexpr (SETS)
                     store(&tile.gate[r][t + v * LANES], u);
-                } else {
-                    vec value = u * inverse_width;
-                    if constexpr (SIGNED) value = 2.f * value - 1.f;
-                    store(&tile.x[r][t + v * LANES], on ? value : vec{});
-                }
+                else
+                    store(&tile.x[r][t + v * LANES], feature_value(u, density, inverse_width));
             }
         }
     }
@@ -491,15 +505,19 @@ void input_gradient_of_few(const Tile& tile, const float (*x)[TILE], Columns& c)
 // Returns the weight in the loss of a batch of every sample but the all-zero one, whose weight is `empty`.
 inline float sample_weight(const Data& d, int batch) { return d.any_from[0] / float(batch - 1); }
 
+// Returns the derivative of scale / 2 times the squared error of an output with respect to z, its value before the ReLU.
+inline vec error_slope(vec z, vec x, float scale) {
+    const vec slope = scale * (z - target(x));
+    if constexpr (RELU_OUTPUT) return z > 0.f ? slope : vec{};
+    return slope;
+}
+
 // Computes dz, the gradient of the weighted loss with respect to the outputs before their ReLU. Sample 0 has the weight
 // of the all-zero sample, and samples past the end of the batch have none.
 void output_slope(Tile& tile, const Data& d, const float* p, int first, int batch) {
     const float weight = sample_weight(d, batch);
     product<REGISTER_ROWS, n, m, 1, n>(p + W_OUT, tile.h, tile.dz, [&](int j, int t, vec a) {
-        const vec z = a + p[BIAS + j];
-        const vec slope = (2.f * weight * d.importance[j]) * (z - target(load(&tile.x[j][t])));
-        if constexpr (RELU_OUTPUT) return z > 0.f ? slope : vec{};
-        return slope;
+        return error_slope(a + p[BIAS + j], load(&tile.x[j][t]), 2.f * weight * d.importance[j]);
     });
     if (first == 0)
         for (int j = 0; j < n; ++j) tile.dz[j][0] *= d.empty / weight;
@@ -580,21 +598,15 @@ struct Constant {
 void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g, int first, int batch) {
     const float weight = sample_weight(d, batch);
     const int stop = batch - first < TILE ? batch - first : TILE;
-    mask lane;
-    for (int l = 0; l < LANES; ++l) lane[l] = l;
+    const mask lane = lane_numbers();
     vec W_gradient[m][n] = {}, b_gradient[n] = {};
     // Adds one vector of samples. Only the outer vectors have the all-zero sample or samples past the end of the batch.
     const auto add_samples = [&](int t, auto outer) __attribute__((always_inline)) {
         vec x[n], h[m] = {}, dz[n], dh[m] = {};
         mask found{};
         UNROLLED for (int j = 0; j < n; ++j) {
-            vec u = load(&tile.uniform[j][t]);
-            u = found ? u : u * d.any_from[j];
-            const mask on = u < d.gate_density[j];
-            found |= on;
-            vec value = u * d.inverse_width[j];
-            if constexpr (SIGNED) value = 2.f * value - 1.f;
-            x[j] = on ? value : vec{};
+            const vec u = scale_gate(load(&tile.uniform[j][t]), d.any_from[j], d.gate_density[j], found);
+            x[j] = feature_value(u, d.gate_density[j], d.inverse_width[j]);
             if (outer) x[j] = first + t + lane > 0 ? x[j] : vec{};
         }
         UNROLLED for (int i = 0; i < m; ++i) {
@@ -604,9 +616,7 @@ void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g
         UNROLLED for (int j = 0; j < n; ++j) {
             vec a{};
             UNROLLED for (int i = 0; i < m; ++i) a += p[W_OUT + i * n + j] * h[i];
-            const vec z = a + p[BIAS + j];
-            dz[j] = (2.f * weight * d.importance[j]) * (z - x[j]);
-            if constexpr (RELU_OUTPUT) dz[j] = z > 0.f ? dz[j] : vec{};
+            dz[j] = error_slope(a + p[BIAS + j], x[j], 2.f * weight * d.importance[j]);
             if (outer) {
                 dz[j] = first + t + lane > 0 ? dz[j] : dz[j] * (d.empty / weight);
                 dz[j] = t + lane < stop ? dz[j] : vec{};
@@ -641,6 +651,21 @@ Data instance(const Data& d, const float* shifts, const float* l1, int i) {
     at.gate += i * n;
     at.own_value += i * n;
     return at;
+}
+
+// Takes a step of AdamW, counted from 0, for `size` parameters.
+void adamw(long size, const float* gradients, float* parameters, float* mean, float* square, int step, float rate,
+           float weight_decay, float beta1, float beta2, float epsilon) {
+    const float unbias1 = 1.f / (1.f - __builtin_powf(beta1, step + 1.f)),
+                unbias2 = 1.f / (1.f - __builtin_powf(beta2, step + 1.f));
+#pragma omp simd
+    for (long k = 0; k < size; ++k) {
+        const float g = gradients[k];
+        mean[k] = beta1 * mean[k] + (1.f - beta1) * g;
+        square[k] = beta2 * square[k] + (1.f - beta2) * g * g;
+        parameters[k] -= rate * (weight_decay * parameters[k] +
+                                 mean[k] * unbias1 / (__builtin_sqrtf(square[k] * unbias2) + epsilon));
+    }
 }
 
 }  // namespace
@@ -683,16 +708,8 @@ void train(int count, const Data* data, const float* empty, const float* attack,
         }
         if constexpr (SPARSE)
             for (long i = 0; i < count; ++i) finish(columns[i], gradients + i * PARAMETERS);
-        const float lr = rate[step - start], unbias1 = 1.f / (1.f - __builtin_powf(beta1, step + 1.f)),
-                    unbias2 = 1.f / (1.f - __builtin_powf(beta2, step + 1.f));
-#pragma omp simd
-        for (long k = 0; k < long(count) * PARAMETERS; ++k) {
-            const float g = gradients[k];
-            mean[k] = beta1 * mean[k] + (1.f - beta1) * g;
-            square[k] = beta2 * square[k] + (1.f - beta2) * g * g;
-            parameters[k] -= lr * (weight_decay * parameters[k] +
-                                   mean[k] * unbias1 / (__builtin_sqrtf(square[k] * unbias2) + epsilon));
-        }
+        adamw(long(count) * PARAMETERS, gradients, parameters, mean, square, step, rate[step - start], weight_decay, beta1,
+              beta2, epsilon);
     }
     delete[] columns;
     delete[] shifts;
@@ -703,8 +720,7 @@ void train(int count, const Data* data, const float* empty, const float* attack,
 // not all-zero. With `coactive`, samples with fewer than two active features count as zero.
 void evaluate(int count, const Data* data, const float* attack, const float* l1, const float* parameters,
               int samples, int coactive, uint32_t seed, uint32_t restart, double* total, double* total_square) {
-    mask lane;
-    for (int l = 0; l < LANES; ++l) lane[l] = l;
+    const mask lane = lane_numbers();
     Tile* tile = new Tile();
     float* shifts = new float[ATTACKED ? long(count) * n * n : 0];
     if constexpr (ATTACKED)
