@@ -6,8 +6,10 @@
 **Times.** For every architecture in ``config.yaml``, one thread trains a block of one of its sweeps, and then takes the
 parts of a step one by one. ``whole`` is the training, and the other columns are the parts: all of them as shares of the
 floating-point rate of a large matrix product on the same core. Where few features are active, training goes through
-these alone, and its share may exceed 1. ``draw`` and ``features`` multiply little: they are the bytes that they read
-and write, over those of a large copy in the same time. All of it is CPU time, the least of several repetitions.
+these alone: the shares of its sparse parts count the dense products that they replace, and may exceed 1. What
+multiplies little is given as the bytes that it reads and writes, over those of a large copy in the same time:
+``draw``, ``features``, ``find active``, ``bias gradient`` and ``AdamW``. All of it is CPU time, the least of several
+repetitions.
 
 **Code.** The loop is compiled for x86-64-v3 (AVX2), x86-64-v4 (AVX-512) and aarch64 (NEON; by the compiler in
 ``CXX_AARCH64``, by default aarch64-linux-gnu-g++). A hot loop is an innermost one with at least eight fused
@@ -43,7 +45,19 @@ from superposition.training.blocks import Plan
 from superposition.training.engine import TrainingConfig
 from superposition.training.fused import Fused
 
-PARTS = ("draw", "features", "hidden", "output", "hidden slope", "weight gradient", "bias gradient", "gradient")
+# The parts of a step, in the order of kernel.cpp; the last four are taken where few features are active.
+DENSE = (
+    "draw",
+    "features",
+    "hidden",
+    "output",
+    "hidden slope",
+    "weight gradient",
+    "bias gradient",
+    "gradient",
+    "AdamW",
+)
+SPARSE = ("find active", "sparse hidden", "sparse hidden slope", "sparse weight gradient")
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,7 @@ def shapes(config: Config) -> list[Shape]:
 
 
 def part_seconds(engine: Fused, folder: str) -> dict[str, float]:
-    """Return the seconds that each part of a step takes for one tile of one instance."""
+    """Return the seconds that each part of a step takes for one tile of the instance in the middle of the block."""
     command = [*fused.compiler(), *fused.FLAGS, f'-DFUSED="{fused.SOURCE}"']
     command += [f"-D{name}={value}" for name, value in fused.constants(engine.block)]
     subprocess.run([*command, str(Path(__file__).with_suffix(".cpp")), "-o", f"{folder}/parts.so"], check=True)
@@ -85,10 +99,14 @@ def part_seconds(engine: Fused, folder: str) -> dict[str, float]:
     at = {name: ctypes.c_void_p(value) for name, value in engine.arguments().items()}
     gradients = np.zeros(engine.block.model.size, dtype=np.float32)
     rest = at["data"], at["empty"], at["l1"], at["parameters"], ctypes.c_void_p(gradients.ctypes.data)
-    return {
-        name: fastest(lambda times, part=part: loop.repeat(part, times, *rest, engine.config.batch))
-        for part, name in enumerate(PARTS)
-    }
+    names = DENSE + (SPARSE if dict(fused.constants(engine.block))["FEW"] else ())
+
+    def repeat(part: int, times: int) -> int:
+        return loop.repeat(part, times, len(engine.block) // 2, *rest, engine.config.batch)
+
+    # A part that training does not take for this instance is left out.
+    taken = [part for part in range(len(names)) if repeat(part, 0)]
+    return {names[part]: fastest(lambda times, part=part: repeat(part, times)) for part in taken}
 
 
 def row(shape: Shape, matrix: float, copy: float) -> dict[str, float | str]:
@@ -98,7 +116,7 @@ def row(shape: Shape, matrix: float, copy: float) -> dict[str, float | str]:
     values = count * batch * model.n
     steps = max(2, round(2e8 / (values * (1 + model.m / 16))))
     engine.advance(0, 1)  # compiles, and warms the caches
-    taken, start = [], 1
+    taken = []
     for start in range(1, 1 + REPETITIONS * steps, steps):
         began = time.process_time()
         engine.advance(start, start + steps)
@@ -108,21 +126,19 @@ def row(shape: Shape, matrix: float, copy: float) -> dict[str, float | str]:
         parts = part_seconds(engine, folder)
     tile = dict(fused.constants(engine.block))["TILE"]
     product = 2 * model.n * model.m * tile  # operations of one tile's product of the weights with a vector
+    # Of the dense products that a part computes, or does without.
+    products = {"hidden": 1, "output": 1, "hidden slope": 1, "weight gradient": 2, "gradient": 5}
+    # Back-propagation through few outputs gives the gradient of the output weights, too.
+    products |= {"sparse hidden": 1, "sparse hidden slope": 2, "sparse weight gradient": 1}
+    # Numbers of four bytes that are read or written.
     rows = engine.block.gates.rows
-    return {
-        "experiment": shape.experiment,
-        "model": shape.name,
-        "n": model.n,
-        "m": model.m,
-        "density": density,
-        "ns per value": 1e9 * step / values,
-        "whole": 5 * product * (count * batch / tile) / step / matrix,
-        **{name: product / parts[name] / matrix for name in ("hidden", "output", "hidden slope")},
-        "weight gradient": 2 * product / parts["weight gradient"] / matrix,
-        "gradient": 5 * product / parts["gradient"] / matrix,
-        "draw": 4 * tile * rows / parts["draw"] / copy,
-        "features": 4 * tile * (rows + model.n) / parts["features"] / copy,
-    }
+    numbers = {"draw": rows * tile, "features": (rows + model.n) * tile, "find active": model.n * tile}
+    numbers |= {"bias gradient": model.n * tile, "AdamW": 7 * model.size}
+    shares = {name: count * product / parts[name] / matrix for name, count in products.items() if name in parts}
+    shares |= {name: 4 * count / parts[name] / copy for name, count in numbers.items() if name in parts}
+    about = {"experiment": shape.experiment, "model": shape.name, "n": model.n, "m": model.m, "density": density}
+    whole = 5 * product * (count * batch / tile) / step / matrix
+    return about | {"ns per value": 1e9 * step / values, "whole": whole} | shares
 
 
 # The architectures whose code is checked, as constants of fused.cpp. The first has whole register blocks alone.
