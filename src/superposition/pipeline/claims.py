@@ -27,7 +27,7 @@ Tables = dict[str, dict[str, pd.DataFrame]]
 
 @dataclass(frozen=True)
 class Finding:
-    """What was measured for one claim.
+    """The measured evidence for one claim, and whether it meets the criterion.
 
     Attributes:
         measured: The measured numbers, as text.

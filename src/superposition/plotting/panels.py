@@ -19,7 +19,7 @@ from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
 @dataclass(frozen=True)
 class Panel:
-    """One model of a figure.
+    """A model as a panel of a figure: its title, its matrices and its features.
 
     Attributes:
         title: Title of the panel.

@@ -68,7 +68,7 @@ class Target:
 
     @cached_property
     def ranking_subset(self) -> "Target":
-        """The same target with only the first samples and the all-zero one."""
+        """A target with only the first samples and the all-zero one, by which attacks are ranked."""
         if len(self.x) <= RANKING_SAMPLES + 1:
             return self
         share = self.share[:RANKING_SAMPLES] * ((1 - self.share[-1]) / self.share[:RANKING_SAMPLES].sum())
