@@ -81,9 +81,9 @@ def changed(data: Tables, figure: str, table: str, where: str, **columns: Any) -
 
 
 def judged(claims: Claims, name: str, data: Tables, scale: str = "paper") -> dict[str, str]:
-    """The line of ``claims.csv``."""
-    (claim,) = (claim for claim in claims if claim.id == f"{claims.section}.{name}")
-    return claim.row(claims.section, data, scale)
+    """Return the claim's row of ``claims.csv``."""
+    one = Claims(claims.section, claims.find([f"{claims.section}.{name}"]))
+    return one.judge(data, scale)[0].iloc[0].to_dict()
 
 
 def verdict(claims: Claims, name: str, data: Tables) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
-from tests.paper.synthetic import Solution, changed, drawn_twice, judged, through_files, trained, verdict
+from tests.paper.synthetic import Solution, drawn_twice, judged, through_files, trained, verdict
 
 from superposition.paper.introduction import draw, judge, measure
 from superposition.pipeline.claims import Tables
@@ -29,7 +29,9 @@ def measured(pictures: dict[float, Polar]) -> Tables:
     def solve(p: float) -> Solution:
         lengths, angles = np.array(pictures[p], dtype=float).T
         W = lengths * np.stack([np.cos(np.radians(angles)), np.sin(np.radians(angles))])
-        return W, np.linspace(-0.1, 0.1, 5), 0.5
+        # The loss of the linear model on dense features, with the best bias.
+        loss = (0.9 ** np.arange(5)[:, None] * (np.eye(5) - W.T @ W) ** 2).sum() / 12
+        return W, np.linspace(-0.1, 0.1, 5), loss
 
     return {"introduction": measure.measure("introduction", {"introduction": trained("introduction", solve)})}
 
@@ -58,84 +60,31 @@ def test_ideal_pictures_however_they_are_turned(angle: float, mirrored: bool, or
 
 
 @pytest.mark.parametrize(
-    ("picture", "holds"),
+    ("name", "picture"),
     [
-        ([(0.91, 0), (1, 90), NONE, NONE, NONE], True),
-        ([(0.89, 0), (1, 90), NONE, NONE, NONE], False),
-        ([(1, 0), (1.09, 90), NONE, NONE, NONE], True),
-        ([(1, 0), (1.11, 90), NONE, NONE, NONE], False),
-        ([(1, 0), (1, 90), NONE, NONE, (0.09, 45)], True),
-        ([(1, 0), (1, 90), NONE, NONE, (0.11, 45)], False),
-        ([(1, 0), (1, 85.1), NONE, NONE, NONE], True),
-        ([(1, 0), (1, 84.9), NONE, NONE, NONE], False),
-        ([(1, 0), (1, 94.9), NONE, NONE, NONE], True),
-        ([(1, 0), (1, 95.1), NONE, NONE, NONE], False),
-        ([(1, 0), (1, 0), NONE, NONE, NONE], False),
-        ([(1, 0), NONE, (1, 90), NONE, NONE], False),  # two features, but not the most important
-        ([(1, 0), NONE, NONE, NONE, NONE], False),
-        (IDEAL[0.2], False),
-        ([NONE] * 5, False),
+        ("dense", [(1, 0), (1, 80), NONE, NONE, NONE]),
+        ("dense", [(1, 0), NONE, (1, 90), NONE, NONE]),  # two features, but not the most important
+        ("dense", IDEAL[0.2]),
+        ("dense", [NONE] * 5),
+        ("antipodal", [(1, 0), (1, 180), (1, 90), NONE, (1, 270)]),  # the fifth in place of the fourth
+        ("antipodal", [(1, 0), (1, 160), (1, 90), (1, 270), NONE]),
+        ("antipodal", [(1, 0), (1, 180), (1, 90), (1, 90), NONE]),  # two features in one direction
+        ("antipodal", [NONE] * 5),
+        ("antipodal", IDEAL[0.1]),
+        ("pentagon", [(1, 60 * k) for k in range(5)]),  # five corners of the hexagon
+        ("pentagon", [*IDEAL[0.1][:4], (0.7, 288)]),
+        ("pentagon", IDEAL[0.2]),
     ],
 )
-def test_dense(picture: Polar, holds: bool) -> None:
-    assert of("dense", picture) == ("reproduced" if holds else "not reproduced")
-
-
-@pytest.mark.parametrize(
-    ("picture", "holds"),
-    [
-        ([(1, 0), (1, 90), (1, 180), (1, 270), NONE], True),  # other partners
-        ([(0.75, 0), (1.4, 180), (1, 90), (1, 270), (0.7, 45)], True),  # 0.7² < ½ < 0.75²
-        ([(0.7, 0), (1, 180), (1, 90), (1, 270), NONE], False),
-        ([(1, 0), (1, 180), (1, 90), (1, 270), (0.75, 45)], False),
-        ([(1, 0), (1, 180), (1, 90), NONE, (1, 270)], False),  # the fifth in place of the fourth
-        ([(1, 0), (1, 175.1), (1, 90), (1, 270), NONE], True),
-        ([(1, 0), (1, 174.9), (1, 90), (1, 270), NONE], False),
-        ([(1, 0), (1, 180), (1, 85.1), (1, 265.1), NONE], True),
-        ([(1, 0), (1, 180), (1, 84.9), (1, 264.9), NONE], False),
-        ([(1, 0), (1, 180), (1, 90), (1, 90), NONE], False),  # two features in one direction
-        ([(1, 0), (1, 90), NONE, NONE, NONE], False),
-        ([(1, 0), NONE, NONE, NONE, NONE], False),
-        ([NONE] * 5, False),
-        (IDEAL[0.1], False),
-    ],
-)
-def test_antipodal(picture: Polar, holds: bool) -> None:
-    assert of("antipodal", picture) == ("reproduced" if holds else "not reproduced")
-
-
-def test_antipodal_wants_pairs() -> None:
-    """Four directions at right angles to one another are no pairs. (In the plane there is no room for them.)"""
-    apart = changed(ideal(), "introduction", "pairs", "density == 0.2 and i != j", cosine=0.0)
-    assert verdict(judge.claims, "antipodal", apart) == "not reproduced"
-
-
-@pytest.mark.parametrize(
-    ("steps", "holds"),
-    [
-        ([66.1, 73, 73, 73, 74.9], True),
-        ([65.9, 73, 73, 73, 75.1], False),
-        ([80.9, 69.7, 69.8, 69.8, 69.8], True),
-        ([81.1, 69.7, 69.7, 69.7, 69.8], False),
-        ([60, 60, 60, 60, 120], False),  # five corners of the hexagon
-        ([90, 90, 90, 90, 0], False),
-        ([144] * 5, True),  # a pentagram in the order of importance is a pentagon, too
-    ],
-)
-def test_pentagon_steps(steps: list[float], holds: bool) -> None:
-    around = [(1.0, angle) for angle in np.cumsum(steps)]
-    assert of("pentagon", around) == ("reproduced" if holds else "not reproduced")
-
-
-@pytest.mark.parametrize(("length", "holds"), [(0.71, True), (0.70, False)])
-def test_pentagon_represents_all(length: float, holds: bool) -> None:
-    assert of("pentagon", [*IDEAL[0.1][:4], (length, 288)]) == ("reproduced" if holds else "not reproduced")
+def test_other_pictures(name: str, picture: Polar) -> None:
+    """A picture that is not the paper's is not taken for it."""
+    assert of(name, picture) == "not reproduced"
 
 
 def test_verdicts_survive_the_way_through_files(tmp_path: Path) -> None:
     """Densities are compared for equality, after they were written and read again."""
-    read = judge.claims.table(through_files(ideal(), tmp_path), "paper")
-    assert read.equals(judge.claims.table(ideal(), "paper"))
+    read = judge.claims.judge(through_files(ideal(), tmp_path), "paper")[0]
+    assert read.equals(judge.claims.judge(ideal(), "paper")[0])
     assert read["verdict"].tolist() == ["reproduced"] * 3
 
 

@@ -8,9 +8,11 @@ from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline import sensitivity
 from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
 from superposition.pipeline.sensitivity import COLUMNS, VARIANTS, judge_variants, scale_settings
 from superposition.training import runner
 
+ABOUT = {"paper": "", "about": "trained models", "phrase": "", "criteria": [Criterion("x", ">", 0, "the paper", "")]}
 SWEEP = Sweep(model="relu_output", n=3, m=2, density=[0.5, 0.1], steps=6, batch=20, learning_rate=0.02, evaluation=100)
 
 
@@ -56,15 +58,15 @@ def test_verdicts() -> None:
     """Every claim with every recipe, on models of that recipe; trained once, and only what is asked for."""
     claims, measured = Claims("zoo"), []
 
-    @claims.add("rate", figure="two", paper="", criterion="")
+    @claims.add("rate", figure="two", **ABOUT)
     def rate(data: Tables) -> Finding:
         rates = {data[figure]["recipe"]["rate"].item() for figure in ("two", "one")}
-        return Finding(f"{rates}", holds=rates == {0.02}, correction="Another.")
+        return Finding([Number(1 if rates == {0.02} else -1)])
 
-    @claims.add("steps", figure="one", paper="", criterion="")
+    @claims.add("steps", figure="one", **ABOUT)
     def steps(data: Tables) -> Finding:
         table = data["one"]["recipe"]
-        return Finding(f"{table['steps'].item()} steps", holds=table["steps"].item() >= 6)
+        return Finding([Number(table["steps"].item() - 5.5)])
 
     def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         measured.append((figure, id(trained["shared"])))
@@ -80,8 +82,8 @@ def test_verdicts() -> None:
     off = {(variant, claim): v for claim in found for variant, v in found[claim].items() if v != "reproduced"}
     assert off == {
         ("steps halved", "zoo.steps"): "not reproduced",
-        ("learning rate halved", "zoo.rate"): "corrected",
-        ("learning rate doubled", "zoo.rate"): "corrected",
+        ("learning rate halved", "zoo.rate"): "not reproduced",
+        ("learning rate doubled", "zoo.rate"): "not reproduced",
     }
     assert [figure for figure, _ in measured] == ["two", "one"] * len(VARIANTS)
     assert all(first[1] == second[1] for first, second in zip(measured[::2], measured[1::2], strict=True))
@@ -91,9 +93,9 @@ def test_models_are_trained_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatc
     """On this device and with so many threads, with every recipe."""
     claims, asked = Claims("zoo"), []
 
-    @claims.add("any", figure="one", paper="", criterion="")
+    @claims.add("any", figure="one", **ABOUT)
     def anything(data: Tables) -> Finding:
-        return Finding(f"{data['one']['numbers'].size}", holds=True)
+        return Finding([Number(1 + data["one"]["numbers"].size)])
 
     def train(sweep: Sweep, device: str, threads: int) -> SweepResult:
         asked.append((device, threads))
@@ -108,9 +110,9 @@ def test_what_cannot_be_trained_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     """The experiment and the variant: its numbers stand nowhere in the configuration."""
     claims = Claims("zoo")
 
-    @claims.add("any", figure="one", paper="", criterion="")
+    @claims.add("any", figure="one", **ABOUT)
     def anything(data: Tables) -> Finding:
-        return Finding(f"{len(data['one'])}", holds=True)
+        return Finding([Number(1 + len(data["one"]))])
 
     short = SWEEP.model_copy(update={"batch": 2})
     with pytest.raises(SuperpositionError, match=r"^wolf, batch size halved: sweep\.batch: "):

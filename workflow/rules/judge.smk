@@ -9,7 +9,8 @@ rule judge:
             "workflow/scripts/judge.py", *expand("superposition.paper.{section}.judge", section=CONFIG.sections)
         ),
     output:
-        report(f"{OUT}/claims.csv", caption="../report/claims.rst", category="Claims"),
+        claims=report(f"{OUT}/claims.csv", caption="../report/claims.rst", category="Claims"),
+        criteria=f"{OUT}/criteria.csv",
     log:
         f"{OUT}/logs/judge.log",
     benchmark:

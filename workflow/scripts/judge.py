@@ -1,4 +1,4 @@
-"""Judge the claims of all sections from the tables of their figures."""
+"""Judge the claims of all sections from the tables of their figures: tables to verdicts and criteria."""
 
 import importlib
 from pathlib import Path
@@ -10,7 +10,7 @@ from superposition.pipeline import files
 from superposition.pipeline.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    tables, verdicts = {Path(folder).name: folder for folder in snakemake.input.tables}, []
+    tables, judged = {Path(folder).name: folder for folder in snakemake.input.tables}, []
     for section, figures in snakemake.params.sections.items():
         claims = importlib.import_module(f"superposition.paper.{section}.judge").claims
         # The report would not show a claim about a figure of another section.
@@ -19,5 +19,6 @@ with job_log(snakemake.log[0]):
                 f"{misplaced.id}: unknown figure {misplaced.figure!r}, allowed are {', '.join(figures)}"
             )
         measured = {figure: files.read(tables[figure]) for figure in figures}
-        verdicts.append(claims.table(measured, snakemake.params.scale))
-    pd.concat(verdicts).to_csv(snakemake.output[0], index=False)
+        judged.append(claims.judge(measured, snakemake.params.scale))
+    for parts, path in zip(zip(*judged, strict=True), snakemake.output, strict=True):
+        pd.concat(parts).to_csv(path, index=False)

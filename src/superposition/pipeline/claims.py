@@ -1,21 +1,23 @@
 """Claims of the paper, and the verdict on each.
 
-A claim is judged by a function of the tables of its section. The function returns a :class:`Finding`: what was
-measured, and whether that meets the criterion. The bound in the criterion comes from the paper or from an exact
-calculation.
+A function of the section measures the numbers of a claim from the tables, and the claim's criteria turn them into the
+verdict (see ``criteria``). A statement for which no bound would be fair has no criteria: its numbers are described,
+without a verdict.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
 
 from superposition.core.errors import SuperpositionError, short_repr
+from superposition.pipeline.criteria import Comparison, Criterion, Number, Verdict, decide
 
-Verdict = Literal["reproduced", "corrected", "not reproduced"]
-COLUMNS = ["claim", "section", "figure", "paper", "measured", "criterion", "verdict", "expected", "note"]
+PAPER_URL = "https://transformer-circuits.pub/2022/toy_model/index.html"
+# What a statement speaks of.
+About = Literal["trained models", "the optimum", "the theoretical model", "any model", "a belief"]
 NOT_AT_THIS_SCALE = "needs scale paper"
 # The verdict if the judging function raised an exception: a bug, or tables that lack what the claim is about. It is no
 # scientific finding.
@@ -27,24 +29,59 @@ Tables = dict[str, dict[str, pd.DataFrame]]
 
 @dataclass(frozen=True)
 class Finding:
-    """The measured evidence for one claim, and whether it meets the criterion.
+    """What a judging function measured.
 
     Attributes:
-        measured: The measured numbers, as text.
-        holds: Whether the criterion is met without a correction.
-        correction: The correction that the paper's statement needs, if the evidence supports one.
-        note: Further evidence or remarks.
+        numbers: One number per criterion of the claim.
+        evidence: One number per criterion of its correction.
+        text: Further numbers, as text; all of them if the claim has no criteria.
+        correction: The correction that the statement needs if its criteria are not met but those of the correction are.
+        note: Remarks.
     """
 
-    measured: str
-    holds: bool | np.bool_
+    numbers: Sequence[Number] = ()
+    evidence: Sequence[Number] = ()
+    text: str = ""
     correction: str = ""
     note: str = ""
 
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on a claim, with the comparisons that led to it.
+
+    Attributes:
+        finding: What was measured.
+        statement: The comparisons for the criteria of the statement.
+        correction: The comparisons for the criteria of its correction.
+    """
+
+    finding: Finding
+    statement: tuple[Comparison, ...] = ()
+    correction: tuple[Comparison, ...] = ()
+
     @property
     def verdict(self) -> Verdict:
-        """The verdict; a correction counts only if the criterion is not met without it."""
-        return "reproduced" if self.holds else "corrected" if self.correction else "not reproduced"
+        """The verdict."""
+        return decide([c.holds for c in self.statement], [c.holds for c in self.correction])
+
+    @property
+    def measured(self) -> str:
+        """The numbers as text."""
+        return "; ".join([*map(str, self.statement), *([self.finding.text] if self.finding.text else [])])
+
+    @property
+    def close(self) -> bool:
+        """Whether another outcome of the close comparisons, of one or of all that fail, would change the verdict."""
+        outcomes = [c.holds for c in (*self.statement, *self.correction)]
+        close = [i for i, c in enumerate((*self.statement, *self.correction)) if c.close]
+        changes = [{i} for i in close] + [{i for i in close if not outcomes[i]}]
+        split = len(self.statement)
+        for change in changes:
+            flipped = [holds != (i in change) for i, holds in enumerate(outcomes)]
+            if decide(flipped[:split], flipped[split:]) != self.verdict:
+                return True
+        return False
 
 
 @dataclass(frozen=True)
@@ -54,39 +91,87 @@ class Claim:
     Attributes:
         id: The identifier, ``<section>.<name>``.
         figure: The figure that the claim is shown beside.
-        paper: The paper's statement, in our words.
-        criterion: The condition under which the claim is reproduced or corrected.
+        paper: The paper's statement in our words, with its hedges.
+        about: What the statement speaks of.
+        phrase: Words of the paper by which the statement is found.
+        criteria: The criteria of the statement; empty if it is described only.
+        correction: The criteria of its correction; empty if none is at hand.
         expected: The verdict on record.
         at_quick: Whether the claim can also be judged at scale ``quick``.
-        judge: The function that judges the claim from the tables of its section.
+        measure: The function that measures the numbers from the tables of the section.
     """
 
     id: str
     figure: str
     paper: str
-    criterion: str
+    about: About
+    phrase: str
+    criteria: tuple[Criterion, ...]
+    correction: tuple[Criterion, ...]
     expected: Verdict
     at_quick: bool
-    judge: Callable[[Tables], Finding]
+    measure: Callable[[Tables], Finding]
 
-    def row(self, section: str, tables: Tables, scale: str) -> dict[str, str]:
-        """Judge the claim and return its row of ``claims.csv``."""
-        about = {"claim": self.id, "section": section, "figure": self.figure, "paper": self.paper}
-        finding, verdict = self._judged(tables, scale)
-        correction = finding.correction if verdict == "corrected" else ""
-        note = ". ".join(part for part in (correction, finding.note) if part)
-        judged = {"measured": finding.measured, "criterion": self.criterion, "verdict": verdict}
-        return about | judged | {"expected": self.expected, "note": note}
+    @property
+    def link(self) -> str:
+        """The address of the paper's own sentence, which a browser highlights."""
+        return f"{PAPER_URL}#:~:text={quote(self.phrase)}"
 
-    def _judged(self, tables: Tables, scale: str) -> tuple[Finding, str]:
-        """Return the finding and the verdict, which is ``error`` if the judging function fails."""
-        if scale != "paper" and not self.at_quick:
-            return Finding("", False, note="not judged at this scale"), NOT_AT_THIS_SCALE
-        try:
-            finding = self.judge(tables)
-            return finding, finding.verdict
-        except Exception as error:  # One failure must not keep the other claims and the report from being made.
-            return Finding("", False, note=f"The judge failed ({type(error).__name__}: {error})"), ERROR
+    def judge(self, tables: Tables) -> Judgement:
+        """Judge the claim from the tables of its section."""
+        finding = self.measure(tables)
+        statement, correction = (
+            tuple(Comparison.of(c, n) for c, n in zip(criteria, numbers, strict=True))
+            for criteria, numbers in ((self.criteria, finding.numbers), (self.correction, finding.evidence))
+        )
+        return Judgement(finding, statement, correction)
+
+
+@dataclass(frozen=True)
+class Omission:
+    """A statement of the paper that is not judged.
+
+    Attributes:
+        id: The identifier, ``<section>.<name>``.
+        paper: The statement in our words.
+        phrase: Words of the paper by which the statement is found.
+        why: Why it is left out.
+    """
+
+    id: str
+    paper: str
+    phrase: str
+    why: str
+
+
+COLUMNS = [
+    "claim",
+    "section",
+    "figure",
+    "paper",
+    "measured",
+    "criterion",
+    "verdict",
+    "expected",
+    "note",
+    "about",
+    "margin",
+    "link",
+]
+CRITERIA_COLUMNS = [
+    "claim",
+    "part",
+    "statistic",
+    "value",
+    "error",
+    "relation",
+    "bound",
+    "source",
+    "why",
+    "holds",
+    "factor",
+    "close",
+]
 
 
 @dataclass
@@ -95,6 +180,7 @@ class Claims:
 
     section: str
     items: list[Claim] = field(default_factory=list)
+    omissions: list[Omission] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Claim]:
         return iter(self.items)
@@ -105,20 +191,29 @@ class Claims:
         *,
         figure: str,
         paper: str,
-        criterion: str,
+        about: About,
+        phrase: str,
+        criteria: Sequence[Criterion] = (),
+        correction: Sequence[Criterion] = (),
         expected: Verdict = "reproduced",
         at_quick: bool = True,
     ) -> Callable[[Callable[[Tables], Finding]], Callable[[Tables], Finding]]:
-        """Return a decorator that registers the decorated function as the judge of the claim ``<section>.<name>``.
+        """Return a decorator that registers the decorated function as the measure of the claim ``<section>.<name>``.
 
         The arguments are attributes of :class:`Claim`.
         """
 
-        def register(judge: Callable[[Tables], Finding]) -> Callable[[Tables], Finding]:
-            self.items.append(Claim(f"{self.section}.{name}", figure, paper, criterion, expected, at_quick, judge))
-            return judge
+        def register(measure: Callable[[Tables], Finding]) -> Callable[[Tables], Finding]:
+            parts = (tuple(criteria), tuple(correction))
+            claim = Claim(f"{self.section}.{name}", figure, paper, about, phrase, *parts, expected, at_quick, measure)
+            self.items.append(claim)
+            return measure
 
         return register
+
+    def leave_out(self, name: str, *, paper: str, phrase: str, why: str) -> None:
+        """Record a statement that is not judged, and why; the arguments are attributes of :class:`Omission`."""
+        self.omissions.append(Omission(f"{self.section}.{name}", paper, phrase, why))
 
     def find(self, ids: Sequence[str]) -> list[Claim]:
         """Return the claims with these identifiers, which the configuration lists under ``sensitivity``.
@@ -131,9 +226,72 @@ class Claims:
             raise SuperpositionError(f"sensitivity: unknown {short_repr(unknown[0])}, allowed are {', '.join(known)}")
         return [known[name] for name in ids]
 
-    def table(self, tables: Tables, scale: str) -> pd.DataFrame:
-        """Judge every claim; return one row for each, with the columns of ``claims.csv``."""
-        return pd.DataFrame([claim.row(self.section, tables, scale) for claim in self], columns=COLUMNS)
+    def judge(self, tables: Tables, scale: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Judge every claim.
+
+        Returns:
+            One row per claim, with the columns of ``claims.csv``, and one row per criterion, with those of
+            ``criteria.csv``.
+        """
+        rows, criteria = [], []
+        for claim in self:
+            row, judgement = _judged(claim, tables, scale)
+            rows.append(row | {"section": self.section})
+            criteria += _criteria_rows(claim.id, judgement)
+        return pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(criteria, columns=CRITERIA_COLUMNS)
+
+
+def _judged(claim: Claim, tables: Tables, scale: str) -> tuple[dict[str, str], Judgement]:
+    """Return the claim's row of ``claims.csv``, whose verdict is ``error`` if the judging function fails."""
+    row = {
+        "claim": claim.id,
+        "figure": claim.figure,
+        "paper": claim.paper,
+        "criterion": "; ".join(map(str, claim.criteria)),
+        "expected": claim.expected,
+        "about": claim.about,
+        "link": claim.link,
+        "measured": "",
+        "margin": "",
+    }
+    if scale != "paper" and not claim.at_quick:
+        return row | {"verdict": NOT_AT_THIS_SCALE, "note": ""}, Judgement(Finding())
+    try:
+        judgement = claim.judge(tables)
+    except Exception as error:  # One failure must not keep the other claims and the report from being made.
+        note = f"The judge failed ({type(error).__name__}: {error})"
+        return row | {"verdict": ERROR, "note": note}, Judgement(Finding())
+    finding, verdict = judgement.finding, judgement.verdict
+    correction = finding.correction if verdict == "corrected" else ""
+    margin = "" if verdict == "described" else "close" if judgement.close else "firm"
+    return row | {
+        "measured": judgement.measured,
+        "verdict": verdict,
+        "margin": margin,
+        "note": ". ".join(part for part in (correction, finding.note) if part),
+    }, judgement
+
+
+def _criteria_rows(claim: str, judgement: Judgement) -> list[dict[str, object]]:
+    """Return the claim's rows of ``criteria.csv``."""
+    return [
+        {
+            "claim": claim,
+            "part": part,
+            "statistic": comparison.criterion.statistic,
+            "value": comparison.value,
+            "error": comparison.error,
+            "relation": comparison.criterion.relation,
+            "bound": comparison.bound,
+            "source": comparison.criterion.source,
+            "why": comparison.criterion.why,
+            "holds": comparison.holds,
+            "factor": comparison.factor,
+            "close": comparison.close,
+        }
+        for part, comparisons in (("statement", judgement.statement), ("correction", judgement.correction))
+        for comparison in comparisons
+    ]
 
 
 def check(claims: pd.DataFrame) -> str:

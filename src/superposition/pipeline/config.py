@@ -11,7 +11,6 @@ from superposition.core.errors import SuperpositionError, short_repr
 from superposition.core.sweep import Sweep
 from superposition.core.validation import Strict, as_tuple, check_known, explain
 
-PAPER_URL = "https://transformer-circuits.pub/2022/toy_model/index.html"
 SECTIONS = Path(__file__).parents[1] / "paper"
 # The stages of a section, each of which is a module of it.
 STAGES = ("measure", "draw", "judge")

@@ -6,21 +6,17 @@
 import importlib
 import re
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
-from superposition.pipeline.claims import Claim
-from superposition.pipeline.config import PAPER_URL, Config
+from superposition.pipeline.claims import PAPER_URL, Claim
+from superposition.pipeline.config import Config
 
 
 def page(config: Config) -> str:
     """Return the page in Markdown: every section with its figures, its claims and the verdicts on record."""
-    claims = {
-        section: list(importlib.import_module(f"superposition.paper.{section}.judge").claims)
-        for section in config.sections
-    }
+    claims = {name: importlib.import_module(f"superposition.paper.{name}.judge").claims for name in config.sections}
     verdicts = Counter(claim.expected for section in claims.values() for claim in section)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     parts = [
@@ -34,8 +30,8 @@ def page(config: Config) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _section(config: Config, name: str, claims: Iterable[Claim]) -> str:
-    """Return a section's heading with a table of its figures and a table of its claims."""
+def _section(config: Config, name: str, claims: Claims) -> str:
+    """Return a section's heading with tables of its figures, of its claims, and of the statements left out."""
     section = config.sections[name]
     title = f"[{section.title}]({PAPER_URL}{section.anchor})" if section.anchor else section.title
     figures = [
@@ -43,10 +39,16 @@ def _section(config: Config, name: str, claims: Iterable[Claim]) -> str:
         for figure, about in config.figures.items()
         if about.section == name
     ]
-    judged = [[f"`{claim.id}`", _escaped(claim.paper), f"`{claim.figure}`", claim.expected] for claim in claims]
+    judged = [
+        [f"[`{claim.id}`]({claim.link})", _escaped(claim.paper), claim.about, f"`{claim.figure}`", claim.expected]
+        for claim in claims
+    ]
+    left_out = [[f"`{claim.id}`", _escaped(claim.paper), _escaped(claim.why)] for claim in claims.omissions]
     tables = [_table(["figure", "what it shows"], figures)]
     if judged:
-        tables.append(_table(["claim", "the paper", "figure", "verdict"], judged))
+        tables.append(_table(["claim", "the paper", "speaks of", "figure", "verdict"], judged))
+    if left_out:
+        tables.append(_table(["not judged", "the paper", "why"], left_out))
     return "\n\n".join([f"## {title}", *tables])
 
 

@@ -25,7 +25,8 @@ from rocrate.utils import as_list
 
 from superposition.core import archive
 from superposition.core.errors import SuperpositionError
-from superposition.pipeline.config import PAPER_URL, Config
+from superposition.pipeline.claims import PAPER_URL
+from superposition.pipeline.config import Config
 from superposition.pipeline.dag import Job, planned_jobs
 from superposition.pipeline.identity import PACKAGES, commit, machine, sha256, versions
 

@@ -20,8 +20,8 @@ from PIL import Image
 
 from superposition.core import archive
 from superposition.core.sweep import TRAINING_KEYS
-from superposition.pipeline.claims import ERROR, NOT_AT_THIS_SCALE
-from superposition.pipeline.config import PAPER_URL, VARIED, Config
+from superposition.pipeline.claims import ERROR, NOT_AT_THIS_SCALE, PAPER_URL
+from superposition.pipeline.config import VARIED, Config
 from superposition.pipeline.dag import planned_jobs
 from superposition.pipeline.identity import commit, machine, sha256, versions
 

@@ -87,6 +87,6 @@ def judge_variants(
 
         tables = _LazyTables(make)
         for claim in claims:
-            finding = claim.judge(tables)
-            rows.append([claim.id, variant, finding.measured, finding.verdict])
+            judgement = claim.judge(tables)
+            rows.append([claim.id, variant, judgement.measured, judgement.verdict])
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -1,4 +1,4 @@
-"""Judge how five features are arranged in two dimensions at each sparsity."""
+"""Measure how five features are arranged in two dimensions at each sparsity, for the claims of the introduction."""
 
 import itertools
 
@@ -6,8 +6,18 @@ import numpy as np
 import pandas as pd
 
 from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
 
 claims = Claims("introduction")
+
+WRONGLY_REPRESENTED = Criterion(
+    "features on the wrong side of ‖W_i‖² = ½",
+    "<",
+    1,
+    "midpoint",
+    "½ is the middle between a feature that is absent and one that is represented; not one may be on the wrong side",
+    ".0f",
+)
 
 
 def _norms_and_cosines(data: Tables, density: float) -> tuple[np.ndarray, pd.DataFrame]:
@@ -17,61 +27,98 @@ def _norms_and_cosines(data: Tables, density: float) -> tuple[np.ndarray, pd.Dat
     return norms, pairs[pairs["density"] == density].pivot(index="i", columns="j", values="cosine")
 
 
-def _represented(norms: np.ndarray) -> list[int]:
-    """Return the features whose ‖W_i‖² is nearer to 1 than to 0."""
-    return np.flatnonzero(norms**2 > 0.5).tolist()
+def _wrongly_represented(norms: np.ndarray, represented: int) -> Number:
+    """Count the features that are represented although they should not be, or the reverse; the first few should be."""
+    return Number(((norms**2 > 0.5) != (np.arange(len(norms)) < represented)).sum())
 
 
 @claims.add(
     "dense",
     figure="introduction",
-    paper="S = 0: the model represents only the two most important features, orthogonal to each other",
-    criterion="‖W_i‖ within 0.1 of 1 for i = 1, 2 and of 0 for the others; angle within 5° of 90°",
+    paper="With dense features the model gives the two most important ones an orthogonal basis, roughly as principal "
+    "component analysis would; the other three are not represented",
+    about="trained models",
+    phrase="basis of the most important two",
+    criteria=[
+        WRONGLY_REPRESENTED,
+        Criterion(
+            "deviation of the angle between W_1 and W_2 from 90°",
+            "<",
+            45,
+            "midpoint",
+            "half way to two features in the same or in opposite directions",
+            ".2f",
+        ),
+        Criterion(
+            "relative excess of the loss over that of principal component analysis",
+            "<",
+            None,
+            "measurement error",
+            "three standard errors of the loss",
+            ".2%",
+        ),
+    ],
 )
 def dense(data: Tables) -> Finding:
     norms, cosine = _norms_and_cosines(data, 1.0)
-    deviation = np.abs(norms - np.array([1, 1, 0, 0, 0])).max()
-    angle = np.degrees(np.arccos(cosine.loc[0, 1]))
-    return Finding(
-        f"largest |‖W_i‖ - ideal| {deviation:.3f}; angle {angle:.1f}°",
-        holds=bool(deviation < 0.1 and abs(angle - 90) < 5),
-    )
+    model = data["introduction"]["models"].query("density == 1").iloc[0]
+    tilt = abs(np.degrees(np.arccos(cosine.loc[0, 1])) - 90)
+    excess, error = model["loss"] / model["linear_optimum"] - 1, model["loss_error"] / model["linear_optimum"]
+    return Finding([_wrongly_represented(norms, 2), Number(tilt), Number(excess, error, bound=3 * error)])
 
 
 @claims.add(
     "antipodal",
     figure="introduction",
-    paper="S = 0.8: the four most important features as two antipodal pairs, the fifth not represented",
-    criterion="‖W_i‖² > ½ for i = 1 … 4 only; each of them within 5° of 180° to one other and of 90° to the rest",
+    paper="At 80 % sparsity the four most important features form two antipodal pairs; the least important is not "
+    "embedded",
+    about="trained models",
+    phrase="basis of the most important two",
+    criteria=[
+        WRONGLY_REPRESENTED,
+        Criterion(
+            "largest deviation from 180° of a partner, or from 90° of another feature",
+            "<",
+            18,
+            "midpoint",
+            "half way from 180° to the 144° of a pentagon's diagonal",
+            ".2f",
+        ),
+    ],
 )
 def antipodal(data: Tables) -> Finding:
     norms, cosine = _norms_and_cosines(data, 0.2)
-    kept = _represented(norms)
+    kept = np.flatnonzero(norms**2 > 0.5)
     angles = np.degrees(np.arccos(np.clip(cosine.loc[kept, kept], -1, 1))).to_numpy()
     opposite = angles > 135
-    ideal = np.where(opposite, 180, 90)
-    deviation = np.abs(angles - ideal)[~np.eye(len(kept), dtype=bool)].max() if len(kept) > 1 else np.inf
-    return Finding(
-        f"features {', '.join(str(i + 1) for i in kept)} represented, each opposite to "
-        f"{', '.join(str(c) for c in sorted(set(opposite.sum(1))))} other; largest deviation from 180° or 90° "
-        f"{deviation:.2f}°",
-        holds=kept == [0, 1, 2, 3] and bool((opposite.sum(1) == 1).all()) and bool(deviation < 5),
-    )
+    deviation = np.abs(angles - np.where(opposite, 180, 90))[~np.eye(len(kept), dtype=bool)]
+    paired = len(kept) and (opposite.sum(1) == 1).all()
+    return Finding([_wrongly_represented(norms, 4), Number(deviation.max() if paired else np.nan)])
 
 
 @claims.add(
     "pentagon",
     figure="introduction",
-    paper="S = 0.9: all five features, as a pentagon",
-    criterion="‖W_i‖² > ½ for all; every step between neighbours is nearer to the pentagon's 72° than to the "
-    "hexagon's 60° or the square's 90° (66° to 81°)",
+    paper="At 90 % sparsity all five features are embedded as a pentagon, and there is positive interference",
+    about="trained models",
+    phrase="basis of the most important two",
+    criteria=[
+        WRONGLY_REPRESENTED,
+        Criterion(
+            "largest deviation of a step between neighbours from 72°",
+            "<",
+            6,
+            "midpoint",
+            "half way to the 60° of a hexagon, which is nearer than the 90° of two digons",
+            ".1f",
+        ),
+        Criterion("smallest, over the features, of the largest W_i·W_j", ">", 0, "the paper", "positive interference"),
+    ],
 )
 def pentagon(data: Tables) -> Finding:
-    features = data["introduction"]["features"].query("density == 0.1")
+    features, pairs = (data["introduction"][table].query("density == 0.1") for table in ("features", "pairs"))
     norms, _ = _norms_and_cosines(data, 0.1)
     around = np.sort(np.degrees(np.arctan2(features["w1"], features["w0"])))
     steps = np.array([b - a for a, b in itertools.pairwise([*around, around[0] + 360])])
-    return Finding(
-        f"{len(_represented(norms))} features represented; steps {', '.join(f'{s:.1f}°' for s in steps)}",
-        holds=len(_represented(norms)) == 5 and bool((steps > 66).all() and (steps < 81).all()),
-    )
+    interference = pairs.query("i != j").groupby("i")["dot"].max().min()
+    return Finding([_wrongly_represented(norms, 5), Number(np.abs(steps - 72).max()), Number(interference)])

@@ -1,0 +1,119 @@
+"""Criteria: measured numbers beside their bounds, and the verdict that follows from them.
+
+Every bound has a source: the paper's own number, an exact calculation, the midpoint between the alternatives, a null
+model or a measurement error.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, SupportsFloat
+
+Verdict = Literal["reproduced", "corrected", "not reproduced", "described"]
+Source = Literal["the paper", "exact calculation", "midpoint", "null model", "measurement error"]
+# A comparison is close if its bound is within this factor of the measured number, or within this many standard errors.
+CLOSE_FACTOR, CLOSE_ERRORS = 1.25, 3.0
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A bound on one number.
+
+    Attributes:
+        statistic: What the number is.
+        relation: The side of the bound on which the number has to be.
+        bound: The bound, or None if the judging function derives it from the tables, as from a null model.
+        source: Where the bound comes from.
+        why: How the bound follows from its source.
+        digits: Format specification of the number and of the bound.
+    """
+
+    statistic: str
+    relation: Literal["<", ">"]
+    bound: SupportsFloat | None
+    source: Source
+    why: str
+    digits: str = ".3g"
+
+    def __str__(self) -> str:
+        bound = "its bound" if self.bound is None else format(float(self.bound), self.digits)
+        return f"{self.statistic} {self.relation} {bound} ({self.source}: {self.why})"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A measured number.
+
+    Attributes:
+        value: The number; NaN if there is nothing to measure, which meets no criterion.
+        error: Its standard error; 0 if it is exact.
+        bound: The bound, for a criterion whose bound is derived from the tables.
+    """
+
+    value: SupportsFloat
+    error: SupportsFloat = 0.0
+    bound: SupportsFloat | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A measured number beside its criterion.
+
+    Attributes:
+        criterion: The criterion.
+        value: The number.
+        error: Its standard error.
+        bound: The bound. The comparison has the same outcome for every bound on this side of ``value``.
+    """
+
+    criterion: Criterion
+    value: float
+    error: float
+    bound: float
+
+    @classmethod
+    def of(cls, criterion: Criterion, number: Number) -> "Comparison":
+        """Compare a number with a criterion, whose bound is the number's own if it has one."""
+        bound = criterion.bound if number.bound is None else number.bound
+        if bound is None:
+            raise ValueError(f"{criterion.statistic}: neither the criterion nor the number has a bound")
+        return cls(criterion, float(number.value), float(number.error), float(bound))
+
+    @property
+    def holds(self) -> bool:
+        """Whether the number is on the right side of the bound."""
+        return self.value < self.bound if self.criterion.relation == "<" else self.value > self.bound
+
+    @property
+    def factor(self) -> float:
+        """The factor between the number and the bound, at least 1; infinite if one is 0 or their signs differ."""
+        ratio = self.value / self.bound if self.bound else math.inf
+        return max(ratio, 1 / ratio) if 0 < ratio < math.inf else math.inf
+
+    @property
+    def close(self) -> bool:
+        """Whether a bound within ``CLOSE_FACTOR``, or a number within ``CLOSE_ERRORS``, would change the outcome.
+
+        A bound that is a measurement error already allows for the error of the number.
+        """
+        error = 0.0 if self.criterion.source == "measurement error" else self.error
+        return self.factor < CLOSE_FACTOR or abs(self.value - self.bound) < CLOSE_ERRORS * error
+
+    def __str__(self) -> str:
+        digits = self.criterion.digits
+        error = f" ± {self.error:.1g}" if self.error else ""
+        return f"{self.criterion.statistic}: {self.value:{digits}}{error}"
+
+
+def decide(statement: Sequence[bool], correction: Sequence[bool]) -> Verdict:
+    """Return the verdict.
+
+    Args:
+        statement: Whether each criterion of the statement is met.
+        correction: Whether each criterion of its correction is met; empty if it has none.
+    """
+    if not statement:
+        return "described"
+    if all(statement):
+        return "reproduced"
+    return "corrected" if correction and all(correction) else "not reproduced"
