@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from superposition.pipeline.claims import PAPER_URL, Claim
+from superposition.pipeline.claims import PAPER_URL, Claims
 from superposition.pipeline.config import Config
 
 
