@@ -45,7 +45,7 @@ def _measure_training(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
 
 def _measure_vulnerability(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure the vulnerability of models by density, and compare analytic attacks with gradient ascent."""
-    rows, checks = [], []
+    rows, checks, masking = [], [], []
     for experiment, models in trained.items():
         sweep = models.sweep
         wanted = MAIN_DENSITIES if experiment == MAIN_EXPERIMENT else OTHER_DENSITIES
@@ -55,9 +55,11 @@ def _measure_vulnerability(trained: dict[str, SweepResult]) -> dict[str, pd.Data
                 continue
             here = {"experiment": experiment, "n": sweep.n, "m": sweep.m, "density": at["density"], "seed": at["seed"]}
             rows.append(here | _vulnerability_at(models, point))
+            if experiment == MAIN_EXPERIMENT and at["seed"] == 0:
+                masking.append(here | _masking_at(models, point))
             if experiment == MAIN_EXPERIMENT and at["seed"] == 0 and at["density"] >= MIN_ASCENT_DENSITY:
                 checks.append(here | _ascents_at(models, point))
-    tables = {"models": pd.DataFrame(rows), "ascents": pd.DataFrame(checks)}
+    tables = {"models": pd.DataFrame(rows), "ascents": pd.DataFrame(checks), "masking": pd.DataFrame(masking)}
     return tables | {"numbers": _summarise_vulnerability(tables)}
 
 
@@ -103,6 +105,19 @@ def _ascents_at(models: SweepResult, point: int) -> dict[str, float]:
     }
 
 
+def _masking_at(models: SweepResult, point: int) -> dict[str, float]:
+    """Measure how many outputs are off, and how well an attack along the gradient of the clean sample works.
+
+    Its rise is relative to that under the worst analytic attack, which is common to all samples.
+    """
+    target = attacks.make_target(models, point, SAMPLES)
+    size = RELATIVE_SIZE * target.mean_norm
+    gradient = target.rise_and_gradient_per_sample(torch.zeros_like(target.x))[1]
+    rise = target.rise_and_gradient_per_sample(size * torch.nn.functional.normalize(gradient, dim=1))[0]
+    off = target.share @ (target.preactivation <= 0).double().mean(1).to(target.share.dtype)
+    return {"off": float(off), "relative_rise": float(rise) / target.worst_rise(size * target.analytic_attacks())}
+
+
 def _summarise_vulnerability(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Summarise by n and m how vulnerable models become and how this follows the number of features per dimension."""
     rows = []
@@ -131,13 +146,14 @@ def _attacked_models(name: str, trained: SweepResult) -> pd.DataFrame:
     sweep, W = trained.sweep, trained.best()["W"]
     norms = geometry.norms(W)
     kept = norms >= norms.max(dim=1, keepdim=True).values / 2
-    clean = losses(sweep, {k: v[:, None].float() for k, v in trained.best().items()})[0]
+    clean, error = losses(sweep, {k: v[:, None].float() for k, v in trained.best().items()})
     table = sweep.points()[["density", "attack", "seed"]].assign(
         experiment=name,
         n=sweep.n,
         m=sweep.m,
         minimised=trained.points["loss"],
         clean_loss=clean[:, 0].numpy(),
+        clean_loss_error=error[:, 0].numpy(),
         features_per_dimension=1 / geometry.dimensions_per_feature(W).numpy(),
         kept_features=kept.sum(1).numpy(),
         interference=geometry.relative_interference(W * kept[:, None]).numpy() * (sweep.m + 1) / 2,
