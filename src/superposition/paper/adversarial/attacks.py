@@ -84,6 +84,12 @@ class Target:
         losses = torch.stack([self.loss(delta[None]) for delta in self.rank(deltas)[:CANDIDATES]])
         return float((losses - self.clean_loss).max())
 
+    def best_rise_per_sample(self, deltas: Float[Tensor, "attack n"]) -> float:
+        """Return the rise of the loss if every sample is attacked with the perturbation that is worst for it."""
+        counted, shifts = self.counted.to(self.x.dtype), deltas @ self.W.mT @ self.W
+        losses = [(self.preactivation + shift).relu_().sub_(self.x).square_() @ counted for shift in shifts]
+        return float(self.share @ torch.stack(losses).max(dim=0).values - self.clean_loss)
+
     def rise_and_gradient(
         self, deltas: Float[Tensor, "attack n"]
     ) -> tuple[Float64[Tensor, " attack"], Float64[Tensor, "attack n"]]:

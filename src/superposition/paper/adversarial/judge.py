@@ -95,24 +95,38 @@ def tracks_features_per_dimension(data: Tables) -> Finding:
     about="trained models",
     phrase="effectively due to gradient masking",
     criteria=[
-        Criterion("share of outputs that are off at the lowest density", ">", 0.95, "midpoint", "between 0.9 and 1"),
         Criterion(
-            "rise of the loss under an attack along the gradient, over that under the analytic attack, at the lowest "
-            "density relative to density 1",
+            "rise of the loss under an attack along the gradient, over that under the best analytic attack on each "
+            "sample, at the lowest density relative to density 1",
             "<",
             1,
             "the paper",
             "gradient-based attacks work less well on sparse features",
-        ),
+        )
     ],
+    correction=[
+        Criterion(
+            "rise of the loss under an attack along the gradient, over that under the best analytic attack on each "
+            "sample, at the lowest density",
+            ">",
+            1,
+            "the paper",
+            "a masked gradient would be the weaker attack",
+        )
+    ],
+    expected="corrected",
 )
 def gradient_masking(data: Tables) -> Finding:
     masking = data["adversarial"]["masking"].sort_values("density")
     sparse, dense = masking.iloc[0], masking.iloc[-1]
     return Finding(
-        [Number(sparse["off"]), Number(sparse["relative_rise"] / dense["relative_rise"])],
-        text=f"of the rise under the analytic attack, an attack along the gradient reaches {dense['relative_rise']:.2f} "
-        f"at 1-S = {dense['density']:g} and {sparse['relative_rise']:.2g} at 1-S = {sparse['density']:g}",
+        [Number(sparse["relative_rise"] / dense["relative_rise"])],
+        [Number(sparse["relative_rise"])],
+        correction=f"Down to 1-S = {sparse['density']:g}, attacks along the gradient work better than the analytic "
+        "attacks: a sample with active features has outputs that are on and wrong, and their gradient is not masked",
+        text=f"of the outputs {dense['off']:.0%} are off at 1-S = {dense['density']:g} and {sparse['off']:.1%} at "
+        f"{sparse['density']:g}; of the rise under the analytic attack, an attack along the gradient reaches "
+        f"{dense['relative_rise']:.2f} and {sparse['relative_rise']:.2f}",
     )
 
 
@@ -150,8 +164,8 @@ def training_reduces_superposition(data: Tables) -> Finding:
 @claims.add(
     "eighty_percent",
     figure="adversarial_training",
-    paper="To eliminate superposition fully, attacks had to be unreasonably large, 80 % of the input norm, in a setting "
-    "that is not stated",
+    paper="To eliminate superposition fully, attacks had to be unreasonably large, 80 % of the input norm, in a "
+    "setting that is not stated",
     about="trained models",
     phrase="attacks had to be made unreasonably",
     expected="described",

@@ -106,16 +106,17 @@ def _ascents_at(models: SweepResult, point: int) -> dict[str, float]:
 
 
 def _masking_at(models: SweepResult, point: int) -> dict[str, float]:
-    """Measure how many outputs are off, and how well an attack along the gradient of the clean sample works.
+    """Measure how many outputs are off, and how well attacks along the gradients of the clean samples work.
 
-    Its rise is relative to that under the worst analytic attack, which is common to all samples.
+    The rise of the loss is relative to that under the best analytic attack on each sample.
     """
-    target = attacks.make_target(models, point, SAMPLES)
+    target = attacks.make_target(models, point, SAMPLES).ranking_subset
     size = RELATIVE_SIZE * target.mean_norm
     gradient = target.rise_and_gradient_per_sample(torch.zeros_like(target.x))[1]
-    rise = target.rise_and_gradient_per_sample(size * torch.nn.functional.normalize(gradient, dim=1))[0]
-    off = target.share @ (target.preactivation <= 0).double().mean(1).to(target.share.dtype)
-    return {"off": float(off), "relative_rise": float(rise) / target.worst_rise(size * target.analytic_attacks())}
+    along_gradient = target.rise_and_gradient_per_sample(size * torch.nn.functional.normalize(gradient, dim=1))[0]
+    analytic = target.best_rise_per_sample(size * target.analytic_attacks())
+    off = target.share @ (target.preactivation <= 0).float().mean(dim=1)
+    return {"off": float(off), "relative_rise": float(along_gradient) / analytic}
 
 
 def _summarise_vulnerability(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
