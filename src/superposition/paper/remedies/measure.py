@@ -9,6 +9,7 @@ from superposition.paper.remedies import (
     EQUAL_IMPORTANCES,
     FALLING_IMPORTANCES,
     falling_importances_label,
+    frequency,
     l1,
     models_without_superposition,
 )
@@ -27,7 +28,7 @@ def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFr
             [_exact_gains(density) for density in trained[EQUAL_IMPORTANCES].sweep.density], ignore_index=True
         ),
     }
-    return tables | {"numbers": _summarise(tables)}
+    return tables | {"frequency": frequency.reduction_per_activation(), "numbers": _summarise(tables)}
 
 
 def _models_table(name: str, trained: SweepResult) -> pd.DataFrame:
@@ -37,6 +38,7 @@ def _models_table(name: str, trained: SweepResult) -> pd.DataFrame:
     largest = W.abs().max(dim=1).values.square().sum(-1)
     return sweep.points()[["density", "l1"]].assign(
         experiment=name,
+        n=sweep.n,
         m=sweep.m,
         minimised=trained.points["loss"],
         clean_loss=clean[:, 0],
