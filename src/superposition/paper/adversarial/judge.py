@@ -138,12 +138,13 @@ def gradient_masking(data: Tables) -> Finding:
     phrase="found that this did reduce superposition",
     criteria=[
         Criterion(
-            "largest number of features per dimension with attacks of 0.8 of the mean input norm, over the smallest "
-            "without, of any setting",
-            "<",
-            1,
+            "least fall, in any setting, of the number of features per dimension by attacks of 0.8 of the mean input "
+            "norm: the largest replicate with them against the smallest without",
+            ">",
+            0,
             "the paper",
             "superposition is reduced",
+            ".0%",
         )
     ],
     at_quick=False,
@@ -155,8 +156,8 @@ def training_reduces_superposition(data: Tables) -> Finding:
     means = models.groupby(["n", "density", "attack"])["features_per_dimension"].mean().unstack("attack")
     higher = [f"1-S = {at[1]:g} (n = {at[0]})" for at, row in means.iterrows() if row.max() > 1.02 * row.iloc[0]]
     return Finding(
-        [Number(ratios.max())],
-        text="by setting: " + ", ".join(f"{r:.2f} at n = {n}, 1-S = {p:g}" for (n, p), r in ratios.items()),
+        [Number(1 - ratios.max())],
+        text="by setting: " + ", ".join(f"{1 - r:.0%} at n = {n}, 1-S = {p:g}" for (n, p), r in ratios.items()),
         note=f"Weaker attacks first add weight at {', '.join(higher)}" if higher else "",
     )
 

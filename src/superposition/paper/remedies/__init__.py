@@ -15,9 +15,8 @@ def falling_importances_label(features: pd.DataFrame) -> str:
 
 
 def models_without_superposition(models: pd.DataFrame) -> pd.DataFrame:
-    """Select the models that have no superposition and still use at least half of their dimensions.
+    """Select the models that have features and no superposition.
 
     A model has no superposition if its interference is below that of a single antipodal pair, 2/(m + 1).
     """
-    m = models["m"].iloc[0]
-    return models[(models["interference"] < 2 / (m + 1)) & (models["represented_features"] >= m / 2)]
+    return models[(models["interference"] < 2 / (models["m"] + 1)) & (models["represented_features"] > 0)]

@@ -88,7 +88,7 @@ def _summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             "superposition, up to": f"{superposed['l1'].max():g}" if len(superposed) else "–",
         }
         freed = models_without_superposition(models[models["l1"] > 0])
-        row["without superposition, half of the dimensions used"] = ", ".join(f"{c:g}" for c in freed["l1"]) or "–"
+        row["without superposition"] = ", ".join(f"{c:g}" for c in freed["l1"]) or "–"
         price = freed["clean_loss"].min() / start["clean_loss"]
         row["clean loss there, at least"] = f"{price:.2f} times" if len(freed) else "–"
         row["a feature of importance 1 goes at (exact)"] = f"{l1.threshold_coefficient(1, density):.3f}"
