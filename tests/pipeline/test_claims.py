@@ -9,10 +9,11 @@ import pytest
 from tests.real import CONFIG
 
 from superposition.core.errors import SuperpositionError
+from superposition.pipeline import stages
 from superposition.pipeline.claims import COLUMNS, ERROR, NOT_AT_THIS_SCALE, Claims, Finding, Tables, check
 
 REGISTERED = {
-    name: list(importlib.import_module(f"superposition.paper.{name}.judge").claims) for name in CONFIG.sections
+    name: list(stages.find(name, "judge", "claims")) for name in CONFIG.sections
 }  # by section, as the workflow finds them
 
 

@@ -3,7 +3,6 @@
 ``python -m superposition.pipeline.overview > docs/figures.md`` writes it; a test checks that it is current.
 """
 
-import importlib
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -11,16 +10,15 @@ from pathlib import Path
 
 import yaml
 
+from superposition.pipeline import stages
 from superposition.pipeline.claims import Claim
 from superposition.pipeline.config import PAPER_URL, Config
+from superposition.pipeline.sections import Section
 
 
 def page(config: Config) -> str:
     """Return the page in Markdown: every section with its figures, its claims and the verdicts on record."""
-    claims = {
-        section: list(importlib.import_module(f"superposition.paper.{section}.judge").claims)
-        for section in config.sections
-    }
+    claims = {section: list(stages.find(section, "judge", "claims")) for section in config.sections}
     verdicts = Counter(claim.expected for section in claims.values() for claim in section)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     parts = [
@@ -29,19 +27,17 @@ def page(config: Config) -> str:
         f"{len(config.figures)} figures and {verdicts.total()} claims; verdicts on record at scale `paper`: {counts}.\n"
         "Captions say in our words what the paper shows. [How the claims are judged](claims.md) explains verdicts,\n"
         "[Findings](findings.md) has the corrections, and the report each claim's criterion and what was measured.",
-        *(_section(config, name, claims[name]) for name in config.sections),
+        *(_section(section, claims[name]) for name, section in config.sections.items()),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(config: Config, name: str, claims: Iterable[Claim]) -> str:
+def _section(section: Section, claims: Iterable[Claim]) -> str:
     """Return a section's heading with a table of its figures and a table of its claims."""
-    section = config.sections[name]
     title = f"[{section.title}]({PAPER_URL}{section.anchor})" if section.anchor else section.title
     figures = [
         [f"`{figure}`", f"**{_escaped(about.title)}.** {_escaped(about.shows)}"]
-        for figure, about in config.figures.items()
-        if about.section == name
+        for figure, about in section.figures.items()
     ]
     judged = [[f"`{claim.id}`", _escaped(claim.paper), f"`{claim.figure}`", claim.expected] for claim in claims]
     tables = [_table(["figure", "what it shows"], figures)]

@@ -11,8 +11,8 @@ Z_VALUES = (2, 3, 5, 10)
 WIDTHS = np.unique([*np.geomspace(1e-3, 1, 31).round(6), PAPER_SETTING[1]])
 
 
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the tables of the figure; the table ``numbers`` is shown beside it in the report."""
+def nonlinear_compression(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the error by Z and by the width of the segments, and where linear compression becomes better."""
     errors = pd.DataFrame(
         [(Z, width, compression.mean_squared_error(Z, width)) for Z in Z_VALUES for width in WIDTHS],
         columns=["Z", "width", "error"],
