@@ -1,10 +1,10 @@
 """Toy Models of Superposition, replicated: `snakemake --cores all` makes every figure, the claims and the report."""
 
 import glob
-import importlib
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 from snakemake.utils import min_version
@@ -20,7 +20,8 @@ sys.path[:0] = [workflow.basedir, f"{workflow.basedir}/src"]
 os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
 
 from superposition.core.errors import SuperpositionError
-from superposition.pipeline.config import STAGES, Config
+from superposition.pipeline import stages
+from superposition.pipeline.config import Config
 from superposition.pipeline.configfile import check_file
 from superposition.pipeline.scheduling import figure_groups, training_batches
 from workflow.sources import sources
@@ -68,7 +69,7 @@ onstart:
     # Report an unknown claim or a missing device before any job starts. On a cluster only the nodes know their devices.
     try:
         for section, claim_ids in CONFIG.sensitivity.items():
-            importlib.import_module(f"superposition.paper.{section}.judge").claims.find(claim_ids)
+            stages.find(section, "judge", "claims").find(claim_ids)
         if CONFIG.device == "cuda" and workflow.local_exec:
             from superposition.training.devices import resolve_device
 

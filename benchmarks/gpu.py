@@ -14,7 +14,6 @@ at the measured bandwidth of a large copy.
 """
 
 import argparse
-import importlib
 import multiprocessing
 import os
 import platform
@@ -37,6 +36,7 @@ from scale import phase_diagram
 from throughput import SHAPES, table
 
 from superposition import Sweep, SweepResult, train
+from superposition.pipeline import stages
 from superposition.pipeline.config import Config
 from superposition.training import evaluation
 from superposition.training.blocks import Plan
@@ -171,8 +171,7 @@ def step_seconds(sweep: Sweep, device: str, steps: int) -> tuple[float, float]:
 def measure(section: str, figure: str, paths: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
     """The tables of a figure, from weights."""
     torch.set_num_threads(1)
-    stage = importlib.import_module(f"superposition.paper.{section}.measure")
-    return stage.measure(figure, {name: SweepResult.load(path) for name, path in paths.items()})
+    return stages.find(section, "measure", figure)({name: SweepResult.load(path) for name, path in paths.items()})
 
 
 # The sections
@@ -357,10 +356,7 @@ def verdicts(config: Config, ours: Path, theirs: Path, solved: Path) -> pd.DataF
         tables = {key: got for key, future in made.items() if (got := outcome(future)[0]) is not None}
     for side in sides:
         of_side = {figure: found for (which, figure), found in tables.items() if which == side}
-        frames = [
-            importlib.import_module(f"superposition.paper.{section}.judge").claims.table(of_side, config.scale)
-            for section in config.sections
-        ]
+        frames = [stages.find(section, "judge", "claims").table(of_side, config.scale) for section in config.sections]
         judged[side] = pd.concat(frames).set_index("claim")
     both = pd.DataFrame({side: frame["verdict"] for side, frame in judged.items()}).assign(
         expected=judged["CPU"]["expected"],

@@ -13,9 +13,11 @@ import torch
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from tests.real import RAW
+from tests.sections import write_sections
 
 from superposition.core.errors import SuperpositionError, short_repr
 from superposition.core.sweep import Sweep
+from superposition.pipeline import stages
 from superposition.pipeline.config import Config
 from superposition.training import runner
 from superposition.training.autograd import Autograd
@@ -24,18 +26,17 @@ from superposition.training.devices import ENGINES
 pytestmark = pytest.mark.integration
 
 
-def part(**names: list[str]) -> dict[str, Any]:
-    """Of config.yaml, as quick to read as its names are few."""
-    return RAW | {kind: {name: RAW[kind][name] for name in chosen} for kind, chosen in names.items()}
+def only(*names: str, **other: Any) -> dict[str, Any]:
+    """Some experiments of config.yaml: it is as quick to read as these are few."""
+    return RAW | {"experiments": {name: RAW["experiments"][name] for name in names}} | other
 
 
 # Every way to write a value is in it.
-REAL = part(
-    experiments=["introduction", "phase_2in1", "phase_2in1_optimum", "phase_2in1_notebook", "collapse", "pentagon"],
-    sections=["introduction", "phase", "correlated", "nonuniform"],
-    figures=["introduction", "phase_2in1", "collapse", "pentagon_solutions"],
-) | {"sensitivity": ["introduction.dense", "nonuniform.snap"]}
-BARE = part(experiments=["introduction"], sections=["introduction"], figures=["introduction"]) | {"sensitivity": []}
+REAL = only(
+    *("introduction", "phase_2in1", "phase_2in1_optimum", "phase_2in1_notebook", "collapse", "pentagon"),
+    sensitivity=["introduction.dense", "nonuniform.snap"],
+)
+BARE = only("introduction", sensitivity=[])
 # The examples are many, so they are cheap; the profile of conftest.py repeats them.
 many = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
@@ -102,6 +103,17 @@ def edited(part: Any, kind: str, path: tuple[Any, ...], name: Any, value: Any) -
     else:
         part[name if kind == "add" else key] = value
     return part
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sections_by_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Sections that need no experiment, so that each may go."""
+    names = ("introduction", "nonuniform")
+    folder, entry = tmp_path_factory.mktemp("paper"), {"title": "T", "shows": "S"}
+    write_sections(folder, {name: {"title": name, "figures": {f"of_{name}": entry}} for name in names})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "PAPER", folder)
+        yield
 
 
 def verdict(config: Any) -> Config | str:

@@ -17,14 +17,10 @@ from tests.readme import PAGES, ROOT, block, blocks, files
 from tests.real import CONFIG
 from tests.workflow.project import Project
 
-from superposition.pipeline import overview
+from superposition.pipeline import overview, stages
 
 README, DOCS = PAGES[0].read_text(encoding="utf-8"), ROOT / "docs"
-CLAIMS = [
-    claim
-    for section in CONFIG.sections
-    for claim in importlib.import_module(f"superposition.paper.{section}.judge").claims
-]
+CLAIMS = [claim for section in CONFIG.sections for claim in stages.find(section, "judge", "claims")]
 
 
 def test_from_python_in_under_ten_lines() -> None:

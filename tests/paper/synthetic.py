@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.figure import Figure
 from tests.real import CONFIG
 
 from superposition.core.weights import SweepResult
@@ -97,16 +97,16 @@ def through_files(data: Tables, folder: Path) -> Tables:
     return {figure: files.read(folder / figure) for figure in data}
 
 
-def drawn(draw: Callable[[str, dict[str, pd.DataFrame]], Figure], figure: str, data: Tables, folder: Path) -> str:
-    """The SVG; the tables stay as they were."""
+def drawn(draw: ModuleType, figure: str, data: Tables, folder: Path) -> str:
+    """The SVG that a section's module ``draw`` makes of a figure; the tables stay as they were."""
     before = {name: table.copy() for name, table in data[figure].items()}
-    style.save(draw(figure, data[figure]), folder / "drawn.svg")
+    style.save(getattr(draw, figure)(data[figure]), folder / "drawn.svg")
     for name, table in data[figure].items():
         pd.testing.assert_frame_equal(table, before[name], check_exact=True)
     return (folder / "drawn.svg").read_text(encoding="utf-8")
 
 
-def drawn_twice(draw: Callable[[str, dict[str, pd.DataFrame]], Figure], figure: str, data: Tables, folder: Path) -> str:
+def drawn_twice(draw: ModuleType, figure: str, data: Tables, folder: Path) -> str:
     """The SVG, from two drawings whose bytes have to be the same."""
     first, second = (drawn(draw, figure, data, folder) for _ in range(2))
     assert first == second

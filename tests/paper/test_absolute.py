@@ -111,7 +111,7 @@ def trained() -> dict[str, SweepResult]:
 
 def measured(trained: dict[str, SweepResult]) -> Tables:
     return {
-        figure: measure.measure(figure, {name: trained[name] for name in CONFIG.figures[figure].experiments})
+        figure: getattr(measure, figure)({name: trained[name] for name in CONFIG.figures[figure].experiments})
         for figure in CONFIG.figures_of("absolute")
     }
 
@@ -185,7 +185,7 @@ def test_only_the_best_restart_counts() -> None:
     """And only the main recipe."""
     models = hundred_of(SEVERAL)
     models["absolute_dense"].parameters["W"][:, 0] = 1.0
-    counts = count_monosemantic(measure.measure("absolute_neurons", models)["neurons"])
+    counts = count_monosemantic(measure.absolute_neurons(models)["neurons"])
     assert (counts.loc[1.0] == 40).all()
 
 
@@ -196,7 +196,7 @@ def test_what_the_figure_shows_is_the_best_of_all_seeds() -> None:
     sparse.loss[point, 0] = 1e-9
     sparse.parameters["W"][point, 0] = torch.from_numpy(mixed(2)[0]).float()
     for figure in ("absolute_neurons", "absolute_zoom"):
-        weights = measure.measure(figure, models)["weights"]
+        weights = getattr(measure, figure)(models)["weights"]
         W = layer_matrix(weights[weights["density"] == 0.01])
         assert neurons.monosemantic(np.abs(W)).sum() == 38
 
@@ -257,7 +257,7 @@ def test_verdicts(data: Tables, tmp_path: Path) -> None:
 
 def with_several(data: Tables, several: dict[float, int], **lengths: int) -> Tables:
     models = hundred_of(SEVERAL | several, **lengths)
-    return data | {figure: measure.measure(figure, models) for figure in ("absolute_neurons", "absolute_zoom")}
+    return data | {figure: getattr(measure, figure)(models) for figure in ("absolute_neurons", "absolute_zoom")}
 
 
 def test_all_polysemantic_as_the_paper_says(data: Tables) -> None:
@@ -318,10 +318,10 @@ def test_what_the_claims_must_not_allow(
 
 def test_models_without_the_motif(trained: dict[str, SweepResult], data: Tables) -> None:
     """Then one model is shown all the same, without circuits, and the claim does not hold."""
-    none = measure.measure("asymmetric_motif", {"absolute_motif": made("absolute_motif", lambda p: exact(5, 8))})
+    none = measure.asymmetric_motif({"absolute_motif": made("absolute_motif", lambda p: exact(5, 8))})
     without = data | {"asymmetric_motif": none}
     assert verdict(judge.claims, "motif", without) == "not reproduced"
-    draw.draw("asymmetric_motif", none)
+    draw.asymmetric_motif(none)
 
 
 # figures
@@ -329,12 +329,12 @@ def test_models_without_the_motif(trained: dict[str, SweepResult], data: Tables)
 
 @pytest.mark.parametrize("figure", CONFIG.figures_of("absolute"))
 def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: Path) -> None:
-    assert len(drawn_twice(draw.draw, figure, data, tmp_path)) > 10_000
+    assert len(drawn_twice(draw, figure, data, tmp_path)) > 10_000
 
 
 def test_the_circuits_show_the_measured_weights(data: Tables) -> None:
     """In units in which the first input is 2; the inhibitor's too."""
-    fig = draw.draw("asymmetric_motif", data["asymmetric_motif"])
+    fig = draw.asymmetric_motif(data["asymmetric_motif"])
     texts = [text.get_text() for part in fig.subfigs for ax in part.axes for text in ax.texts]
     assert {"2.00", "-0.50", "0.50", "-2.00"} <= set(texts)
     assert pd.Series(texts).str.contains("inhibitor").sum() == 2

@@ -33,8 +33,8 @@ def made(n: int, seeds: int, kept: tuple[int, ...]) -> SweepResult:
 def measured() -> dict[str, pd.DataFrame]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "SAMPLES", 2000)
-        return measure.measure(
-            "adversarial", {MAIN_EXPERIMENT: made(16, 3, (1, 2, 2, 3, 4)), "other": made(12, 1, (1, 1, 2, 2, 3))}
+        return measure.adversarial(
+            {MAIN_EXPERIMENT: made(16, 3, (1, 2, 2, 3, 4)), "other": made(12, 1, (1, 1, 2, 2, 3))}
         )
 
 
@@ -92,7 +92,7 @@ def test_only_some_densities_of_other_sizes(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(measure, "SAMPLES", 100)
     monkeypatch.setattr(measure, "OTHER_DENSITIES", 3)
     trained = {MAIN_EXPERIMENT: made(12, 1, (1,) * 5), "other": made(12, 1, (1,) * 5)}
-    table = measure.measure("adversarial", trained)["models"]
+    table = measure.adversarial(trained)["models"]
     assert table.groupby("experiment")["density"].nunique().to_dict() == {MAIN_EXPERIMENT: 5, "other": 3}
 
 
@@ -101,7 +101,7 @@ def test_models_that_represent_nothing_are_no_evidence(monkeypatch: pytest.Monke
     monkeypatch.setattr(measure, "SAMPLES", 100)
     spread = made(12, 1, (1,) * 5)
     spread.parameters["W"][:] = torch.full((M, 12), 0.2)
-    table = measure.measure("adversarial", {MAIN_EXPERIMENT: spread})["models"]
+    table = measure.adversarial({MAIN_EXPERIMENT: spread})["models"]
     assert table[["represented", "single"]].isna().all(axis=None)
     assert np.isfinite(table["scaled"]).all()
 
@@ -117,7 +117,7 @@ def test_order_of_unrelated_curves(data: Tables) -> None:
 
 @pytest.mark.parametrize("figure", ["adversarial", "adversarial_training"])
 def test_the_figure_is_the_same_every_time(data: Tables, trained_against: Tables, figure: str, tmp_path: Path) -> None:
-    assert len(drawn_twice(draw.draw, figure, data | trained_against, tmp_path)) > 10_000
+    assert len(drawn_twice(draw, figure, data | trained_against, tmp_path)) > 10_000
 
 
 def test_the_main_sweep_has_replicates() -> None:
@@ -166,7 +166,7 @@ def test_what_is_measured_of_models_trained_against_attacks() -> None:
     W[2, 0, :, 4:8] = 0.1 * W[2, 0, :, :4]  # a fifth of half of the norm: not kept
     loss = torch.ones(3, 1, dtype=torch.float64)
     trained = SweepResult(sweep, {"W": W, "b": torch.zeros(3, 1, 16)}, loss, loss, torch.tensor([]).long())
-    table = measure.measure("adversarial_training", {"one": trained})["models"]
+    table = measure.adversarial_training({"one": trained})["models"]
     np.testing.assert_allclose(table["interference"], [(M + 1) / 2, 0, 0], atol=1e-6)
     np.testing.assert_allclose(table["features_per_dimension"], [2, 0.09, 0.2525], rtol=1e-5)
     assert table["kept_features"].tolist() == [8, 4, 4]
@@ -181,7 +181,7 @@ def test_one_pair_counts_as_one() -> None:
     W = torch.stack([W, 0.2 * W])[:, None]
     loss = torch.ones(2, 1, dtype=torch.float64)
     trained = SweepResult(sweep, {"W": W, "b": torch.zeros(2, 1, 16)}, loss, loss, torch.tensor([]).long())
-    table = measure.measure("adversarial_training", {"one": trained})["models"]
+    table = measure.adversarial_training({"one": trained})["models"]
     np.testing.assert_allclose(table["interference"], 1, rtol=1e-5)
 
 
@@ -219,7 +219,7 @@ def test_prices_are_over_the_same_replicate_without_attacks() -> None:
     W = torch.stack([against(1, 1 - 0.1 * k) for k in range(8)])[:, None]
     loss = torch.ones(8, 1, dtype=torch.float64)
     trained = SweepResult(sweep, {"W": W, "b": torch.zeros(8, 1, 16)}, loss, loss, torch.tensor([]).long())
-    table = measure.measure("adversarial_training", {"one": trained})["models"]
+    table = measure.adversarial_training({"one": trained})["models"]
     for _, rows in table.groupby(["density", "seed"]):
         assert rows["attack"].tolist() == [0, 0.5]
         clean = rows["clean_loss"].to_numpy()

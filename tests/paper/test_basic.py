@@ -35,7 +35,7 @@ def tables(small: tuple[int, ...], large: tuple[int, ...], recipe: int = 20) -> 
         "basic_large": dict(zip(DENSITIES, large, strict=True)),
     }
     models = {name: packed(name, represented) for name, represented in counts.items()}
-    return {f: measure.measure(f, {k: models[k] for k in CONFIG.figures[f].experiments}) for f in FIGURES}
+    return {f: getattr(measure, f)({k: models[k] for k in CONFIG.figures[f].experiments}) for f in FIGURES}
 
 
 def counted(small: list[int], large: list[int] | None = None, recipe: int = 20) -> Tables:
@@ -379,7 +379,7 @@ def test_scale_free_quotes_welchs_bound() -> None:
 def test_the_figure(figure: str) -> None:
     """The linear model and seven densities: WᵀW, b and ‖W_i‖ of each, and two scales of colour."""
     data, n = ideal()[figure], CONFIG.sweeps[figure].n
-    drawn = draw.draw(figure, data)
+    drawn = getattr(draw, figure)(data)
     *panels, signed, shared = drawn.axes
     heats, strips, bars = panels[::3], panels[1::3], panels[2::3]
     titles = [
@@ -412,4 +412,4 @@ def test_the_figure(figure: str) -> None:
 
 @both_sizes
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
-    assert drawn_twice(draw.draw, figure, ideal(), tmp_path).count("<image") >= 16
+    assert drawn_twice(draw, figure, ideal(), tmp_path).count("<image") >= 16

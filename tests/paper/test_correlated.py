@@ -195,7 +195,7 @@ def organization() -> dict[str, pd.DataFrame]:
         "organization_4": organised(SWEEPS["organization_4"], arrangement),
         "organization_6": organised(SWEEPS["organization_6"], arrangement_6),
     }
-    return measure.measure("correlated_organization", models)
+    return measure.correlated_organization(models)
 
 
 def test_shares() -> None:
@@ -267,7 +267,7 @@ def local_bases() -> SweepResult:
 
 @functools.cache
 def bases_tables() -> dict[str, pd.DataFrame]:
-    return measure.measure("local_bases", {"local_bases": local_bases()})
+    return measure.local_bases({"local_bases": local_bases()})
 
 
 def test_bases() -> None:
@@ -393,7 +393,7 @@ def measured(trained: SweepResult, seeds: int = 1) -> dict[str, pd.DataFrame]:
         patch.setattr(measure, "SOBOL_SEEDS", tuple(range(seeds)))
         branches._inputs.cache_clear()
         try:
-            return measure.measure("collapse", {"collapse": trained})
+            return measure.collapse({"collapse": trained})
         finally:
             branches._inputs.cache_clear()
 
@@ -806,12 +806,12 @@ def test_nothing_passes_on_empty_tables_or_nan(name: str) -> None:
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
     """As the tables come back from their files."""
     data = through_files({figure: ideal()[figure]}, tmp_path)
-    assert "</svg>" in drawn_twice(draw.draw, figure, data, tmp_path)
+    assert "</svg>" in drawn_twice(draw, figure, data, tmp_path)
 
 
 def test_organization_is_drawn() -> None:
     """Every model shown at its place, those that are not as stated named so, and the shares of all restarts."""
-    drawn = draw.draw("correlated_organization", organization())
+    drawn = draw.correlated_organization(organization())
     axes = np.array(drawn.axes).reshape(3, 7)
     for line, (name, row) in zip(axes, ARRANGEMENTS_BY_NAME.items(), strict=True):
         models = organization()["models"].query(f"arrangement == '{name}'")
@@ -830,7 +830,7 @@ def test_organization_is_drawn() -> None:
 def test_collapse_is_drawn() -> None:
     """A ring for every collapsed pair of the best models; both regimes' boundaries; the branches in percent."""
     data = collapse()
-    drawn = draw.draw("collapse", data)
+    drawn = draw.collapse(data)
     *models, strips, curves = drawn.axes
     assert len(models) == 8
     rings = [len(ax.collections) - 6 for ax in models]
@@ -851,7 +851,7 @@ def test_collapse_is_drawn() -> None:
 
 def test_bases_are_drawn() -> None:
     """WᵀW of both at the density shown, and means over the restarts."""
-    drawn = draw.draw("local_bases", bases_tables())
+    drawn = draw.local_bases(bases_tables())
     first, second, curves = drawn.axes[:3]
     np.testing.assert_allclose(first.images[0].get_array(), np.kron([[1, -1], [-1, 1]], np.eye(10)), atol=1e-5)
     assert not np.allclose(second.images[0].get_array(), first.images[0].get_array(), atol=0.1)
@@ -876,10 +876,10 @@ def test_collapse_with_something_missing(what: str, tmp_path: Path) -> None:
             for name, rows in data.items()
         },
     }[what]
-    assert "</svg>" in drawn(draw.draw, "collapse", {"collapse": data}, tmp_path)
+    assert "</svg>" in drawn(draw, "collapse", {"collapse": data}, tmp_path)
 
 
 def test_organization_without_models(tmp_path: Path) -> None:
     data = organization() | {"models": organization()["models"].query("arrangement != 'antipodal'")}
     figure = "correlated_organization"
-    assert "</svg>" in drawn(draw.draw, figure, {figure: data}, tmp_path)
+    assert "</svg>" in drawn(draw, figure, {figure: data}, tmp_path)

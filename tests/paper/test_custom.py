@@ -20,7 +20,7 @@ from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.custom import draw, measure, select_points
-from superposition.paper.custom.plot import plot
+from superposition.paper.custom.plot import KINDS, plot
 from superposition.pipeline import files
 from superposition.plotting import style
 
@@ -69,7 +69,7 @@ def trained(model: str = "relu_output", m: int = 2, axes: str = "densities", n: 
 
 
 def drawn(kind: str, models: SweepResult) -> Figure:
-    return draw.draw(kind, measure.measure(kind, {"sweep": models}))
+    return getattr(draw, kind)(getattr(measure, kind)({"sweep": models}))
 
 
 def titles(figure: Figure) -> list[str]:
@@ -111,7 +111,7 @@ def test_every_axis_of_a_sweep_has_a_name() -> None:
     assert list(draw.AXIS_LABELS) == list(COORDINATES)
 
 
-@pytest.mark.parametrize("kind", draw.DRAW_FUNCTIONS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("axes", AXES)
 def test_every_axis(kind: str, axes: str) -> None:
     """Each panel says where in the sweep it is, and differs from the others; what is left out is said."""
@@ -261,29 +261,29 @@ def test_seeds_are_replicates() -> None:
 def test_large_models_are_few() -> None:
     """400 features in a panel of an inch would be less than a dot each; and a table of all pairs, millions of rows."""
     models = trained(m=30, axes="many densities", n=400)
-    data = measure.measure("gram", {"sweep": models})
+    data = measure.gram({"sweep": models})
     assert len(data["pairs"]) == 4 * 400**2
-    figure = draw.draw("gram", data)
+    figure = draw.gram(data)
     assert len(titles(figure)) == 4
     assert min(ax.get_position().width for ax in figure.axes if ax.get_title()) * style.PAGE > 2
     plt.close(figure)
 
 
-@pytest.mark.parametrize("kind", draw.DRAW_FUNCTIONS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("model", "m"), [("relu_output", 3), ("absolute", 2)])
 def test_the_figures_are_the_same_every_time(kind: str, model: str, m: int, tmp_path: Path) -> None:
     """Also from the tables as files, as the workflow draws them."""
-    data = measure.measure(kind, {"sweep": trained(model, m, "all axes" if model == "relu_output" else "densities")})
+    data = getattr(measure, kind)({"sweep": trained(model, m, "all axes" if model == "relu_output" else "densities")})
     files.write(data, tmp_path / "tables")
     for name, source in {"one": data, "two": files.read(tmp_path / "tables")}.items():
-        style.save(draw.draw(kind, source), tmp_path / f"{name}.svg")
+        style.save(getattr(draw, kind)(source), tmp_path / f"{name}.svg")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
 # from Python
 
 
-@pytest.mark.parametrize("kind", draw.DRAW_FUNCTIONS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_plot(kind: str) -> None:
     figure = plot(trained(), kind)
     assert not plt.fignum_exists(figure.number), "a notebook would show it twice"

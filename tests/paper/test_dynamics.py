@@ -67,7 +67,7 @@ LATE = [40 + 4 * model for model in range(MODELS)]
 
 
 def energy() -> dict[str, pd.DataFrame]:
-    return measure.measure("energy_levels", {"energy_levels": along_training(energy_sweep(), growing(LATE))})
+    return measure.energy_levels({"energy_levels": along_training(energy_sweep(), growing(LATE))})
 
 
 def learning_sweep(**changes: Any) -> Sweep:
@@ -106,7 +106,7 @@ def learning() -> dict[str, pd.DataFrame]:
         ),
         XAVIER_INIT: along_training(learning_sweep(), learning_snapshots([measure.OCTAHEDRON] * 3 + [lost])),
     }
-    return measure.measure("geometric_learning", models)
+    return measure.geometric_learning(models)
 
 
 @pytest.fixture(scope="module")
@@ -358,21 +358,21 @@ def test_plateaus_from_xavier_weights_are_not_asked_for(data: Tables) -> None:
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: Path) -> None:
-    assert "</svg>" in drawn_twice(draw.draw, figure, through_files(data, tmp_path), tmp_path)
+    assert "</svg>" in drawn_twice(draw, figure, through_files(data, tmp_path), tmp_path)
 
 
 def test_drawn_without_jumps_and_without_plateaus(tmp_path: Path) -> None:
     """What a hardly trained model leaves."""
     still = np.zeros((SNAPSHOTS, 2, M, N))
     still[:, :, 0, 0] = 1
-    tables = measure.measure("energy_levels", {"energy_levels": along_training(energy_sweep(restarts=2), still)})
+    tables = measure.energy_levels({"energy_levels": along_training(energy_sweep(restarts=2), still)})
     assert tables["jumps"].empty
     data = through_files({"energy_levels": tables}, tmp_path)
-    assert "</svg>" in drawn(draw.draw, "energy_levels", data, tmp_path)
+    assert "</svg>" in drawn(draw, "energy_levels", data, tmp_path)
     constant = np.tile(0.5 * measure.OCTAHEDRON, (SNAPSHOTS, 4, 1, 1))
     models = {name: along_training(learning_sweep(), constant) for name in (SMALL_INIT, XAVIER_INIT)}
-    data = through_files({"geometric_learning": measure.measure("geometric_learning", models)}, tmp_path)
-    assert "</svg>" in drawn(draw.draw, "geometric_learning", data, tmp_path)
+    data = through_files({"geometric_learning": measure.geometric_learning(models)}, tmp_path)
+    assert "</svg>" in drawn(draw, "geometric_learning", data, tmp_path)
 
 
 def test_the_animation_is_the_same_every_time(data: Tables, tmp_path: Path) -> None:
@@ -380,7 +380,7 @@ def test_the_animation_is_the_same_every_time(data: Tables, tmp_path: Path) -> N
     tables = data["geometric_learning"]
     few = tables | {"frames": tables["frames"][tables["frames"]["step"].isin(tables["frames"]["step"].unique()[:3])]}
     for name in ("one", "two"):
-        draw.animate("geometric_learning", few).save(tmp_path / f"{name}.gif", PillowWriter(fps=8), dpi=40)
+        draw.animate_geometric_learning(few).save(tmp_path / f"{name}.gif", PillowWriter(fps=8), dpi=40)
     one, two = ((tmp_path / f"{name}.gif").read_bytes() for name in ("one", "two"))
     assert one == two
     assert one.startswith(b"GIF89a")

@@ -33,7 +33,7 @@ def measured(pictures: dict[float, Polar]) -> Tables:
         loss = (0.9 ** np.arange(5)[:, None] * (np.eye(5) - W.T @ W) ** 2).sum() / 12
         return W, np.linspace(-0.1, 0.1, 5), loss
 
-    return {"introduction": measure.measure("introduction", {"introduction": trained("introduction", solve)})}
+    return {"introduction": measure.introduction({"introduction": trained("introduction", solve)})}
 
 
 def of(name: str, picture: Polar) -> str:
@@ -90,7 +90,7 @@ def test_verdicts_survive_the_way_through_files(tmp_path: Path) -> None:
 
 def test_the_figure_shows_the_columns() -> None:
     """From dense to sparse; an arrow per feature, coloured by importance; a name where there is something to name."""
-    figure = draw.draw("introduction", ideal()["introduction"])
+    figure = draw.introduction(ideal()["introduction"])
     *panels, bar = figure.axes
     assert bar.get_ylabel() == "importance $I_i$"
     titles = ["0% sparsity ($1-S = 1$)", "80% sparsity ($1-S = 0.2$)", "90% sparsity ($1-S = 0.1$)"]
@@ -113,4 +113,4 @@ def test_the_figure_shows_the_columns() -> None:
 
 
 def test_the_figure_is_the_same_every_time(tmp_path: Path) -> None:
-    assert drawn_twice(draw.draw, "introduction", ideal(), tmp_path).count("<svg ") == 1
+    assert drawn_twice(draw, "introduction", ideal(), tmp_path).count("<svg ") == 1

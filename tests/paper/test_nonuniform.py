@@ -91,7 +91,7 @@ def measured(figure: str, trained: SweepResult, seeds: int = 1, others: tuple[fl
         patch.setattr(measure, "CROSSOVER_DENSITIES", others)
         branches._inputs.cache_clear()
         try:
-            return measure.measure(figure, {"pentagon": trained})
+            return getattr(measure, figure)({"pentagon": trained})
         finally:
             branches._inputs.cache_clear()
 
@@ -695,12 +695,12 @@ def test_nothing_passes_on_empty_tables_or_nan(name: str) -> None:
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
     """As the tables come back from their files."""
     data = through_files({figure: table_of(figure)}, tmp_path)
-    assert "</svg>" in drawn_twice(draw.draw, figure, data, tmp_path)
+    assert "</svg>" in drawn_twice(draw, figure, data, tmp_path)
 
 
 def test_solutions_are_drawn() -> None:
     """Every feature of every model at its place, rings of the right number of corners, and the angles."""
-    drawn = draw.draw("pentagon_solutions", table_of("pentagon_solutions"))
+    drawn = draw.pentagon_solutions(table_of("pentagon_solutions"))
     rows = table_of("pentagon_solutions")["solutions"]
     for ax, name, corners in zip(drawn.axes, ("pentagon", "two digons"), (5, 4), strict=False):
         here = rows[rows["kind"] == name]
@@ -717,7 +717,7 @@ def test_solutions_are_drawn() -> None:
 def test_losses_are_drawn() -> None:
     """Every fit, both branches over Σ_i (1-S_i), and lines at the crossover and at the paper's."""
     data = table_of("pentagon_loss")
-    drawn = draw.draw("pentagon_loss", data)
+    drawn = draw.pentagon_loss(data)
     fits, crossing, by_density = drawn.axes
     shown = np.concatenate([dots.get_offsets() for dots in fits.collections])
     assert len(shown) == len(data["fits"])
@@ -739,13 +739,13 @@ def test_drawn_without_a_kind(kind: str, tmp_path: Path) -> None:
     without = {"fits": data["fits"][~data["fits"]["kind"].isin(gone)], "crossovers": data["crossovers"]}
     rows = data["branches"][~data["branches"]["kind"].isin(gone)]
     without["branches"] = rows if len(rows) else data["branches"]
-    assert "</svg>" in drawn(draw.draw, "pentagon_loss", {"pentagon_loss": without}, tmp_path)
+    assert "</svg>" in drawn(draw, "pentagon_loss", {"pentagon_loss": without}, tmp_path)
     solutions = table_of("pentagon_solutions")["solutions"]
     solutions = solutions.assign(kind=solutions["kind"].where(~solutions["kind"].isin(gone), "other"))
     data = {"pentagon_solutions": table_of("pentagon_solutions") | {"solutions": solutions}}
-    assert "</svg>" in drawn(draw.draw, "pentagon_solutions", data, tmp_path)
+    assert "</svg>" in drawn(draw, "pentagon_solutions", data, tmp_path)
 
 
 def test_drawn_without_a_crossover(tmp_path: Path) -> None:
     data = changed(ideal(), "pentagon_loss", "crossovers", "density > 0", crossover=np.nan, error=np.nan)
-    assert "</svg>" in drawn(draw.draw, "pentagon_loss", data, tmp_path)
+    assert "</svg>" in drawn(draw, "pentagon_loss", data, tmp_path)

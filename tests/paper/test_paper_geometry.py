@@ -139,7 +139,7 @@ def of_large(figure: str) -> dict[str, SweepResult]:
 
 @functools.cache
 def table_of(figure: str) -> dict[str, pd.DataFrame]:
-    return measure.measure(figure, small_models() if figure == "polytopes" else of_large(figure))
+    return getattr(measure, figure)(small_models() if figure == "polytopes" else of_large(figure))
 
 
 def ideal() -> Tables:
@@ -190,7 +190,7 @@ def test_curves(experiment: str) -> None:
 def test_lengths_count_in_d_star_but_not_in_the_budget() -> None:
     """A product in fewer dimensions than there are leaves the rest of the budget unused."""
     one = products(CONFIGS["quick"].sweeps[LARGE_SWEEP], [{"pentagon": 6}] * 7, norm=1.2)
-    rows = measure.measure_dimensions_per_feature(large_models() | {LARGE_SWEEP: one})["curves"].query(
+    rows = measure.dimensions_per_feature(large_models() | {LARGE_SWEEP: one})["curves"].query(
         f"experiment == '{LARGE_SWEEP}'"
     )
     np.testing.assert_allclose(rows["dimensions_per_feature"], 30 / (30 * 1.44), rtol=1e-4)
@@ -282,7 +282,7 @@ def test_thresholds_decide_what_is_joined() -> None:
     """Two digons under |cos| = 0.22 are one factor up to 0.19, and two from 0.25 on; the factors' table is of 0.19."""
     a = np.array([1.0, 0, 0])
     b = np.array([0.22, math.sqrt(1 - 0.22**2), 0])
-    tables = measure.measure_feature_dimensionality(tiny([np.stack([a, -a, b, -b, [0, 0, 1.0]], axis=1)] * 2))
+    tables = measure.feature_dimensionality(tiny([np.stack([a, -a, b, -b, [0, 0, 1.0]], axis=1)] * 2))
     found = tables["thresholds"].query("polytope != 'single' and density == 0.5").set_index("joined")
     assert found["factors"].to_dict() == {0.1: 1, 0.15: 1, 0.19: 1, 0.25: 2, 0.3: 2}
     assert found["features"].tolist() == [4] * 5
@@ -407,13 +407,13 @@ def test_edges_are_of_the_models_with_the_most() -> None:
         product(icosahedron=1),  # one component, but sparser
         product(tetrahedron=1),
     ]
-    edges = measure.measure_feature_dimensionality(tiny([padded(W, 6, 13) for W in models]))["edges"]
+    edges = measure.feature_dimensionality(tiny([padded(W, 6, 13) for W in models]))["edges"]
     assert sorted(edges["density"].unique(), reverse=True) == [0.4, 0.3, 0.2, 0.1]
 
 
 def test_one_component_is_drawn() -> None:
     models = [product(digon=3), product(icosahedron=1), product(hexagon=1)]
-    edges = measure.measure_feature_dimensionality(tiny([padded(W, 6, 13) for W in models]))["edges"]
+    edges = measure.feature_dimensionality(tiny([padded(W, 6, 13) for W in models]))["edges"]
     assert edges["density"].unique().tolist() == [0.5, 0.4]
 
 
@@ -424,7 +424,7 @@ def test_edges_are_pairs_of_represented_features() -> None:
     W[:, [4, 2]] = np.array([[0, 0, 1.1, 0], [0, 0.049, -1, 0]]).T  # W_1·W_2 is 0.0098, W_4·W_2 is -1.1
     W[:, 5] = 0, 0, 0.06, 0.9  # W_4·W_5 is 0.066, W_2·W_5 is -0.06
     W[:, 8] = 0.5, 0, 0, 0  # not represented
-    edges = measure.measure_feature_dimensionality(tiny([W]))["edges"]
+    edges = measure.feature_dimensionality(tiny([W]))["edges"]
     found = {(row.i, row.j): row.dot for row in edges.itertuples()}
     assert found == pytest.approx({(1, 7): -0.95, (2, 4): -1.1, (4, 5): 0.066, (2, 5): -0.06}, rel=1e-5)
     assert (edges["i"] < edges["j"]).all()
@@ -1104,12 +1104,12 @@ def texts(figure: Figure) -> list[str]:
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
     """As the tables come back from their files."""
-    assert "</svg>" in drawn_twice(draw.draw, figure, through_files({figure: table_of(figure)}, tmp_path), tmp_path)
+    assert "</svg>" in drawn_twice(draw, figure, through_files({figure: table_of(figure)}, tmp_path), tmp_path)
 
 
 def test_curves_are_drawn() -> None:
     """D* of the paper's size over 1/(1-S), the best products, and losses beside ours in percent."""
-    drawn = draw.draw("dimensions_per_feature", table_of("dimensions_per_feature"))
+    drawn = draw.dimensions_per_feature(table_of("dimensions_per_feature"))
     curve_ax, sizes, loss = drawn.axes
     assert "D^*" in curve_ax.get_ylabel()
     assert "D^*" in sizes.get_ylabel()
@@ -1135,7 +1135,7 @@ def points_of(ax: Axes) -> np.ndarray:
 def test_dimensionalities_are_drawn() -> None:
     """Every D_i of the large models, lines at the paper's fractions, D*, and the graph of some models."""
     data = table_of("feature_dimensionality")
-    drawn = draw.draw("feature_dimensionality", data)
+    drawn = draw.feature_dimensionality(data)
     scatter, side, *graphs = drawn.axes
     assert "1/(1-S)" in scatter.get_xlabel()
     assert "D_i" in scatter.get_ylabel()
@@ -1161,7 +1161,7 @@ def test_dimensionalities_are_drawn() -> None:
 
 def test_polytopes_are_drawn() -> None:
     """The exact one over the trained one, at the same place up to their lengths; D in the titles."""
-    drawn = draw.draw("polytopes", table_of("polytopes"))
+    drawn = draw.polytopes(table_of("polytopes"))
     count = len(GALLERY)
     gallery = drawn.axes[: 2 * count]
     titles = [ax.get_title().replace("\n", " ") for ax in gallery[::2]]
@@ -1185,9 +1185,9 @@ def test_polytopes_are_drawn() -> None:
 def test_none_trained(tmp_path: Path) -> None:
     """Where no model has become the arrangement, its place says so."""
     data = changed(ideal(), "polytopes", "models", "n > 0", trained=all_are("other + single"), residual=np.nan)
-    svg = drawn_twice(draw.draw, "polytopes", data, tmp_path)
+    svg = drawn_twice(draw, "polytopes", data, tmp_path)
     assert "</svg>" in svg
-    drawn = draw.draw("polytopes", data["polytopes"])
+    drawn = draw.polytopes(data["polytopes"])
     assert sum(ax.get_title() == "none trained" for ax in drawn.axes) == len(GALLERY)
     plt.close(drawn)
 
@@ -1196,7 +1196,7 @@ def test_nothing_recognised(tmp_path: Path) -> None:
     """A figure of features in no polytope, without graphs."""
     data = changed(ideal(), "feature_dimensionality", "features", "factor >= 0", polytope=all_are("other"))
     tables = data["feature_dimensionality"] | {"edges": table_of("feature_dimensionality")["edges"][:0]}
-    assert "</svg>" in drawn(draw.draw, "feature_dimensionality", data | {FIGURES[1]: tables}, tmp_path)
+    assert "</svg>" in drawn(draw, "feature_dimensionality", data | {FIGURES[1]: tables}, tmp_path)
 
 
 @pytest.mark.parametrize(

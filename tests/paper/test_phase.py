@@ -138,7 +138,7 @@ def measured(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataF
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "_measure_transition", two_features)
         patch.setattr(measure, "_equal_importance_losses", equal_importance)
-        return measure.measure(figure, trained)
+        return getattr(measure, figure)(trained)
 
 
 @functools.cache
@@ -759,7 +759,7 @@ def surfaces() -> Tables:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(two_in_one, "loss_surface", coarse)
         patch.setattr(two_in_one, "distinct_minima", two_minima)
-        tables = measure.measure("loss_surfaces", {"loss_surfaces": ends})
+        tables = measure.loss_surfaces({"loss_surfaces": ends})
     for row, k in zip(tables["trained"].itertuples(), np.ndindex(shape), strict=True):
         assert (row.w0, row.w1, row.loss) == (*W[k][0].tolist(), loss[k].item())
     return {"loss_surfaces": tables}
@@ -815,7 +815,7 @@ def test_the_diagrams(figure: str, scale: str) -> None:
     grid = diagrams(scale)[figure]["grid"]
     colours = np.array([to_rgb(draw.COLOURS[name]) for name in PHASES])
     shuffled = diagrams(scale)[figure] | {"grid": grid.sample(frac=1, random_state=1)}
-    drawn = draw.draw(figure, shuffled)
+    drawn = getattr(draw, figure)(shuffled)
     panels = {ax.get_title(): ax for ax in drawn.axes}
     for name, title in PANELS.items():
         some = grid[grid["panel"] == name]
@@ -841,7 +841,7 @@ def test_best_basin_is_drawn_where_it_is() -> None:
     grid = data["grid"].copy()
     here = grid["panel"] == "trained"
     grid.loc[here, "best_basin"] = np.arange(here.sum()) / here.sum()
-    drawn = draw.draw("phase_2in1", data | {"grid": grid})
+    drawn = draw.phase_2in1(data | {"grid": grid})
     titles = set(PANELS.values())
     (basin,) = (ax for ax in drawn.axes if ax.images and ax.get_title() and ax.get_title() not in titles)
     for row in grid[here].itertuples():
@@ -852,7 +852,7 @@ def test_best_basin_is_drawn_where_it_is() -> None:
 def test_triangles_are_outlined() -> None:
     """In the panel of the optimum, around the points where they are; and it works where there are none."""
     data = diagrams()["phase_3in2"]
-    drawn = draw.draw("phase_3in2", data)
+    drawn = draw.phase_3in2(data)
     (ax,) = (ax for ax in drawn.axes if ax.get_title() == PANELS["optimum"])
     (outline,) = ax.collections
     corners = 10 ** np.concatenate([path.vertices for path in outline.get_paths()])
@@ -863,21 +863,21 @@ def test_triangles_are_outlined() -> None:
     plt.close(drawn)
     for scale in CONFIGS:
         data = diagrams(scale)["phase_3in2"]
-        drawn = draw.draw("phase_3in2", data | {"grid": data["grid"].replace("triangle", "1|2-3")})
+        drawn = draw.phase_3in2(data | {"grid": data["grid"].replace("triangle", "1|2-3")})
         assert not any(ax.collections for ax in drawn.axes if ax.get_title() in PANELS.values())
         plt.close(drawn)
 
 
 def test_norms_and_losses_are_drawn() -> None:
     """‖W_2‖ over the density by relative importance; losses of three equal features relative to dropping one."""
-    drawn = draw.draw("phase_2in1", diagrams()["phase_2in1"])
+    drawn = draw.phase_2in1(diagrams()["phase_2in1"])
     (ax,) = (ax for ax in drawn.axes if not ax.images and ax.get_title())
     norms = diagrams()["phase_2in1"]["norms"]
     lines = [line.get_xydata() for line in ax.lines if len(line.get_xdata()) > 2]
     for (_, rows), line in zip(norms.groupby("relative_importance"), lines, strict=True):
         np.testing.assert_allclose(line, rows[["density", "norm"]])
     plt.close(drawn)
-    drawn = draw.draw("phase_3in2", diagrams()["phase_3in2"])
+    drawn = draw.phase_3in2(diagrams()["phase_3in2"])
     (ax,) = (ax for ax in drawn.axes if not ax.images and ax.get_title())
     losses = diagrams()["phase_3in2"]["equal_importance"]
     lines = [line.get_xydata() for line in ax.lines if len(line.get_xdata()) > 2]
@@ -897,7 +897,7 @@ def test_the_surfaces() -> None:
     The lowest minimum has another mark than the others.
     """
     data = surfaces()["loss_surfaces"]
-    drawn = draw.draw("loss_surfaces", data)
+    drawn = draw.loss_surfaces(data)
     *panels, _ = drawn.axes
     for ax, (bias, (p, r)) in zip(panels, itertools.product((False, True), SETTINGS), strict=True):
         marks: dict[int, set[tuple[float, ...]]] = {}  # by the number of corners
@@ -921,7 +921,7 @@ def test_contours_are_of_the_right_loss() -> None:
     """Without a bias on top, with the best one below: another loss changes the panels of its own row only."""
 
     def contours(surface: pd.DataFrame) -> list[np.ndarray]:
-        drawn = draw.draw("loss_surfaces", data | {"surface": surface})
+        drawn = draw.loss_surfaces(data | {"surface": surface})
         paths = [[path.vertices for dots in ax.collections for path in dots.get_paths()] for ax in drawn.axes[:8]]
         plt.close(drawn)
         return [np.concatenate(part) for part in paths]
@@ -937,5 +937,5 @@ def test_contours_are_of_the_right_loss() -> None:
 @pytest.mark.parametrize("figure", [*FIGURES, "loss_surfaces"])
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
     data = surfaces() if figure == "loss_surfaces" else diagrams("quick")
-    svg = drawn_twice(draw.draw, figure, data, tmp_path)
+    svg = drawn_twice(draw, figure, data, tmp_path)
     assert svg.count("<image") >= (0 if figure == "loss_surfaces" else 5)

@@ -93,8 +93,7 @@ def compared() -> dict[str, pd.DataFrame]:
     places = [CONFIG.sweeps["privileged"].density.index(density) for density in densities]
     high = np.ones(relu.shape[:2])
     high[places] = lowest * np.array([1.0, 1.1, 2, 3, 4])[:, None]
-    return measure.measure(
-        "privileged_vs_not",
+    return measure.privileged_vs_not(
         {
             "privileged_linear": made("privileged_linear", linear, loss=lowest),
             "privileged": made("privileged", relu, loss=high),
@@ -106,7 +105,11 @@ def compared() -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def codes() -> dict[str, pd.DataFrame]:
     """All restarts of the stated kind."""
-    return measure.measure("privileged_neurons", {"privileged": of_kinds(STATED)})
+    return codes_of(of_kinds(STATED))
+
+
+def codes_of(models: SweepResult) -> dict[str, pd.DataFrame]:
+    return measure.privileged_neurons({"privileged": models})
 
 
 def of_kinds(kinds: dict[float, np.ndarray]) -> SweepResult:
@@ -213,7 +216,7 @@ def test_the_best_of_a_precise_draw_is_shown() -> None:
     W[:, 7] = alone(0, 1, 2, 3, 4)
     loss = np.full(W.shape[:2], 2.0)
     loss[:, 3], loss[:, 7] = 1.0, 1.01
-    shown = measure._measure_codes(made("privileged", W, loss=loss))
+    shown = codes_of(made("privileged", W, loss=loss))
     assert (shown["features"].groupby("density")["represented"].sum() == 5).all()
 
 
@@ -222,7 +225,7 @@ def test_a_kind_that_is_far_down_the_ranking_is_still_compared() -> None:
     W = np.broadcast_to(alone(0, 1, 2, 3, 4), (len(STATED), SIZES["restarts"], M, N)).copy()
     point = list(STATED).index(0.2)
     W[point, 50] = STATED[0.2]
-    basins = measure._measure_codes(made("privileged", W))["basins"].set_index("density")
+    basins = codes_of(made("privileged", W))["basins"].set_index("density")
     assert np.isfinite(basins.loc[0.2, "as_stated"])
     assert not np.isfinite(basins.loc[0.02, "as_stated"])
 
@@ -239,7 +242,7 @@ OFF = {
 @pytest.mark.parametrize("what", OFF)
 def test_another_kind_is_not_as_stated(what: str) -> None:
     density, kind = OFF[what]
-    table = regimes_by_density(measure._measure_codes(of_kinds(STATED | {density: kind}))).set_index("density")
+    table = regimes_by_density(codes_of(of_kinds(STATED | {density: kind}))).set_index("density")
     assert table.index[~table["agrees"]].tolist() == [density]
     assert not measure._is_of_paper_kind(density, kind)
     assert measure._is_of_paper_kind(density, STATED[density])
@@ -254,7 +257,7 @@ def test_an_inhibited_feature_does_not_make_a_neuron_polysemantic() -> None:
     """A large negative weight switches nothing on; its size is not that of a second feature."""
     W = STATED[0.5].copy()
     W[0, 7] = -3
-    table = regimes_by_density(measure._measure_codes(of_kinds(STATED | {0.5: W}))).set_index("density")
+    table = regimes_by_density(codes_of(of_kinds(STATED | {0.5: W}))).set_index("density")
     assert table.loc[0.5, "one"] == 5
 
 
@@ -324,7 +327,7 @@ def test_where_the_bias_is_better_than_linear_is_said(data: Tables) -> None:
 
 
 def with_kinds(data: Tables, kinds: dict[float, np.ndarray]) -> Tables:
-    return data | {"privileged_neurons": measure._measure_codes(of_kinds(STATED | kinds))}
+    return data | {"privileged_neurons": codes_of(of_kinds(STATED | kinds))}
 
 
 def test_a_few_densities_off_need_a_correction(data: Tables) -> None:
@@ -348,18 +351,18 @@ def test_neurons_that_become_free_again_do_not_reproduce(data: Tables) -> None:
 
 @pytest.mark.parametrize("figure", ["privileged_vs_not", "privileged_neurons"])
 def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: Path) -> None:
-    svg = drawn_twice(draw.draw, figure, data, tmp_path)
+    svg = drawn_twice(draw, figure, data, tmp_path)
     assert len(svg) > 10_000
 
 
 def test_drawn_from_a_few_densities(tmp_path: Path) -> None:
     """As at scale quick."""
-    shown = measure._measure_codes(of_kinds(STATED))
+    shown = codes_of(of_kinds(STATED))
     few = {
         name: table[table["density"].isin([1, 0.5, 0.05])] if "density" in table else table
         for name, table in shown.items()
     }
-    drawn(draw.draw, "privileged_neurons", {"privileged_neurons": few}, tmp_path)
+    drawn(draw, "privileged_neurons", {"privileged_neurons": few}, tmp_path)
 
 
 def test_the_shown_density_is_trained() -> None:

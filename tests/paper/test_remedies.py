@@ -17,7 +17,7 @@ from superposition.pipeline.claims import Tables
 def measured() -> dict[str, pd.DataFrame]:
     equal = packed({0: 8, 0.2: 8, 0.4: 5, 0.6: 1})
     falling = packed({0: 8, 0.02: 7, 0.2: 4, 0.4: 2}, importance={"decay": 0.7})
-    return measure.measure("l1_penalty", {EQUAL_IMPORTANCES: equal, FALLING_IMPORTANCES: falling})
+    return measure.l1_penalty({EQUAL_IMPORTANCES: equal, FALLING_IMPORTANCES: falling})
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_half_of_a_norm_and_weight_off_the_axes() -> None:
     models = packed({0: 4, 0.2: 4})
     W = models.parameters["W"]
     W[..., 0, 0], W[..., 1, 1], W[..., 3, 2] = 0.72, 0.69, -0.5
-    table = measure.measure("l1_penalty", {EQUAL_IMPORTANCES: models, FALLING_IMPORTANCES: models})["models"]
+    table = measure.l1_penalty({EQUAL_IMPORTANCES: models, FALLING_IMPORTANCES: models})["models"]
     assert set(table["represented_features"]) == {3}
     np.testing.assert_allclose(table["aligned"], 1 - 0.25 / (0.72**2 + 0.69**2 + 2 + 0.25))
 
@@ -127,7 +127,7 @@ def test_loss_reduction_per_activation_in_closed_form(measured: dict[str, pd.Dat
 
 
 def test_the_figure_is_the_same_every_time(data: Tables, tmp_path: Path) -> None:
-    assert len(drawn_twice(draw.draw, "l1_penalty", data, tmp_path)) > 10_000
+    assert len(drawn_twice(draw, "l1_penalty", data, tmp_path)) > 10_000
 
 
 def test_the_sweeps_are_comparable() -> None:

@@ -27,7 +27,7 @@ def trained() -> dict[str, SweepResult]:
 
 @functools.cache
 def ideal() -> Tables:
-    return {"theory": measure.measure("theory", trained())}
+    return {"theory": measure.theory(trained())}
 
 
 def holds(name: str, data: Tables) -> bool:
@@ -46,7 +46,7 @@ def test_claims_hold_for_the_ideal_models(tmp_path: Path) -> None:
 
 def test_experiments_are_told_by_their_model() -> None:
     """Not by their place in the configuration."""
-    turned = measure.measure("theory", dict(reversed(trained().items())))
+    turned = measure.theory(dict(reversed(trained().items())))
     for name, table in ideal()["theory"].items():
         pd.testing.assert_frame_equal(turned[name], table)
 
@@ -215,7 +215,7 @@ def test_share_of_the_sparse_loss() -> None:
 def test_the_figure() -> None:
     """Shares of the loss by number of active features, stacked; and the two terms of the linear loss."""
     data = ideal()["theory"]
-    drawn = draw.draw("theory", data)
+    drawn = draw.theory(data)
     left, right = drawn.axes
     assert [text.get_text() for text in left.get_legend().get_texts()] == [
         "$k \\geq 4$",
@@ -244,4 +244,4 @@ def test_the_figure() -> None:
 
 
 def test_the_figure_is_the_same_every_time(tmp_path: Path) -> None:
-    assert drawn_twice(draw.draw, "theory", ideal(), tmp_path).count("<svg ") == 1
+    assert drawn_twice(draw, "theory", ideal(), tmp_path).count("<svg ") == 1

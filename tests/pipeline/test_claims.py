@@ -9,10 +9,11 @@ import pytest
 from tests.real import CONFIG
 
 from superposition.core.errors import SuperpositionError
+from superposition.pipeline import stages
 from superposition.pipeline.claims import COLUMNS, ERROR, NOT_AT_THIS_SCALE, Claims, Finding, check
 from superposition.pipeline.criteria import Comparison, Criterion, Number, decide
 
-REGISTERED = {name: importlib.import_module(f"superposition.paper.{name}.judge").claims for name in CONFIG.sections}
+REGISTERED = {name: stages.find(name, "judge", "claims") for name in CONFIG.sections}
 SMALL = Criterion("weight, kg", "<", 2, "the paper", "at most two")
 LARGE = Criterion("length, m", ">", 10, "null model", "99 % of random ones are shorter")
 ABOUT = {"figure": "cage", "paper": "Owls, as a rule", "about": "trained models", "phrase": "owls are as a"}

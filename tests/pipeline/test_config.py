@@ -11,14 +11,18 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+import yaml
 from tests.real import CONFIG, CONFIGS, RAW, ROOT
+from tests.sections import parse, split
 
 from superposition.core.errors import SuperpositionError
 from superposition.core.sweep import Sweep
-from superposition.pipeline.config import CUSTOM, Config
+from superposition.pipeline import stages
+from superposition.pipeline.config import Config
 from superposition.pipeline.configfile import check_file
 from superposition.pipeline.scheduling import MAX_SHARED_WORK, figure_groups, training_batches
-from superposition.pipeline.schema import schema
+from superposition.pipeline.schema import schemas
+from superposition.pipeline.stages import CUSTOM
 
 BASE: dict[str, Any] = {
     "defaults": {"steps": 200, "batch": 64, "learning_rate": 0.1},
@@ -64,10 +68,10 @@ def with_(key: str, value: Any) -> dict[str, Any]:
 def refusal(config: dict[str, Any]) -> str:
     """The message with which it is refused: one line, from the configuration's top."""
     with pytest.raises(SuperpositionError) as caught:
-        Config.parse(config)
+        parse(config)
     message = str(caught.value)
     assert "\n" not in message
-    assert message.startswith("config")
+    assert message.startswith(("config", "paper", "superposition.paper"))
     return message
 
 
@@ -124,28 +128,21 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("experiments.one.quick.from_paper", ["n"], ["config.experiments.one", "quick", "from_paper", "unknown"]),
     ("experiments.one.quick.quick", {}, ["config.experiments.one", "quick", "unknown"]),
     # sections
-    ("sections", {}, ["config.sections"]),
-    ("sections", GONE, ["config.sections", "missing"]),
-    ("sections.own", BASE["sections"]["basic"], ["config.sections.own"]),
-    ("sections.zoo", BASE["sections"]["basic"], ["config.sections.zoo", "superposition/paper/zoo/measure.py"]),
-    ("sections.Basic", BASE["sections"]["basic"], ["config.sections", "Basic"]),
-    ("sections.basic.colour", 1, ["config.sections.basic.colour"]),
-    ("sections.basic.title", "", ["config.sections.basic.title"]),
-    ("figures.first.shows", "a\0b", ["config.figures.first.shows", r"a\x00b"]),  # no XML may have it
-    ("sections.basic.title", 3, ["config.sections.basic.title"]),
-    ("sections.basic.anchor", "motivation", ["config.sections.basic.anchor"]),
-    ("sections.basic", GONE, ["config.figures", "section", "basic"]),
+    ("sections.basic.colour", 1, ["paper.basic.section.colour"]),
+    ("sections.basic.title", "", ["paper.basic.section.title"]),
+    ("sections.basic.title", 3, ["paper.basic.section.title"]),
+    ("sections.basic.anchor", "motivation", ["paper.basic.section.anchor"]),
+    ("sections.basic.position", "first", ["paper.basic.section.position"]),
     # figures
-    ("figures", {}, ["config.figures"]),
-    ("figures", GONE, ["config.figures", "missing"]),
-    ("figures", BASE["figures"] | {"../x": BASE["figures"]["first"]}, ["config.figures", "../x"]),
-    ("figures.first.colour", 1, ["config.figures.first.colour"]),
-    ("figures.first.shows", GONE, ["config.figures.first.shows", "missing"]),
-    ("figures.first.section", "zoo", ["config.figures.first.section", "zoo", "introduction, basic"]),
-    ("figures.first.experiments", ["one", "zoo"], ["config.figures.first.experiments", "zoo", "one, two, three"]),
-    ("figures.first.experiments", "one", ["config.figures.first.experiments"]),
-    ("figures.first.experiments", 5, ["config.figures.first.experiments"]),
-    ("figures.first.experiments", None, ["config.figures.first.experiments"]),
+    ("figures", {}, ["paper.basic.section.figures"]),
+    ("figures", BASE["figures"] | {"../x": BASE["figures"]["first"]}, ["paper.basic.section.figures", "../x"]),
+    ("figures.first.colour", 1, ["paper.basic.section.figures.first.colour"]),
+    ("figures.first.shows", GONE, ["paper.basic.section.figures.first.shows", "missing"]),
+    ("figures.first.shows", "a\0b", ["paper.basic.section.figures.first.shows", r"a\x00b"]),  # no XML may have it
+    ("figures.first.experiments", ["one", "zoo"], ["figures.first.experiments", "zoo", "one, two, three"]),
+    ("figures.first.experiments", "one", ["paper.basic.section.figures.first.experiments"]),
+    ("figures.first.experiments", 5, ["paper.basic.section.figures.first.experiments"]),
+    ("figures.first.experiments", None, ["paper.basic.section.figures.first.experiments"]),
 ]
 
 
@@ -203,8 +200,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     [
         ENTRIES,
         "\ufeff" + ENTRIES,
-        json.dumps(BASE),
-        json.dumps(BASE, indent="\t"),  # which is no YAML
+        json.dumps(split(BASE)[0]),
+        json.dumps(split(BASE)[0], indent="\t"),  # which is no YAML
         "defaults: &a {steps: 3}\nexperiments: {one: &b {<<: *a, n: 1}, two: {<<: *b, n: 2}}",
     ],
 )
@@ -246,7 +243,6 @@ def test_refusals_show_what_was_written() -> None:
             [[0] * 10**6],
             r"config.experiments.one.from_paper: .*\[\[0, 0, .*\.\.\.\]\]",
         ),
-        ("sections.basic.title", "\ud800", r"config.sections.basic.title: "),  # nothing can be written with this in it
     ):
         message = refusal(with_(key, value))
         assert re.match(shown, message)
@@ -256,26 +252,26 @@ def test_refusals_show_what_was_written() -> None:
 
 def test_the_base_is_accepted() -> None:
     """Or the refusals above would mean nothing."""
-    assert Config.parse(BASE).scale == "paper"
-    assert Config.parse(BASE).device == "auto"
+    assert parse(BASE).scale == "paper"
+    assert parse(BASE).device == "auto"
 
 
 @pytest.mark.parametrize("value", [[], GONE])
 def test_a_figure_may_need_no_experiment(value: Any) -> None:
     """One that is computed, not trained."""
-    config = Config.parse(with_("figures.first.experiments", value))
+    config = parse(with_("figures.first.experiments", value))
     assert config.figures["first"].experiments == ()
 
 
 def test_names_of_files_stay_in_their_folder() -> None:
     """The name of an experiment or a figure is that of a file."""
-    for kind in ("experiments", "sections", "figures"):
+    for kind in ("experiments", "figures"):
         for name in ("..", ".", "", "a/b", "/a", "a.b", "A", "ä", "1a", "_a"):
             assert "\n" not in refusal(with_(kind, BASE[kind] | {name: next(iter(BASE[kind].values()))}))
 
 
 def test_defaults_reach_every_experiment_and_are_overridden() -> None:
-    sweeps = Config.parse(BASE).sweeps
+    sweeps = parse(BASE).sweeps
     assert {k: (s.steps, s.batch, s.learning_rate) for k, s in sweeps.items()} == {
         "one": (200, 64, 0.1),
         "two": (200, 8, 0.1),
@@ -284,30 +280,30 @@ def test_defaults_reach_every_experiment_and_are_overridden() -> None:
     assert sweeps["two"] == Sweep(
         model="relu_output", n=4, m=2, density=[1, 0.1], steps=200, batch=8, learning_rate=0.1
     )
-    assert Config.parse(with_("defaults", GONE)).sweeps["one"].steps == Sweep(**ENTRY).steps
+    assert parse(with_("defaults", GONE)).sweeps["one"].steps == Sweep(**ENTRY).steps
 
 
 def test_quick_overrides_at_scale_quick_only() -> None:
     for scale, steps in (("paper", 200), ("quick", 20)):
-        config = Config.parse(BASE | {"scale": scale})
+        config = parse(BASE | {"scale": scale})
         assert config.scale == scale
         assert (config.sweeps["one"].steps, config.sweeps["one"].batch) == (steps, 64)
         assert (config.sweeps["two"].steps, config.sweeps["two"].batch) == (200, 8)
-    paper, quick = (Config.parse(BASE | {"scale": scale}).sweeps["one"] for scale in ("paper", "quick"))
+    paper, quick = (parse(BASE | {"scale": scale}).sweeps["one"] for scale in ("paper", "quick"))
     assert quick == paper.model_copy(update={"steps": 20})
 
 
 def test_from_paper() -> None:
     """By experiment; none where nothing is said; at scale quick not what is another value there."""
     for scale in ("paper", "quick"):
-        assert Config.parse(BASE | {"scale": scale}).from_paper == {"one": ("model", "n"), "two": (), "three": ()}
+        assert parse(BASE | {"scale": scale}).from_paper == {"one": ("model", "n"), "two": (), "three": ()}
     config = with_("experiments.one.quick", {"n": 3})
-    assert Config.parse(config).from_paper["one"] == ("model", "n")
-    assert Config.parse(config | {"scale": "quick"}).from_paper["one"] == ("model",)
+    assert parse(config).from_paper["one"] == ("model", "n")
+    assert parse(config | {"scale": "quick"}).from_paper["one"] == ("model",)
 
 
 def test_figures_and_experiments_in_the_order_of_the_file() -> None:
-    config = Config.parse(BASE)
+    config = parse(BASE)
     assert config.figures_of("basic") == ["first", "third"]
     assert config.figures_of("introduction") == ["second"]
     assert list(config.sections) == ["introduction", "basic"]
@@ -321,50 +317,48 @@ def test_figures_and_experiments_in_the_order_of_the_file() -> None:
 @pytest.mark.parametrize("m", [1, 2, 3, 4])
 def test_a_sweep_that_no_figure_names_has_figures_of_its_own(model: str, m: int) -> None:
     """In the last section; points only where there is a plane or a space to draw them in."""
-    config = Config.parse(with_("experiments.mine", {"model": model, "n": 5, "m": m, "density": 0.1}))
+    config = parse(with_("experiments.mine", {"model": model, "n": 5, "m": m, "density": 0.1}))
     assert list(config.sections) == ["introduction", "basic", CUSTOM]
     assert config.sections[CUSTOM].title == "Custom sweeps"
     kinds = ["gram", "points", "dimensionality"] if m in (2, 3) else ["gram", "dimensionality"]
     assert config.figures_of(CUSTOM) == [f"mine_{kind}" for kind in kinds]
-    assert list(config.figures)[:3] == list(BASE["figures"]), "the others stay, and stay first"
+    assert list(config.figures)[:3] == ["second", "first", "third"], "the others stay, and stay first"
     for name in config.figures_of(CUSTOM):
         assert config.figures[name].experiments == ("mine",)
         assert "mine" in config.figures[name].title
-    assert ("W_2" in config.figures["mine_gram"].shows) == (model == "absolute")
 
 
 def test_several_own_sweeps() -> None:
     """In the order of the file, each with its own."""
     config = copy.deepcopy(BASE)
     config["experiments"] |= {"b": {**ENTRY, "m": 1}, "a": {**ENTRY, "m": 1}, "a_gram": {**ENTRY, "m": 1}}
-    names = Config.parse(config).figures_of(CUSTOM)
+    names = parse(config).figures_of(CUSTOM)
     assert names == [f"{sweep}_{kind}" for sweep in ("b", "a", "a_gram") for kind in ("gram", "dimensionality")]
 
 
 def test_the_sections_of_the_paper_come_first() -> None:
-    """In the order of the file, then others in theirs, wherever these stand: a file that is merged may come first."""
+    """In their order, then the others, and custom sweeps last."""
     config = copy.deepcopy(BASE)
     others = {name: {"title": name} for name in ("theory", "phase")}
     config["sections"] = {"theory": others["theory"], **config["sections"], "phase": others["phase"]}
-    assert list(Config.parse(config).sections) == ["introduction", "basic", "theory", "phase"]
+    config["figures"] |= {name: BASE["figures"]["first"] | {"section": name} for name in others}
+    assert list(parse(config).sections) == ["introduction", "basic", "theory", "phase"]
     config["experiments"]["mine"] = ENTRY
-    assert list(Config.parse(config).sections) == ["introduction", "basic", "theory", "phase", CUSTOM]
+    assert list(parse(config).sections) == ["introduction", "basic", "theory", "phase", CUSTOM]
 
 
 def test_a_figure_of_the_name_of_an_own_one_is_refused() -> None:
     config = with_("experiments.mine", ENTRY)
     config["figures"]["mine_points"] = BASE["figures"]["first"]
-    message = refusal(config)
-    assert message.startswith("config.experiments.mine: ")
-    assert "mine_points" in message
+    assert refusal(config) == "paper.custom.section.figures.mine_points: the section basic has a figure of this name"
     config["figures"]["mine_points"] = BASE["figures"]["first"] | {"experiments": ["mine", "three", "one"]}
-    assert CUSTOM not in Config.parse(config).sections, "a figure names it: then it is no own sweep"
+    assert CUSTOM not in parse(config).sections, "a figure names it: then it is no own sweep"
 
 
 def test_parsing_leaves_the_configuration_as_it_was() -> None:
     """Snakemake hands it on to the notebook."""
     raw = copy.deepcopy(BASE)
-    Config.parse(raw)
+    parse(raw)
     assert raw == BASE
 
 
@@ -419,43 +413,31 @@ def test_the_phase_diagrams(name: str, n: int, m: int, scale: str) -> None:
     assert not {"steps", "batch", "learning_rate", "schedule", "weight_decay"} & set(config.from_paper[name])
 
 
-@pytest.mark.parametrize(
-    ("most", "among"),
-    [(1.5e10, {"phase_3in2_optimum", "introduction-and-11"}), (2.5e10, {"introduction-and-12"})],
-)
-def test_what_shares_a_training_job(most: float, among: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_shares_a_training_job() -> None:
     """At scale quick start-up would take most of the time; at scale paper each takes long, and none waits for others.
     What a job makes beside what was asked for, or makes again, takes seconds."""
     assert MAX_SHARED_WORK <= 2.5e10
-    monkeypatch.setattr("superposition.pipeline.scheduling.MAX_SHARED_WORK", most)
     paper, quick = CONFIGS.values()
     assert training_batches(paper) == {name: (name,) for name in paper.sweeps}
     assert sorted(name for names in training_batches(quick).values() for name in names) == sorted(quick.sweeps)
-    section = {name: f.section for f in reversed(quick.figures.values()) for name in f.experiments}
-    group = {name: quick.sections[section[name]].group or section[name] for name in section}
+    group = {name: f.section for f in reversed(quick.figures.values()) for name in f.experiments}
     for job, (first, *others) in training_batches(quick).items():
         assert job == (f"{first}-and-{len(others)}" if others else first)
         assert {group[name] for name in others} <= {group[first]}
-        assert not others or sum(quick.sweeps[name].work for name in (first, *others)) <= most
-    assert among <= training_batches(quick).keys(), (
-        "one is too large to share beside the others, unless more may be shared"
-    )
+        assert not others or sum(quick.sweeps[name].work for name in (first, *others)) <= MAX_SHARED_WORK
     everywhere = Config.parse(RAW | {"scale": "quick", "device": "cuda"})
     assert training_batches(everywhere) == {name: (name,) for name in quick.sweeps}
 
 
 def test_figures_that_share_jobs() -> None:
-    """At scale quick those of a group of sections; at scale paper each can be had alone, and an own sweep always."""
+    """At scale quick those of a section; at scale paper each can be had alone, and an own sweep always."""
     entry = {"model": "linear", "n": 3, "m": 2, "density": 1}
     own = {"experiments": RAW["experiments"] | dict.fromkeys(["phase", "other"], entry)}
     paper, quick = (Config.parse(RAW | own | {"scale": scale}) for scale in ("paper", "quick"))
     assert figure_groups(paper) == {name: (name,) for name in paper.figures}
     found = figure_groups(quick)
     assert [name for names in found.values() for name in names] == list(quick.figures)
-    three = ("phase_2in1", "phase_3in2", "loss_surfaces")
-    assert found["introduction-and-6"] == ("introduction", "basic_small", "basic_large", "theory", *three)
-    alone = {"sections": RAW["sections"] | {"phase": {"title": "Phases"}}}
-    assert figure_groups(Config.parse(RAW | alone | {"scale": "quick"}))["phase_2in1-and-2"] == three, "a section alone"
+    assert found["phase_2in1-and-2"] == ("phase_2in1", "phase_3in2", "loss_surfaces")
     assert found["other_gram-and-2"] == ("other_gram", "other_points", "other_dimensionality")
     assert found["phase_gram-and-2"] == ("phase_gram", "phase_points", "phase_dimensionality")
     assert {name: training_batches(quick)[name] for name in ("phase", "other")} == {
@@ -617,7 +599,7 @@ def test_every_experiment_is_for_a_figure_and_every_section_has_one() -> None:
 
 # the JSON schema, which editors use
 
-SCHEMA = schema()
+SCHEMAS = schemas()
 EITHER: list[tuple[str, Any]] = [  # ways to write the same thing
     ("experiments.one.density", 1),
     ("experiments.one.density", {"from": 0.1, "to": 1, "points": 3}),
@@ -662,28 +644,34 @@ NEITHER: list[tuple[str, Any]] = [
     ("experiments.one.schedule", "linear"),
 ]
 # Relations between values, and the existence of names and modules, are beyond a schema.
-BEYOND = ("m = 5", "there is no module", "unknown 'zoo'", "unknown 'basic'")
+BEYOND = ("m = 5", "unknown 'zoo'")
 
 
 def valid(config: dict[str, Any]) -> bool:
     # By way of JSON: in YAML, as there, there are no tuples.
-    return jsonschema.Draft202012Validator(SCHEMA).is_valid(json.loads(json.dumps(config)))
+    file, sections = json.loads(json.dumps(split(config)))
+    config_is_valid = jsonschema.Draft202012Validator(SCHEMAS["config"]).is_valid(file)
+    return config_is_valid and all(map(jsonschema.Draft202012Validator(SCHEMAS["section"]).is_valid, sections.values()))
 
 
 def test_the_schema_on_disk_is_the_current_one() -> None:
-    """``python -m superposition.pipeline.schema > workflow/schemas/config.schema.json`` writes it anew."""
-    assert json.loads((ROOT / "workflow/schemas/config.schema.json").read_text(encoding="utf-8")) == SCHEMA
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    """``python -m superposition.pipeline.schema`` writes it anew."""
+    for name, schema in SCHEMAS.items():
+        assert json.loads((ROOT / f"workflow/schemas/{name}.schema.json").read_text(encoding="utf-8")) == schema
+        jsonschema.Draft202012Validator.check_schema(schema)
 
 
 def test_the_schema_accepts_config_yaml() -> None:
-    jsonschema.validate(RAW, SCHEMA, jsonschema.Draft202012Validator)
+    jsonschema.validate(RAW, SCHEMAS["config"], jsonschema.Draft202012Validator)
     assert valid(BASE)
+    for path in stages.PAPER.glob("*/section.yaml"):
+        section = yaml.safe_load(path.read_text(encoding="utf-8"))
+        jsonschema.validate(section, SCHEMAS["section"], jsonschema.Draft202012Validator)
 
 
 @pytest.mark.parametrize(("key", "value"), EITHER, ids=label)
 def test_both_accept(key: str, value: Any) -> None:
-    Config.parse(with_(key, value))
+    parse(with_(key, value))
     assert valid(with_(key, value))
 
 
@@ -712,7 +700,8 @@ def test_claims_to_judge_again() -> None:
 def test_claims_to_judge_again_are_told_apart_by_section() -> None:
     """In the order of the file, whatever the names of sections have in common."""
     raw = copy.deepcopy(BASE)
-    raw["sections"] |= {name: {"title": name} for name in ("phase", "privileged")}
+    for name in ("phase", "privileged"):
+        raw["sections"][name], raw["figures"][name] = {"title": name}, BASE["figures"]["first"] | {"section": name}
     raw |= {"scale": "paper", "sensitivity": ["privileged.b", "phase.p", "privileged.a"]}
-    found = Config.parse(raw).sensitivity
+    found = parse(raw).sensitivity
     assert list(found.items()) == [("privileged", ("privileged.b", "privileged.a")), ("phase", ("phase.p",))]

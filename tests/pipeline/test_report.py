@@ -23,11 +23,14 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from tests.sections import parse as parse_with_sections
+from tests.sections import split, write_sections
 
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline import report
 from superposition.pipeline.claims import COLUMNS
+from superposition.pipeline.config import Config
 from superposition.pipeline.report import Report
 
 ROOT = Path(__file__).parents[2]
@@ -166,6 +169,14 @@ def whole(page: Report) -> Node:
     """All parts in the order of the notebook."""
     opening = page.title() + page.summary() + page.corrections() + page.setting()
     return parse(opening + "".join(page.sections()) + page.certainty() + page.provenance())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sections_by_hand() -> Iterator[None]:
+    """The sections are those of the configuration above."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Config, "parse", parse_with_sections)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -540,7 +551,17 @@ def rendered(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT / "src"))  # of the notebook's process; the Snakefile does the same
-        parameters = {"results": str(folder), "config": CONFIG, "configfiles": []}
+        # So are the sections, which a startup file of the notebook's process replaces.
+        startup = made / "ipython/profile_default/startup/sections.py"
+        startup.parent.mkdir(parents=True)
+        (made / "paper").mkdir()
+        config, sections = split(CONFIG)
+        write_sections(made / "paper", sections)
+        startup.write_text(
+            f"from superposition.pipeline import stages\nstages.PAPER = type(stages.PAPER)({str(made / 'paper')!r})\n"
+        )
+        patch.setenv("IPYTHONDIR", str(made / "ipython"))
+        parameters = {"results": str(folder), "config": config, "configfiles": []}
         run("run_notebook.py", "report.ipynb", parameters, notebook=str(ROOT / "report/report.ipynb"))
     template = str(ROOT / "report/template/index.html.j2")
     run("render_report.py", "report.html", {}, notebook=str(made / "report.ipynb"), template=template)

@@ -20,6 +20,16 @@ def sections_by_figure(*figures):
     return {figure: section_of(figure) for figure in figures}
 
 
+def captions(output):
+    """Return title and caption of the figures in some files, for the reports of Snakemake.
+
+    As a parameter that depends on the output, they are no reason to draw a figure again.
+    """
+    figures = [CONFIG.figures[name] for name in dict.fromkeys(Path(file).stem for file in output)]
+    source = {name: "The paper: " if section.anchor else "" for name, section in CONFIG.sections.items()}
+    return {figure.title: source[figure.section] + figure.shows for figure in figures}
+
+
 def experiments_by_figure(*figures):
     """Return the experiments that each figure needs."""
     return {figure: list(CONFIG.figures[figure].experiments) for figure in figures}

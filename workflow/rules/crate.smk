@@ -4,9 +4,10 @@
 SCRIPTS = {rule.name: os.path.normpath(f"workflow/rules/{rule.script}") for rule in workflow.rules if rule.script}
 # The files that a job depends on besides its script: those of its rule, and those of the stage of its section.
 MODULES = {rule: sources(script) for rule, script in SCRIPTS.items()}
-STAGED = expand("{section}.{stage}", section=CONFIG.sections, stage=STAGES)
+STAGED = expand("{section}.{stage}", section=CONFIG.sections, stage=stages.STAGES)
 MODULES |= {stage: sources(f"superposition.paper.{stage}") for stage in STAGED}
-MODULES["notebook"] += map(str, [rules.notebook.input.notebook, *rules.notebook.input.code])
+NOTEBOOK = rules.notebook.input
+MODULES["notebook"] += map(str, [NOTEBOOK.notebook, *NOTEBOOK.captions, *NOTEBOOK.code])
 MODULES["report"].append(str(rules.report.input.template))
 # The files that define the workflow; the first is the Snakefile.
 WORKFLOW_FILES = [

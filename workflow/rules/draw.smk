@@ -25,6 +25,7 @@ rule draw:
         "../envs/superposition.yaml"
     params:
         sections=lambda wildcards: sections_by_figure(wildcards.figure),
+        captions=lambda wildcards, output: captions(output),
     script:
         "../scripts/draw.py"
 
@@ -57,6 +58,7 @@ for group, figures in GROUPS.items():
             "../envs/superposition.yaml"
         params:
             sections=sections_by_figure(*figures),
+            captions=lambda wildcards, output: captions(output),
         script:
             "../scripts/draw.py"
 
@@ -82,5 +84,6 @@ rule animate:
         "../envs/superposition.yaml"
     params:
         section=lambda wildcards: section_of(wildcards.figure),
+        captions=lambda wildcards, output: captions(output),
     script:
         "../scripts/animate.py"

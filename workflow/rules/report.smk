@@ -11,6 +11,7 @@ rule notebook:
         sensitivity=expand(f"{OUT}/sensitivity/{{section}}.csv", section=CONFIG.sensitivity),
         tables=expand(f"{OUT}/tables/{{figure}}", figure=CONFIG.figures),
         weights=expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=CONFIG.sweeps),
+        captions=sorted(glob.glob("src/superposition/paper/*/section.yaml")),
         code=sources("superposition.pipeline.report"),
     output:
         f"{OUT}/report.ipynb",

@@ -1,10 +1,8 @@
 """Make the animation of a figure from its tables."""
 
-import importlib
-
 import matplotlib
 
-from superposition.pipeline import files
+from superposition.pipeline import files, stages
 from superposition.pipeline.jobs import hide_package, job_log
 
 # As in draw.py.
@@ -14,6 +12,5 @@ with hide_package("scipy"):
 # Draw to files without a display.
 matplotlib.use("Agg")
 with job_log(snakemake.log[0]):
-    stage = importlib.import_module(f"superposition.paper.{snakemake.params.section}.draw")
-    animation = stage.animate(snakemake.wildcards.figure, files.read(snakemake.input.tables))
-    style.save_animation(animation, snakemake.output[0])
+    animate = stages.find(snakemake.params.section, "draw", f"animate_{snakemake.wildcards.figure}")
+    style.save_animation(animate(files.read(snakemake.input.tables)), snakemake.output[0])

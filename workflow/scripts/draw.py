@@ -1,11 +1,9 @@
 """Draw figures from their tables."""
 
-import importlib
-
 import matplotlib
 
 from superposition.core.errors import error_context
-from superposition.pipeline import files
+from superposition.pipeline import files, stages
 from superposition.pipeline.jobs import hide_package, job_log
 
 # seaborn imports scipy for cluster maps and density estimates, which no figure uses; this halves the start-up time.
@@ -18,5 +16,5 @@ with job_log(snakemake.log[0]):
     sections, output = snakemake.params.sections, snakemake.output
     for figure, tables, *paths in zip(sections, snakemake.input.tables, output.svg, output.png, strict=True):
         with error_context(figure):
-            stage = importlib.import_module(f"superposition.paper.{sections[figure]}.draw")
-            style.save(stage.draw(figure, files.read(tables)), *paths)
+            draw = stages.find(sections[figure], "draw", figure)
+            style.save(draw(files.read(tables)), *paths)

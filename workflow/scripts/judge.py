@@ -1,18 +1,17 @@
 """Judge the claims of all sections from the tables of their figures: tables to verdicts and criteria."""
 
-import importlib
 from pathlib import Path
 
 import pandas as pd
 
 from superposition.core.errors import SuperpositionError
-from superposition.pipeline import files
+from superposition.pipeline import files, stages
 from superposition.pipeline.jobs import job_log
 
 with job_log(snakemake.log[0]):
     tables, judged = {Path(folder).name: folder for folder in snakemake.input.tables}, []
     for section, figures in snakemake.params.sections.items():
-        claims = importlib.import_module(f"superposition.paper.{section}.judge").claims
+        claims = stages.find(section, "judge", "claims")
         # The report would not show a claim about a figure of another section.
         if misplaced := next((claim for claim in claims if claim.figure not in figures), None):
             raise SuperpositionError(

@@ -1,19 +1,19 @@
 """Judge claims of a section again with models trained under other configurations."""
 
-import importlib
 import json
 
 from superposition.core.sweep import Sweep
+from superposition.pipeline import stages
 from superposition.pipeline.jobs import job_log
 from superposition.pipeline.sensitivity import judge_variants
 
 with job_log(snakemake.log[0]):
-    section = f"superposition.paper.{snakemake.wildcards.section}"
-    measure, judge = (importlib.import_module(f"{section}.{stage}") for stage in ("measure", "judge"))
-    figures = {
-        figure: {name: Sweep.parse(json.loads(spec)) for name, spec in sweeps.items()}
-        for figure, sweeps in snakemake.params.sweeps.items()
+    section, figures = snakemake.wildcards.section, snakemake.params.sweeps
+    claims = stages.find(section, "judge", "claims").find(snakemake.params.claims)
+    measures = {figure: stages.find(section, "measure", figure) for figure in figures}
+    sweeps = {
+        figure: {name: Sweep.parse(json.loads(spec)) for name, spec in specs.items()}
+        for figure, specs in figures.items()
     }
-    claims = judge.claims.find(snakemake.params.claims)
-    table = judge_variants(claims, measure.measure, figures, snakemake.params.device, snakemake.threads)
+    table = judge_variants(claims, measures, sweeps, snakemake.params.device, snakemake.threads)
     table.to_csv(snakemake.output[0], index=False)

@@ -1,8 +1,7 @@
 """The contents of ``config.yaml``: what it may say, and what it means at each scale."""
 
-import itertools
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -10,62 +9,18 @@ from pydantic import BeforeValidator, Field, ValidationError
 from superposition.core.errors import SuperpositionError, short_repr
 from superposition.core.sweep import Sweep
 from superposition.core.validation import Strict, as_tuple, check_known, explain
+from superposition.pipeline.sections import Figure, Name, Section, read_sections
+from superposition.pipeline.stages import CUSTOM
 
-SECTIONS = Path(__file__).parents[1] / "paper"
-# The stages of a section, each of which is a module of it.
-STAGES = ("measure", "draw", "judge")
-# Names of experiments, sections and figures are parts of file names.
-NAME_PATTERN = "^[a-z][a-z0-9_]*$"
-MAX_NAME_LENGTH = 100
 # Keys that every experiment has to give, because no default makes sense.
 REQUIRED_KEYS = ["model", "n", "m"]
 # Keys of an experiment that are not fields of its sweep.
 EXTRA_KEYS = ("from_paper", "quick")
 # Training settings that are varied to test how robust verdicts are, and their names in tables.
 VARIED = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
-# The section of custom sweeps: those of the experiments that no figure in the configuration uses.
-CUSTOM = "custom"
-# What the standard figure ``gram`` draws of models whose hidden layer has neurons.
-NEURON_MATRICES = {
-    "relu_hidden": "W, neurons ordered by their most important features, WᵀW",
-    "absolute": "W_1 and W_2, neurons ordered by their most important features",
-}
 
 Scale = Literal["paper", "quick"]
 Device = Literal["auto", "cpu", "cuda"]
-Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=MAX_NAME_LENGTH)]
-Names = Annotated[tuple[Name, ...], BeforeValidator(as_tuple)]
-# Text without control characters, so that it is valid in HTML, XML and JSON.
-Text = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]+$")]
-
-
-class Section(Strict):
-    """A section of the report; its modules are ``superposition.paper.<id>.measure``, ``draw`` and ``judge``."""
-
-    title: Text
-    anchor: Annotated[
-        str | None,
-        Field(
-            pattern=r"^#",
-            description="link to the section in the paper's web version; null if the paper has no such section",
-        ),
-    ] = None
-    group: Annotated[
-        Name | None,
-        Field(description="the sections of a group share jobs at scale quick; null if this one shares none"),
-    ] = None
-
-
-class Figure(Strict):
-    """A figure, and the experiments that it needs."""
-
-    section: Name
-    title: Text
-    shows: Annotated[Text, Field(description="what the figure shows; for a figure of the paper, in our words")]
-    experiments: Annotated[Names, Field(description="the experiments that it needs; empty if nothing is trained")] = ()
-    animated: Annotated[bool, Field(description="whether the section's function `animate` also makes a GIF of it")] = (
-        False
-    )
 
 
 class ConfigFile(Strict):
@@ -80,8 +35,6 @@ class ConfigFile(Strict):
         Field(description="claims that are judged again with varied training configurations, at scale paper"),
     ] = ()
     experiments: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
-    sections: Annotated[dict[Name, Section], Field(min_length=1)]
-    figures: Annotated[dict[Name, Figure], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -121,48 +74,27 @@ class Config:
         except ValidationError as error:
             raise SuperpositionError(explain(error, "config")) from None
         check_known("config.defaults", file.defaults, [k for k in Sweep.model_fields if k not in REQUIRED_KEYS])
-        for name, figure in file.figures.items():
-            check_known(f"config.figures.{name}.experiments", figure.experiments, file.experiments)
-            check_known(f"config.figures.{name}.section", [figure.section], file.sections)
-        for section, stage in itertools.product(file.sections, STAGES):
-            if not (SECTIONS / section / f"{stage}.py").is_file():
-                raise SuperpositionError(
-                    f"config.sections.{section}: there is no module superposition/paper/{section}/{stage}.py"
-                )
-        if CUSTOM in file.sections:
-            raise SuperpositionError(
-                f"config.sections.{CUSTOM}: this name is reserved for the section of custom sweeps"
-            )
         sweeps, reduced, from_paper = {}, {}, {}
         for name, entry in file.experiments.items():
             by_scale = _parse_sweeps(name, entry, file.defaults)
             sweeps[name] = by_scale[file.scale]
             reduced[name] = by_scale["quick"].model_copy(update={key: getattr(sweeps[name], key) for key in VARIED})
             from_paper[name] = _parse_from_paper(name, entry, file.scale)
-        used = {name for figure in file.figures.values() for name in figure.experiments}
-        custom = {name: _custom_figures(name, sweep) for name, sweep in sweeps.items() if name not in used}
-        for name, figures in custom.items():
-            if duplicates := set(figures) & set(file.figures):
-                raise SuperpositionError(
-                    f"config.experiments.{name}: no figure uses this experiment, so it gets a standard figure "
-                    f"{min(duplicates)}, but config.figures already has a figure of that name; rename one of them"
-                )
-        # Sections that are not in the paper come last. Snakemake puts what it merges into the file first.
-        sections = dict(sorted(file.sections.items(), key=lambda item: item[1].anchor is None))
+        sections = _with_custom_sweeps(read_sections(), sweeps)
         return cls(
             file.scale,
             file.device,
             sweeps,
             reduced,
             from_paper,
-            _sensitivity_by_section(file),
-            sections=sections | ({CUSTOM: Section(title="Custom sweeps")} if custom else {}),
-            figures=file.figures | {name: figure for figures in custom.values() for name, figure in figures.items()},
+            _sensitivity_by_section(file, sections),
+            sections,
+            _figures(sections, file.experiments),
         )
 
     def figures_of(self, section: str) -> list[str]:
-        """Return the names of a section's figures, in the order of the file."""
-        return [name for name, figure in self.figures.items() if figure.section == section]
+        """Return the names of a section's figures, in the order of the report."""
+        return list(self.sections[section].figures)
 
     def reduced_sweeps(self, section: str) -> dict[str, dict[str, Sweep]]:
         """Return the reduced sweeps of a section, by figure and then by experiment."""
@@ -195,28 +127,39 @@ def _parse_from_paper(name: str, entry: dict[str, Any], scale: Scale) -> tuple[s
     return tuple(key for key in keys if scale == "paper" or key not in entry.get("quick", {}))
 
 
-def _sensitivity_by_section(file: ConfigFile) -> dict[str, tuple[str, ...]]:
+def _sensitivity_by_section(file: ConfigFile, known: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Group the claims under ``sensitivity`` by section; return none of them at scale quick."""
     claims = file.sensitivity if file.scale == "paper" else ()
     sections = dict.fromkeys(claim.partition(".")[0] for claim in file.sensitivity)
-    check_known("config.sensitivity", sections, file.sections)
+    check_known("config.sensitivity", sections, known)
     return {s: found for s in sections if (found := tuple(c for c in claims if c.startswith(f"{s}.")))}
 
 
-def _custom_figures(name: str, sweep: Sweep) -> dict[str, Figure]:
-    """Return the standard figures of a custom sweep."""
-    matrices = NEURON_MATRICES.get(sweep.model, "WᵀW")
-    captions = {
-        "gram": ("the models", f"{matrices}, the bias b, and the norms ‖W_i‖ coloured by superposition."),
-        "points": ("features as points", "The columns of W in the hidden space, coloured by importance."),
-        "dimensionality": (
-            "the dimensionality of every feature",
-            "D_i of every feature, model by model, and the values that polytopes have.",
-        ),
-    }
-    best = " At every point of the grid, the restart with the lowest loss is shown."
-    return {
-        f"{name}_{kind}": Figure(section=CUSTOM, title=f"{name}: {title}", shows=shows + best, experiments=(name,))
-        for kind, (title, shows) in captions.items()
+def _with_custom_sweeps(sections: dict[str, Section], sweeps: Mapping[str, Sweep]) -> dict[str, Section]:
+    """Give the section of custom sweeps the standard figures of every experiment that no figure uses, and put it last.
+
+    Without such experiments there is no such section.
+    """
+    standard = sections.pop(CUSTOM)
+    used = {name for section in sections.values() for entry in section.figures.values() for name in entry.experiments}
+    figures = {
+        f"{name}_{kind}": entry.model_copy(update={"title": f"{name}: {entry.title}", "experiments": (name,)})
+        for name, sweep in sweeps.items()
+        if name not in used
+        for kind, entry in standard.figures.items()
         if kind != "points" or sweep.m in (2, 3)
     }
+    return sections | ({CUSTOM: standard.model_copy(update={"figures": figures})} if figures else {})
+
+
+def _figures(sections: Mapping[str, Section], experiments: Collection[str]) -> dict[str, Figure]:
+    """Return the figures of all sections by name."""
+    figures: dict[str, Figure] = {}
+    for section, about in sections.items():
+        for name, entry in about.figures.items():
+            where = f"paper.{section}.section.figures.{name}"
+            check_known(f"{where}.experiments", entry.experiments, experiments)
+            if name in figures:
+                raise SuperpositionError(f"{where}: the section {figures[name].section} has a figure of this name")
+            figures[name] = Figure(section=section, **dict(entry))
+    return figures

@@ -3,20 +3,21 @@
 ``python -m superposition.pipeline.overview > docs/figures.md`` writes it; a test checks that it is current.
 """
 
-import importlib
 import re
 from collections import Counter
 from pathlib import Path
 
 import yaml
 
+from superposition.pipeline import stages
 from superposition.pipeline.claims import PAPER_URL, Claims
 from superposition.pipeline.config import Config
+from superposition.pipeline.sections import Section
 
 
 def page(config: Config) -> str:
     """Return the page in Markdown: every section with its figures, its claims and the verdicts on record."""
-    claims = {name: importlib.import_module(f"superposition.paper.{name}.judge").claims for name in config.sections}
+    claims = {section: stages.find(section, "judge", "claims") for section in config.sections}
     verdicts = Counter(claim.expected for section in claims.values() for claim in section)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     parts = [
@@ -25,19 +26,17 @@ def page(config: Config) -> str:
         f"{len(config.figures)} figures and {verdicts.total()} claims; verdicts on record at scale `paper`: {counts}.\n"
         "Captions say in our words what the paper shows. [How the claims are judged](claims.md) explains verdicts,\n"
         "[Findings](findings.md) has the corrections, and the report each claim's criterion and what was measured.",
-        *(_section(config, name, claims[name]) for name in config.sections),
+        *(_section(section, claims[name]) for name, section in config.sections.items()),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(config: Config, name: str, claims: Claims) -> str:
+def _section(section: Section, claims: Claims) -> str:
     """Return a section's heading with tables of its figures, of its claims, and of the statements left out."""
-    section = config.sections[name]
     title = f"[{section.title}]({PAPER_URL}{section.anchor})" if section.anchor else section.title
     figures = [
         [f"`{figure}`", f"**{_escaped(about.title)}.** {_escaped(about.shows)}"]
-        for figure, about in config.figures.items()
-        if about.section == name
+        for figure, about in section.figures.items()
     ]
     judged = [
         [f"[`{claim.id}`]({claim.link})", _escaped(claim.paper), claim.about, f"`{claim.figure}`", claim.expected]

@@ -5,7 +5,8 @@ At scale quick most of the time of a job would be start-up, so the sections of a
 
 from collections.abc import Iterable, Sequence
 
-from superposition.pipeline.config import CUSTOM, Config
+from superposition.pipeline.config import Config
+from superposition.pipeline.stages import CUSTOM
 
 # Largest work of a training job that several experiments share: about twenty seconds on one core (see ``Sweep.work``).
 MAX_SHARED_WORK = 2.5e10
@@ -51,7 +52,7 @@ def _group(config: Config, figure: str) -> tuple[str, ...]:
     section = config.figures[figure].section
     if section == CUSTOM:
         return (CUSTOM, *config.figures[figure].experiments)
-    return (config.sections[section].group or section,)
+    return (section,)
 
 
 def _by_job_name(jobs: Iterable[Sequence[str]]) -> dict[str, tuple[str, ...]]:

@@ -1,16 +1,31 @@
-"""The JSON schema of ``config.yaml``, with which editors complete and check it.
+"""The JSON schemas of ``config.yaml`` and ``section.yaml``, with which editors complete and check these files.
 
-To update the file: ``python -m superposition.pipeline.schema > workflow/schemas/config.schema.json``.
+``python -m superposition.pipeline.schema`` writes them to ``workflow/schemas``.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 from superposition.core.sweep import Sweep
-from superposition.pipeline.config import CUSTOM, MAX_NAME_LENGTH, NAME_PATTERN, REQUIRED_KEYS, ConfigFile
+from superposition.pipeline.config import REQUIRED_KEYS, ConfigFile
+from superposition.pipeline.sections import MAX_NAME_LENGTH, NAME_PATTERN, Section
+
+# The names of experiments and figures.
+NAMES = {"pattern": NAME_PATTERN, "maxLength": MAX_NAME_LENGTH}
 
 
-def schema() -> dict[str, Any]:
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON schemas of the files by their names, ``config`` and ``section``."""
+    section = Section.model_json_schema()
+    section["properties"]["figures"]["propertyNames"] = NAMES
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {
+        name: draft | file | {"title": f"{name}.yaml"} for name, file in (("config", _config()), ("section", section))
+    }
+
+
+def _config() -> dict[str, Any]:
     """Return the JSON schema of the configuration."""
     sweep = Sweep.model_json_schema()
     definitions = sweep.pop("$defs", {})
@@ -46,13 +61,11 @@ def schema() -> dict[str, Any]:
         "type": "object",
         "additionalProperties": {"$ref": "#/$defs/Experiment"},
         "minProperties": 1,
+        "propertyNames": NAMES,
     }
-    for names in ("experiments", "sections", "figures"):
-        file["properties"][names]["propertyNames"] = {"pattern": NAME_PATTERN, "maxLength": MAX_NAME_LENGTH}
-    file["properties"]["sections"]["propertyNames"]["not"] = {"const": CUSTOM}
-    file["$defs"] |= definitions | {"Experiment": experiment}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **file, "title": "config.yaml"}
+    return {"$defs": definitions | {"Experiment": experiment}, **file}
 
 
 if __name__ == "__main__":
-    print(json.dumps(schema(), indent=2))
+    for name, schema in schemas().items():
+        Path(f"workflow/schemas/{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")

@@ -23,8 +23,8 @@ VARIANTS: dict[str, dict[str, float]] = {"as configured": {}} | {
     for change, factor in (("halved", 0.5), ("doubled", 2.0))
 }
 COLUMNS = ["claim", "variant", "measured", "verdict"]
-# The function ``measure`` of a section.
-Measure = Callable[[str, dict[str, SweepResult]], dict[str, pd.DataFrame]]
+# A function that measures a figure.
+Measure = Callable[[dict[str, SweepResult]], dict[str, pd.DataFrame]]
 
 
 def scale_settings(sweep: Sweep, factors: Mapping[str, float]) -> Sweep:
@@ -52,7 +52,7 @@ class _LazyTables(dict[str, dict[str, pd.DataFrame]]):
 
 def judge_variants(
     claims: Sequence[Claim],
-    measure: Measure,
+    measures: Mapping[str, Measure],
     figures: Mapping[str, Mapping[str, Sweep]],
     device: str = "auto",
     threads: int | None = None,
@@ -63,7 +63,7 @@ def judge_variants(
 
     Args:
         claims: The claims to judge.
-        measure: The function that measures the figures of the section.
+        measures: The functions that measure the figures of the section, by figure.
         figures: The sweeps of every figure of the section, by figure and then by experiment.
         device: What to train on.
         threads: The number of threads to train with.
@@ -83,7 +83,7 @@ def judge_variants(
                 if name not in models:
                     with error_context(f"{name}, {variant}"):
                         models[name] = train(scale_settings(sweep, VARIANTS[variant]), device, threads)
-            return measure(figure, {name: models[name] for name in figures[figure]})
+            return measures[figure]({name: models[name] for name in figures[figure]})
 
         tables = _LazyTables(make)
         for claim in claims:

@@ -9,7 +9,7 @@ parameter w with gradient g:
 
 To add a key that says how models are trained, add a field to ``Sweep`` and its name to ``sweep.TRAINING_KEYS``. If a
 step depends on it, add it to :class:`TrainingConfig` as well, and let the engines use it. Then regenerate the schema:
-``python -m superposition.pipeline.schema > workflow/schemas/config.schema.json``.
+``python -m superposition.pipeline.schema``.
 """
 
 from collections.abc import Callable

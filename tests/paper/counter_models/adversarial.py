@@ -34,14 +34,14 @@ def without_superposition() -> Tables:
     density = [1.0, 0.5, 0.2, 0.1]
     models = result(packed(1, N).expand(4, -1, -1), density=density)
     with mock.patch.object(measure, "SAMPLES", 500):
-        return {"adversarial": measure.measure("adversarial", {MAIN_EXPERIMENT: models})}
+        return {"adversarial": measure.adversarial({MAIN_EXPERIMENT: models})}
 
 
 @functools.cache
 def untouched_by_attacks() -> Tables:
     """Antipodal pairs, whatever the model was trained against."""
     models = result(packed(2, N).expand(3, -1, -1), density=0.2, attack=[0.0, 0.8, 2.0])
-    return {"adversarial_training": measure.measure("adversarial_training", {"one": models})}
+    return {"adversarial_training": measure.adversarial_training({"one": models})}
 
 
 COUNTER_MODELS = {

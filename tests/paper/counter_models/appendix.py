@@ -11,10 +11,10 @@ FIGURE = "nonlinear_compression"
 def wide_segments() -> Tables:
     """Segments six times as wide, which lose more than they store."""
     with mock.patch.object(measure, "READINGS", {"six times as wide": 6}):
-        return {FIGURE: measure.measure(FIGURE, {})}
+        return {FIGURE: measure.nonlinear_compression({})}
 
 
 COUNTER_MODELS = {
     "nonlinear_beats_linear": wide_segments,
-    "neurons_per_segment": lambda: {FIGURE: measure.measure(FIGURE, {})},
+    "neurons_per_segment": lambda: {FIGURE: measure.nonlinear_compression({})},
 }

@@ -18,7 +18,7 @@ def random_directions() -> Tables:
         W = rng.normal(size=(2, 5))
         return W / np.linalg.norm(W, axis=0), np.zeros(5), 0.5
 
-    return {"introduction": measure.measure("introduction", {"introduction": trained("introduction", solve)})}
+    return {"introduction": measure.introduction({"introduction": trained("introduction", solve)})}
 
 
 COUNTER_MODELS = dict.fromkeys(("dense", "antipodal", "pentagon"), random_directions)

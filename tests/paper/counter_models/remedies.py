@@ -31,21 +31,21 @@ def packed(kept: dict[float, int], first: int = 0, **settings: object) -> SweepR
 def untouched() -> Tables:
     """Antipodal pairs at every coefficient."""
     pairs = packed({0.0: 8, 0.2: 8}), packed({0.0: 8, 0.2: 8}, importance={"decay": 0.7})
-    return {"l1_penalty": measure.measure("l1_penalty", dict(zip(EXPERIMENTS, pairs, strict=True)))}
+    return {"l1_penalty": measure.l1_penalty(dict(zip(EXPERIMENTS, pairs, strict=True)))}
 
 
 @functools.cache
 def dedicated_to_the_least_important() -> Tables:
     """M features with dedicated dimensions and no superposition; under the penalty, the least important ones."""
     equal, falling = packed({0.0: M, 0.2: M}), packed({0.0: M, 0.2: M}, first=N - M, importance={"decay": 0.7})
-    return {"l1_penalty": measure.measure("l1_penalty", dict(zip(EXPERIMENTS, (equal, falling), strict=True)))}
+    return {"l1_penalty": measure.l1_penalty(dict(zip(EXPERIMENTS, (equal, falling), strict=True)))}
 
 
 @functools.cache
 def pairs_without_collisions() -> Tables:
     """Antipodal pairs whose features never meet."""
     with mock.patch.object(frequency, "collision_loss", lambda p: 0 * p):
-        return {"l1_penalty": measure.measure("l1_penalty", dict.fromkeys(EXPERIMENTS, packed({0.0: 8, 0.2: 8})))}
+        return {"l1_penalty": measure.l1_penalty(dict.fromkeys(EXPERIMENTS, packed({0.0: 8, 0.2: 8})))}
 
 
 COUNTER_MODELS = {

@@ -26,11 +26,6 @@ from superposition.plotting import panels, style
 MATRIX_FEATURES = 40
 
 
-def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Draw a figure from its tables."""
-    return DRAWN[figure](data)
-
-
 # Small models, whose neurons are all shown: the exact one, and those with the asymmetric motif.
 
 
@@ -72,9 +67,9 @@ def _draw_graph(ax: Axes, W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, 
     ax.set_axis_off()
 
 
-def draw_small(data: dict[str, pd.DataFrame]) -> Figure:
+def absolute_small(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw both layers as matrices, the stacks of weights, and the graph of the model."""
-    W, W_out = layer_matrix(data["weights"]), layer_matrix(data["weights"], "out")
+    W, W_out = layer_matrix(tables["weights"]), layer_matrix(tables["weights"], "out")
     fig, axes = plt.subplots(1, 4, figsize=(style.PAGE, 2.3), width_ratios=[1, 1, 1.5, 1.7])
     _draw_matrix(axes[0], W, "$W_1$")
     _draw_matrix(axes[1], W_out, "$W_2^T$")
@@ -148,11 +143,11 @@ def _draw_circuit(
     ax.set_axis_off()
 
 
-def draw_motif(data: dict[str, pd.DataFrame]) -> Figure:
+def asymmetric_motif(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the model, its first two motifs as circuits, and the second output with and without inhibition."""
-    W, W_out = layer_matrix(data["weights"]), layer_matrix(data["weights"], "out")
-    b = data["weights"].query("neuron == 0")["bias"].to_numpy()
-    motifs, ablations = motifs_of_shown_model(data), data["ablations"]
+    W, W_out = layer_matrix(tables["weights"]), layer_matrix(tables["weights"], "out")
+    b = tables["weights"].query("neuron == 0")["bias"].to_numpy()
+    motifs, ablations = motifs_of_shown_model(tables), tables["ablations"]
     fig = plt.figure(figsize=(style.PAGE, 4.4))
     left, right = fig.subfigures(1, 2, width_ratios=[1, 1.5])
     heats = left.subplots(1, 2)
@@ -160,7 +155,7 @@ def draw_motif(data: dict[str, pd.DataFrame]) -> Figure:
     _draw_matrix(heats[1], W_out, "$W_2^T$")
     heats[0].set(ylabel="neuron", xlabel="feature")
     heats[1].set(xlabel="output", yticks=[])
-    left.suptitle(style.density_title(data["weights"]["density"].iloc[0]), fontsize=8)
+    left.suptitle(style.density_title(tables["weights"]["density"].iloc[0]), fontsize=8)
     axes = right.subplots(2, 2, height_ratios=[1.4, 1], squeeze=False)
     slopes = np.linspace(0, 1, 50)
     for (circuit, response), (k, motif) in zip(axes.T, enumerate(motifs.to_dict(orient="records"), 1), strict=False):
@@ -195,11 +190,11 @@ def _feature_colours(n: int) -> list[tuple[float, ...]]:
     return [style.FEATURES(min(i / 30, 1)) for i in range(n)]
 
 
-def draw_neurons(data: dict[str, pd.DataFrame]) -> Figure:
+def absolute_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the stacks of |W_1| of the best model at every density, with W_1 beside them."""
-    weights, units = data["weights"], data["neurons"]
+    weights, units = tables["weights"], tables["neurons"]
     densities = sorted(weights["density"].unique(), reverse=True)
-    counts, models = count_monosemantic(units), data["models"][data["models"]["experiment"].isin(MAIN_EXPERIMENTS)]
+    counts, models = count_monosemantic(units), tables["models"][tables["models"]["experiment"].isin(MAIN_EXPERIMENTS)]
     fig, axes = plt.subplots(
         len(densities), 2, figsize=(style.PAGE, 1.08 * len(densities)), width_ratios=[5, 1], squeeze=False
     )
@@ -233,9 +228,9 @@ def draw_neurons(data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def draw_zoom(data: dict[str, pd.DataFrame]) -> Figure:
+def absolute_zoom(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the stacks of two models with feature numbers, and every neuron's second weight by its main feature."""
-    weights, units = data["weights"], data["neurons"]
+    weights, units = tables["weights"], tables["neurons"]
     fig, axes = plt.subplots(
         len(ZOOM_DENSITIES) + 1, 1, figsize=(style.PAGE, 6.6), height_ratios=[1.25] * len(ZOOM_DENSITIES) + [1]
     )
@@ -255,11 +250,3 @@ def draw_zoom(data: dict[str, pd.DataFrame]) -> Figure:
     # The legend is above the axes, which are full of dots.
     axes[-1].legend(loc="lower right", bbox_to_anchor=(1, 0.97), ncols=len(ZOOM_DENSITIES))
     return fig
-
-
-DRAWN = {
-    "absolute_small": draw_small,
-    "absolute_neurons": draw_neurons,
-    "absolute_zoom": draw_zoom,
-    "asymmetric_motif": draw_motif,
-}

@@ -28,11 +28,6 @@ MOTIF_WEIGHTS = ("in_first", "in_second", "out_first", "out_second")
 VISIBLE_SHARE = 0.05
 
 
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the tables of a figure; the table ``numbers`` is shown beside it in the report."""
-    return MEASURED[figure](trained)
-
-
 def ordered_layers(models: SweepResult, point: int, restart: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return W_1 [m, n], W_2ᵀ [m, n] and b [n] of one model, with its neurons rescaled and ordered."""
     W, W_out, b = (models.parameters[k][point, restart].double().numpy() for k in ("W", "W_out", "b"))
@@ -54,7 +49,7 @@ def weights_table(
 # Small models, whose neurons are all shown: the exact one, and those with the asymmetric motif.
 
 
-def measure_small(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def absolute_small(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure the layers of the best small model, and which restarts compute |x| exactly."""
     models = trained["absolute_small"]
     loss = models.loss[0].numpy()
@@ -65,7 +60,7 @@ def measure_small(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     }
 
 
-def measure_motif(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def asymmetric_motif(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Find the instances of the motif in every model, and ablate those of the model that is shown."""
     models = trained["absolute_motif"]
     sweep = models.sweep
@@ -179,7 +174,7 @@ def exact_features_loss(sweep: Sweep) -> np.ndarray:
     return cost[:, sweep.m // 2 :].sum(1).numpy()
 
 
-def measure_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def absolute_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure losses, the features of every neuron, and the best models, for all densities and lengths of training."""
     runs, units, weights = [], [], []
     for experiment in (*MAIN_EXPERIMENTS, *TRAINING_LENGTHS):
@@ -248,7 +243,7 @@ def _summarise_neurons(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def measure_zoom(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def absolute_zoom(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure two densities in detail: the neurons of every seed's best model, and the weights of the best of all."""
     models = trained["absolute_sparse"]
     points, units, weights = models.points, [], []
@@ -260,11 +255,3 @@ def measure_zoom(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
             if point == here["loss"].idxmin():
                 weights.append(weights_table(W, W_out, b).assign(density=density))
     return {"neurons": pd.concat(units, ignore_index=True), "weights": pd.concat(weights, ignore_index=True)}
-
-
-MEASURED = {
-    "absolute_small": measure_small,
-    "absolute_neurons": measure_neurons,
-    "absolute_zoom": measure_zoom,
-    "asymmetric_motif": measure_motif,
-}

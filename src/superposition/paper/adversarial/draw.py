@@ -9,14 +9,9 @@ from superposition.paper.adversarial import MAIN_EXPERIMENT, SIZE_CONVENTIONS
 from superposition.plotting import style
 
 
-def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Draw a figure from its tables."""
-    return {"adversarial": _draw_vulnerability, "adversarial_training": _draw_training}[figure](data)
-
-
-def _draw_training(data: dict[str, pd.DataFrame]) -> Figure:
+def adversarial_training(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw features per dimension, interference and clean loss against the size of the attacks trained against."""
-    models = data["models"]
+    models = tables["models"]
     fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.5))
     measures = {
         "features_per_dimension": "features per dimension, $\\|W\\|_F^2/m$",
@@ -53,9 +48,9 @@ def _draw_training(data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def _draw_vulnerability(data: dict[str, pd.DataFrame]) -> Figure:
+def adversarial(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw vulnerability and features per dimension against sparsity, and against each other."""
-    models = data["models"]
+    models = tables["models"]
     fig, (sparse, features, both) = plt.subplots(1, 3, figsize=(style.PAGE, 2.7))
     main = models[models["experiment"] == MAIN_EXPERIMENT].groupby("density")
     means, spread = main.mean(numeric_only=True), main.std(numeric_only=True)

@@ -32,18 +32,13 @@ CONTROLS = {
 }
 
 
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the tables of a figure; the table ``numbers`` is shown beside it in the report."""
-    return {"adversarial": _measure_vulnerability, "adversarial_training": _measure_training}[figure](trained)
-
-
-def _measure_training(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def adversarial_training(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure superposition and clean loss of models that were trained against attacks."""
     models = pd.concat([_attacked_models(name, models) for name, models in trained.items()], ignore_index=True)
     return {"models": models, "numbers": _summarise_removal(models)}
 
 
-def _measure_vulnerability(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def adversarial(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure the vulnerability of models by density, and compare analytic attacks with gradient ascent."""
     rows, checks, masking = [], [], []
     for experiment, models in trained.items():

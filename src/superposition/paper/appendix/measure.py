@@ -13,8 +13,8 @@ READINGS = {"in Zx and Zt": 1, "in x and t": PAPER_SETTING[0]}
 WIDTHS = np.unique([*np.geomspace(1e-3, 1, 31).round(6), PAPER_SETTING[1]])
 
 
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the tables of the figure; the table ``numbers`` is shown beside it in the report."""
+def nonlinear_compression(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the error by Z and by the width of the segments, and where linear compression becomes better."""
     errors = pd.DataFrame(
         [(Z, width, compression.mean_squared_error(Z, width)) for Z in Z_VALUES for width in WIDTHS],
         columns=["Z", "width", "error"],

@@ -6,19 +6,14 @@ from superposition.analysis import tables
 from superposition.core.weights import SweepResult
 
 
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the standard tables, concatenated over all experiments of the figure.
-
-    Args:
-        figure: Name of the figure.
-        trained: Trained sweeps of the figure, by experiment.
-
-    Returns:
-        Tables by name; the column ``experiment`` says which experiment a row comes from.
-    """
+def basic_small(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the standard tables of all experiments; the column ``experiment`` says which one a row comes from."""
     return {
         table.__name__: pd.concat(
             [table(models).assign(experiment=name) for name, models in trained.items()], ignore_index=True
         )
         for table in (tables.models, tables.features, tables.pairs)
     }
+
+
+basic_large = basic_small

@@ -26,16 +26,6 @@ from superposition.plotting import style
 AXIS_LIMIT = 1.4
 
 
-def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Draw a figure from its tables."""
-    functions = {
-        "correlated_organization": _draw_organization,
-        "local_bases": _draw_local_bases,
-        "collapse": _draw_collapse,
-    }
-    return functions[figure](data)
-
-
 def _draw_model(ax: Axes, W: Float[np.ndarray, "2 n"]) -> None:
     """Draw the columns of W as lines from the origin, a colour per pair, and a ring around each collapsed pair."""
     for i, position in enumerate(W.T):
@@ -50,9 +40,9 @@ def _draw_model(ax: Axes, W: Float[np.ndarray, "2 n"]) -> None:
     ax.set_axis_off()
 
 
-def _draw_organization(data: dict[str, pd.DataFrame]) -> Figure:
+def correlated_organization(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw a row per arrangement: models from the lowest to the highest loss, and the share that show it by density."""
-    shares, models = data["shares"], data["models"]
+    shares, models = tables["shares"], tables["models"]
     fig, axes = plt.subplots(
         len(ARRANGEMENTS),
         MODELS_PER_ROW + 1,
@@ -88,9 +78,9 @@ def _draw_organization(data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def _draw_local_bases(data: dict[str, pd.DataFrame]) -> Figure:
+def local_bases(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw WᵀW of the best model at one density for correlated sets and for independent features, and interference."""
-    pairs, models = data["pairs"], data["models"]
+    pairs, models = tables["pairs"], tables["models"]
     fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.4), width_ratios=[1, 1, 1.25])
     shown = nearest_density(pairs["density"], LOCAL_BASES_DENSITY)
     for ax, (distribution, title) in zip(axes, DISTRIBUTION_LABELS.items(), strict=False):
@@ -122,9 +112,9 @@ def _draw_local_bases(data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def _draw_collapse(data: dict[str, pd.DataFrame]) -> Figure:
+def collapse(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the best models by density, the regimes of ours and of the paper, and the excess loss of every branch."""
-    best, paths, crossings = data["best"], data["branches"], data["crossings"].set_index("fewer")["density"]
+    best, paths, crossings = tables["best"], tables["branches"], tables["crossings"].set_index("fewer")["density"]
     lowest = best["density"].min()
     chosen = [nearest_density(best["density"], density) for density in (0.02, 0.05, 0.1, 0.2, 0.3, 0.42, 0.55, 0.83)]
     fig = plt.figure(figsize=(style.PAGE, 3.9))
@@ -144,7 +134,7 @@ def _draw_collapse(data: dict[str, pd.DataFrame]) -> Figure:
             ink, behind = "w" if count < 2 else "k", {"boxstyle": "circle,pad=0.2", "fc": colours[count], "lw": 0}
             regimes.text((low * high) ** 0.5, y, str(count), color=ink, bbox=behind, ha="center", va="center")
     regimes.barh(0, 1 - PAPER_PCA_ONSET, left=PAPER_PCA_ONSET, color="none", hatch="////", ec="0.3", height=0.75, lw=0)
-    onset = pca_onset(data)
+    onset = pca_onset(tables)
     regimes.barh(1, 1 - onset, left=onset, color="none", hatch="////", ec="0.3", height=0.75, lw=0)
     regimes.set(yticks=[0, 1], title="collapsed pairs (hatched: like principal components)")
     regimes.set_yticklabels(["the paper", "ours"])
@@ -154,7 +144,7 @@ def _draw_collapse(data: dict[str, pd.DataFrame]) -> Figure:
     for count, rows in paths.groupby("collapsed"):
         excess = rows["loss"].to_numpy() / least[rows["density"]].to_numpy() - 1
         ax.plot(rows["density"], 100 * excess, ".-", ms=3, lw=1, color=colours[count], label=f"{count}")
-    pca = data["pca"][data["pca"]["density"].isin(least.index)]
+    pca = tables["pca"][tables["pca"]["density"].isin(least.index)]
     excess = pca["loss"].to_numpy() / least[pca["density"]].to_numpy() - 1
     ax.plot(pca["density"], 100 * excess, "--", color="0.4", lw=0.9, label="principal components")
     for crossing in crossings:

@@ -1,7 +1,5 @@
 """Measure correlated features: arrangements, local bases, collapsed pairs, and the branches of solutions."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import torch
@@ -19,11 +17,6 @@ PAIRS = ((0, 1), (2, 3), (4, 5))
 CORRELATED = Distribution(correlated=PAIRS)
 # Seeds of the Sobol points at which the precise loss is evaluated; their spread is the error of a crossing.
 SOBOL_SEEDS = (0, 1, 2)
-
-
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the tables of a figure; the table ``numbers`` is shown beside it in the report."""
-    return MEASURED[figure](trained)
 
 
 def has_arrangement(name: str, W: Float[np.ndarray, "2 n"]) -> bool:
@@ -44,7 +37,7 @@ def has_arrangement(name: str, W: Float[np.ndarray, "2 n"]) -> bool:
     return count_collapsed_pairs(W) == 0 and bool(((pair == np.roll(pair, 1)) | (pair == np.roll(pair, -1))).all())
 
 
-def _measure_organization(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def correlated_organization(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Count the models with each arrangement by density, also for independent features; select models to show."""
     shares, models = [], []
     for arrangement in ARRANGEMENTS:
@@ -96,12 +89,13 @@ def _summarise_organization(shares: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _measure_local_bases(models: SweepResult) -> dict[str, pd.DataFrame]:
+def local_bases(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure the mean (W_i·W_j)² within and between the sets of every model, and WᵀW of the best at each density.
 
     In WᵀW the features of the second set are ordered so that each is paired with the feature of the first set with
     which it interferes most negatively.
     """
+    models = trained["local_bases"]
     half = models.sweep.n // 2
     order = np.arange(models.sweep.n)
     same = (order[:, None] < half) == (order < half)
@@ -141,8 +135,9 @@ def pca_loss(density: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
     return 6 * variance - 2 * (variance + covariance)
 
 
-def _measure_collapse(models: SweepResult) -> dict[str, pd.DataFrame]:
+def collapse(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure the collapsed pairs of all models, the best models, the branches of solutions, and their crossings."""
+    models = trained["collapse"]
     counts = np.array([[count_collapsed_pairs(W) for W in here] for here in models.parameters["W"].double().numpy()])
     points = models.points
     fits = pd.DataFrame(
@@ -224,10 +219,3 @@ def _find_crossings(table: pd.DataFrame, W: torch.Tensor, b: torch.Tensor) -> pd
             found.append(float(at) if kinds == [fewer, fewer + 1] else np.nan)
         rows.append({"fewer": fewer, "density": np.mean(found), "error": np.ptp(found)})
     return pd.DataFrame(rows, columns=["fewer", "density", "error"])
-
-
-MEASURED: dict[str, Callable[[dict[str, SweepResult]], dict[str, pd.DataFrame]]] = {
-    "correlated_organization": _measure_organization,
-    "local_bases": lambda trained: _measure_local_bases(trained["local_bases"]),
-    "collapse": lambda trained: _measure_collapse(trained["collapse"]),
-}

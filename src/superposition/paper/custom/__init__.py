@@ -17,11 +17,6 @@ MAX_MODELS = 8
 MAX_PANELS = 4
 
 
-def kind_of(figure: str) -> str:
-    """Return the kind of the standard figure ``<experiment>_<kind>``."""
-    return figure.rpartition("_")[2]
-
-
 def select_points(grid: pd.DataFrame, limit: int) -> list[int]:
     """Select the rows of a grid to draw: all, or at most ``limit``, evenly spaced along every axis.
 

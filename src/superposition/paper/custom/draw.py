@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from superposition.analysis import neurons
 from superposition.core.errors import SuperpositionError
 from superposition.core.grid import COORDINATES
-from superposition.paper.custom import MAX_MODELS, MAX_PANELS, kind_of, select_points
+from superposition.paper.custom import MAX_MODELS, MAX_PANELS, select_points
 from superposition.plotting import panels, style, vectors
 
 POINT_COLUMNS = list(COORDINATES)
@@ -36,20 +36,15 @@ NOTE_STYLE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 7, "color": "
 Tables = dict[str, pd.DataFrame]
 
 
-def draw(figure: str, data: Tables) -> Figure:
-    """Draw the standard figure ``<experiment>_<kind>``, which may also be given by its kind alone."""
-    return DRAW_FUNCTIONS[kind_of(figure)](data)
-
-
-def _draw_gram(data: Tables) -> Figure:
+def gram(tables: Tables) -> Figure:
     """Draw WᵀW, b and ‖W_i‖ of the selected models.
 
     Models with a ReLU hidden layer also show W; absolute models show both layers instead of WᵀW.
     """
-    model, grid = data["models"]["model"].iloc[0], data["models"][POINT_COLUMNS]
-    features = _by_point(data["features"], "feature")
-    pairs = _by_point(data["pairs"], "i", "j") if "pairs" in data else {}
-    weights = _by_point(data["weights"], "hidden", "feature") if "weights" in data else {}
+    model, grid = tables["models"]["model"].iloc[0], tables["models"][POINT_COLUMNS]
+    features = _by_point(tables["features"], "feature")
+    pairs = _by_point(tables["pairs"], "i", "j") if "pairs" in tables else {}
+    weights = _by_point(tables["weights"], "hidden", "feature") if "weights" in tables else {}
     titles, note = _titles(grid, pd.DataFrame([*(pairs or weights)], columns=POINT_COLUMNS), "models")
     models, reach = [], 1.0
     for point, title in titles.items():
@@ -72,12 +67,12 @@ def _layers(weights: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 @style.with_solids
-def _draw_points(data: Tables) -> Figure:
+def points(tables: Tables) -> Figure:
     """Draw the columns of W of the selected models as arrows, coloured by importance."""
-    grid, m = data["models"][POINT_COLUMNS], int(data["models"]["m"].iloc[0])
+    grid, m = tables["models"][POINT_COLUMNS], int(tables["models"]["m"].iloc[0])
     if m not in (2, 3):
         raise SuperpositionError(f"figure 'points': available only for m = 2 and 3, but m is {m}")
-    features = _by_point(data["features"], "feature")
+    features = _by_point(tables["features"], "feature")
     titles, note = _titles(grid, grid.iloc[select_points(grid, MAX_MODELS)], "models")
     rows = 1 if len(titles) <= MAX_MODELS / 2 else 2
     columns = -(-len(titles) // rows)
@@ -92,7 +87,7 @@ def _draw_points(data: Tables) -> Figure:
         squeeze=False,
         subplot_kw={"projection": "3d"} if m == 3 else {},
     )
-    importance = _importance_scale(data["features"])
+    importance = _importance_scale(tables["features"])
     reach = 1.2 * max(1.2, *(features[point]["norm"].max() for point in titles))
     for ax, (point, title) in zip(axes.flat, titles.items(), strict=False):
         vectors.feature_arrows(ax, features[point], importance, reach)
@@ -102,17 +97,17 @@ def _draw_points(data: Tables) -> Figure:
     if m == 2:
         fig.supxlabel("$h_1$", fontsize=8)
         fig.supylabel("$h_2$", fontsize=8)
-    _add_importance_bar(fig, axes, data["features"])
+    _add_importance_bar(fig, axes, tables["features"])
     fig.suptitle(note, **NOTE_STYLE)
     return fig
 
 
-def _draw_dimensionality(data: Tables) -> Figure:
+def dimensionality(tables: Tables) -> Figure:
     """Draw D_i of every feature along the longest axis of the sweep.
 
     There is a panel for every combination of values on the other axes; all seeds are drawn together.
     """
-    features = data["features"]
+    features = tables["features"]
     varying = _varying(features)
     main = max((name for name in varying if name != "seed"), key=lambda name: features[name].nunique(), default="seed")
     others = [name for name in varying if name not in (main, "seed")]
@@ -146,9 +141,6 @@ def _draw_dimensionality(data: Tables) -> Figure:
     _add_importance_bar(fig, axes, features)
     fig.suptitle(note, **NOTE_STYLE)
     return fig
-
-
-DRAW_FUNCTIONS = {"gram": _draw_gram, "points": _draw_points, "dimensionality": _draw_dimensionality}
 
 
 def _spread_features(ax: Axes, features: pd.DataFrame, main: str) -> np.ndarray:

@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 
 from superposition.core.errors import SuperpositionError
 from superposition.core.weights import SweepResult
-from superposition.paper.custom.draw import DRAW_FUNCTIONS, draw
-from superposition.paper.custom.measure import measure
+from superposition.paper.custom import draw, measure
+
+KINDS = ("gram", "points", "dimensionality")
 
 
 def plot(result: SweepResult, figure: str = "gram") -> Figure:
@@ -19,9 +20,9 @@ def plot(result: SweepResult, figure: str = "gram") -> Figure:
     Raises:
         SuperpositionError: There is no such figure, or it does not exist for this m.
     """
-    if figure not in DRAW_FUNCTIONS:
-        raise SuperpositionError(f"figure {figure!r}: must be one of {', '.join(DRAW_FUNCTIONS)}")
-    drawn = draw(figure, measure(figure, {figure: result}))
+    if figure not in KINDS:
+        raise SuperpositionError(f"figure {figure!r}: must be one of {', '.join(KINDS)}")
+    drawn = getattr(draw, figure)(getattr(measure, figure)({figure: result}))
     # A notebook shows the figure that a cell returns; an open figure would be shown a second time.
     plt.close(drawn)
     return drawn

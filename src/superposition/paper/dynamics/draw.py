@@ -14,15 +14,10 @@ from superposition.paper.dynamics import LEVELS, SMALL_INIT, XAVIER_INIT, loss_f
 from superposition.plotting import style
 
 
-def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Draw a figure from its tables."""
-    return {"energy_levels": _draw_energy, "geometric_learning": _draw_learning}[figure](data)
-
-
-def _draw_energy(data: dict[str, pd.DataFrame]) -> Figure:
+def energy_levels(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the D_i of all features of one model over training, its loss, and the test of their coincidence."""
-    (model,) = data["models"][data["models"]["shown"]].itertuples()
-    levels, jumps = data["levels"], data["jumps"].query(f"restart == {model.restart}")
+    (model,) = tables["models"][tables["models"]["shown"]].itertuples()
+    levels, jumps = tables["levels"], tables["jumps"].query(f"restart == {model.restart}")
     steps = levels["step"]
     fig, axes = plt.subplots(
         2, 2, figsize=(style.PAGE, 3.9), width_ratios=[3.2, 1], height_ratios=[1.6, 1], sharex="col"
@@ -38,7 +33,7 @@ def _draw_energy(data: dict[str, pd.DataFrame]) -> Figure:
         axes[0, 0].plot(steps, levels[f"d{i}"], color=colour, lw=1.2)
     axes[0, 0].set(ylabel="$D_i$", ylim=(-0.03, 1.03), yticks=[0, 0.5, 1], title="every feature of one model")
     axes[0, 0].set_yticklabels(["0", "1/2", "1"])
-    loss = data["losses"][f"l{model.restart}"]
+    loss = tables["losses"][f"l{model.restart}"]
     end = loss.iloc[-max(1, len(loss) // 20) :]
     noise = max(float(end.std(ddof=0)), 1e-6 * float(end.mean()))
     axes[1, 0].plot(steps, np.maximum(loss - end.mean(), noise), color="k", lw=1)
@@ -49,7 +44,7 @@ def _draw_energy(data: dict[str, pd.DataFrame]) -> Figure:
         for step in jumps["step"].unique():
             ax.axvline(step, color="0.5", lw=0.6, ls=":")
         ax.set_xlim(0, steps.iloc[-1])
-    test = loss_fall_at_jumps(data)
+    test = loss_fall_at_jumps(tables)
     nulls = {"at random moments": (test.at_random, "0.75"), "at another's": (test.of_others, style.CATEGORIES[0])}
     for label, (null, colour) in nulls.items():
         if np.isfinite(test.share):
@@ -80,14 +75,14 @@ def _draw_model(ax: Axes3D, positions: pd.DataFrame) -> None:
 
 
 @style.with_solids
-def _draw_learning(data: dict[str, pd.DataFrame]) -> Figure:
+def geometric_learning(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the loss of one run with its regimes, the model on each plateau, and the paths of all runs."""
-    curve, moments, runs = data["curve"], data["moments"], data["runs"]
+    curve, moments, runs = tables["curve"], tables["moments"], tables["runs"]
     fig = plt.figure(figsize=(style.PAGE, 4.3))
     above, below = fig.subfigures(2, 1, height_ratios=[1.15, 1])
     ax, paths = above.subplots(1, 2, width_ratios=[1.7, 1])
     ax.plot(curve["step"], curve["loss"], color="k", lw=1.2)
-    edges = [curve["step"].iloc[0], *data["drops"]["step"], curve["step"].iloc[-1]]
+    edges = [curve["step"].iloc[0], *tables["drops"]["step"], curve["step"].iloc[-1]]
     for number, (low, high) in enumerate(itertools.pairwise(edges)):
         ax.axvspan(low, high, color="0.93" if number % 2 else "0.98", zorder=-1, lw=0)
     marks = curve[curve["step"].isin(moments["step"])]
@@ -118,9 +113,9 @@ def _draw_learning(data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def animate(figure: str, data: dict[str, pd.DataFrame]) -> FuncAnimation:
+def animate_geometric_learning(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
     """Animate the run that the figure shows."""
-    frames, curve = data["frames"], data["curve"]
+    frames, curve = tables["frames"], tables["curve"]
     fig = plt.figure(figsize=(4.4, 2.4), layout="none")
     # The canvas of a window would draw every frame twice, once to show it and once to save it.
     FigureCanvasBase(fig)

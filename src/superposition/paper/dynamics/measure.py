@@ -1,7 +1,6 @@
 """Measure learning dynamics from snapshots: D_i, jumps and losses along training, and paths of geometric learning."""
 
 from collections import Counter
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -27,11 +26,6 @@ MIN_PATH_SHARE = 0.03
 ANIMATION_FRAMES = 60
 
 
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the tables of a figure; the table ``numbers`` is shown beside it in the report."""
-    return MEASURED[figure](trained)
-
-
 def _losses_along_training(models: SweepResult) -> Float[np.ndarray, "snapshot restart"]:
     """Compute the expected loss of every snapshot at the only point of the sweep, all with the same samples."""
     parameters = {name: values[:, 0].flatten(0, 1)[None] for name, values in models.snapshots.items()}
@@ -39,8 +33,9 @@ def _losses_along_training(models: SweepResult) -> Float[np.ndarray, "snapshot r
     return loss.view(-1, models.sweep.restarts).numpy()
 
 
-def _measure_energy_levels(models: SweepResult) -> dict[str, pd.DataFrame]:
+def energy_levels(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Find the jumps of D_i of every model once it has settled; also return losses, and one model's D_i in full."""
+    models = trained["energy_levels"]
     steps, loss = models.snapshot_steps.numpy(), _losses_along_training(models)
     dimensionality = geometry.dimensionality(models.snapshots["W"][:, 0].double()).numpy()
     norms = geometry.norms(models.parameters["W"][0].double()).numpy()
@@ -85,7 +80,7 @@ def _measure_energy_levels(models: SweepResult) -> dict[str, pd.DataFrame]:
     }
 
 
-def _measure_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def geometric_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure how every run ends and by which path; also return the loss, regimes and features of one run."""
     runs, curves = [], {}
     for experiment, models in trained.items():
@@ -179,9 +174,3 @@ def _summarise_paths(runs: pd.DataFrame) -> pd.DataFrame:
             "from Xavier-normal weights": (shares[XAVIER_INIT] / count.get(XAVIER_INIT, np.nan)).map("{:.0%}".format),
         }
     )
-
-
-MEASURED: dict[str, Callable[[dict[str, SweepResult]], dict[str, pd.DataFrame]]] = {
-    "energy_levels": lambda trained: _measure_energy_levels(trained["energy_levels"]),
-    "geometric_learning": _measure_learning,
-}

@@ -21,30 +21,20 @@ from superposition.paper.geometry import (
     polytope_sizes,
 )
 from superposition.plotting import panels, style, vectors
-from superposition.theory import polytopes
+from superposition.theory.polytopes import factors_of, product_name
 
 SPARSITY_LABEL = "$1/(1-S)$"
-
-
-def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the figure of this name from its tables."""
-    draws = {
-        "dimensions_per_feature": draw_dimensions_per_feature,
-        "feature_dimensionality": draw_feature_dimensionality,
-        "polytopes": draw_polytopes,
-    }
-    return draws[figure](data)
 
 
 # Large models
 
 
-def draw_dimensions_per_feature(data: dict[str, pd.DataFrame]) -> Figure:
+def dimensions_per_feature(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw D* by sparsity, D* of other sizes, and how the loss changes with other training configurations."""
     fig, axes = plt.subplot_mosaic(
         [["curve", "sizes"], ["curve", "loss"]], figsize=(style.PAGE, 3.7), width_ratios=[1.6, 1]
     )
-    curves = data["curves"].assign(sparsity=1 / data["curves"]["density"]).sort_values("sparsity")
+    curves = tables["curves"].assign(sparsity=1 / tables["curves"]["density"]).sort_values("sparsity")
     ax = axes["curve"]
     for level in (1, 0.5):
         ax.axhspan(level * 0.95, level * 1.05, color="0.92", lw=0)
@@ -53,7 +43,7 @@ def draw_dimensions_per_feature(data: dict[str, pd.DataFrame]) -> Figure:
     runs = replicates["seed"].nunique()
     extremes = replicates.groupby("sparsity")["dimensions_per_feature"].agg(["min", "max"])
     ax.fill_between(extremes.index, extremes["min"], extremes["max"], color=style.CATEGORIES[1], alpha=0.5, lw=0)
-    large, best = curves[curves["experiment"] == LARGE_SWEEP], data["optimum"]
+    large, best = curves[curves["experiment"] == LARGE_SWEEP], tables["optimum"]
     ax.plot(1 / best["density"], best["dimensions_per_feature"], color="0.3", lw=0.9, ls="--")
     ax.plot(large["sparsity"], large["dimensions_per_feature"], ".-", color=style.CATEGORIES[0], ms=3.5, lw=0.8)
     ax.legend(
@@ -78,7 +68,7 @@ def draw_dimensions_per_feature(data: dict[str, pd.DataFrame]) -> Figure:
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
 
     _draw_sizes(axes["sizes"], curves)
-    _draw_convergence(axes["loss"], data["convergence"])
+    _draw_convergence(axes["loss"], tables["convergence"])
     return fig
 
 
@@ -111,20 +101,20 @@ def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
     ax.legend()
 
 
-def draw_feature_dimensionality(data: dict[str, pd.DataFrame]) -> Figure:
+def feature_dimensionality(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw D_i of every feature, their distribution beside it, and the graphs of some models below."""
-    graphs = sorted(data["edges"]["density"].unique(), reverse=True)
+    graphs = sorted(tables["edges"]["density"].unique(), reverse=True)
     fig = plt.figure(figsize=(style.PAGE, 5.4))
     top, bottom = fig.subfigures(2, 1, height_ratios=[1.9, 1])
     scatter, side = top.subplots(1, 2, width_ratios=[4, 1], sharey=True)
     panels.fraction_lines(scatter, side)
-    large = data["features"][data["features"]["experiment"] == LARGE_SWEEP]
-    _draw_points(scatter, large, data["curve"])
-    _draw_distribution(side, data["features"])
+    large = tables["features"][tables["features"]["experiment"] == LARGE_SWEEP]
+    _draw_points(scatter, large, tables["curve"])
+    _draw_distribution(side, tables["features"])
     graph_axes = bottom.subplots(1, max(1, len(graphs)), squeeze=False)[0]
     for ax, density in zip(graph_axes, graphs, strict=False):
         nodes = large[(large["density"] == density) & (large["factor"] >= 0)]
-        _draw_graph(ax, nodes, data["edges"][data["edges"]["density"] == density])
+        _draw_graph(ax, nodes, tables["edges"][tables["edges"]["density"] == density])
         ax.set_title(f"{SPARSITY_LABEL} $= {1 / density:.3g}$\n{len(nodes)} features")
         ax.set_anchor("N")
     for ax in graph_axes:
@@ -216,14 +206,14 @@ def _place_on_ring(members: np.ndarray, edges: pd.DataFrame) -> tuple[np.ndarray
 
 
 @style.with_solids
-def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
+def polytopes(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw exact polytopes above trained ones, the gain per dimension of each polytope, and the best products."""
     fig = plt.figure(figsize=(style.PAGE, 7.1))
     gallery, middle, bottom = fig.subfigures(3, 1, height_ratios=[2.3, 2.1, 2.7])
-    sizes = polytope_sizes(data["optima"])
+    sizes = polytope_sizes(tables["optima"])
     for column, (n, m, factors) in enumerate(GALLERY):
-        name, columns = polytopes.product_name(factors), [f"w{k}" for k in range(m)]
-        corners = data["corners"].query(f"n == {n} and m == {m}")[columns].to_numpy(copy=True).T
+        name, columns = product_name(factors), [f"w{k}" for k in range(m)]
+        corners = tables["corners"].query(f"n == {n} and m == {m}")[columns].to_numpy(copy=True).T
         fractions = sorted({str(Fraction(*map(int, sizes.loc[f]))) for f in factors})
         upper, lower = (
             gallery.add_subplot(2, len(GALLERY), index, **({"projection": "3d"} if m == 3 else {}))
@@ -231,29 +221,29 @@ def draw_polytopes(data: dict[str, pd.DataFrame]) -> Figure:
         )
         vectors.draw_polytope(upper, corners, colour="0.3")
         upper.set_title(f"{name.replace(' ', chr(10), 1)}\n$D$ = {', '.join(fractions)}", fontsize=6.5, pad=2)
-        models = data["models"].query(f"n == {n} and m == {m} and trained == '{name}'")
+        models = tables["models"].query(f"n == {n} and m == {m} and trained == '{name}'")
         if models.empty:
             lower.set_axis_off()
             lower.set_title("none trained", fontsize=6.5, pad=2)
             continue
         best = models.loc[models["residual"].idxmin()]
-        rows = data["features"].query(f"n == {n} and m == {m} and density == {best['density']}")
+        rows = tables["features"].query(f"n == {n} and m == {m} and density == {best['density']}")
         W = rows[columns].to_numpy(copy=True).T
         vectors.draw_polytope(lower, alignment.align(W, corners), colour=style.CATEGORIES[0])
         lower.set_title(f"$1-S={best['density']:.2g}$", fontsize=6.5, pad=2)
-    _draw_gains(middle, data)
-    _draw_products(bottom, data["models"], sizes["features"])
+    _draw_gains(middle, tables)
+    _draw_products(bottom, tables["models"], sizes["features"])
     return fig
 
 
-def _draw_gains(fig: SubFigure, data: dict[str, pd.DataFrame]) -> None:
+def _draw_gains(fig: SubFigure, tables: dict[str, pd.DataFrame]) -> None:
     """Draw the gain per dimension of each polytope: how many features a dimension saves from being dropped."""
     ax = fig.subplots()
-    optima = data["optima"]
+    optima = tables["optima"]
     for name in (name for name in style.POLYTOPES if (optima["polytope"] == name).any()):
         here = optima["polytope"] == name
         ax.plot(1 / optima["density"][here], optima["gain"][here], color=style.POLYTOPES[name], lw=1.0, label=name)
-    for handover in data["handovers"].itertuples():
+    for handover in tables["handovers"].itertuples():
         ax.axvline(1 / handover.density, color="0.75", lw=0.5, zorder=0)
     ax.set(xscale="log", xlim=(1, 100), ylim=(0.95, None), xlabel="$1/(1-S)$", ylabel="features saved\nper dimension")
     legend = ax.legend(ncols=2, title="lines: where the best polytope changes", title_fontsize=7, loc="upper left")
@@ -271,7 +261,7 @@ def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> Non
             run_number = line["best"].ne(line["best"].shift()).cumsum()
             for _, run in line.groupby(run_number):
                 name, first, last = run["best"].iloc[0], run["sparsity"].iloc[0] / step, run["sparsity"].iloc[-1] * step
-                parts = sorted(polytopes.factors_of(name), key=lambda part: -size[part])
+                parts = sorted(factors_of(name), key=lambda part: -size[part])
                 ax.barh(
                     n,
                     last - first,

@@ -15,8 +15,8 @@ from superposition.paper.geometry import (
     SIGNIFICANCE,
     packing,
 )
-from superposition.theory import polytopes, tegum
-from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
+from superposition.theory import tegum
+from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS, product_name, tegum_product
 
 # Sweeps trained with twice the steps, and as in the authors' notebook.
 LONGER_SWEEP, NOTEBOOK_SWEEP = "uniform_longer", "uniform_notebook"
@@ -24,28 +24,10 @@ LONGER_SWEEP, NOTEBOOK_SWEEP = "uniform_longer", "uniform_notebook"
 COSINE_THRESHOLDS = (0.1, 0.15, recognition.JOINING_COSINE, 0.25, 0.3)
 
 
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the tables of a figure.
-
-    Args:
-        figure: Name of the figure.
-        trained: Trained sweeps of the figure, by experiment.
-
-    Returns:
-        Tables by name; the report shows ``numbers`` beside the figure.
-    """
-    measures = {
-        "dimensions_per_feature": measure_dimensions_per_feature,
-        "feature_dimensionality": measure_feature_dimensionality,
-        "polytopes": measure_polytopes,
-    }
-    return measures[figure](trained)
-
-
 # Large models
 
 
-def measure_dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return D* of every model and of the best products of polytopes, and how far training has converged."""
     rows = []
     for name, models in trained.items():
@@ -101,7 +83,7 @@ def _format_convergence(convergence: pd.DataFrame, curves: pd.DataFrame) -> pd.D
     return table.assign(**{"replicates of n = 200 are apart by": apart.map("{:.2%}".format)})[::-1]
 
 
-def measure_feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return D_i and the tegum factor of every feature, the clusters of D_i, and the graphs of some models."""
     curve, features, factors, thresholds = [], [], [], []
     for experiment, models in trained.items():
@@ -203,7 +185,7 @@ def _find_edges(models: SweepResult, features: pd.DataFrame) -> pd.DataFrame:
 # Small models, in two and three dimensions
 
 
-def measure_polytopes(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def polytopes(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the best trained models and the best products of polytopes at every size and density, and packings."""
     optima = tegum.optima(sorted({p for models in trained.values() for p in models.sweep.density}))
     compared = [_compare_with_products(models, optima) for models in trained.values()]
@@ -232,7 +214,7 @@ def _compare_with_products(models: SweepResult, optima: pd.DataFrame) -> tuple[p
         factor_of, found = recognition.find_factors(W.numpy())
         coordinates = {"n": n, "m": m, "density": point.density}
         trained = {
-            "trained": polytopes.product_name(found["polytope"]),
+            "trained": product_name(found["polytope"]),
             "represented": int((factor_of >= 0).sum()),
             "residual": found["residual"].max(),
             "trained_loss": point.loss,
@@ -256,7 +238,7 @@ def _gallery_corners() -> pd.DataFrame:
     exact = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
     arrangements = [
         pd.DataFrame(
-            polytopes.tegum_product(*(exact[factor] for factor in factors)).T, columns=[f"w{k}" for k in range(m)]
+            tegum_product(*(exact[factor] for factor in factors)).T, columns=[f"w{k}" for k in range(m)]
         ).assign(n=n, m=m)
         for n, m, factors in GALLERY
     ]

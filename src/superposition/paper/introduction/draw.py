@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from superposition.plotting import style, vectors
 
 
-def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+def introduction(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the columns of W as arrows in the plane, one panel per sparsity."""
-    features = data["features"]
+    features = tables["features"]
     densities = sorted(features["density"].unique(), reverse=True)
     fig, axes = plt.subplots(1, len(densities), figsize=(style.PAGE, 2.5), sharex=True, sharey=True)
     scale = Normalize(0, features["importance"].max())

@@ -17,15 +17,9 @@ COLOURS = {"pentagon": style.POLYTOPES["pentagon"], "two digons": style.POLYTOPE
 RATIO_LABEL = "relative density of the varied feature"
 
 
-def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the figure of this name from its tables."""
-    draws = {"pentagon_solutions": _draw_solutions, "pentagon_loss": _draw_losses}
-    return draws[figure](data)
-
-
-def _draw_solutions(data: dict[str, pd.DataFrame]) -> Figure:
+def pentagon_solutions(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the columns of W in canonical orientation, coloured by relative density, and their angles and norms."""
-    solutions = data["solutions"]
+    solutions = tables["solutions"]
     fig, axes = plt.subplots(1, 4, figsize=(style.PAGE, 2.3), width_ratios=[1.5, 1, 1.05, 1.05])
     colours = LogNorm(solutions["relative_density"].min(), solutions["relative_density"].max())
     for ax, name, first in zip(axes, ("pentagon", "two digons"), (0, 1), strict=False):
@@ -62,9 +56,9 @@ def _draw_solutions(data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def _draw_losses(data: dict[str, pd.DataFrame]) -> Figure:
+def pentagon_loss(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw all fits by kind with the exact branches, their crossing, and its dependence on the other densities."""
-    fits, branches, crossovers = data["fits"], data["branches"], data["crossovers"]
+    fits, branches, crossovers = tables["fits"], tables["branches"], tables["crossovers"]
     fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.5), width_ratios=[2, 1.2, 1])
     density = fits["density"].iloc[0]
 

@@ -27,33 +27,20 @@ CROSSOVER_DENSITIES = (0.01, 0.02, 0.05, 0.1)
 EQUAL_DENSITIES = (0.001, 0.01, 0.02, 0.05, 0.1)
 
 
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the tables of a figure.
-
-    Args:
-        figure: Name of the figure.
-        trained: Trained sweeps of the figure, by experiment.
-
-    Returns:
-        Tables by name; the report shows ``numbers`` beside the figure.
-    """
-    measures = {"pentagon_solutions": _measure_solutions, "pentagon_loss": _measure_losses}
-    return measures[figure](trained["pentagon"])
-
-
-def _measure_solutions(models: SweepResult) -> dict[str, pd.DataFrame]:
+def pentagon_solutions(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the best trained solutions, the best pentagons of equal features, and the sparse limit of polygons."""
     limits = _sparse_limits()
     return {
-        "solutions": _best_solutions(models),
+        "solutions": _best_solutions(trained["pentagon"]),
         "equal": _equal_pentagons(),
         "limits": limits,
         "numbers": _format_limits(limits),
     }
 
 
-def _measure_losses(models: SweepResult) -> dict[str, pd.DataFrame]:
+def pentagon_loss(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the loss of every fit, of the exact branches, and where these cross."""
+    models = trained["pentagon"]
     return {"fits": _classify_fits(models), "branches": _trace_branches(models), "crossovers": _find_crossovers()}
 
 

@@ -16,16 +16,10 @@ COLOURS = {"absent": "#ffffff", "superposition": style.CATEGORIES[1], "own": sty
 LABELS = {"absent": "absent", "superposition": "in superposition", "own": "a dimension of its own"}
 
 
-def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the figure of this name from its tables."""
-    draws = {"phase_2in1": _draw_diagrams, "phase_3in2": _draw_diagrams, "loss_surfaces": _draw_surfaces}
-    return draws[figure](data)
-
-
-def _draw_diagrams(data: dict[str, pd.DataFrame]) -> Figure:
+def phase_2in1(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the four phase diagrams, how often training reaches the optimum, and the transition at the optimum."""
     fig, axes = plt.subplots(2, 3, figsize=(style.PAGE, 4.9))
-    grid, two_features = data["grid"], "boundary" in data
+    grid, two_features = tables["grid"], "boundary" in tables
     maps = dict(zip(PANELS, (axes[0, 0], axes[0, 1], axes[1, 0], axes[1, 1]), strict=True))
     palette = np.array([to_rgb(COLOURS[phase]) for phase in PHASES])
     for panel, ax in maps.items():
@@ -56,13 +50,16 @@ def _draw_diagrams(data: dict[str, pd.DataFrame]) -> Figure:
     bar = style.colorbar(fig, axes[1, 2].images[0], share, ax=axes[1, 2], ticks=[0, 1], pad=0.03)
     bar.ax.yaxis.labelpad = -4
     if two_features:
-        _draw_norms(axes[0, 2], data["norms"])
+        _draw_norms(axes[0, 2], tables["norms"])
     else:
-        _draw_equal_importance(axes[0, 2], data["equal_importance"])
+        _draw_equal_importance(axes[0, 2], tables["equal_importance"])
     patches = [plt.Rectangle((0, 0), 1, 1, fc=COLOURS[p], ec="0.4", lw=0.5, label=LABELS[p]) for p in PHASES]
     line = plt.Line2D([], [], color="0.15", lw=0.9, ls="--", label="boundaries of the fixed configurations")
     fig.legend(handles=[*patches, line], loc="outside lower center", ncols=4)
     return fig
+
+
+phase_3in2 = phase_2in1
 
 
 def _draw_map(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **options: Any) -> None:
@@ -133,16 +130,16 @@ def _draw_equal_importance(ax: Axes, losses: pd.DataFrame) -> None:
     ax.legend(loc="upper left")
 
 
-def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:
+def loss_surfaces(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw contours of the loss over (W_1, W_2): without a bias (top) and with the best bias for each W (bottom)."""
-    settings = data["surface"][["density", "relative_importance"]].drop_duplicates()
+    settings = tables["surface"][["density", "relative_importance"]].drop_duplicates()
     settings = settings.sort_values(["density", "relative_importance"]).to_numpy()
     fig, axes = plt.subplots(2, len(settings), figsize=(style.PAGE, 3.75), sharex=True, sharey=True, squeeze=False)
     levels = np.geomspace(0.007, 1.6, 17)
-    extent = data["surface"]["w0"].max().round(6)
+    extent = tables["surface"]["w0"].max().round(6)
     for column, (p, r) in enumerate(settings):
         here = f"density == {p} and relative_importance == {r}"
-        surface = data["surface"].query(here)
+        surface = tables["surface"].query(here)
         zero_output_loss = p / 3 * (1 + r)
         for bias, ax in enumerate(axes[:, column]):
             value = "best_bias" if bias else "no_bias"
@@ -152,10 +149,10 @@ def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:
             )
             ax.contour(square.columns, square.index, square, levels, colors="white", linewidths=0.3)
             if bias:
-                ends = data["trained"].query(here)
+                ends = tables["trained"].query(here)
                 for sign in (1, -1):
                     ax.scatter(sign * ends["w0"], sign * ends["w1"], s=5, color="white", ec="0.3", lw=0.4, zorder=4)
-            minima = data["minima"].query(f"{here} and bias == {bool(bias)}")
+            minima = tables["minima"].query(f"{here} and bias == {bool(bias)}")
             lowest = minima["loss"] <= minima["loss"].min() * (1 + 1e-6)
             for sign in (1, -1):
                 for rows, marker in ((minima[lowest], "*"), (minima[~lowest], "X")):

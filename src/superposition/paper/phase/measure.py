@@ -19,34 +19,30 @@ from superposition.theory import bfgs, exact, simplices
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
 
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the tables of a figure.
+def phase_2in1(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the phase diagrams of two features in one dimension, and the exact transition."""
+    return _measure_diagrams("phase_2in1", trained) | _measure_transition()
 
-    Args:
-        figure: Name of the figure.
-        trained: Trained sweeps of the figure, by experiment.
 
-    Returns:
-        Tables by name; the report shows ``numbers`` beside the figure.
-    """
-    measures = {"phase_2in1": _measure_diagrams, "phase_3in2": _measure_diagrams, "loss_surfaces": _measure_surfaces}
-    return measures[figure](figure, trained)
+def phase_3in2(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the phase diagrams of three features in two dimensions, and where W ⊥ [1, 1, 1] is optimal."""
+    diagrams = _measure_diagrams("phase_3in2", trained)
+    return diagrams | _measure_triangle(diagrams["grid"])
 
 
 def _measure_diagrams(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the phase diagrams and the features of all models, with what is known exactly of the transition."""
+    """Return the phase diagrams, the comparison with the authors' training, and the features of all models."""
     models, optima = trained[figure], trained[f"{figure}_optimum"]
     grid = pd.concat(
         [_prototype_panel(models), _optimum_panel(optima), _trained_panels(models, optima.loss.min(dim=1).values)],
         ignore_index=True,
     )
     standard = {name: tables.features(models).assign(experiment=name) for name, models in trained.items()}
-    common = {
+    return {
         "grid": grid,
         "recipe": _compare_with_notebook(trained[f"{figure}_notebook"], grid),
         "features": pd.concat(standard.values(), ignore_index=True),
     }
-    return common | (_measure_transition() if models.sweep.n == 2 else _measure_triangle(grid))
 
 
 def phase_shares(W: Float64[Tensor, "*batch m n"]) -> Float64[np.ndarray, "*batch 3"]:
@@ -226,9 +222,9 @@ def _equal_importance_losses() -> pd.DataFrame:
     return pd.DataFrame({"density": p, **columns})
 
 
-def _measure_surfaces(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def loss_surfaces(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the exact loss over (W_1, W_2), without a bias and with the best one, its minima, and trained models."""
-    models = trained[figure]
+    models = trained["loss_surfaces"]
     points = models.sweep.points()[["density", "relative_importance"]]
     settings = list(points.itertuples(index=False, name=None))
     W = models.parameters["W"].double()[:, :, 0]

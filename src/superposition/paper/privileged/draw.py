@@ -19,21 +19,16 @@ from superposition.paper.privileged import (
 from superposition.plotting import panels, style
 
 
-def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
-    """Draw a figure from its tables."""
-    return {"privileged_vs_not": _draw_comparison, "privileged_neurons": _draw_codes}[figure](data)
-
-
 def _weight_matrix(weights: pd.DataFrame) -> Float[np.ndarray, "m n"]:
     """Return W from the table of its weights."""
     return weights.pivot(index="neuron", columns="feature", values="weight").to_numpy()
 
 
-def _draw_comparison(data: dict[str, pd.DataFrame]) -> Figure:
+def privileged_vs_not(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw W of the three models, their alignment with the neurons, and the effects of rotations and of a bias."""
     colours = dict(zip(MODEL_LABELS.values(), style.CATEGORIES[:3], strict=True))
     fig, axes = plt.subplots(2, 3, figsize=(style.PAGE, 3.7), height_ratios=[1, 1.25])
-    for ax, (name, weights) in zip(axes[0], data["weights"].groupby("model", sort=False), strict=True):
+    for ax, (name, weights) in zip(axes[0], tables["weights"].groupby("model", sort=False), strict=True):
         W = _weight_matrix(weights)
         image = ax.imshow(W, cmap=style.SIGNED, vmin=-1, vmax=1)
         ax.set(title=name, xticks=range(W.shape[1]), yticks=range(len(W)))
@@ -48,16 +43,16 @@ def _draw_comparison(data: dict[str, pd.DataFrame]) -> Figure:
 
     aligned, rotated, compared = axes[1]
     bins = np.linspace(0, 100, 21)
-    for name, runs in data["alignment"].query(f"density == {SHOWN_DENSITY}").groupby("model", sort=False):
+    for name, runs in tables["alignment"].query(f"density == {SHOWN_DENSITY}").groupby("model", sort=False):
         aligned.hist(100 * runs["alignment"], bins, histtype="step", color=colours[name], lw=1.2)
     aligned.set(xlabel="% of rotations less aligned", ylabel="models", xlim=(0, 100))
-    for x, (name, runs) in enumerate(data["rotated"].groupby("model", sort=False)):
+    for x, (name, runs) in enumerate(tables["rotated"].groupby("model", sort=False)):
         relative = runs["loss"] / runs["loss"].iloc[0]
         rotated.scatter(np.full(len(runs) - 1, x), relative[1:], s=8, color=colours[name], alpha=0.6, lw=0)
         rotated.plot([x - 0.25, x + 0.25], [1, 1], color="k", lw=1)
     rotated.set(xticks=range(3), xlim=(-0.5, 2.5), yscale="log", ylabel="loss, rotated / as trained")
     rotated.set_xticklabels(["linear", "ReLU", "ReLU,\nbias"])
-    loss = data["models"].pivot(index="density", columns="model", values="loss")
+    loss = tables["models"].pivot(index="density", columns="model", values="loss")
     for name in list(MODEL_LABELS.values())[1:]:
         relative = loss[name] / loss[MODEL_LABELS["privileged_linear"]]
         compared.plot(loss.index, relative, "o-", ms=3, color=colours[name])
@@ -70,25 +65,25 @@ def _draw_comparison(data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def _draw_codes(data: dict[str, pd.DataFrame]) -> Figure:
+def privileged_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the best model at every density, how many neurons are monosemantic, and how rare the best models are."""
-    densities = list(data["neurons"]["density"].unique())
+    densities = list(tables["neurons"]["density"].unique())
     rows = -(-len(densities) // 7)
     fig = plt.figure(figsize=(style.PAGE, 2.45 * rows + 1.8))
     above, below = fig.subfigures(2, 1, height_ratios=[2.45 * rows, 1.8])
     columns = -(-len(densities) // rows)
     axes = above.subplots(2 * rows, columns, height_ratios=[1.25, 1] * rows, squeeze=False)
-    table = regimes_by_density(data).set_index("density")
+    table = regimes_by_density(tables).set_index("density")
     for index, density in enumerate(densities):
         row, column = divmod(index, columns)
         heat, stack = axes[2 * row : 2 * row + 2, column]
-        W = _weight_matrix(at_density(data["weights"], density))
+        W = _weight_matrix(at_density(tables["weights"], density))
         heat.imshow(W.T, cmap=style.SIGNED, vmin=-1, vmax=1, aspect="auto")
         heat.set(xticks=[], yticks=range(W.shape[1]), title=style.density_title(density))
         heat.set_yticklabels([str(i + 1) for i in range(W.shape[1])] if column == 0 else [])
         heat.tick_params(length=0, labelsize=5)
         style.frame(heat)
-        one = at_density(data["neurons"], density)["one"].to_numpy()
+        one = at_density(tables["neurons"], density)["one"].to_numpy()
         panels.neuron_stacks(stack, W, one, style.CATEGORIES, labels=True)
         stack.tick_params(labelsize=5, length=2)
         regime = table.loc[density]
@@ -101,7 +96,7 @@ def _draw_codes(data: dict[str, pd.DataFrame]) -> Figure:
         axes[2 * row + 1, 0].set_ylabel("$|W_k|$")
 
     counts, rarity = below.subplots(1, 2)
-    for threshold, at_threshold in data["thresholds"].groupby("threshold"):
+    for threshold, at_threshold in tables["thresholds"].groupby("threshold"):
         ours = threshold == neurons.MONOSEMANTIC
         line = {"color": "k", "lw": 1.3, "zorder": 2, "ms": 3} if ours else {"color": "0.7", "lw": 0.6, "ms": 1.5}
         line["label"] = "ours" if ours else None
@@ -116,7 +111,7 @@ def _draw_codes(data: dict[str, pd.DataFrame]) -> Figure:
     counts.plot([], [], color="0.7", lw=0.6, label=thresholds)
     counts.set(xscale="log", xlabel="$1-S$", ylabel="neurons with one feature")
     counts.legend(loc="upper left")
-    basins = data["basins"]
+    basins = tables["basins"]
     rarity.plot(basins["density"], basins["same_kind"] / basins["restarts"], "o-", ms=3, label="of the best one's kind")
     as_good = basins["as_good"] / basins["restarts"]
     rarity.plot(basins["density"], as_good, "s-", ms=3, label=f"within {LOSS_TOLERANCE:.0%} of its loss")

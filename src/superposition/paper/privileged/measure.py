@@ -1,7 +1,5 @@
 """Measure the alignment of weights with the neurons, and the codes of the best models."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import torch
@@ -32,11 +30,6 @@ RERANKED, RERANKED_OF_PAPER_KIND = 20, 5
 PRECISE_FACTOR = 16
 
 
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the tables of a figure; the table ``numbers`` is shown beside it in the report."""
-    return MEASURED[figure](trained)
-
-
 def concentration(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*batch"]:
     """Return Σ W_ki⁴ / (Σ W_ki²)², which a rotation of the hidden space maximises if weights align with the neurons."""
     square = W**2
@@ -58,7 +51,7 @@ def alignment_rank(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*ba
     return (concentration(turned) < concentration(W)[..., None]).mean(-1)
 
 
-def _measure_comparison(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def privileged_vs_not(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure losses and alignment of the three architectures, and the effect of rotating the hidden space."""
     densities = trained["privileged_linear"].sweep.density
     weights, alignments, runs, rotated = [], [], [], []
@@ -142,8 +135,9 @@ def _summarise_comparison(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return out.iloc[::-1]
 
 
-def _measure_codes(models: SweepResult) -> dict[str, pd.DataFrame]:
+def privileged_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure the code of the best model at every density, chosen by a precise loss, and how rare such models are."""
+    models = trained["privileged"]
     sweep = models.sweep
     W_all = models.parameters["W"].double().numpy()
     # The upper bound is the largest value that a sweep may have.
@@ -247,9 +241,3 @@ def _summarise_regimes(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             "best of the paper's kind": basins["as_stated"].map(percent),
         }
     )
-
-
-MEASURED: dict[str, Callable[[dict[str, SweepResult]], dict[str, pd.DataFrame]]] = {
-    "privileged_vs_not": _measure_comparison,
-    "privileged_neurons": lambda trained: _measure_codes(trained["privileged"]),
-}

@@ -12,12 +12,12 @@ from superposition.paper.remedies import EQUAL_IMPORTANCES, falling_importances_
 from superposition.plotting import style
 
 
-def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+def l1_penalty(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw features per dimension, interference and loss for equal importances; below, the features that remain."""
     fig = plt.figure(figsize=(style.PAGE, 4.6))
     top, below = fig.subfigures(2, 1, height_ratios=(1.0, 1.05))
-    _draw_equal(top.subplots(1, 3), data)
-    features, models = data["features"], data["models"]
+    _draw_equal(top.subplots(1, 3), tables)
+    features, models = tables["features"], tables["models"]
     m = int(models.loc[models["experiment"] != EQUAL_IMPORTANCES, "m"].iloc[0])
     densities = sorted(features["density"].unique(), reverse=True)
     axes = below.subplots(1, len(densities), sharey=True, squeeze=False)[0]
@@ -30,9 +30,9 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def _draw_equal(axes: np.ndarray, data: dict[str, pd.DataFrame]) -> None:
+def _draw_equal(axes: np.ndarray, tables: dict[str, pd.DataFrame]) -> None:
     """Draw features per dimension, interference and clean loss against the coefficient, for equal importances."""
-    models, exact = (data[k] for k in ("models", "exact"))
+    models, exact = (tables[k] for k in ("models", "exact"))
     models = models[models["experiment"] == EQUAL_IMPORTANCES]
     for colour, (density, rows) in zip(style.CATEGORIES, models.groupby("density", sort=False), strict=False):
         best = exact[(exact["density"] == density) & (exact["pair"] > 0)]

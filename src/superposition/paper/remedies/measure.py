@@ -19,8 +19,8 @@ from superposition.training.evaluation import losses
 COEFFICIENTS = np.linspace(0, 0.8, 161)
 
 
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the tables of the figure; the table ``numbers`` is shown beside it in the report."""
+def l1_penalty(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the trained models, the features that remain, and the exact optimum of a dimension."""
     tables = {
         "models": pd.concat([_models_table(name, models) for name, models in trained.items()], ignore_index=True),
         "features": _features_table(trained[FALLING_IMPORTANCES]),

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from superposition.plotting import style
 
 
-def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
+def theory(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the shares of the loss by number of active features, and the two terms of the linear model's loss."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(style.PAGE, 2.5), gridspec_kw={"width_ratios": [1.5, 1]})
-    counts = data["active_counts"].assign(part=lambda t: t["probability"] * t["loss"])
+    counts = tables["active_counts"].assign(part=lambda t: t["probability"] * t["loss"])
     counts["share"] = counts["part"] / counts.groupby("density")["part"].transform("sum")
     # Larger numbers of active features share one area.
     top = 4
@@ -25,7 +25,7 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     left.set_title("loss by number of active features")
     left.legend(*(part[::-1] for part in left.get_legend_handles_labels()), loc="center left", bbox_to_anchor=(1, 0.5))
 
-    best = data["linear"].sort_values("loss").groupby("density").first()
+    best = tables["linear"].sort_values("loss").groupby("density").first()
     right.plot(best.index, best["benefit_term"] / best["optimum"], "o-", ms=3.5, label="features not represented")
     right.plot(best.index, best["interference_term"] / best["optimum"], "s--", ms=3.5, label="interference")
     right.set(xscale="log", xlabel="feature density $1-S$", ylabel="term / closed-form optimum", ylim=(-0.05, 1.15))

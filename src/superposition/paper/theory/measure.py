@@ -12,16 +12,8 @@ from superposition.theory import exact
 SAMPLES = 20_000
 
 
-def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the loss by number of active features, and the terms of the linear model's loss.
-
-    Args:
-        figure: Name of the figure.
-        trained: Trained sweeps of the figure, by experiment.
-
-    Returns:
-        Tables by name.
-    """
+def theory(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the loss by number of active features, and the terms of the linear model's loss."""
     return {
         "active_counts": _measure_active_counts(trained["basic_small"]),
         "linear": _measure_linear_terms(trained["basic_small_linear"]),

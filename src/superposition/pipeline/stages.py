@@ -1,0 +1,39 @@
+"""The functions that measure, draw and animate the figures of a section, which have the figures' names."""
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+from superposition.core.errors import SuperpositionError
+
+# The folder with the sections, one package each.
+PAPER = Path(__file__).parents[1] / "paper"
+# The stages of a section, each of which is a module of it.
+STAGES = ("measure", "draw", "judge")
+# The section of custom sweeps. Its figures are named `<experiment>_<kind>`, its functions after the kind alone.
+CUSTOM = "custom"
+
+
+def find(section: str, stage: str, name: str) -> Any:
+    """Return a figure's function, or the section's ``claims``, from the module of a stage."""
+    module = importlib.import_module(f"superposition.paper.{section}.{stage}")
+    return getattr(module, _name_in_module(section, name))
+
+
+def check_defined(section: str, stage: str, name: str) -> None:
+    """Check, without importing it, that the module of a section's stage defines a name.
+
+    Raises:
+        SuperpositionError: It does not, or there is no such module.
+    """
+    path, name = PAPER / section / f"{stage}.py", _name_in_module(section, name)
+    if not path.is_file():
+        raise SuperpositionError(f"superposition.paper.{section}.{stage}: there is no such module")
+    if not re.search(rf"^(def {name}\(|{name} = )", path.read_text(encoding="utf-8"), re.MULTILINE):
+        raise SuperpositionError(f"superposition.paper.{section}.{stage}: {name} is missing")
+
+
+def _name_in_module(section: str, name: str) -> str:
+    """Return the name under which a section's module defines what belongs to a figure."""
+    return name.rpartition("_")[2] if section == CUSTOM else name
