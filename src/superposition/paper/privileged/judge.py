@@ -1,122 +1,332 @@
-"""Judge the claims about the privileged basis: alignment with the neurons, the hidden bias, and codes by density."""
+"""Measure alignment with the neurons, the hidden bias, and codes by density, for the privileged-basis claims."""
+
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, kstest
+from scipy.stats import binomtest
 
 from superposition.analysis import neurons
-from superposition.paper.privileged import MODEL_LABELS, MONOSEMANTIC_THRESHOLDS, SHOWN_DENSITY, regimes_by_density
+from superposition.paper.privileged import MODEL_LABELS, MONOSEMANTIC_THRESHOLDS, at_density, regimes_by_density
 from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
 
 claims = Claims("privileged")
+
+LINEAR, RELU, BIASED = MODEL_LABELS.values()
+
+
+def _weights(data: Tables) -> dict[float, np.ndarray]:
+    """Return W of the best model at every density, from dense to sparse."""
+    table = data["privileged_neurons"]["weights"]
+    return {
+        density: rows.pivot(index="neuron", columns="feature", values="weight").to_numpy()
+        for density, rows in sorted(table.groupby("density"), key=lambda item: -item[0])
+    }
+
+
+@claims.add(
+    "rotation",
+    figure="privileged_vs_not",
+    paper="Without a hidden activation function W and OW, for any orthogonal O, are the same model, so that no basis "
+    "is privileged",
+    about="any model",
+    phrase="the result would be an identical",
+    criteria=[
+        Criterion(
+            "largest relative change of the loss of the linear hidden layer under 20 random rotations",
+            "<",
+            1e-6,
+            "exact calculation",
+            "the loss is invariant; the weights are rounded to single precision, 6·10⁻⁸",
+            ".1g",
+        )
+    ],
+)
+def rotation(data: Tables) -> Finding:
+    rotated = data["privileged_vs_not"]["rotated"].groupby("model")["loss"]
+    loss = rotated.get_group(LINEAR).to_numpy()
+    ranks = data["privileged_vs_not"]["alignment"].query(f"model == '{LINEAR}'")["alignment"]
+    return Finding(
+        [Number(np.abs(loss / loss[0] - 1).max())],
+        note="Trained weights are spread over the hidden units more evenly than after a random rotation (median rank "
+        f"of Σ W_ki⁴ among random rotations {ranks.median():.2f}): the loss is invariant under rotations, but Adam "
+        "scales the step of every weight separately",
+    )
 
 
 @claims.add(
     "aligned",
     figure="privileged_vs_not",
-    paper="Without a hidden activation function W has no preferred basis; with a ReLU its weights are aligned with the "
-    "neurons",
-    criterion="at 1-S = 0.5, in 100 models each, Σ W_ki⁴ compared with that of 999 random rotations: with the ReLU it "
-    "is above 99 % of them in at least 95 % of the models; without the ReLU in no more models than by chance (one in a "
-    "hundred, binomial, p > 0.01), and no rotation changes the loss by 0.1 %",
+    paper="With a ReLU in the hidden layer, features align with the neurons in a structured way, and many neurons "
+    "serve just one feature",
+    about="trained models",
+    phrase="aligning with neurons in a structured",
+    criteria=[
+        Criterion(
+            "least rise of the loss under a random rotation, at any density, in standard errors of the loss",
+            ">",
+            3,
+            "measurement error",
+            "three standard errors; the median of 20 rotations",
+            ".0f",
+        ),
+        Criterion(
+            "largest share of neurons with one feature, in the best model at a density",
+            ">",
+            0.5,
+            "midpoint",
+            "the majority of the neurons",
+            ".0%",
+        ),
+    ],
 )
 def aligned(data: Tables) -> Finding:
     tables = data["privileged_vs_not"]
-    ranks = tables["alignment"].query(f"density == {SHOWN_DENSITY}").groupby("model")["alignment"]
-    linear, relu = (ranks.get_group(MODEL_LABELS[e]).to_numpy() for e in ("privileged_linear", "privileged"))
-    p_value = binomtest(int((linear > 0.99).sum()), len(linear), 0.01, "greater").pvalue
-    rotated = tables["rotated"].groupby("model")["loss"]
-    linear_loss = rotated.get_group(MODEL_LABELS["privileged_linear"]).to_numpy()
-    change = np.abs(linear_loss / linear_loss[0] - 1).max()
-    median = rotated.agg(lambda loss: loss.iloc[1:].median() / loss.iloc[0] - 1)[MODEL_LABELS["privileged"]]
+    rises = tables["turned"].set_index("density")["rise"]
+    models = tables["models"].query(f"model == '{RELU}'").set_index("density")
+    errors = models["loss_error"] / models["loss"]
+    one = data["privileged_neurons"]["neurons"].groupby("density")["one"].mean()
+    ranks = tables["alignment"].query(f"model == '{RELU}'").groupby("density")["alignment"]
+    better = ranks.agg(lambda r: binomtest(int((r > 0.5).sum()), len(r), 0.5, "greater").pvalue)
     return Finding(
-        f"above 99 % of the rotations in {(relu > 0.99).mean():.0%} of the models with the ReLU and in "
-        f"{(linear > 0.99).mean():.0%} of those without (p = {p_value:.2g}); a rotation raises the loss by "
-        f"{median:.0%} in the median with the ReLU, and changes it by at most {change:.1g} without",
-        holds=len(relu) > 0 and (relu > 0.99).mean() >= 0.95 and p_value > 0.01 and change < 1e-3,
-        note="Without the ReLU the weights are spread over the hidden units more evenly than after a random rotation: "
-        f"median rank {np.median(linear):.2f} (Kolmogorov–Smirnov test against uniform ranks, p = "
-        f"{kstest(linear, 'uniform').pvalue:.1g}). The loss is invariant under rotations of the hidden space, but Adam "
-        "scales the step of every weight separately",
+        [Number((rises / errors).min()), Number(one.max())],
+        text="a rotation raises the loss by "
+        + ", ".join(f"{rise:.0%} at 1-S = {density:g}" for density, rise in rises.items()),
+        note="Σ W_ki⁴ exceeds that of more than half of the random rotations in most models at "
+        + ", ".join(f"{density:g}" for density in ranks.median().index[::-1][(better < 0.01).to_numpy()[::-1]])
+        + " (sign test over restarts, p < 0.01); where features are codes of several neurons, weights are not "
+        "concentrated on single ones",
     )
 
 
 @claims.add(
     "bias_escape",
     figure="privileged_vs_not",
-    paper="Given a bias in the hidden layer, the model makes it positive and behaves linearly again",
-    criterion="at every density all hidden biases of the best model are above 0; and wherever the ReLU raises the loss "
-    "by more than 1 %, the hidden bias undoes at least 95 % of the rise above the loss with a linear hidden layer",
+    paper="Given a bias in the hidden layer, the model sets all of them positive and the neurons behave linearly",
+    about="trained models",
+    phrase="set all the biases to be",
+    criteria=[
+        Criterion("smallest hidden bias of the best models", ">", 0, "the paper", "all are positive", ".2f"),
+        Criterion(
+            "largest share of the rise of the loss by the ReLU, over that with a linear hidden layer, that is left "
+            "with the bias",
+            "<",
+            0.5,
+            "midpoint",
+            "between a linear layer and one without a bias; wherever the rise exceeds three standard errors",
+            ".1%",
+        ),
+    ],
 )
 def bias_escape(data: Tables) -> Finding:
     models = data["privileged_vs_not"]["models"]
-    loss = models.pivot(index="density", columns="model", values="loss")
-    linear, relu, bias = (loss[name] for name in MODEL_LABELS.values())
-    relu_costs = relu > 1.01 * linear
-    undone = ((relu - bias) / (relu - linear))[relu_costs]
-    biased = models[models["model"] == MODEL_LABELS["privileged_bias"]]
-    least = np.min(biased["least_bias"].to_numpy(), initial=np.inf)
+    loss, error = (models.pivot(index="density", columns="model", values=k) for k in ("loss", "loss_error"))
+    rise, left = loss[RELU] - loss[LINEAR], loss[BIASED] - loss[LINEAR]
+    costs = rise > 3 * np.hypot(error[RELU], error[LINEAR])
+    biased = models[models["model"] == BIASED].set_index("density")
+    better = (1 - loss[BIASED] / loss[LINEAR])[left < -3 * np.hypot(error[BIASED], error[LINEAR])]
     return Finding(
-        f"smallest hidden bias {least:.2f}; it undoes at least {undone.min():.1%} of the rise, at {len(undone)} of "
-        f"{len(loss)} densities (without the bias the loss is up to {(relu / linear).max():.1f} times that with a "
-        f"linear hidden layer, with it {(bias / linear).max():.3f} times); hidden units are active at least "
-        f"{biased['on'].min():.1%} of the time",
-        holds=bool(least > 0 and len(undone) > 0 and np.min(undone.to_numpy()) >= 0.95),
-        note=_beyond_linear(loss, biased),
-    )
-
-
-def _beyond_linear(loss: pd.DataFrame, biased: pd.DataFrame) -> str:
-    """Describe at which densities the model with a hidden bias beats a linear hidden layer, and so is not linear."""
-    better = loss[loss[MODEL_LABELS["privileged_bias"]] < 0.999 * loss[MODEL_LABELS["privileged_linear"]]]
-    active = biased.set_index("density")["on"]
-    parts = [
-        f"{1 - row[MODEL_LABELS['privileged_bias']] / row[MODEL_LABELS['privileged_linear']]:.1%} at 1-S = "
-        f"{density:g}, where units are active {active[density]:.0%} of the time"
-        for density, row in better.iterrows()
-    ]
-    return (
-        "The model with a hidden bias is better than that with a linear hidden layer by " + "; ".join(parts)
-        if parts
-        else ""
+        [Number(biased["least_bias"].min()), Number((left / rise)[costs].max())],
+        text=f"without the bias the loss is up to {(loss[RELU] / loss[LINEAR]).max():.2f} times that with a linear "
+        f"hidden layer, with it {(loss[BIASED] / loss[LINEAR]).max():.3f} times",
+        note="The neurons are not fully linear where the loss is below that of a linear hidden layer: "
+        + "; ".join(f"by {v:.1%} at 1-S = {p:g}, units on {biased['on'][p]:.1%} of the time" for p, v in better.items())
+        if len(better)
+        else "",
     )
 
 
 @claims.add(
     "regimes",
     figure="privileged_neurons",
-    paper="1-S ≥ 0.5: every neuron has one feature; 0.2 to 0.5: three do, and three features are a binary code of the "
-    "other two; 0.15: two do, with five features in the other three; 0.12: one does, with six in four; 0.05 to 0.08: "
-    "eight features in five neurons; ≤ 0.04: each feature is a pair of neurons",
-    criterion="at every density the paper's number of neurons with one feature (no second feature drives them a "
-    "quarter as much as the first) and of features in the others, with codes of the paper's kind; corrected if so at "
-    "three of four densities at least, and if the number of neurons with one feature never rises as density falls",
+    paper="Approximately, for 1-S ≥ 0.5 every neuron has one feature; from 0.2 to 0.5 three do, and three features "
+    "share the other two; at 0.15 two do, with five features in three; at 0.12 one, with six in four; from 0.05 to 0.08 "
+    "none, with eight in five; from 0.04 on every feature is a pair of neurons",
+    about="trained models",
+    phrase="visualized the one with the lowest",
+    criteria=[
+        Criterion(
+            "densities at which a model of another kind than the paper's has a lower loss, by three standard errors",
+            "<",
+            1,
+            "measurement error",
+            "the model with the lowest loss is of the paper's kind at all of them",
+            ".0f",
+        )
+    ],
+    correction=[
+        Criterion(
+            "share of the densities at which the best model is of the paper's kind",
+            ">",
+            0.5,
+            "midpoint",
+            "the majority",
+            ".0%",
+        )
+    ],
     expected="corrected",
     at_quick=False,
 )
 def neuron_regimes(data: Tables) -> Finding:
     tables = data["privileged_neurons"]
-    found, basins = regimes_by_density(tables), tables["basins"].set_index("density")
-    disagreeing = found[~found["agrees"]]
+    found, basins = regimes_by_density(tables).set_index("density"), tables["basins"].set_index("density")
+    lower = basins.index[basins["as_stated"] > 3 * np.sqrt(2) * basins["loss_error"] / basins["loss"]]
     details = [
-        f"at 1-S = {row.density:g} the best model has {row.one} neurons with one feature and {row.others} features in "
-        "the others"
-        + (
-            f"; the loss of the paper's kind is {basins.loc[row.density, 'as_stated']:.1%} higher"
-            if np.isfinite(basins.loc[row.density, "as_stated"])
-            else "; no model is of the paper's kind"
-        )
-        for row in disagreeing.itertuples()
+        f"At 1-S = {p:g} the best model has {found['one'][p]} neurons with one feature and {found['others'][p]} "
+        f"features in the others; the loss of the best model of the paper's kind is {basins['as_stated'][p]:.1%} higher"
+        for p in lower
     ]
-    monotone = (found.sort_values("density", ascending=False)["one"].diff().fillna(0) <= 0).all()
     steady = tables["thresholds"].groupby("density")["one"].nunique()
     return Finding(
-        f"as in the paper at {int(found['agrees'].sum())} of {len(found)} densities",
-        holds=len(found) > 0 and bool(found["agrees"].all()),
-        correction=". ".join(detail[0].upper() + detail[1:] for detail in details)
-        if len(found) and found["agrees"].mean() >= 0.75 and monotone
-        else "",
-        note=f"With thresholds from {MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g} instead of "
-        f"{neurons.MONOSEMANTIC:g} the number of neurons with one feature is the same at {int((steady == 1).sum())} of "
-        f"{len(steady)} densities",
+        [Number(len(lower))],
+        [Number(found["agrees"].mean())],
+        text=f"as in the paper at {int(found['agrees'].sum())} of {len(found)} densities",
+        correction=". ".join(details),
+        note="A neuron has one feature if the second drives it less than a quarter as much as the first; with "
+        f"{MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g} in place of a quarter the number is the "
+        f"same at {int((steady == 1).sum())} of {len(steady)} densities",
     )
+
+
+@claims.add(
+    "codes",
+    figure="privileged_neurons",
+    paper="Three features in two neurons: one activates both and is orthogonal to the others, which are an antipodal "
+    "pair. Eight in five: one neuron tells unimportant features, of one more neuron each, from important ones, of three "
+    "of the other four. Sparser: every feature is a pair",
+    about="trained models",
+    phrase="Features typically correspond to sets",
+    criteria=[
+        Criterion(
+            "largest distance of a cosine between the three features from its ideal, 0 or -1",
+            "<",
+            0.5,
+            "midpoint",
+            "between orthogonal and antipodal",
+            ".2f",
+        ),
+        Criterion(
+            "features with another code, of eight in five neurons", "<", 1, "the paper", "the code described", ".0f"
+        ),
+        Criterion("features that are no pair of neurons, at 1-S < 0.04", "<", 1, "the paper", "all are pairs", ".0f"),
+    ],
+)
+def codes(data: Tables) -> Finding:
+    found = regimes_by_density(data["privileged_neurons"])
+    features, weights = data["privileged_neurons"]["features"], _weights(data)
+
+    def agreeing(low: float, high: float) -> pd.Series:
+        return found.loc[found["agrees"] & found["density"].between(low, high), "density"]
+
+    binary = [_distance_from_binary_code(weights[p]) for p in agreeing(0.2, 0.499)]
+    eight = [_other_codes(list(at_density(features, p).query("represented")["code"])) for p in agreeing(0.05, 0.08)]
+    sparse = features.query("represented and density < 0.04")
+    return Finding(
+        [
+            Number(max(binary, default=np.nan)),
+            Number(max(eight, default=np.nan)),
+            Number((sparse["neurons"] != 2).sum() if len(sparse) else np.nan),
+        ],
+        text=f"at {len(binary)} and {len(eight)} densities whose best model is of the kind",
+    )
+
+
+def _distance_from_binary_code(W: np.ndarray) -> float:
+    """Return the largest distance of a cosine from its ideal, for three features that share two neurons."""
+    shared = ~neurons.monosemantic(neurons.drive(W, signed=False))
+    code = neurons.representing_neurons(W)[shared]
+    coded = np.flatnonzero(code.any(0))
+    order = coded[np.argsort(-code[:, coded].sum(0), kind="stable")]
+    columns = W[shared][:, order]
+    cosine = columns.T @ columns / np.outer(*2 * [np.linalg.norm(columns, axis=0)])
+    return float(np.abs([cosine[0, 1], cosine[0, 2], cosine[1, 2] + 1]).max())
+
+
+def _other_codes(words: list[str]) -> int:
+    """Count features without the code of eight in five neurons, with the telling neuron chosen for the best match."""
+
+    def matches(word: str, telling: int) -> bool:
+        return word.count("●") == (2 if word[telling] == "●" else 3)
+
+    return min(sum(not matches(word, k) for word in words) for k in range(5))
+
+
+@claims.add(
+    "shift",
+    figure="privileged_neurons",
+    paper="Neurons shift from monosemantic to polysemantic as sparsity grows, and both kinds may exist in one model; it "
+    "looks much like a phase change of neurons",
+    about="trained models",
+    phrase="shift from monosemantic to polysemantic",
+    criteria=[
+        Criterion(
+            "largest rise of the number of neurons with one feature from one density to the next lower one",
+            "<",
+            1,
+            "the paper",
+            "it never rises",
+            ".0f",
+        ),
+        Criterion("densities at which both kinds exist in one model", ">", 0, "the paper", "both may exist", ".0f"),
+    ],
+)
+def shift(data: Tables) -> Finding:
+    table = data["privileged_neurons"]["neurons"]
+    one = table.groupby("density")["one"].agg(["sum", "size"]).sort_index(ascending=False)
+    second = table["second"]
+    return Finding(
+        [Number(one["sum"].diff().max()), Number(one["sum"].between(1, one["size"] - 1).sum())],
+        text=f"{', '.join(map(str, one['sum']))} of {one['size'].iloc[0]} from dense to sparse",
+        note=f"The second drive of a neuron over its first is below 0.1 in {(second < 0.1).sum()} neurons, above 0.5 in "
+        f"{(second > 0.5).sum()}, and in between in {second.between(0.1, 0.5).sum()}",
+    )
+
+
+@claims.add(
+    "same_code_in_range",
+    figure="privileged_neurons",
+    paper="There are ranges of sparsity in which the best solution has the same weight configuration; typical "
+    "solutions are often similar to the best",
+    about="trained models",
+    phrase="ranges of sparsity values where the",
+    criteria=[
+        Criterion(
+            "longest run of neighbouring densities whose best models have the same code",
+            ">",
+            1.5,
+            "midpoint",
+            "between a single density and two",
+            ".0f",
+        )
+    ],
+)
+def same_code_in_range(data: Tables) -> Finding:
+    weights, basins = _weights(data), data["privileged_neurons"]["basins"]
+    kinds = neurons.canonical_codes(np.stack([*weights.values()]))
+    runs = [1]
+    for first, second in pairwise(kinds):
+        runs = [*runs, 1] if first != second else [*runs[:-1], runs[-1] + 1]
+    share = basins["same_kind"] / basins["restarts"]
+    return Finding(
+        [Number(max(runs))],
+        text=f"runs of {', '.join(map(str, runs))} densities",
+        note="Of the restarts, as many are of the best model's kind: "
+        + ", ".join(f"{s:.0%} at {p:g}" for p, s in zip(basins["density"], share, strict=True)),
+    )
+
+
+claims.leave_out(
+    "averaging_bias",
+    paper="Without a bias but with enough features, the hidden layer simulates a bias by averaging over many features",
+    phrase="simulate a bias by averaging",
+    why="It would need a sweep of ReLU hidden layers with m = 5 and n from 10 to some hundred features; with the ten "
+    "features here there is nothing to average over.",
+)
+claims.leave_out(
+    "dense_binary_code",
+    paper="Presumably, with more features, sparsity would end in a dense binary code",
+    phrase="ranges of sparsity values where the",
+    why="A belief about more features than the ten trained here; it would need very sparse sweeps with up to 31 "
+    "features in five neurons.",
+)

@@ -54,7 +54,7 @@ def alignment_rank(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*ba
 def privileged_vs_not(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure losses and alignment of the three architectures, and the effect of rotating the hidden space."""
     densities = trained["privileged_linear"].sweep.density
-    weights, alignments, runs, rotated = [], [], [], []
+    weights, alignments, runs, rotated, turned = [], [], [], [], []
     for experiment, name in MODEL_LABELS.items():
         models = trained[experiment]
         for density in densities:
@@ -73,6 +73,9 @@ def privileged_vs_not(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
                     "on": _active_fraction(models, point),
                 }
             )
+            if experiment == "privileged":
+                loss = _losses_of_rotated(models, point)
+                turned.append({"density": density, "rise": np.median(loss[1:]) / loss[0] - 1})
             if density == SHOWN_DENSITY:
                 W = best["W"].numpy()
                 W = W[neurons.display_order(W)]
@@ -84,6 +87,7 @@ def privileged_vs_not(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
         "alignment": pd.concat(alignments),
         "models": pd.DataFrame(runs),
         "rotated": pd.concat(rotated),
+        "turned": pd.DataFrame(turned),
     }
     return tables | {"numbers": _summarise_comparison(tables)}
 
