@@ -1,17 +1,28 @@
 """Privileged basis: how W lies to the neurons, what its code is, and the verdicts, on models made by hand."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from tests.paper.synthetic import changed, drawn, drawn_twice, judged, through_files, verdict
+from tests.paper.counter_models.privileged import (
+    EIGHT,
+    PAIRS,
+    SIZES,
+    STATED,
+    M,
+    N,
+    alone,
+    coded,
+    codes_of,
+    made,
+    of_kinds,
+    turned,
+)
+from tests.paper.synthetic import drawn, drawn_twice, judged, through_files
 from tests.real import CONFIG
 
 from superposition.analysis import neurons
-from superposition.core.weights import SweepResult
 from superposition.paper.privileged import (
     MODEL_LABELS,
     MONOSEMANTIC_THRESHOLDS,
@@ -24,62 +35,6 @@ from superposition.paper.privileged import (
     regimes_by_density,
 )
 from superposition.pipeline.claims import Tables
-
-M, N = 5, 10
-SIZES = {"restarts": 60, "evaluation": 2**16}  # the losses of the models here lie far apart
-
-
-def alone(*features: int) -> np.ndarray:
-    """A neuron for each of these features, the others unused."""
-    W = np.zeros((M, N))
-    W[range(len(features)), features] = 1
-    return W
-
-
-def coded(one: int, codes: list[str]) -> np.ndarray:
-    """``one`` neurons with a feature each; the next features by their codes over the others, as text of 0 and 1."""
-    W = alone(*range(one))
-    for feature, word in enumerate(codes, one):
-        for neuron, bit in enumerate(word, one):
-            W[neuron, feature] = 1 if bit == "1" else -0.6
-    return W
-
-
-PAIRS = [f"{(1 << i) + (1 << j):05b}" for i in range(5) for j in range(i)]
-EIGHT = ["00111", "10011", "10101", "10110", "01001", "01100", "01010", "11000"]
-STATED = {  # of the paper's kind at every density
-    1.0: coded(5, []),
-    0.7: coded(5, []),
-    0.5: coded(5, []),
-    0.35: coded(3, ["11", "10", "01"]),
-    0.25: coded(3, ["10", "11", "01"]),
-    0.2: coded(3, ["01", "10", "11"]),
-    0.15: coded(2, ["110", "011", "101", "100", "111"]),
-    0.12: coded(1, ["1100", "1010", "0110", "0011", "0101", "1001"]),
-    0.08: coded(0, EIGHT),
-    0.065: coded(0, EIGHT),
-    0.05: coded(0, EIGHT),
-    0.04: coded(0, PAIRS),
-    0.03: coded(0, PAIRS),
-    0.02: coded(0, PAIRS),
-}
-
-
-def made(experiment: str, W: np.ndarray, b_hidden: float = 0.5, loss: np.ndarray | None = None) -> SweepResult:
-    """Models with these weights, [point, restart, m, n]."""
-    sweep = CONFIG.sweeps[experiment].model_copy(update=SIZES)
-    shape = W.shape[:2]
-    parameters = {"W": torch.from_numpy(np.array(W)).float(), "b": torch.zeros(*shape, N)}
-    if sweep.hidden_bias:
-        parameters["b_hidden"] = torch.full((*shape, M), b_hidden)
-    loss = np.broadcast_to(1 + np.arange(shape[1]) / 100, shape) if loss is None else loss
-    losses = torch.from_numpy(np.array(loss, dtype=float))
-    return SweepResult(sweep, parameters, losses, losses / 1e4, torch.tensor([]).long())
-
-
-def turned(W: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    q, r = np.linalg.qr(rng.normal(size=(SIZES["restarts"], M, M)))
-    return (q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None]) @ W
 
 
 @pytest.fixture(scope="module")
@@ -106,23 +61,6 @@ def compared() -> dict[str, pd.DataFrame]:
 def codes() -> dict[str, pd.DataFrame]:
     """All restarts of the stated kind."""
     return codes_of(of_kinds(STATED))
-
-
-def codes_of(models: SweepResult) -> dict[str, pd.DataFrame]:
-    return measure.privileged_neurons({"privileged": models})
-
-
-def of_kinds(kinds: dict[float, np.ndarray]) -> SweepResult:
-    """The first tenth of the restarts so, in various orders and slightly off; the others with outputs
-    that are far off."""
-    rng = np.random.default_rng(2)
-    W = np.zeros((len(kinds), SIZES["restarts"], M, N))
-    for point, kind in enumerate(kinds.values()):
-        for restart in range(6):
-            W[point, restart] = kind[rng.permutation(M)] + rng.normal(0, 0.01, (M, N))
-    models = made("privileged", W)
-    models.parameters["b"][:, 6:] = 5
-    return models
 
 
 @pytest.fixture(scope="module")
@@ -261,89 +199,22 @@ def test_an_inhibited_feature_does_not_make_a_neuron_polysemantic() -> None:
     assert table.loc[0.5, "one"] == 5
 
 
-# verdicts
+# claims
 
 
-def test_verdicts(data: Tables, tmp_path: Path) -> None:
-    """Of models as the paper has them; the regimes are corrected only where they are not."""
-    read = through_files(data, tmp_path)
-    assert {claim.id: verdict(judge.claims, claim.id.split(".")[1], read) for claim in judge.claims} == {
-        "privileged.aligned": "reproduced",
-        "privileged.bias_escape": "reproduced",
-        "privileged.regimes": "reproduced",
-    }
+def test_claims_hold_for_the_models_that_the_paper_describes(data: Tables, tmp_path: Path) -> None:
+    table, criteria = judge.claims.judge(through_files(data, tmp_path), "paper")
+    # The hand-made code of three features in two neurons has weights that are not quite antipodal.
+    assert set(table["verdict"]) == {"reproduced"}
+    left = criteria.query("claim == 'privileged.bias_escape'")["value"].tolist()
+    assert left == [pytest.approx(0.5), pytest.approx(0.001 / 0.1)]
 
 
-def models_of(experiment: str) -> str:
-    return f"model == '{MODEL_LABELS[experiment]}'"
-
-
-@pytest.mark.parametrize(
-    ("claim", "table", "where", "columns"),
-    [
-        ("aligned", "alignment", models_of("privileged"), {"alignment": 0.98}),
-        ("aligned", "alignment", f"{models_of('privileged')} and restart < 4", {"alignment": 0.5}),
-        ("aligned", "alignment", models_of("privileged"), {"alignment": np.nan}),
-        ("aligned", "alignment", f"{models_of('privileged_linear')} and restart < 8", {"alignment": 0.995}),
-        (
-            "aligned",
-            "rotated",
-            f"{models_of('privileged_linear')} and rotation == 20",
-            {"loss": lambda t: 1.01 * t["loss"]},
-        ),
-        ("aligned", "rotated", f"{models_of('privileged_linear')} and rotation == 20", {"loss": np.nan}),
-        ("bias_escape", "models", f"{models_of('privileged_bias')} and density == 0.2", {"least_bias": -0.01}),
-        ("bias_escape", "models", f"{models_of('privileged_bias')} and density == 0.2", {"least_bias": np.nan}),
-        ("bias_escape", "models", f"{models_of('privileged_bias')} and density == 0.02", {"loss": 0.13}),
-        ("bias_escape", "models", f"{models_of('privileged_bias')} and density == 0.02", {"loss": np.nan}),
-    ],
-)
-def test_what_the_claims_must_not_allow(
-    data: Tables, claim: str, table: str, where: str, columns: dict[str, Any]
-) -> None:
-    figure = "privileged_vs_not"
-    assert verdict(judge.claims, claim, changed(data, figure, table, where, **columns)) == "not reproduced"
-
-
-def test_a_linear_layer_without_need_of_escape_is_no_evidence(data: Tables) -> None:
-    """Where the ReLU costs nothing anywhere, the bias has nothing to make up for."""
-    same = changed(data, "privileged_vs_not", "models", models_of("privileged"), loss=lambda t: 1.0)
-    for density, loss in (data["privileged_vs_not"]["models"].query(models_of("privileged_linear")))[
-        ["density", "loss"]
-    ].to_numpy():
-        same = changed(
-            same, "privileged_vs_not", "models", f"{models_of('privileged')} and density == {density}", loss=loss
-        )
-    assert verdict(judge.claims, "bias_escape", same) == "not reproduced"
-
-
-def test_where_the_bias_is_better_than_linear_is_said(data: Tables) -> None:
-    better = changed(
-        data, "privileged_vs_not", "models", f"{models_of('privileged_bias')} and density == 0.5", loss=0.95, on=0.9
-    )
-    note = judged(judge.claims, "bias_escape", better)["note"]
-    assert "5.0% at 1-S = 0.5" in note
-    assert "90%" in note
-
-
-def with_kinds(data: Tables, kinds: dict[float, np.ndarray]) -> Tables:
-    return data | {"privileged_neurons": codes_of(of_kinds(STATED | kinds))}
-
-
-def test_a_few_densities_off_need_a_correction(data: Tables) -> None:
-    line = judged(judge.claims, "regimes", with_kinds(data, {0.12: STATED[0.08]}))
-    assert line["verdict"] == "corrected"
-    assert "1-S = 0.12 the best model has 0 neurons with one feature and 8 features" in line["note"]
-
-
-def test_too_many_off_do_not_reproduce(data: Tables) -> None:
-    kinds = dict.fromkeys((0.35, 0.25, 0.2, 0.15), STATED[0.08])
-    assert verdict(judge.claims, "regimes", with_kinds(data, kinds)) == "not reproduced"
-
-
-def test_neurons_that_become_free_again_do_not_reproduce(data: Tables) -> None:
-    """One density off, but in the wrong direction."""
-    assert verdict(judge.claims, "regimes", with_kinds(data, {0.05: coded(1, ["0111", "1011"])})) == "not reproduced"
+def test_a_density_with_another_kind_is_a_correction(data: Tables) -> None:
+    other = data | {"privileged_neurons": codes_of(of_kinds(STATED | {0.12: STATED[0.08]}))}
+    row = judged(judge.claims, "regimes", other)
+    assert row["verdict"] == "corrected"
+    assert "1-S = 0.12 the best model has 0 neurons with one feature and 8 features" in row["note"]
 
 
 # figures

@@ -141,8 +141,8 @@ def bias_escape(data: Tables) -> Finding:
     "regimes",
     figure="privileged_neurons",
     paper="Approximately, for 1-S ≥ 0.5 every neuron has one feature; from 0.2 to 0.5 three do, and three features "
-    "share the other two; at 0.15 two do, with five features in three; at 0.12 one, with six in four; from 0.05 to 0.08 "
-    "none, with eight in five; from 0.04 on every feature is a pair of neurons",
+    "share the other two; at 0.15 two do, with five features in three; at 0.12 one, with six in four; from 0.05 to "
+    "0.08 none, with eight in five; from 0.04 on every feature is a pair of neurons",
     about="trained models",
     phrase="visualized the one with the lowest",
     criteria=[
@@ -174,7 +174,12 @@ def neuron_regimes(data: Tables) -> Finding:
     lower = basins.index[basins["as_stated"] > 3 * np.sqrt(2) * basins["loss_error"] / basins["loss"]]
     details = [
         f"At 1-S = {p:g} the best model has {found['one'][p]} neurons with one feature and {found['others'][p]} "
-        f"features in the others; the loss of the best model of the paper's kind is {basins['as_stated'][p]:.1%} higher"
+        f"features in the others; "
+        + (
+            f"the loss of the best model of the paper's kind is {basins['as_stated'][p]:.1%} higher"
+            if np.isfinite(basins["as_stated"][p])
+            else "no model is of the paper's kind"
+        )
         for p in lower
     ]
     steady = tables["thresholds"].groupby("density")["one"].nunique()
@@ -192,9 +197,9 @@ def neuron_regimes(data: Tables) -> Finding:
 @claims.add(
     "codes",
     figure="privileged_neurons",
-    paper="Three features in two neurons: one activates both and is orthogonal to the others, which are an antipodal "
-    "pair. Eight in five: one neuron tells unimportant features, of one more neuron each, from important ones, of three "
-    "of the other four. Sparser: every feature is a pair",
+    paper="Three features in two neurons: one activates both and is orthogonal to the others, which are an "
+    "antipodal pair. Eight in five: one neuron tells unimportant features, of one more neuron each, from important "
+    "ones, of three of the other four. Sparser: every feature is a pair",
     about="trained models",
     phrase="Features typically correspond to sets",
     criteria=[
@@ -255,8 +260,8 @@ def _other_codes(words: list[str]) -> int:
 @claims.add(
     "shift",
     figure="privileged_neurons",
-    paper="Neurons shift from monosemantic to polysemantic as sparsity grows, and both kinds may exist in one model; it "
-    "looks much like a phase change of neurons",
+    paper="Neurons shift from monosemantic to polysemantic as sparsity grows, and both kinds may exist in one model; "
+    "it looks much like a phase change of neurons",
     about="trained models",
     phrase="shift from monosemantic to polysemantic",
     criteria=[
@@ -274,12 +279,12 @@ def _other_codes(words: list[str]) -> int:
 def shift(data: Tables) -> Finding:
     table = data["privileged_neurons"]["neurons"]
     one = table.groupby("density")["one"].agg(["sum", "size"]).sort_index(ascending=False)
-    second = table["second"]
+    second, both = table["second"], one["sum"].between(1, one["size"] - 1)
     return Finding(
-        [Number(one["sum"].diff().max()), Number(one["sum"].between(1, one["size"] - 1).sum())],
+        [Number(one["sum"].diff().max()), Number(both.sum())],
         text=f"{', '.join(map(str, one['sum']))} of {one['size'].iloc[0]} from dense to sparse",
-        note=f"The second drive of a neuron over its first is below 0.1 in {(second < 0.1).sum()} neurons, above 0.5 in "
-        f"{(second > 0.5).sum()}, and in between in {second.between(0.1, 0.5).sum()}",
+        note=f"The second drive of a neuron over its first is below 0.1 in {(second < 0.1).sum()} neurons, above 0.5 "
+        f"in {(second > 0.5).sum()}, and in between in {second.between(0.1, 0.5).sum()}",
     )
 
 
