@@ -15,6 +15,7 @@ from superposition.paper.absolute import (
     PAPER_INPUT_WEIGHT,
     TRAINING_LENGTHS,
     ZOOM_DENSITIES,
+    activity,
     count_monosemantic,
     is_exact,
 )
@@ -24,8 +25,6 @@ from superposition.theory import exact
 ABLATION_SAMPLES = 2**18
 # Columns for the scaled weights of a motif's shared neuron.
 MOTIF_WEIGHTS = ("in_first", "in_second", "out_first", "out_second")
-# A weight counts as small, but visible, from this share of the neuron's largest weight on.
-VISIBLE_SHARE = 0.05
 
 
 def ordered_layers(models: SweepResult, point: int, restart: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -57,6 +56,7 @@ def absolute_small(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     return {
         "weights": weights_table(*ordered_layers(models, 0, int(loss.argmin()))),
         "models": pd.DataFrame({"restart": np.arange(len(loss)), "loss": loss, "exact": found}),
+        "residuals": pd.DataFrame([(k, activity.residual_of_neurons(k)) for k in (1, 2)], columns=["neurons", "share"]),
     }
 
 
@@ -176,7 +176,7 @@ def exact_features_loss(sweep: Sweep) -> np.ndarray:
 
 def absolute_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure losses, the features of every neuron, and the best models, for all densities and lengths of training."""
-    runs, units, weights = [], [], []
+    runs, units, weights, computed, active = [], [], [], [], []
     for experiment in (*MAIN_EXPERIMENTS, *TRAINING_LENGTHS):
         models = trained[experiment]
         points, yardstick = models.points, exact_features_loss(models.sweep)
@@ -190,6 +190,14 @@ def absolute_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]
                     yardstick=yardstick[point], best=loss == loss.min()
                 )
             )
+            share = activity.explained_variance(models, point, int(loss.argmin()))
+            computed.append(pd.DataFrame({**here, "feature": np.arange(len(share)), "explained": share}))
+            if experiment in MAIN_EXPERIMENTS:
+                large, small = activity.primary_shares(models, point, int(loss.argmin()))
+                W = models.best()["W"][point].double().numpy()
+                second = neurons.second_drive_ratio(neurons.drive(W, signed=True))
+                shares = {"second": second, "visible": activity.visible_features(W), "large": large, "small": small}
+                active.append(pd.DataFrame({**here, **shares}))
             for restart in range(len(loss)):
                 W, W_out, b = ordered_layers(models, point, restart)
                 units.append(_neurons_table(W).assign(**here, restart=restart, best=restart == loss.argmin()))
@@ -199,6 +207,8 @@ def absolute_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]
         "models": pd.concat(runs, ignore_index=True),
         "neurons": pd.concat(units, ignore_index=True),
         "weights": pd.concat(weights, ignore_index=True),
+        "computed": pd.concat(computed, ignore_index=True),
+        "activity": pd.concat(active, ignore_index=True),
     }
     return tables | {"numbers": _summarise_neurons(tables)}
 
@@ -211,7 +221,7 @@ def _neurons_table(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:
             "neuron": np.arange(len(W)),
             "main": drive.argmax(1),
             "second": neurons.second_drive_ratio(drive),
-            "small": ((drive >= VISIBLE_SHARE * drive.max(1, keepdims=True)).sum(1) - 1),
+            "small": activity.visible_features(W) - 1,
         }
     )
 

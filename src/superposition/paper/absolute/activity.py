@@ -1,0 +1,64 @@
+"""What outputs compute and what neurons respond to, over samples (paper: "Computation in superposition")."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from superposition.core import features
+from superposition.core.weights import SweepResult
+from superposition.theory import exact
+
+SAMPLES = 2**15
+# An activation is large from this share of the neuron's largest input weight on.
+LARGE_SHARE = 0.5
+# A feature is visible in a neuron if its input weight is at least this share of the largest.
+VISIBLE_SHARE = 0.05
+
+
+def explained_variance(models: SweepResult, point: int, restart: int) -> Float[np.ndarray, " n"]:
+    """Return the share of the variance of every |x_i| that its output explains, 1 - E[(|x_i| - y_i)²] / Var[|x_i|]."""
+    gates, drawn = features.samples(models.sweep, point, SAMPLES)
+    x = drawn.double()
+    p = {name: part[point, restart].double() for name, part in models.parameters.items()}
+    square = (x.abs() - models.model.output(p, x)).square().mean(0)
+    # The all-zero sample, whose output is ReLU(b), is not among those drawn.
+    error = gates.any_from[0, 0] * square + gates.all_zero_probability[0] * torch.relu(p["b"]).square()
+    variance = exact.feature_variance(torch.from_numpy(models.sweep.densities()[point]))
+    return (1 - error / variance).numpy()
+
+
+def primary_shares(
+    models: SweepResult, point: int, restart: int
+) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """Return how often the primary feature is active among the large and among the small activations of every neuron.
+
+    An activation is small if it is positive and not large. A neuron without such activations has NaN.
+    """
+    _, drawn = features.samples(models.sweep, point, SAMPLES)
+    W = models.parameters["W"][point, restart].double()
+    h = models.model.hidden({"W": W}, drawn.double())
+    largest, primary = W.abs().max(dim=1)
+    on = drawn[:, primary] != 0
+    large = h >= LARGE_SHARE * largest
+    small = (h > 0) & ~large
+    return tuple(((on & kind).sum(0) / kind.sum(0)).numpy() for kind in (large, small))
+
+
+def visible_features(W: Float[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
+    """Return the number of features that are visible in every neuron."""
+    size = np.abs(W)
+    return (size >= VISIBLE_SHARE * size.max(1, keepdims=True)).sum(1)
+
+
+def residual_of_neurons(count: int) -> float:
+    """Return the share of the variance of |x| that one ReLU neuron and a bias, or two neurons, cannot explain.
+
+    x is uniform on [-1, 1]. On either side the error is a quadratic polynomial, which the Gauss–Legendre rule
+    integrates exactly.
+    """
+    nodes, weight = np.polynomial.legendre.leggauss(3)
+    x = np.concatenate([(nodes - 1) / 2, (nodes + 1) / 2])
+    root = np.sqrt(np.concatenate([weight, weight]) / 4)
+    basis = np.stack([np.ones_like(x), np.maximum(x, 0), np.maximum(-x, 0)][: count + 1], axis=1)
+    _, residual, *_ = np.linalg.lstsq(root[:, None] * basis, root * np.abs(x), rcond=None)
+    return float(residual[0] * 12)
