@@ -15,16 +15,25 @@ LARGE_SHARE = 0.5
 VISIBLE_SHARE = 0.05
 
 
-def explained_variance(models: SweepResult, point: int, restart: int) -> Float[np.ndarray, " n"]:
-    """Return the share of the variance of every |x_i| that its output explains, 1 - E[(|x_i| - y_i)²] / Var[|x_i|]."""
+def explained_variance(
+    models: SweepResult, point: int, restart: int
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Return the share of the variance of every |x_i| that its output explains, and the standard error of the share.
+
+    The share is 1 - E[(|x_i| - y_i)²] / Var[|x_i|]. Only the difference to the output of a dropped feature, which is
+    the mean of |x_i|, is sampled: the share of a dropped feature is exactly 0.
+    """
     gates, drawn = features.samples(models.sweep, point, SAMPLES)
     x = drawn.double()
     p = {name: part[point, restart].double() for name, part in models.parameters.items()}
-    square = (x.abs() - models.model.output(p, x)).square().mean(0)
+    density = torch.from_numpy(models.sweep.densities()[point])
+    mean, variance = exact.feature_mean(density), exact.feature_variance(density)
+    gain = (x.abs() - mean).square() - (x.abs() - models.model.output(p, x)).square()
     # The all-zero sample, whose output is ReLU(b), is not among those drawn.
-    error = gates.any_from[0, 0] * square + gates.all_zero_probability[0] * torch.relu(p["b"]).square()
-    variance = exact.feature_variance(torch.from_numpy(models.sweep.densities()[point]))
-    return (1 - error / variance).numpy()
+    zero = gates.all_zero_probability[0] * (mean.square() - torch.relu(p["b"]).square())
+    share = (gates.any_from[0, 0] * gain.mean(0) + zero) / variance
+    error = gates.any_from[0, 0] * gain.std(0) / SAMPLES**0.5 / variance
+    return share.numpy(), error.numpy()
 
 
 def primary_shares(

@@ -119,8 +119,10 @@ def two_neurons_each(data: Tables) -> Finding:
 )
 def more_features_than_neurons(data: Tables) -> Finding:
     computed = data["absolute_neurons"]["computed"]
-    groups = computed.groupby(["experiment", "density", "seed"])["explained"]
-    half, any_share = (groups.agg(lambda e, s=s: (e > s).sum()) for s in (0.5, 0.02))
+    half, beyond_error = (
+        mask.groupby([computed["experiment"], computed["density"], computed["seed"]]).sum()
+        for mask in (computed["explained"] > 0.5, computed["explained"] > 3 * computed["explained_error"])
+    )
     by_density = half.groupby("density").max().sort_index(ascending=False)
     return Finding(
         [Number(half.max())],
@@ -128,8 +130,8 @@ def more_features_than_neurons(data: Tables) -> Finding:
         text=", ".join(f"{count} at 1-S = {density:g}" for density, count in by_density.items()),
         correction="The models compute more features than the 20 for which 40 neurons suffice without superposition, "
         "but not more than they have neurons",
-        note=f"Counting every feature of whose variance more than 2 % is explained, it is up to {any_share.max()}. "
-        "Longer training raises the number, so that it is a lower bound",
+        note=f"Up to {beyond_error.max()} features have an output that explains anything of them, beyond three "
+        "standard errors. The number is that of trained models: what better ones would reach is not known",
     )
 
 
@@ -189,11 +191,11 @@ def monosemantic_when_dense(data: Tables) -> Finding:
     at_quick=False,
 )
 def progression(data: Tables) -> Finding:
-    falls = [-_polysemantic_counts(data, t).diff().min(axis=None) for t in MONOSEMANTIC_THRESHOLDS]
+    falls = [(-_polysemantic_counts(data, t).diff()).max(axis=None) for t in MONOSEMANTIC_THRESHOLDS]
     units = _best(data)
     small = units[units["small"] > 0].groupby("density")["small"].median() + 1
     return Finding(
-        [Number(max(falls)), Number(small.get(SPARSEST, np.nan) - small.get(0.01, np.nan))],
+        [Number(max(0, *falls)), Number(small.get(SPARSEST, np.nan) - small.get(0.01, np.nan))],
         text="median number of features in neurons with several: "
         + ", ".join(f"{count:g} at {density:g}" for density, count in small[::-1].items()),
     )

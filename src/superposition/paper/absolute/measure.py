@@ -190,8 +190,9 @@ def absolute_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]
                     yardstick=yardstick[point], best=loss == loss.min()
                 )
             )
-            share = activity.explained_variance(models, point, int(loss.argmin()))
-            computed.append(pd.DataFrame({**here, "feature": np.arange(len(share)), "explained": share}))
+            share, share_error = activity.explained_variance(models, point, int(loss.argmin()))
+            shares = {"feature": np.arange(len(share)), "explained": share, "explained_error": share_error}
+            computed.append(pd.DataFrame({**here, **shares}))
             if experiment in MAIN_EXPERIMENTS:
                 large, small = activity.primary_shares(models, point, int(loss.argmin()))
                 W = models.best()["W"][point].double().numpy()
