@@ -17,6 +17,8 @@ PAIRS = ((0, 1), (2, 3), (4, 5))
 CORRELATED = Distribution(correlated=PAIRS)
 # Seeds of the Sobol points at which the precise loss is evaluated; their spread is the error of a crossing.
 SOBOL_SEEDS = (0, 1, 2)
+# Random divisions of the features into sets with which the correlated sets are compared.
+DIVISIONS = 999
 
 
 def has_arrangement(name: str, W: Float[np.ndarray, "2 n"]) -> bool:
@@ -69,7 +71,31 @@ def correlated_organization(trained: dict[str, SweepResult]) -> dict[str, pd.Dat
                     positions = alignment.align(W_all[k], arrangement.corners, orders)
                     models += [about | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(positions.T)]
     table = pd.DataFrame(shares)
-    return {"shares": table, "models": pd.DataFrame(models), "numbers": _summarise_organization(table)}
+    return {
+        "shares": table,
+        "models": pd.DataFrame(models),
+        "independent": _measure_independent(trained["organization_6"]),
+        "numbers": _summarise_organization(table),
+    }
+
+
+def _measure_independent(models: SweepResult) -> pd.DataFrame:
+    """Measure, at every density, how far the best model of six independent features is from a regular hexagon.
+
+    Returns:
+        One row per density: ``deviation``, the largest deviation of an angle between neighbours from 60°, NaN if a
+        feature is not represented; and ``represented``, the number of restarts that represent all six features.
+    """
+    rows = []
+    for point in models.points.query("distribution == 'independent'").itertuples():
+        W_all = models.parameters["W"][point.Index].double().numpy()
+        complete = ((W_all**2).sum(1) > 0.5).all(1)
+        W = W_all[point.restart]
+        around = np.sort(np.degrees(np.arctan2(W[1], W[0])))
+        steps = np.diff([*around, around[0] + 360])
+        deviation = np.abs(steps - 60).max() if complete[point.restart] else np.nan
+        rows.append({"density": point.density, "deviation": deviation, "represented": int(complete.sum())})
+    return pd.DataFrame(rows)
 
 
 def _summarise_organization(shares: pd.DataFrame) -> pd.DataFrame:
@@ -112,6 +138,7 @@ def local_bases(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
                     "best": restart == point.restart,
                     "within": squares[same & ~np.eye(len(order), dtype=bool)].mean(),
                     "between": squares[~same].mean(),
+                    "chance": _chance_of_sets(squares, half) if restart == point.restart else np.nan,
                     "represented": int((gram.diagonal() > 0.5).sum()),
                 }
             )
@@ -122,6 +149,19 @@ def local_bases(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
                 i, j = np.indices(shown.shape).reshape(2, -1)
                 pairs.append(pd.DataFrame(at | {"i": i, "j": j, "dot": shown.ravel()}))
     return {"models": pd.DataFrame(rows), "pairs": pd.concat(pairs, ignore_index=True)}
+
+
+def _chance_of_sets(squares: Float[np.ndarray, "n n"], half: int) -> float:
+    """Return the share of random divisions of the features into halves with as little interference within them."""
+    rng, within = np.random.default_rng(0), squares * (1 - np.eye(len(squares)))
+
+    def interference(features: np.ndarray) -> float:
+        inside = np.isin(np.arange(len(squares)), features)
+        return within[np.ix_(inside, inside)].sum() + within[np.ix_(~inside, ~inside)].sum()
+
+    observed = interference(np.arange(half))
+    drawn = [interference(rng.permutation(len(squares))[:half]) for _ in range(DIVISIONS)]
+    return (1 + sum(value <= observed for value in drawn)) / (1 + DIVISIONS)
 
 
 def pca_loss(density: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
