@@ -18,7 +18,7 @@ CORRELATED = Distribution(correlated=PAIRS)
 # Seeds of the Sobol points at which the precise loss is evaluated; their spread is the error of a crossing.
 SOBOL_SEEDS = (0, 1, 2)
 # Random divisions of the features into sets with which the correlated sets are compared.
-DIVISIONS = 999
+DIVISIONS = 4999
 
 
 def has_arrangement(name: str, W: Float[np.ndarray, "2 n"]) -> bool:
