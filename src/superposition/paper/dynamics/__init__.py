@@ -79,3 +79,32 @@ def _fall_within(fall: Float[np.ndarray, " k"], moments: np.ndarray, window: int
     np.add.at(ends, (draw, np.maximum(moments - window, 0)), 1)
     np.add.at(ends, (draw, np.minimum(moments + window + 1, len(fall))), -1)
     return (fall * (ends.cumsum(1)[:, :-1] > 0)).sum(1)
+
+
+def swaps_at_jumps(data: dict[str, pd.DataFrame], seed: int = 0) -> tuple[int, Float[np.ndarray, " shuffle"]]:
+    """Count the jumps at which the D_i of another feature jumps the other way, within the window.
+
+    Args:
+        data: The tables of the figure ``energy_levels``.
+        seed: Seed of the shuffles of the null model.
+
+    Returns:
+        The count over all models, and its distribution if the moments of every model's jumps are drawn at random from
+        the time for which the model is settled.
+    """
+    rng, window = np.random.default_rng(seed), max(1, round(JUMP_WINDOW * len(data["losses"])))
+    observed, at_random = 0, np.zeros(SHUFFLES, dtype=int)
+    for model in data["models"].query("jumps > 1").itertuples():
+        jumps = data["jumps"].query(f"restart == {model.restart}")
+        opposite = np.sign(jumps["after"] - jumps["before"]).to_numpy()
+        opposite = opposite[:, None] * opposite < 0
+        moments = rng.integers(model.settled, len(data["losses"]), (SHUFFLES, len(jumps)))
+        observed += _swaps(jumps["snapshot"].to_numpy()[None], opposite, window)[0]
+        at_random += _swaps(moments, opposite, window)
+    return int(observed), at_random
+
+
+def _swaps(moments: np.ndarray, opposite: np.ndarray, window: int) -> np.ndarray:
+    """Count the jumps with an opposite one within the window, for each draw of moments [draw, jump]."""
+    near = np.abs(moments[:, :, None] - moments[:, None, :]) <= window
+    return (near & opposite).any(-1).sum(-1)

@@ -1,26 +1,39 @@
-"""Judge the claims about learning dynamics: jumps between levels of D_i, drops of the loss, and regimes of learning."""
+"""Measure jumps of D_i, drops of the loss, and regimes of learning, for the claims about learning dynamics."""
 
 import numpy as np
 from scipy.stats import binomtest
 
-from superposition.paper.dynamics import LEVEL_TOLERANCE, LEVELS, SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps
+from superposition.paper.dynamics import SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps, swaps_at_jumps
 from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
 
 claims = Claims("dynamics")
 
 # On a plateau the loss falls at most half as fast as at the slower of the two drops around it.
 MAX_FLATNESS = 0.5
+# Perfect matchings of six features in which every pair joins the two sets of three, of all matchings.
+PAIRS_ACROSS_BY_CHANCE = 6 / 15
+INITIALISATIONS = {SMALL_INIT: "from small weights", XAVIER_INIT: "from Xavier-normal ones"}
 
 
 @claims.add(
     "jumps",
     figure="energy_levels",
-    paper="During training features jump between discrete levels of D_i",
-    criterion="in models whose represented features all end as digons, once settled (from then on no more than a tenth "
-    "of the features change at a time): a jump takes, in the median, at most a tenth of the time for which the model "
-    "is settled; and more jumps begin, and more end, within 0.05 of 0, 1/2 or 1 than if D_i were uniformly distributed "
-    "(p < 0.001 each); corrected if they end so but do not begin so",
-    expected="corrected",
+    paper="With many features, learning appears to be dominated by features that jump between different "
+    "dimensionalities; shown for a model in which all features end as digons",
+    about="trained models",
+    phrase="jump between different feature dimensionalities",
+    criteria=[
+        Criterion("jumps, in models whose features all end as digons", ">", 0, "the paper", "features jump", ".0f"),
+        Criterion(
+            "median duration of a jump over the time for which the model is settled",
+            "<",
+            0.5,
+            "midpoint",
+            "between a sudden change and one that is spread evenly",
+            ".1%",
+        ),
+    ],
 )
 def feature_jumps(data: Tables) -> Finding:
     tables = data["energy_levels"]
@@ -28,73 +41,199 @@ def feature_jumps(data: Tables) -> Finding:
     jumps = tables["jumps"].merge(models[["restart"]], on="restart")
     spacing = tables["levels"]["step"].diff().mean()
     settled_for = (len(tables["levels"]) - models["settled"]).median() * spacing
-    takes = jumps["steps"].median()
-    # The outer levels can be approached from one side only.
-    chance = 2 * LEVEL_TOLERANCE * (len(LEVELS) - 1)
-    counts, at_levels = {}, {}
-    for moment in ("before", "after"):
-        near = np.abs(jumps[moment].to_numpy()[:, None] - np.array(LEVELS)).min(1, initial=np.inf) <= LEVEL_TOLERANCE
-        counts[moment] = int(near.sum())
-        at_levels[moment] = len(jumps) > 0 and binomtest(counts[moment], len(jumps), chance, "greater").pvalue < 0.001
-    brief = takes <= 0.1 * settled_for
-    jumps_by_least = tables["sensitivity"].groupby("least")["jumps"].sum()
+    by_least = tables["sensitivity"].groupby("least")["jumps"].sum()
     return Finding(
-        f"{len(jumps)} jumps in {jumps['restart'].nunique()} of {len(models)} models, in the median within "
-        f"{takes:.0f} steps of {settled_for:.0f}; {counts['before']} begin at a level, {counts['after']} end at one",
-        holds=brief and all(at_levels.values()),
-        correction="Features jump to a level, 1/2 or 0, but not from one: they start from slowly changing values "
-        "between the levels, or from a partly dedicated dimension"
-        if brief and at_levels["after"] and not at_levels["before"]
-        else "",
-        note=f"{len(models)} of {len(tables['models'])} models end as digons. Once models have settled, "
-        f"{models['at_levels'].mean():.1%} of all D_i are at the levels, and most of them stay there. Number of jumps "
-        "by the least change that counts as one: "
-        + ", ".join(f"{count} for {least:.2g}" for least, count in jumps_by_least.items()),
+        [Number(len(jumps)), Number(jumps["steps"].median() / settled_for)],
+        text=f"in {jumps['restart'].nunique()} of {len(models)} models",
+        note=f"Once models have settled, {models['at_levels'].mean():.1%} of all D_i are within 0.05 of 0, 1/2 or 1, "
+        "and most of them stay there; jumps end at 1/2 or 0, but mostly begin in between. Number of jumps by the "
+        "least change that counts as one: "
+        + ", ".join(f"{count} for {least:.2g}" for least, count in by_least.items()),
+    )
+
+
+@claims.add(
+    "swap_places",
+    figure="energy_levels",
+    paper="Some features jump between different values and swap places",
+    about="trained models",
+    phrase="different values and swap places",
+    criteria=[
+        Criterion(
+            "probability of so many jumps together with a jump of another feature in the other direction",
+            "<",
+            0.01,
+            "null model",
+            "moments of the jumps drawn at random, 10 000 times",
+            ".2g",
+        )
+    ],
+    at_quick=False,
+)
+def swap_places(data: Tables) -> Finding:
+    observed, at_random = swaps_at_jumps(data["energy_levels"])
+    return Finding(
+        [Number((1 + (at_random >= observed).sum()) / (1 + len(at_random)) if observed else np.nan)],
+        text=f"{observed} jumps, {at_random.mean():.1f} at random moments",
     )
 
 
 @claims.add(
     "loss_drops",
     figure="energy_levels",
-    paper="The loss drops when features jump",
-    criterion="in models that end as digons, once settled: more of the fall of the loss lies within 2 % of training of "
-    "a jump than if the moments of the jumps are drawn at random, and than if every model is given those of another "
-    "(10 000 shuffles each, p < 0.01)",
+    paper="As features jump, the loss undergoes a sudden drop: very little at the first jump, more at the second",
+    about="trained models",
+    phrase="loss curve also undergoes a sudden",
+    criteria=[
+        Criterion(
+            f"probability of so large a share of the loss's fall within 2 % of training of a jump, {words}",
+            "<",
+            0.01,
+            "null model",
+            "10 000 shuffles",
+            ".1g",
+        )
+        for words in ("at moments drawn at random", "at the moments of another model's jumps")
+    ],
     at_quick=False,
 )
 def loss_drops(data: Tables) -> Finding:
     test = loss_fall_at_jumps(data["energy_levels"])
-    p_values = [test.p_value(null) for null in (test.at_random, test.of_others)]
+    known = np.isfinite(test.share)
     return Finding(
-        f"{test.share:.0%} of the fall at the jumps; {test.at_random.mean():.0%} at random moments (p = "
-        f"{p_values[0]:.1g}), {test.of_others.mean():.0%} at another model's (p = {p_values[1]:.1g})",
-        holds=bool(np.isfinite(test.share)) and max(p_values) < 0.01,
+        [Number(test.p_value(null) if known else np.nan) for null in (test.at_random, test.of_others)],
+        text=f"{test.share:.0%} of the fall at the jumps; {test.at_random.mean():.0%} at random moments, "
+        f"{test.of_others.mean():.0%} at another model's",
     )
 
 
 @claims.add(
     "octahedron",
     figure="geometric_learning",
-    paper="Two correlated sets of three features in three dimensions end as an octahedron whose antipodal pairs join "
-    "features of different sets; the regimes of learning show as plateaus in the loss",
-    criterion="more than half of the runs end so, both from small and from Xavier-normal weights; and the loss of more "
-    "than half of the runs from small weights has a plateau between two drops on which it falls at most half as fast "
-    "as at the slower drop (in log-log)",
+    paper="The last solution, an octahedron whose antipodal pairs join features of the two correlated sets, seems to be "
+    "a strong attractor",
+    about="trained models",
+    phrase="seems to be a strong attractor",
+    criteria=[
+        Criterion(
+            "least share of the runs that end so, over the two initialisations",
+            ">",
+            0.5,
+            "midpoint",
+            "the majority",
+            ".0%",
+        ),
+        Criterion(
+            "largest probability of so many octahedra with all pairs across the sets",
+            "<",
+            0.01,
+            "null model",
+            "pairs at random: 6 of 15 matchings",
+            ".1g",
+        ),
+    ],
 )
 def octahedron(data: Tables) -> Finding:
     runs = data["geometric_learning"]["runs"]
-    ended = (runs["octahedron"] & runs["across"]).groupby(runs["experiment"]).mean().reindex([SMALL_INIT, XAVIER_INIT])
-    flat = (runs["flattest"] <= MAX_FLATNESS).groupby(runs["experiment"]).mean().reindex([SMALL_INIT, XAVIER_INIT])
+    ended = (runs["octahedron"] & runs["across"]).groupby(runs["experiment"]).mean().reindex([*INITIALISATIONS])
+    octahedra = runs[runs["octahedron"]].groupby("experiment")["across"].agg(["sum", "size"])
+    chance = [
+        binomtest(int(row["sum"]), int(row["size"]), PAIRS_ACROSS_BY_CHANCE, "greater").pvalue
+        for _, row in octahedra.iterrows()
+    ]
     others = runs[~runs["octahedron"]]
-    within = int((runs["octahedron"] & ~runs["across"]).sum())
     return Finding(
-        f"{ended[SMALL_INIT]:.0%} of the runs from small weights and {ended[XAVIER_INIT]:.0%} of those from "
-        f"Xavier-normal ones end so; a plateau in {flat[SMALL_INIT]:.0%} and {flat[XAVIER_INIT]:.0%}",
-        holds=bool((ended > 0.5).all() and flat[SMALL_INIT] > 0.5),
-        note=f"{within} octahedra have a pair within a set. Of the {len(others)} other runs "
-        f"{int((others['represented'] < 6).sum())} represent fewer than six features. Plateaus per run: "
-        + ", ".join(
-            f"{name} {runs.loc[runs['experiment'] == e, 'plateaus'].mean():.1f}"
-            for e, name in {SMALL_INIT: "from small weights", XAVIER_INIT: "from Xavier-normal ones"}.items()
-        ),
+        [Number(ended.min(skipna=False)), Number(max(chance, default=np.nan))],
+        text="; ".join(f"{share:.0%} {INITIALISATIONS[name]}" for name, share in ended.items()),
+        note=f"Of the {len(others)} other runs {int((others['represented'] < 6).sum())} represent fewer than six features",
     )
+
+
+@claims.add(
+    "regimes",
+    figure="geometric_learning",
+    paper="Learning proceeds in distinct regimes, which are visible in the loss curve, each a simple geometric "
+    "transformation of the weights",
+    about="trained models",
+    phrase="proceeds in distinct regimes",
+    criteria=[
+        Criterion(
+            "share of the runs from small weights whose loss has a plateau between two drops",
+            ">",
+            0.5,
+            "midpoint",
+            "the majority; on a plateau the loss falls at most half as fast as at the slower drop, in log-log",
+            ".0%",
+        )
+    ],
+)
+def regimes(data: Tables) -> Finding:
+    runs = data["geometric_learning"]["runs"]
+    flat = (runs["flattest"] <= MAX_FLATNESS).groupby(runs["experiment"]).mean().reindex([*INITIALISATIONS])
+    plateaus = runs.groupby("experiment")["plateaus"].mean()
+    small = runs[runs["experiment"] == SMALL_INIT]["path"].value_counts(normalize=True)
+    return Finding(
+        [Number(flat[SMALL_INIT])],
+        text=f"{flat[XAVIER_INIT]:.0%} of those from Xavier-normal weights",
+        note=f"Plateaus per run: {', '.join(f'{n:.1f} {INITIALISATIONS[e]}' for e, n in plateaus.items())}. The most "
+        f"frequent path, in {small.iloc[0]:.0%} of the runs from small weights, is {small.index[0]} (features "
+        "represented in dimensions, on each plateau and at the end)"
+        if len(small)
+        else "",
+    )
+
+
+@claims.add(
+    "several_trajectories",
+    figure="geometric_learning",
+    paper="The trajectory shown is one of a few; others go directly to the antiprism or form antipodal pairs",
+    about="trained models",
+    phrase="few different learning trajectories",
+    expected="described",
+)
+def several_trajectories(data: Tables) -> Finding:
+    runs = data["geometric_learning"]["runs"]
+    counts = {
+        words: int((paths.value_counts(normalize=True).cumsum() < 0.95).sum() + 1)
+        for name, words in INITIALISATIONS.items()
+        if len(paths := runs.loc[runs["experiment"] == name, "path"])
+    }
+    return Finding(text="paths that 95 % of the runs take: " + ", ".join(f"{k} {words}" for words, k in counts.items()))
+
+
+@claims.add(
+    "pca_first",
+    figure="geometric_learning",
+    paper="The network learns a linear, PCA-like solution before it finds a better nonlinear one",
+    about="trained models",
+    phrase="learns a linear PCA solution before",
+    criteria=[
+        Criterion(
+            "largest difference between WᵀW on the first plateau and the projector on the two first principal components",
+            "<",
+            1 / 6,
+            "midpoint",
+            "half of an entry, 1/3, of the projector on the sums of the two sets",
+            ".3f",
+        )
+    ],
+)
+def pca_first(data: Tables) -> Finding:
+    moments = data["geometric_learning"]["moments"].query("moment == 'plateau'")
+    first = moments[moments["step"] == moments["step"].min()].sort_values("feature")
+    W = first[["w0", "w1", "w2"]].to_numpy()
+    # The two first principal components are the normalised sums of the two sets of three features.
+    projector = np.kron(np.eye(2), np.full((3, 3), 1 / 3))
+    return Finding(
+        [Number(np.abs(W @ W.T - projector).max() if len(first) else np.nan)],
+        text=f"at step {moments['step'].min()} of the run shown",
+    )
+
+
+claims.leave_out(
+    "smooth_is_many_jumps",
+    paper="They suspect that the smooth loss curves of larger models are composed of many small jumps",
+    phrase="composed of many small jumps",
+    why="It would need snapshots along the training of models with several hundred features; those of the large models "
+    "here are not kept.",
+)
