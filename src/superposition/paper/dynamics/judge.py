@@ -110,8 +110,8 @@ def loss_drops(data: Tables) -> Finding:
 @claims.add(
     "octahedron",
     figure="geometric_learning",
-    paper="The last solution, an octahedron whose antipodal pairs join features of the two correlated sets, seems to be "
-    "a strong attractor",
+    paper="The last solution, an octahedron whose antipodal pairs join features of the two correlated sets, seems to "
+    "be a strong attractor",
     about="trained models",
     phrase="seems to be a strong attractor",
     criteria=[
@@ -145,7 +145,7 @@ def octahedron(data: Tables) -> Finding:
     return Finding(
         [Number(ended.min(skipna=False)), Number(max(chance, default=np.nan))],
         text="; ".join(f"{share:.0%} {INITIALISATIONS[name]}" for name, share in ended.items()),
-        note=f"Of the {len(others)} other runs {int((others['represented'] < 6).sum())} represent fewer than six features",
+        note=f"Of the {len(others)} other runs {int((others['represented'] < 6).sum())} represent fewer than six",
     )
 
 
@@ -209,7 +209,8 @@ def several_trajectories(data: Tables) -> Finding:
     phrase="learns a linear PCA solution before",
     criteria=[
         Criterion(
-            "largest difference between WᵀW on the first plateau and the projector on the two first principal components",
+            "largest difference between WᵀW on the first plateau and the projector on the first two principal "
+            "components",
             "<",
             1 / 6,
             "midpoint",
