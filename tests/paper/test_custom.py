@@ -20,8 +20,7 @@ from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.custom import draw, measure, select_points
-from superposition.paper.custom.plot import KINDS
-from superposition.paper.custom.plot import plot
+from superposition.paper.custom.plot import KINDS, plot
 from superposition.pipeline import files
 from superposition.plotting import style
 
