@@ -1,5 +1,7 @@
 """Claims judged again with other recipes: what is varied, and what is trained for whom."""
 
+import functools
+
 import pandas as pd
 import pytest
 
@@ -66,14 +68,15 @@ def test_verdicts() -> None:
         table = data["one"]["recipe"]
         return Finding(f"{table['steps'].item()} steps", holds=table["steps"].item() >= 6)
 
-    def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    def measure(trained: dict[str, SweepResult], figure: str) -> dict[str, pd.DataFrame]:
         measured.append((figure, id(trained["shared"])))
         assert set(trained) == set(figures[figure]), "the models of its figure, and no others"
         (sweep,) = {models.sweep for models in trained.values()}
         return {"recipe": pd.DataFrame({"steps": [sweep.steps], "rate": [sweep.learning_rate]})}
 
     figures = {"one": {"shared": SWEEP}, "two": {"shared": SWEEP, "more": SWEEP}, "unused": {"never": SWEEP}}
-    table = judge_variants(list(claims), measure, figures, device="cpu", threads=1)
+    measures = {figure: functools.partial(measure, figure=figure) for figure in figures}
+    table = judge_variants(list(claims), measures, figures, device="cpu", threads=1)
     assert table.columns.tolist() == COLUMNS
     found = table.pivot(index="variant", columns="claim", values="verdict")
     assert found.index.sort_values().tolist() == sorted(VARIANTS)
@@ -100,7 +103,9 @@ def test_models_are_trained_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatc
         return runner.train(sweep, "cpu", 1)
 
     monkeypatch.setattr(sensitivity, "train", train)
-    judge_variants(list(claims), lambda *_: {"numbers": pd.DataFrame()}, {"one": {"sweep": SWEEP}}, "somewhere", 3)
+    judge_variants(
+        list(claims), {"one": lambda _: {"numbers": pd.DataFrame()}}, {"one": {"sweep": SWEEP}}, "somewhere", 3
+    )
     assert asked == [("somewhere", 3)] * len(VARIANTS)
 
 
@@ -114,8 +119,8 @@ def test_what_cannot_be_trained_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
     short = SWEEP.model_copy(update={"batch": 2})
     with pytest.raises(SuperpositionError, match=r"^wolf, batch size halved: sweep\.batch: "):
-        judge_variants(list(claims), lambda *_: {}, {"one": {"wolf": short}}, "cpu", 1)
+        judge_variants(list(claims), {"one": lambda _: {}}, {"one": {"wolf": short}}, "cpu", 1)
     long = SWEEP.model_copy(update={"steps": 600_000})
     monkeypatch.setattr(sensitivity, "VARIANTS", {"steps doubled": {"steps": 2.0}})
     with pytest.raises(SuperpositionError, match=r"^wolf, steps doubled: sweep\.steps: .*1200000$"):
-        judge_variants(list(claims), lambda *_: {}, {"one": {"wolf": long}}, "cpu", 1)
+        judge_variants(list(claims), {"one": lambda _: {}}, {"one": {"wolf": long}}, "cpu", 1)
