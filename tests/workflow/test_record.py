@@ -27,6 +27,7 @@ from tests.workflow.project import OUT, ROOT, Project, digest
 from workflow.sources import sources
 
 from superposition.core.errors import SuperpositionError
+from superposition.core.sweep import Sweep
 from superposition.pipeline import dag, provenance
 from superposition.pipeline.config import Config
 
@@ -121,7 +122,8 @@ def test_a_figure_leads_to_its_weights_their_sweeps_and_the_code(
         assert entry["@id"] in ids(train["object"])
         assert entry["name"] == f"config.experiments.{experiment}"
         with safe_open(out / name, framework="pt") as file:
-            assert json.loads(entry["value"]) == json.loads(file.metadata()["superposition"])["sweep"]
+            trained = json.loads(file.metadata()["superposition"])["sweep"]
+        assert Sweep.parse(json.loads(entry["value"])) == Sweep.parse(trained)
         assert {f"code/{path}" for path in sources("workflow/scripts/train.py")} <= set(ids(train["object"]))
     for job, stage in ((draw, "draw"), (maker(graph, tables[0]), "measure")):
         used = {f"code/{path}" for path in sources(f"superposition.paper.{figure}.{stage}")}
