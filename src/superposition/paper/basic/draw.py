@@ -18,12 +18,13 @@ def basic_large(tables: dict[str, pd.DataFrame]) -> Figure:
 
 def _draw_models(figure: str, tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw WᵀW, b, and ‖W_i‖ coloured by superposition for the linear model and the ReLU-output models."""
-    densities = tables["models"].query(f"experiment == '{figure}'")["density"].sort_values(ascending=False)
-    shown = [(f"{figure}_linear", 1.0), *((figure, d) for d in densities)]
+    linear, relu = f"{figure}_linear", figure
+    rows = tables["models"].sort_values("density", ascending=False, kind="stable")
+    rows = pd.concat([rows.query(f"experiment == '{linear}' and density == 1"), rows.query(f"experiment == '{relu}'")])
     models = []
-    for experiment, density in shown:
-        here = f"experiment == '{experiment}' and density == {density}"
-        title = "linear model" if experiment == f"{figure}_linear" else style.density_title(density)
+    for row in rows.itertuples():
+        here = f"experiment == '{row.experiment}' and point == {row.point}"
+        title = "linear model" if row.experiment == linear else style.density_title(row.density)
         gram = panels.gram(tables["pairs"].query(here))
         models.append(panels.Panel(title, gram, tables["features"].query(here)))
     return panels.model_grid(models)
