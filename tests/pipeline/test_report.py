@@ -554,7 +554,6 @@ def rendered(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
         # So are the sections, which a startup file of the notebook's process replaces.
         startup = made / "ipython/profile_default/startup/sections.py"
         startup.parent.mkdir(parents=True)
-        (made / "paper").mkdir()
         config, sections = split(CONFIG)
         write_sections(made / "paper", sections)
         startup.write_text(

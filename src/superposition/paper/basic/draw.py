@@ -1,19 +1,11 @@
 """Draw models side by side, from dense to sparse."""
 
+from functools import partial
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from superposition.plotting import panels, style
-
-
-def basic_small(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw models with 20 features in 5 dimensions."""
-    return _draw_models("basic_small", tables)
-
-
-def basic_large(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw models with 80 features in 20 dimensions."""
-    return _draw_models("basic_large", tables)
 
 
 def _draw_models(figure: str, tables: dict[str, pd.DataFrame]) -> Figure:
@@ -28,3 +20,7 @@ def _draw_models(figure: str, tables: dict[str, pd.DataFrame]) -> Figure:
         gram = panels.gram(tables["pairs"].query(here))
         models.append(panels.Panel(title, gram, tables["features"].query(here)))
     return panels.model_grid(models)
+
+
+basic_small = partial(_draw_models, "basic_small")
+basic_large = partial(_draw_models, "basic_large")

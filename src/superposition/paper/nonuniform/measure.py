@@ -84,12 +84,8 @@ def _best_solutions(models: SweepResult) -> pd.DataFrame:
     rows, best = [], models.best()
     for point, W, b in zip(models.points.itertuples(), best["W"].numpy(), best["b"].numpy(), strict=True):
         kind = classify_solution(W)
-        common = {
-            "point": point.Index,
-            "relative_density": point.relative_density,
-            "kind": kind,
-            "loss": point.loss,
-        } | _describe_shape(W, b)
+        common = {"point": point.Index, "relative_density": point.relative_density, "kind": kind, "loss": point.loss}
+        common |= _describe_shape(W, b)
         aligned = alignment.align(W, TWO_DIGONS if kind == "two digons" else PENTAGON.corners, FEATURE_ORDERS)
         rows += [common | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(aligned.T)]
     return pd.DataFrame(rows)
@@ -135,10 +131,10 @@ def _trace_branches(models: SweepResult) -> pd.DataFrame:
         for step, point in enumerate(path):
             if classify_solution(W[step, k].numpy()) != name:
                 break
-            row = {"kind": name, "relative_density": float(ratios[point]), "loss": float(loss[step, k])}
+            row = {"kind": name, "point": point, "relative_density": float(ratios[point]), "loss": float(loss[step, k])}
             rows.append(row | _describe_shape(W[step, k].numpy(), b[step, k].numpy()))
-    columns = ["kind", "relative_density", "loss", *_describe_shape(PENTAGON.corners, np.zeros(5))]
-    table = pd.DataFrame(rows, columns=columns).drop_duplicates(["kind", "relative_density"])
+    columns = ["kind", "point", "relative_density", "loss", *_describe_shape(PENTAGON.corners, np.zeros(5))]
+    table = pd.DataFrame(rows, columns=columns).drop_duplicates(["kind", "point"])
     return table.sort_values(["kind", "relative_density"], ignore_index=True)
 
 
