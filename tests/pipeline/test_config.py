@@ -105,9 +105,8 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("experiments.one.from_paper", ["colour"], ["config.experiments.one.from_paper", "colour", "density"]),
     ("experiments.one.from_paper", ["quick"], ["config.experiments.one.from_paper", "quick"]),
     ("experiments.one.from_paper", "model", ["config.experiments.one.from_paper"]),
-    ("experiments.one.from_paper", [["n"]], ["config.experiments.one.from_paper"]),
     # quick
-    ("experiments.one.quick", 3, ["config.experiments.one.quick", "mapping"]),
+    ("experiments.one.quick", ["steps"], ["config.experiments.one.quick", "mapping"]),
     ("experiments.one.quick.steps", 0, ["config.experiments.one", "quick", "steps", "not 0"]),
     ("experiments.one.quick.m", 5, ["config.experiments.one", "quick", "m = 5"]),
     ("experiments.one.quick.colour", 1, ["config.experiments.one", "quick", "colour", "unknown"]),

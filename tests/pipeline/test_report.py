@@ -556,9 +556,7 @@ def rendered(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
         startup.parent.mkdir(parents=True)
         config, sections = split(CONFIG)
         write_sections(made / "paper", sections)
-        startup.write_text(
-            f"from superposition.pipeline import stages\nstages.PAPER = type(stages.PAPER)({str(made / 'paper')!r})\n"
-        )
+        startup.write_text(f"from superposition.pipeline import stages\nstages.PAPER = stages.Path('{made}/paper')\n")
         patch.setenv("IPYTHONDIR", str(made / "ipython"))
         parameters = {"results": str(folder), "config": config, "configfiles": []}
         run("run_notebook.py", "report.ipynb", parameters, notebook=str(ROOT / "report/report.ipynb"))

@@ -16,7 +16,7 @@ def training_batches(config: Config) -> dict[str, tuple[str, ...]]:
     """Return the experiments that each training job trains, by the name of the job.
 
     A job is named after its first experiment and the number of further ones. At scale quick the experiments of a
-    section share a job as long as its work is at most ``MAX_SHARED_WORK``. The bound keeps short what a job may train in vain:
+    section share a job whose work is at most ``MAX_SHARED_WORK``. The bound keeps short what a job may train in vain:
     experiments that only another figure needs, or that did not change. If the configuration demands a GPU, no job is
     shared, because cluster profiles request GPUs for the rule that trains a single experiment.
     """

@@ -88,11 +88,11 @@ def pca_onset(data: dict[str, pd.DataFrame], within: float = 0.05) -> float:
     Returns:
         The density, interpolated in the logarithm; NaN if there is none.
     """
-    least = data["branches"].groupby(["point", "density"])["loss"].min().reset_index("density").sort_values("density")
-    excess = data["pca"].set_index("point")["loss"].reindex(least.index) / least["loss"] - 1
+    least = data["branches"].groupby("density")["loss"].min()
+    excess = data["pca"].set_index("density")["loss"].reindex(least.index) / least - 1
     like = excess <= within
     if not like.iloc[-1] or like.all():
         return float("nan")
     last = int(np.flatnonzero(~like)[-1])
-    ends = np.log(least["density"].to_numpy()[last : last + 2])
+    ends = np.log(excess.index.to_numpy()[last : last + 2])
     return float(np.exp(np.interp(-within, -excess.to_numpy()[last : last + 2], ends)))
