@@ -23,6 +23,6 @@ def block(name: str) -> str:
     return code
 
 
-def files() -> dict[str, str]:
-    """Return the files that the pages show, by their paths."""
-    return {mark.removeprefix("file: "): code for mark, code in blocks() if mark.startswith("file: ")}
+def files(mark: str = "file") -> dict[str, str]:
+    """Return the files that the pages show, or with the mark ``add`` what they add to files, by their paths."""
+    return {name.removeprefix(f"{mark}: "): code for name, code in blocks() if name.startswith(f"{mark}: ")}

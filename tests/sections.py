@@ -33,7 +33,7 @@ def write_sections(folder: Path, sections: dict[str, dict[str, Any]]) -> None:
     """Write the files of sections to a folder, and copy the section of custom sweeps."""
     for name, section in sections.items():
         defined = "".join(f"{figure} = 1\nanimate_{figure} = 1\n" for figure in section["figures"])
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True)
         for stage in stages.STAGES:
             (folder / name / f"{stage}.py").write_text(defined + "claims = 1\n")
         (folder / name / "section.yaml").write_text(yaml.safe_dump(section, sort_keys=False))

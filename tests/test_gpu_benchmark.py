@@ -1,6 +1,7 @@
 """`benchmarks/gpu.py` from its start to its end, with the CPU in the GPU's place."""
 
 import importlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -8,6 +9,8 @@ from types import ModuleType
 import pandas as pd
 import pytest
 import yaml
+
+from superposition.pipeline import stages
 
 pytestmark = pytest.mark.integration
 
@@ -37,22 +40,17 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
-    """One figure, three sweeps, one of which cannot be trained by so high a rate, and one that is solved exactly."""
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One section, three sweeps, one of which cannot be trained by so high a rate, and one that is solved exactly."""
     whole = yaml.safe_load((ROOT / "config.yaml").read_text())
-    names = {
-        "experiments": ["introduction", "phase_2in1_optimum"],
-        "sections": ["introduction"],
-        "figures": ["introduction"],
-    }
-    few = {kind: {name: whole[kind][name] for name in kept} for kind, kept in names.items()}
-    few["experiments"]["small"] = {"model": "linear", "n": 3, "m": 2, "density": [1, 0.1], "restarts": 2}
-    few["experiments"]["diverges"] = {
-        **few["experiments"]["small"],
-        **{"learning_rate": 10, "weight_decay": 1, "schedule": "constant"},
-    }
+    few = {name: whole["experiments"][name] for name in ("introduction", "phase_2in1_optimum")}
+    few["small"] = {"model": "linear", "n": 3, "m": 2, "density": [1, 0.1], "restarts": 2}
+    few["diverges"] = {**few["small"], "learning_rate": 10, "weight_decay": 1, "schedule": "constant"}
+    for name in ("introduction", stages.CUSTOM):
+        shutil.copytree(stages.PAPER / name, tmp_path / "paper" / name)
+    monkeypatch.setattr(stages, "PAPER", tmp_path / "paper")
     path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump({"defaults": whole["defaults"], **few}))
+    path.write_text(yaml.safe_dump({"defaults": whole["defaults"], "experiments": few}))
     return path
 
 

@@ -12,12 +12,14 @@ import nbformat
 import numpy as np
 import papermill
 import pytest
+import yaml
 from matplotlib.figure import Figure
 from tests.readme import PAGES, ROOT, block, blocks, files
 from tests.real import CONFIG
 from tests.workflow.project import Project
 
 from superposition.pipeline import overview, stages
+from superposition.pipeline.sections import Section
 
 README, DOCS = PAGES[0].read_text(encoding="utf-8"), ROOT / "docs"
 CLAIMS = [claim for section in CONFIG.sections for claim in stages.find(section, "judge", "claims")]
@@ -72,7 +74,7 @@ def test_every_example_is_shown() -> None:
 
 def commands() -> list[list[str]]:
     """Return the words of every command in the blocks, without what follows it in a comment."""
-    lines = [line for mark, code in blocks() if not mark.startswith("file: ") for line in code.splitlines()]
+    lines = [line for mark, code in blocks() if ": " not in mark for line in code.splitlines()]
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
@@ -84,6 +86,10 @@ def test_commands_name_what_there_is() -> None:
     assert [path for path in paths if not (ROOT / path).exists() and path not in files()] == []
     modules = [words[words.index("-m") + 1] for words in commands() if words[:2] == ["python", "-m"]]
     assert [name for name in modules if importlib.util.find_spec(name) is None] == []
+
+
+def test_the_section_shown_is_valid() -> None:
+    Section.model_validate(yaml.safe_load(block("section")))
 
 
 @pytest.mark.parametrize("name", ["one figure", "cluster"])

@@ -57,7 +57,8 @@ def test_coordinates_come_first_and_every_row_has_its_own(
 ) -> None:
     """One row per model, per feature or per pair; shifted by one, every measure would be a neighbour's."""
     table = make(trained())
-    assert tuple(table.columns[: len(COORDINATES)]) == COORDINATES
+    assert tuple(table.columns[: len(COORDINATES) + 1]) == ("point", *COORDINATES)
+    assert table["point"].tolist() == np.repeat(np.arange(trained().sweep.size), rows).tolist()
     coordinates = list(table[list(COORDINATES)].itertuples(index=False, name=None))
     assert coordinates == [point for point in GRID for _ in range(rows)]
     assert table.index.tolist() == list(range(24 * rows))

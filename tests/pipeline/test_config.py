@@ -79,9 +79,7 @@ ENTRY = {"model": "linear", "n": 4, "m": 2, "density": 0.5}
 REFUSED: list[tuple[str, Any, list[str]]] = [
     # the key that is changed, its value, and what the message has to name
     ("colour", 1, ["config.colour"]),
-    ("my-key", 1, ["my-key"]),
     ("scale", "huge", ["config.scale", "paper", "quick", "huge"]),
-    ("scale", 1, ["config.scale"]),
     ("device", "tpu", ["config.device", "cpu", "cuda", "auto", "tpu"]),
     ("defaults", [1], ["config.defaults"]),
     ("defaults.colour", 1, ["config.defaults", "colour", "steps"]),
@@ -91,21 +89,14 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     # sensitivity
     ("sensitivity", "introduction.dense", ["config.sensitivity"]),
     ("sensitivity", ["introduction"], ["config.sensitivity", "introduction"]),
-    ("sensitivity", [3], ["config.sensitivity"]),
     ("sensitivity", ["zoo.dense"], ["config.sensitivity", "zoo", "introduction"]),
     # experiments
     ("experiments", {}, ["config.experiments"]),
     ("experiments", GONE, ["config.experiments", "missing"]),
     ("experiments", [ENTRY], ["config.experiments"]),
     ("experiments.four", 3, ["config.experiments.four"]),
-    ("experiments.four", None, ["config.experiments.four"]),
     ("experiments.Four", ENTRY, ["config.experiments", "Four"]),
-    ("experiments.4", ENTRY, ["config.experiments", "4"]),
-    ("experiments.a-b", ENTRY, ["config.experiments", "a-b"]),
-    ("experiments.a b", ENTRY, ["config.experiments", "a b"]),
-    ("experiments.a/b", ENTRY, ["config.experiments", "a/b"]),
     ("experiments.one.colour", 1, ["config.experiments.one.colour"]),
-    ("experiments.one.learning-rate", 1, ["config.experiments.one", "learning-rate"]),
     ("experiments.one.n", GONE, ["config.experiments.one.n", "missing"]),
     ("experiments.one.density", 0, ["config.experiments.one.density", "greater than 0"]),
     ("experiments.one.m", 5, ["config.experiments.one", "m = 5"]),
@@ -114,23 +105,15 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("experiments.one.from_paper", ["colour"], ["config.experiments.one.from_paper", "colour", "density"]),
     ("experiments.one.from_paper", ["quick"], ["config.experiments.one.from_paper", "quick"]),
     ("experiments.one.from_paper", "model", ["config.experiments.one.from_paper"]),
-    ("experiments.one.from_paper", "n", ["config.experiments.one.from_paper"]),
-    ("experiments.one.from_paper", 5, ["config.experiments.one.from_paper"]),
-    ("experiments.one.from_paper", None, ["config.experiments.one.from_paper"]),
-    ("experiments.one.from_paper", [["n"]], ["config.experiments.one.from_paper"]),
     # quick
-    ("experiments.one.quick", 3, ["config.experiments.one.quick", "mapping"]),
-    ("experiments.one.quick", None, ["config.experiments.one.quick", "mapping"]),
     ("experiments.one.quick", ["steps"], ["config.experiments.one.quick", "mapping"]),
     ("experiments.one.quick.steps", 0, ["config.experiments.one", "quick", "steps", "not 0"]),
     ("experiments.one.quick.m", 5, ["config.experiments.one", "quick", "m = 5"]),
     ("experiments.one.quick.colour", 1, ["config.experiments.one", "quick", "colour", "unknown"]),
     ("experiments.one.quick.from_paper", ["n"], ["config.experiments.one", "quick", "from_paper", "unknown"]),
-    ("experiments.one.quick.quick", {}, ["config.experiments.one", "quick", "unknown"]),
     # sections
     ("sections.basic.colour", 1, ["paper.basic.section.colour"]),
     ("sections.basic.title", "", ["paper.basic.section.title"]),
-    ("sections.basic.title", 3, ["paper.basic.section.title"]),
     ("sections.basic.anchor", "motivation", ["paper.basic.section.anchor"]),
     ("sections.basic.position", "first", ["paper.basic.section.position"]),
     # figures
@@ -141,8 +124,6 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("figures.first.shows", "a\0b", ["paper.basic.section.figures.first.shows", r"a\x00b"]),  # no XML may have it
     ("figures.first.experiments", ["one", "zoo"], ["figures.first.experiments", "zoo", "one, two, three"]),
     ("figures.first.experiments", "one", ["paper.basic.section.figures.first.experiments"]),
-    ("figures.first.experiments", 5, ["paper.basic.section.figures.first.experiments"]),
-    ("figures.first.experiments", None, ["paper.basic.section.figures.first.experiments"]),
 ]
 
 
@@ -151,7 +132,6 @@ BOMB = "a: &a [1]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for 
 FILES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "a mapping"),
     "a list": (b"- experiments", "a mapping"),
-    "a word": (b"experiments", "a mapping"),
     "a number, which is JSON": (b"3", "a mapping"),
     "a bracket too many": (b"scale: paper\ndevice: [auto", "line 2: .*expected ',' or ']'"),
     "a colon too many": (b"scale: paper\ndevice: auto: cpu", "line 2: mapping values are not allowed here"),
@@ -430,20 +410,13 @@ def test_what_shares_a_training_job() -> None:
 
 
 def test_figures_that_share_jobs() -> None:
-    """At scale quick those of a section; at scale paper each can be had alone, and an own sweep always."""
-    entry = {"model": "linear", "n": 3, "m": 2, "density": 1}
-    own = {"experiments": RAW["experiments"] | dict.fromkeys(["phase", "other"], entry)}
+    """At scale quick those of a section or of a custom sweep; at scale paper each can be had alone."""
+    own = {"experiments": RAW["experiments"] | {"phase": ENTRY}}
     paper, quick = (Config.parse(RAW | own | {"scale": scale}) for scale in ("paper", "quick"))
     assert figure_groups(paper) == {name: (name,) for name in paper.figures}
-    found = figure_groups(quick)
-    assert [name for names in found.values() for name in names] == list(quick.figures)
-    assert found["phase_2in1-and-2"] == ("phase_2in1", "phase_3in2", "loss_surfaces")
-    assert found["other_gram-and-2"] == ("other_gram", "other_points", "other_dimensionality")
-    assert found["phase_gram-and-2"] == ("phase_gram", "phase_points", "phase_dimensionality")
-    assert {name: training_batches(quick)[name] for name in ("phase", "other")} == {
-        "phase": ("phase",),
-        "other": ("other",),
-    }
+    assert figure_groups(quick)["phase_2in1-and-2"] == ("phase_2in1", "phase_3in2", "loss_surfaces")
+    assert figure_groups(quick)["phase_gram-and-2"] == ("phase_gram", "phase_points", "phase_dimensionality")
+    assert training_batches(quick)["phase"] == ("phase",)
 
 
 @pytest.mark.parametrize("scale", ["paper", "quick"])

@@ -554,12 +554,9 @@ def rendered(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
         # So are the sections, which a startup file of the notebook's process replaces.
         startup = made / "ipython/profile_default/startup/sections.py"
         startup.parent.mkdir(parents=True)
-        (made / "paper").mkdir()
         config, sections = split(CONFIG)
         write_sections(made / "paper", sections)
-        startup.write_text(
-            f"from superposition.pipeline import stages\nstages.PAPER = type(stages.PAPER)({str(made / 'paper')!r})\n"
-        )
+        startup.write_text(f"from superposition.pipeline import stages\nstages.PAPER = stages.Path('{made}/paper')\n")
         patch.setenv("IPYTHONDIR", str(made / "ipython"))
         parameters = {"results": str(folder), "config": config, "configfiles": []}
         run("run_notebook.py", "report.ipynb", parameters, notebook=str(ROOT / "report/report.ipynb"))

@@ -70,16 +70,15 @@ def test_verdicts() -> None:
         table = data["one"]["recipe"]
         return Finding([Number(table["steps"].item() - 5.5)])
 
-    def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    def measure(trained: dict[str, SweepResult], figure: str) -> dict[str, pd.DataFrame]:
         measured.append((figure, id(trained["shared"])))
         assert set(trained) == set(figures[figure]), "the models of its figure, and no others"
         (sweep,) = {models.sweep for models in trained.values()}
         return {"recipe": pd.DataFrame({"steps": [sweep.steps], "rate": [sweep.learning_rate]})}
 
     figures = {"one": {"shared": SWEEP}, "two": {"shared": SWEEP, "more": SWEEP}, "unused": {"never": SWEEP}}
-    table = judge_variants(
-        list(claims), {name: functools.partial(measure, name) for name in figures}, figures, device="cpu", threads=1
-    )
+    measures = {figure: functools.partial(measure, figure=figure) for figure in figures}
+    table = judge_variants(list(claims), measures, figures, device="cpu", threads=1)
     assert table.columns.tolist() == COLUMNS
     found = table.pivot(index="variant", columns="claim", values="verdict")
     assert found.index.sort_values().tolist() == sorted(VARIANTS)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.real import CONFIG
+from tests.sections import write_sections
 
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline import stages
@@ -17,42 +18,25 @@ def test_every_figure_has_its_functions() -> None:
             assert callable(stages.find(figure.section, stage, function))
 
 
-def test_figures_of_custom_sweeps_share_functions() -> None:
-    for stage in ("measure", "draw"):
-        assert stages.find("custom", stage, "my_sweep_points") is stages.find("custom", stage, "points")
-
-
 @pytest.mark.parametrize(
-    ("stage", "text", "missing"),
+    ("file", "text", "message"),
     [
-        ("draw", "def polytope(tables):\n    polytopes = 1\n", "draw: polytopes is missing"),
-        ("draw", "polytopes = 1\n", "draw: animate_polytopes is missing"),
-        ("measure", "", "measure: polytopes is missing"),
-        ("judge", None, "judge: there is no such module"),
+        ("draw.py", "def polytope(tables):\n    polytopes = 1\n", "draw: polytopes is missing"),
+        ("draw.py", "polytopes = 1\n", "draw: animate_polytopes is missing"),
+        ("judge.py", "def claim():\n", "judge: claims is missing"),
+        ("measure.py", None, "measure: there is no such module"),
+        ("section.yaml", "title: a: b", "section: mapping values are not allowed here"),
     ],
 )
-def test_what_is_missing_is_named(
-    stage: str, text: str | None, missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_is_wrong_is_named_in_one_line(
+    file: str, text: str | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything is trained, the module and the name in one line."""
     monkeypatch.setattr(stages, "PAPER", tmp_path)
-    (tmp_path / "geometry").mkdir()
-    entry = "{title: T, shows: S, animated: true}"
-    (tmp_path / "geometry/section.yaml").write_text(f"title: T\nfigures: {{polytopes: {entry}}}")
-    for name in stages.STAGES:
-        (tmp_path / f"geometry/{name}.py").write_text("claims = 1\npolytopes = 1\ndef animate_polytopes(tables): ...\n")
-    read_sections()
-    path = tmp_path / f"geometry/{stage}.py"
+    entry = {"title": "T", "shows": "S", "animated": True}
+    write_sections(tmp_path, {"geometry": {"title": "T", "figures": {"polytopes": entry}}})
+    assert list(read_sections()) == ["custom", "geometry"]
+    path = tmp_path / "geometry" / file
     path.unlink() if text is None else path.write_text(text)
-    with pytest.raises(SuperpositionError) as caught:
-        read_sections()
-    assert str(caught.value) == f"superposition.paper.geometry.{missing}"
-
-
-def test_a_section_that_is_no_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "PAPER", tmp_path)
-    (tmp_path / "geometry").mkdir()
-    (tmp_path / "geometry/section.yaml").write_text("title: a: b\n")
-    with pytest.raises(SuperpositionError, match=r"^paper.geometry.section: mapping values are not allowed") as caught:
+    with pytest.raises(SuperpositionError, match=rf"^(superposition\.)?paper\.geometry\.{message}") as caught:
         read_sections()
     assert str(caught.value).isprintable()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from tests.workflow.project import ROOT, Project, tiny_config
+from tests.workflow.project import ROOT, Project
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,7 +19,7 @@ def compiled() -> None:
 def fresh(tmp_path: Path) -> Project:
     """Nothing made yet."""
     project = Project(tmp_path)
-    project.configure(tiny_config(project.config()))
+    project.shrink("introduction", "theory")
     return project
 
 
@@ -27,7 +27,7 @@ def fresh(tmp_path: Path) -> Project:
 def made(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
     """Everything made. Tests put back what they change; each of the tests' processes has a copy."""
     project = Project(tmp_path_factory.mktemp("a place with spaces and ümlauts"))
-    project.configure(tiny_config(project.config()))
+    project.shrink("introduction", "theory")
     base = tmp_path_factory.getbasetemp()
     first = (base if worker_id == "master" else base.parent) / "made"
     with FileLock(f"{first}.lock"):

@@ -47,6 +47,26 @@ class Project:
     def configure(self, config: dict[str, Any]) -> None:
         (self.path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
+    def section(self, name: str) -> Path:
+        return self.path / f"src/superposition/paper/{name}/section.yaml"
+
+    def sections(self) -> dict[str, dict[str, Any]]:
+        """What the files of the sections say, without that of custom sweeps."""
+        files = {path.parent.name: path for path in self.section("*").parents[1].glob("*/section.yaml")}
+        return {name: yaml.safe_load(file.read_text()) for name, file in files.items() if name != "custom"}
+
+    def figures(self) -> dict[str, dict[str, Any]]:
+        return {name: entry for section in self.sections().values() for name, entry in section["figures"].items()}
+
+    def shrink(self, *sections: str) -> None:
+        """Keep some sections and their experiments, which are hardly trained, at scale quick."""
+        for name in self.sections().keys() - sections:
+            shutil.rmtree(self.section(name).parent)
+        config, used = self.config(), {name for entry in self.figures().values() for name in entry["experiments"]}
+        entries = {k: {**entry, **TINY, "quick": {}} for k, entry in config["experiments"].items() if k in used}
+        claims = ["introduction.dense", "introduction.pentagon"]
+        self.configure(config | {"scale": "quick", "sensitivity": claims, "experiments": entries})
+
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "snakemake", "--cores", "2", *words]
 
@@ -100,16 +120,3 @@ class Project:
                 wildcard = re.search(r"\n    wildcards: \w+=(\w+)", block)
                 found[name[1] + (f":{wildcard[1]}" if wildcard else "")] += 1
         return set(found) - {"all"}
-
-
-def tiny_config(config: dict[str, Any]) -> dict[str, Any]:
-    """Two sections and three experiments of the real configuration, hardly trained; each section has its own jobs."""
-    experiments = ("introduction", "basic_small", "basic_small_linear")
-    figures = ("introduction", "theory")
-    return config | {
-        "scale": "quick",
-        "sensitivity": ["introduction.dense", "introduction.pentagon"],
-        "experiments": {k: {**config["experiments"][k], **TINY, "quick": {}} for k in experiments},
-        "sections": {k: {**config["sections"][k], "group": k} for k in figures},
-        "figures": {k: config["figures"][k] for k in figures},
-    }

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import yaml
 from tests.readme import block
-from tests.workflow.project import OUT, ROOT, Project, digest, tiny_config, wait_for
+from tests.workflow.project import OUT, ROOT, Project, digest, wait_for
 from tests.workflow.slurm import NODES, Slurm, missing, running
 from tests.workflow.test_runs import train_long
 
@@ -85,7 +85,7 @@ def test_a_cluster_makes_the_same(
 ) -> None:
     """By the profiles as they are, in fewer submissions than jobs; and there is nothing left to do."""
     fresh = Project(tmp_path_factory.mktemp("a place with spaces and ümlauts"))
-    fresh.configure(tiny_config(fresh.config()))
+    fresh.shrink("introduction", "theory")
     code, output = run(fresh, slurm, profile)
     assert code == 0, output
     same(made.path, fresh.path)
@@ -143,7 +143,7 @@ def lose_node(slurm: Slurm, process: psutil.Process, job: str) -> None:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The digest of the long experiment's weights."""
     project = Project(tmp_path_factory.mktemp("undisturbed"))
-    project.configure(tiny_config(project.config()))
+    project.shrink("introduction", "theory")
     train_long(project)
     assert project.snakemake(LONG).returncode == 0
     return digest(project.path / LONG)

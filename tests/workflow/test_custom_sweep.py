@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from tests.readme import block, files
-from tests.workflow.project import TINY, Project
+from tests.workflow.project import Project
 
 from superposition.core.weights import SweepResult
 
@@ -21,10 +21,8 @@ KINDS = ("gram", "points", "dimensionality")  # of the standard figures
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """One section of the paper, hardly trained, and the files that the README shows; at the scale of its commands."""
     project = Project(tmp_path_factory.mktemp("own"))
-    config = project.config()
-    only = {kind: {"introduction": config[kind]["introduction"]} for kind in ("experiments", "sections", "figures")}
-    only["experiments"]["introduction"] |= TINY
-    project.configure(config | only | {"sensitivity": []})
+    project.shrink("introduction")
+    project.configure(project.config() | {"scale": "paper", "sensitivity": []})
     for path, text in files().items():
         (project.path / path).parent.mkdir(exist_ok=True)
         (project.path / path).write_text(text, encoding="utf-8")
@@ -88,23 +86,25 @@ def test_figures_that_share_jobs(project: Project) -> None:
 
 
 def test_a_figure_of_ones_own(project: Project) -> None:
-    """Three modules and an entry: drawn alone, and then in its place in the report with its claim."""
+    """Two functions, a claim and an entry: drawn alone, and then in its place in the report with its claim."""
+    for name, text in files("add").items():
+        path = project.path / name
+        more = text.removeprefix("figures:\n") if path.suffix == ".yaml" else f"\n\n{text}"
+        path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
     follow(project, "own figure")
-    out = project.path / OUT
-    assert (out / "figures/counts.png").read_bytes().startswith(b"\x89PNG")
-    assert len(pd.read_csv(out / "tables/counts/counts.csv")) == 4
-    assert headings(project) == ["Introduction", "How many features"]
+    out, figure, claim = project.path / OUT, "represented_features", "introduction.all_when_sparse"
+    assert (out / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
+    assert len(pd.read_csv(out / f"tables/{figure}/counts.csv")) == 3
     html = (out / "report.html").read_text(encoding="utf-8")
-    assert 'id="claim-counts.all_when_sparse"' in html
-    claims = pd.read_csv(out / "claims.csv").set_index("claim")
-    assert claims.loc["counts.all_when_sparse", "verdict"] == "reproduced"
-    assert claims.loc["counts.all_when_sparse", "measured"] == "5 of 5"
+    assert f'id="claim-{claim}"' in html
+    assert f'id="figure-{figure}"' in html
+    assert pd.read_csv(out / "claims.csv").set_index("claim").loc[claim, "measured"].endswith(" of 5")
     # A claim about a figure that its section has not would be counted, and shown nowhere.
-    path = project.path / "src/superposition/paper/counts/judge.py"
-    path.write_text(path.read_text(encoding="utf-8").replace('figure="counts"', 'figure="count"'), encoding="utf-8")
-    run = project.snakemake("--configfile", "counts.yaml")
+    path = project.path / "src/superposition/paper/introduction/judge.py"
+    path.write_text(path.read_text(encoding="utf-8").replace(f'figure="{figure}"', 'figure="count"'), encoding="utf-8")
+    run = project.snakemake()
     assert run.returncode != 0
-    assert "error: counts.all_when_sparse: unknown figure 'count', allowed are counts\n" in run.stderr
+    assert f"error: {claim}: unknown figure 'count', allowed are introduction, {figure}\n" in run.stderr
 
 
 def test_errors_are_one_line(project: Project) -> None:
@@ -113,7 +113,7 @@ def test_errors_are_one_line(project: Project) -> None:
     for text, words in (
         ("experiments: {mine: {model: linear, n: 2, m: 3, density: 1}}", "config.experiments.mine: m = 3 > n = 2"),
         ("experiments: {mine: {model: linear, n: 2, m: 2}}", "config.experiments.mine.density: this key is missing"),
-        ("sections: {own: {title: Mine}}", "config.sections.own: "),
+        ("figures: {mine: {title: Mine}}", "config: unknown 'figures', "),
     ):
         path.write_text(text)
         run = project.snakemake("--configfile", "wrong.yaml")

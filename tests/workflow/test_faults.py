@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.workflow.project import OUT, Project, tiny_config, wait_for
+from tests.workflow.project import OUT, Project, wait_for
 from tests.workflow.test_runs import error_lines
 
 from superposition.core.weights import SweepResult
@@ -36,11 +36,9 @@ def small(path: Path) -> Project:
     """A figure of two experiments that are trained in one job, and an own sweep, whose figures share jobs, too."""
     project = Project(path)
     project.share(1.2e6)
-    tiny, only = tiny_config(project.config()), {}
-    for kind in ("sections", "figures"):
-        only[kind] = {"introduction": tiny[kind]["introduction"]}
-    only["figures"]["introduction"]["experiments"] = ["introduction", "basic_small"]
-    project.configure(tiny | only)
+    file = project.section("introduction")
+    file.write_text(file.read_text().replace("[introduction]", "[introduction, basic_small]"))
+    project.shrink("introduction")
     return project
 
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from tests.workflow.project import OUT, ROOT, Project, digest
 from workflow.sources import sources
 
 from superposition.core.errors import SuperpositionError
+from superposition.core.sweep import Sweep
 from superposition.pipeline import dag, provenance
 from superposition.pipeline.config import Config
 
@@ -121,7 +122,8 @@ def test_a_figure_leads_to_its_weights_their_sweeps_and_the_code(
         assert entry["@id"] in ids(train["object"])
         assert entry["name"] == f"config.experiments.{experiment}"
         with safe_open(out / name, framework="pt") as file:
-            assert json.loads(entry["value"]) == json.loads(file.metadata()["superposition"])["sweep"]
+            trained = json.loads(file.metadata()["superposition"])["sweep"]
+        assert Sweep.parse(json.loads(entry["value"])) == Sweep.parse(trained)
         assert {f"code/{path}" for path in sources("workflow/scripts/train.py")} <= set(ids(train["object"]))
     for job, stage in ((draw, "draw"), (maker(graph, tables[0]), "measure")):
         used = {f"code/{path}" for path in sources(f"superposition.paper.{figure}.{stage}")}
@@ -131,7 +133,7 @@ def test_a_figure_leads_to_its_weights_their_sweeps_and_the_code(
             f"{section}/__init__.py",
             f"{section}/{stage}.py",
         }
-    assert graph[f"figures/{figure}.svg"]["name"] == made.config()["figures"][figure]["title"]
+    assert graph[f"figures/{figure}.svg"]["name"] == made.figures()[figure]["title"]
 
 
 def test_the_code_is_there_as_it_was(made: Project, tmp_path: Path, fresh: Project) -> None:
@@ -330,13 +332,13 @@ def test_weights_of_another_sweep_are_not_recorded(made: Project) -> None:
 
 
 def test_snakemake_reports_every_figure_with_caption_and_category(made: Project, tmp_path: Path) -> None:
-    """Captions are the words of config.yaml: none is taken for markup, and no link is made of a title with a colon."""
-    config, page = made.config(), tmp_path / "report.html"
-    for name, figure in config["figures"].items():
-        figure["shows"] += r" |x|, *W_1*, `b`, D_ = \frac, <b> & ``c``."
-        config["sections"][figure["section"]]["title"] = f"Geometry: {name}"
-    file = made.path / "config.yaml"
-    with replaced(file, yaml.safe_dump(config).encode()):
+    """Captions are the words of section.yaml: none is taken for markup, and no link is made of a title with a colon."""
+    sections, page = made.sections(), tmp_path / "report.html"
+    with ExitStack() as stack:
+        for name, section in sections.items():
+            section["figures"][name]["shows"] += r" |x|, *W_1*, `b`, D_ = \frac, <b> & ``c``."
+            section["title"] = f"Geometry: {name}"
+            stack.enter_context(replaced(made.section(name), yaml.safe_dump(section).encode()))
         run = made.snakemake("--report", str(page))
     assert run.returncode == 0, run.stderr
     text = page.read_text()
@@ -345,8 +347,8 @@ def test_snakemake_reports_every_figure_with_caption_and_category(made: Project,
         for name in ("results", "categories")
     )
     place = {path: category for category, parts in categories.items() for paths in parts.values() for path in paths}
-    for name, figure in config["figures"].items():
-        path = f"{OUT}/figures/{name}.svg"
+    for name, section in sections.items():
+        figure, path = section["figures"][name], f"{OUT}/figures/{name}.svg"
         assert place.pop(path) == f"Geometry: {name}"
         words = html.unescape(re.sub(r"<[^>]+>", " ", results[path]["caption"]))
         assert " ".join(words.split()) == " ".join(f"{figure['title']} The paper: {figure['shows']}".split())

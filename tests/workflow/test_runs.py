@@ -26,14 +26,14 @@ def error_lines(run: subprocess.CompletedProcess[str]) -> list[str]:
 def test_everything_is_made(made: Project) -> None:
     out = made.path / OUT
     config = made.config()
-    for figure in config["figures"]:
+    for figure in made.figures():
         assert (out / f"figures/{figure}.svg").read_text().startswith("<?xml")
         assert (out / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
     claims = pd.read_csv(out / "claims.csv")
     assert list(claims.columns) == COLUMNS
-    assert set(claims["section"]) == set(config["sections"])
+    assert set(claims["section"]) == set(made.sections())
     html = (out / "report.html").read_text()
-    for kind, names in {"figure": config["figures"], "section": config["sections"], "claim": claims["claim"]}.items():
+    for kind, names in {"figure": made.figures(), "section": made.sections(), "claim": claims["claim"]}.items():
         assert [name for name in names if html.count(f'id="{kind}-{name}"') != 1] == []
     for experiment in config["experiments"]:
         assert SweepResult.load(out / f"weights/{experiment}.safetensors").sweep.steps == TINY["steps"]
@@ -110,19 +110,6 @@ def test_training_comes_first_at_scale_quick(fresh: Project) -> None:
     assert first == {"quick": {"rule train", "rule train_basic_small"}, "paper": set()}
 
 
-def test_sections_of_a_group_share_jobs(fresh: Project) -> None:
-    """Those jobs depend on the code of each of them: else an edit of the second would change nothing."""
-    config = fresh.config()
-    config["sections"]["theory"]["group"] = "introduction"
-    fresh.configure(config)
-    plan = fresh.snakemake("-n")
-    blocks = re.split(r"\n(?=(?:local)?rule )", plan.stdout + plan.stderr)
-    for stage in ("measure", "draw"):
-        (job,) = [block for block in blocks if block.startswith(f"rule {stage}")]
-        for section in ("introduction", "theory"):
-            assert f"src/superposition/paper/{section}/{stage}.py" in job
-
-
 def test_a_killed_run_resumes(fresh: Project) -> None:
     """After kill -9 of everything in the middle of training: no half-written file, nothing trained twice, no hand
     needed, and the bytes of an undisturbed run."""
@@ -183,9 +170,9 @@ BAD = {
         "feature 1 is named twice",
     ),
     "unknown experiment": (
-        lambda config: config["figures"]["introduction"].update(experiments=["nothing"]),
-        "config.figures.introduction.experiments",
-        "unknown 'nothing', allowed are introduction, ",
+        lambda config: config["experiments"].pop("basic_small"),
+        "paper.theory.section.figures.theory.experiments",
+        "unknown 'basic_small', allowed are introduction, ",
     ),
     "more than a life": (
         experiment(steps=10**6, batch=10**6, restarts=10**5),
@@ -193,8 +180,8 @@ BAD = {
         "hours of training",
     ),
     "a name with a line break": (
-        lambda config: config["figures"].update({"a\nb": config["figures"]["theory"]}),
-        "config.figures",
+        lambda config: config["experiments"].update({"a\nb": config["experiments"]["basic_small"]}),
+        "config.experiments",
         r"'a\nb'",
     ),
     "missing GPU": (lambda config: config.update(device="cuda"), "config.device", "no usable GPU"),

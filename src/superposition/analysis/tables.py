@@ -1,7 +1,8 @@
 """Standard tables of an experiment, on which most figures and claims are based.
 
-A table has one row per model, per feature of a model, or per pair of features; its first columns are the coordinates of
-the sweep. Unless a column says otherwise, the values at a point are those of the restart with the lowest loss.
+A table has one row per model, per feature of a model, or per pair of features; its first columns are the number of the
+point and its coordinates. Unless a column says otherwise, the values at a point are those of the restart with the
+lowest loss.
 """
 
 from collections.abc import Sequence
@@ -11,16 +12,23 @@ import pandas as pd
 import torch
 
 from superposition.core import geometry
+from superposition.core.grid import COORDINATES
+from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.theory import exact
+
+
+def numbered_points(sweep: Sweep, *coordinates: str) -> pd.DataFrame:
+    """Return the number of every point of a sweep, by which tables are joined, and its coordinates; by default all."""
+    return sweep.points()[[*(coordinates or COORDINATES)]].reset_index(names="point")
 
 
 def models(result: SweepResult) -> pd.DataFrame:
     """Return one row per point: the losses, and the exact loss of the best linear model on independent features."""
     sweep = result.sweep
     density, importance = (torch.from_numpy(a) for a in (sweep.densities(), sweep.importances()))
-    loss, point = result.loss, np.arange(len(result.loss))
-    table = result.points.rename(columns={"restart": "best_restart"})
+    loss, point = result.loss, np.arange(sweep.size)
+    table = result.points.reset_index(names="point").rename(columns={"restart": "best_restart"})
     return table.assign(
         model=sweep.model,
         n=sweep.n,
@@ -39,9 +47,9 @@ def features(result: SweepResult) -> pd.DataFrame:
     The columns are importance, density, ‖W_i‖, b_i, superposition and D_i, and for m ≤ 3 the components of W_i.
     """
     sweep, best = result.sweep, result.best()
-    W, points = best["W"], sweep.points()
+    W = best["W"]
     columns = {
-        "feature": np.tile(np.arange(sweep.n), len(points)),
+        "feature": np.tile(np.arange(sweep.n), sweep.size),
         "feature_density": sweep.densities().ravel(),
         "importance": sweep.importances().ravel(),
         "norm": geometry.norms(W).flatten().numpy(),
@@ -51,7 +59,7 @@ def features(result: SweepResult) -> pd.DataFrame:
     }
     if sweep.m <= 3:
         columns |= {f"w{k}": W[:, k].flatten().numpy() for k in range(sweep.m)}
-    return _repeat(points, sweep.n).assign(model=sweep.model, **columns)
+    return _repeat(numbered_points(sweep), sweep.n).assign(model=sweep.model, **columns)
 
 
 def pairs(result: SweepResult, rows: Sequence[int] | None = None) -> pd.DataFrame:
@@ -62,10 +70,10 @@ def pairs(result: SweepResult, rows: Sequence[int] | None = None) -> pd.DataFram
         rows: Rows of ``sweep.points()`` to include; by default, all.
     """
     W, n = result.best()["W"], result.sweep.n
-    points = result.sweep.points().iloc[slice(None) if rows is None else list(rows)]
-    W = W[points.index.tolist()]
-    i, j = np.divmod(np.tile(np.arange(n * n), len(points)), n)
-    return _repeat(points, n * n).assign(
+    shown = numbered_points(result.sweep).iloc[slice(None) if rows is None else list(rows)]
+    W = W[shown["point"].tolist()]
+    i, j = np.divmod(np.tile(np.arange(n * n), len(shown)), n)
+    return _repeat(shown, n * n).assign(
         model=result.sweep.model,
         i=i,
         j=j,
@@ -82,10 +90,10 @@ def weights(result: SweepResult, rows: Sequence[int] | None = None) -> pd.DataFr
         rows: Rows of ``sweep.points()`` to include; by default, all.
     """
     sweep, best = result.sweep, result.best()
-    points = sweep.points().iloc[slice(None) if rows is None else list(rows)]
-    unit, feature = np.divmod(np.tile(np.arange(sweep.m * sweep.n), len(points)), sweep.n)
-    values = {k: best[k][points.index.tolist()].flatten().numpy() for k in ("W", "W_out") if k in best}
-    return _repeat(points, sweep.m * sweep.n).assign(model=sweep.model, hidden=unit, feature=feature, **values)
+    shown = numbered_points(sweep).iloc[slice(None) if rows is None else list(rows)]
+    unit, feature = np.divmod(np.tile(np.arange(sweep.m * sweep.n), len(shown)), sweep.n)
+    values = {k: best[k][shown["point"].tolist()].flatten().numpy() for k in ("W", "W_out") if k in best}
+    return _repeat(shown, sweep.m * sweep.n).assign(model=sweep.model, hidden=unit, feature=feature, **values)
 
 
 def _repeat(points: pd.DataFrame, times: int) -> pd.DataFrame:

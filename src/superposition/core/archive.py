@@ -51,7 +51,7 @@ def write(header: Header, arrays: Mapping[str, np.ndarray], path: str | Path) ->
     path = Path(path)
     points = range(header.first_point, header.first_point + len(arrays["loss"]))
     description = {
-        "sweep": json.loads(header.sweep.spec()),
+        "sweep": header.sweep.model_dump(mode="json"),
         "points": header.sweep.points(points).to_dict(orient="list"),
         "first": header.first_point,
         "axes": "point, restart, hidden, feature",
@@ -89,14 +89,11 @@ def read(path: str | Path) -> tuple[Header, dict[str, np.ndarray]]:
         intact = False
     if not intact:
         raise SuperpositionError(f"{path}: damaged, its checksum does not match; delete it to train again")
-    # A key that the file lacks may have had another value than today's default.
-    missing = sorted(
-        {"sweep", "device", "first"} - description.keys() or Sweep.model_fields.keys() - description["sweep"].keys()
-    )
-    if missing:
+    if missing := sorted({"sweep", "device", "first"} - description.keys()):
         raise SuperpositionError(
             f"{path}: written by another version of this project, without {missing[0]!r}; delete it to train again"
         )
+    # A key of the sweep that is newer than the file has its default.
     return Header(Sweep.parse(description["sweep"], str(path)), description["device"], description["first"]), arrays
 
 

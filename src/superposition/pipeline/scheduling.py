@@ -1,6 +1,6 @@
 """Grouping of experiments and figures into jobs.
 
-At scale quick most of the time of a job would be start-up, so the sections of a group share jobs.
+At scale quick most of the time of a job would be start-up, so the figures of a section share jobs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,8 +15,8 @@ MAX_SHARED_WORK = 2.5e10
 def training_batches(config: Config) -> dict[str, tuple[str, ...]]:
     """Return the experiments that each training job trains, by the name of the job.
 
-    A job is named after its first experiment and the number of further ones. At scale quick the experiments of a group
-    share a job as long as its work is at most ``MAX_SHARED_WORK``. The bound keeps short what a job may train in vain:
+    A job is named after its first experiment and the number of further ones. At scale quick the experiments of a
+    section share a job whose work is at most ``MAX_SHARED_WORK``. The bound keeps short what a job may train in vain:
     experiments that only another figure needs, or that did not change. If the configuration demands a GPU, no job is
     shared, because cluster profiles request GPUs for the rule that trains a single experiment.
     """
@@ -36,7 +36,7 @@ def training_batches(config: Config) -> dict[str, tuple[str, ...]]:
 def figure_groups(config: Config) -> dict[str, tuple[str, ...]]:
     """Return the figures that each measuring job and each drawing job handles, by the name of the job.
 
-    Jobs are named as in :func:`training_batches`. At scale quick the sections of a group share a job; at scale paper
+    Jobs are named as in :func:`training_batches`. At scale quick the figures of a section share a job; at scale paper
     every figure has jobs of its own, so that it can be made alone.
     """
     if config.scale == "paper":

@@ -26,9 +26,7 @@ class FigureEntry(Strict):
     title: Text
     shows: Annotated[Text, Field(description="what the figure shows; for a figure of the paper, in our words")]
     experiments: Annotated[Names, Field(description="the experiments that it needs; empty if nothing is trained")] = ()
-    animated: Annotated[
-        bool, Field(description="whether the section's function `animate_<figure>` also makes a GIF of it")
-    ] = False
+    animated: Annotated[bool, Field(description="whether the function `animate_<figure>` makes a GIF of it")] = False
 
 
 class Figure(FigureEntry):
@@ -42,11 +40,7 @@ class Section(Strict):
 
     title: Text
     anchor: Annotated[
-        str | None,
-        Field(
-            pattern=r"^#",
-            description="link to the section in the paper's web version; null if the paper has no such section",
-        ),
+        str | None, Field(pattern=r"^#", description="link to the section of the paper; null if it has no such section")
     ] = None
     position: Annotated[int, Field(description="place in the report among the sections with an anchor")] = 0
     figures: Annotated[dict[Name, FigureEntry], Field(min_length=1)]
@@ -60,12 +54,10 @@ def read_sections() -> dict[str, Section]:
     """
     sections = {path.parent.name: _read(path) for path in sorted(stages.PAPER.glob("*/section.yaml"))}
     for name, section in sections.items():
-        stages.check_defined(name, "judge", "claims")
-        for figure, entry in section.figures.items():
-            stages.check_defined(name, "measure", figure)
-            stages.check_defined(name, "draw", figure)
-            if entry.animated:
-                stages.check_defined(name, "draw", f"animate_{figure}")
+        animations = [f"animate_{figure}" for figure, entry in section.figures.items() if entry.animated]
+        stages.check_defined(name, "measure", section.figures)
+        stages.check_defined(name, "draw", [*section.figures, *animations])
+        stages.check_defined(name, "judge", ["claims"])
     return dict(sorted(sections.items(), key=lambda item: (item[1].anchor is None, item[1].position)))
 
 

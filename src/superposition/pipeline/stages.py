@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,19 @@ def find(section: str, stage: str, name: str) -> Any:
     return getattr(module, _name_in_module(section, name))
 
 
-def check_defined(section: str, stage: str, name: str) -> None:
-    """Check, without importing it, that the module of a section's stage defines a name.
+def check_defined(section: str, stage: str, names: Iterable[str]) -> None:
+    """Check, without importing it, that the module of a section's stage defines some names.
 
     Raises:
-        SuperpositionError: It does not, or there is no such module.
+        SuperpositionError: There is no such module, or a name is missing in it.
     """
-    path, name = PAPER / section / f"{stage}.py", _name_in_module(section, name)
+    module, path = f"superposition.paper.{section}.{stage}", PAPER / section / f"{stage}.py"
     if not path.is_file():
-        raise SuperpositionError(f"superposition.paper.{section}.{stage}: there is no such module")
-    if not re.search(rf"^(def {name}\(|{name} = )", path.read_text(encoding="utf-8"), re.MULTILINE):
-        raise SuperpositionError(f"superposition.paper.{section}.{stage}: {name} is missing")
+        raise SuperpositionError(f"{module}: there is no such module")
+    defined = re.findall(r"^(?:def )?(\w+)(?=\(| = )", path.read_text(encoding="utf-8"), re.MULTILINE)
+    for name in names:
+        if _name_in_module(section, name) not in defined:
+            raise SuperpositionError(f"{module}: {name} is missing")
 
 
 def _name_in_module(section: str, name: str) -> str:

@@ -41,7 +41,7 @@ def is_exact(W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) -> bo
 def motifs_of_shown_model(data: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the instances of the motif in the model that is shown; ``data``: the tables of ``asymmetric_motif``."""
     shown, motifs = data["weights"].iloc[0], data["motifs"]
-    return motifs[(motifs["density"] == shown["density"]) & (motifs["restart"] == shown["restart"])]
+    return motifs[(motifs["point"] == shown["point"]) & (motifs["restart"] == shown["restart"])]
 
 
 def count_monosemantic(units: pd.DataFrame, threshold: float = neurons.MONOSEMANTIC) -> pd.DataFrame:

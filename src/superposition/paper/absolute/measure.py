@@ -68,7 +68,7 @@ def asymmetric_motif(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]
     for point, density in enumerate(sweep.density):
         for restart, loss in enumerate(models.loss[point].tolist()):
             W, W_out, _ = ordered_layers(models, point, restart)
-            here = {"density": density, "restart": restart}
+            here = {"point": point, "density": density, "restart": restart}
             instances = neurons.motifs(W, W_out)
             best = restart == int(models.loss[point].argmin())
             runs.append({**here, "loss": loss, "instances": len(instances), "best": best})
@@ -80,13 +80,13 @@ def asymmetric_motif(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]
                 found.append({**here, "best": best, **vars(motif), **dict(zip(MOTIF_WEIGHTS, scaled, strict=True))})
     table = pd.DataFrame(runs)
     shown = table[table["best"]].sort_values(["instances", "density"], ascending=False, kind="stable").iloc[0]
-    point, restart = sweep.density.index(shown["density"]), int(shown["restart"])
+    point, restart = int(shown["point"]), int(shown["restart"])
     W, W_out, b = ordered_layers(models, point, restart)
-    columns = ["density", "restart", "best", *neurons.Motif.__annotations__, *MOTIF_WEIGHTS]
+    columns = ["point", "density", "restart", "best", *neurons.Motif.__annotations__, *MOTIF_WEIGHTS]
     tables = {
         "models": table,
         "motifs": pd.DataFrame(found, columns=columns),
-        "weights": weights_table(W, W_out, b).assign(density=shown["density"], restart=restart),
+        "weights": weights_table(W, W_out, b).assign(point=point, density=shown["density"], restart=restart),
         "ablations": _measure_ablations(models, point, W, W_out, b),
     }
     return tables | {"numbers": _summarise_motif(tables)}
@@ -183,7 +183,7 @@ def absolute_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]
         # The best model of all seeds is shown.
         shown = set(points.groupby("density")["loss"].idxmin())
         for point, row in enumerate(points.itertuples()):
-            here = {"experiment": experiment, "density": row.density, "seed": row.seed}
+            here = {"experiment": experiment, "point": point, "density": row.density, "seed": row.seed}
             loss, error = models.loss[point].numpy(), models.loss_error[point].numpy()
             runs.append(
                 pd.DataFrame({**here, "restart": np.arange(len(loss)), "loss": loss, "loss_error": error}).assign(
@@ -203,7 +203,7 @@ def absolute_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]
                 W, W_out, b = ordered_layers(models, point, restart)
                 units.append(_neurons_table(W).assign(**here, restart=restart, best=restart == loss.argmin()))
                 if restart == loss.argmin() and point in shown and experiment in MAIN_EXPERIMENTS:
-                    weights.append(weights_table(W, W_out, b).assign(density=row.density))
+                    weights.append(weights_table(W, W_out, b).assign(point=point, density=row.density))
     tables = {
         "models": pd.concat(runs, ignore_index=True),
         "neurons": pd.concat(units, ignore_index=True),
@@ -262,7 +262,7 @@ def absolute_zoom(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         here = points[points["density"] == density]
         for point, row in here.iterrows():
             W, W_out, b = ordered_layers(models, point, row["restart"])
-            units.append(_neurons_table(W).assign(density=density, seed=row["seed"]))
+            units.append(_neurons_table(W).assign(point=point, density=density, seed=row["seed"]))
             if point == here["loss"].idxmin():
-                weights.append(weights_table(W, W_out, b).assign(density=density))
+                weights.append(weights_table(W, W_out, b).assign(point=point, density=density))
     return {"neurons": pd.concat(units, ignore_index=True), "weights": pd.concat(weights, ignore_index=True)}

@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 
+from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.adversarial import (
@@ -48,7 +49,8 @@ def adversarial(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         for point, at in sweep.points().iterrows():
             if at["density"] not in measured:
                 continue
-            here = {"experiment": experiment, "n": sweep.n, "m": sweep.m, "density": at["density"], "seed": at["seed"]}
+            here = {"experiment": experiment, "n": sweep.n, "m": sweep.m, "point": point}
+            here |= {"density": at["density"], "seed": at["seed"]}
             rows.append(here | _vulnerability_at(models, point))
             if experiment == MAIN_EXPERIMENT and at["seed"] == 0:
                 masking.append(here | _masking_at(models, point))
@@ -143,7 +145,7 @@ def _attacked_models(name: str, trained: SweepResult) -> pd.DataFrame:
     norms = geometry.norms(W)
     kept = norms >= norms.max(dim=1, keepdim=True).values / 2
     clean, error = losses(sweep, {k: v[:, None].float() for k, v in trained.best().items()})
-    table = sweep.points()[["density", "attack", "seed"]].assign(
+    table = numbered_points(sweep, "density", "attack", "seed").assign(
         experiment=name,
         n=sweep.n,
         m=sweep.m,

@@ -17,13 +17,17 @@ from superposition.paper.correlated import (
     PAPER_CROSSINGS,
     PAPER_PCA_ONSET,
     count_collapsed_pairs,
-    nearest_density,
     pca_onset,
 )
 from superposition.plotting import style
 
 # The axes around a model extend to this value in all directions.
 AXIS_LIMIT = 1.4
+
+
+def _nearest_model(table: pd.DataFrame, density: float) -> pd.DataFrame:
+    """Return the rows of the model whose density is nearest, in the logarithm, to the given one."""
+    return table[table["point"] == table.loc[np.log(table["density"] / density).abs().idxmin(), "point"]]
 
 
 def _draw_model(ax: Axes, W: Float[np.ndarray, "2 n"]) -> None:
@@ -82,15 +86,14 @@ def local_bases(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw WᵀW of the best model at one density for correlated sets and for independent features, and interference."""
     pairs, models = tables["pairs"], tables["models"]
     fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.4), width_ratios=[1, 1, 1.25])
-    shown = nearest_density(pairs["density"], LOCAL_BASES_DENSITY)
     for ax, (distribution, title) in zip(axes, DISTRIBUTION_LABELS.items(), strict=False):
-        here = pairs[(pairs["distribution"] == distribution) & (pairs["density"] == shown)]
+        here = _nearest_model(pairs[pairs["distribution"] == distribution], LOCAL_BASES_DENSITY)
         gram = here.pivot(index="i", columns="j", values="dot").to_numpy()
         image = ax.imshow(gram, cmap=style.SIGNED, vmin=-1, vmax=1)
         half = len(gram) // 2
         for corner in (0, half):
             ax.add_patch(plt.Rectangle((corner - 0.5,) * 2, half, half, fill=False, lw=1.2, ec="k", clip_on=False))
-        ax.set(xticks=[], yticks=[], title=title, xlabel=style.density_title(float(f"{shown:.2g}")))
+        ax.set(xticks=[], yticks=[], title=title, xlabel=style.density_title(float(f"{here['density'].iloc[0]:.2g}")))
     placement = {"ax": axes[:2], "location": "bottom", "fraction": 0.05, "pad": 0.03, "aspect": 40, "ticks": [-1, 0, 1]}
     style.colorbar(fig, image, r"$W_i\cdot W_j$", **placement)
     for distribution, dash in zip(DISTRIBUTION_LABELS, ("-", ":"), strict=True):
@@ -116,13 +119,12 @@ def collapse(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the best models by density, the regimes of ours and of the paper, and the excess loss of every branch."""
     best, paths, crossings = tables["best"], tables["branches"], tables["crossings"].set_index("fewer")["density"]
     lowest = best["density"].min()
-    chosen = [nearest_density(best["density"], density) for density in (0.02, 0.05, 0.1, 0.2, 0.3, 0.42, 0.55, 0.83)]
+    chosen = [_nearest_model(best, density) for density in (0.02, 0.05, 0.1, 0.2, 0.3, 0.42, 0.55, 0.83)]
     fig = plt.figure(figsize=(style.PAGE, 3.9))
     above, below = fig.subfigures(2, 1, height_ratios=[1, 2.6])
-    for ax, density in zip(above.subplots(1, len(chosen)), chosen, strict=True):
-        model = best[best["density"] == density].sort_values("feature")
-        _draw_model(ax, model[["w0", "w1"]].to_numpy().T)
-        ax.set_title(style.density_title(round(density, 3)), fontsize=7)
+    for ax, model in zip(above.subplots(1, len(chosen)), chosen, strict=True):
+        _draw_model(ax, model.sort_values("feature")[["w0", "w1"]].to_numpy().T)
+        ax.set_title(style.density_title(round(model["density"].iloc[0], 3)), fontsize=7)
     regimes, ax = below.subplots(2, 1, sharex=True, height_ratios=[1, 3.2])
     colours = [plt.cm.viridis(value) for value in (0.0, 0.33, 0.62, 0.88)]
     paper = [*((low * high) ** 0.5 for low, high in PAPER_CROSSINGS.values())]
@@ -140,12 +142,12 @@ def collapse(tables: dict[str, pd.DataFrame]) -> Figure:
     regimes.set_yticklabels(["the paper", "ours"])
     regimes.tick_params(axis="both", length=0)
     regimes.spines[:].set_visible(False)
-    least = paths.groupby("density")["loss"].min()
+    least = paths.groupby("point")["loss"].min()
     for count, rows in paths.groupby("collapsed"):
-        excess = rows["loss"].to_numpy() / least[rows["density"]].to_numpy() - 1
+        excess = rows["loss"].to_numpy() / least[rows["point"]].to_numpy() - 1
         ax.plot(rows["density"], 100 * excess, ".-", ms=3, lw=1, color=colours[count], label=f"{count}")
-    pca = tables["pca"][tables["pca"]["density"].isin(least.index)]
-    excess = pca["loss"].to_numpy() / least[pca["density"]].to_numpy() - 1
+    pca = tables["pca"][tables["pca"]["point"].isin(least.index)]
+    excess = pca["loss"].to_numpy() / least[pca["point"]].to_numpy() - 1
     ax.plot(pca["density"], 100 * excess, "--", color="0.4", lw=0.9, label="principal components")
     for crossing in crossings:
         ax.axvline(crossing, color="0.7", lw=0.6, zorder=0)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
 from superposition.analysis import alignment
+from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.distribution import Distribution
 from superposition.core.weights import SweepResult
@@ -55,6 +56,7 @@ def correlated_organization(trained: dict[str, SweepResult]) -> dict[str, pd.Dat
                 {
                     "arrangement": arrangement.name,
                     "distribution": point.distribution,
+                    "point": point.Index,
                     "density": point.density,
                     "shown": point.density == shown,
                     "restarts": len(W_all),
@@ -67,7 +69,12 @@ def correlated_organization(trained: dict[str, SweepResult]) -> dict[str, pd.Dat
             if point.density == shown and point.distribution == arrangement.distribution:
                 ranked = trained[arrangement.experiment].loss[point.Index].argsort().numpy()
                 for number, k in enumerate(ranked[np.linspace(0, len(ranked) - 1, MODELS_PER_ROW).round().astype(int)]):
-                    about = {"arrangement": arrangement.name, "model": number, "stated": arranged[k]}
+                    about = {
+                        "arrangement": arrangement.name,
+                        "point": point.Index,
+                        "model": number,
+                        "stated": arranged[k],
+                    }
                     positions = alignment.align(W_all[k], arrangement.corners, orders)
                     models += [about | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(positions.T)]
     table = pd.DataFrame(shares)
@@ -128,7 +135,7 @@ def local_bases(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     rows, pairs = [], []
     for point in models.points.itertuples():
         at = {"distribution": "independent" if point.distribution == "independent" else "correlated"}
-        at["density"] = point.density
+        at |= {"point": point.Index, "density": point.density}
         for restart, gram in enumerate(geometry.gram(models.parameters["W"][point.Index].double()).numpy()):
             squares = gram**2
             rows.append(
@@ -182,6 +189,7 @@ def collapse(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     points = models.points
     fits = pd.DataFrame(
         {
+            "point": points.index.repeat(models.sweep.restarts),
             "density": points["density"].repeat(models.sweep.restarts).to_numpy(),
             "collapsed": counts.ravel(),
             "loss": models.loss.flatten().numpy(),
@@ -190,11 +198,12 @@ def collapse(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     )
     best, orders = [], alignment.symmetric_orders(*PAIRS)
     for point, W, b in zip(points.itertuples(), *(p.numpy() for p in models.best().values()), strict=True):
-        at = {"density": point.density, "collapsed": int(counts[point.Index, point.restart]), "loss": point.loss}
+        at = {"point": point.Index, "density": point.density}
+        at |= {"collapsed": int(counts[point.Index, point.restart]), "loss": point.loss}
         turned = alignment.align(W, HEXAGON, orders)
         best += [at | {"feature": i, "w0": x, "w1": y, "bias": b[i]} for i, (x, y) in enumerate(turned.T)]
     paths, crossings = _follow_branches(models, counts)
-    pca = points[["density"]].assign(loss=pca_loss(points["density"].to_numpy()))
+    pca = numbered_points(models.sweep, "density").assign(loss=pca_loss(points["density"].to_numpy()))
     return {"fits": fits, "best": pd.DataFrame(best), "branches": paths, "crossings": crossings, "pca": pca}
 
 
@@ -219,9 +228,10 @@ def _follow_branches(models: SweepResult, counts: np.ndarray) -> tuple[pd.DataFr
     point = torch.tensor([i for i, _ in starts])
     W, b = (models.parameters[p][point, torch.stack(fits)].double() for p in ("W", "b"))
     W, b, loss = branches.follow(W, b, densities[point, None].expand(-1, models.sweep.n), CORRELATED)
-    table = pd.DataFrame({"density": densities[point], "collapsed": [count for _, count in starts], "loss": loss})
+    collapsed = [count for _, count in starts]
+    table = pd.DataFrame({"point": point, "density": densities[point], "collapsed": collapsed, "loss": loss})
     table = table[[count_collapsed_pairs(w) == count for w, (_, count) in zip(W.numpy(), starts, strict=True)]]
-    table = table[table["loss"] <= 1.25 * table.groupby("density")["loss"].transform("min")]
+    table = table[table["loss"] <= 1.25 * table.groupby("point")["loss"].transform("min")]
     return table.sort_values(["collapsed", "density"], ignore_index=True), _find_crossings(table, W, b)
 
 

@@ -42,12 +42,13 @@ def gram(tables: Tables) -> Figure:
     Models with a ReLU hidden layer also show W; absolute models show both layers instead of WᵀW.
     """
     model, grid = tables["models"]["model"].iloc[0], tables["models"][POINT_COLUMNS]
-    features = _by_point(tables["features"], "feature")
-    pairs = _by_point(tables["pairs"], "i", "j") if "pairs" in tables else {}
-    weights = _by_point(tables["weights"], "hidden", "feature") if "weights" in tables else {}
-    titles, note = _titles(grid, pd.DataFrame([*(pairs or weights)], columns=POINT_COLUMNS), "models")
+    features, pairs, weights = (
+        _by_point(tables[name]) if name in tables else {} for name in ("features", "pairs", "weights")
+    )
+    shown = [*(pairs or weights)]
+    titles, note = _titles(grid, shown, "models")
     models, reach = [], 1.0
-    for point, title in titles.items():
+    for point, title in zip(shown, titles, strict=True):
         matrices = _layers(weights[point]) if weights else {}
         if model == "absolute":
             reach = max(reach, np.ceil(2 * np.quantile(np.abs(matrices["$W_2$"]), 0.999)) / 2)
@@ -72,12 +73,12 @@ def points(tables: Tables) -> Figure:
     grid, m = tables["models"][POINT_COLUMNS], int(tables["models"]["m"].iloc[0])
     if m not in (2, 3):
         raise SuperpositionError(f"figure 'points': available only for m = 2 and 3, but m is {m}")
-    features = _by_point(tables["features"], "feature")
-    titles, note = _titles(grid, grid.iloc[select_points(grid, MAX_MODELS)], "models")
+    features, shown = _by_point(tables["features"]), select_points(grid, MAX_MODELS)
+    titles, note = _titles(grid, shown, "models")
     rows = 1 if len(titles) <= MAX_MODELS / 2 else 2
     columns = -(-len(titles) // rows)
     size = min(style.PAGE / columns, 2.6)
-    lines = max(title.count("\n") for title in titles.values())
+    lines = max(title.count("\n") for title in titles)
     fig, axes = plt.subplots(
         rows,
         columns,
@@ -88,8 +89,8 @@ def points(tables: Tables) -> Figure:
         subplot_kw={"projection": "3d"} if m == 3 else {},
     )
     importance = _importance_scale(tables["features"])
-    reach = 1.2 * max(1.2, *(features[point]["norm"].max() for point in titles))
-    for ax, (point, title) in zip(axes.flat, titles.items(), strict=False):
+    reach = 1.2 * max(1.2, *(features[point]["norm"].max() for point in shown))
+    for ax, point, title in zip(axes.flat, shown, titles, strict=False):
         vectors.feature_arrows(ax, features[point], importance, reach)
         ax.set_title(title)
     for ax in axes.flat[len(titles) :]:
@@ -111,19 +112,21 @@ def dimensionality(tables: Tables) -> Figure:
     varying = _varying(features)
     main = max((name for name in varying if name != "seed"), key=lambda name: features[name].nunique(), default="seed")
     others = [name for name in varying if name not in (main, "seed")]
-    titles: dict[tuple, str] = {(): ""}
-    note = ""
+    shown, titles, note = [0], [""], ""
+    panel = pd.Series(0, features.index)
     if others:
+        panel = features.groupby(others, sort=False).ngroup()
         grid = features[others].drop_duplicates(ignore_index=True)
-        titles, note = _titles(grid, grid.iloc[select_points(grid, MAX_PANELS)], "panels")
+        shown = select_points(grid, MAX_PANELS)
+        titles, note = _titles(grid, shown, "panels")
     rows = 2 if len(titles) > 3 else 1
     columns = -(-len(titles) // rows)
     fig, axes = plt.subplots(
         rows, columns, figsize=(style.PAGE, 2.9 if rows == 1 else 4.8), sharex=True, sharey=True, squeeze=False
     )
     importance = _importance_scale(features)
-    for ax, (point, title) in zip(axes.flat, titles.items(), strict=True):
-        part = features[(features[others] == list(point)).all(axis=1)]
+    for ax, number, title in zip(axes.flat, shown, titles, strict=True):
+        part = features[panel == number]
         if main in varying:
             x = _spread_features(ax, part, main)
         else:
@@ -165,9 +168,9 @@ def _spread_features(ax: Axes, features: pd.DataFrame, main: str) -> np.ndarray:
     return (np.exp(x) if main in LOGARITHMIC else x).to_numpy()
 
 
-def _by_point(table: pd.DataFrame, *keys: str) -> dict[tuple, pd.DataFrame]:
-    """Group a table by points in the order of the sweep; within a point, rows with equal ``keys`` are duplicates."""
-    return dict(list(table.drop_duplicates([*POINT_COLUMNS, *keys]).groupby(POINT_COLUMNS, sort=False)))
+def _by_point(table: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """Return the rows at every point, in the order of the table."""
+    return dict(list(table.groupby("point", sort=False)))
 
 
 def _varying(grid: pd.DataFrame) -> list[str]:
@@ -175,8 +178,9 @@ def _varying(grid: pd.DataFrame) -> list[str]:
     return [name for name in POINT_COLUMNS if name in grid and grid[name].nunique() > 1]
 
 
-def _titles(grid: pd.DataFrame, shown: pd.DataFrame, things: str) -> tuple[dict[tuple, str], str]:
-    """Return a title for every point shown, made of the coordinates that vary, and a note on the points left out."""
+def _titles(grid: pd.DataFrame, rows: list[int], things: str) -> tuple[list[str], str]:
+    """Return a title for every row shown, made of the coordinates that vary, and a note on the rows left out."""
+    shown = grid.iloc[rows]
     distributions = _distribution_labels(list(grid["distribution"].unique())) if "distribution" in grid else {}
     varying = _varying(shown)
 
@@ -185,10 +189,8 @@ def _titles(grid: pd.DataFrame, shown: pd.DataFrame, things: str) -> tuple[dict[
             return style.density_title(float(f"{value:.3g}"))
         return distributions[str(value)] if name == "distribution" else f"{AXIS_LABELS[name]} {value:.3g}"
 
-    titles = {}
-    for point in shown.itertuples(index=False, name=None):
-        coordinates = dict(zip(grid, point, strict=True))
-        titles[point] = "\n".join(label(name, coordinates[name]) for name in varying or ["density"])
+    names = varying or ["density"]
+    titles = ["\n".join(label(name, row[name]) for name in names) for row in shown.to_dict(orient="records")]
     count = len(grid.drop_duplicates())
     if len(titles) == count:
         return titles, ""

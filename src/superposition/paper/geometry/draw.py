@@ -103,7 +103,7 @@ def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
 
 def feature_dimensionality(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw D_i of every feature, their distribution beside it, and the graphs of some models below."""
-    graphs = sorted(tables["edges"]["density"].unique(), reverse=True)
+    graphs = tables["edges"][["density", "point"]].drop_duplicates().sort_values("density", ascending=False)
     fig = plt.figure(figsize=(style.PAGE, 5.4))
     top, bottom = fig.subfigures(2, 1, height_ratios=[1.9, 1])
     scatter, side = top.subplots(1, 2, width_ratios=[4, 1], sharey=True)
@@ -112,10 +112,10 @@ def feature_dimensionality(tables: dict[str, pd.DataFrame]) -> Figure:
     _draw_points(scatter, large, tables["curve"])
     _draw_distribution(side, tables["features"])
     graph_axes = bottom.subplots(1, max(1, len(graphs)), squeeze=False)[0]
-    for ax, density in zip(graph_axes, graphs, strict=False):
-        nodes = large[(large["density"] == density) & (large["factor"] >= 0)]
-        _draw_graph(ax, nodes, tables["edges"][tables["edges"]["density"] == density])
-        ax.set_title(f"{SPARSITY_LABEL} $= {1 / density:.3g}$\n{len(nodes)} features")
+    for ax, model in zip(graph_axes, graphs.itertuples(), strict=False):
+        nodes = large[(large["point"] == model.point) & (large["factor"] >= 0)]
+        _draw_graph(ax, nodes, tables["edges"][tables["edges"]["point"] == model.point])
+        ax.set_title(f"{SPARSITY_LABEL} $= {1 / model.density:.3g}$\n{len(nodes)} features")
         ax.set_anchor("N")
     for ax in graph_axes:
         ax.set_axis_off()
@@ -227,7 +227,7 @@ def polytopes(tables: dict[str, pd.DataFrame]) -> Figure:
             lower.set_title("none trained", fontsize=6.5, pad=2)
             continue
         best = models.loc[models["residual"].idxmin()]
-        rows = tables["features"].query(f"n == {n} and m == {m} and density == {best['density']}")
+        rows = tables["features"].query(f"n == {n} and m == {m} and point == {best['point']}")
         W = rows[columns].to_numpy(copy=True).T
         vectors.draw_polytope(lower, alignment.align(W, corners), colour=style.CATEGORIES[0])
         lower.set_title(f"$1-S={best['density']:.2g}$", fontsize=6.5, pad=2)

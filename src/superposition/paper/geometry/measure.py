@@ -5,6 +5,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from superposition.analysis import alignment, recognition
+from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.geometry import (
@@ -33,7 +34,7 @@ def dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.Data
     for name, models in trained.items():
         W = models.best()["W"]
         rows.append(
-            models.sweep.points()[["density", "seed"]].assign(
+            numbered_points(models.sweep, "density", "seed").assign(
                 experiment=name,
                 n=models.sweep.n,
                 m=models.sweep.m,
@@ -89,10 +90,10 @@ def feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.Data
     for experiment, models in trained.items():
         best = models.best()["W"]
         dimensionality, norm = geometry.dimensionality(best).numpy(), geometry.norms(best).numpy()
-        points = models.sweep.points()[["density", "seed"]].assign(experiment=experiment)
+        points = numbered_points(models.sweep, "density", "seed").assign(experiment=experiment)
         curve.append(points.assign(dimensions_per_feature=geometry.dimensions_per_feature(best).numpy()))
-        for point, W in zip(models.sweep.points().itertuples(), best.numpy(), strict=True):
-            coordinates = {"experiment": experiment, "density": point.density, "seed": point.seed}
+        for point, W in zip(points.itertuples(index=False), best.numpy(), strict=True):
+            coordinates = {"experiment": experiment, "point": point.point, "density": point.density, "seed": point.seed}
             for joined in COSINE_THRESHOLDS:
                 factor_of, found = recognition.find_factors(W, joined)
                 counts = found.groupby("polytope")["features"].agg(factors="size", features="sum").reset_index()
@@ -101,8 +102,8 @@ def feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.Data
                     factors.append(found.assign(**coordinates))
                     columns = {
                         "feature": np.arange(W.shape[1]),
-                        "dimensionality": dimensionality[point.Index],
-                        "norm": norm[point.Index],
+                        "dimensionality": dimensionality[point.point],
+                        "norm": norm[point.point],
                         "factor": factor_of,
                         "polytope": found["polytope"].reindex(factor_of).fillna("absent").to_numpy(),
                     }
@@ -126,7 +127,7 @@ def _test_clusters(features: pd.DataFrame) -> pd.DataFrame:
     0 and 1, all on one side). If the distribution were smooth, equally many models would have fewer inside and more
     inside. This is a sign test over models, because the features of one model are not independent of each other.
     """
-    models = [group.to_numpy() for _, group in features.groupby(["experiment", "density", "seed"])["dimensionality"]]
+    models = [group.to_numpy() for _, group in features.groupby(["experiment", "point"])["dimensionality"]]
     polytope_at = {fraction: name for name, fraction in FRACTIONS.items()}
     between = np.arange(0.1, 1 - 2 * LINE_HALF_WIDTH, 2 * LINE_HALF_WIDTH)
     clear = np.abs(between[:, None] - [*polytope_at]).min(axis=1) > 4 * LINE_HALF_WIDTH
@@ -167,18 +168,19 @@ def _find_edges(models: SweepResult, features: pd.DataFrame) -> pd.DataFrame:
     single component.
     """
     features = features[(features["experiment"] == LARGE_SWEEP) & (features["factor"] >= 0)]
-    count = features.groupby(["density", "polytope"]).size().unstack(fill_value=0)
+    count = features.groupby(["density", "point", "polytope"]).size().unstack(fill_value=0)
     shown = {count[name].idxmax() for name in ("triangle", "digon", "pentagon", "square antiprism") if name in count}
-    if len(whole := count.index[features.groupby("density")["factor"].nunique() == 1]):
+    if len(whole := count.index[features.groupby(["density", "point"])["factor"].nunique() == 1]):
         shown.add(whole.max())
-    rows = [pd.DataFrame({"density": [], "i": [], "j": [], "dot": []}).astype({"i": int, "j": int})]
-    for density, W in zip(models.sweep.density, models.best()["W"], strict=True):
-        if density in shown:
-            represented = features.loc[features["density"] == density, "feature"].to_numpy(copy=True)
-            gram = geometry.gram(W[:, represented]).numpy()
-            i, j = np.nonzero(np.triu(np.abs(gram) > 0.05, k=1))
-            edges = {"density": density, "i": represented[i], "j": represented[j], "dot": gram[i, j]}
-            rows.append(pd.DataFrame(edges))
+    columns = {"point": int, "density": float, "i": int, "j": int, "dot": float}
+    rows = [pd.DataFrame(columns=[*columns]).astype(columns)]
+    for density, point in sorted(shown, key=lambda at: at[1]):
+        W = models.best()["W"][point]
+        represented = features.loc[features["point"] == point, "feature"].to_numpy(copy=True)
+        gram = geometry.gram(W[:, represented]).numpy()
+        i, j = np.nonzero(np.triu(np.abs(gram) > 0.05, k=1))
+        edges = {"point": point, "density": density, "i": represented[i], "j": represented[j], "dot": gram[i, j]}
+        rows.append(pd.DataFrame(edges))
     return pd.concat(rows, ignore_index=True)
 
 
@@ -212,7 +214,7 @@ def _compare_with_products(models: SweepResult, optima: pd.DataFrame) -> tuple[p
     n, m = models.sweep.n, models.sweep.m
     for point, W in zip(models.points.itertuples(), models.best()["W"], strict=True):
         factor_of, found = recognition.find_factors(W.numpy())
-        coordinates = {"n": n, "m": m, "density": point.density}
+        coordinates = {"n": n, "m": m, "point": point.Index, "density": point.density}
         trained = {
             "trained": product_name(found["polytope"]),
             "represented": int((factor_of >= 0).sum()),

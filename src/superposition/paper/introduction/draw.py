@@ -12,12 +12,12 @@ from superposition.plotting import style, vectors
 def introduction(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the columns of W as arrows in the plane, one panel per sparsity."""
     features = tables["features"]
-    densities = sorted(features["density"].unique(), reverse=True)
-    fig, axes = plt.subplots(1, len(densities), figsize=(style.PAGE, 2.5), sharex=True, sharey=True)
+    models = tables["models"].sort_values("density", ascending=False)
+    fig, axes = plt.subplots(1, len(models), figsize=(style.PAGE, 2.5), sharex=True, sharey=True)
     scale = Normalize(0, features["importance"].max())
-    for ax, density in zip(np.atleast_1d(axes), densities, strict=True):
-        vectors.feature_arrows(ax, features[features["density"] == density], scale)
-        ax.set_title(f"{1 - density:.0%} sparsity ({style.density_title(density)})")
+    for ax, model in zip(np.atleast_1d(axes), models.itertuples(), strict=True):
+        vectors.feature_arrows(ax, features[features["point"] == model.point], scale)
+        ax.set_title(f"{1 - model.density:.0%} sparsity ({style.density_title(model.density)})")
     colours = plt.cm.ScalarMappable(scale, style.IMPORTANCE)
     style.colorbar(fig, colours, "importance $I_i$", ax=axes, shrink=0.75, pad=0.02)
     return fig

@@ -25,7 +25,7 @@ def pentagon_solutions(tables: dict[str, pd.DataFrame]) -> Figure:
     for ax, name, first in zip(axes, ("pentagon", "two digons"), (0, 1), strict=False):
         ax.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.8", lw=0.6))
         rows = solutions[solutions["kind"] == name]
-        for ratio, model in rows.groupby("relative_density"):
+        for (ratio, _), model in rows.groupby(["relative_density", "point"]):
             corners = model.sort_values("feature").iloc[first:]
             # The features are in the order of the corners; the first is repeated to close the outline.
             outline = pd.concat([corners, corners.iloc[:1]])

@@ -9,6 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from superposition.analysis import alignment, recognition
+from superposition.analysis.tables import numbered_points
 from superposition.core.weights import SweepResult
 from superposition.paper.nonuniform import PENTAGON
 from superposition.paper.nonuniform.sparse import sparse_limit, sparse_norm
@@ -83,7 +84,8 @@ def _best_solutions(models: SweepResult) -> pd.DataFrame:
     rows, best = [], models.best()
     for point, W, b in zip(models.points.itertuples(), best["W"].numpy(), best["b"].numpy(), strict=True):
         kind = classify_solution(W)
-        common = {"relative_density": point.relative_density, "kind": kind, "loss": point.loss} | _describe_shape(W, b)
+        common = {"point": point.Index, "relative_density": point.relative_density, "kind": kind, "loss": point.loss}
+        common |= _describe_shape(W, b)
         aligned = alignment.align(W, TWO_DIGONS if kind == "two digons" else PENTAGON.corners, FEATURE_ORDERS)
         rows += [common | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(aligned.T)]
     return pd.DataFrame(rows)
@@ -91,7 +93,7 @@ def _best_solutions(models: SweepResult) -> pd.DataFrame:
 
 def _classify_fits(models: SweepResult) -> pd.DataFrame:
     """Return the loss and the kind of every fit."""
-    points = models.sweep.points()[["density", "relative_density"]]
+    points = numbered_points(models.sweep, "density", "relative_density")
     table = points.loc[points.index.repeat(models.sweep.restarts)].reset_index(drop=True)
     weights = models.parameters["W"].double().flatten(0, 1).numpy()
     return table.assign(
@@ -129,10 +131,10 @@ def _trace_branches(models: SweepResult) -> pd.DataFrame:
         for step, point in enumerate(path):
             if classify_solution(W[step, k].numpy()) != name:
                 break
-            row = {"kind": name, "relative_density": float(ratios[point]), "loss": float(loss[step, k])}
+            row = {"kind": name, "point": point, "relative_density": float(ratios[point]), "loss": float(loss[step, k])}
             rows.append(row | _describe_shape(W[step, k].numpy(), b[step, k].numpy()))
-    columns = ["kind", "relative_density", "loss", *_describe_shape(PENTAGON.corners, np.zeros(5))]
-    table = pd.DataFrame(rows, columns=columns).drop_duplicates(["kind", "relative_density"])
+    columns = ["kind", "point", "relative_density", "loss", *_describe_shape(PENTAGON.corners, np.zeros(5))]
+    table = pd.DataFrame(rows, columns=columns).drop_duplicates(["kind", "point"])
     return table.sort_values(["kind", "relative_density"], ignore_index=True)
 
 

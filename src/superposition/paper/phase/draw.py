@@ -132,13 +132,13 @@ def _draw_equal_importance(ax: Axes, losses: pd.DataFrame) -> None:
 
 def loss_surfaces(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw contours of the loss over (W_1, W_2): without a bias (top) and with the best bias for each W (bottom)."""
-    settings = tables["surface"][["density", "relative_importance"]].drop_duplicates()
-    settings = settings.sort_values(["density", "relative_importance"]).to_numpy()
+    settings = tables["surface"][["density", "relative_importance", "point"]].drop_duplicates()
+    settings = settings.sort_values(["density", "relative_importance"])
     fig, axes = plt.subplots(2, len(settings), figsize=(style.PAGE, 3.75), sharex=True, sharey=True, squeeze=False)
     levels = np.geomspace(0.007, 1.6, 17)
     extent = tables["surface"]["w0"].max().round(6)
-    for column, (p, r) in enumerate(settings):
-        here = f"density == {p} and relative_importance == {r}"
+    for column, (p, r, point) in enumerate(settings.itertuples(index=False)):
+        here = f"point == {point}"
         surface = tables["surface"].query(here)
         zero_output_loss = p / 3 * (1 + r)
         for bias, ax in enumerate(axes[:, column]):

@@ -9,8 +9,10 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from superposition.analysis import tables
+from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.models import Model
+from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.phase import PHASES, triangle_digon_crossover, two_in_one
 from superposition.theory import bfgs, exact, simplices
@@ -66,11 +68,11 @@ def name_phases(shares: Float64[np.ndarray, "*batch 3"]) -> np.ndarray:
     return np.select([absent > 0.5, shared < 0.25 * (shared + dedicated)], ["absent", "own"], "superposition")
 
 
-def _panel(name: str, points: pd.DataFrame, shares: np.ndarray, loss: np.ndarray) -> pd.DataFrame:
+def _panel(name: str, sweep: Sweep, shares: np.ndarray, loss: np.ndarray) -> pd.DataFrame:
     """Return one phase diagram: a row per point, with its phase and to what extent it has each phase."""
     columns = dict(zip(PHASES, shares.T, strict=True))
-    coordinates = points[["density", "relative_importance"]]
-    return coordinates.assign(panel=name, **columns, phase=name_phases(shares), loss=loss)
+    points = numbered_points(sweep, "density", "relative_importance")
+    return points.assign(panel=name, **columns, phase=name_phases(shares), loss=loss)
 
 
 def _prototype_panel(models: SweepResult) -> pd.DataFrame:
@@ -78,8 +80,7 @@ def _prototype_panel(models: SweepResult) -> pd.DataFrame:
 
     Their columns have unit norm; only a dropped feature has a bias, its mean.
     """
-    points, n = models.sweep.points(), models.sweep.n
-    p, importance = points["density"].to_numpy(), models.sweep.importances()
+    n, p, importance = models.sweep.n, models.sweep.points()["density"].to_numpy(), models.sweep.importances()
     variance = exact.feature_variance(torch.tensor(p)).numpy()
     candidates, losses = [], []
     for groups in simplices.arrangements(n, models.sweep.m):
@@ -93,14 +94,14 @@ def _prototype_panel(models: SweepResult) -> pd.DataFrame:
         candidates.append(phase_shares(simplices.arrange_simplices(groups, n, models.sweep.m)))
         losses.append(loss)
     best = np.argmin(losses, axis=0)
-    return _panel("prototypes", points, np.stack(candidates)[best], np.min(losses, axis=0))
+    return _panel("prototypes", models.sweep, np.stack(candidates)[best], np.min(losses, axis=0))
 
 
 def _optimum_panel(optima: SweepResult) -> pd.DataFrame:
     """Return the diagram of the true optimum over W and b."""
     W = optima.best()["W"]
     loss = optima.loss.min(dim=1).values.numpy()
-    panel = _panel("optimum", optima.sweep.points(), phase_shares(W), loss)
+    panel = _panel("optimum", optima.sweep, phase_shares(W), loss)
     return panel.assign(arrangement=[_describe_arrangement(w) for w in W])
 
 
@@ -110,14 +111,14 @@ def _trained_panels(models: SweepResult, optimal_loss: Float64[Tensor, " point"]
     The paper's rule averages over all restarts but the one with the highest loss. ``best_basin`` is the share of
     restarts whose exact loss is within 1 % of the optimum's.
     """
-    points, loss = models.sweep.points(), models.loss
+    sweep, loss = models.sweep, models.loss
     shares = torch.from_numpy(phase_shares(models.parameters["W"].double()))
     kept = torch.ones_like(loss)
     kept[torch.arange(len(loss)), loss.argmax(dim=1)] = 0
     mean = (kept[..., None] * shares).sum(1) / kept.sum(1, keepdim=True)
-    average = _panel("average", points, mean.numpy(), ((kept * loss).sum(1) / kept.sum(1)).numpy())
+    average = _panel("average", sweep, mean.numpy(), ((kept * loss).sum(1) / kept.sum(1)).numpy())
     W = models.best()["W"]
-    best = _panel("trained", points, phase_shares(W), loss.min(dim=1).values.numpy())
+    best = _panel("trained", sweep, phase_shares(W), loss.min(dim=1).values.numpy())
     reached = (loss <= 1.01 * optimal_loss[:, None]).double().mean(dim=1)
     arrangements = [_describe_arrangement(w) for w in W]
     return pd.concat([best.assign(arrangement=arrangements, best_basin=reached.numpy()), average])
@@ -225,8 +226,8 @@ def _equal_importance_losses() -> pd.DataFrame:
 def loss_surfaces(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the exact loss over (W_1, W_2), without a bias and with the best one, its minima, and trained models."""
     models = trained["loss_surfaces"]
-    points = models.sweep.points()[["density", "relative_importance"]]
-    settings = list(points.itertuples(index=False, name=None))
+    points = numbered_points(models.sweep, "density", "relative_importance")
+    settings = list(points[["density", "relative_importance"]].itertuples(index=False, name=None))
     W = models.parameters["W"].double()[:, :, 0]
     ends = points.loc[points.index.repeat(W.shape[1])].assign(
         w0=W[..., 0].flatten().numpy(), w1=W[..., 1].flatten().numpy(), loss=models.loss.flatten().numpy()
@@ -234,8 +235,10 @@ def loss_surfaces(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     without_bias, with_bias = (two_in_one.distinct_minima(settings, bias) for bias in (False, True))
     same_sign = two_in_one.same_sign_minima([k / 10 for k in range(10, 0, -1)])
     return {
-        "surface": pd.concat([two_in_one.loss_surface(p, r) for p, r in settings]),
-        "minima": pd.concat(itertools.chain(*zip(without_bias, with_bias, strict=True))),
+        "surface": pd.concat([two_in_one.loss_surface(p, r).assign(point=k) for k, (p, r) in enumerate(settings)]),
+        "minima": pd.concat(
+            table.assign(point=k) for k, both in enumerate(zip(without_bias, with_bias, strict=True)) for table in both
+        ),
         "same_sign": same_sign,
         "trained": ends,
         "numbers": _format_same_sign(same_sign),

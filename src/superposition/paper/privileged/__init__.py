@@ -71,9 +71,9 @@ def matches_regime(regime: Regime, monosemantic: int, polysemantic_features: int
     return counts == (regime.monosemantic, regime.polysemantic_features) and (distinct or not regime.code)
 
 
-def at_density(table: pd.DataFrame, density: float) -> pd.DataFrame:
-    """Return the rows of a table at one density."""
-    return table[table["density"] == density]
+def at_point(table: pd.DataFrame, point: int) -> pd.DataFrame:
+    """Return the rows of a table at one point of the sweep."""
+    return table[table["point"] == point]
 
 
 def regimes_by_density(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -88,9 +88,10 @@ def regimes_by_density(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         words, and whether the model ``agrees`` with it.
     """
     rows = []
-    for density, units in tables["neurons"].groupby("density", sort=False):
-        features = at_density(tables["features"], density).query("represented")
+    for (point, density), units in tables["neurons"].groupby(["point", "density"], sort=False):
+        features = at_point(tables["features"], point).query("represented")
         found = {
+            "point": point,
             "density": density,
             "one": int(units["one"].sum()),
             "others": int((~features["alone"]).sum()),

@@ -13,7 +13,7 @@ from superposition.paper.privileged import (
     MONOSEMANTIC_THRESHOLDS,
     PAPER_REGIMES,
     SHOWN_DENSITY,
-    at_density,
+    at_point,
     regimes_by_density,
 )
 from superposition.plotting import panels, style
@@ -67,28 +67,26 @@ def privileged_vs_not(tables: dict[str, pd.DataFrame]) -> Figure:
 
 def privileged_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the best model at every density, how many neurons are monosemantic, and how rare the best models are."""
-    densities = list(tables["neurons"]["density"].unique())
-    rows = -(-len(densities) // 7)
+    table = regimes_by_density(tables)
+    rows = -(-len(table) // 7)
     fig = plt.figure(figsize=(style.PAGE, 2.45 * rows + 1.8))
     above, below = fig.subfigures(2, 1, height_ratios=[2.45 * rows, 1.8])
-    columns = -(-len(densities) // rows)
+    columns = -(-len(table) // rows)
     axes = above.subplots(2 * rows, columns, height_ratios=[1.25, 1] * rows, squeeze=False)
-    table = regimes_by_density(tables).set_index("density")
-    for index, density in enumerate(densities):
+    for index, regime in enumerate(table.itertuples()):
         row, column = divmod(index, columns)
         heat, stack = axes[2 * row : 2 * row + 2, column]
-        W = _weight_matrix(at_density(tables["weights"], density))
+        W = _weight_matrix(at_point(tables["weights"], regime.point))
         heat.imshow(W.T, cmap=style.SIGNED, vmin=-1, vmax=1, aspect="auto")
-        heat.set(xticks=[], yticks=range(W.shape[1]), title=style.density_title(density))
+        heat.set(xticks=[], yticks=range(W.shape[1]), title=style.density_title(regime.density))
         heat.set_yticklabels([str(i + 1) for i in range(W.shape[1])] if column == 0 else [])
         heat.tick_params(length=0, labelsize=5)
         style.frame(heat)
-        one = at_density(tables["neurons"], density)["one"].to_numpy()
+        one = at_point(tables["neurons"], regime.point)["one"].to_numpy()
         panels.neuron_stacks(stack, W, one, style.CATEGORIES, labels=True)
         stack.tick_params(labelsize=5, length=2)
-        regime = table.loc[density]
-        others = f", {regime['others']} in {len(W) - regime['one']}" if regime["others"] else ""
-        stack.set_xlabel(f"{regime['one']} alone{others}", fontsize=6.5)
+        others = f", {regime.others} in {len(W) - regime.one}" if regime.others else ""
+        stack.set_xlabel(f"{regime.one} alone{others}", fontsize=6.5)
     for ax in axes.ravel()[2 * columns * rows :]:
         ax.set_axis_off()
     for row in range(rows):
@@ -101,11 +99,11 @@ def privileged_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
         line = {"color": "k", "lw": 1.3, "zorder": 2, "ms": 3} if ours else {"color": "0.7", "lw": 0.6, "ms": 1.5}
         line["label"] = "ours" if ours else None
         counts.plot(at_threshold["density"], at_threshold["one"], "o-", **line)
-    for regime in PAPER_REGIMES:
-        low, high = max(regime.low, min(densities)) / 1.03, regime.high * 1.03
-        label = "the paper" if regime is PAPER_REGIMES[0] else None
+    for stated in PAPER_REGIMES:
+        low, high = max(stated.low, table["density"].min()) / 1.03, stated.high * 1.03
+        label = "the paper" if stated is PAPER_REGIMES[0] else None
         counts.plot(
-            [low, high], [regime.monosemantic] * 2, color=style.CATEGORIES[1], lw=5, alpha=0.5, zorder=1, label=label
+            [low, high], [stated.monosemantic] * 2, color=style.CATEGORIES[1], lw=5, alpha=0.5, zorder=1, label=label
         )
     thresholds = f"thresholds {MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g}"
     counts.plot([], [], color="0.7", lw=0.6, label=thresholds)

@@ -13,7 +13,7 @@ from superposition.paper.privileged import (
     MODEL_LABELS,
     MONOSEMANTIC_THRESHOLDS,
     SHOWN_DENSITY,
-    at_density,
+    at_point,
     matches_regime,
     paper_regime,
     regimes_by_density,
@@ -61,7 +61,7 @@ def privileged_vs_not(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
             point = models.sweep.density.index(density)
             kept = min(COMPARED_RESTARTS, models.sweep.restarts)
             W = models.parameters["W"][point, :kept].double().numpy()
-            here = {"model": name, "density": density}
+            here = {"model": name, "point": point, "density": density}
             alignments.append(pd.DataFrame({**here, "restart": np.arange(kept), "alignment": alignment_rank(W)}))
             best = {k: v[point] for k, v in models.best().items()}
             runs.append(
@@ -79,9 +79,11 @@ def privileged_vs_not(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
             if density == SHOWN_DENSITY:
                 W = best["W"].numpy()
                 W = W[neurons.display_order(W)]
-                weights.append(_weights_table(W).assign(model=name))
+                weights.append(_weights_table(W).assign(model=name, point=point))
                 loss = _losses_of_rotated(models, point)
-                rotated.append(pd.DataFrame({"model": name, "rotation": np.arange(len(loss)), "loss": loss}))
+                rotated.append(
+                    pd.DataFrame({"model": name, "point": point, "rotation": np.arange(len(loss)), "loss": loss})
+                )
     tables = {
         "weights": pd.concat(weights),
         "alignment": pd.concat(alignments),
@@ -148,7 +150,7 @@ def privileged_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
     precise = sweep.model_copy(update={"evaluation": min(PRECISE_FACTOR * sweep.evaluation, 2**30)})
     weights, units, features, basins, thresholds = [], [], [], [], []
     for point, density in enumerate(sweep.density):
-        here, runs = {"density": density}, models.loss[point].numpy()
+        here, runs = {"point": point, "density": density}, models.loss[point].numpy()
         paper_kind = np.array([_is_of_paper_kind(density, W) for W in W_all[point]])
         order = np.argsort(runs, kind="stable")
         ranked = np.concatenate([order[:RERANKED], order[paper_kind[order]][:RERANKED_OF_PAPER_KIND]])
@@ -225,10 +227,10 @@ def _summarise_regimes(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     table, basins = regimes_by_density(tables), tables["basins"]
     ours = []
     for row in table.itertuples():
-        code = f"{row.others} features in {len(at_density(tables['neurons'], row.density)) - row.one}"
+        code = f"{row.others} features in {len(at_point(tables['neurons'], row.point)) - row.one}"
         pairs = ", all as pairs" if 0 < row.others == row.pairs else ""
         ours.append(f"{row.one} alone" + (f", {code}{pairs}" if row.others else ""))
-    words = tables["features"].query("represented and not alone").groupby("density")["code"].agg(" ".join)
+    words = tables["features"].query("represented and not alone").groupby("point")["code"].agg(" ".join)
 
     def percent(value: float) -> str:
         return f"{value:.2%}" if np.isfinite(value) else "–"
@@ -238,7 +240,7 @@ def _summarise_regimes(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             "1-S": table["density"].map("{:g}".format),
             "the paper": table["paper"],
             "neurons with one feature, and the others": ours,
-            "the code of the features in the others, by neuron": [words.get(d, "") for d in table["density"]],
+            "the code of the features in the others, by neuron": [words.get(point, "") for point in table["point"]],
             "restarts of this kind": [f"{r.same_kind} of {r.restarts}" for r in basins.itertuples()],
             "within 1 % of its loss": basins["as_good"].astype(str),
             "best of another kind": basins["other_kind"].map(percent),

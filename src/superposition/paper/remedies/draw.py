@@ -19,10 +19,10 @@ def l1_penalty(tables: dict[str, pd.DataFrame]) -> Figure:
     _draw_equal(top.subplots(1, 3), tables)
     features, models = tables["features"], tables["models"]
     m = int(models.loc[models["experiment"] != EQUAL_IMPORTANCES, "m"].iloc[0])
-    densities = sorted(features["density"].unique(), reverse=True)
-    axes = below.subplots(1, len(densities), sharey=True, squeeze=False)[0]
-    for ax, density in zip(axes, densities, strict=True):
-        image = _draw_remaining(ax, features[features["density"] == density], m)
+    by_density = sorted(features.groupby("density"), key=lambda item: -item[0])
+    axes = below.subplots(1, len(by_density), sharey=True, squeeze=False)[0]
+    for ax, (density, rows) in zip(axes, by_density, strict=True):
+        image = _draw_remaining(ax, rows, m)
         ax.set_title(style.density_title(density))
     axes[0].set_ylabel(f"feature $i$, $I_i = {falling_importances_label(features)}$")
     axes[0].text(len(features["l1"].unique()) - 0.7, m - 0.6, f"$m = {m}$", ha="right", fontsize=6, color="0.4")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.remedies import (
@@ -36,7 +37,7 @@ def _models_table(name: str, trained: SweepResult) -> pd.DataFrame:
     sweep, W = trained.sweep, trained.best()["W"]
     clean, error = (part.numpy() for part in losses(sweep, {k: v[:, None].float() for k, v in trained.best().items()}))
     largest = W.abs().max(dim=1).values.square().sum(-1)
-    return sweep.points()[["density", "l1"]].assign(
+    return numbered_points(sweep, "density", "l1").assign(
         experiment=name,
         n=sweep.n,
         m=sweep.m,
@@ -54,8 +55,8 @@ def _models_table(name: str, trained: SweepResult) -> pd.DataFrame:
 def _features_table(trained: SweepResult) -> pd.DataFrame:
     """Return one row per point and feature, with the coefficient above which a dedicated dimension does not pay."""
     sweep = trained.sweep
-    points = sweep.points()
-    table = points.loc[points.index.repeat(sweep.n), ["density", "l1"]].reset_index(drop=True)
+    points = numbered_points(sweep, "density", "l1")
+    table = points.loc[points.index.repeat(sweep.n)].reset_index(drop=True)
     thresholds = {density: l1.threshold_coefficient(1, density) for density in sweep.density}
     importance = sweep.importances().ravel()
     return table.assign(

@@ -12,7 +12,7 @@ def theory(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the shares of the loss by number of active features, and the two terms of the linear model's loss."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(style.PAGE, 2.5), gridspec_kw={"width_ratios": [1.5, 1]})
     counts = tables["active_counts"].assign(part=lambda t: t["probability"] * t["loss"])
-    counts["share"] = counts["part"] / counts.groupby("density")["part"].transform("sum")
+    counts["share"] = counts["part"] / counts.groupby("point")["part"].transform("sum")
     # Larger numbers of active features share one area.
     top = 4
     counts["group"] = counts["active"].clip(upper=top)

@@ -5,6 +5,7 @@ import pandas as pd
 import torch
 
 from superposition.analysis import tables
+from superposition.analysis.tables import numbered_points
 from superposition.core.weights import SweepResult
 from superposition.theory import exact
 
@@ -35,7 +36,7 @@ def _measure_active_counts(models: SweepResult) -> pd.DataFrame:
         x = torch.rand(SAMPLES, model.n, generator=random, dtype=torch.float64) * (order < k)
         loss = model.loss(best, x.expand(len(importance), -1, -1), importance)
         parts.append(
-            models.sweep.points().assign(
+            numbered_points(models.sweep).assign(
                 active=k,
                 probability=probability[:, k].numpy(),
                 loss=loss.mean(-1).numpy(),
@@ -61,7 +62,7 @@ def _measure_linear_terms(models: SweepResult) -> pd.DataFrame:
     benefit = (importance * variance * (1 - norm2) ** 2).sum(-1)
     crossed = importance[..., :, None] * variance[..., None, :] * gram**2
     interference = crossed.sum((-2, -1)) - (importance * variance * norm2**2).sum(-1)
-    points = sweep.points()
+    points = numbered_points(sweep)
     return points.loc[points.index.repeat(sweep.restarts)].assign(
         restart=np.tile(np.arange(sweep.restarts), len(points)),
         m=sweep.m,
