@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from superposition.analysis import neurons
-from superposition.paper.privileged import MODEL_LABELS, MONOSEMANTIC_THRESHOLDS, at_density, regimes_by_density
+from superposition.paper.privileged import MODEL_LABELS, MONOSEMANTIC_THRESHOLDS, at_point, regimes_by_density
 from superposition.pipeline.claims import Claims, Finding, Tables
 from superposition.pipeline.criteria import Criterion, Number
 
@@ -221,11 +221,12 @@ def codes(data: Tables) -> Finding:
     found = regimes_by_density(data["privileged_neurons"])
     features, weights = data["privileged_neurons"]["features"], _weights(data)
 
-    def agreeing(low: float, high: float) -> pd.Series:
-        return found.loc[found["agrees"] & found["density"].between(low, high), "density"]
+    def agreeing(low: float, high: float) -> pd.DataFrame:
+        return found[found["agrees"] & found["density"].between(low, high)]
 
-    binary = [_distance_from_binary_code(weights[p]) for p in agreeing(0.2, 0.499)]
-    eight = [_other_codes(list(at_density(features, p).query("represented")["code"])) for p in agreeing(0.05, 0.08)]
+    binary = [_distance_from_binary_code(weights[p]) for p in agreeing(0.2, 0.499)["density"]]
+    words = [at_point(features, k).query("represented")["code"].tolist() for k in agreeing(0.05, 0.08)["point"]]
+    eight = [_other_codes(code) for code in words]
     sparse = features.query("represented and density < 0.04")
     return Finding(
         [
