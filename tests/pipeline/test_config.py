@@ -110,7 +110,6 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("experiments.one.quick.steps", 0, ["config.experiments.one", "quick", "steps", "not 0"]),
     ("experiments.one.quick.m", 5, ["config.experiments.one", "quick", "m = 5"]),
     ("experiments.one.quick.colour", 1, ["config.experiments.one", "quick", "colour", "unknown"]),
-    ("experiments.one.quick.from_paper", ["n"], ["config.experiments.one", "quick", "from_paper", "unknown"]),
     # sections
     ("sections.basic.colour", 1, ["paper.basic.section.colour"]),
     ("sections.basic.title", "", ["paper.basic.section.title"]),
@@ -131,7 +130,6 @@ ENTRIES = "experiments: {one: {model: linear, n: 2, m: 1, density: 1}}\n"
 BOMB = "a: &a [1]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in pairwise("abcdefgh"))
 FILES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "a mapping"),
-    "a list": (b"- experiments", "a mapping"),
     "a number, which is JSON": (b"3", "a mapping"),
     "a bracket too many": (b"scale: paper\ndevice: [auto", "line 2: .*expected ',' or ']'"),
     "a colon too many": (b"scale: paper\ndevice: auto: cpu", "line 2: mapping values are not allowed here"),

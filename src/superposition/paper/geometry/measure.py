@@ -127,7 +127,7 @@ def _test_clusters(features: pd.DataFrame) -> pd.DataFrame:
     0 and 1, all on one side). If the distribution were smooth, equally many models would have fewer inside and more
     inside. This is a sign test over models, because the features of one model are not independent of each other.
     """
-    models = [group.to_numpy() for _, group in features.groupby(["experiment", "point"])["dimensionality"]]
+    models = [group.to_numpy() for _, group in features.groupby(["experiment", "density", "seed"])["dimensionality"]]
     polytope_at = {fraction: name for name, fraction in FRACTIONS.items()}
     between = np.arange(0.1, 1 - 2 * LINE_HALF_WIDTH, 2 * LINE_HALF_WIDTH)
     clear = np.abs(between[:, None] - [*polytope_at]).min(axis=1) > 4 * LINE_HALF_WIDTH
