@@ -1,36 +1,22 @@
-# Functions with which rules look up the section, the experiments and the code of figures.
-
-# At scale quick the figures of a group share jobs, which are named after the first of them.
-GROUPS = {group: figures for group, figures in figure_groups(CONFIG).items() if len(figures) > 1}
-SINGLE = [figures[0] for figures in figure_groups(CONFIG).values() if len(figures) == 1]
+# What several rules look up in the configuration.
 
 
-def section_of(figure):
+wildcard_constraints:
+    figure="|".join(CONFIG.figures),
+
+
+def section_of(wildcards):
     """Return the name of a figure's section."""
-    return CONFIG.figures[figure].section
+    return CONFIG.figures[wildcards.figure].section
 
 
-def section_title(figure):
+def section_title(wildcards):
     """Return the title of a figure's section."""
-    return CONFIG.sections[section_of(figure)].title
+    return CONFIG.sections[section_of(wildcards)].title
 
 
-def sections_by_figure(*figures):
-    """Return the name of the section of each figure."""
-    return {figure: section_of(figure) for figure in figures}
-
-
-def experiments_by_figure(*figures):
-    """Return the experiments that each figure needs."""
-    return {figure: list(CONFIG.figures[figure].experiments) for figure in figures}
-
-
-def weights_files(*figures):
-    """Return the weights files that these figures need."""
-    names = dict.fromkeys(name for figure in figures for name in CONFIG.figures[figure].experiments)
-    return expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=names)
-
-
-def stage_code(script, stage, *figures):
-    """Return the source files that a script runs for one stage of the figures' sections."""
-    return sources(f"workflow/scripts/{script}.py", *(f"superposition.paper.{section_of(f)}.{stage}" for f in figures))
+def stage_code(script, stage):
+    """Return an input function: the source files that a script runs for one stage of a figure's section."""
+    return lambda wildcards: sources(
+        f"workflow/scripts/{script}.py", f"superposition.paper.{section_of(wildcards)}.{stage}"
+    )

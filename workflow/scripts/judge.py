@@ -9,7 +9,7 @@ from superposition.core.errors import SuperpositionError
 from superposition.pipeline import files
 from superposition.pipeline.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     tables, verdicts = {Path(folder).name: folder for folder in snakemake.input.tables}, []
     for section, figures in snakemake.params.sections.items():
         claims = importlib.import_module(f"superposition.paper.{section}.judge").claims

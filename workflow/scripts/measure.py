@@ -1,17 +1,13 @@
-"""Measure the trained models of figures: weights to tables."""
+"""Measure the trained models of a figure: weights to tables."""
 
 import importlib
 from pathlib import Path
 
-from superposition.core.errors import error_context
 from superposition.core.weights import SweepResult
 from superposition.pipeline import files
 from superposition.pipeline.jobs import job_log
 
-with job_log(snakemake.log[0]):
-    weights = {Path(path).stem: path for path in snakemake.input.weights}
-    for (figure, experiments), folder in zip(snakemake.params.experiments.items(), snakemake.output, strict=True):
-        with error_context(figure):
-            stage = importlib.import_module(f"superposition.paper.{snakemake.params.sections[figure]}.measure")
-            tables = stage.measure(figure, {name: SweepResult.load(weights[name]) for name in experiments})
-            files.write(tables, folder)
+with job_log(snakemake):
+    stage = importlib.import_module(f"superposition.paper.{snakemake.params.section}.measure")
+    trained = {Path(path).stem: SweepResult.load(path) for path in snakemake.input.weights}
+    files.write(stage.measure(snakemake.wildcards.figure, trained), snakemake.output[0])

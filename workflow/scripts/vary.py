@@ -7,7 +7,7 @@ from superposition.core.sweep import Sweep
 from superposition.pipeline.jobs import job_log
 from superposition.pipeline.sensitivity import judge_variants
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     section = f"superposition.paper.{snakemake.wildcards.section}"
     measure, judge = (importlib.import_module(f"{section}.{stage}") for stage in ("measure", "judge"))
     figures = {

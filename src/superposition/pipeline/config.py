@@ -51,10 +51,6 @@ class Section(Strict):
             description="link to the section in the paper's web version; null if the paper has no such section",
         ),
     ] = None
-    group: Annotated[
-        Name | None,
-        Field(description="the sections of a group share jobs at scale quick; null if this one shares none"),
-    ] = None
 
 
 class Figure(Strict):
