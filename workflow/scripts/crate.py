@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from superposition.pipeline.config import Config
-from superposition.pipeline.jobs import job_log, trace_jobs
+from superposition.pipeline.history import trace_jobs
+from superposition.pipeline.jobs import job_log
 from superposition.pipeline.provenance import build_crate
 
 with job_log(snakemake):

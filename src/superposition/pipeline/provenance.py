@@ -3,7 +3,7 @@
 A results folder with its record is an RO-Crate that follows the profile Provenance Run Crate 0.5. A file is the
 ``result`` of the job that made it, and the ``object`` of a job is what it read: other results, the entry of the
 configuration, the code. Links thus lead from a figure to its tables, weights, sweeps and sources; every file has its
-SHA-256. What a job read and wrote is taken from its log (see :mod:`superposition.pipeline.jobs`).
+SHA-256. What a job read and wrote is taken from its log (see :mod:`superposition.pipeline.history`).
 
 ``python -m superposition.pipeline.provenance results/paper/figures/introduction.svg`` follows these links, and fails if
 one of the files has changed since; for a results folder, such as ``results/paper``, it checks all files.
@@ -24,8 +24,8 @@ from rocrate.utils import as_list
 from superposition.core import archive
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline.config import PAPER_URL, Config
-from superposition.pipeline.identity import PACKAGES, commit, machine, sha256, versions
-from superposition.pipeline.jobs import Job
+from superposition.pipeline.history import PACKAGES, Job, commit, sha256, versions
+from superposition.pipeline.machine import machine
 
 RECORD = "ro-crate-metadata.json"
 # The folder of the results that holds a copy of the code.
@@ -69,7 +69,9 @@ def build_crate(
     crate.metadata.extra_terms = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
     # The parts that a sweep was split into are gone; the job that gathered them stands for those that made them.
     kept = [job for job in jobs if Path(job.output[0]).exists()]
-    parts = {job.name: [part for part in jobs if set(part.output) & set(job.input) and part not in kept] for job in kept}
+    parts = {
+        job.name: [part for part in jobs if set(part.output) & set(job.input) and part not in kept] for job in kept
+    }
     inside = f"{results.as_posix()}/"
     code = {file for job in jobs for file in job.input if not file.startswith(inside)}
     tools = {job.rule: scripts[job.rule] for job in kept}
@@ -93,11 +95,11 @@ def _add(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Entit
     return crate.add(ContextEntity(crate, identifier, {"@type": kind, **properties}))
 
 
-def _add_file(crate: ROCrate, path: Path, name: str, **properties: Any) -> Entity:
+def _add_file(crate: ROCrate, path: Path, place: str, **properties: Any) -> Entity:
     """Add a file with its checksum, size and type."""
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     about = {"name": path.name, "sha256": sha256(path), "contentSize": str(path.stat().st_size), "encodingFormat": kind}
-    return crate.add_file(path, name, properties=about | properties)
+    return crate.add_file(path, place, properties=about | properties)
 
 
 def _crate_path(path: str) -> str:

@@ -26,8 +26,8 @@ from superposition.core.sweep import TRAINING_KEYS, Sweep
 from superposition.pipeline import files
 from superposition.pipeline.claims import ERROR, NOT_AT_THIS_SCALE
 from superposition.pipeline.config import PAPER_URL, Config
-from superposition.pipeline.identity import commit, machine, versions
-from superposition.pipeline.jobs import trace_jobs
+from superposition.pipeline.history import commit, trace_jobs, versions
+from superposition.pipeline.machine import machine
 
 Tables = dict[str, pd.DataFrame]
 Claim = dict[str, str]
@@ -71,9 +71,7 @@ class Results:
 # The notebook
 
 
-def build_notebook(
-    text: Path, results: Path, config: Config, configfiles: Sequence[str] = ()
-) -> nbformat.NotebookNode:
+def build_notebook(text: Path, results: Path, config: Config, configfiles: Sequence[str] = ()) -> nbformat.NotebookNode:
     """Build the notebook from its text.
 
     Args:
@@ -224,7 +222,7 @@ def render(notebook: Path, template: Path) -> str:
     page = BeautifulSoup(exporter.from_filename(str(notebook))[0], "html.parser")
     for image in page.find_all("img"):
         # Pictures with a width are thumbnails.
-        image["src"] = _data_uri(notebook.parent / image["src"], image.attrs.pop("width", None))
+        image["src"] = _data_uri(notebook.parent / str(image["src"]), image.attrs.pop("width", None))
     for table in page.select("table[class]"):
         # On a narrow screen the style sheet shows each row as a block, with the name of the column before every cell.
         for row in table.select("tbody tr"):
@@ -243,7 +241,7 @@ def mathml(page: str) -> str:
     return re.sub(r"\$([^$\n]+(?:\n[^$\n]+)?)\$", replace, page)
 
 
-def _data_uri(path: Path, width: str | None) -> str:
+def _data_uri(path: Path, width: Any) -> str:
     """Return a picture as a data URI; if it has a width in CSS pixels, scale it down."""
     content = path.read_bytes()
     if width:
