@@ -1,5 +1,6 @@
-"""What is said of the code and the machine: its commit, and whether it is that commit's; its processor."""
+"""How results came about: their jobs, the commit of the code, and the machine."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline import history
+from superposition.pipeline.machine import processor
 
 
 @pytest.fixture
@@ -77,4 +79,22 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 )
 def test_the_processor(cpuinfo: str, name: str) -> None:
     """A name that says too little is told apart by numbers and instructions."""
-    assert history.processor(cpuinfo) == name
+    assert processor(cpuinfo) == name
+
+
+def test_the_jobs_that_files_come_from(tmp_path: Path) -> None:
+    """First to last; jobs of other files, jobs that failed, and files without a job are none of them."""
+    for name, text in {
+        "train/a": {"input": ["code"], "output": ["weights"]},
+        "measure/a": {"input": ["weights", "code"], "output": ["tables"]},
+        "draw/a": {"input": ["tables"], "output": ["svg", "png"]},
+        "draw/b": {"input": ["tables"], "output": ["other"]},
+        "draw/c": "Traceback",
+    }.items():
+        log = tmp_path / f"logs/{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        about = {"rule": "r", "start": str(-len(name)), "end": "", "machine": "Abacus"}
+        log.write_text(text if isinstance(text, str) else json.dumps(text | about))
+    assert {job.name for job in history.trace_jobs(tmp_path, ["png", "svg"])} == {"train/a", "measure/a", "draw/a"}
+    assert [job.name for job in history.trace_jobs(tmp_path, ["tables"])] == ["train/a", "measure/a"]
+    assert history.trace_jobs(tmp_path, ["code"]) == []

@@ -369,8 +369,9 @@ def test_how_to_make_a_figure(tmp_path: Path) -> None:
     """At its scale, with the files that it comes from."""
     config = CONFIG | {"scale": "quick"}
     page = make_page(make_results(tmp_path, config), config, ("my own.yaml", "b.yaml"))
+    options = " --config scale=quick --configfile 'my own.yaml' b.yaml"
     for name, part in figures(page).items():
-        command = f"snakemake --cores all {tmp_path}/figures/{name}.png --config scale=quick --configfile 'my own.yaml' b.yaml"
+        command = f"snakemake --cores all {tmp_path}/figures/{name}.png" + options
         assert command in [text(code) for code in part.find_all("code")]
     assert "steps = 77" in tables(page, "chosen by us")[0][0]["chosen by us"]
 
