@@ -75,17 +75,9 @@ class Project:
             )
 
     def split_all(self) -> None:
-        """Here every sweep is large enough to be split."""
-        self.share(0)
-        self._set("workflow/rules/train.smk", "ONE_CORE_WORK", 0)
-
-    def share(self, work: float) -> None:
-        """Experiments of a section are trained in one job up to so much work."""
-        self._set("src/superposition/pipeline/scheduling.py", "MAX_SHARED_WORK", work)
-
-    def _set(self, name: str, constant: str, value: float) -> None:
-        file = self.path / name
-        text, count = re.subn(rf"(?m)^{constant} = \S+", f"{constant} = {value}", file.read_text())
+        """Make every sweep large enough to be split."""
+        file = self.path / "workflow/rules/train.smk"
+        text, count = re.subn(r"(?m)^ONE_CORE_WORK = \S+", "ONE_CORE_WORK = 0", file.read_text())
         assert count == 1
         file.write_text(text)
 
@@ -103,13 +95,13 @@ class Project:
 
 
 def tiny_config(config: dict[str, Any]) -> dict[str, Any]:
-    """Two sections and three experiments of the real configuration, hardly trained; each section has its own jobs."""
+    """Two sections and three experiments of the real configuration, hardly trained."""
     experiments = ("introduction", "basic_small", "basic_small_linear")
     figures = ("introduction", "theory")
     return config | {
         "scale": "quick",
         "sensitivity": ["introduction.dense", "introduction.pentagon"],
         "experiments": {k: {**config["experiments"][k], **TINY, "quick": {}} for k in experiments},
-        "sections": {k: {**config["sections"][k], "group": k} for k in figures},
+        "sections": {k: config["sections"][k] for k in figures},
         "figures": {k: config["figures"][k] for k in figures},
     }

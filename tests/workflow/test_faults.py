@@ -33,9 +33,8 @@ VICTIMS = ("group", "job", "snakemake")
 
 
 def small(path: Path) -> Project:
-    """A figure of two experiments that are trained in one job, and an own sweep, whose figures share jobs, too."""
+    """A figure of two experiments, and a custom sweep."""
     project = Project(path)
-    project.share(1.2e6)
     tiny, only = tiny_config(project.config()), {}
     for kind in ("sections", "figures"):
         only[kind] = {"introduction": tiny[kind]["introduction"]}
@@ -211,8 +210,7 @@ def test_results_that_cannot_be_written(undisturbed: tuple[Project, float], copi
 def test_no_fonts(undisturbed: tuple[Project, float], copied: Project) -> None:
     """Figures need none of the machine's: they are the same bytes without them, and without matplotlib's cache."""
     nothing = 'for d in /usr/share/fonts /usr/local/share/fonts; do [ ! -d $d ] || mount -t tmpfs none $d; done; "$@"'
-    draw = ("draw", "draw_basic_small_linear_gram")
-    run = within(copied, nothing, "--forcerun", *draw, MPLCONFIGDIR=NOWHERE)
+    run = within(copied, nothing, "--forcerun", "draw", MPLCONFIGDIR=NOWHERE)
     assert run.returncode == 0, run.stderr
     assert results(copied) == results(undisturbed[0])
 

@@ -151,7 +151,7 @@ def _add_result(crate: ROCrate, results: Path, path: Path, config: Config) -> No
         source = "The paper: " if config.sections[figure.section].anchor else ""
         about = {"name": figure.title, "description": source + figure.shows}
     if path.is_dir():
-        parts = [_add_file(crate, file, f"{name}/{file.name}") for file in sorted(path.iterdir())]
+        parts = [_add_file(crate, file, f"{name}/{file.name}") for file in sorted(path.glob("*.csv"))]
         crate.add_dataset(dest_path=f"{name}/", properties={"hasPart": parts})
     else:
         _add_file(crate, path, name, **about)
