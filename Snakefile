@@ -36,8 +36,9 @@ except SuperpositionError as error:
 configfile: "config.yaml"
 
 
+SETTINGS = dict(config)
 try:
-    CONFIG = Config.parse(config)
+    CONFIG = Config.parse(SETTINGS)
 except SuperpositionError as error:
     sys.exit(f"error: {error}")
 

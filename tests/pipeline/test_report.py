@@ -26,6 +26,7 @@ from superposition.core.weights import SweepResult
 from superposition.pipeline import files, report
 from superposition.pipeline.claims import COLUMNS
 from superposition.pipeline.config import PAPER_URL, Config
+from superposition.pipeline.page import render
 
 ROOT = Path(__file__).parents[2]
 TEXT, TEMPLATE = ROOT / "report/report.md.j2", ROOT / "report/template/index.html.j2"
@@ -112,7 +113,7 @@ def make_page(
             papermill.execute_notebook(notebook, path, cwd=folder, progress_bar=False)
     else:
         nbformat.write(notebook, path)
-    (folder / "report.html").write_text(report.render(path, TEMPLATE), encoding="utf-8")
+    (folder / "report.html").write_text(render(path, TEMPLATE), encoding="utf-8")
     return BeautifulSoup((folder / "report.html").read_text(encoding="utf-8"), "html.parser")
 
 

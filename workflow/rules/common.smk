@@ -1,5 +1,11 @@
 # What several rules look up in the configuration.
 
+# Captions in Snakemake's report see no variable of the workflow but its configuration (workflow/report/figure.rst).
+config["captions"] = {
+    name: [figure.title, f"{'The paper: ' if CONFIG.sections[figure.section].anchor else ''}{figure.shows}"]
+    for name, figure in CONFIG.figures.items()
+}
+
 
 wildcard_constraints:
     figure="|".join(CONFIG.figures),

@@ -30,7 +30,7 @@ rule crate:
     conda:
         "../envs/superposition.yaml"
     params:
-        config=config,
+        config=SETTINGS,
         scripts={rule.name: os.path.normpath(f"workflow/rules/{rule.script}") for rule in workflow.rules if rule.script},
     script:
         "../scripts/crate.py"

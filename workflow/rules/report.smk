@@ -20,7 +20,7 @@ rule notebook:
     conda:
         "../envs/superposition.yaml"
     params:
-        config=config,
+        config=SETTINGS,
         configfiles=[os.path.relpath(file) for file in workflow.overwrite_configfiles],
     script:
         "../scripts/run_notebook.py"

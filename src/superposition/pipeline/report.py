@@ -1,12 +1,9 @@
-"""The report: a notebook made from a template and the results, and one HTML page made from the notebook.
+"""The notebook of the report, made from a template and the results, and what its cells call.
 
 Everything is read from the results and the configuration, so a new figure, claim or section needs no change here.
 """
 
-import base64
 import html
-import io
-import mimetypes
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -16,7 +13,7 @@ from typing import Any
 
 import nbformat
 import pandas as pd
-from bs4 import BeautifulSoup
+from IPython.display import Image
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -60,8 +57,6 @@ class Results:
 
     def show(self, figure: str, draw: Callable[[str, Tables], Any], data: Tables) -> Any:
         """Show the stored drawing of a figure if the data are those of its tables; otherwise draw them."""
-        from IPython.display import Image
-
         stored = self.tables(figure)
         if data.keys() == stored.keys() and all(data[name].equals(table) for name, table in stored.items()):
             return Image(url=f"{self.folder}/figures/{figure}.svg", alt=f"The figure {figure}, described below.")
@@ -199,59 +194,3 @@ def _brief(value: Any) -> str:
     if hasattr(value, "ratio"):
         return f"features {_brief([i + 1 for i in value.features])}: {_brief(value.ratio)}"
     return str(getattr(value, "name", value))
-
-
-# The page
-
-
-def render(notebook: Path, template: Path) -> str:
-    """Convert an executed notebook to one HTML page that needs no other file.
-
-    Args:
-        notebook: The notebook; its pictures are given relative to its folder.
-        template: The file ``index.html.j2`` of an nbconvert template.
-    """
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(
-        extra_template_basedirs=[str(template.parents[1])],
-        template_name=template.parent.name,
-        exclude_anchor_links=True,
-        filters={"mathml": mathml},
-    )
-    page = BeautifulSoup(exporter.from_filename(str(notebook))[0], "html.parser")
-    for image in page.find_all("img"):
-        # Pictures with a width are thumbnails.
-        image["src"] = _data_uri(notebook.parent / str(image["src"]), image.attrs.pop("width", None))
-    for table in page.select("table[class]"):
-        # On a narrow screen the style sheet shows each row as a block, with the name of the column before every cell.
-        for row in table.select("tbody tr"):
-            for cell, name in zip(row.find_all("td", recursive=False), table.find_all("th"), strict=True):
-                cell["data-column"] = name.get_text()
-    return str(page)
-
-
-def mathml(page: str) -> str:
-    """Convert LaTeX between dollars to MathML, which browsers render without a script."""
-    from latex2mathml.converter import convert
-
-    def replace(match: re.Match[str]) -> str:
-        return convert(html.unescape(match[1])).replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
-
-    return re.sub(r"\$([^$\n]+(?:\n[^$\n]+)?)\$", replace, page)
-
-
-def _data_uri(path: Path, width: Any) -> str:
-    """Return a picture as a data URI; if it has a width in CSS pixels, scale it down."""
-    content = path.read_bytes()
-    if width:
-        from PIL import Image
-
-        with Image.open(path) as image:
-            small = image.convert("RGB")
-        # Twice the size, for screens with two physical pixels per CSS pixel.
-        small.thumbnail((2 * int(width), 2 * int(width)))
-        buffer = io.BytesIO()
-        small.quantize(64).save(buffer, "PNG", optimize=True)
-        content = buffer.getvalue()
-    return f"data:{mimetypes.guess_type(path.name)[0]};base64,{base64.b64encode(content).decode()}"
