@@ -31,7 +31,7 @@ def render(notebook: Path, template: Path) -> str:
     for image in page.find_all("img"):
         # Pictures with a width are thumbnails.
         image["src"] = _data_uri(notebook.parent / str(image["src"]), image.attrs.pop("width", None))
-    for table in page.select("table[class]"):
+    for table in page.select(".scroll > table[class]"):
         # On a narrow screen the style sheet shows each row as a block, with the name of the column before every cell.
         for row in table.select("tbody tr"):
             for cell, name in zip(row.find_all("td", recursive=False), table.find_all("th"), strict=True):

@@ -24,7 +24,7 @@ from rocrate.utils import as_list
 from superposition.core import archive
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline.config import PAPER_URL, Config
-from superposition.pipeline.history import PACKAGES, Job, commit, sha256, versions
+from superposition.pipeline.history import Job, commit, sha256, versions
 from superposition.pipeline.machine import machine
 
 RECORD = "ro-crate-metadata.json"
@@ -67,15 +67,8 @@ def build_crate(
     """
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
-    # The parts that a sweep was split into are gone; the job that gathered them stands for those that made them.
-    kept = [job for job in jobs if Path(job.output[0]).exists()]
-    parts = {
-        job.name: [part for part in jobs if set(part.output) & set(job.input) and part not in kept] for job in kept
-    }
-    inside = f"{results.as_posix()}/"
-    code = {file for job in jobs for file in job.input if not file.startswith(inside)}
-    tools = {job.rule: scripts[job.rule] for job in kept}
-    _add_workflow(crate, [*workflow, *sorted({*code, *configs, *tools.values()} - {*workflow})], tools)
+    read = {path for job in jobs for path in job.input if results not in Path(path).parents}
+    _add_workflow(crate, [*workflow, *sorted({*read, *configs} - {*workflow})], {j.rule: scripts[j.rule] for j in jobs})
     for name, sweep in config.sweeps.items():
         stated = f"The paper states: {', '.join(config.from_paper[name]) or 'nothing'}."
         about = {"name": f"config.experiments.{name}", "value": sweep.spec(), "description": stated}
@@ -83,10 +76,23 @@ def build_crate(
     for path in map(Path, files):
         if results in path.parents:
             _add_result(crate, results, path, config)
-    for job in kept:
-        _add_job(crate, results, job, parts[job.name], tools[job.rule])
-    _add_run(crate, configs, config, jobs)
-    _describe_root(crate, results, config)
+    # A part of a sweep is gone once it was gathered: its job contributed to what was made of it.
+    made_of = {path: job.output for job in jobs for path in job.input if not Path(path).exists()}
+    for job in jobs:
+        made = [final for path in job.output for final in made_of.get(path, [path])]
+        _add_job(crate, results, job, made, scripts[job.rule])
+    _add_run(crate, configs, config)
+    root = crate.root_dataset
+    root["name"] = f"Toy Models of Superposition, replicated, at scale {config.scale}"
+    root["description"] = "Models, tables, figures, verdicts and a report, and how each of them was made."
+    root["license"] = _add(crate, "https://spdx.org/licenses/MIT", "CreativeWork", name="MIT License")
+    root["isBasedOn"] = _add(crate, PAPER_URL, "ScholarlyArticle", name="Toy Models of Superposition")
+    root["datePublished"] = datetime.fromtimestamp((results / "report.html").stat().st_mtime, UTC).isoformat()
+    root["conformsTo"] = [
+        _add(crate, profile, "CreativeWork", name=name, version=profile.rpartition("/")[2])
+        for profile, name in PROFILES.items()
+    ]
+    root["mentions"] = crate.get_by_type("CreateAction")
     return crate
 
 
@@ -109,13 +115,12 @@ def _crate_path(path: str) -> str:
 
 def _add_workflow(crate: ROCrate, files: Sequence[str], tools: Mapping[str, str]) -> None:
     """Add the code: the workflow as a program whose steps are the rules, each of which runs a script, its tool."""
-    main, *others = files
-    version = {"version": commit()}
-    for path in others:
+    main, version = files[0], {"version": commit()}
+    for path in files[1:]:
         script = {"@type": ["File", "SoftwareSourceCode"]} | version if path in tools.values() else {}
         _add_file(crate, Path(path), _crate_path(path), **script)
     packages = [
-        _add(crate, _package(name), "SoftwareApplication", name=name, softwareVersion=number, url=_package(name))
+        _add(crate, f"#packages/{name}", "SoftwareApplication", name=name, softwareVersion=number)
         for name, number in versions().items()
     ]
     scripts = [crate.get(_crate_path(script)) for script in tools.values()]
@@ -123,22 +128,17 @@ def _add_workflow(crate: ROCrate, files: Sequence[str], tools: Mapping[str, str]
         _add(crate, f"#steps/{rule}", "HowToStep", name=rule, position=position, workExample=script)
         for position, (rule, script) in enumerate(zip(tools, scripts, strict=True))
     ]
-    engine = versions()["snakemake"]
-    workflow = crate.add_workflow(main, _crate_path(main), main=True, lang="snakemake", lang_version=engine)
-    about = {"name": Path(main).name, "sha256": sha256(Path(main)), "step": steps, "hasPart": scripts}
-    for key, value in (version | about | {"runtimePlatform": machine(), "softwareRequirements": packages}).items():
+    workflow = crate.add_workflow(main, _crate_path(main), main=True, lang="snakemake")
+    size, digest = str(Path(main).stat().st_size), sha256(Path(main))
+    about = version | {"name": main, "sha256": digest, "contentSize": size, "runtimePlatform": machine()}
+    for key, value in (about | {"step": steps, "hasPart": scripts, "softwareRequirements": packages}).items():
         workflow[key] = value
     workflow.type.append("HowTo")
 
 
-def _package(name: str) -> str:
-    """Return the address that identifies a package, or Python."""
-    return f"https://pypi.org/project/{name}/" if name in PACKAGES else "https://www.python.org/"
-
-
 def _add_result(crate: ROCrate, results: Path, path: Path, config: Config) -> None:
     """Add a file, or a folder of tables, that a job made; check weights against the configuration."""
-    about, name = {}, path.relative_to(results).as_posix()
+    about, place = {}, path.relative_to(results).as_posix()
     if path.suffix == ".safetensors":
         header, arrays = archive.read(path)
         if header.sweep != config.sweeps[path.stem]:
@@ -148,73 +148,53 @@ def _add_result(crate: ROCrate, results: Path, path: Path, config: Config) -> No
         about = {"description": f"{arrays['loss'].size} models, trained on {header.device}."}
     elif path.parent.name == "figures":
         figure = config.figures[path.stem]
-        source = "The paper: " if config.sections[figure.section].anchor else ""
-        about = {"name": figure.title, "description": source + figure.shows}
+        about = {"name": figure.title, "description": figure.shows}
     if path.is_dir():
-        parts = [_add_file(crate, file, f"{name}/{file.name}") for file in sorted(path.glob("*.csv"))]
-        crate.add_dataset(dest_path=f"{name}/", properties={"hasPart": parts})
+        parts = [_add_file(crate, file, f"{place}/{file.name}") for file in sorted(path.glob("*.csv"))]
+        crate.add_dataset(dest_path=f"{place}/", properties={"hasPart": parts})
     else:
-        _add_file(crate, path, name, **about)
+        _add_file(crate, path, place, **about)
 
 
-def _add_job(crate: ROCrate, results: Path, job: Job, parts: Sequence[Job], script: str) -> None:
-    """Add a job, with the jobs of its parts: the script that ran, what it read and wrote, and when."""
-    inside = f"{results.as_posix()}/"
+def _add_job(crate: ROCrate, results: Path, job: Job, made: Sequence[str], script: str) -> None:
+    """Add a job: the script that ran, what it read and wrote, and when."""
 
     def find(path: str) -> Entity | None:
-        name = path.removeprefix(inside) if path.startswith(inside) else _crate_path(path)
-        return crate.get(name) or crate.get(f"{name}/")
+        inside = results in Path(path).parents
+        place = Path(path).relative_to(results).as_posix() if inside else _crate_path(path)
+        return crate.get(place) or crate.get(f"{place}/")
 
-    outputs = [find(path) for path in job.output]
-    sweeps = [crate.get(f"#experiments/{Path(path).stem}") for path in job.output if path.endswith(".safetensors")]
-    read = [entity for path in job.input if (entity := find(path))]
-    times = {"startTime": min([job.start, *(part.start for part in parts)]), "endTime": job.end}
     about = {"name": job.name, "description": f"rule {job.rule}, on {job.machine}"}
+    times = {"startTime": job.start, "endTime": job.end}
     action = crate.add_action(crate.get(_crate_path(script)), f"#jobs/{job.name}", properties=about | times)
-    for key, entities in (("object", [*read, *sweeps]), ("result", outputs)):
-        action.append_to(key, entities, compact=True)
-    for name in (job.name, *(part.name for part in parts)):
-        for file in (f"logs/{name}.log", f"benchmarks/{name}.tsv"):
-            _add_file(crate, results / file, file, about=action)
+    sweeps = [crate.get(f"#experiments/{Path(path).stem}") for path in made if path.endswith(".safetensors")]
+    action.append_to("object", [*filter(None, map(find, job.input)), *sweeps], compact=True)
+    action.append_to("result", [find(path) for path in made], compact=True)
+    for file in (f"logs/{job.name}.log", f"benchmarks/{job.name}.tsv"):
+        _add_file(crate, results / file, file, about=action)
     step = crate.get(f"#steps/{job.rule}")
     _add(crate, f"#control/{job.name}", "ControlAction", name=job.name, instrument=step, object=action)
 
 
-def _add_run(crate: ROCrate, configs: Sequence[str], config: Config, jobs: Sequence[Job]) -> None:
+def _add_run(crate: ROCrate, configs: Sequence[str], config: Config) -> None:
     """Add all jobs together as one run of the workflow."""
     actions, steps = crate.get_by_type("CreateAction"), crate.get_by_type("ControlAction")
     settings = [
         _add(crate, f"#config/{key}", "PropertyValue", name=f"config.{key}", value=getattr(config, key))
         for key in ("scale", "device")
     ]
-    about = "All jobs, whether they ran in one invocation of Snakemake or in several."
-    times = {"startTime": min(job.start for job in jobs), "endTime": max(job.end for job in jobs)} if jobs else {}
+    about = {"name": "run", "description": "All jobs, whether they ran in one invocation of Snakemake or in several."}
+    starts, ends = ([action[key] for action in actions] for key in ("startTime", "endTime"))
+    times = {"startTime": min(starts), "endTime": max(ends)} if actions else {}
     run = crate.add_action(
         crate.mainEntity,
         "#run",
         object=[*(crate.get(_crate_path(path)) for path in configs), *settings],
-        result=[result for action in actions for result in as_list(action["result"])],
-        properties={"name": "run", "description": about} | times,
+        result=list({result.id: result for action in actions for result in as_list(action["result"])}.values()),
+        properties=about | times,
     )
-    engine = crate.get(_package("snakemake"))
+    engine = crate.get("#packages/snakemake")
     _add(crate, "#engine", "OrganizeAction", name="Snakemake", instrument=engine, object=steps, result=run)
-
-
-def _describe_root(crate: ROCrate, results: Path, config: Config) -> None:
-    """Describe the results as a whole."""
-    root = crate.root_dataset
-    root["name"] = f"Toy Models of Superposition, replicated, at scale {config.scale}"
-    root["description"] = "Models, tables, figures, verdicts and a report, and how each of them was made."
-    root["license"] = _add(crate, "https://spdx.org/licenses/MIT", "CreativeWork", name="MIT License")
-    root["isBasedOn"] = _add(
-        crate, PAPER_URL, "ScholarlyArticle", name="Toy Models of Superposition (Elhage et al., 2022)"
-    )
-    root["datePublished"] = datetime.fromtimestamp((results / "report.html").stat().st_mtime, UTC).isoformat()
-    root["conformsTo"] = [
-        _add(crate, profile, "CreativeWork", name=name, version=profile.rpartition("/")[2])
-        for profile, name in PROFILES.items()
-    ]
-    root["mentions"] = crate.get_by_type("CreateAction")
 
 
 # Reading the record
@@ -223,6 +203,7 @@ def _describe_root(crate: ROCrate, results: Path, config: Config) -> None:
 def origins(crate: ROCrate, name: str) -> dict[str, int]:
     """Return a file and everything it comes from, by name in the record, with the number of jobs in between."""
     jobs = [action for action in crate.get_by_type("CreateAction") if action.id != "#run"]
+    # Of several jobs, the last one gathered what the others had made.
     makers = {result.id: job for job in jobs for result in as_list(job["result"])}
     found: dict[str, int] = {}
 
