@@ -102,7 +102,9 @@ def _contents(results: Path, config: Config, configfiles: Sequence[str]) -> dict
     options += ["--configfile", *configfiles] if configfiles else []
     numbers = {figure: results / "tables" / figure / "numbers.csv" for figure in config.figures}
     weights = {name: results / "weights" / f"{name}.safetensors" for name in config.sweeps}
-    jobs = trace_jobs(results, map(str, [results / "claims.csv", *results.glob("figures/*"), *weights.values()]))
+    shown = [f"figures/{name}.{kind}" for name in config.figures for kind in ("svg", "gif")]
+    shown += ["claims.csv", *(f"sensitivity/{section}.csv" for section in config.sensitivity)]
+    jobs = trace_jobs(results, [str(results / name) for name in shown] + [str(path) for path in weights.values()])
     packages = ", ".join(f"{name} {version}" for name, version in versions().items())
     machines = sorted({job.machine for job in jobs}) or [machine()]
     return {
