@@ -50,11 +50,14 @@ def test_a_split_sweep_has_the_same_bytes_and_a_record(made: Project, split: Pro
 
     graph = {entity["@id"]: entity for entity in json.loads((out / "ro-crate-metadata.json").read_text())["@graph"]}
     for name in EXPERIMENTS:
-        job = graph[f"#jobs/train/{name}"]
-        about = {k for k, e in graph.items() if e.get("about") == {"@id": job["@id"]}}
-        stems = {f"train/{name}", f"train/{name}/1-of-2", f"train/{name}/2-of-2"}
-        assert about == {f"{k}/{s}.{e}" for k, e in (("logs", "log"), ("benchmarks", "tsv")) for s in stems}
-        assert job["startTime"] < job["endTime"]
+        for stem in (f"train/{name}", f"train/{name}/1-of-2", f"train/{name}/2-of-2"):
+            job = graph[f"#jobs/{stem}"]
+            assert job["result"] == {"@id": f"weights/{name}.safetensors"}
+            assert job["startTime"] < job["endTime"]
+            assert {k for k, e in graph.items() if e.get("about") == {"@id": job["@id"]}} == {
+                f"logs/{stem}.log",
+                f"benchmarks/{stem}.tsv",
+            }
 
 
 def test_a_part_that_is_there_is_not_trained_again(split: Project) -> None:
