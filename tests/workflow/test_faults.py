@@ -168,7 +168,7 @@ def within(project: Project, script: str, *words: str, **variables: str) -> subp
 def test_a_full_disk(undisturbed: tuple[Project, float], tmp_path: Path) -> None:
     """It is said, nothing half written stays, and with room again all is as it should be."""
     project = small(tmp_path)
-    rooms = {"24k": "train", "300k": "measure", "800k": "draw", "1100k": "notebook"}  # and for what that is too little
+    rooms = {"24k": "train", "300k": "measure", "800k": "draw", "1200k": "report"}  # and for what that is too little
     script = f"""
         mkdir results; mount -t tmpfs none results
         for room in {" ".join(rooms)}; do
