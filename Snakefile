@@ -22,8 +22,7 @@ os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline import stages
 from superposition.pipeline.config import Config
-from superposition.pipeline.configfile import check_file
-from superposition.pipeline.scheduling import figure_groups, training_batches
+from workflow.configfile import check_file
 from workflow.sources import sources
 from workflow.times import clamp_future_mtimes
 
@@ -38,8 +37,9 @@ except SuperpositionError as error:
 configfile: "config.yaml"
 
 
+SETTINGS = dict(config)
 try:
-    CONFIG = Config.parse(config)
+    CONFIG = Config.parse(SETTINGS)
 except SuperpositionError as error:
     sys.exit(f"error: {error}")
 
@@ -76,10 +76,6 @@ onstart:
             resolve_device(CONFIG.device)
     except SuperpositionError as error:
         sys.exit(f"error: config.{error}")
-    # The limit on the rate of new jobs, which only clusters need, makes Snakemake look for jobs every second, and once
-    # more for each job that has ended: after a hundred jobs this takes a quarter of a core.
-    if workflow.local_exec:
-        workflow.scheduler.job_rate_limiter = None
 
 
 include: "workflow/rules/common.smk"

@@ -21,9 +21,8 @@ import yaml
 from limits import matrix_rate
 
 from superposition.core.sweep import Sweep
-from superposition.pipeline import dag
 from superposition.pipeline.config import Config
-from superposition.pipeline.scheduling import training_batches
+from superposition.pipeline.history import trace_jobs
 
 
 def arithmetic(sweep: Sweep) -> float:
@@ -49,16 +48,16 @@ def by_rule(done: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, table.sum().to_frame("all").T])
 
 
-def critical_path(done: pd.DataFrame, config: Config) -> list[tuple[str, float]]:
+def critical_path(done: pd.DataFrame, results: Path) -> list[tuple[str, float]]:
     """Return the chain of jobs that need each other and take longest, with the seconds of each."""
     seconds = {f"{rule}/{job}" if job else rule: s for rule, job, s in done[["rule", "job", "seconds"]].to_numpy()}
     longest: dict[str, tuple[float, list[tuple[str, float]]]] = {}  # to the end of the job that makes a file
     chains = []
-    for job in dag.planned_jobs(config):
-        before = max((longest[file] for file in job.inputs), default=(0.0, []), key=lambda chain: chain[0])
+    for job in trace_jobs(results, [str(results / "report.html")]):
+        before = max((longest[file] for file in job.input if file in longest), default=(0.0, []), key=lambda c: c[0])
         took = seconds.get(job.name, 0.0)
         chains.append((before[0] + took, [*before[1], (job.name, took)]))
-        longest |= dict.fromkeys(job.outputs, chains[-1])
+        longest |= dict.fromkeys(job.output, chains[-1])
     return max(chains, key=lambda chain: chain[0])[1]
 
 
@@ -79,11 +78,11 @@ def main() -> None:
         table = table.join(by_rule(jobs(arguments.before)).add_suffix(" before"), how="outer")
         table["ratio"] = table["core seconds before"] / table["core seconds"]
     print(f"\n{table.round(1).to_string()}")
-    path = critical_path(done, config)
+    path = critical_path(done, arguments.results)
     print(f"\nThe critical path takes {sum(s for _, s in path):.0f} s: " + ", ".join(f"{n} {s:.0f}" for n, s in path))
     train = done[done["rule"] == "train"].set_index("job")
-    made = {job: sum(arithmetic(config.sweeps[e]) for e in names) for job, names in training_batches(config).items()}
-    train = train[["seconds", "core seconds"]].assign(limit=pd.Series(made) / rate)
+    operations = {name: arithmetic(sweep) for name, sweep in config.sweeps.items()}
+    train = train[["seconds", "core seconds"]].assign(limit=pd.Series(operations) / rate)
     train["ratio"] = train["core seconds"] / train["limit"]
     known = train.dropna()
     print(

@@ -39,7 +39,7 @@ from limits import REPETITIONS, copy_rate, fastest, matrix_rate
 
 from superposition.core.sweep import Sweep
 from superposition.pipeline.config import Config
-from superposition.pipeline.identity import machine
+from superposition.pipeline.machine import machine
 from superposition.training import fused
 from superposition.training.blocks import Plan
 from superposition.training.engine import TrainingConfig

@@ -4,8 +4,6 @@ import copy
 import datetime
 import json
 import re
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -18,9 +16,6 @@ from tests.sections import parse, split
 from superposition.core.errors import SuperpositionError
 from superposition.core.sweep import Sweep
 from superposition.pipeline import stages
-from superposition.pipeline.config import Config
-from superposition.pipeline.configfile import check_file
-from superposition.pipeline.scheduling import MAX_SHARED_WORK, figure_groups, training_batches
 from superposition.pipeline.schema import schemas
 from superposition.pipeline.stages import CUSTOM
 
@@ -124,74 +119,6 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("figures.first.experiments", ["one", "zoo"], ["figures.first.experiments", "zoo", "one, two, three"]),
     ("figures.first.experiments", "one", ["paper.basic.section.figures.first.experiments"]),
 ]
-
-
-ENTRIES = "experiments: {one: {model: linear, n: 2, m: 1, density: 1}}\n"
-BOMB = "a: &a [1]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in pairwise("abcdefgh"))
-FILES: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "a mapping"),
-    "a number, which is JSON": (b"3", "a mapping"),
-    "a bracket too many": (b"scale: paper\ndevice: [auto", "line 2: .*expected ',' or ']'"),
-    "a colon too many": (b"scale: paper\ndevice: auto: cpu", "line 2: mapping values are not allowed here"),
-    "tabs": (b"defaults:\n\tsteps: 3", "line 2: "),
-    "two documents": (b"scale: paper\n---\nscale: quick", "line 2: expected a single document"),
-    "Latin-1": ("scale: paper # für".encode("latin-1"), "utf-8"),
-    "binary": (b"\0\1\2", "cannot be read"),
-    "a date that is none": (b"scale: 2022-99-99", r"cannot be read \(month must be in 1..12"),
-    "a number of many digits": (b"scale: " + b"9" * 5000, "cannot be read"),
-    "a deep nest": (b"scale: " + b"[" * 5000, "cannot be read"),
-    "a deep nest in JSON": (b"[" * 100_000, "cannot be read"),
-    "code": (b"scale: !!python/object/apply:os.getcwd []", "line 1: could not determine a constructor"),
-    "a mapping as a key": (b"{a: 1}: 2", "line 1: .*found unhashable key"),
-    "an alias of nothing": (b"scale: *a", "line 1: found undefined alias 'a'"),
-    "a key twice": ((ENTRIES + "experiments: {}").encode(), "line 2: .*'experiments'"),
-    "an experiment twice": (
-        b"experiments:\n  one: {n: 1}\n  two: {n: 1}\n  one: {n: 2}",
-        "line 4: .*'one'",
-    ),
-    "a list that holds itself": (b"defaults: &a [*a]", "line 1: .*aliases"),
-    "an experiment in itself": (b"experiments: &a {one: *a}", "line 1: .*aliases"),
-    "ten million values": (BOMB.encode(), "aliases"),
-    "a key that Snakemake takes": ((ENTRIES + "pathvars: 3").encode(), "config: unknown 'pathvars', allowed are scale"),
-}
-
-
-@pytest.mark.parametrize(("content", "named"), FILES.values(), ids=FILES)
-def test_a_file_that_is_no_configuration(content: bytes, named: str, tmp_path: Path) -> None:
-    """One line that says what is wrong, and where; Snakemake and YAML would answer with tracebacks, or pass it over."""
-    (tmp_path / "config.yaml").write_bytes(content)
-    with pytest.raises(SuperpositionError, match=named) as caught:
-        check_file(tmp_path / "config.yaml")
-    assert str(caught.value).isprintable()
-    assert str(caught.value).startswith((f"{tmp_path}/config.yaml", "config: "))
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(SuperpositionError, match="No such file"):
-        check_file(tmp_path / "config.yaml")
-    with pytest.raises(SuperpositionError, match="Is a directory"):
-        check_file(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        ENTRIES,
-        "\ufeff" + ENTRIES,
-        json.dumps(split(BASE)[0]),
-        json.dumps(split(BASE)[0], indent="\t"),  # which is no YAML
-        "defaults: &a {steps: 3}\nexperiments: {one: &b {<<: *a, n: 1}, two: {<<: *b, n: 2}}",
-    ],
-)
-def test_a_file_that_is_one(text: str, tmp_path: Path) -> None:
-    """What is in it is seen to later."""
-    (tmp_path / "some.yaml").write_text(text, encoding="utf-8")
-    check_file(tmp_path / "some.yaml")
-
-
-def test_the_files_of_the_project_are() -> None:
-    for file in (ROOT / "config.yaml", *(ROOT / "examples").glob("*.yaml")):
-        check_file(file)
 
 
 def label(value: Any) -> str | None:
@@ -389,32 +316,6 @@ def test_the_phase_diagrams(name: str, n: int, m: int, scale: str) -> None:
     assert config.sweeps[f"{name}_optimum"].relative_importance == config.sweeps[name].relative_importance
     assert {"model", "n", "m", "restarts"} <= set(config.from_paper[name])
     assert not {"steps", "batch", "learning_rate", "schedule", "weight_decay"} & set(config.from_paper[name])
-
-
-def test_what_shares_a_training_job() -> None:
-    """At scale quick start-up would take most of the time; at scale paper each takes long, and none waits for others.
-    What a job makes beside what was asked for, or makes again, takes seconds."""
-    assert MAX_SHARED_WORK <= 2.5e10
-    paper, quick = CONFIGS.values()
-    assert training_batches(paper) == {name: (name,) for name in paper.sweeps}
-    assert sorted(name for names in training_batches(quick).values() for name in names) == sorted(quick.sweeps)
-    group = {name: f.section for f in reversed(quick.figures.values()) for name in f.experiments}
-    for job, (first, *others) in training_batches(quick).items():
-        assert job == (f"{first}-and-{len(others)}" if others else first)
-        assert {group[name] for name in others} <= {group[first]}
-        assert not others or sum(quick.sweeps[name].work for name in (first, *others)) <= MAX_SHARED_WORK
-    everywhere = Config.parse(RAW | {"scale": "quick", "device": "cuda"})
-    assert training_batches(everywhere) == {name: (name,) for name in quick.sweeps}
-
-
-def test_figures_that_share_jobs() -> None:
-    """At scale quick those of a section or of a custom sweep; at scale paper each can be had alone."""
-    own = {"experiments": RAW["experiments"] | {"phase": ENTRY}}
-    paper, quick = (Config.parse(RAW | own | {"scale": scale}) for scale in ("paper", "quick"))
-    assert figure_groups(paper) == {name: (name,) for name in paper.figures}
-    assert figure_groups(quick)["phase_2in1-and-2"] == ("phase_2in1", "phase_3in2", "loss_surfaces")
-    assert figure_groups(quick)["phase_gram-and-2"] == ("phase_gram", "phase_points", "phase_dimensionality")
-    assert training_batches(quick)["phase"] == ("phase",)
 
 
 @pytest.mark.parametrize("scale", ["paper", "quick"])

@@ -95,17 +95,9 @@ class Project:
             )
 
     def split_all(self) -> None:
-        """Here every sweep is large enough to be split."""
-        self.share(0)
-        self._set("workflow/rules/train.smk", "ONE_CORE_WORK", 0)
-
-    def share(self, work: float) -> None:
-        """Experiments of a section are trained in one job up to so much work."""
-        self._set("src/superposition/pipeline/scheduling.py", "MAX_SHARED_WORK", work)
-
-    def _set(self, name: str, constant: str, value: float) -> None:
-        file = self.path / name
-        text, count = re.subn(rf"(?m)^{constant} = \S+", f"{constant} = {value}", file.read_text())
+        """Make every sweep large enough to be split."""
+        file = self.path / "workflow/rules/train.smk"
+        text, count = re.subn(r"(?m)^ONE_CORE_WORK = \S+", "ONE_CORE_WORK = 0", file.read_text())
         assert count == 1
         file.write_text(text)
 

@@ -89,7 +89,7 @@ def test_a_cluster_makes_the_same(
     code, output = run(fresh, slurm, profile)
     assert code == 0, output
     same(made.path, fresh.path)
-    assert submitted(output) == 5, "two jobs that train, two sections, the report"
+    assert submitted(output) == 6, "three jobs that train, two sections, the report"
     logs, benchmarks = ({p.stem for p in (fresh.path / OUT / kind).rglob("*.*")} for kind in ("logs", "benchmarks"))
     assert logs == benchmarks >= {"introduction", "theory", "notebook", "crate"}
     assert fresh.jobs() == set()
@@ -195,7 +195,6 @@ def test_what_no_node_has_is_refused(
     fresh: Project, slurm: Slurm, profile: str, words: list[str], message: str, reason: str
 ) -> None:
     """SLURM's reason reaches the user, and the run ends. Where SLURM does not refuse, status.sh does."""
-    fresh.share(0)
     slurm.enforce("ALL")
     code, output = run(fresh, slurm, profile, *words, "--", LONG)
     assert code != 0
@@ -216,7 +215,6 @@ def test_an_unknown_partition_is_refused(fresh: Project, slurm: Slurm) -> None:
 
 def test_a_job_that_waits_for_ever_can_be_seen_and_cancelled(fresh: Project, slurm: Slurm) -> None:
     """As the README says: the reason is in the queue, and Ctrl-C leaves nothing there."""
-    fresh.share(0)
     with start(fresh, slurm, "slurm", "--set-resources", "train:runtime=9999", "--", LONG) as process:
         wait_for(lambda: "PartitionTimeLimit" in slurm("sh", "-c", block("waiting")), "the reason")
         process.send_signal(signal.SIGINT)

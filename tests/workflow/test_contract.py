@@ -12,7 +12,7 @@ pytestmark = pytest.mark.integration
 
 SHOWN = {"notebook", "report", "crate"}
 ENDS = {"judge"} | SHOWN
-TRAIN = {"train:introduction", "train_basic_small"}
+TRAIN = {f"train:{name}" for name in ("introduction", "basic_small", "basic_small_linear")}
 
 
 def section(name: str) -> set[str]:
@@ -80,11 +80,10 @@ def test_a_touched_file_with_its_old_content_makes_nothing_again(made: Project) 
     ("experiment", "jobs"),
     [
         ("introduction", {"train:introduction"} | section("introduction") | ENDS),
-        ("basic_small_linear", {"train_basic_small"} | section("theory") | ENDS),
+        ("basic_small_linear", {"train:basic_small_linear"} | section("theory") | ENDS),
     ],
 )
 def test_a_change_of_one_experiment_trains_that_one(made: Project, experiment: str, jobs: set[str]) -> None:
-    """Or the job that it shares, and nothing of other figures."""
     config = made.config()
     config["experiments"][experiment]["steps"] += 1
     with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
@@ -105,7 +104,10 @@ def test_an_own_sweep_is_made_with_the_rest_and_disturbs_nothing(made: Project) 
     with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
         made.configure(config)
         assert made.jobs("results/quick/weights/mine.safetensors") == {"train:mine"}
-        assert made.jobs() == {"train:mine", "measure_mine_gram", "draw_mine_gram"} | ENDS
+        assert (
+            made.jobs()
+            == {"train:mine"} | section("mine_gram") | section("mine_points") | section("mine_dimensionality") | ENDS
+        )
 
 
 def test_one_figure_alone(fresh: Project) -> None:

@@ -70,21 +70,6 @@ def test_an_own_sweep(project: Project) -> None:
     assert project.jobs() == {"judge", "notebook", "report", "crate"}
 
 
-def test_figures_that_share_jobs(project: Project) -> None:
-    """At scale quick one job measures all figures of the sweep, and one draws them: the very files of scale paper."""
-    pictures = [f"figures/mine_{kind}.{suffix}" for kind in KINDS for suffix in ("svg", "png")]
-    target = f"results/quick/{pictures[0]}"
-    words = ("--config", "scale=quick", "--configfile", "examples/custom_sweep.yaml", "--", target)
-    assert project.jobs(*words) == {"train:mine", "measure_mine_gram", "draw_mine_gram"}
-    run = project.snakemake(*words)
-    assert run.returncode == 0, run.stderr
-    paper, quick = project.path / OUT, project.path / "results/quick"
-    tables = [path.relative_to(paper) for kind in KINDS for path in (paper / f"tables/mine_{kind}").iterdir()]
-    assert len(tables) >= len(KINDS)
-    for path in (*tables, *pictures):
-        assert (quick / path).read_bytes() == (paper / path).read_bytes(), path
-
-
 def test_a_figure_of_ones_own(project: Project) -> None:
     """Two functions, a claim and an entry: drawn alone, and then in its place in the report with its claim."""
     for name, text in files("add").items():

@@ -1,5 +1,6 @@
 """The real DAG: whole, killed, repeated, run twice at once, and given bad input."""
 
+import json
 import os
 import re
 import signal
@@ -37,9 +38,8 @@ def test_everything_is_made(made: Project) -> None:
         assert [name for name in names if html.count(f'id="{kind}-{name}"') != 1] == []
     for experiment in config["experiments"]:
         assert SweepResult.load(out / f"weights/{experiment}.safetensors").sweep.steps == TINY["steps"]
-    for job in ("introduction", "basic_small-and-1"):
-        assert len(pd.read_csv(out / f"benchmarks/train/{job}.tsv", sep="\t")) == 1
-    assert all(log.read_text() == "done\n" for log in (out / "logs").rglob("*.log"))
+        assert len(pd.read_csv(out / f"benchmarks/train/{experiment}.tsv", sep="\t")) == 1
+    assert all(json.loads(log.read_text())["end"] for log in (out / "logs").rglob("*.log"))
 
 
 def test_another_number_of_cores_and_another_order_give_the_same_bytes(made: Project, fresh: Project) -> None:
@@ -84,30 +84,11 @@ def test_check_names_the_claims_that_differ(fresh: Project) -> None:
 
 
 def train_long(project: Project) -> list[str]:
-    """Makes one experiment short and one long, in jobs of their own; their weights, the short one's first."""
-    project.share(0)
+    """Make one experiment short and one long; return their weights, the short one's first."""
     config = project.config()
     config["experiments"]["basic_small"] |= {"steps": 20_000, "restarts": 8, "batch": 256}
     project.configure(config)
     return [f"{OUT}/weights/{name}.safetensors" for name in ("introduction", "basic_small")]
-
-
-def test_snakemake_looks_for_jobs_when_one_has_ended_and_no_more(fresh: Project) -> None:
-    """If it looked again every second, once more for each job that has ended, a long run would lose much of a core."""
-    weights = [f"{OUT}/weights/{name}.safetensors" for name in fresh.config()["experiments"]]
-    run = fresh.snakemake("--cores", "1", "--verbose", *weights)
-    assert run.returncode == 0, run.stderr
-    assert 0 < (run.stdout + run.stderr).count("Ready jobs: ") <= 1 + len(weights)
-
-
-def test_training_comes_first_at_scale_quick(fresh: Project) -> None:
-    """What must wait for the last of it is short there; at scale paper it would keep every figure back to the end."""
-    first = {}
-    for scale in ("quick", "paper"):
-        plan = fresh.snakemake("-n", "--config", f"scale={scale}")
-        blocks = re.split(r"\n(?=(?:local)?rule )", plan.stdout + plan.stderr)
-        first[scale] = {block.split(":")[0] for block in blocks if re.search(r"^    priority: [1-9]", block, re.M)}
-    assert first == {"quick": {"rule train", "rule train_basic_small"}, "paper": set()}
 
 
 def test_a_killed_run_resumes(fresh: Project) -> None:
@@ -143,11 +124,11 @@ def test_a_second_run_in_the_same_folder_is_refused(fresh: Project) -> None:
 
 
 def test_what_diverges_is_named(fresh: Project) -> None:
-    """The experiment, too, as a job may train several; and none of them is taken for trained."""
+    """The experiment, too; and it is not taken for trained."""
     config = fresh.config()
     config["experiments"]["basic_small_linear"] |= {"learning_rate": 10, "weight_decay": 1, "steps": 300}
     fresh.configure(config)
-    (line,) = error_lines(fresh.snakemake(f"{OUT}/weights/basic_small.safetensors"))
+    (line,) = error_lines(fresh.snakemake(f"{OUT}/weights/basic_small_linear.safetensors"))
     assert re.match(r"error: basic_small_linear: training diverged by step \d+ at density 1\.0, .*learning_rate$", line)
     assert not list((fresh.path / OUT).glob("weights/*"))
 
@@ -212,7 +193,6 @@ NO_CONFIGURATION = {
     "no YAML": b"experiments: [introduction: {",
     "no text": b"scale: \xff\xfe",
     "no date": b"scale: 2022-99-99",
-    "in itself": b"experiments: &a {introduction: *a}",
     "twice": b"scale: paper\nscale: quick",
 }
 

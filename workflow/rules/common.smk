@@ -1,46 +1,28 @@
-# Functions with which rules look up the section, the experiments and the code of figures.
+# What several rules look up in the configuration.
 
-# At scale quick the figures of a group share jobs, which are named after the first of them.
-GROUPS = {group: figures for group, figures in figure_groups(CONFIG).items() if len(figures) > 1}
-SINGLE = [figures[0] for figures in figure_groups(CONFIG).values() if len(figures) == 1]
+# Captions in Snakemake's report see no variable of the workflow but its configuration (workflow/report/figure.rst).
+config["captions"] = {
+    name: [figure.title, f"{'The paper: ' if CONFIG.sections[figure.section].anchor else ''}{figure.shows}"]
+    for name, figure in CONFIG.figures.items()
+}
 
 
-def section_of(figure):
+wildcard_constraints:
+    figure="|".join(CONFIG.figures),
+
+
+def section_of(wildcards):
     """Return the name of a figure's section."""
-    return CONFIG.figures[figure].section
+    return CONFIG.figures[wildcards.figure].section
 
 
-def section_title(figure):
+def section_title(wildcards):
     """Return the title of a figure's section."""
-    return CONFIG.sections[section_of(figure)].title
+    return CONFIG.sections[section_of(wildcards)].title
 
 
-def sections_by_figure(*figures):
-    """Return the name of the section of each figure."""
-    return {figure: section_of(figure) for figure in figures}
-
-
-def captions(output):
-    """Return title and caption of the figures in some files, for the reports of Snakemake.
-
-    As a parameter that depends on the output, they are no reason to draw a figure again.
-    """
-    figures = [CONFIG.figures[name] for name in dict.fromkeys(Path(file).stem for file in output)]
-    source = {name: "The paper: " if section.anchor else "" for name, section in CONFIG.sections.items()}
-    return {figure.title: source[figure.section] + figure.shows for figure in figures}
-
-
-def experiments_by_figure(*figures):
-    """Return the experiments that each figure needs."""
-    return {figure: list(CONFIG.figures[figure].experiments) for figure in figures}
-
-
-def weights_files(*figures):
-    """Return the weights files that these figures need."""
-    names = dict.fromkeys(name for figure in figures for name in CONFIG.figures[figure].experiments)
-    return expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=names)
-
-
-def stage_code(script, stage, *figures):
-    """Return the source files that a script runs for one stage of the figures' sections."""
-    return sources(f"workflow/scripts/{script}.py", *(f"superposition.paper.{section_of(f)}.{stage}" for f in figures))
+def stage_code(script, stage):
+    """Return an input function: the source files that a script runs for one stage of a figure's section."""
+    return lambda wildcards: sources(
+        f"workflow/scripts/{script}.py", f"superposition.paper.{section_of(wildcards)}.{stage}"
+    )

@@ -1,15 +1,7 @@
 # Write the record of the run, last of all: what was made, from what, by which code and when. This makes the results an
 # RO-Crate with a copy of the code that can be run.
 
-SCRIPTS = {rule.name: os.path.normpath(f"workflow/rules/{rule.script}") for rule in workflow.rules if rule.script}
-# The files that a job depends on besides its script: those of its rule, and those of the stage of its section.
-MODULES = {rule: sources(script) for rule, script in SCRIPTS.items()}
-STAGED = expand("{section}.{stage}", section=CONFIG.sections, stage=stages.STAGES)
-MODULES |= {stage: sources(f"superposition.paper.{stage}") for stage in STAGED}
-NOTEBOOK = rules.notebook.input
-MODULES["notebook"] += map(str, [NOTEBOOK.notebook, *NOTEBOOK.captions, *NOTEBOOK.code])
-MODULES["report"].append(str(rules.report.input.template))
-# The files that define the workflow; the first is the Snakefile.
+# The files that define the workflow; the first is the Snakefile. What jobs ran besides is in their records.
 WORKFLOW_FILES = [
     "Snakefile",
     "requirements.txt",
@@ -19,18 +11,15 @@ WORKFLOW_FILES = [
     "workflow/**/*.rst",
     "workflow/envs/*",
 ]
-# The modules that only the Snakefile imports.
-IMPORTED = sources("superposition.pipeline.configfile", "superposition.pipeline.scheduling")
 
 
 rule crate:
     input:
-        rules.notebook.input,
-        report=rules.report.output,
-        pictures=expand(f"{OUT}/figures/{{figure}}.png", figure=CONFIG.figures),
-        workflow=[file for part in WORKFLOW_FILES for file in sorted(glob.glob(part, recursive=True))] + IMPORTED,
+        results=[*rules.notebook.input, *rules.notebook.output, *rules.report.output],
+        workflow=[file for part in WORKFLOW_FILES for file in sorted(glob.glob(part, recursive=True))]
+        + sources(*glob.glob("workflow/*.py")),
         configs=workflow.configfiles,
-        modules=sorted({file for files in MODULES.values() for file in files}),
+        code=sources("workflow/scripts/crate.py"),
     output:
         record=f"{OUT}/ro-crate-metadata.json",
         code=directory(f"{OUT}/code"),
@@ -41,8 +30,7 @@ rule crate:
     conda:
         "../envs/superposition.yaml"
     params:
-        config=config,
-        scripts=SCRIPTS,
-        modules=MODULES,
+        config=SETTINGS,
+        scripts={rule.name: os.path.normpath(f"workflow/rules/{rule.script}") for rule in workflow.rules if rule.script},
     script:
         "../scripts/crate.py"

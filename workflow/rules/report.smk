@@ -1,18 +1,17 @@
-# Render the report: papermill runs the notebook, and nbconvert converts it to one HTML file.
+# Make the report: a notebook from a template, which papermill runs, and one HTML file from the notebook.
 
 
 rule notebook:
     input:
-        notebook="report/report.ipynb",
-        claims=f"{OUT}/claims.csv",
-        figures=expand(f"{OUT}/figures/{{figure}}.svg", figure=CONFIG.figures),
-        thumbnails=expand(f"{OUT}/figures/{{figure}}.png", figure=CONFIG.figures),
-        animations=expand(f"{OUT}/figures/{{figure}}.gif", figure=CONFIG.animated()),
-        sensitivity=expand(f"{OUT}/sensitivity/{{section}}.csv", section=CONFIG.sensitivity),
-        tables=expand(f"{OUT}/tables/{{figure}}", figure=CONFIG.figures),
-        weights=expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=CONFIG.sweeps),
+        text="report/report.md.j2",
+        claims=rules.judge.output,
+        drawings=expand(rules.draw.output, figure=CONFIG.figures),
+        animations=expand(rules.animate.output, figure=CONFIG.animated()),
+        sensitivity=expand(rules.vary.output, section=CONFIG.sensitivity),
+        tables=expand(rules.measure.output, figure=CONFIG.figures),
+        weights=expand(rules.train.output, experiment=CONFIG.sweeps),
         captions=sorted(glob.glob("src/superposition/paper/*/section.yaml")),
-        code=sources("superposition.pipeline.report"),
+        code=sources("workflow/scripts/run_notebook.py"),
     output:
         f"{OUT}/report.ipynb",
     log:
@@ -22,8 +21,7 @@ rule notebook:
     conda:
         "../envs/superposition.yaml"
     params:
-        results=lambda wildcards, output: os.path.dirname(output[0]),
-        config=config,
+        config=SETTINGS,
         configfiles=[os.path.relpath(file) for file in workflow.overwrite_configfiles],
     script:
         "../scripts/run_notebook.py"
@@ -31,8 +29,10 @@ rule notebook:
 
 rule report:
     input:
-        notebook=f"{OUT}/report.ipynb",
+        notebook=rules.notebook.output,
         template="report/template/index.html.j2",
+        figures=rules.notebook.input.drawings + rules.notebook.input.animations,
+        code=sources("workflow/scripts/render_report.py"),
     output:
         report(f"{OUT}/report.html", caption="../report/report.rst", category="Report"),
     log:

@@ -1,5 +1,4 @@
-# Train the models of an experiment: in one job, in several whose parts a last one gathers, or in one that is shared
-# with other experiments.
+# Train the models of an experiment: in one job, or in several whose parts a last one gathers.
 
 # A sweep with less work than this (see Sweep.work) takes at most about half a minute on one core. Such jobs run side by
 # side, because a job that takes all cores leaves all but one of them idle while it starts and ends.
@@ -16,18 +15,10 @@ SPLIT = len(scatter.split("{scatteritem}"))
 PARTS = {
     name: 1 if sweep.work < ONE_CORE_WORK else min(SPLIT, sweep.max_parts) for name, sweep in CONFIG.sweeps.items()
 }
-# Experiments that share a job, because training them takes hardly longer than starting one.
-BATCHES = {batch: names for batch, names in training_batches(CONFIG).items() if len(names) > 1}
-BATCHED = [name for names in BATCHES.values() for name in names]
-WHOLE = [name for name, parts in PARTS.items() if parts == 1 and name not in BATCHED]
-SPLIT_UP = [name for name, parts in PARTS.items() if parts > 1]
 # Train on a GPU if there is one, except sweeps that are solved exactly. The profile says how many jobs share it.
 GPU = int(CONFIG.device != "cpu" and bool(shutil.which("nvidia-smi")))
 ON_GPU = [name for name, sweep in CONFIG.sweeps.items() if GPU and sweep.solver != "exact"]
 ONE_CORE = ON_GPU + [name for name, sweep in CONFIG.sweeps.items() if sweep.work < ONE_CORE_WORK]
-# At scale quick all training comes first, since the jobs that wait for the last of it are short; large groups of
-# figures come next. At scale paper this would hold back every figure until the end.
-PRIORITY = len(CONFIG.figures) if CONFIG.scale == "quick" else 0
 
 
 rule train:
@@ -40,44 +31,17 @@ rule train:
     benchmark:
         f"{OUT}/benchmarks/train/{{experiment}}.tsv"
     wildcard_constraints:
-        experiment="|".join(WHOLE) or "none",
-    priority: PRIORITY
+        experiment="|".join(name for name, parts in PARTS.items() if parts == 1) or "none",
     conda:
         "../envs/superposition.yaml"
     threads: lambda wildcards: 1 if wildcards.experiment in ONE_CORE else workflow.cores or 1
     resources:
         gpu=lambda wildcards: int(wildcards.experiment in ON_GPU),
     params:
-        sweeps=lambda wildcards: {wildcards.experiment: CONFIG.sweeps[wildcards.experiment].spec()},
+        sweep=lambda wildcards: CONFIG.sweeps[wildcards.experiment].spec(),
         device=CONFIG.device,
     script:
         "../scripts/train.py"
-
-
-for batch, names in BATCHES.items():
-
-    rule:
-        name:
-            f"train_{names[0]}"
-        input:
-            code=sources("workflow/scripts/train.py"),
-        output:
-            expand(f"{OUT}/weights/{{experiment}}.safetensors", experiment=names),
-        log:
-            f"{OUT}/logs/train/{batch}.log",
-        benchmark:
-            f"{OUT}/benchmarks/train/{batch}.tsv"
-        priority: PRIORITY
-        conda:
-            "../envs/superposition.yaml"
-        threads: 1
-        resources:
-            gpu=int(not set(ON_GPU).isdisjoint(names)),
-        params:
-            sweeps={name: CONFIG.sweeps[name].spec() for name in names},
-            device=CONFIG.device,
-        script:
-            "../scripts/train.py"
 
 
 use rule train as part with:
@@ -88,7 +52,7 @@ use rule train as part with:
     benchmark:
         f"{OUT}/benchmarks/train/{{experiment}}/{{part}}-of-{{parts}}.tsv"
     wildcard_constraints:
-        experiment="|".join(SPLIT_UP) or "none",
+        experiment="|".join(name for name, parts in PARTS.items() if parts > 1) or "none",
         part=r"\d+",
         parts=r"\d+",
 
@@ -101,7 +65,7 @@ use rule train as gather with:
             for part in range(1, PARTS[wildcards.experiment] + 1)
         ],
     wildcard_constraints:
-        experiment="|".join(SPLIT_UP) or "none",
+        experiment="|".join(name for name, parts in PARTS.items() if parts > 1) or "none",
     threads: 1
     resources:
         gpu=0,

@@ -5,5 +5,5 @@ import pandas as pd
 from superposition.pipeline.claims import check
 from superposition.pipeline.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     print(check(pd.read_csv(snakemake.input.claims)))

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from superposition.pipeline.config import Config
+from superposition.pipeline.history import trace_jobs
 from superposition.pipeline.jobs import job_log
-from superposition.pipeline.provenance import Code, build_crate
+from superposition.pipeline.provenance import build_crate
 
-with job_log(snakemake.log[0]):
-    config = Config.parse(snakemake.params.config)
+with job_log(snakemake):
+    files, params = snakemake.input, snakemake.params
     results = Path(snakemake.output.record).parent
-    code = Code(snakemake.input.workflow, snakemake.input.configs, snakemake.params.scripts, snakemake.params.modules)
-    build_crate(results, config, code).write(results)
+    jobs = trace_jobs(results, files.results)
+    code = files.workflow, files.configs, params.scripts
+    build_crate(results, Config.parse(params.config), files.results, jobs, *code).write(results)

@@ -8,7 +8,7 @@ from superposition.core.errors import SuperpositionError
 from superposition.pipeline import files, stages
 from superposition.pipeline.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     tables, judged = {Path(folder).name: folder for folder in snakemake.input.tables}, []
     for section, figures in snakemake.params.sections.items():
         claims = stages.find(section, "judge", "claims")

@@ -1,15 +1,12 @@
-"""Measure the trained models of figures: weights to tables."""
+"""Measure the trained models of a figure: weights to tables."""
 
 from pathlib import Path
 
-from superposition.core.errors import error_context
 from superposition.core.weights import SweepResult
 from superposition.pipeline import files, stages
 from superposition.pipeline.jobs import job_log
 
-with job_log(snakemake.log[0]):
-    weights = {Path(path).stem: path for path in snakemake.input.weights}
-    for (figure, experiments), folder in zip(snakemake.params.experiments.items(), snakemake.output, strict=True):
-        with error_context(figure):
-            measure = stages.find(snakemake.params.sections[figure], "measure", figure)
-            files.write(measure({name: SweepResult.load(weights[name]) for name in experiments}), folder)
+with job_log(snakemake):
+    measure = stages.find(snakemake.params.section, "measure", snakemake.wildcards.figure)
+    trained = {Path(path).stem: SweepResult.load(path) for path in snakemake.input.weights}
+    files.write(measure(trained), snakemake.output[0])

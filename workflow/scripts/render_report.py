@@ -2,14 +2,9 @@
 
 from pathlib import Path
 
-from nbconvert import HTMLExporter
-
 from superposition.pipeline.jobs import job_log
+from superposition.pipeline.page import render
 
-with job_log(snakemake.log[0]):
-    template = Path(snakemake.input.template).parent
-    exporter = HTMLExporter(
-        extra_template_basedirs=[str(template.parent)], template_name=template.name, exclude_input=True
-    )
-    html, _ = exporter.from_filename(snakemake.input.notebook)
+with job_log(snakemake):
+    html = render(Path(snakemake.input.notebook[0]), Path(snakemake.input.template))
     Path(snakemake.output[0]).write_text(html, encoding="utf-8")

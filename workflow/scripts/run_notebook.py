@@ -1,18 +1,21 @@
-"""Execute the notebook of the report."""
+"""Write the notebook of the report from its template, and run it."""
+
+from pathlib import Path
 
 import papermill
 
+from superposition.pipeline.config import Config
 from superposition.pipeline.jobs import job_log
+from superposition.pipeline.report import build_notebook
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
+    output = Path(snakemake.output[0])
+    config = Config.parse(snakemake.params.config)
+    notebook = build_notebook(Path(snakemake.input.text), output.parent, config, snakemake.params.configfiles)
     papermill.execute_notebook(
-        snakemake.input.notebook,
-        snakemake.output[0],
-        parameters={
-            "results": snakemake.params.results,
-            "config": snakemake.params.config,
-            "configfiles": snakemake.params.configfiles,
-        },
+        notebook,
+        output,
+        cwd=output.parent,
         progress_bar=False,
         # Save the notebook once, at the end.
         request_save_on_cell_execute=False,

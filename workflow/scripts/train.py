@@ -1,4 +1,4 @@
-"""Train experiments or one part of an experiment, or gather the parts: sweeps to weights."""
+"""Train an experiment or one part of it, or gather the parts: a sweep to weights."""
 
 import json
 
@@ -8,12 +8,11 @@ from superposition.core.weights import SweepResult
 from superposition.pipeline.jobs import job_log
 from superposition.training.runner import train
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake), error_context(snakemake.wildcards.experiment):
     if parts := snakemake.input.get("parts"):
-        SweepResult.gather([SweepResult.load(path) for path in parts]).save(snakemake.output[0])
+        result = SweepResult.gather([SweepResult.load(path) for path in parts])
     else:
+        sweep = Sweep.parse(json.loads(snakemake.params.sweep), snakemake.wildcards.experiment)
         part = int(snakemake.wildcards.get("part", 1)), int(snakemake.wildcards.get("parts", 1))
-        for (name, spec), path in zip(snakemake.params.sweeps.items(), snakemake.output, strict=True):
-            sweep = Sweep.parse(json.loads(spec), name)
-            with error_context(name):
-                train(sweep, snakemake.params.device, snakemake.threads, part=part).save(path)
+        result = train(sweep, snakemake.params.device, snakemake.threads, part=part)
+    result.save(snakemake.output[0])

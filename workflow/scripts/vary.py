@@ -7,7 +7,7 @@ from superposition.pipeline import stages
 from superposition.pipeline.jobs import job_log
 from superposition.pipeline.sensitivity import judge_variants
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     section, figures = snakemake.wildcards.section, snakemake.params.sweeps
     claims = stages.find(section, "judge", "claims").find(snakemake.params.claims)
     measures = {figure: stages.find(section, "measure", figure) for figure in figures}

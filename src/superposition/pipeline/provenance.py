@@ -3,7 +3,7 @@
 A results folder with its record is an RO-Crate that follows the profile Provenance Run Crate 0.5. A file is the
 ``result`` of the job that made it, and the ``object`` of a job is what it read: other results, the entry of the
 configuration, the code. Links thus lead from a figure to its tables, weights, sweeps and sources; every file has its
-SHA-256.
+SHA-256. What a job read and wrote is taken from its log (see :mod:`superposition.pipeline.history`).
 
 ``python -m superposition.pipeline.provenance results/paper/figures/introduction.svg`` follows these links, and fails if
 one of the files has changed since; for a results folder, such as ``results/paper``, it checks all files.
@@ -13,12 +13,10 @@ import mimetypes
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from rocrate.model import ContextEntity, Entity
 from rocrate.rocrate import ROCrate
 from rocrate.utils import as_list
@@ -27,73 +25,70 @@ from superposition.core import archive
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline.claims import PAPER_URL
 from superposition.pipeline.config import Config
-from superposition.pipeline.dag import Job, planned_jobs
-from superposition.pipeline.identity import PACKAGES, commit, machine, sha256, versions
+from superposition.pipeline.history import Job, commit, sha256, versions
+from superposition.pipeline.machine import machine
 
 RECORD = "ro-crate-metadata.json"
 # The folder of the results that holds a copy of the code.
 CODE = "code"
-WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
     "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
     "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
-    WORKFLOW_CRATE: "Workflow RO-Crate",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
 
 
 # Writing the record
 
 
-@dataclass(frozen=True)
-class Code:
-    """The files that results were made with, relative to the project.
-
-    Attributes:
-        workflow: The files that define the jobs; the first is the Snakefile.
-        configs: The configuration files.
-        scripts: The script of each rule.
-        modules: What jobs run besides their scripts, by rule and by stage (such as ``introduction.draw``).
-    """
-
-    workflow: Sequence[str]
-    configs: Sequence[str]
-    scripts: Mapping[str, str]
-    modules: Mapping[str, Sequence[str]]
-
-
-def build_crate(results: Path, config: Config, code: Code) -> ROCrate:
+def build_crate(
+    results: Path,
+    config: Config,
+    files: Sequence[str],
+    jobs: Sequence[Job],
+    workflow: Sequence[str],
+    configs: Sequence[str],
+    scripts: Mapping[str, str],
+) -> ROCrate:
     """Build the record of a finished run; its method ``write(results)`` saves it with a copy of the code.
 
     Args:
         results: The results folder, such as ``results/paper``.
         config: The configuration of the run.
-        code: The files that the results were made with.
+        files: The results; other files of the project among them are ignored.
+        jobs: The jobs that made the results, in the order in which they began. Results whose job is not known are
+            recorded without one.
+        workflow: The files that define the workflow; the first is the Snakefile.
+        configs: The configuration files.
+        scripts: The script of each rule.
 
     Raises:
         SuperpositionError: A file is missing or damaged, or weights are not those of the configured sweep.
     """
-    crate, jobs = ROCrate(version="1.1"), list(planned_jobs(config))
+    crate = ROCrate(version="1.1")
     crate.metadata.extra_terms = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
-    _add_workflow(crate, code, list(dict.fromkeys(job.rule for job in jobs)))
-    for name in config.sweeps:
-        from_paper = ", ".join(config.from_paper[name]) or "nothing"
-        sweep = {"value": config.sweeps[name].spec(), "description": f"The paper states: {from_paper}."}
-        _add(crate, f"#experiments/{name}", "PropertyValue", name=f"config.experiments.{name}", **sweep)
+    read = {path for job in jobs for path in job.input if results not in Path(path).parents}
+    _add_workflow(crate, [*workflow, *sorted({*read, *configs} - {*workflow})], {j.rule: scripts[j.rule] for j in jobs})
+    for name, sweep in config.sweeps.items():
+        stated = f"The paper states: {', '.join(config.from_paper[name]) or 'nothing'}."
+        about = {"name": f"config.experiments.{name}", "value": sweep.spec(), "description": stated}
+        _add(crate, f"#experiments/{name}", "PropertyValue", **about)
+    for path in map(Path, files):
+        if results in path.parents:
+            _add_result(crate, results, path, config)
+    # A part of a sweep is gone once it was gathered: its job contributed to what was made of it.
+    made_of = {path: job.output for job in jobs for path in job.input if not Path(path).exists()}
     for job in jobs:
-        _add_results(crate, job, results, config)
-    for job in jobs:
-        _add_action(crate, job, results, code)
-    _add_run(crate, code, config)
-
+        made = [final for path in job.output for final in made_of.get(path, [path])]
+        _add_job(crate, results, job, made, scripts[job.rule])
+    _add_run(crate, configs, config)
     root = crate.root_dataset
     root["name"] = f"Toy Models of Superposition, replicated, at scale {config.scale}"
     root["description"] = "Models, tables, figures, verdicts and a report, and how each of them was made."
     root["license"] = _add(crate, "https://spdx.org/licenses/MIT", "CreativeWork", name="MIT License")
-    root["isBasedOn"] = _add(
-        crate, PAPER_URL, "ScholarlyArticle", name="Toy Models of Superposition (Elhage et al., 2022)"
-    )
-    root["datePublished"] = _isoformat((results / "report.html").stat().st_mtime)
+    root["isBasedOn"] = _add(crate, PAPER_URL, "ScholarlyArticle", name="Toy Models of Superposition")
+    root["datePublished"] = datetime.fromtimestamp((results / "report.html").stat().st_mtime, UTC).isoformat()
     root["conformsTo"] = [
         _add(crate, profile, "CreativeWork", name=name, version=profile.rpartition("/")[2])
         for profile, name in PROFILES.items()
@@ -107,16 +102,11 @@ def _add(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Entit
     return crate.add(ContextEntity(crate, identifier, {"@type": kind, **properties}))
 
 
-def _file_properties(path: Path) -> dict[str, str]:
-    """Return the name, checksum, size and type of a file."""
+def _add_file(crate: ROCrate, path: Path, place: str, **properties: Any) -> Entity:
+    """Add a file with its checksum, size and type."""
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    digest = sha256(path)
-    return {"name": path.name, "sha256": digest, "contentSize": str(path.stat().st_size), "encodingFormat": kind}
-
-
-def _isoformat(seconds: float) -> str:
-    """Format seconds since the epoch as a time in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    about = {"name": path.name, "sha256": sha256(path), "contentSize": str(path.stat().st_size), "encodingFormat": kind}
+    return crate.add_file(path, place, properties=about | properties)
 
 
 def _crate_path(path: str) -> str:
@@ -124,120 +114,87 @@ def _crate_path(path: str) -> str:
     return f"{CODE}/{os.path.relpath(path).replace('../', '')}"
 
 
-def _add_workflow(crate: ROCrate, code: Code, rules: list[str]) -> None:
-    """Add the workflow as a program whose steps are the rules, each of which runs a script."""
-    main, *others = code.workflow
-    version = {"version": commit()}
-    scripts = {code.scripts[rule]: {"@type": ["File", "SoftwareSourceCode"]} | version for rule in rules}
-    modules = {path for paths in code.modules.values() for path in paths}
-    for path in sorted({*others, *code.configs, *modules, *scripts}):
-        crate.add_file(path, _crate_path(path), properties=_file_properties(Path(path)) | scripts.get(path, {}))
-
+def _add_workflow(crate: ROCrate, files: Sequence[str], tools: Mapping[str, str]) -> None:
+    """Add the code: the workflow as a program whose steps are the rules, each of which runs a script, its tool."""
+    main, version = files[0], {"version": commit()}
+    for path in files[1:]:
+        script = {"@type": ["File", "SoftwareSourceCode"]} | version if path in tools.values() else {}
+        _add_file(crate, Path(path), _crate_path(path), **script)
     packages = [
-        _add(crate, _package(name), "SoftwareApplication", name=name, softwareVersion=number, url=_package(name))
+        _add(crate, f"#packages/{name}", "SoftwareApplication", name=name, softwareVersion=number)
         for name, number in versions().items()
     ]
-    tools = {rule: crate.get(_crate_path(code.scripts[rule])) for rule in rules}
+    scripts = [crate.get(_crate_path(script)) for script in tools.values()]
     steps = [
-        _add(crate, f"#steps/{rule}", "HowToStep", name=rule, position=position, workExample=tool)
-        for position, (rule, tool) in enumerate(tools.items())
+        _add(crate, f"#steps/{rule}", "HowToStep", name=rule, position=position, workExample=script)
+        for position, (rule, script) in enumerate(zip(tools, scripts, strict=True))
     ]
-    engine = versions()["snakemake"]
-    workflow = crate.add_workflow(main, _crate_path(main), main=True, lang="snakemake", lang_version=engine)
-    about = _file_properties(Path(main)) | version | {"runtimePlatform": machine(), "softwareRequirements": packages}
-    for key, value in (about | {"step": steps, "hasPart": list(tools.values())}).items():
+    workflow = crate.add_workflow(main, _crate_path(main), main=True, lang="snakemake")
+    size, digest = str(Path(main).stat().st_size), sha256(Path(main))
+    about = version | {"name": main, "sha256": digest, "contentSize": size, "runtimePlatform": machine()}
+    for key, value in (about | {"step": steps, "hasPart": scripts, "softwareRequirements": packages}).items():
         workflow[key] = value
     workflow.type.append("HowTo")
 
 
-def _package(name: str) -> str:
-    """Return the address that identifies a package, or Python."""
-    return f"https://pypi.org/project/{name}/" if name in PACKAGES else "https://www.python.org/"
+def _add_result(crate: ROCrate, results: Path, path: Path, config: Config) -> None:
+    """Add a file, or a folder of tables, that a job made; check weights against the configuration."""
+    about, place = {}, path.relative_to(results).as_posix()
+    if path.suffix == ".safetensors":
+        header, arrays = archive.read(path)
+        if header.sweep != config.sweeps[path.stem]:
+            raise SuperpositionError(
+                f"{path}: not the sweep in config.experiments.{path.stem}; delete the file to train again"
+            )
+        about = {"description": f"{arrays['loss'].size} models, trained on {header.device}."}
+    elif path.parent.name == "figures":
+        figure = config.figures[path.stem]
+        about = {"name": figure.title, "description": figure.shows}
+    if path.is_dir():
+        parts = [_add_file(crate, file, f"{place}/{file.name}") for file in sorted(path.glob("*.csv"))]
+        crate.add_dataset(dest_path=f"{place}/", properties={"hasPart": parts})
+    else:
+        _add_file(crate, path, place, **about)
 
 
-def _add_results(crate: ROCrate, job: Job, results: Path, config: Config) -> None:
-    """Add what a job produced; check the weights of a training job against the configuration."""
-    for name in job.outputs:
-        about = {}
-        if job.rule in ("draw", "animate"):
-            figure = config.figures[Path(name).stem]
-            source = "The paper: " if config.sections[figure.section].anchor else ""
-            about = {"name": figure.title, "description": source + figure.shows}
-        files = sorted((results / name).glob("*.csv")) if name.endswith("/") else [results / name]
-        if job.rule == "train":
-            header, arrays = archive.read(files[0])
-            if header.sweep != config.sweeps[files[0].stem]:
-                raise SuperpositionError(
-                    f"{files[0]}: not the sweep in config.experiments.{files[0].stem}; delete the file to train again"
-                )
-            about = {"description": f"{arrays['loss'].size} models, trained on {header.device}."}
-        parts = [
-            crate.add_file(file, file.relative_to(results).as_posix(), properties=_file_properties(file) | about)
-            for file in files
-        ]
-        if name.endswith("/"):
-            crate.add_dataset(dest_path=name, properties={"hasPart": parts})
-
-
-def _add_action(crate: ROCrate, job: Job, results: Path, code: Code) -> None:
+def _add_job(crate: ROCrate, results: Path, job: Job, made: Sequence[str], script: str) -> None:
     """Add a job: the script that ran, what it read and wrote, and when."""
-    script = code.scripts[job.rule]
-    used = sorted({file for part in (job.rule, *job.stages) for file in code.modules[part]})
-    sweeps = [f"#experiments/{Path(name).stem}" for name in job.outputs] if job.rule == "train" else []
-    # Those of the job itself, and of the parts that it was split into.
-    logs, benchmarks = (
-        sorted([*(results / folder).glob(f"{job.name}{kind}"), *(results / folder).glob(f"{job.name}/*{kind}")])
-        for folder, kind in (("logs", ".log"), ("benchmarks", ".tsv"))
-    )
-    action = crate.add_action(
-        crate.get(_crate_path(script)),
-        f"#jobs/{job.name}",
-        properties={"name": job.name, "description": f"rule {job.rule}"} | _times(benchmarks),
-    )
-    for key, names in (("object", (*job.inputs, *sweeps, *map(_crate_path, used))), ("result", job.outputs)):
-        action.append_to(key, [crate.get(name) for name in names], compact=True)
-    for file in (*logs, *benchmarks):
-        crate.add_file(
-            file, file.relative_to(results).as_posix(), properties=_file_properties(file) | {"about": action}
-        )
+
+    def find(path: str) -> Entity | None:
+        inside = results in Path(path).parents
+        place = Path(path).relative_to(results).as_posix() if inside else _crate_path(path)
+        return crate.get(place) or crate.get(f"{place}/")
+
+    about = {"name": job.name, "description": f"rule {job.rule}, on {job.machine}"}
+    times = {"startTime": job.start, "endTime": job.end}
+    action = crate.add_action(crate.get(_crate_path(script)), f"#jobs/{job.name}", properties=about | times)
+    sweeps = [crate.get(f"#experiments/{Path(path).stem}") for path in made if path.endswith(".safetensors")]
+    action.append_to("object", [*filter(None, map(find, job.input)), *sweeps], compact=True)
+    action.append_to("result", [find(path) for path in made], compact=True)
+    for file in (f"logs/{job.name}.log", f"benchmarks/{job.name}.tsv"):
+        _add_file(crate, results / file, file, about=action)
     step = crate.get(f"#steps/{job.rule}")
     _add(crate, f"#control/{job.name}", "ControlAction", name=job.name, instrument=step, object=action)
 
 
-def _times(benchmarks: Sequence[Path]) -> dict[str, str]:
-    """Return when a job started and ended; its benchmarks are written as it ends, and say how long it took."""
-    if not benchmarks:
-        return {}
-    ends = [path.stat().st_mtime for path in benchmarks]
-    durations = [float(pd.read_csv(path, sep="\t")["s"].iloc[-1]) for path in benchmarks]
-    starts = [end - duration for end, duration in zip(ends, durations, strict=True)]
-    return {"startTime": _isoformat(min(starts)), "endTime": _isoformat(max(ends))}
-
-
-def _add_run(crate: ROCrate, code: Code, config: Config) -> None:
+def _add_run(crate: ROCrate, configs: Sequence[str], config: Config) -> None:
     """Add all jobs together as one run of the workflow."""
     actions, steps = crate.get_by_type("CreateAction"), crate.get_by_type("ControlAction")
     settings = [
         _add(crate, f"#config/{key}", "PropertyValue", name=f"config.{key}", value=getattr(config, key))
         for key in ("scale", "device")
     ]
-    times = {
-        key: extreme(known)
-        for key, extreme in (("startTime", min), ("endTime", max))
-        if (known := [action[key] for action in actions if key in action])
-    }
+    about = {"name": "run", "description": "All jobs, whether they ran in one invocation of Snakemake or in several."}
+    starts, ends = ([action[key] for action in actions] for key in ("startTime", "endTime"))
+    times = {"startTime": min(starts), "endTime": max(ends)} if actions else {}
     run = crate.add_action(
         crate.mainEntity,
         "#run",
-        object=[*(crate.get(_crate_path(path)) for path in code.configs), *settings],
-        result=[result for action in actions for result in as_list(action["result"])],
-        properties={
-            "name": "run",
-            "description": "All jobs, whether they ran in one invocation of Snakemake or in several.",
-        }
-        | times,
+        object=[*(crate.get(_crate_path(path)) for path in configs), *settings],
+        result=list({result.id: result for action in actions for result in as_list(action["result"])}.values()),
+        properties=about | times,
     )
-    engine = crate.get(_package("snakemake"))
+    engine = crate.get("#packages/snakemake")
     _add(crate, "#engine", "OrganizeAction", name="Snakemake", instrument=engine, object=steps, result=run)
 
 
@@ -247,6 +204,7 @@ def _add_run(crate: ROCrate, code: Code, config: Config) -> None:
 def origins(crate: ROCrate, name: str) -> dict[str, int]:
     """Return a file and everything it comes from, by name in the record, with the number of jobs in between."""
     jobs = [action for action in crate.get_by_type("CreateAction") if action.id != "#run"]
+    # Of several jobs, the last one gathered what the others had made.
     makers = {result.id: job for job in jobs for result in as_list(job["result"])}
     found: dict[str, int] = {}
 

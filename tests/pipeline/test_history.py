@@ -1,5 +1,6 @@
-"""What is said of the code and the machine: its commit, and whether it is that commit's; its processor."""
+"""How results came about: their jobs, the commit of the code, and the machine."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from superposition.core.errors import SuperpositionError
-from superposition.pipeline import identity
+from superposition.pipeline import history
+from superposition.pipeline.machine import processor
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with this module in it, in which we are."""
-    module = tmp_path / "src/superposition/pipeline/identity.py"
+    module = tmp_path / "src/superposition/pipeline/history.py"
     module.parent.mkdir(parents=True)
-    shutil.copy(identity.__file__, module)
-    monkeypatch.setattr(identity, "__file__", str(module))
+    shutil.copy(history.__file__, module)
+    monkeypatch.setattr(history, "__file__", str(module))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     for key in ("AUTHOR", "COMMITTER"):
@@ -36,30 +38,30 @@ def git(*words: str) -> str:
 def test_the_commit(checkout: Path) -> None:
     (checkout / "notes.txt").touch()  # no code
     (checkout / "src/superposition/x.pyc").touch()
-    assert identity.commit() == git("rev-parse", "HEAD")
+    assert history.commit() == git("rev-parse", "HEAD")
 
 
 @pytest.mark.parametrize(
-    "path", [".gitignore", "src/superposition/pipeline/identity.py", "src/new.py", "workflow/new.smk"]
+    "path", [".gitignore", "src/superposition/pipeline/history.py", "src/new.py", "workflow/new.smk"]
 )
 def test_changes_are_marked(checkout: Path, path: str) -> None:
     """A commit alone would send the reader to code that did not run; so would a new module that is not in git yet."""
     (checkout / path).parent.mkdir(exist_ok=True)
     with open(checkout / path, "a") as file:
         file.write("# More.\n")
-    assert identity.commit() == git("rev-parse", "HEAD") + " with uncommitted changes"
+    assert history.commit() == git("rev-parse", "HEAD") + " with uncommitted changes"
 
 
 def test_the_checkout_of_something_else_around_the_code(checkout: Path) -> None:
     """Its commit says nothing of the code: sources unpacked below another repository."""
-    git("rm", "-q", "--cached", "src/superposition/pipeline/identity.py")
+    git("rm", "-q", "--cached", "src/superposition/pipeline/history.py")
     git("commit", "-qm", "second")
-    assert identity.commit() == "not in a git checkout"
+    assert history.commit() == "not in a git checkout"
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(SuperpositionError, match=r"nothing\.csv: No such file or directory$"):
-        identity.sha256(tmp_path / "nothing.csv")
+        history.sha256(tmp_path / "nothing.csv")
 
 
 @pytest.mark.parametrize(
@@ -77,4 +79,22 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 )
 def test_the_processor(cpuinfo: str, name: str) -> None:
     """A name that says too little is told apart by numbers and instructions."""
-    assert identity.processor(cpuinfo) == name
+    assert processor(cpuinfo) == name
+
+
+def test_the_jobs_that_files_come_from(tmp_path: Path) -> None:
+    """First to last; jobs of other files, jobs that failed, and files without a job are none of them."""
+    for name, text in {
+        "train/a": {"input": ["code"], "output": ["weights"]},
+        "measure/a": {"input": ["weights", "code"], "output": ["tables"]},
+        "draw/a": {"input": ["tables"], "output": ["svg", "png"]},
+        "draw/b": {"input": ["tables"], "output": ["other"]},
+        "draw/c": "Traceback",
+    }.items():
+        log = tmp_path / f"logs/{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        about = {"rule": "r", "start": str(-len(name)), "end": "", "machine": "Abacus"}
+        log.write_text(text if isinstance(text, str) else json.dumps(text | about))
+    assert {job.name for job in history.trace_jobs(tmp_path, ["png", "svg"])} == {"train/a", "measure/a", "draw/a"}
+    assert [job.name for job in history.trace_jobs(tmp_path, ["tables"])] == ["train/a", "measure/a"]
+    assert history.trace_jobs(tmp_path, ["code"]) == []
