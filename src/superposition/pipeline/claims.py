@@ -157,6 +157,7 @@ COLUMNS = [
     "about",
     "margin",
     "link",
+    "text",
 ]
 CRITERIA_COLUMNS = [
     "claim",
@@ -252,6 +253,7 @@ def _judged(claim: Claim, tables: Tables, scale: str) -> tuple[dict[str, str], J
         "about": claim.about,
         "link": claim.link,
         "measured": "",
+        "text": "",
         "margin": "",
     }
     if scale != "paper" and not claim.at_quick:
@@ -266,6 +268,7 @@ def _judged(claim: Claim, tables: Tables, scale: str) -> tuple[dict[str, str], J
     margin = "" if verdict == "described" else "close" if judgement.close else "firm"
     return row | {
         "measured": judgement.measured,
+        "text": finding.text,
         "verdict": verdict,
         "margin": margin,
         "note": ". ".join(part for part in (correction, finding.note) if part),

@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from superposition.core import archive
 from superposition.core.sweep import TRAINING_KEYS, Sweep
-from superposition.pipeline import files
+from superposition.pipeline import files, stages
 from superposition.pipeline.claims import ERROR, NOT_AT_THIS_SCALE, PAPER_URL
 from superposition.pipeline.config import Config
 from superposition.pipeline.history import commit, trace_jobs, versions
@@ -30,7 +30,14 @@ Tables = dict[str, pd.DataFrame]
 Claim = dict[str, str]
 
 # The mark of each verdict, in the order in which they are counted.
-VERDICT_MARKS = {"reproduced": "✓", "corrected": "≠", "not reproduced": "✗", ERROR: "!", NOT_AT_THIS_SCALE: "–"}
+VERDICT_MARKS = {
+    "reproduced": "✓",
+    "corrected": "≠",
+    "not reproduced": "✗",
+    "described": "○",
+    ERROR: "!",
+    NOT_AT_THIS_SCALE: "–",
+}
 
 
 # What the cells of the notebook call
@@ -51,16 +58,21 @@ class Results:
         """The claims, as text."""
         return pd.read_csv(self.folder / "claims.csv", dtype=str, keep_default_na=False)
 
+    @cached_property
+    def criteria(self) -> pd.DataFrame:
+        """The numbers that were compared with bounds."""
+        return pd.read_csv(self.folder / "criteria.csv")
+
     def tables(self, figure: str) -> Tables:
         """Read the tables of a figure, by name."""
         return files.read(self.folder / "tables" / figure)
 
-    def show(self, figure: str, draw: Callable[[str, Tables], Any], data: Tables) -> Any:
+    def show(self, figure: str, draw: Callable[[Tables], Any], data: Tables) -> Any:
         """Show the stored drawing of a figure if the data are those of its tables; otherwise draw them."""
         stored = self.tables(figure)
         if data.keys() == stored.keys() and all(data[name].equals(table) for name, table in stored.items()):
             return Image(url=f"{self.folder}/figures/{figure}.svg", alt=f"The figure {figure}, described below.")
-        return draw(figure, data)
+        return draw(data)
 
 
 # The notebook
@@ -82,7 +94,7 @@ def build_notebook(text: Path, results: Path, config: Config, configfiles: Seque
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"prose": prose, "breakable": breakable, "tally": tally, "of": of_figure}
+    environment.filters |= {"number": number, "prose": prose, "breakable": breakable, "tally": tally, "of": of_figure}
     environment.tests["unexpected"] = is_unexpected
     source = environment.get_template(text.name).render(_contents(results, config, configfiles))
     cells = []
@@ -114,6 +126,11 @@ def _contents(results: Path, config: Config, configfiles: Sequence[str]) -> dict
         "options": Markup(" ") + shlex.join(options) if options else "",
         "marks": VERDICT_MARKS,
         "claims": Results(results).claims.to_dict("records"),
+        "criteria": {claim: rows.to_dict("records") for claim, rows in Results(results).criteria.groupby("claim")},
+        "omissions": [
+            omission for name in config.sections for omission in stages.find(name, "judge", "claims").omissions
+        ],
+        "function": stages.name_in_module,
         "numbers": {k: pd.read_csv(p, dtype=str, keep_default_na=False) for k, p in numbers.items() if p.exists()},
         "models": sum(sweep.models for sweep in config.sweeps.values()),
         "devices": {name: archive.read(path)[0].device for name, path in weights.items()},
@@ -152,6 +169,11 @@ def prose(text: str) -> Markup:
     subscript = r"(?<![A-Za-z0-9_])([A-Za-zΣ])_(?:\{([^}]+)\}|([A-Za-z0-9]))(?![A-Za-z0-9_])"
     line = str(escape(" ".join(text.split())))
     return Markup(re.sub(subscript, lambda m: f"<i>{m[1]}</i><sub>{m[2] or m[3]}</sub>", line))
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Format a number with so many significant digits."""
+    return f"{value:.{digits}g}"
 
 
 def breakable(name: str) -> Markup:

@@ -19,7 +19,7 @@ CUSTOM = "custom"
 def find(section: str, stage: str, name: str) -> Any:
     """Return a figure's function, or the section's ``claims``, from the module of a stage."""
     module = importlib.import_module(f"superposition.paper.{section}.{stage}")
-    return getattr(module, _name_in_module(section, name))
+    return getattr(module, name_in_module(section, name))
 
 
 def check_defined(section: str, stage: str, names: Iterable[str]) -> None:
@@ -33,10 +33,10 @@ def check_defined(section: str, stage: str, names: Iterable[str]) -> None:
         raise SuperpositionError(f"{module}: there is no such module")
     defined = re.findall(r"^(?:def )?(\w+)(?=\(| = )", path.read_text(encoding="utf-8"), re.MULTILINE)
     for name in names:
-        if _name_in_module(section, name) not in defined:
+        if name_in_module(section, name) not in defined:
             raise SuperpositionError(f"{module}: {name} is missing")
 
 
-def _name_in_module(section: str, name: str) -> str:
+def name_in_module(section: str, name: str) -> str:
     """Return the name under which a section's module defines what belongs to a figure."""
     return name.rpartition("_")[2] if section == CUSTOM else name
