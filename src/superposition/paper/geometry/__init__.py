@@ -35,3 +35,23 @@ GALLERY = (
 def polytope_sizes(optima: pd.DataFrame) -> pd.DataFrame:
     """Return the number of dimensions and of features of every polytope, indexed by its name."""
     return optima.drop_duplicates("polytope").set_index("polytope")[["dimensions", "features"]]
+
+
+def losses_of_best_product(optimum: pd.DataFrame, n: int, m: int) -> pd.DataFrame:
+    """Return the loss of the best product of polytopes if all m dimensions are filled with one polytope.
+
+    Args:
+        optimum: Table of the best polytope per dimension at every density.
+        n: Number of features; those that do not fit are dropped.
+        m: Number of dimensions.
+
+    Returns:
+        One row per density, with ``product_loss`` and ``product_dimensions_per_feature``.
+    """
+    density = optimum["density"]
+    columns = {
+        "density": density,
+        "product_loss": (n - m * optimum["gain"]) * (density / 3 - density**2 / 4),
+        "product_dimensions_per_feature": optimum["dimensions_per_feature"],
+    }
+    return pd.DataFrame(columns)

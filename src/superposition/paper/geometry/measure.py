@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.stats import binomtest
 
 from superposition.analysis import alignment, recognition
@@ -13,10 +14,12 @@ from superposition.paper.geometry import (
     LINE_HALF_WIDTH,
     REPLICATED_SWEEP,
     SIGNIFICANCE,
+    aside,
     packing,
+    structure,
 )
-from superposition.theory import polytopes, tegum
-from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
+from superposition.theory import exact, polytopes, tegum
+from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS, Polytope
 
 # Sweeps trained with twice the steps, and as in the authors' notebook.
 LONGER_SWEEP, NOTEBOOK_SWEEP = "uniform_longer", "uniform_notebook"
@@ -64,10 +67,13 @@ def measure_dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str,
         )
     curves = pd.concat(rows, ignore_index=True)
     convergence = _convergence(curves)
+    # Every other density is enough for a smooth curve, and takes half the time.
+    optima = tegum.optima(trained[LARGE_SWEEP].sweep.density[::2])
     return {
         "curves": curves,
-        # Every other density is enough for a smooth curve, and takes half the time.
-        "optimum": tegum.per_dimension(tegum.optima(trained[LARGE_SWEEP].sweep.density[::2])),
+        "optimum": tegum.per_dimension(optima),
+        "known": structure.known_solutions(curves, optima),
+        "sharpness": structure.measure_sharpness(trained),
         "convergence": convergence,
         "numbers": _format_convergence(convergence, curves),
     }
@@ -128,6 +134,7 @@ def measure_feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str,
     tables = {
         "curve": pd.concat(curve, ignore_index=True),
         "features": pd.concat(features, ignore_index=True),
+        "models": structure.measure_structure(trained),
         "factors": pd.concat(factors, ignore_index=True),
         "thresholds": pd.concat(thresholds, ignore_index=True),
     }
@@ -214,6 +221,9 @@ def measure_polytopes(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
         "features": features,
         "optima": optima,
         "corners": _gallery_corners(),
+        "exact": _exact_dimensionalities(),
+        "aside": aside.compare_strategies(),
+        "projections": aside.measure_projections(),
         "handovers": tegum.handovers(optima),
         "thomson": thomson,
         "numbers": _format_packings(thomson),
@@ -263,6 +273,26 @@ def _gallery_corners() -> pd.DataFrame:
     return pd.concat(arrangements, ignore_index=True)[["n", "m", "w0", "w1", "w2"]]
 
 
+def _exact_dimensionalities() -> pd.DataFrame:
+    """Return D_i in the exact polytopes and in the products of the gallery, beside that of the feature's own factor."""
+    catalogue = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
+    catalogue["square antiprism"] = Polytope("square antiprism", polytopes.square_antiprism())
+    products = {(name,) for name in catalogue} | {factors for *_, factors in GALLERY}
+    rows = []
+    for factors in sorted(products):
+        parts = [catalogue[factor] for factor in factors]
+        dimensionality = geometry.dimensionality(torch.from_numpy(polytopes.tegum_product(*parts))).numpy()
+        own = np.concatenate([geometry.dimensionality(torch.from_numpy(part.corners)).numpy() for part in parts])
+        columns = {
+            "product": polytopes.product_name(factors),
+            "polytope": np.repeat(factors, [part.features for part in parts]),
+            "dimensionality": dimensionality,
+            "expected": own,
+        }
+        rows.append(pd.DataFrame(columns))
+    return pd.concat(rows, ignore_index=True)
+
+
 def _compare_packings(trained: dict[str, SweepResult]) -> pd.DataFrame:
     """Compare the arrangements of least interference and of least Coulomb energy with the sparsest trained models.
 
@@ -276,6 +306,7 @@ def _compare_packings(trained: dict[str, SweepResult]) -> pd.DataFrame:
     sizes = [(n, m) for m in (2, 3) for n in range(m + 1, 13)]
     energies = (packing.interference_energy, packing.coulomb_energy)
     solutions = (packing.minimise_energy(energy, sizes) for energy in energies)
+    zero, one = torch.zeros(12, dtype=torch.float64), torch.ones(12, dtype=torch.float64)
     rows = []
     for (n, m), (packed, least), (thomson, coulomb) in zip(sizes, *solutions, strict=True):
         row = {
@@ -284,6 +315,8 @@ def _compare_packings(trained: dict[str, SweepResult]) -> pd.DataFrame:
             "least_interference": max(least, 0.0),
             "coulomb": coulomb,
             "thomson_interference": max(float(packing.interference_energy(thomson)), 0.0),
+            "one_active_loss": float(exact.single_active_loss(thomson, zero[:n], one[:n]).sum()),
+            "thomson_name": polytopes.product_name(recognition.find_factors(thomson.numpy())[1]["polytope"]),
             **dict.fromkeys(("apart", "trained_from_packing", "trained_from_thomson"), np.nan),
         }
         if n >= 2 * m:

@@ -1,0 +1,62 @@
+"""The aside on polytopes and low-rank matrices: projections of the basis, and which direction is best left out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float64
+
+from superposition.analysis import alignment
+from superposition.core import geometry
+from superposition.core.models import Model
+from superposition.theory import optimum, polytopes, tegum
+from superposition.theory.catalogue import simplex
+from superposition.theory.polytopes import Polytope
+
+# Densities at which the strategies are compared; the first is not 1, where nearly all directions tie.
+DENSITIES = tuple(float(p) for p in np.geomspace(1, 0.01, 25))
+# Numbers of features that are put into one dimension less.
+SIZES = (3, 4, 5)
+# Number of searches for each optimum.
+SEARCHES = 12
+
+
+def compare_strategies(densities: Sequence[float] = DENSITIES) -> pd.DataFrame:
+    """Compare what n features lose in n - 1 dimensions if one direction is left out, by n and density.
+
+    Returns:
+        One row per n and density: the losses with (1, 1, 1, …) left out, a regular simplex; with (1, 1, 0, …), a digon
+        beside features with dedicated dimensions, which lose nothing; and, for n = 3, of the optimum over all W and b.
+    """
+    digon = tegum.factor_optimum(Polytope("digon", simplex(2)), densities)[["density", "loss"]]
+    parts = []
+    for n in SIZES:
+        loss = tegum.factor_optimum(Polytope("simplex", simplex(n)), densities)["loss"]
+        parts.append(digon.rename(columns={"loss": "digon_loss"}).assign(n=n, simplex_loss=loss, optimum_loss=np.nan))
+    density = torch.tensor(sorted(densities), dtype=torch.float64)[:, None].expand(-1, 3)
+    best = optimum.best_models(Model("relu_output", 3, 2), density, torch.ones_like(density), SEARCHES)[1]
+    parts[0]["optimum_loss"] = best.min(dim=1).values.numpy()
+    return pd.concat(parts, ignore_index=True)
+
+
+def project_basis(orthogonal: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray, "d n"]:
+    """Return the paper's construction of W: basis vectors, projected onto what is orthogonal to these directions."""
+    projector = np.eye(len(orthogonal)) - orthogonal @ np.linalg.pinv(orthogonal)
+    values, vectors = np.linalg.eigh(projector)
+    return vectors[:, values > 0.5].T
+
+
+def measure_projections() -> pd.DataFrame:
+    """Return how far projections of the basis are from the polytopes that the paper names."""
+    rows = []
+    for n in range(3, 9):
+        W = project_basis(np.ones((n, 1)))
+        D = geometry.dimensionality(torch.from_numpy(W)).numpy()
+        off = max(np.abs(D - (n - 1) / n).max(), alignment.difference(W, simplex(n)))
+        rows.append(("ones", n, off))
+    square = project_basis(np.array([[1.0, 0, 1, 0], [0, 1, 0, 1]]).T)
+    digon = Polytope("digon", simplex(2))
+    exact = polytopes.tegum_product(digon, digon)[:, [0, 2, 1, 3]]
+    rows.append(("two pairs", 4, float(np.abs(2 * square.T @ square - exact.T @ exact).max())))
+    return pd.DataFrame(rows, columns=["directions", "n", "difference"])

@@ -1,0 +1,128 @@
+"""Judge the aside on polytopes and low-rank matrices: which directions are best left out."""
+
+import numpy as np
+import pandas as pd
+
+from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
+
+claims = Claims("geometry")
+
+# Losses of factors with more than three features are sampled.
+LOSS_ERROR = 1e-3
+BY_LOSS_ERROR = (LOSS_ERROR, "measurement error", "ten times the relative error of a loss, 10⁻⁴", ".2%")
+PROJECTION = ("<", 1e-9, "exact calculation", "an identity; allows for rounding", ".1e")
+
+
+def _excess(data: Tables) -> pd.DataFrame:
+    """Return the aside's losses, with the excess of each strategy over the other, relative to the other."""
+    table = data["polytopes"]["aside"].sort_values(["n", "density"])
+    simplex, digon = table["simplex_loss"], table["digon_loss"]
+    return table.assign(of_simplex=simplex / digon - 1, of_digon=digon / simplex - 1)
+
+
+def _change(table: pd.DataFrame) -> float:
+    """Return the density above which the simplex is better than the digon, by interpolation."""
+    return float(np.exp(np.interp(0, -table["of_simplex"], np.log(table["density"]))))
+
+
+@claims.add(
+    "three_form_a_triangle",
+    figure="polytopes",
+    paper="It does not seem surprising that for three equally important and equally sparse features in two dimensions "
+    "the optimal strategy is an equilateral triangle",
+    about="the optimum",
+    phrase="optimal strategy is an equilateral triangle",
+    criteria=[
+        Criterion(
+            "largest relative excess of the equilateral triangle's loss over the lowest of any W and b, over all "
+            "densities",
+            "<",
+            *BY_LOSS_ERROR,
+        ),
+    ],
+    correction=[
+        Criterion("largest excess of the triangle over a digon and a dedicated dimension", ">", *BY_LOSS_ERROR),
+        Criterion("largest excess of a digon and a dedicated dimension over the triangle", ">", *BY_LOSS_ERROR),
+    ],
+    expected="corrected",
+)
+def three_form_a_triangle(data: Tables) -> Finding:
+    table = _excess(data).query("n == 3")
+    off, best = (table["simplex_loss"] / table["optimum_loss"] - 1), table[["simplex_loss", "digon_loss"]].min(axis=1)
+    return Finding(
+        [Number(off.max())],
+        [Number(table["of_simplex"].max()), Number(table["of_digon"].max())],
+        text=f"at 1-S = {table['density'].min():g} the triangle costs {table['of_simplex'].iloc[0]:.1%} more than a digon "
+        "and a dedicated dimension; as 1-S → 0 the excess is 1/8, exactly",
+        correction=f"The triangle is the best of the two only above 1-S = {_change(table):.3f}. Where features are sparser, "
+        "an antipodal pair and a feature with a dimension of its own have a lower loss",
+        note="The lowest loss of any W and b is below the better of the two by at most "
+        f"{(best / table['optimum_loss'] - 1).max():.2%}",
+    )
+
+
+@claims.add(
+    "dense_direction",
+    figure="polytopes",
+    paper="W ⊥ (1, 1, 1, …) gives a regular simplex, in some sense the least possible superposition; if features are "
+    "equally important and sparse, (1, 1, 1, …) is the best direction not to represent",
+    about="the optimum",
+    phrase="best possible direction to not represent",
+    criteria=[
+        Criterion(
+            "n = 3 to 8: largest difference from D_i = (n-1)/n, and from equal angles, for W ⊥ (1, 1, 1, …)",
+            *PROJECTION,
+        ),
+        Criterion(
+            "largest relative excess of the simplex over W ⊥ (1, 1, 0, …), a digon and dedicated dimensions, over all "
+            "densities and n = 3, 4, 5",
+            "<",
+            *BY_LOSS_ERROR,
+        ),
+    ],
+    correction=[
+        Criterion("smallest, over n, of the largest excess of the simplex", ">", *BY_LOSS_ERROR),
+        Criterion("smallest, over n, of the largest excess of W ⊥ (1, 1, 0, …)", ">", *BY_LOSS_ERROR),
+    ],
+    expected="corrected",
+)
+def dense_direction(data: Tables) -> Finding:
+    table = _excess(data)
+    largest = table.groupby("n")[["of_simplex", "of_digon"]].max()
+    changes = {n: _change(rows) for n, rows in table.groupby("n")}
+    return Finding(
+        [Number(_off(data, "ones")), Number(largest["of_simplex"].max())],
+        [Number(largest["of_simplex"].min()), Number(largest["of_digon"].min())],
+        text="largest excess " + ", ".join(f"{row.of_simplex:.1%} for n = {row.Index}" for row in largest.itertuples()),
+        correction="(1, 1, 1, …) is the better direction only where features are dense, above 1-S = "
+        + ", ".join(f"{change:.3f} for n = {n}" for n, change in changes.items())
+        + ". Where they are sparser, it is better not to represent (1, 1, 0, …): two features become antipodal, and all "
+        "others have a dimension of their own",
+    )
+
+
+def _off(data: Tables, directions: str) -> float:
+    projections = data["polytopes"]["projections"]
+    return float(projections[projections["directions"] == directions]["difference"].max())
+
+
+@claims.add(
+    "square_is_two_digons",
+    figure="polytopes",
+    paper="There is an exact correspondence between polytopes and strategies for superposition; the square, for "
+    "instance, decomposes into two digons, W ⊥ (1, 0, 1, 0) and (0, 1, 0, 1)",
+    about="any model",
+    phrase="correspondence between polytopes and strategies",
+    criteria=[
+        Criterion("largest difference of WᵀW from that of two orthogonal digons, up to scale", *PROJECTION),
+    ],
+)
+def square_is_two_digons(data: Tables) -> Finding:
+    models = data["polytopes"]["models"].query("n == 4 and m == 2 and best == 'square'")
+    squares = models[models["trained"] == "square"]
+    return Finding(
+        [Number(_off(data, "two pairs"))],
+        text=f"where two digons are the best product, {len(squares)} of {len(models)} best trained models of n = 4, m = 2 "
+        f"are a square, with WᵀW up to {squares['residual'].max():.1%} from the exact one",
+    )
