@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from superposition.paper.geometry.judge.polytopes import EXACTLY_ZERO
 from superposition.pipeline.claims import Claims, Finding, Tables
 from superposition.pipeline.criteria import Criterion, Number
 
@@ -11,7 +12,6 @@ claims = Claims("geometry")
 # Losses of factors with more than three features are sampled.
 LOSS_ERROR = 1e-3
 BY_LOSS_ERROR = (LOSS_ERROR, "measurement error", "ten times the relative error of a loss, 10⁻⁴", ".2%")
-PROJECTION = ("<", 1e-9, "exact calculation", "an identity; allows for rounding", ".1e")
 
 
 def _excess(data: Tables) -> pd.DataFrame:
@@ -53,10 +53,10 @@ def three_form_a_triangle(data: Tables) -> Finding:
     return Finding(
         [Number(off.max())],
         [Number(table["of_simplex"].max()), Number(table["of_digon"].max())],
-        text=f"at 1-S = {table['density'].min():g} the triangle costs {table['of_simplex'].iloc[0]:.1%} more than a digon "
-        "and a dedicated dimension; as 1-S → 0 the excess is 1/8, exactly",
-        correction=f"The triangle is the best of the two only above 1-S = {_change(table):.3f}. Where features are sparser, "
-        "an antipodal pair and a feature with a dimension of its own have a lower loss",
+        text=f"at 1-S = {table['density'].min():g} the triangle costs {table['of_simplex'].iloc[0]:.1%} more than a "
+        "digon and a dedicated dimension; as 1-S → 0 the excess is 1/8, exactly",
+        correction=f"The triangle is the better of the two only above 1-S = {_change(table):.3f}. Where features are "
+        "sparser, an antipodal pair and a feature with a dimension of its own have a lower loss",
         note="The lowest loss of any W and b is below the better of the two by at most "
         f"{(best / table['optimum_loss'] - 1).max():.2%}",
     )
@@ -71,8 +71,8 @@ def three_form_a_triangle(data: Tables) -> Finding:
     phrase="best possible direction to not represent",
     criteria=[
         Criterion(
-            "n = 3 to 8: largest difference from D_i = (n-1)/n, and from equal angles, for W ⊥ (1, 1, 1, …)",
-            *PROJECTION,
+            "W ⊥ (1, 1, 1, …), n = 3 to 8: largest difference from D_i = (n-1)/n and from equal angles",
+            *EXACTLY_ZERO,
         ),
         Criterion(
             "largest relative excess of the simplex over W ⊥ (1, 1, 0, …), a digon and dedicated dimensions, over all "
@@ -97,7 +97,7 @@ def dense_direction(data: Tables) -> Finding:
         text="largest excess " + ", ".join(f"{row.of_simplex:.1%} for n = {row.Index}" for row in largest.itertuples()),
         correction="(1, 1, 1, …) is the better direction only where features are dense, above 1-S = "
         + ", ".join(f"{change:.3f} for n = {n}" for n, change in changes.items())
-        + ". Where they are sparser, it is better not to represent (1, 1, 0, …): two features become antipodal, and all "
+        + ". Where they are sparser, it is better to leave out (1, 1, 0, …): two features become antipodal, and all "
         "others have a dimension of their own",
     )
 
@@ -115,7 +115,7 @@ def _off(data: Tables, directions: str) -> float:
     about="any model",
     phrase="correspondence between polytopes and strategies",
     criteria=[
-        Criterion("largest difference of WᵀW from that of two orthogonal digons, up to scale", *PROJECTION),
+        Criterion("largest difference of WᵀW from that of two orthogonal digons, up to scale", *EXACTLY_ZERO),
     ],
 )
 def square_is_two_digons(data: Tables) -> Finding:
@@ -123,6 +123,6 @@ def square_is_two_digons(data: Tables) -> Finding:
     squares = models[models["trained"] == "square"]
     return Finding(
         [Number(_off(data, "two pairs"))],
-        text=f"where two digons are the best product, {len(squares)} of {len(models)} best trained models of n = 4, m = 2 "
-        f"are a square, with WᵀW up to {squares['residual'].max():.1%} from the exact one",
+        text=f"where two digons are the best product, {len(squares)} of {len(models)} best trained models of n = 4, "
+        f"m = 2 are a square, with WᵀW up to {squares['residual'].max():.1%} from the exact one",
     )

@@ -26,7 +26,8 @@ UNIFORM_DISTANCE = sum(gap**2 for gap in (1 / 4, 1 / 12, 1 / 6, 1 / 10, 1 / 40))
 @claims.add(
     "clusters",
     figure="feature_dimensionality",
-    paper="The D_i of trained models cluster at certain fractions, with distinct lines at 3/4, 2/3, 1/2, 2/5, 3/8 and 0",
+    paper="The D_i of trained models cluster at certain fractions; there are distinct lines at 3/4, 2/3, 1/2, 2/5, 3/8 "
+    "and 0",
     about="trained models",
     phrase="dimensionalities cluster at certain fractions",
     expected="described",
@@ -166,8 +167,8 @@ def pressure(data: Tables) -> Finding:
     return Finding(
         text=f"mean distance of D_i to the nearest line for n = 100 / 200 / 400, m = 20, by 1-S: {rows}; it is lower "
         f"for n = 400 than for n = 100 at {falling} of {len(table)} densities",
-        note=f"D_i that are uniform between 3/8 and 1 have a mean distance of {UNIFORM_DISTANCE:.3f}. No verdict, because "
-        "with the same number of steps larger models are further from the best solution",
+        note=f"D_i that are uniform between 3/8 and 1 have a mean distance of {UNIFORM_DISTANCE:.3f}. No verdict, "
+        "because with the same number of steps larger models are further from the best solution",
     )
 
 

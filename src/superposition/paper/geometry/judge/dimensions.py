@@ -317,8 +317,8 @@ def norm_counts_features(data: Tables) -> Finding:
         [Number(optimum["norm"].iloc[0] ** 2), Number((counted - 1).abs().max())],
         text="n = 400, ‖W‖_F² / #(‖W_i‖² > ½): "
         + ", ".join(f"{row.norm2:.1f}/{row.represented} at {row.density:.3g}" for row in shown.itertuples()),
-        correction="It counts features up to antipodal pairs. Where features are sparser, negative biases go with norms "
-        "above 1, so that ‖W‖_F² overestimates their number, at the sparse end by half",
+        correction="It counts features up to antipodal pairs. Where features are sparser, negative biases go with "
+        "norms above 1, so that ‖W‖_F² overestimates their number, at the sparse end by half",
     )
 
 

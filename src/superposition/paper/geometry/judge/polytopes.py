@@ -142,8 +142,8 @@ def tegum(data: Tables) -> Finding:
 @claims.add(
     "low_dimensional_factors",
     figure="feature_dimensionality",
-    paper="Perhaps solutions in many dimensions are often tegum products of solutions in one, two and three; this may be "
-    "preferred because the interference of many features at once could be really bad",
+    paper="Perhaps solutions in many dimensions are often tegum products of solutions in one, two and three; this may "
+    "be preferred because the interference of many features at once could be really bad",
     about="a belief",
     phrase="perhaps higher dimensional solutions are often",
     expected="described",
@@ -158,8 +158,9 @@ def low_dimensional_factors(data: Tables) -> Finding:
     return Finding(
         text="n = 400, m = 30, dimensions of the largest connected component by 1-S: "
         + ", ".join(f"{row.largest_rank} at {row.density:.3g}" for row in ranks.itertuples())
-        + f". The trained model has a lower loss than every product of polytopes in up to 3 dimensions at {len(better)} "
-        f"of {len(both)} densities" + (f", all of them at 1-S ≤ {better.max():.3g}" if len(better) else ""),
+        + f". The trained model has a lower loss than every product of polytopes in up to 3 dimensions at "
+        f"{len(better)} of {len(both)} densities"
+        + (f", all of them at 1-S ≤ {better.max():.3g}" if len(better) else ""),
         note="Where the trained model is not better, it may be that training has not found what is",
     )
 
@@ -174,8 +175,8 @@ def low_dimensional_factors(data: Tables) -> Finding:
     phrase="vaguely similar to the famous",
     criteria=[
         Criterion(
-            "largest difference between Σ_{i≠j} ReLU(W_i·W_j)² and three times the loss of one active feature, for unit "
-            "vectors without biases",
+            "largest difference between Σ_{i≠j} ReLU(W_i·W_j)² and three times the loss of one active feature, for "
+            "unit vectors without biases",
             *EXACTLY_ZERO,
         ),
         Criterion(
@@ -199,8 +200,8 @@ def thomson(data: Tables) -> Finding:
     return Finding(
         [Number((3 * table["one_active_loss"] - table["thomson_interference"]).abs().max()), Number(len(found))],
         text=f"Thomson solutions: {', '.join(found) or 'none'}",
-        note="The paper does not say that both energies have the same minima. Those of Thomson's problem are within 1 % "
-        f"of the least interference for {same.sum()} of {len(table)} pairs (n, m); not for "
+        note="The paper does not say that both energies have the same minima. Those of Thomson's problem are within "
+        f"1 % of the least interference for {same.sum()} of {len(table)} pairs (n, m); not for "
         + ", ".join(f"{row.n} in {row.m}" for row in table[~same].itertuples())
         + f". Where the two differ, trained models are nearer to the arrangement of least interference in {closer} of "
         f"{len(trained)} cases",
