@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from superposition.paper.geometry.judge.polytopes import EXACTLY_ZERO
+from superposition.paper.geometry.claims.polytopes import EXACTLY_ZERO
 from superposition.pipeline.claims import Claims, Finding, Tables
 from superposition.pipeline.criteria import Criterion, Number
 

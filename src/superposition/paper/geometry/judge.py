@@ -1,0 +1,7 @@
+"""Judge the claims about uniform superposition: features per dimension, D_i, polytopes, and the aside."""
+
+from superposition.paper.geometry.claims import aside, dimensionality, dimensions, polytopes
+from superposition.pipeline.claims import Claims
+
+topics = (dimensions, dimensionality, polytopes, aside)
+claims = Claims("geometry", [claim for topic in topics for claim in topic.claims])
