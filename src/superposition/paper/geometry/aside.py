@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float64
+from scipy.optimize import brentq
 
 from superposition.analysis import alignment
 from superposition.core import geometry
@@ -14,7 +15,7 @@ from superposition.theory import optimum, polytopes, tegum
 from superposition.theory.catalogue import simplex
 from superposition.theory.polytopes import Polytope
 
-# Densities at which the strategies are compared; the first is not 1, where nearly all directions tie.
+# Densities at which the strategies are compared.
 DENSITIES = tuple(float(p) for p in np.geomspace(1, 0.01, 25))
 # Numbers of features that are put into one dimension less.
 SIZES = (3, 4, 5)
@@ -38,6 +39,19 @@ def compare_strategies(densities: Sequence[float] = DENSITIES) -> pd.DataFrame:
     best = optimum.best_models(Model("relu_output", 3, 2), density, torch.ones_like(density), SEARCHES)[1]
     parts[0]["optimum_loss"] = best.min(dim=1).values.numpy()
     return pd.concat(parts, ignore_index=True)
+
+
+def find_changes() -> pd.DataFrame:
+    """Find, for every n, the density above which the simplex has a lower loss than the digon."""
+
+    def gap(density: float, n: int) -> float:
+        simplex_loss, digon_loss = (
+            tegum.factor_optimum(Polytope("simplex", simplex(k)), [density])["loss"].iloc[0] for k in (n, 2)
+        )
+        return float(simplex_loss - digon_loss)
+
+    changes = [(n, brentq(gap, 0.3, 0.7, args=(n,), xtol=1e-6)) for n in SIZES]
+    return pd.DataFrame(changes, columns=["n", "density"])
 
 
 def project_basis(orthogonal: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray, "d n"]:

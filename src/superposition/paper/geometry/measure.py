@@ -223,6 +223,7 @@ def measure_polytopes(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
         "corners": _gallery_corners(),
         "exact": _exact_dimensionalities(),
         "aside": aside.compare_strategies(),
+        "changes": aside.find_changes(),
         "projections": aside.measure_projections(),
         "handovers": tegum.handovers(optima),
         "thomson": thomson,

@@ -1,8 +1,6 @@
 """Judge D_i: the lines at which they cluster, how sharp these are, and what they add up to."""
 
-import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from superposition.paper.geometry import (
     LARGE_SWEEP,
@@ -140,11 +138,15 @@ def leverage(data: Tables) -> Finding:
     )
 
 
-def _sharpness(data: Tables) -> pd.DataFrame:
-    """Return the mean distance of D_i to the nearest line at the densities where a polytope with a line is best."""
+def _sharpness(data: Tables, seed: int | None = None) -> pd.DataFrame:
+    """Return the mean distance of D_i to the nearest line where a polytope with a line is best, by density and sweep.
+
+    It is the mean over all seeds, or that of one seed.
+    """
     optimum, sharpness = (data["dimensions_per_feature"][name] for name in ("optimum", "sharpness"))
     lined = optimum[optimum["polytope"].isin(["tetrahedron", "triangle", "digon", "pentagon", "square antiprism"])]
     sharpness = sharpness[sharpness["density"].between(lined["density"].min(), lined["density"].max())]
+    sharpness = sharpness if seed is None else sharpness[sharpness["seed"] == seed]
     return sharpness.pivot_table(index="density", columns="experiment", values="distance", sort=True)[::-1]
 
 
@@ -178,26 +180,18 @@ def pressure(data: Tables) -> Finding:
     paper="A later comment (Henighan and Olah): training longer, too, seems to produce cleaner structure",
     about="trained models",
     phrase="training longer seems to also produce",
-    criteria=[
-        Criterion(
-            "probability that as many densities have D_i nearer to the lines after twice the steps, without an effect",
-            "<",
-            SIGNIFICANCE,
-            "null model",
-            "sign test over densities: each is equally likely to have them nearer and farther",
-        ),
-    ],
+    expected="described",
     at_quick=False,
 )
 def longer_training(data: Tables) -> Finding:
-    by_seed = data["dimensions_per_feature"]["sharpness"].query("seed == 0")
-    table = _sharpness(data | {"dimensions_per_feature": data["dimensions_per_feature"] | {"sharpness": by_seed}})
-    table = table[["uniform_shorter", REPLICATED_SWEEP]].dropna()
+    longer = _sharpness(data, 0)[[LARGE_SWEEP, "uniform_longer"]].dropna()
+    table = _sharpness(data, 0)[["uniform_shorter", REPLICATED_SWEEP]].dropna()
     short, long = (table[name].to_numpy() for name in table)
-    nearer = int((long < short).sum())
-    chance = binomtest(nearer, len(table), alternative="greater").pvalue if len(table) else np.nan
+    by_density = ", ".join(f"{a:.4f} / {b:.4f} at {density:.3g}" for density, (a, b) in longer.iterrows())
     return Finding(
-        [Number(chance)],
-        text=f"nearer at {nearer} of {len(table)} densities, n = 200, m = 20, the same seed; mean distance "
-        f"{long.mean():.4f} after 3000 steps, {short.mean():.4f} after 1500, {UNIFORM_DISTANCE:.4f} if D_i are uniform",
+        text="n = 200, m = 20, the same seed: D_i are nearer to the lines after 3000 steps than after 375 at "
+        f"{(long < short).sum()} of {len(table)} densities, with a mean distance of {long.mean():.4f} and "
+        f"{short.mean():.4f}; n = 400, m = 30, after 3000 / 6000 steps: {by_density}",
+        note="No verdict: the comment states no setting, and so few densities would tell a smaller effect from chance "
+        "only if they all agreed",
     )

@@ -114,14 +114,17 @@ def sticky_one(data: Tables) -> Finding:
     both = large.merge(losses_of_best_product(data["dimensions_per_feature"]["optimum"], 400, 30), on="density")
     both = both[both["dimensions_per_feature"] > 1 - TOLERANCE]
     excess = ((both["loss"] - both["product_loss"]) / both["loss_error"]).max()
-    last = both.iloc[0]
     return Finding(
         [Number(min(lengths)), Number(excess)],
         [Number(excess), Number(ideal / min(lengths))],
         text=f"{_describe_plateau(large, lengths, 1.0)}; best products {ideal:.1f}",
         correction="The plateau at 1 is one of training, which leaves the dense solution slowly. Products of polytopes "
-        f"have lower losses there, and their D* falls earlier: at 1-S = {last['density']:.3g} it is "
-        f"{last['product_dimensions_per_feature']:.3f} instead of {last['dimensions_per_feature']:.3f}",
+        "have lower losses there, and their D* falls earlier: "
+        + "".join(
+            f"at 1-S = {row.density:.3g} it is {row.product_dimensions_per_feature:.3f} instead of "
+            f"{row.dimensions_per_feature:.3f}"
+            for row in both.head(1).itertuples()
+        ),
     )
 
 
@@ -156,11 +159,15 @@ def _stickiest_level(curve: pd.DataFrame) -> float:
 )
 def sticky_half(data: Tables) -> Finding:
     large, lengths, ideal = _plateaus(data, 0.5)
+    handovers = data["polytopes"]["handovers"]
+    dense, sparse = (
+        handovers.loc[handovers[side] == "digon", "density"].sum() for side in ("sparse_side", "dense_side")
+    )
     pairs = data["dimensions_per_feature"]["optimum"].query("polytope == 'digon'")
     return Finding(
         [Number(min(lengths)), Number(ideal), Number(abs(_stickiest_level(large) / 0.5 - 1))],
         text=f"{_describe_plateau(large, lengths, 0.5)}. Antipodal pairs are the best product from 1-S = "
-        f"{pairs['density'].max():.3g} to {pairs['density'].min():.3g}, with D* from "
+        f"{dense:.3f} to {sparse:.3f}, with D* from "
         f"{pairs['dimensions_per_feature'].max():.3f} to {pairs['dimensions_per_feature'].min():.3f}",
     )
 
@@ -311,7 +318,7 @@ def norm_counts_features(data: Tables) -> Finding:
     pairs = optimum[optimum["polytope"] == "digon"]["density"]
     counted = models[models["density"].between(pairs.min(), pairs.max())]["count"]
     large = models[models["experiment"] == LARGE_SWEEP].sort_values("density")
-    shown = large.iloc[[0, 6, 12, 18, 24]] if len(large) > 24 else large
+    shown = large.iloc[::8]
     return Finding(
         [Number(models["share"].max())],
         [Number(optimum["norm"].iloc[0] ** 2), Number((counted - 1).abs().max())],

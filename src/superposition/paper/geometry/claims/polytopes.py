@@ -85,11 +85,11 @@ def split_lines(data: Tables) -> Finding:
         (7, "pentagonal bipyramid", [2 / 5] * 5 + [1 / 2] * 2, 3 / 7),
     ):
         table = _bipyramids(data, n, name)
-        found.append(f"{len(table)} {name}s, 1-S from {table.index.max():.3g} to {table.index.min():.3g}")
+        found.append(f"{name}: {len(table)} models, 1-S from {table.index.max():.3g} to {table.index.min():.3g}")
         distances.append((table - pair).abs().max().max() / np.abs(np.array(pair) - ruled_out).min())
     clusters = data["feature_dimensionality"]["clusters"].set_index("line")["chance"]
     chances = [clusters.iloc[np.abs(clusters.index - line).argmin()] for line in (3 / 5, 3 / 7)]
-    return Finding([*map(Number, distances), Number(min(chances))], text=" and ".join(found))
+    return Finding([*map(Number, distances), Number(min(chances))], text="; ".join(found))
 
 
 @claims.add(
