@@ -43,7 +43,10 @@ def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFr
 
 def _measure_solutions(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the best trained solutions, the best pentagons of equal features, and the sparse limit of polygons."""
-    solutions, limits = _best_solutions(trained["pentagon"], "relative_density"), _sparse_limits()
+    models, limits = trained["pentagon"], _sparse_limits()
+    best = {k: v.contiguous() for k, v in models.best().items()}
+    precise = branches.precise_loss(best["W"], best["b"], torch.from_numpy(models.sweep.densities()))
+    solutions = _best_solutions(models, "relative_density").assign(precise_loss=np.repeat(precise.numpy(), 5))
     return {
         "solutions": solutions,
         "interference": measure_interference(solutions),
@@ -107,9 +110,7 @@ def _best_solutions(models: SweepResult, axis: str) -> pd.DataFrame:
     rows, best = [], models.best()
     for point, W, b in zip(models.points.itertuples(), best["W"].numpy(), best["b"].numpy(), strict=True):
         kind = classify_solution(W)
-        error = float(models.loss_error[point.Index, point.restart])
-        common = {axis: getattr(point, axis), "kind": kind, "loss": point.loss, "loss_error": error}
-        common |= _describe_shape(W, b)
+        common = {axis: getattr(point, axis), "kind": kind, "loss": point.loss} | _describe_shape(W, b)
         aligned = alignment.align(W, TWO_DIGONS if kind == "two digons" else PENTAGON.corners, FEATURE_ORDERS)
         rows += [common | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(aligned.T)]
     return pd.DataFrame(rows)
