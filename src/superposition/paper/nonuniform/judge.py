@@ -1,6 +1,7 @@
 """Judge the pentagon of equal features, how it deforms, where it snaps, and what the distance from the circle is."""
 
 import itertools
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,22 +13,29 @@ from superposition.pipeline.criteria import Criterion, Number
 
 claims = Claims("nonuniform")
 
-OUT_OF_PLACE = (
-    "<",
-    1,
-    "exact calculation",
-    "the branch with the lowest loss changes once; not one may be of another kind",
-    ".0f",
-)
-LOSS_ERROR = (1e-3, "measurement error", "ten times the relative error of a precise loss, 10⁻⁴")
-ABOVE_ITS_ERROR = (">", None, "measurement error", "three times its error: the change is not of first order without it")
-SMOOTH = (
-    "<",
-    0.5,
-    "midpoint",
-    "half way between a smooth deformation, whose steps vanish as the grid gets finer, and no snap at all",
-    ".2f",
-)
+
+def out_of_place(statistic: str) -> Criterion:
+    """Return the criterion that kinds of solutions are in order."""
+    why = "the branch with the lowest loss changes once; not one may be of another kind"
+    return Criterion(statistic, "<", 1, "exact calculation", why, ".0f")
+
+
+def excess(statistic: str, relation: Literal["<", ">"]) -> Criterion:
+    """Return the criterion that one precise loss exceeds another, or that it does not."""
+    why = "ten times the relative error of a precise loss, 10⁻⁴"
+    return Criterion(statistic, relation, 1e-3, "measurement error", why, ".2%")
+
+
+def above_its_error(statistic: str) -> Criterion:
+    """Return the criterion that a phase change is of first order."""
+    why = "three times its error; it is 0 if the change is not of first order"
+    return Criterion(statistic, ">", None, "measurement error", why, ".3f")
+
+
+def smooth(statistic: str) -> Criterion:
+    """Return the criterion that solutions deform smoothly until they snap."""
+    why = "half way between a smooth deformation, whose steps vanish as the grid gets finer, and no snap at all"
+    return Criterion(statistic, "<", 0.5, "midpoint", why, ".2f")
 
 
 def _best_fits(data: Tables) -> pd.DataFrame:
@@ -56,8 +64,8 @@ def _weights(model: pd.DataFrame) -> np.ndarray:
             "half of that of two digons with the fifth feature at zero",
             ".2%",
         ),
-        Criterion("relative excess of the pentagon's loss over that of the best fit", "<", *LOSS_ERROR, ".3%"),
-        Criterion("relative excess of the loss of two digons over the pentagon's", ">", *LOSS_ERROR, ".1%"),
+        excess("relative excess of the pentagon's loss over that of the best fit", "<"),
+        excess("relative excess of the loss of two digons over the pentagon's", ">"),
     ],
 )
 def pentagon_when_equal(data: Tables) -> Finding:
@@ -122,9 +130,7 @@ def stretch(data: Tables) -> Finding:
     about="trained models",
     phrase="pair of digons with the sparser",
     criteria=[
-        Criterion(
-            "best fits, from equal densities down, that are not pentagons first and two digons after", *OUT_OF_PLACE
-        ),
+        out_of_place("best fits, from equal densities down, that are not pentagons first and two digons after"),
         Criterion(
             "largest norm of the varied feature in two digons",
             "<",
@@ -181,7 +187,7 @@ def _crossover(data: Tables) -> pd.Series:
             "three times the range of the results for different samples of the exact loss",
             ".3f",
         ),
-        Criterion("best fits that are not of the kind with the lower exact loss", *OUT_OF_PLACE),
+        out_of_place("best fits that are not of the kind with the lower exact loss"),
     ],
     expected="corrected",
 )
@@ -216,10 +222,8 @@ def crossover(data: Tables) -> Finding:
     about="trained models",
     phrase="genuinely a first order phase change",
     criteria=[
-        Criterion(
-            "smallest difference of the branches' slopes d ln L / d ln r where they cross", *ABOVE_ITS_ERROR, ".3f"
-        ),
-        Criterion("smallest jump of the varied feature's norm there", *ABOVE_ITS_ERROR, ".3f"),
+        above_its_error("smallest difference of the branches' slopes d ln L / d ln r where they cross"),
+        above_its_error("smallest jump of the varied feature's norm there"),
     ],
 )
 def first_order(data: Tables) -> Finding:
@@ -271,7 +275,7 @@ def _steps(solutions: pd.DataFrame, axis: str) -> tuple[float, str]:
     about="trained models",
     phrase="smooth deformation of polytopes",
     criteria=[
-        Criterion(f"largest step of WᵀW within one kind, over the smallest at a change of kind, by {axis}", *SMOOTH)
+        smooth(f"largest step of WᵀW within one kind, over the smallest at a change of kind, by {axis}")
         for axis in ("sparsity", "importance")
     ],
 )

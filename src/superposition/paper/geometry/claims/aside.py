@@ -1,16 +1,20 @@
 """Judge the aside on polytopes and low-rank matrices: which directions are best left out."""
 
+from typing import Literal
+
 import pandas as pd
 
-from superposition.paper.geometry.claims.polytopes import EXACTLY_ZERO
+from superposition.paper.geometry.claims.polytopes import exactly_zero
 from superposition.pipeline.claims import Claims, Finding, Tables
 from superposition.pipeline.criteria import Criterion, Number
 
 claims = Claims("geometry")
 
-# Losses of factors with more than three features are sampled.
-LOSS_ERROR = 1e-3
-BY_LOSS_ERROR = (LOSS_ERROR, "measurement error", "ten times the relative error of a loss, 10⁻⁴", ".2%")
+
+def excess(statistic: str, relation: Literal["<", ">"]) -> Criterion:
+    """Return the criterion that one loss exceeds another, or that it does not; the losses of simplices are sampled."""
+    why = "ten times the relative error of a loss, 10⁻⁴"
+    return Criterion(statistic, relation, 1e-3, "measurement error", why, ".2%")
 
 
 def _excess(data: Tables) -> pd.DataFrame:
@@ -40,17 +44,16 @@ def _off(data: Tables, directions: str) -> float:
     about="the optimum",
     phrase="optimal strategy is an equilateral triangle",
     criteria=[
-        Criterion(
+        excess(
             "largest relative excess of the equilateral triangle's loss over the lowest of any W and b, over all "
             "densities",
             "<",
-            *BY_LOSS_ERROR,
         ),
     ],
     correction=[
-        Criterion("largest excess of the triangle over a digon and a dedicated dimension", ">", *BY_LOSS_ERROR),
-        Criterion("largest excess of a digon and a dedicated dimension over the triangle", ">", *BY_LOSS_ERROR),
-        Criterion("largest excess of the better of the two over the lowest of any W and b", "<", *BY_LOSS_ERROR),
+        excess("largest excess of the triangle over a digon and a dedicated dimension", ">"),
+        excess("largest excess of a digon and a dedicated dimension over the triangle", ">"),
+        excess("largest excess of the better of the two over the lowest of any W and b", "<"),
     ],
     expected="corrected",
 )
@@ -79,20 +82,17 @@ def three_form_a_triangle(data: Tables) -> Finding:
     about="the optimum",
     phrase="best possible direction to not represent",
     criteria=[
-        Criterion(
-            "W ⊥ (1, 1, 1, …), n = 3 to 8: largest difference from D_i = (n-1)/n and from equal angles",
-            *EXACTLY_ZERO,
-        ),
-        Criterion(
-            "largest relative excess of the simplex over W ⊥ (1, 1, 0, …), a digon and dedicated dimensions, over all "
+        exactly_zero("W ⊥ (1, 1, 1, …), n = 3 to 8: largest difference from D_i = (n-1)/n and from equal angles"),
+        excess(
+            "largest relative excess of the simplex over W ⊥ (1, 1, 0, …), a digon and dedicated dimensions, over "
+            "all "
             "densities and n = 3, 4, 5",
             "<",
-            *BY_LOSS_ERROR,
         ),
     ],
     correction=[
-        Criterion("smallest, over n, of the largest excess of the simplex", ">", *BY_LOSS_ERROR),
-        Criterion("smallest, over n, of the largest excess of W ⊥ (1, 1, 0, …)", ">", *BY_LOSS_ERROR),
+        excess("smallest, over n, of the largest excess of the simplex", ">"),
+        excess("smallest, over n, of the largest excess of W ⊥ (1, 1, 0, …)", ">"),
     ],
     expected="corrected",
 )
@@ -118,7 +118,7 @@ def dense_direction(data: Tables) -> Finding:
     about="any model",
     phrase="correspondence between polytopes and strategies",
     criteria=[
-        Criterion("largest difference of WᵀW from that of two orthogonal digons, up to scale", *EXACTLY_ZERO),
+        exactly_zero("largest difference of WᵀW from that of two orthogonal digons, up to scale"),
     ],
 )
 def square_is_two_digons(data: Tables) -> Finding:

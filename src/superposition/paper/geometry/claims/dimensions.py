@@ -19,12 +19,6 @@ claims = Claims("geometry")
 
 # Relative deviation from a level within which D* counts as staying there.
 TOLERANCE = 0.05
-LONGER_THAN_AN_EVEN_FALL = (
-    ">",
-    1,
-    "null model",
-    "a D* that falls evenly (in log-log) from 1 to its value at 1-S = 0.01 stays near every level for the same time",
-)
 EXPONENT = Criterion(
     "largest exponent a, where D* is the a-th power of the size or of its inverse",
     "<",
@@ -33,6 +27,13 @@ EXPONENT = Criterion(
     "half way between no dependence and D* proportional to the size",
     ".2f",
 )
+
+
+def longer_than_an_even_fall(statistic: str) -> Criterion:
+    """Return the criterion that D* is sticky at a level."""
+    why = "a D* that falls evenly (in log-log) from 1 to its value at 1-S = 0.01 stays near every level for the same "
+    "time"
+    return Criterion(statistic, ">", 1, "null model", why)
 
 
 def longest_plateau(density: np.ndarray, values: np.ndarray, level: float) -> tuple[float, float]:
@@ -90,7 +91,7 @@ EXCESS_ON_THE_PLATEAU = (
     about="trained models",
     phrase="we find that this graph is",
     criteria=[
-        Criterion("shortest stay of D* within 5 % of 1, over that in an even fall", *LONGER_THAN_AN_EVEN_FALL),
+        longer_than_an_even_fall("shortest stay of D* within 5 % of 1, over that in an even fall"),
         Criterion(
             EXCESS_ON_THE_PLATEAU, "<", 3, "measurement error", "no known solution is better: training has finished"
         ),
@@ -144,8 +145,8 @@ def _stickiest_level(curve: pd.DataFrame) -> float:
     about="trained models",
     phrase="wide range of the sparsity regime",
     criteria=[
-        Criterion("shortest stay of D* within 5 % of 1/2, over that in an even fall", *LONGER_THAN_AN_EVEN_FALL),
-        Criterion("the same for the best products of polytopes", *LONGER_THAN_AN_EVEN_FALL),
+        longer_than_an_even_fall("shortest stay of D* within 5 % of 1/2, over that in an even fall"),
+        longer_than_an_even_fall("the same for the best products of polytopes"),
         Criterion(
             "relative distance from 1/2 of the level, apart from 1, near which D* of n = 400 stays longest",
             "<",

@@ -10,16 +10,18 @@ from superposition.theory.polytopes import FRACTIONS, factors_of
 
 claims = Claims("geometry")
 
-# The bound of an identity that holds exactly.
-EXACTLY_ZERO = ("<", 1e-9, "exact calculation", "an identity; allows for rounding", ".1e")
-NEARER_TO_THE_PAIR = (
-    "<",
-    0.5,
-    "midpoint",
-    "half way from the pair of lines to the line that the paper rules out",
-    ".2f",
-)
 NAMED = [name for name in FRACTIONS if name not in ("own dimension", "absent")]
+
+
+def exactly_zero(statistic: str) -> Criterion:
+    """Return the criterion of an identity."""
+    return Criterion(statistic, "<", 1e-9, "exact calculation", "an identity; allows for rounding", ".1e")
+
+
+def nearer_to_the_pair(statistic: str) -> Criterion:
+    """Return the criterion that D_i are at a pair of lines, and not at another one."""
+    why = "half way from the pair of lines to the one that the paper rules out"
+    return Criterion(statistic, "<", 0.5, "midpoint", why, ".2f")
 
 
 @claims.add(
@@ -29,7 +31,7 @@ NAMED = [name for name in FRACTIONS if name not in ("own dimension", "absent")]
     "pair, 2/5 to the pentagon, 3/8 to the square antiprism",
     about="any model",
     phrase="distinct lines corresponding to dimensionality",
-    criteria=[Criterion("largest difference of D_i of the exact polytopes from these fractions", *EXACTLY_ZERO)],
+    criteria=[exactly_zero("largest difference of D_i of the exact polytopes from these fractions")],
 )
 def fractions_are_polytopes(data: Tables) -> Finding:
     exact = data["polytopes"]["exact"]
@@ -65,8 +67,8 @@ def _bipyramids(data: Tables, n: int, name: str) -> pd.DataFrame:
     about="trained models",
     phrase="there seem to be split lines",
     criteria=[
-        Criterion("n = 5, m = 3: largest distance of D_i from 1/2, 2/3, over that of 3/5", *NEARER_TO_THE_PAIR),
-        Criterion("n = 7, m = 3: largest distance of D_i from 2/5, 1/2, over that of 3/7", *NEARER_TO_THE_PAIR),
+        nearer_to_the_pair("n = 5, m = 3: largest distance of D_i from 1/2, 2/3, over that of 3/5"),
+        nearer_to_the_pair("n = 7, m = 3: largest distance of D_i from 2/5, 1/2, over that of 3/7"),
         Criterion(
             "large models: lowest probability, for 3/5 and 3/7, that a smooth distribution has as many models with "
             "more D_i near the line than beside it",
@@ -100,7 +102,7 @@ def split_lines(data: Tables) -> Finding:
     about="trained models",
     phrase="disconnected if and only if they",
     criteria=[
-        Criterion("largest difference between D_i in an exact product and in its factor", *EXACTLY_ZERO),
+        exactly_zero("largest difference between D_i in an exact product and in its factor"),
         Criterion(
             "share of the features of recognised factors, in small models, whose D_i is nearest to that of their own "
             "polytope",
@@ -174,10 +176,10 @@ def low_dimensional_factors(data: Tables) -> Finding:
     about="the theoretical model",
     phrase="vaguely similar to the famous",
     criteria=[
-        Criterion(
-            "largest difference between Σ_{i≠j} ReLU(W_i·W_j)² and three times the loss of one active feature, for "
-            "unit vectors without biases",
-            *EXACTLY_ZERO,
+        exactly_zero(
+            "largest difference between Σ_{i≠j} ReLU(W_i·W_j)² and three times the loss of one active "
+            "feature, for "
+            "unit vectors without biases"
         ),
         Criterion(
             "polytopes of the paper's lines that are Thomson solutions, or factors of one",
