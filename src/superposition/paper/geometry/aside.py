@@ -1,7 +1,5 @@
 """The aside on polytopes and low-rank matrices: projections of the basis, and which direction is best left out."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 import torch
@@ -16,26 +14,26 @@ from superposition.theory.catalogue import simplex
 from superposition.theory.polytopes import Polytope
 
 # Densities at which the strategies are compared.
-DENSITIES = tuple(float(p) for p in np.geomspace(1, 0.01, 25))
+DENSITIES = tuple(float(p) for p in np.geomspace(0.01, 1, 25))
 # Numbers of features that are put into one dimension less.
 SIZES = (3, 4, 5)
 # Number of searches for each optimum.
 SEARCHES = 12
 
 
-def compare_strategies(densities: Sequence[float] = DENSITIES) -> pd.DataFrame:
+def compare_strategies() -> pd.DataFrame:
     """Compare what n features lose in n - 1 dimensions if one direction is left out, by n and density.
 
     Returns:
         One row per n and density: the losses with (1, 1, 1, …) left out, a regular simplex; with (1, 1, 0, …), a digon
         beside features with dedicated dimensions, which lose nothing; and, for n = 3, of the optimum over all W and b.
     """
-    digon = tegum.factor_optimum(Polytope("digon", simplex(2)), densities)[["density", "loss"]]
+    digon = tegum.factor_optimum(Polytope("digon", simplex(2)), DENSITIES)[["density", "loss"]]
     parts = []
     for n in SIZES:
-        loss = tegum.factor_optimum(Polytope("simplex", simplex(n)), densities)["loss"]
+        loss = tegum.factor_optimum(Polytope("simplex", simplex(n)), DENSITIES)["loss"]
         parts.append(digon.rename(columns={"loss": "digon_loss"}).assign(n=n, simplex_loss=loss, optimum_loss=np.nan))
-    density = torch.tensor(sorted(densities), dtype=torch.float64)[:, None].expand(-1, 3)
+    density = torch.tensor(DENSITIES, dtype=torch.float64)[:, None].expand(-1, 3)
     best = optimum.best_models(Model("relu_output", 3, 2), density, torch.ones_like(density), SEARCHES)[1]
     parts[0]["optimum_loss"] = best.min(dim=1).values.numpy()
     return pd.concat(parts, ignore_index=True)

@@ -19,7 +19,7 @@ from superposition.paper.geometry import (
     structure,
 )
 from superposition.theory import exact, polytopes, tegum
-from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS, Polytope
+from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
 # Sweeps trained with twice the steps, and as in the authors' notebook.
 LONGER_SWEEP, NOTEBOOK_SWEEP = "uniform_longer", "uniform_notebook"
@@ -221,7 +221,7 @@ def measure_polytopes(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
         "features": features,
         "optima": optima,
         "corners": _gallery_corners(),
-        "exact": _exact_dimensionalities(),
+        "exact": structure.exact_dimensionalities(),
         "aside": aside.compare_strategies(),
         "changes": aside.find_changes(),
         "projections": aside.measure_projections(),
@@ -272,26 +272,6 @@ def _gallery_corners() -> pd.DataFrame:
         for n, m, factors in GALLERY
     ]
     return pd.concat(arrangements, ignore_index=True)[["n", "m", "w0", "w1", "w2"]]
-
-
-def _exact_dimensionalities() -> pd.DataFrame:
-    """Return D_i in the exact polytopes and in the products of the gallery, beside that of the feature's own factor."""
-    catalogue = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
-    catalogue["square antiprism"] = Polytope("square antiprism", polytopes.square_antiprism())
-    products = {(name,) for name in catalogue} | {factors for *_, factors in GALLERY}
-    rows = []
-    for factors in sorted(products):
-        parts = [catalogue[factor] for factor in factors]
-        dimensionality = geometry.dimensionality(torch.from_numpy(polytopes.tegum_product(*parts))).numpy()
-        own = np.concatenate([geometry.dimensionality(torch.from_numpy(part.corners)).numpy() for part in parts])
-        columns = {
-            "product": polytopes.product_name(factors),
-            "polytope": np.repeat(factors, [part.features for part in parts]),
-            "dimensionality": dimensionality,
-            "expected": own,
-        }
-        rows.append(pd.DataFrame(columns))
-    return pd.concat(rows, ignore_index=True)
 
 
 def _compare_packings(trained: dict[str, SweepResult]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The structure of large models: pairs, components, leverage scores, the sharpness of lines, and known solutions."""
+"""The structure of models: pairs, components, leverage scores, the sharpness of lines, known and exact solutions."""
 
 import numpy as np
 import pandas as pd
@@ -8,8 +8,9 @@ from jaxtyping import Float64
 from superposition.analysis import recognition
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
-from superposition.paper.geometry import SWEEPS_BY_M, SWEEPS_BY_N
-from superposition.theory.polytopes import FRACTIONS
+from superposition.paper.geometry import GALLERY, SWEEPS_BY_M, SWEEPS_BY_N
+from superposition.theory import polytopes, tegum
+from superposition.theory.polytopes import FRACTIONS, Polytope
 
 # The lines at which D_i of represented features cluster.
 LINES = np.array([line for line in FRACTIONS.values() if line > 0])
@@ -29,16 +30,18 @@ def _describe(W: Float64[np.ndarray, "m n"]) -> dict[str, float]:
     """Describe one model.
 
     Returns:
-        ``represented``, the number of features with ‖W_i‖² > ½; ``paired``, how many of these have exactly one other at
-        more than 120°; ``tilt``, the mean deviation from 180° of the angle to the most opposite one; ``largest_rank``,
-        the dimensions of the largest connected component; the sum of the leverage scores, and how much D_i exceeds
-        them and falls short of them.
+        ``represented``, the number of features with ‖W_i‖² > ½; ``paired``, how many of these have one other at more
+        than 150° and all others between 60° and 120°; ``tilt``, the mean deviation from 180° of the angle to the most
+        opposite one; ``largest_rank``, the dimensions of the largest connected component; the sum of the leverage
+        scores, and how much D_i exceeds them and falls short of them.
     """
     m, n = W.shape
     D = geometry.dimensionality(torch.from_numpy(W)).numpy()
     leverage = (np.linalg.svd(W, full_matrices=False)[2] ** 2).sum(0)
     represented = W[:, (W**2).sum(0) > 0.5]
     cosine = geometry.cosines(torch.from_numpy(represented)).numpy()
+    # Each feature has a cosine of 1 with itself.
+    paired = ((np.abs(cosine) > 0.5).sum(0) == 2) & (cosine < -(3**0.5) / 2).any(0)
     parts = recognition.components(represented)
     return {
         "n": n,
@@ -46,7 +49,7 @@ def _describe(W: Float64[np.ndarray, "m n"]) -> dict[str, float]:
         "dimensions_per_feature": m / (W**2).sum(),
         "norm2": (W**2).sum(),
         "represented": represented.shape[1],
-        "paired": int(((cosine < -0.5).sum(0) == 1).sum()),
+        "paired": int(paired.sum()),
         "tilt": float((180 - np.degrees(np.arccos(cosine.min(0).clip(-1)))).mean()) if cosine.size else np.nan,
         "largest_rank": max((int(np.linalg.matrix_rank(represented[:, part], tol=0.1)) for part in parts), default=0),
         "rank": int(np.linalg.matrix_rank(W)),
@@ -105,3 +108,23 @@ def known_solutions(curves: pd.DataFrame, optima: pd.DataFrame) -> pd.DataFrame:
             rows.append((model.experiment, n, m, density, model.dimensions_per_feature, loss, m / norm2))
     columns = ["experiment", "n", "m", "density", "trained", "loss", "dimensions_per_feature"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def exact_dimensionalities() -> pd.DataFrame:
+    """Return D_i in the exact polytopes and in the products of the gallery, beside that of the feature's own factor."""
+    catalogue = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
+    catalogue["square antiprism"] = Polytope("square antiprism", polytopes.square_antiprism())
+    products = {(name,) for name in catalogue} | {factors for *_, factors in GALLERY}
+    rows = []
+    for factors in sorted(products):
+        parts = [catalogue[factor] for factor in factors]
+        dimensionality = geometry.dimensionality(torch.from_numpy(polytopes.tegum_product(*parts))).numpy()
+        own = np.concatenate([geometry.dimensionality(torch.from_numpy(part.corners)).numpy() for part in parts])
+        columns = {
+            "product": polytopes.product_name(factors),
+            "polytope": np.repeat(factors, [part.features for part in parts]),
+            "dimensionality": dimensionality,
+            "expected": own,
+        }
+        rows.append(pd.DataFrame(columns))
+    return pd.concat(rows, ignore_index=True)

@@ -17,8 +17,8 @@ def excess(statistic: str, relation: Literal["<", ">"]) -> Criterion:
     return Criterion(statistic, relation, 1e-3, "measurement error", why, ".2%")
 
 
-def _excess(data: Tables) -> pd.DataFrame:
-    """Return the aside's losses, with the excess of each strategy over the other, relative to the other."""
+def _strategies(data: Tables) -> pd.DataFrame:
+    """Return the losses of both strategies, with the relative excess of each over the other."""
     table = data["polytopes"]["aside"].sort_values(["n", "density"])
     simplex, digon = table["simplex_loss"], table["digon_loss"]
     return table.assign(of_simplex=simplex / digon - 1, of_digon=digon / simplex - 1)
@@ -58,7 +58,7 @@ def _off(data: Tables, directions: str) -> float:
     expected="corrected",
 )
 def three_form_a_triangle(data: Tables) -> Finding:
-    table = _excess(data).query("n == 3")
+    table = _strategies(data).query("n == 3")
     off, better = table["simplex_loss"] / table["optimum_loss"] - 1, table[["simplex_loss", "digon_loss"]].min(axis=1)
     return Finding(
         [Number(off.max())],
@@ -97,7 +97,7 @@ def three_form_a_triangle(data: Tables) -> Finding:
     expected="corrected",
 )
 def dense_direction(data: Tables) -> Finding:
-    table = _excess(data)
+    table = _strategies(data)
     largest = table.groupby("n")[["of_simplex", "of_digon"]].max()
     return Finding(
         [Number(_off(data, "ones")), Number(largest["of_simplex"].max())],

@@ -44,19 +44,17 @@ def fractions_are_polytopes(data: Tables) -> Finding:
     )
 
 
-def _bipyramids(data: Tables, n: int, name: str) -> pd.DataFrame:
+def _bipyramids(data: Tables, n: int, name: str) -> dict[float, np.ndarray]:
     """Return the D_i, in ascending order, of the best models of n features in space where this bipyramid is best.
 
-    That is where it is the best product, and no trained model is better by more than three standard errors.
-
-    Returns:
-        One row per density.
+    That is at the densities at which it is the best product, and no trained model is better by more than three standard
+    errors.
     """
     models = data["polytopes"]["models"].query(f"n == {n} and m == 3 and best == '{name}'")
     models = models[models["best_loss"] - models["trained_loss"] < 3 * models["trained_error"]]
     features = data["polytopes"]["features"].query(f"n == {n} and m == 3")
     features = features[features["density"].isin(models["density"])]
-    return pd.DataFrame({p: np.sort(rows["dimensionality"]) for p, rows in features.groupby("density")}).T
+    return {density: np.sort(rows["dimensionality"]) for density, rows in features.groupby("density")}
 
 
 @claims.add(
@@ -86,9 +84,10 @@ def split_lines(data: Tables) -> Finding:
         (5, "triangular bipyramid", [1 / 2] * 2 + [2 / 3] * 3, 3 / 5),
         (7, "pentagonal bipyramid", [2 / 5] * 5 + [1 / 2] * 2, 3 / 7),
     ):
-        table = _bipyramids(data, n, name)
-        found.append(f"{name}: {len(table)} models, 1-S from {table.index.max():.3g} to {table.index.min():.3g}")
-        distances.append((table - pair).abs().max().max() / np.abs(np.array(pair) - ruled_out).min())
+        models = _bipyramids(data, n, name)
+        found.append(f"{name} at 1-S = {', '.join(f'{density:.3g}' for density in models)}")
+        off = [np.abs(D - pair).max() / np.abs(np.array(pair) - ruled_out).min() for D in models.values()]
+        distances.append(max(off, default=np.nan))
     clusters = data["feature_dimensionality"]["clusters"].set_index("line")["chance"]
     chances = [clusters.iloc[np.abs(clusters.index - line).argmin()] for line in (3 / 5, 3 / 7)]
     return Finding([*map(Number, distances), Number(min(chances))], text="; ".join(found))
