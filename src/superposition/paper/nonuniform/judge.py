@@ -112,13 +112,10 @@ def stretch(data: Tables) -> Finding:
         both_sides = (table["relative_density"] > 1.001).any() and (table["relative_density"] < 0.999).any()
         return float(change[change.index[(table["relative_density"] - 1).abs() > 1e-3]].min()) if both_sides else np.nan
 
-    widest = exact.loc[exact["angle"].idxmax()]
     return Finding(
         [Number(smallest(exact)), Number(smallest(fits))],
-        text=f"exact branch: from {exact['angle'].iloc[0]:.1f}° at relative density "
-        f"{exact['relative_density'].iloc[0]:.2g} "
-        f"to {exact['angle'].iloc[-1]:.1f}° at {exact['relative_density'].iloc[-1]:.2g}; the widest angle is "
-        f"{widest['angle']:.1f}° at {widest['relative_density']:.2g}",
+        text="exact branch, by relative density: "
+        + ", ".join(f"{row.angle:.1f}° at {row.relative_density:.2g}" for row in exact.iloc[::5].itertuples()),
     )
 
 
