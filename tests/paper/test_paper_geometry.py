@@ -26,7 +26,7 @@ from superposition.paper.geometry import (
     LINE_HALF_WIDTH,
     REPLICATED_SWEEP,
     SIGNIFICANCE,
-    aside,
+    directions,
     draw,
     judge,
     measure,
@@ -39,7 +39,7 @@ from superposition.theory import exact, polytopes, tegum
 from superposition.theory.catalogue import simplex
 from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
-FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes")
+FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes", "direction_left_out")
 DENSITIES = CONFIGS["quick"].sweeps[LARGE_SWEEP].density
 EXACT = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
 Factors = Mapping[str, int]  # how many of each polytope
@@ -604,17 +604,20 @@ def exact_loss(k: int, density: float) -> float:
 
 def test_the_best_direction_to_leave_out() -> None:
     """Against exact losses for n = 3; as 1-S → 0, the simplex costs n/(n-1) (1 - 1/(2(n-1))) times the digon."""
-    tables = table_of("polytopes")
+    tables = table_of("direction_left_out")
     change = tables["changes"].set_index("n")["density"][3]
     assert exact_loss(3, change) == pytest.approx(exact_loss(2, change), rel=3e-4)
-    sparsest = tables["aside"].query("density < 0.0101").set_index("n")
+    sparsest = tables["strategies"].query("density < 0.0101").set_index("n")
+    optima = tables["optima"].set_index("density")[["v0", "v1", "v2"]]
+    np.testing.assert_allclose(optima.iloc[0], [0.5**0.5, 0.5**0.5, 0], atol=1e-3)
+    np.testing.assert_allclose(optima.loc[0.68:0.9], 3**-0.5, atol=1e-3)
     limits = [n / (n - 1) * (1 - 1 / (2 * (n - 1))) for n in (3, 4)]
     np.testing.assert_allclose((sparsest["simplex_loss"] / sparsest["digon_loss"])[[3, 4]], limits, rtol=0.01)
 
 
 def test_projections_are_the_polytopes_of_the_aside() -> None:
-    assert table_of("polytopes")["projections"]["difference"].max() < 1e-9
-    W = aside.project_basis(np.ones((4, 1)))
+    assert table_of("direction_left_out")["projections"]["difference"].max() < 1e-9
+    W = directions.project_basis(np.ones((4, 1)))
     np.testing.assert_allclose(W.sum(axis=1), 0, atol=1e-12)
     np.testing.assert_allclose(W.T @ W, np.eye(4) - 1 / 4, atol=1e-12)
 

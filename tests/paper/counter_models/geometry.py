@@ -11,10 +11,10 @@ from tests.real import QUICK
 
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
-from superposition.paper.geometry import LARGE_SWEEP, aside, measure, packing, structure
+from superposition.paper.geometry import LARGE_SWEEP, directions, measure, packing, structure
 from superposition.pipeline.claims import Tables
 
-FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes")
+FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes", "direction_left_out")
 # Densities at which a square, and a triangular and a pentagonal bipyramid are the best products.
 DENSITIES = (0.05, 0.215443469003, 0.562341325190)
 
@@ -36,7 +36,7 @@ def random_models() -> Tables:
     """Return the tables of models with random directions."""
     experiments = {figure: QUICK.figures[figure].experiments for figure in FIGURES}
     experiments["polytopes"] = ("polytopes_2_4", "polytopes_3_5", "polytopes_3_7")
-    with patch.multiple(packing, STARTS=4), patch.multiple(aside, DENSITIES=(0.05, 0.9), SIZES=(3, 4)):
+    with patch.multiple(packing, STARTS=4), patch.multiple(directions, DENSITIES=(0.05, 0.9), SIZES=(3, 4)):
         return {
             figure: measure.measure(figure, {name: random_directions(name) for name in names})
             for figure, names in experiments.items()
@@ -62,7 +62,7 @@ def costly_simplices() -> Tables:
     def costly(rows: pd.DataFrame) -> pd.Series:
         return 1.2 * rows["simplex_loss"]
 
-    return changed(random_models(), "polytopes", "aside", "n > 0", simplex_loss=costly)
+    return changed(random_models(), "direction_left_out", "strategies", "n > 0", simplex_loss=costly)
 
 
 def with_bias() -> Tables:
@@ -95,7 +95,7 @@ def perturbed_polytopes() -> Tables:
 def represented_directions() -> Tables:
     """Return projections onto the directions that should be left out."""
     with patch.object(np.linalg, "pinv", lambda directions: 0.6 * np.eye(len(directions))[: directions.shape[1]]):
-        return with_table("polytopes", "projections", aside.measure_projections())
+        return with_table("direction_left_out", "projections", directions.measure_projections())
 
 
 COUNTER_MODELS = dict.fromkeys(

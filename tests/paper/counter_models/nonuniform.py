@@ -95,6 +95,5 @@ COUNTER_MODELS = {
     "importance_deforms": without_snap,
     "stretch": random_norms,
     "norm_bias": positive_biases,
-    "distance_is_interference": random_norms,
     "first_order": second_order,
 }

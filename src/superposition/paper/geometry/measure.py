@@ -14,7 +14,7 @@ from superposition.paper.geometry import (
     LINE_HALF_WIDTH,
     REPLICATED_SWEEP,
     SIGNIFICANCE,
-    aside,
+    directions,
     packing,
     structure,
 )
@@ -41,6 +41,7 @@ def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFr
         "dimensions_per_feature": measure_dimensions_per_feature,
         "feature_dimensionality": measure_feature_dimensionality,
         "polytopes": measure_polytopes,
+        "direction_left_out": measure_direction_left_out,
     }
     return measures[figure](trained)
 
@@ -222,9 +223,6 @@ def measure_polytopes(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
         "optima": optima,
         "corners": _gallery_corners(),
         "exact": structure.exact_dimensionalities(),
-        "aside": aside.compare_strategies(),
-        "changes": aside.find_changes(),
-        "projections": aside.measure_projections(),
         "handovers": tegum.handovers(optima),
         "thomson": thomson,
         "numbers": _format_packings(thomson),
@@ -327,3 +325,16 @@ def _format_packings(thomson: pd.DataFrame) -> pd.DataFrame:
             "from the second": format_column("trained_from_thomson", 3),
         }
     )
+
+
+# The aside
+
+
+def measure_direction_left_out(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return what is lost by leaving out one direction or another, and the polytopes that this gives."""
+    return {
+        "strategies": directions.compare_strategies(),
+        "changes": directions.find_changes(),
+        "optima": directions.find_optima(),
+        "projections": directions.measure_projections(),
+    }

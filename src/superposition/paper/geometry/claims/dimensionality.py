@@ -89,7 +89,6 @@ def line_at_one(data: Tables) -> Finding:
             "m = 30",
         ),
     ],
-    at_quick=False,
 )
 def budget(data: Tables) -> Finding:
     curves = data["dimensions_per_feature"]["curves"]

@@ -22,21 +22,33 @@ SEARCHES = 12
 
 
 def compare_strategies() -> pd.DataFrame:
-    """Compare what n features lose in n - 1 dimensions if one direction is left out, by n and density.
+    """Compare what n features lose in n - 1 dimensions if one direction is left out.
 
     Returns:
-        One row per n and density: the losses with (1, 1, 1, …) left out, a regular simplex; with (1, 1, 0, …), a digon
-        beside features with dedicated dimensions, which lose nothing; and, for n = 3, of the optimum over all W and b.
+        One row per n and density: the losses with (1, 1, 1, …) left out, a regular simplex; and with (1, 1, 0, …), a
+        digon beside features with dedicated dimensions, which lose nothing.
     """
     digon = tegum.factor_optimum(Polytope("digon", simplex(2)), DENSITIES)[["density", "loss"]]
     parts = []
     for n in SIZES:
         loss = tegum.factor_optimum(Polytope("simplex", simplex(n)), DENSITIES)["loss"]
-        parts.append(digon.rename(columns={"loss": "digon_loss"}).assign(n=n, simplex_loss=loss, optimum_loss=np.nan))
-    density = torch.tensor(DENSITIES, dtype=torch.float64)[:, None].expand(-1, 3)
-    best = optimum.best_models(Model("relu_output", 3, 2), density, torch.ones_like(density), SEARCHES)[1]
-    parts[0]["optimum_loss"] = best.min(dim=1).values.numpy()
+        parts.append(digon.rename(columns={"loss": "digon_loss"}).assign(n=n, simplex_loss=loss))
     return pd.concat(parts, ignore_index=True)
+
+
+def find_optima() -> pd.DataFrame:
+    """Search for the optimum of three features in two dimensions over all W and b.
+
+    Returns:
+        One row per density: the ``loss``, and ``v0``, ``v1``, ``v2``, the sizes of the components of the unit vector
+        that W leaves out, the largest first.
+    """
+    model, density = Model("relu_output", 3, 2), torch.tensor(DENSITIES, dtype=torch.float64)[:, None].expand(-1, 3)
+    found, losses = optimum.best_models(model, density, torch.ones_like(density), SEARCHES)
+    best = losses.argmin(dim=1)
+    left_out = np.linalg.svd(model.unpack(found[torch.arange(len(best)), best])["W"].numpy())[2][:, -1]
+    columns = {f"v{k}": sizes for k, sizes in enumerate(-np.sort(-np.abs(left_out), axis=1).T)}
+    return pd.DataFrame({"density": DENSITIES, "loss": losses.min(dim=1).values.numpy(), **columns})
 
 
 def find_changes() -> pd.DataFrame:
