@@ -260,7 +260,7 @@ def _steps(solutions: pd.DataFrame, axis: str) -> tuple[float, str]:
             same.append(size)
         else:
             change.append(size)
-            where.append(f"{before} to {after} between {low:.3g} and {high:.3g}")
+            where.append(f"the change from {before} to {after} is between {low:.3g} and {high:.3g}")
     return (max(same) / min(change) if same and change else np.nan), "; ".join(where)
 
 
@@ -281,7 +281,7 @@ def importance_deforms(data: Tables) -> Finding:
     by_importance, importance_text = _steps(data["pentagon_loss"]["importance"], "relative_importance")
     return Finding(
         [Number(by_density), Number(by_importance)],
-        text=f"by sparsity {density_text}; by importance {importance_text}",
+        text=f"by sparsity, {density_text}; by importance, {importance_text}",
     )
 
 

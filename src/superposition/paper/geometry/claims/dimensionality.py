@@ -65,8 +65,7 @@ def line_at_one(data: Tables) -> Finding:
     features = data["feature_dimensionality"]["features"]
     dense = features[(features["experiment"] == LARGE_SWEEP) & (features["density"] == 1)]["dimensionality"]
     return Finding(
-        text=f"n = 400, S = 0: D_i from {dense.min():.3f} to {dense.max():.3f}, with the mean {dense.mean():.3f} of "
-        f"any {30 / 400:.3f}",
+        text=f"n = 400, S = 0: D_i from {dense.min():.3f} to {dense.max():.3f}, on average {dense.mean():.3f}",
         note="The belief follows from the loss of linear models: if importances are slightly unequal, the unique "
         "optimum gives each of the m most important features a dimension, D_i = 1",
     )

@@ -31,8 +31,7 @@ EXPONENT = Criterion(
 
 def longer_than_an_even_fall(statistic: str) -> Criterion:
     """Return the criterion that D* is sticky at a level."""
-    why = "a D* that falls evenly (in log-log) from 1 to its value at 1-S = 0.01 stays near every level for the same "
-    "time"
+    why = "if D* fell evenly, in log-log, from 1 to its value at 1-S = 0.01, it would stay near each level as long"
     return Criterion(statistic, ">", 1, "null model", why)
 
 
@@ -287,7 +286,8 @@ def m_scales(data: Tables) -> Finding:
     "norm_counts_features",
     figure="dimensions_per_feature",
     paper="As ‖W_i‖² is about 1 if a feature is represented and about 0 if not, ‖W‖_F² is roughly the number of "
-    "features that the model represents",
+    "features that the model represents; it behaves nicely in the dense regime, too, as it does not depend on the "
+    "basis",
     about="trained models",
     phrase="roughly the number of features the",
     criteria=[
