@@ -37,21 +37,18 @@ def polytope_sizes(optima: pd.DataFrame) -> pd.DataFrame:
     return optima.drop_duplicates("polytope").set_index("polytope")[["dimensions", "features"]]
 
 
-def losses_of_best_product(optimum: pd.DataFrame, n: int, m: int) -> pd.DataFrame:
-    """Return the loss of the best product of polytopes if all m dimensions are filled with one polytope.
+def compare_with_best_product(curves: pd.DataFrame, optimum: pd.DataFrame) -> pd.DataFrame:
+    """Return the models of the paper's size beside the best product whose factors are all the same polytope.
 
     Args:
-        optimum: Table of the best polytope per dimension at every density.
-        n: Number of features; those that do not fit are dropped.
-        m: Number of dimensions.
+        curves: Table of the trained models.
+        optimum: Table of the best polytope per dimension.
 
     Returns:
-        One row per density, with ``product_loss`` and ``product_dimensions_per_feature``.
+        The rows of both at the densities that they share, in ascending order, with ``product_loss``, the product's loss
+        with all other features dropped.
     """
-    density = optimum["density"]
-    columns = {
-        "density": density,
-        "product_loss": (n - m * optimum["gain"]) * (density / 3 - density**2 / 4),
-        "product_dimensions_per_feature": optimum["dimensions_per_feature"],
-    }
-    return pd.DataFrame(columns)
+    large = curves[curves["experiment"] == LARGE_SWEEP].sort_values("density")
+    both = large.merge(optimum, on="density", suffixes=("", "_of_product"))
+    dropped = both["density"] / 3 - both["density"] ** 2 / 4
+    return both.assign(product_loss=(both["n"] - both["m"] * both["gain"]) * dropped)

@@ -8,7 +8,7 @@ from superposition.paper.geometry import (
     REPLICATED_SWEEP,
     SIGNIFICANCE,
     SWEEPS_BY_N,
-    losses_of_best_product,
+    compare_with_best_product,
 )
 from superposition.pipeline.claims import Claims, Finding, Tables
 from superposition.pipeline.criteria import Criterion, Number
@@ -39,7 +39,7 @@ def clusters(data: Tables) -> Finding:
     recognised = factors.groupby("polytope")["features"].sum()
     counts = [f"{name} {recognised.get(name, 0)}" for name in lines["polytope"] if name != "absent"]
     curves, optimum = (data["dimensions_per_feature"][name] for name in ("curves", "optimum"))
-    both = curves[curves["experiment"] == LARGE_SWEEP].merge(losses_of_best_product(optimum, 400, 30), on="density")
+    both = compare_with_best_product(curves, optimum)
     beaten = both.loc[both["loss"] - both["product_loss"] > 3 * both["loss_error"], "density"]
     return Finding(
         text="probability that a smooth distribution has as many models with more D_i within "

@@ -10,7 +10,7 @@ from superposition.paper.geometry import (
     REPLICATED_SWEEP,
     SWEEPS_BY_M,
     SWEEPS_BY_N,
-    losses_of_best_product,
+    compare_with_best_product,
 )
 from superposition.pipeline.claims import Claims, Finding, Tables
 from superposition.pipeline.criteria import Criterion, Number
@@ -111,17 +111,17 @@ EXCESS_ON_THE_PLATEAU = (
 )
 def sticky_one(data: Tables) -> Finding:
     large, lengths, ideal = _plateaus(data, 1.0)
-    both = large.merge(losses_of_best_product(data["dimensions_per_feature"]["optimum"], 400, 30), on="density")
+    both = compare_with_best_product(large, data["dimensions_per_feature"]["optimum"])
     both = both[both["dimensions_per_feature"] > 1 - TOLERANCE]
     excess = ((both["loss"] - both["product_loss"]) / both["loss_error"]).max()
     return Finding(
         [Number(min(lengths)), Number(excess)],
         [Number(excess), Number(ideal, bound=min(lengths))],
-        text=f"{_describe_plateau(large, lengths, 1.0)}",
+        text=_describe_plateau(large, lengths, 1.0),
         correction="The plateau at 1 is one of training, which leaves the dense solution slowly. Products of polytopes "
         "have lower losses there, and their D* falls earlier: "
         + "".join(
-            f"at 1-S = {row.density:.3g} it is {row.product_dimensions_per_feature:.3f} instead of "
+            f"at 1-S = {row.density:.3g} it is {row.dimensions_per_feature_of_product:.3f} instead of "
             f"{row.dimensions_per_feature:.3f}"
             for row in both.head(1).itertuples()
         ),

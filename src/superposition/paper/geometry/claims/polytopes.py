@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from superposition.paper.geometry import LARGE_SWEEP, SIGNIFICANCE, losses_of_best_product, polytope_sizes
+from superposition.paper.geometry import LARGE_SWEEP, SIGNIFICANCE, compare_with_best_product, polytope_sizes
 from superposition.pipeline.claims import Claims, Finding, Tables
 from superposition.pipeline.criteria import Criterion, Number
 from superposition.theory.polytopes import FRACTIONS, factors_of
@@ -152,7 +152,7 @@ def tegum(data: Tables) -> Finding:
 )
 def low_dimensional_factors(data: Tables) -> Finding:
     curves, optimum = (data["dimensions_per_feature"][name] for name in ("curves", "optimum"))
-    both = curves[curves["experiment"] == LARGE_SWEEP].merge(losses_of_best_product(optimum, 400, 30), on="density")
+    both = compare_with_best_product(curves, optimum)
     better = both[both["product_loss"] - both["loss"] > 3 * both["loss_error"]]["density"]
     models = data["feature_dimensionality"]["models"]
     large = models[models["experiment"] == LARGE_SWEEP].merge(both[["density"]], on="density").sort_values("density")
