@@ -35,3 +35,20 @@ GALLERY = (
 def polytope_sizes(optima: pd.DataFrame) -> pd.DataFrame:
     """Return the number of dimensions and of features of every polytope, indexed by its name."""
     return optima.drop_duplicates("polytope").set_index("polytope")[["dimensions", "features"]]
+
+
+def compare_with_best_product(curves: pd.DataFrame, optimum: pd.DataFrame) -> pd.DataFrame:
+    """Return the models of the paper's size beside the best product whose factors are all the same polytope.
+
+    Args:
+        curves: Table of the trained models.
+        optimum: Table of the best polytope per dimension.
+
+    Returns:
+        The rows of both at the densities that they share, in ascending order, with ``product_loss``, the product's loss
+        with all other features dropped.
+    """
+    large = curves[curves["experiment"] == LARGE_SWEEP].sort_values("density")
+    both = large.merge(optimum, on="density", suffixes=("", "_of_product"))
+    dropped = both["density"] / 3 - both["density"] ** 2 / 4
+    return both.assign(product_loss=(both["n"] - both["m"] * both["gain"]) * dropped)

@@ -286,3 +286,29 @@ def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> Non
         )
     axes[0].set(ylabel="features $n$", yticks=range(4, 10), ylim=(3.5, 9.5))
     fig.legend(points, ["a trained model is better than every product of these polytopes"], loc="outside lower center")
+
+
+# The aside
+
+
+def direction_left_out(data: dict[str, pd.DataFrame]) -> Figure:
+    """Draw the direction that the best model of three features leaves out, and what leaving out another one costs."""
+    fig, axes = plt.subplots(1, 2, figsize=(style.PAGE, 2.3))
+    optima, strategies, changes = data["optima"], data["strategies"], data["changes"].set_index("n")["density"]
+    for k, (label, width) in enumerate({"largest": 2.5, "second": 0.8, "smallest": 0.8}.items()):
+        line = axes[0].plot(1 / optima["density"], optima[f"v{k}"], ".-", color=style.CATEGORIES[k], ms=3.5, lw=width)
+        line[0].set_label(f"{label} component")
+    axes[0].axvline(1 / changes[3], color="0.7", lw=0.6)
+    axes[0].set(ylim=(-0.1, 0.85), ylabel="direction left out, $|v_i|$", title="the best $W$, $n=3$, $m=2$")
+    axes[0].set_yticks([0, 3**-0.5, 0.5**0.5], ["0", r"$1/\sqrt{3}$", r"$1/\sqrt{2}$"])
+    axes[0].legend(loc="center right")
+    for (n, rows), colour in zip(strategies.groupby("n"), style.CATEGORIES[3:], strict=False):
+        excess = 100 * (rows["simplex_loss"] / rows["digon_loss"] - 1)
+        axes[1].plot(1 / rows["density"], excess, ".-", color=colour, ms=3.5, lw=0.8, label=f"$n={n}$")
+        axes[1].plot(1 / changes[n], 0, "o", color=colour, ms=4, mfc="white")
+    axes[1].axhline(0, color="0.7", lw=0.6)
+    axes[1].set(ylabel="excess, %", title=r"loss of $W\perp(1,1,1,…)$ over that of $W\perp(1,1,0,…)$")
+    axes[1].legend(loc="lower right")
+    for ax in axes:
+        ax.set(xscale="log", xlim=(0.95, 105), xlabel=SPARSITY_LABEL)
+    return fig

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.stats import binomtest
 
 from superposition.analysis import alignment, recognition
@@ -14,9 +15,11 @@ from superposition.paper.geometry import (
     LINE_HALF_WIDTH,
     REPLICATED_SWEEP,
     SIGNIFICANCE,
+    directions,
     packing,
+    structure,
 )
-from superposition.theory import tegum
+from superposition.theory import exact, tegum
 from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS, product_name, tegum_product
 
 # Sweeps trained with twice the steps, and as in the authors' notebook.
@@ -47,10 +50,13 @@ def dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.Data
         )
     curves = pd.concat(rows, ignore_index=True)
     convergence = _convergence(curves)
+    # Every other density is enough for a smooth curve, and takes half the time.
+    optima = tegum.optima(trained[LARGE_SWEEP].sweep.density[::2])
     return {
         "curves": curves,
-        # Every other density is enough for a smooth curve, and takes half the time.
-        "optimum": tegum.per_dimension(tegum.optima(trained[LARGE_SWEEP].sweep.density[::2])),
+        "optimum": tegum.per_dimension(optima),
+        "known": structure.known_solutions(curves, optima),
+        "sharpness": structure.measure_sharpness(trained),
         "convergence": convergence,
         "numbers": _format_convergence(convergence, curves),
     }
@@ -111,6 +117,7 @@ def feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.Data
     tables = {
         "curve": pd.concat(curve, ignore_index=True),
         "features": pd.concat(features, ignore_index=True),
+        "models": structure.measure_structure(trained),
         "factors": pd.concat(factors, ignore_index=True),
         "thresholds": pd.concat(thresholds, ignore_index=True),
     }
@@ -198,6 +205,7 @@ def polytopes(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         "features": features,
         "optima": optima,
         "corners": _gallery_corners(),
+        "exact": structure.exact_dimensionalities(),
         "handovers": tegum.handovers(optima),
         "thomson": thomson,
         "numbers": _format_packings(thomson),
@@ -260,6 +268,7 @@ def _compare_packings(trained: dict[str, SweepResult]) -> pd.DataFrame:
     sizes = [(n, m) for m in (2, 3) for n in range(m + 1, 13)]
     energies = (packing.interference_energy, packing.coulomb_energy)
     solutions = (packing.minimise_energy(energy, sizes) for energy in energies)
+    zero, one = torch.zeros(12, dtype=torch.float64), torch.ones(12, dtype=torch.float64)
     rows = []
     for (n, m), (packed, least), (thomson, coulomb) in zip(sizes, *solutions, strict=True):
         row = {
@@ -268,6 +277,8 @@ def _compare_packings(trained: dict[str, SweepResult]) -> pd.DataFrame:
             "least_interference": max(least, 0.0),
             "coulomb": coulomb,
             "thomson_interference": max(float(packing.interference_energy(thomson)), 0.0),
+            "one_active_loss": float(exact.single_active_loss(thomson, zero[:n], one[:n]).sum()),
+            "thomson_name": product_name(recognition.find_factors(thomson.numpy())[1]["polytope"]),
             **dict.fromkeys(("apart", "trained_from_packing", "trained_from_thomson"), np.nan),
         }
         if n >= 2 * m:
@@ -297,3 +308,16 @@ def _format_packings(thomson: pd.DataFrame) -> pd.DataFrame:
             "from the second": format_column("trained_from_thomson", 3),
         }
     )
+
+
+# The aside
+
+
+def direction_left_out(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return what is lost by leaving out one direction or another, and the polytopes that this gives."""
+    return {
+        "strategies": directions.compare_strategies(),
+        "changes": directions.find_changes(),
+        "optima": directions.find_optima(),
+        "projections": directions.measure_projections(),
+    }

@@ -11,13 +11,13 @@ from torch import Tensor
 from superposition.analysis import alignment, recognition
 from superposition.analysis.tables import numbered_points
 from superposition.core.weights import SweepResult
-from superposition.paper.nonuniform import PENTAGON
+from superposition.paper.nonuniform import PENTAGON, TWO_DIGONS
+from superposition.paper.nonuniform.interference import measure_interference
 from superposition.paper.nonuniform.sparse import sparse_limit, sparse_norm
 from superposition.theory import branches, polytopes, tegum
+from superposition.theory.catalogue import simplex
 from superposition.theory.polytopes import Polytope
 
-# Two orthogonal digons; the varied feature is dropped.
-TWO_DIGONS = np.concatenate([np.zeros((2, 1)), polytopes.polygon(4)], axis=1)
 # The other features are equivalent: they may trade places when models are aligned.
 FEATURE_ORDERS = alignment.symmetric_orders((0,), (1, 2, 3, 4))
 # Seeds of the points at which the precise loss is evaluated; the range of the results is the error of the crossover.
@@ -30,9 +30,13 @@ EQUAL_DENSITIES = (0.001, 0.01, 0.02, 0.05, 0.1)
 
 def pentagon_solutions(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the best trained solutions, the best pentagons of equal features, and the sparse limit of polygons."""
-    limits = _sparse_limits()
+    models, limits = trained["pentagon"], _sparse_limits()
+    best = {k: v.contiguous() for k, v in models.best().items()}
+    precise = branches.precise_loss(best["W"], best["b"], torch.from_numpy(models.sweep.densities()))
+    solutions = _best_solutions(models, "relative_density").assign(precise_loss=np.repeat(precise.numpy(), 5))
     return {
-        "solutions": _best_solutions(trained["pentagon"]),
+        "solutions": solutions,
+        "interference": measure_interference(solutions),
         "equal": _equal_pentagons(),
         "limits": limits,
         "numbers": _format_limits(limits),
@@ -40,9 +44,15 @@ def pentagon_solutions(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
 
 
 def pentagon_loss(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the loss of every fit, of the exact branches, and where these cross."""
+    """Return the loss of every fit, of the exact branches, and where these cross; and other solutions and fits."""
     models = trained["pentagon"]
-    return {"fits": _classify_fits(models), "branches": _trace_branches(models), "crossovers": _find_crossovers()}
+    return {
+        "fits": _classify_fits(models),
+        "branches": _trace_branches(models),
+        "crossovers": _find_crossovers(),
+        "importance": _best_solutions(trained["pentagon_importance"], "relative_importance"),
+        "restarts": _count_missed({name: models for name, models in trained.items() if "polytopes" in name}),
+    }
 
 
 def classify_solution(W: Float[np.ndarray, "2 5"]) -> str:
@@ -79,12 +89,15 @@ def _describe_shape(W: Float[np.ndarray, "2 5"], b: Float[np.ndarray, " 5"]) -> 
     }
 
 
-def _best_solutions(models: SweepResult) -> pd.DataFrame:
-    """Return the fit with the lowest loss at every relative density in canonical orientation, one row per feature."""
+def _best_solutions(models: SweepResult, axis: str) -> pd.DataFrame:
+    """Return the fit with the lowest loss at every point in canonical orientation, one row per feature.
+
+    ``axis`` is the coordinate that varies, of relative density and relative importance.
+    """
     rows, best = [], models.best()
     for point, W, b in zip(models.points.itertuples(), best["W"].numpy(), best["b"].numpy(), strict=True):
         kind = classify_solution(W)
-        common = {"point": point.Index, "relative_density": point.relative_density, "kind": kind, "loss": point.loss}
+        common = {"point": point.Index, axis: getattr(point, axis), "kind": kind, "loss": point.loss}
         common |= _describe_shape(W, b)
         aligned = alignment.align(W, TWO_DIGONS if kind == "two digons" else PENTAGON.corners, FEATURE_ORDERS)
         rows += [common | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(aligned.T)]
@@ -149,28 +162,64 @@ def _best_of_kind(models: SweepResult, point: int, kind: str) -> tuple[Float64[T
 def _find_crossovers() -> pd.DataFrame:
     """Return the relative density at which both kinds have the same loss, by the density of the other features.
 
-    Its error is the range of the results over different sets of points at which the loss is evaluated.
+    Beside it are the slopes d ln L / d ln r of both branches there, and the norms of the varied feature. Errors are the
+    ranges of the results over different sets of points at which the loss is evaluated.
     """
     others = torch.tensor(CROSSOVER_DENSITIES, dtype=torch.float64)
     limit = sparse_limit(PENTAGON)
     W = torch.from_numpy(np.stack([PENTAGON.corners * limit["norm"], TWO_DIGONS])).expand(len(others), -1, -1, -1)
     b = torch.zeros(len(others), 2, 5, dtype=torch.float64)
     b[:, 0] = limit["bias"]
-    found, ratio = [], torch.full_like(others, 0.3)
+    found, slopes, norms, ratio = [], [], [], torch.full_like(others, 0.3)
     for seed in SOBOL_SEEDS:
         # Each search starts at the result of the previous one.
         ratio, W, b = branches.crossing(W, b, ratio, lambda r: _densities(others, r), seed=seed)
         kinds = np.array([[classify_solution(solution) for solution in pair] for pair in W.numpy()])
         found.append(np.where((kinds == ["pentagon", "two digons"]).all(1), ratio.numpy(), np.nan))
-    return pd.DataFrame(
-        {"density": CROSSOVER_DENSITIES, "crossover": np.mean(found, axis=0), "error": np.ptp(found, axis=0)}
-    )
+        slopes.append(_slopes(W, b, ratio, others, seed))
+        norms.append(W[..., 0].norm(dim=-1).numpy())
+    columns = {"density": CROSSOVER_DENSITIES, "crossover": np.mean(found, axis=0), "error": np.ptp(found, axis=0)}
+    for name, values in (("slope", slopes), ("norm", norms)):
+        columns |= {f"{name}_{kind}": np.mean(values, axis=0)[:, k] for k, kind in enumerate(("pentagon", "digons"))}
+        columns[f"{name}_error"] = np.ptp(values, axis=0).max(axis=1)
+    return pd.DataFrame(columns)
+
+
+def _slopes(
+    W: Float64[Tensor, "problem 2 2 5"],
+    b: Float64[Tensor, "problem 2 5"],
+    ratio: Float64[Tensor, " problem"],
+    others: Float64[Tensor, " problem"],
+    seed: int,
+) -> Float64[np.ndarray, "problem 2"]:
+    """Return d ln L / d ln r of both branches; at minima the loss depends on r through the densities only."""
+    varied = ratio.repeat_interleave(2).requires_grad_()
+    density = _densities(others.repeat_interleave(2), varied)
+    loss = branches.precise_loss(W.flatten(0, 1), b.flatten(0, 1), density, seed=seed)
+    (slope,) = torch.autograd.grad(loss.sum(), varied)
+    return (slope * varied / loss).detach().unflatten(0, (-1, 2)).numpy()
+
+
+def _count_missed(trained: dict[str, SweepResult]) -> pd.DataFrame:
+    """Return the share of the fits whose loss is more than 1 % above the best one, by size and density."""
+    rows = [
+        models.sweep.points()[["density"]].assign(
+            n=models.sweep.n,
+            m=models.sweep.m,
+            missed=(models.loss > 1.01 * models.loss.min(dim=1, keepdim=True).values).double().mean(dim=1).numpy(),
+        )
+        for models in trained.values()
+    ]
+    return pd.concat(rows, ignore_index=True)
 
 
 @cache
 def _equal_pentagons() -> pd.DataFrame:
     """Return the best pentagons of equal features, and the norms that the paper and the sparse limit give its bias."""
-    table = tegum.factor_optimum(PENTAGON, EQUAL_DENSITIES)[["density", "norm", "bias"]]
+    table = tegum.factor_optimum(PENTAGON, EQUAL_DENSITIES)[["density", "norm", "bias", "loss"]]
+    p = table["density"]
+    digons = tegum.factor_optimum(Polytope("digon", simplex(2)), EQUAL_DENSITIES)["loss"]
+    table["digons_loss"] = 2 * digons + p / 3 - p**2 / 4
     return table.assign(paper=1 / (1 - table["bias"]), limit=[sparse_norm(PENTAGON, b) for b in table["bias"]])
 
 

@@ -1,0 +1,1 @@
+"""The claims about uniform superposition, by topic."""

@@ -1,0 +1,131 @@
+"""Judge the aside on polytopes and low-rank matrices: which directions are best left out."""
+
+from typing import Literal
+
+import pandas as pd
+
+from superposition.paper.geometry.claims.polytopes import exactly_zero
+from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
+
+claims = Claims("geometry")
+
+
+def excess(statistic: str, relation: Literal["<", ">"]) -> Criterion:
+    """Return the criterion that one loss exceeds another, or that it does not; the losses of simplices are sampled."""
+    why = "ten times the relative error of a loss, 10⁻⁴"
+    return Criterion(statistic, relation, 1e-3, "measurement error", why, ".2%")
+
+
+def _strategies(data: Tables) -> pd.DataFrame:
+    """Return the losses of both strategies, with the relative excess of each over the other."""
+    table = data["direction_left_out"]["strategies"].sort_values(["n", "density"])
+    simplex, digon = table["simplex_loss"], table["digon_loss"]
+    return table.assign(of_simplex=simplex / digon - 1, of_digon=digon / simplex - 1)
+
+
+def _changes(data: Tables) -> dict[int, float]:
+    """Return, for every n, the density above which the simplex is better than the digon."""
+    changes = data["direction_left_out"]["changes"]
+    return dict(zip(changes["n"], changes["density"], strict=True))
+
+
+def _off(data: Tables, directions: str) -> float:
+    """Return how far the projections of the basis orthogonal to these directions are from the paper's polytopes."""
+    projections = data["direction_left_out"]["projections"]
+    return float(projections[projections["directions"] == directions]["difference"].max())
+
+
+@claims.add(
+    "three_form_a_triangle",
+    figure="direction_left_out",
+    paper="It does not seem surprising that for three equally important and equally sparse features in two dimensions "
+    "the optimal strategy is an equilateral triangle",
+    about="the optimum",
+    phrase="optimal strategy is an equilateral triangle",
+    criteria=[
+        excess(
+            "largest relative excess of the equilateral triangle's loss over the lowest of any W and b, over all "
+            "densities",
+            "<",
+        ),
+    ],
+    correction=[
+        excess("largest excess of the triangle over a digon and a dedicated dimension", ">"),
+        excess("largest excess of a digon and a dedicated dimension over the triangle", ">"),
+        excess("largest excess of the better of the two over the lowest of any W and b", "<"),
+    ],
+    expected="corrected",
+)
+def three_form_a_triangle(data: Tables) -> Finding:
+    table = _strategies(data).query("n == 3").merge(data["direction_left_out"]["optima"], on="density")
+    off, better = table["simplex_loss"] / table["loss"] - 1, table[["simplex_loss", "digon_loss"]].min(axis=1)
+    return Finding(
+        [Number(off.max())],
+        [
+            Number(table["of_simplex"].max()),
+            Number(table["of_digon"].max()),
+            Number((better / table["loss"] - 1).max()),
+        ],
+        text=f"at 1-S = {table['density'].min():g} the triangle costs {table['of_simplex'].iloc[0]:.1%} more than a "
+        "digon and a dedicated dimension; as 1-S → 0 the excess is 1/8, exactly",
+        correction=f"The triangle is the better one only above 1-S = {_changes(data)[3]:.3f}. Where features are "
+        "sparser, an antipodal pair and a feature with a dimension of its own have a lower loss",
+    )
+
+
+@claims.add(
+    "dense_direction",
+    figure="direction_left_out",
+    paper="W ⊥ (1, 1, 1, …) gives a regular simplex, in some sense the least possible superposition; if features are "
+    "equally important and sparse, (1, 1, 1, …) is the best direction not to represent",
+    about="the optimum",
+    phrase="best possible direction to not represent",
+    criteria=[
+        exactly_zero("W ⊥ (1, 1, 1, …), n = 3 to 8: largest difference from D_i = (n-1)/n and from equal angles"),
+        excess(
+            "largest relative excess of the simplex over W ⊥ (1, 1, 0, …), a digon and dedicated dimensions, over "
+            "all "
+            "densities and n = 3, 4, 5",
+            "<",
+        ),
+    ],
+    correction=[
+        excess("smallest, over n, of the largest excess of the simplex", ">"),
+        excess("smallest, over n, of the largest excess of W ⊥ (1, 1, 0, …)", ">"),
+    ],
+    expected="corrected",
+)
+def dense_direction(data: Tables) -> Finding:
+    table = _strategies(data)
+    largest = table.groupby("n")[["of_simplex", "of_digon"]].max()
+    return Finding(
+        [Number(_off(data, "ones")), Number(largest["of_simplex"].max())],
+        [Number(largest["of_simplex"].min()), Number(largest["of_digon"].min())],
+        text="largest excess " + ", ".join(f"{row.of_simplex:.1%} for n = {row.Index}" for row in largest.itertuples()),
+        correction="(1, 1, 1, …) is the better direction only where features are dense, above 1-S = "
+        + ", ".join(f"{change:.3f} for n = {n}" for n, change in _changes(data).items())
+        + ". Where they are sparser, it is better to leave out (1, 1, 0, …): two features become antipodal, and all "
+        "others have a dimension of their own",
+    )
+
+
+@claims.add(
+    "square_is_two_digons",
+    figure="direction_left_out",
+    paper="There is an exact correspondence between polytopes and strategies for superposition; the square, for "
+    "instance, decomposes into two digons, W ⊥ (1, 0, 1, 0) and (0, 1, 0, 1)",
+    about="any model",
+    phrase="correspondence between polytopes and strategies",
+    criteria=[
+        exactly_zero("largest difference of WᵀW from that of two orthogonal digons, up to scale"),
+    ],
+)
+def square_is_two_digons(data: Tables) -> Finding:
+    models = data["polytopes"]["models"].query("n == 4 and m == 2 and best == 'square'")
+    squares = models[models["trained"] == "square"]
+    return Finding(
+        [Number(_off(data, "two pairs"))],
+        text=f"where two digons are the best product, {len(squares)} of {len(models)} best trained models of n = 4, "
+        f"m = 2 are a square, with WᵀW up to {squares['residual'].max():.1%} from the exact one",
+    )

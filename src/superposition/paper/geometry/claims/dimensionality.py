@@ -1,0 +1,195 @@
+"""Judge D_i: the lines at which they cluster, how sharp these are, and what they add up to."""
+
+import pandas as pd
+
+from superposition.paper.geometry import (
+    LARGE_SWEEP,
+    LINE_HALF_WIDTH,
+    REPLICATED_SWEEP,
+    SIGNIFICANCE,
+    SWEEPS_BY_N,
+    compare_with_best_product,
+)
+from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
+from superposition.theory.polytopes import FRACTION_LABELS
+
+claims = Claims("geometry")
+
+# Mean distance to the nearest line of a D_i that is uniform between the lowest line, 3/8, and 1: the sum of the squared
+# gaps between lines over four times the range.
+UNIFORM_DISTANCE = sum(gap**2 for gap in (1 / 4, 1 / 12, 1 / 6, 1 / 10, 1 / 40)) / (4 * 5 / 8)
+
+
+@claims.add(
+    "clusters",
+    figure="feature_dimensionality",
+    paper="The D_i of trained models cluster at certain fractions; there are distinct lines at 3/4, 2/3, 1/2, 2/5, 3/8 "
+    "and 0",
+    about="trained models",
+    phrase="dimensionalities cluster at certain fractions",
+    expected="described",
+    at_quick=False,
+)
+def clusters(data: Tables) -> Finding:
+    table, factors = (data["feature_dimensionality"][name] for name in ("clusters", "factors"))
+    named = table["polytope"].fillna("") != ""
+    lines, others = table[named & (table["line"] < 1)], table[~named]
+    chances = [f"{FRACTION_LABELS[row.line]}: {row.chance:.1g}" for row in lines.itertuples()]
+    recognised = factors.groupby("polytope")["features"].sum()
+    counts = [f"{name} {recognised.get(name, 0)}" for name in lines["polytope"] if name != "absent"]
+    curves, optimum = (data["dimensions_per_feature"][name] for name in ("curves", "optimum"))
+    both = compare_with_best_product(curves, optimum)
+    beaten = both.loc[both["loss"] - both["product_loss"] > 3 * both["loss_error"], "density"]
+    return Finding(
+        text="probability that a smooth distribution has as many models with more D_i within "
+        f"{LINE_HALF_WIDTH:.5f} of a line than beside it: {', '.join(chances)}. Of {len(others)} other lines, "
+        f"{(others['chance'] < SIGNIFICANCE).sum()} have less than {SIGNIFICANCE:.0%}. Features recognised: "
+        + ", ".join(counts),
+        note="No verdict, because training has not reached the best solutions where some of the polytopes are best: a "
+        f"product of polytopes has a lower loss than the model of n = 400 at {len(beaten)} of {len(both)} densities"
+        + (f", 1-S from {beaten.max():.3g} to {beaten.min():.3g}" if len(beaten) else ""),
+    )
+
+
+@claims.add(
+    "line_at_one",
+    figure="feature_dimensionality",
+    paper="The authors believe that there would be a line at 1, were it not that features of the basis cannot be told "
+    "from other directions in the dense regime",
+    about="a belief",
+    phrase="basis features are indistinguishable from other",
+    expected="described",
+)
+def line_at_one(data: Tables) -> Finding:
+    features = data["feature_dimensionality"]["features"]
+    dense = features[(features["experiment"] == LARGE_SWEEP) & (features["density"] == 1)]["dimensionality"]
+    return Finding(
+        text=f"n = 400, S = 0: D_i from {dense.min():.3f} to {dense.max():.3f}, on average {dense.mean():.3f}",
+        note="The belief follows from the loss of linear models: if importances are slightly unequal, the unique "
+        "optimum gives each of the m most important features a dimension, D_i = 1",
+    )
+
+
+@claims.add(
+    "budget",
+    figure="feature_dimensionality",
+    paper="Empirically it seems that the D_i add up to the number of dimensions m when features are, in some sense, "
+    "packed efficiently",
+    about="trained models",
+    phrase="learned will have a dimensionality of",
+    criteria=[
+        Criterion(
+            "largest deficit 1 - Σ_i D_i / m, relative to that of random directions",
+            "<",
+            0.5,
+            "midpoint",
+            "half way between none and that of a Gaussian W, where it is (m-1)/(n+m-1) on average: 7 % for n = 400, "
+            "m = 30",
+        ),
+    ],
+)
+def budget(data: Tables) -> Finding:
+    curves = data["dimensions_per_feature"]["curves"]
+    models = curves[curves["experiment"].isin([LARGE_SWEEP, REPLICATED_SWEEP])]
+    by_chance = (models["m"] - 1) / (models["n"] + models["m"] - 1)
+    return Finding(
+        [Number(((1 - models["budget"]) / by_chance).max())],
+        text=f"Σ_i D_i / m from {models['budget'].min():.4f} to {models['budget'].max():.4f} in {len(models)} models "
+        "of n = 200 and 400, at all densities",
+    )
+
+
+@claims.add(
+    "leverage",
+    figure="feature_dimensionality",
+    paper="A reader's comment (Zhang): D_i is like the leverage score of a feature; as leverage scores add up to the "
+    "rank of W, it is natural that the D_i do so, too",
+    about="any model",
+    phrase="another nice fact about leverage score",
+    criteria=[
+        Criterion(
+            "largest excess of D_i over the leverage score W_iᵀ(WWᵀ)⁺W_i",
+            "<",
+            1e-9,
+            "exact calculation",
+            "it is never more, by the inequality of Cauchy and Schwarz; allows for rounding",
+            ".1e",
+        ),
+        Criterion(
+            "largest difference between the sum of the leverage scores and the rank of W",
+            "<",
+            1e-9,
+            "exact calculation",
+            "the trace of a projection is its rank; allows for rounding",
+            ".1e",
+        ),
+    ],
+)
+def leverage(data: Tables) -> Finding:
+    models = data["feature_dimensionality"]["models"]
+    return Finding(
+        [Number(models["excess"].max()), Number((models["leverage"] - models["rank"]).abs().max())],
+        text=f"the leverage score is larger than D_i by at most {models['gap'].max():.3f}, and by "
+        f"{models['mean_gap'].median():.1e} on average over the features of half of the models",
+        note="They are equal if and only if W_i is an eigenvector of WWᵀ, as in polytopes",
+    )
+
+
+def _sharpness(data: Tables, seed: int | None = None) -> pd.DataFrame:
+    """Return the mean distance of D_i to the nearest line where a polytope with a line is best, by density and sweep.
+
+    It is the mean over all seeds, or that of one seed.
+    """
+    optimum, sharpness = (data["dimensions_per_feature"][name] for name in ("optimum", "sharpness"))
+    lined = optimum[optimum["polytope"].isin(["tetrahedron", "triangle", "digon", "pentagon", "square antiprism"])]
+    sharpness = sharpness[sharpness["density"].between(lined["density"].min(), lined["density"].max())]
+    sharpness = sharpness if seed is None else sharpness[sharpness["seed"] == seed]
+    return sharpness.pivot_table(index="density", columns="experiment", values="distance", sort=True)[::-1]
+
+
+@claims.add(
+    "pressure",
+    figure="dimensions_per_feature",
+    paper="A later comment (Henighan and Olah): the number of features that compete to be represented influences the "
+    "polytopes; often, the structure is cleaner with more pressure, above all at high sparsity",
+    about="trained models",
+    phrase="competing to be represented significantly",
+    expected="described",
+    at_quick=False,
+)
+def pressure(data: Tables) -> Finding:
+    table = _sharpness(data)[[*SWEEPS_BY_N]].dropna()
+    rows = ", ".join(
+        f"{' / '.join(f'{distance:.3f}' for distance in row)} at {density:.3g}" for density, row in table.iterrows()
+    )
+    falling = (table[SWEEPS_BY_N[-1]] < table[SWEEPS_BY_N[0]]).sum()
+    return Finding(
+        text=f"mean distance of D_i to the nearest line for n = 100 / 200 / 400, m = 20, by 1-S: {rows}; it is lower "
+        f"for n = 400 than for n = 100 at {falling} of {len(table)} densities",
+        note=f"D_i that are uniform between 3/8 and 1 have a mean distance of {UNIFORM_DISTANCE:.3f}. No verdict, "
+        "because with the same number of steps larger models are further from the best solution",
+    )
+
+
+@claims.add(
+    "longer_training",
+    figure="dimensions_per_feature",
+    paper="A later comment (Henighan and Olah): training longer, too, seems to produce cleaner structure",
+    about="trained models",
+    phrase="training longer seems to also produce",
+    expected="described",
+    at_quick=False,
+)
+def longer_training(data: Tables) -> Finding:
+    longer = _sharpness(data, 0)[[LARGE_SWEEP, "uniform_longer"]].dropna()
+    table = _sharpness(data, 0)[["uniform_shorter", REPLICATED_SWEEP]].dropna()
+    short, long = (table[name].to_numpy() for name in table)
+    by_density = ", ".join(f"{a:.4f} / {b:.4f} at {density:.3g}" for density, (a, b) in longer.iterrows())
+    return Finding(
+        text="n = 200, m = 20, the same seed: D_i are nearer to the lines after 3000 steps than after 375 at "
+        f"{(long < short).sum()} of {len(table)} densities, with a mean distance of {long.mean():.4f} and "
+        f"{short.mean():.4f}; n = 400, m = 30, after 3000 / 6000 steps: {by_density}",
+        note="No verdict: the comment states no setting, and so few densities would tell a smaller effect from chance "
+        "only if they all agreed",
+    )

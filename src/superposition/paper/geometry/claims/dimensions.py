@@ -1,0 +1,369 @@
+"""Judge D* = m/‖W‖_F², the dimensions per feature: where it stays, and what it depends on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from superposition.paper.geometry import (
+    LARGE_SWEEP,
+    REPLICATED_SWEEP,
+    SWEEPS_BY_M,
+    SWEEPS_BY_N,
+    compare_with_best_product,
+)
+from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
+
+claims = Claims("geometry")
+
+# Relative deviation from a level within which D* counts as staying there.
+TOLERANCE = 0.05
+EXPONENT = Criterion(
+    "largest exponent a, where D* is the a-th power of the size or of its inverse",
+    "<",
+    0.5,
+    "midpoint",
+    "half way between no dependence and D* proportional to the size",
+    ".2f",
+)
+
+
+def longer_than_an_even_fall(statistic: str) -> Criterion:
+    """Return the criterion that D* is sticky at a level."""
+    why = "if D* fell evenly, in log-log, from 1 to its value at 1-S = 0.01, it would stay near each level as long"
+    return Criterion(statistic, ">", 1, "null model", why)
+
+
+def longest_plateau(density: np.ndarray, values: np.ndarray, level: float) -> tuple[float, float]:
+    """Find the longest range of densities over which the values stay within 5 % of a level.
+
+    Between the points, the values are interpolated in the logarithm of the density.
+
+    Returns:
+        The lowest and the highest density of the plateau; (1, 1) if there is none.
+    """
+    order = np.argsort(density)
+    grid = np.linspace(np.log(density.min()), np.log(density.max()), 20_001)
+    near = np.abs(np.interp(grid, np.log(density[order]), values[order]) / level - 1) <= TOLERANCE
+    ends = np.flatnonzero(np.diff(np.concatenate([[0], near.astype(int), [0]])))
+    if not len(ends):
+        return 1.0, 1.0
+    first, last = max(ends.reshape(-1, 2), key=np.ptp)
+    return float(np.exp(grid[first])), float(np.exp(grid[last - 1]))
+
+
+def _relative_length(curve: pd.DataFrame, level: float, end: float) -> float:
+    """Return how much longer D* stays near a level than if it fell evenly from 1 to ``end`` at 1-S = 0.01."""
+    low, high = longest_plateau(curve["density"].to_numpy(), curve["dimensions_per_feature"].to_numpy(), level)
+    # D* cannot be above 1.
+    band = np.log((1.0 if level == 1 else 1 + TOLERANCE) / (1 - TOLERANCE))
+    return float(np.log(high / low) / np.log(curve["density"].max() / curve["density"].min()) * np.log(1 / end) / band)
+
+
+def _plateaus(data: Tables, level: float) -> tuple[pd.DataFrame, list[float], float]:
+    """Return D* of n = 400, and the relative lengths of the plateau: of every run, and of the best products."""
+    curves, best = (data["dimensions_per_feature"][name] for name in ("curves", "optimum"))
+    large = curves[curves["experiment"] == LARGE_SWEEP].sort_values("density")
+    end = large["dimensions_per_feature"].iloc[0]
+    runs = curves[curves["experiment"].isin([LARGE_SWEEP, REPLICATED_SWEEP])].groupby(["experiment", "seed"])
+    return large, [_relative_length(run, level, end) for _, run in runs], _relative_length(best, level, end)
+
+
+def _describe_plateau(large: pd.DataFrame, lengths: Sequence[float], level: float) -> str:
+    low, high = longest_plateau(large["density"].to_numpy(), large["dimensions_per_feature"].to_numpy(), level)
+    return (
+        f"n = 400: from 1-S = {high:.3g} to {low:.3g}; in units of an even fall, runs of n = 200 and 400: "
+        + ", ".join(f"{length:.1f}" for length in lengths)
+    )
+
+
+EXCESS_ON_THE_PLATEAU = (
+    "largest excess of a loss on the plateau over that of the best product of polytopes, in standard errors"
+)
+
+
+@claims.add(
+    "sticky_one",
+    figure="dimensions_per_feature",
+    paper="As sparsity changes, the dimensions per feature D* of trained models are sticky at 1",
+    about="trained models",
+    phrase="we find that this graph is",
+    criteria=[
+        longer_than_an_even_fall("shortest stay of D* within 5 % of 1, over that in an even fall"),
+        Criterion(
+            EXCESS_ON_THE_PLATEAU, "<", 3, "measurement error", "no known solution is better: training has finished"
+        ),
+    ],
+    correction=[
+        Criterion(EXCESS_ON_THE_PLATEAU, ">", 3, "measurement error", "a known solution is better"),
+        Criterion(
+            "stay of the best products within 5 % of 1, over that in an even fall",
+            "<",
+            None,
+            "exact calculation",
+            "the shortest stay of the trained models",
+            ".2f",
+        ),
+    ],
+    expected="corrected",
+    at_quick=False,
+)
+def sticky_one(data: Tables) -> Finding:
+    large, lengths, ideal = _plateaus(data, 1.0)
+    both = compare_with_best_product(large, data["dimensions_per_feature"]["optimum"])
+    both = both[both["dimensions_per_feature"] > 1 - TOLERANCE]
+    excess = ((both["loss"] - both["product_loss"]) / both["loss_error"]).max()
+    return Finding(
+        [Number(min(lengths)), Number(excess)],
+        [Number(excess), Number(ideal, bound=min(lengths))],
+        text=_describe_plateau(large, lengths, 1.0),
+        correction="The plateau at 1 is one of training, which leaves the dense solution slowly. Products of polytopes "
+        "have lower losses there, and their D* falls earlier: "
+        + "".join(
+            f"at 1-S = {row.density:.3g} it is {row.dimensions_per_feature_of_product:.3f} instead of "
+            f"{row.dimensions_per_feature:.3f}"
+            for row in both.head(1).itertuples()
+        ),
+    )
+
+
+def _stickiest_level(curve: pd.DataFrame) -> float:
+    """Return the level, apart from 1, near which D* stays longest in log density."""
+    density, values = (curve[column].to_numpy() for column in ("density", "dimensions_per_feature"))
+    levels = np.geomspace(values.min(), (1 - TOLERANCE) / (1 + TOLERANCE), 200)
+    stays = np.array([np.log(np.divide(*longest_plateau(density, values, level)[::-1])) for level in levels])
+    return float(np.mean(levels[stays > 0.999 * stays.max()]))
+
+
+@claims.add(
+    "sticky_half",
+    figure="dimensions_per_feature",
+    paper="The dimensions per feature are sticky at 1/2, too; antipodal pairs appear to be so effective that models "
+    "use them over a wide range of sparsity",
+    about="trained models",
+    phrase="wide range of the sparsity regime",
+    criteria=[
+        longer_than_an_even_fall("shortest stay of D* within 5 % of 1/2, over that in an even fall"),
+        longer_than_an_even_fall("the same for the best products of polytopes"),
+        Criterion(
+            "relative distance from 1/2 of the level, apart from 1, near which D* of n = 400 stays longest",
+            "<",
+            TOLERANCE,
+            "null model",
+            "a level drawn evenly in log D* between 0.05 and 1 is as near to 1/2 in 3 % of cases",
+            ".1%",
+        ),
+    ],
+    at_quick=False,
+)
+def sticky_half(data: Tables) -> Finding:
+    large, lengths, ideal = _plateaus(data, 0.5)
+    handovers = data["polytopes"]["handovers"]
+    dense, sparse = (
+        handovers.loc[handovers[side] == "digon", "density"].sum() for side in ("sparse_side", "dense_side")
+    )
+    pairs = data["dimensions_per_feature"]["optimum"].query("polytope == 'digon'")
+    return Finding(
+        [Number(min(lengths)), Number(ideal), Number(abs(_stickiest_level(large) / 0.5 - 1))],
+        text=f"{_describe_plateau(large, lengths, 0.5)}. Antipodal pairs are the best product from 1-S = "
+        f"{dense:.3f} to {sparse:.3f}, with D* from "
+        f"{pairs['dimensions_per_feature'].max():.3f} to {pairs['dimensions_per_feature'].min():.3f}",
+    )
+
+
+@claims.add(
+    "half_is_antipodal",
+    figure="feature_dimensionality",
+    paper="On inspection, the sticky point at 1/2 seems to be a precise arrangement in antipodal pairs, each feature "
+    "the negative of another",
+    about="trained models",
+    phrase="correspond to a precise geometric arrangement",
+    criteria=[
+        Criterion(
+            "share of represented features with one other at more than 150° and all others at 60° to 120°",
+            ">",
+            0.5,
+            "midpoint",
+            "half way between pairs alone and none, as in triangles and pentagons whose D* is also 1/2",
+            ".1%",
+        ),
+        Criterion(
+            "mean deviation from 180° of the angle to the most opposite feature",
+            "<",
+            30,
+            "midpoint",
+            "half way to the 120° of a triangle",
+            ".2f",
+        ),
+    ],
+    at_quick=False,
+)
+def half_is_antipodal(data: Tables) -> Finding:
+    models = data["feature_dimensionality"]["models"]
+    there = models[(models["dimensions_per_feature"] / 0.5 - 1).abs() <= TOLERANCE]
+    represented = there["represented"].sum()
+    tilt = (there["tilt"] * there["represented"]).sum() / represented if represented else np.nan
+    return Finding(
+        [Number(there["paired"].sum() / represented if represented else np.nan), Number(tilt)],
+        text=f"{len(there)} models of n = 200 and 400 with D* within 5 % of 1/2, 1-S from {there['density'].max():.3g} "
+        f"to {there['density'].min():.3g}",
+    )
+
+
+def _exponents(known: pd.DataFrame, size: str) -> pd.DataFrame:
+    """Return, by density, the exponent a of the best known D* over the size, n or m.
+
+    Returns:
+        One row per density at which every model represents at most half of its features: the largest D* is (largest
+        size / smallest size)^a times the smallest. ``trained`` is the exponent of the trained models.
+    """
+    rows = []
+    for density, models in known.groupby("density"):
+        if (models["m"] / models["dimensions_per_feature"] <= models["n"] / 2).all():
+            span = np.ptp(np.log(models[size]))
+            a, trained = (np.ptp(np.log(models[c])) / span for c in ("dimensions_per_feature", "trained"))
+            rows.append((density, a, trained))
+    return pd.DataFrame(rows, columns=["density", "a", "trained"])
+
+
+def _judge_exponents(data: Tables, sizes: Sequence[str], size: str, note: str) -> Finding:
+    known = data["dimensions_per_feature"]["known"]
+    exponents = _exponents(known[known["experiment"].isin(sizes)], size)
+    by_density = ", ".join(f"{row.a:.2f} ({row.trained:.2f}) at {row.density:.3g}" for row in exponents.itertuples())
+    return Finding(
+        [Number(exponents["a"].max())],
+        text=f"a of the best known solutions, and in brackets of the trained models, by 1-S: {by_density}",
+        note=f"A solution is known if it was trained, or is a smaller model with dropped features, two models side by "
+        f"side, or a product of polytopes. {note}",
+    )
+
+
+@claims.add(
+    "n_is_irrelevant",
+    figure="dimensions_per_feature",
+    paper="The number of features n does not matter very much for D*, as long as it is much larger than m",
+    about="trained models",
+    phrase="larger than the number of hidden",
+    criteria=[EXPONENT],
+    at_quick=False,
+)
+def n_is_irrelevant(data: Tables) -> Finding:
+    sparsest = data["dimensions_per_feature"]["known"]
+    sparsest = sparsest[sparsest["experiment"].isin(SWEEPS_BY_N)].query("density == density.min()")
+    a = np.ptp(np.log(sparsest["dimensions_per_feature"])) / np.ptp(np.log(sparsest["n"]))
+    return _judge_exponents(
+        data,
+        SWEEPS_BY_N,
+        "n",
+        "n = 100, 200 and 400 with m = 20, where all represent at most half of their features. Where these run out, D* "
+        f"depends on n: a = {a:.2f} at 1-S = {sparsest['density'].min():g}. So the n that is large enough grows with "
+        "sparsity",
+    )
+
+
+@claims.add(
+    "m_scales",
+    figure="dimensions_per_feature",
+    paper="The number of hidden dimensions does not really matter for the ratio of features to dimensions: twice the "
+    "dimensions represent twice the features",
+    about="trained models",
+    phrase="Doubling the number of hidden dimensions",
+    criteria=[EXPONENT],
+    at_quick=False,
+)
+def m_scales(data: Tables) -> Finding:
+    return _judge_exponents(
+        data,
+        SWEEPS_BY_M,
+        "m",
+        "m = 20, 30 and 40 with n = 400, where all represent at most half of their features. Two models side by side "
+        "are a solution of twice the size, so that the best gain of that is at least twice theirs",
+    )
+
+
+@claims.add(
+    "norm_counts_features",
+    figure="dimensions_per_feature",
+    paper="As ‖W_i‖² is about 1 if a feature is represented and about 0 if not, ‖W‖_F² is roughly the number of "
+    "features that the model represents; it behaves nicely in the dense regime, too, as it does not depend on the "
+    "basis",
+    about="trained models",
+    phrase="roughly the number of features the",
+    criteria=[
+        Criterion("largest ‖W‖_F² / n", "<", 1, "exact calculation", "there are no more than n features to count"),
+    ],
+    correction=[
+        Criterion(
+            "‖W_i‖² of the best product of polytopes at 1-S = 0.01",
+            ">",
+            1.5,
+            "midpoint",
+            "above 1.5, one feature counts rather as two",
+        ),
+        Criterion(
+            "largest relative difference between ‖W‖_F² and the number of ‖W_i‖² > ½ where pairs are the best product",
+            "<",
+            0.5,
+            "midpoint",
+            "up to ½, one feature counts rather as one",
+        ),
+    ],
+    expected="corrected",
+    at_quick=False,
+)
+def norm_counts_features(data: Tables) -> Finding:
+    models = data["feature_dimensionality"]["models"]
+    models = models.assign(count=models["norm2"] / models["represented"], share=models["norm2"] / models["n"])
+    optimum = data["dimensions_per_feature"]["optimum"].sort_values("density")
+    pairs = optimum[optimum["polytope"] == "digon"]["density"]
+    counted = models[models["density"].between(pairs.min(), pairs.max())]["count"]
+    large = models[models["experiment"] == LARGE_SWEEP].sort_values("density")
+    shown = large.iloc[::8]
+    return Finding(
+        [Number(models["share"].max())],
+        [Number(optimum["norm"].iloc[0] ** 2), Number((counted - 1).abs().max())],
+        text="n = 400, ‖W‖_F² / #(‖W_i‖² > ½): "
+        + ", ".join(f"{row.norm2:.1f}/{row.represented} at {row.density:.3g}" for row in shown.itertuples()),
+        correction="It counts features up to antipodal pairs. Where features are sparser, negative biases go with "
+        "norms above 1, so that ‖W‖_F² overestimates their number, at the sparse end by half",
+    )
+
+
+@claims.add(
+    "dense_basis_is_arbitrary",
+    figure="dimensions_per_feature",
+    paper="In the dense regime, S = 0, nothing privileges the basis of features, and the model represents arbitrary "
+    "directions instead",
+    about="trained models",
+    phrase="represents features with arbitrary directions",
+    criteria=[
+        Criterion(
+            "largest ‖W_i‖² at S = 0",
+            "<",
+            0.5,
+            "midpoint",
+            "half way between a feature that is represented and one that is not",
+        ),
+        Criterion(
+            "largest difference from the loss of the best linear model, of any m orthonormal directions, in standard "
+            "errors",
+            "<",
+            3,
+            "measurement error",
+            "at S = 0 all features have the same variance, so that all projections have the same loss",
+            ".2f",
+        ),
+    ],
+    at_quick=False,
+)
+def dense_basis_is_arbitrary(data: Tables) -> Finding:
+    features = data["feature_dimensionality"]["features"].query("density == 1")
+    dense = data["dimensions_per_feature"]["curves"].query("density == 1")
+    dense = dense[dense["experiment"].isin([*SWEEPS_BY_N, *SWEEPS_BY_M])]
+    off = (dense["loss"] - (dense["n"] - dense["m"]) / 12) / dense["loss_error"]
+    squares = features["norm"] ** 2
+    return Finding(
+        [Number(squares.max()), Number(off.abs().max())],
+        text=f"‖W_i‖² has the mean {squares.mean():.3f}",
+    )

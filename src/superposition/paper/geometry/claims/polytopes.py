@@ -1,0 +1,211 @@
+"""Judge polytopes: the dimensionality of each, tegum products, and packings."""
+
+import numpy as np
+import pandas as pd
+
+from superposition.paper.geometry import LARGE_SWEEP, SIGNIFICANCE, compare_with_best_product, polytope_sizes
+from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
+from superposition.theory.polytopes import FRACTIONS, factors_of
+
+claims = Claims("geometry")
+
+NAMED = [name for name in FRACTIONS if name not in ("own dimension", "absent")]
+
+
+def exactly_zero(statistic: str) -> Criterion:
+    """Return the criterion of an identity."""
+    return Criterion(statistic, "<", 1e-9, "exact calculation", "an identity; allows for rounding", ".1e")
+
+
+def nearer_to_the_pair(statistic: str) -> Criterion:
+    """Return the criterion that D_i are at a pair of lines, and not at another one."""
+    why = "half way from the pair of lines to the one that the paper rules out"
+    return Criterion(statistic, "<", 0.5, "midpoint", why, ".2f")
+
+
+@claims.add(
+    "fractions_are_polytopes",
+    figure="polytopes",
+    paper="Each of the lines belongs to a geometry: 3/4 to the tetrahedron, 2/3 to the triangle, 1/2 to the antipodal "
+    "pair, 2/5 to the pentagon, 3/8 to the square antiprism",
+    about="any model",
+    phrase="distinct lines corresponding to dimensionality",
+    criteria=[exactly_zero("largest difference of D_i of the exact polytopes from these fractions")],
+)
+def fractions_are_polytopes(data: Tables) -> Finding:
+    exact = data["polytopes"]["exact"]
+    exact = exact[(exact["product"] == exact["polytope"]) & exact["polytope"].isin(NAMED)]
+    off = (exact["dimensionality"] - exact["polytope"].map(FRACTIONS)).abs()
+    complete = exact["polytope"].nunique() == len(NAMED)
+    return Finding(
+        [Number(off.max() if complete else np.nan)],
+        note="The antiprism has 3/8 at one height only, at which WWᵀ is a multiple of the identity",
+    )
+
+
+def _bipyramids(data: Tables, n: int, name: str) -> dict[float, np.ndarray]:
+    """Return the D_i, in ascending order, of the best models of n features in space where this bipyramid is best.
+
+    That is at the densities at which it is the best product, and no trained model is better by more than three standard
+    errors.
+    """
+    models = data["polytopes"]["models"].query(f"n == {n} and m == 3 and best == '{name}'")
+    models = models[models["best_loss"] - models["trained_loss"] < 3 * models["trained_error"]]
+    features = data["polytopes"]["features"].query(f"n == {n} and m == 3")
+    features = features[features["density"].isin(models["density"])]
+    return {density: np.sort(rows["dimensionality"]) for density, rows in features.groupby("density")}
+
+
+@claims.add(
+    "split_lines",
+    figure="polytopes",
+    paper="There seem to be split lines where one would expect non-uniform solutions: no line at 3/5 for triangular "
+    "bipyramids but points at 2/3 and at 1/2, and likewise points at 2/5 and 1/2 instead of 3/7 for pentagonal ones",
+    about="trained models",
+    phrase="there seem to be split lines",
+    criteria=[
+        nearer_to_the_pair("n = 5, m = 3: largest distance of D_i from 1/2, 2/3, over that of 3/5"),
+        nearer_to_the_pair("n = 7, m = 3: largest distance of D_i from 2/5, 1/2, over that of 3/7"),
+        Criterion(
+            "large models: lowest probability, for 3/5 and 3/7, that a smooth distribution has as many models with "
+            "more D_i near the line than beside it",
+            ">",
+            SIGNIFICANCE,
+            "null model",
+            "sign test over models",
+        ),
+    ],
+    at_quick=False,
+)
+def split_lines(data: Tables) -> Finding:
+    found, distances = [], []
+    for n, name, pair, ruled_out in (
+        (5, "triangular bipyramid", [1 / 2] * 2 + [2 / 3] * 3, 3 / 5),
+        (7, "pentagonal bipyramid", [2 / 5] * 5 + [1 / 2] * 2, 3 / 7),
+    ):
+        models = _bipyramids(data, n, name)
+        found.append(f"{name} at 1-S = {', '.join(f'{density:.3g}' for density in models)}")
+        off = [np.abs(D - pair).max() / np.abs(np.array(pair) - ruled_out).min() for D in models.values()]
+        distances.append(max(off, default=np.nan))
+    clusters = data["feature_dimensionality"]["clusters"].set_index("line")["chance"]
+    chances = [clusters.iloc[np.abs(clusters.index - line).argmin()] for line in (3 / 5, 3 / 7)]
+    return Finding([*map(Number, distances), Number(min(chances))], text="; ".join(found))
+
+
+@claims.add(
+    "tegum",
+    figure="polytopes",
+    paper="Parts of the graph of features are disconnected if and only if they are in different tegum factors, so that "
+    "each feature should have the dimensionality of its own factor, without interference from the others",
+    about="trained models",
+    phrase="disconnected if and only if they",
+    criteria=[
+        exactly_zero("largest difference between D_i in an exact product and in its factor"),
+        Criterion(
+            "share of the features of recognised factors, in small models, whose D_i is nearest to that of their own "
+            "polytope",
+            ">",
+            0.5,
+            "midpoint",
+            "half way between all and none",
+            ".1%",
+        ),
+    ],
+)
+def tegum(data: Tables) -> Finding:
+    exact = data["polytopes"]["exact"]
+    sizes = polytope_sizes(data["polytopes"]["optima"])
+    own = sizes["dimensions"] / sizes["features"]
+
+    def recognised(features: pd.DataFrame) -> pd.DataFrame:
+        features = features[features["polytope"].isin(own.index)]
+        expected = features["polytope"].map(own).to_numpy()
+        distance = np.abs(features["dimensionality"].to_numpy()[:, None] - own.unique())
+        nearest = own.unique()[distance.argmin(axis=1)] if len(features) else expected
+        return features.assign(off=(features["dimensionality"] / expected - 1).abs(), nearest=nearest == expected)
+
+    small, large = (recognised(data[figure]["features"]) for figure in ("polytopes", "feature_dimensionality"))
+    thresholds = data["feature_dimensionality"]["thresholds"]
+    counts = thresholds[thresholds["polytope"] != "other"].groupby("joined")["features"].sum()
+    return Finding(
+        [Number((exact["dimensionality"] - exact["expected"]).abs().max()), Number(small["nearest"].mean())],
+        text="D_i within 1 % and 5 % of the polytope's: "
+        + "; ".join(
+            f"{(part['off'] < 0.01).mean():.1%} and {(part['off'] < 0.05).mean():.1%} of {len(part)} features in {name}"
+            for name, part in (("small models", small), ("large ones", large))
+        ),
+        note="Features of large models in recognised factors, by the |cosine| above which two features are joined: "
+        + ", ".join(f"{joined:g}: {count}" for joined, count in counts.items()),
+    )
+
+
+@claims.add(
+    "low_dimensional_factors",
+    figure="feature_dimensionality",
+    paper="Perhaps solutions in many dimensions are often tegum products of solutions in one, two and three; this may "
+    "be preferred because the interference of many features at once could be really bad",
+    about="a belief",
+    phrase="perhaps higher dimensional solutions are often",
+    expected="described",
+    at_quick=False,
+)
+def low_dimensional_factors(data: Tables) -> Finding:
+    curves, optimum = (data["dimensions_per_feature"][name] for name in ("curves", "optimum"))
+    both = compare_with_best_product(curves, optimum)
+    better = both[both["product_loss"] - both["loss"] > 3 * both["loss_error"]]["density"]
+    models = data["feature_dimensionality"]["models"]
+    large = models[models["experiment"] == LARGE_SWEEP].merge(both[["density"]], on="density").sort_values("density")
+    apart = large[large["largest_rank"].cummin() < large["m"]][::-1]
+    return Finding(
+        text="n = 400, m = 30, dimensions of the largest connected component by 1-S: "
+        + ", ".join(f"{row.largest_rank} at {row.density:.3g}" for row in apart.itertuples())
+        + "; 30 at all lower ones"
+        + f". The trained model has a lower loss than every product of polytopes in up to 3 dimensions at "
+        f"{len(better)} of {len(both)} densities"
+        + (f", all of them at 1-S ≤ {better.max():.3g}" if len(better) else ""),
+        note="Where the trained model is not better, it may be that training has not found what is",
+    )
+
+
+@claims.add(
+    "thomson",
+    figure="polytopes",
+    paper="If features are equally important, norms are 1 or 0 and biases 0, the loss of one active feature is a "
+    "generalised Thomson problem, vaguely similar to the famous one, with an unusual energy; several of the "
+    "configurations found are Thomson solutions",
+    about="the theoretical model",
+    phrase="vaguely similar to the famous",
+    criteria=[
+        exactly_zero(
+            "largest difference between Σ_{i≠j} ReLU(W_i·W_j)² and three times the loss of one active "
+            "feature, for "
+            "unit vectors without biases"
+        ),
+        Criterion(
+            "polytopes of the paper's lines that are Thomson solutions, or factors of one",
+            ">",
+            1,
+            "the paper",
+            "several",
+            ".0f",
+        ),
+    ],
+)
+def thomson(data: Tables) -> Finding:
+    table = data["polytopes"]["thomson"]
+    factors = {factor for name in table["thomson_name"] for factor in factors_of(name)}
+    same = table["thomson_interference"] <= 1.01 * table["least_interference"] + 1e-9
+    found = [name for name in NAMED if name in factors]
+    # Trained models can be nearer to one of the two arrangements only if these differ.
+    trained = table[table["apart"] > 1e-3].dropna(subset="trained_from_packing")
+    closer = (trained["trained_from_packing"] < trained["trained_from_thomson"]).sum()
+    return Finding(
+        [Number((3 * table["one_active_loss"] - table["thomson_interference"]).abs().max()), Number(len(found))],
+        text=f"Thomson solutions: {', '.join(found) or 'none'}",
+        note="The paper does not say that both energies have the same minima. Those of Thomson's problem are within "
+        f"1 % of the least interference for {same.sum()} of {len(table)} pairs (n, m); not for "
+        + ", ".join(f"{row.n} in {row.m}" for row in table[~same].itertuples())
+        + f". Where the two differ, trained models are nearer to the arrangement of least interference in {closer} of "
+        f"{len(trained)} cases",
+    )

@@ -1,0 +1,86 @@
+"""The aside on polytopes and low-rank matrices: projections of the basis, and which direction is best left out."""
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float64
+from scipy.optimize import brentq
+
+from superposition.analysis import alignment
+from superposition.core import geometry
+from superposition.core.models import Model
+from superposition.theory import optimum, polytopes, tegum
+from superposition.theory.catalogue import simplex
+from superposition.theory.polytopes import Polytope
+
+# Densities at which the strategies are compared.
+DENSITIES = tuple(float(p) for p in np.geomspace(0.01, 1, 25))
+# Numbers of features that are put into one dimension less.
+SIZES = (3, 4, 5)
+# Number of searches for each optimum.
+SEARCHES = 12
+
+
+def compare_strategies() -> pd.DataFrame:
+    """Compare what n features lose in n - 1 dimensions if one direction is left out.
+
+    Returns:
+        One row per n and density: the losses with (1, 1, 1, …) left out, a regular simplex; and with (1, 1, 0, …), a
+        digon beside features with dedicated dimensions, which lose nothing.
+    """
+    digon = tegum.factor_optimum(Polytope("digon", simplex(2)), DENSITIES)[["density", "loss"]]
+    parts = []
+    for n in SIZES:
+        loss = tegum.factor_optimum(Polytope("simplex", simplex(n)), DENSITIES)["loss"]
+        parts.append(digon.rename(columns={"loss": "digon_loss"}).assign(n=n, simplex_loss=loss))
+    return pd.concat(parts, ignore_index=True)
+
+
+def find_optima() -> pd.DataFrame:
+    """Search for the optimum of three features in two dimensions over all W and b.
+
+    Returns:
+        One row per density: the ``loss``, and ``v0``, ``v1``, ``v2``, the sizes of the components of the unit vector
+        that W leaves out, the largest first.
+    """
+    model, density = Model("relu_output", 3, 2), torch.tensor(DENSITIES, dtype=torch.float64)[:, None].expand(-1, 3)
+    found, losses = optimum.best_models(model, density, torch.ones_like(density), SEARCHES)
+    best = losses.argmin(dim=1)
+    left_out = np.linalg.svd(model.unpack(found[torch.arange(len(best)), best])["W"].numpy())[2][:, -1]
+    columns = {f"v{k}": sizes for k, sizes in enumerate(-np.sort(-np.abs(left_out), axis=1).T)}
+    return pd.DataFrame({"density": DENSITIES, "loss": losses.min(dim=1).values.numpy(), **columns})
+
+
+def find_changes() -> pd.DataFrame:
+    """Find, for every n, the density above which the simplex has a lower loss than the digon."""
+
+    def gap(density: float, n: int) -> float:
+        simplex_loss, digon_loss = (
+            tegum.factor_optimum(Polytope("simplex", simplex(k)), [density])["loss"].iloc[0] for k in (n, 2)
+        )
+        return float(simplex_loss - digon_loss)
+
+    changes = [(n, brentq(gap, 0.3, 0.7, args=(n,), xtol=1e-6)) for n in SIZES]
+    return pd.DataFrame(changes, columns=["n", "density"])
+
+
+def project_basis(orthogonal: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray, "d n"]:
+    """Return the paper's construction of W: basis vectors, projected onto what is orthogonal to these directions."""
+    projector = np.eye(len(orthogonal)) - orthogonal @ np.linalg.pinv(orthogonal)
+    values, vectors = np.linalg.eigh(projector)
+    return vectors[:, values > 0.5].T
+
+
+def measure_projections() -> pd.DataFrame:
+    """Return how far projections of the basis are from the polytopes that the paper names."""
+    rows = []
+    for n in range(3, 9):
+        W = project_basis(np.ones((n, 1)))
+        D = geometry.dimensionality(torch.from_numpy(W)).numpy()
+        off = max(np.abs(D - (n - 1) / n).max(), alignment.difference(W, simplex(n)))
+        rows.append(("ones", n, off))
+    square = project_basis(np.array([[1.0, 0, 1, 0], [0, 1, 0, 1]]).T)
+    digon = Polytope("digon", simplex(2))
+    exact = polytopes.tegum_product(digon, digon)[:, [0, 2, 1, 3]]
+    rows.append(("two pairs", 4, float(np.abs(2 * square.T @ square - exact.T @ exact).max())))
+    return pd.DataFrame(rows, columns=["directions", "n", "difference"])

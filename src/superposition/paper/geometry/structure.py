@@ -1,0 +1,130 @@
+"""The structure of models: pairs, components, leverage scores, the sharpness of lines, known and exact solutions."""
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float64
+
+from superposition.analysis import recognition
+from superposition.core import geometry
+from superposition.core.weights import SweepResult
+from superposition.paper.geometry import GALLERY, SWEEPS_BY_M, SWEEPS_BY_N
+from superposition.theory import polytopes, tegum
+from superposition.theory.polytopes import FRACTIONS, Polytope
+
+# The lines at which D_i of represented features cluster.
+LINES = np.array([line for line in FRACTIONS.values() if line > 0])
+
+
+def measure_structure(trained: dict[str, SweepResult]) -> pd.DataFrame:
+    """Return pairs, components and leverage scores of the best model at every point, one row each."""
+    rows = []
+    for experiment, models in trained.items():
+        for point, W in zip(models.sweep.points().itertuples(), models.best()["W"].numpy(), strict=True):
+            coordinates = {"experiment": experiment, "density": point.density, "seed": point.seed}
+            rows.append(coordinates | _describe(W))
+    return pd.DataFrame(rows)
+
+
+def _describe(W: Float64[np.ndarray, "m n"]) -> dict[str, float]:
+    """Describe one model.
+
+    Returns:
+        ``represented``, the number of features with ‖W_i‖² > ½; ``paired``, how many of these have one other at more
+        than 150° and all others between 60° and 120°; ``tilt``, the mean deviation from 180° of the angle to the most
+        opposite one; ``largest_rank``, the dimensions of the largest connected component; the sum of the leverage
+        scores, and how much D_i exceeds them and falls short of them.
+    """
+    m, n = W.shape
+    D = geometry.dimensionality(torch.from_numpy(W)).numpy()
+    leverage = (np.linalg.svd(W, full_matrices=False)[2] ** 2).sum(0)
+    represented = W[:, (W**2).sum(0) > 0.5]
+    cosine = geometry.cosines(torch.from_numpy(represented)).numpy()
+    # Each feature has a cosine of 1 with itself.
+    paired = ((np.abs(cosine) > 0.5).sum(0) == 2) & (cosine < -(3**0.5) / 2).any(0)
+    parts = recognition.components(represented)
+    return {
+        "n": n,
+        "m": m,
+        "dimensions_per_feature": m / (W**2).sum(),
+        "norm2": (W**2).sum(),
+        "represented": represented.shape[1],
+        "paired": int(paired.sum()),
+        "tilt": float((180 - np.degrees(np.arccos(cosine.min(0).clip(-1)))).mean()) if cosine.size else np.nan,
+        "largest_rank": max((int(np.linalg.matrix_rank(represented[:, part], tol=0.1)) for part in parts), default=0),
+        "rank": int(np.linalg.matrix_rank(W)),
+        "leverage": leverage.sum(),
+        "excess": (D - leverage).max(),
+        "gap": (leverage - D).max(),
+        "mean_gap": (leverage - D).mean(),
+    }
+
+
+def measure_sharpness(trained: dict[str, SweepResult]) -> pd.DataFrame:
+    """Return the mean distance of D_i to the nearest line, over the represented features of the best models."""
+    rows = []
+    for experiment, models in trained.items():
+        W = models.best()["W"]
+        distance = np.abs(geometry.dimensionality(W).numpy()[..., None] - LINES).min(axis=-1)
+        represented = (geometry.norms(W).square() > 0.5).numpy()
+        mean = np.where(represented, distance, 0).sum(-1) / np.maximum(represented.sum(-1), 1)
+        columns = {"experiment": experiment, "distance": np.where(represented.any(-1), mean, np.nan)}
+        rows.append(models.sweep.points()[["density", "seed"]].assign(**columns))
+    return pd.concat(rows, ignore_index=True)
+
+
+def known_solutions(curves: pd.DataFrame, optima: pd.DataFrame) -> pd.DataFrame:
+    """Return the best known solution of every size that is compared, at the densities that all of them have.
+
+    A solution is a trained model, a smaller one with dropped features, two models of half the size side by side, or m
+    dimensions filled with one polytope.
+
+    Returns:
+        One row per size and density: ``trained``, the D* of the best trained model, and the loss and D* of the best
+        known solution.
+    """
+    curves = curves[curves["experiment"].isin([*SWEEPS_BY_N, *SWEEPS_BY_M])]
+    densities = set.intersection(*({*rows["density"].round(9)} for _, rows in curves.groupby("experiment")))
+    rows = []
+    for density in sorted(densities):
+        here = curves[curves["density"].round(9) == density]
+        best = here.loc[here.groupby("experiment")["loss"].idxmin()]
+        dropped = density / 3 - density**2 / 4
+        filled = optima[(optima["density"].round(9) == density)]
+        for model in best.itertuples():
+            n, m = model.n, model.m
+            solutions = [
+                (copies * part.loss + (n - copies * part.n) * dropped, copies * part.represented)
+                for part in best.itertuples()
+                for copies in (1, 2)
+                if copies * part.m == m and copies * part.n <= n
+            ]
+            solutions += [
+                ((n - m * row.gain) * dropped, m / row.dimensions * row.features * row.norm**2)
+                for row in filled.itertuples()
+                if m % row.dimensions == 0 and m // row.dimensions * row.features <= n
+            ]
+            loss, norm2 = min(solutions)
+            rows.append((model.experiment, n, m, density, model.dimensions_per_feature, loss, m / norm2))
+    columns = ["experiment", "n", "m", "density", "trained", "loss", "dimensions_per_feature"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def exact_dimensionalities() -> pd.DataFrame:
+    """Return D_i in the exact polytopes and in the products of the gallery, beside that of the feature's own factor."""
+    catalogue = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
+    catalogue["square antiprism"] = Polytope("square antiprism", polytopes.square_antiprism())
+    products = {(name,) for name in catalogue} | {factors for *_, factors in GALLERY}
+    rows = []
+    for factors in sorted(products):
+        parts = [catalogue[factor] for factor in factors]
+        dimensionality = geometry.dimensionality(torch.from_numpy(polytopes.tegum_product(*parts))).numpy()
+        own = np.concatenate([geometry.dimensionality(torch.from_numpy(part.corners)).numpy() for part in parts])
+        columns = {
+            "product": polytopes.product_name(factors),
+            "polytope": np.repeat(factors, [part.features for part in parts]),
+            "dimensionality": dimensionality,
+            "expected": own,
+        }
+        rows.append(pd.DataFrame(columns))
+    return pd.concat(rows, ignore_index=True)

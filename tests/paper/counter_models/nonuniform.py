@@ -1,0 +1,99 @@
+"""Counter-models for non-uniform superposition: random weights, a change without a snap, and norms at random."""
+
+import functools
+from collections.abc import Callable
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from tests.paper.synthetic import changed
+from tests.real import QUICK
+
+from superposition.core.weights import SweepResult
+from superposition.paper.nonuniform import PENTAGON, TWO_DIGONS, measure
+from superposition.pipeline.claims import Tables
+from superposition.theory import branches
+
+Solve = Callable[[float], tuple[np.ndarray, np.ndarray]]  # from the relative density or importance to W and b
+
+
+def solved(experiment: str, solve: Solve) -> SweepResult:
+    """Return a sweep with these solutions."""
+    sweep = QUICK.sweeps[experiment].model_copy(update={"restarts": 1})
+    ratios = sweep.points()[["relative_density", "relative_importance"]].prod(axis=1)
+    W, b = (torch.from_numpy(np.stack(part))[:, None] for part in zip(*map(solve, ratios), strict=True))
+    loss = torch.full((sweep.size, 1), 0.01, dtype=torch.float64)
+    return SweepResult(sweep, {"W": W, "b": b}, loss, loss / 100, torch.tensor([]).long())
+
+
+def fits(experiment: str) -> SweepResult:
+    """Return fits of which half miss the best loss in three dimensions, and none in two."""
+    sweep = QUICK.sweeps[experiment]
+    loss = torch.ones(sweep.size, sweep.restarts, dtype=torch.float64)
+    loss[:, ::2] += 0.1 * (sweep.m == 3)
+    return SweepResult(sweep, {}, loss, loss, torch.tensor([]).long())
+
+
+def measured(solve: Solve) -> Tables:
+    """Return the tables of these solutions; the exact branches are followed with few samples."""
+    trained = {name: solved(name, solve) for name in ("pentagon", "pentagon_importance")}
+    trained |= {f"polytopes_{m}_{n}": fits(f"polytopes_{m}_{n}") for m in (2, 3) for n in (5, 6)}
+    branches._inputs.cache_clear()
+    few = {"SOBOL_SEEDS": (0, 1), "CROSSOVER_DENSITIES": (0.05, 0.1)}
+    with patch.object(branches, "SOBOL_POINTS", 2**6), patch.multiple(measure, **few):
+        tables = {figure: getattr(measure, figure)(trained) for figure in ("pentagon_solutions", "pentagon_loss")}
+    branches._inputs.cache_clear()
+    return tables
+
+
+@functools.cache
+def random_weights() -> Tables:
+    """Return solutions of random weights."""
+    rng = np.random.default_rng(0)
+    return measured(lambda ratio: (rng.normal(size=(2, 5)), np.zeros(5)))
+
+
+@functools.cache
+def without_snap() -> Tables:
+    """Return models that change evenly from two digons to the pentagon."""
+
+    def solve(ratio: float) -> tuple[np.ndarray, np.ndarray]:
+        share = 0.5 + 0.5 * np.log10(ratio)
+        return share * PENTAGON.corners + (1 - share) * TWO_DIGONS, np.full(5, -0.2)
+
+    return measured(solve)
+
+
+@functools.cache
+def random_norms() -> Tables:
+    """Return pentagons with equal angles whose norms and biases are random."""
+    rng = np.random.default_rng(1)
+    return measured(lambda ratio: (PENTAGON.corners * rng.uniform(0.9, 1.3, 5), rng.uniform(0, 0.3, 5)))
+
+
+def positive_biases() -> Tables:
+    """Return a regular pentagon whose biases have the wrong sign."""
+    shape = {f"bias_{which}": 0.246 for which in ("varied", "near", "far")}
+    W = {f"w{k}": lambda rows, k=k: 1.135 * PENTAGON.corners[k, rows["feature"]] for k in (0, 1)}
+    return changed(random_norms(), "pentagon_solutions", "solutions", "relative_density == 1", **shape, **W)
+
+
+def second_order() -> Tables:
+    """Return branches that have the same slope and the same norms where they meet."""
+    data = without_snap()
+    for name in ("slope", "norm"):
+        same = {f"{name}_digons": lambda rows, name=name: rows[f"{name}_pentagon"]}
+        data = changed(data, "pentagon_loss", "crossovers", "density > 0", **same)
+    return data
+
+
+COUNTER_MODELS = {
+    "pentagon_when_equal": random_weights,
+    "two_dimensions_harder": random_weights,
+    "snap": without_snap,
+    "crossover": without_snap,
+    "importance_deforms": without_snap,
+    "stretch": random_norms,
+    "norm_bias": positive_biases,
+    "first_order": second_order,
+}
