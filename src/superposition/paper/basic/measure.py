@@ -4,10 +4,11 @@ import pandas as pd
 
 from superposition.analysis import tables
 from superposition.core.weights import SweepResult
+from superposition.paper.basic import noise
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the standard tables, concatenated over all experiments of the figure.
+    """Return the standard tables, concatenated over all experiments of the figure, and the loss of single features.
 
     Args:
         figure: Name of the figure.
@@ -21,4 +22,4 @@ def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFr
             [table(models).assign(experiment=name) for name, models in trained.items()], ignore_index=True
         )
         for table in (tables.models, tables.features, tables.pairs)
-    }
+    } | {"one_active": noise.one_active_losses(trained[figure])}
