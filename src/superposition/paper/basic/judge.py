@@ -20,8 +20,8 @@ WIDER = ("", "_m10", "_m15", "_m20")
 POSITIVE_INTERFERENCE = 0.155
 
 LOSS_OF_PCA = Criterion(
-    "largest deviation of the loss from Σ_{i>m} I_i Var[x], relative to the cost of representing feature m + 1 in place "
-    "of feature m",
+    "largest deviation of the loss from Σ_{i>m} I_i Var[x], relative to the cost of representing feature m + 1 in "
+    "place of feature m",
     "<",
     0.5,
     "midpoint",
@@ -184,7 +184,7 @@ def _loss_from_pca(data: Tables, figure: str, suffix: str) -> pd.Series:
     phrase="superposition allows compression beyond what",
     criteria=[
         Criterion(
-            f"smallest distance of the loss below {what}, in standard errors, over all densities below 1 and both sizes",
+            f"smallest distance of the loss below {what}, in standard errors, all densities below 1 and both sizes",
             ">",
             3,
             "measurement error",
@@ -286,7 +286,7 @@ def dense_relu_is_linear(data: Tables) -> Finding:
     phrase="number of extra features increases",
     criteria=[
         Criterion(
-            "largest fall of the number of features with ‖W_i‖² > ½ from one density to the next sparser one",
+            "largest fall of the number of features with ‖W_i‖² > ½ from one density to the next lower one",
             "<",
             1,
             "the paper",
@@ -385,7 +385,7 @@ def all_in_superposition(data: Tables) -> Finding:
             ".1g",
         ),
         Criterion(
-            "largest rise of the number of features with a dedicated dimension from one density to the next sparser one",
+            "largest rise of the number of features with a dedicated dimension from one density to the next lower one",
             "<",
             1,
             "the paper",
@@ -420,7 +420,7 @@ def _paired(data: Tables, figure: str) -> pd.DataFrame:
     """Return the represented features in superposition, with the antipodes of each and the share of its superposition.
 
     The columns are ``antipodes``, the number of represented features at more than 150° from it, which is half way
-    between the 120° of a triangle and an antipode, and ``share``, the largest share of one of them in its superposition.
+    between the 120° of a triangle and an antipode, and ``share``, the largest share of one in its superposition.
     """
     features, pairs = _rows(data, figure, "features"), _rows(data, figure, "pairs").query("i != j")
     features = features[_represented(features)].set_index(["density", "feature"])
@@ -594,9 +594,9 @@ def scale_free(data: Tables) -> Finding:
     welch = [((n - m) / (m * (n - 1))) ** 0.5 for n, m in counts]
     return Finding(
         text="; ".join(texts),
-        note="The order of events is the same, as the claims above say for both sizes. A strict rescaling is not claimed "
-        "and is not possible: the last importance is 0.9^80 against 0.7^20, and more dimensions hold the same number of "
-        "features per dimension with less interference (Welch's bound on the largest |cosine| between n directions "
+        note="The order of events is the same, as the claims above say for both sizes. A strict rescaling is not "
+        "claimed and is not possible: the last importance is 0.9^80 against 0.7^20, and more dimensions hold the same "
+        "number of features per dimension with less interference (Welch's bound on the largest |cosine| "
         f"falls from {welch[0]:.2f} to {welch[1]:.2f})",
     )
 
@@ -610,8 +610,8 @@ def scale_free(data: Tables) -> Finding:
     phrase="eventually be given a dedicated neuron",
     criteria=[
         Criterion(
-            "smallest rise of the number of features with a dedicated dimension from one m to the next (5, 10, 15, 20), "
-            "over the densities",
+            "smallest rise of the number of features with a dedicated dimension from one m to the next (5, 10, 15, "
+            "20), over the densities",
             ">",
             0,
             "the paper",
@@ -646,7 +646,7 @@ def eventually_dedicated(data: Tables) -> Finding:
         text="; ".join(
             f"m = {m}: features with a dedicated dimension {_listed(count[::-1])}" for m, count in counts.items()
         ),
-        note="n = 20 and I_i = 0.7^i throughout. Exactly: sharing the dimension of feature i with feature j, which would "
-        "otherwise be dropped, pays only if I_j > I_i p / (2 - 5p/2); as m grows, the features that are left to be "
-        "dropped become less important",
+        note="n = 20 and I_i = 0.7^i throughout. Exactly: sharing the dimension of feature i with feature j, which "
+        "would otherwise be dropped, pays only if I_j > I_i p / (2 - 5p/2); as m grows, the features left over become "
+        "less important",
     )
