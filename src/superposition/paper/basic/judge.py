@@ -197,8 +197,10 @@ def beats_linear(data: Tables) -> Finding:
     gains, texts = [], []
     for figure in FIGURES:
         models = _rows(data, figure, "models").query("density < 1").set_index("density").sort_index(ascending=False)
-        others = pd.DataFrame({"linear": models["linear_optimum"], "filtered": _without_relu(data, figure)})
-        gains.append(others.sub(models["loss"], axis=0).div(models["loss_error"], axis=0).loc[models.index].min())
+        others = pd.DataFrame({"linear": models["linear_optimum"], "filtered": _without_relu(data, figure)}).loc[
+            models.index
+        ]
+        gains.append(others.sub(models["loss"], axis=0).div(models["loss_error"], axis=0).min())
         texts.append(
             f"n = {models['n'].iloc[0]}: loss / best linear loss {_listed(models['loss'] / others['linear'], '.2f')}"
         )
@@ -309,7 +311,7 @@ def more_features_with_sparsity(data: Tables) -> Finding:
     ours = _rows(data, "basic_small", "models").query("density == 0.001").iloc[0]
     return Finding(
         [
-            Number(max(-count.diff().min() for count in counts.values())),
+            Number(max(count.diff(-1).max() for count in counts.values())),
             Number(min(count.iloc[-1] / count.iloc[0] for count in counts.values())),
         ],
         text="; ".join(f"n = {n}: {_listed(count)}" for n, count in counts.items()),
@@ -376,8 +378,8 @@ def all_in_superposition(data: Tables) -> Finding:
             ".1%",
         ),
         Criterion(
-            "probability that a random order gives such shares (Mann–Whitney, combined by Fisher's method), larger of "
-            "both sizes",
+            "probability that a random order gives such shares (Mann–Whitney, combined by Fisher's method over the "
+            "same densities and sizes)",
             "<",
             0.01,
             "null model",
@@ -395,25 +397,35 @@ def all_in_superposition(data: Tables) -> Finding:
     ],
 )
 def least_important_first(data: Tables) -> Finding:
-    shares, chances, rises, texts = [], [], [], []
-    for figure in FIGURES:
-        orders = pd.DataFrame(_orders(_rows(data, figure, "features")), columns=["density", "share", "chance"])
-        shares.append(orders["share"].min())
-        chances.append(stats.combine_pvalues(orders["chance"]).pvalue if len(orders) else np.nan)
-        dedicated = _counts(data, figure)["dedicated"]
-        rises.append(dedicated.diff().max())
-        texts.append(f"n = {_model_size(data, figure)[0]}: features with a dedicated dimension {_listed(dedicated)}")
-    return Finding([Number(min(shares)), Number(max(chances)), Number(max(rises))], text="; ".join(texts))
+    orders = [order for figure in FIGURES for order in _orders(_rows(data, figure, "features"))]
+    dedicated = {_model_size(data, figure)[0]: _counts(data, figure)["dedicated"] for figure in FIGURES}
+    return Finding(
+        [
+            Number(min((share for share, _ in orders), default=np.nan)),
+            Number(stats.combine_pvalues([chance for _, chance in orders]).pvalue if orders else np.nan),
+            Number(max(count.diff().max() for count in dedicated.values())),
+        ],
+        text="; ".join(f"n = {n}: features with a dedicated dimension {_listed(c)}" for n, c in dedicated.items()),
+    )
 
 
-def _orders(features: pd.DataFrame) -> Iterator[tuple[float, float, float]]:
-    """Yield density, share of ordered pairs and their chance in a random order, where features of both kinds exist."""
-    for density, rows in features[_represented(features)].groupby("density"):
+def _orders(features: pd.DataFrame) -> Iterator[tuple[float, float]]:
+    """Yield the share of pairs in order, and its chance in a random order, at densities with features of both kinds."""
+    for _, rows in features[_represented(features)].groupby("density"):
         shared = rows["superposition"] > 0.5
         if shared.any() and not shared.all():
             ranks = rows["feature"][shared], rows["feature"][~shared]
             test = stats.mannwhitneyu(*ranks, alternative="greater")
-            yield density, test.statistic / (len(ranks[0]) * len(ranks[1])), test.pvalue
+            yield test.statistic / (len(ranks[0]) * len(ranks[1])), test.pvalue
+
+
+def _represented_pairs(data: Tables, figure: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the represented features, indexed by density and feature, and the pairs of different ones."""
+    features, pairs = (_rows(data, figure, table) for table in ("features", "pairs"))
+    features = features[_represented(features)].set_index(["density", "feature"])
+    both = [pd.MultiIndex.from_frame(pairs[["density", end]]).isin(features.index) for end in ("i", "j")]
+    pairs = pairs[both[0] & both[1] & (pairs["i"] != pairs["j"])]
+    return features, pairs.assign(feature=pairs["i"]).set_index(features.index.names)
 
 
 def _paired(data: Tables, figure: str) -> pd.DataFrame:
@@ -422,18 +434,14 @@ def _paired(data: Tables, figure: str) -> pd.DataFrame:
     The columns are ``antipodes``, the number of represented features at more than 150° from it, which is half way
     between the 120° of a triangle and an antipode, and ``share``, the largest share of one in its superposition.
     """
-    features, pairs = _rows(data, figure, "features"), _rows(data, figure, "pairs").query("i != j")
-    features = features[_represented(features)].set_index(["density", "feature"])
-    own = pairs[["density", "i"]].set_axis(["density", "feature"], axis=1).apply(tuple, axis=1)
-    other = pairs[["density", "j"]].apply(tuple, axis=1)
-    pairs = pairs[(pairs["cosine"] < -(0.75**0.5)) & own.isin(features.index) & other.isin(features.index)]
-    grouped = pairs.assign(square=pairs["dot"] ** 2).groupby(["density", "i"])["square"]
+    features, pairs = _represented_pairs(data, figure)
+    antipodes = pairs.loc[pairs["cosine"] < -(0.75**0.5), "dot"].groupby(level=features.index.names)
     shared = features[features["superposition"] > 0.5]
-    strongest = grouped.max().rename_axis(shared.index.names).reindex(shared.index, fill_value=0.0)
+    largest = antipodes.min().reindex(shared.index, fill_value=0.0)
     return pd.DataFrame(
         {
-            "antipodes": grouped.size().rename_axis(shared.index.names).reindex(shared.index, fill_value=0),
-            "share": strongest / shared["norm"] ** 2 / shared["superposition"],
+            "antipodes": antipodes.size().reindex(shared.index, fill_value=0),
+            "share": (largest / shared["norm"]) ** 2 / shared["superposition"],
         }
     )
 
@@ -545,8 +553,8 @@ def _pair_shares(data: Tables, figure: str) -> pd.Series:
             ".0%",
         ),
         Criterion(
-            "loss on inputs with one active feature without the negative biases, relative to that with them, smallest "
-            "over the same densities",
+            "loss on inputs with one active feature without the negative biases, relative to that with them, at the "
+            "lowest density, smaller of both sizes",
             ">",
             1,
             "exact calculation",
@@ -559,17 +567,13 @@ def negative_biases_when_sparse(data: Tables) -> Finding:
     medians, shares, noise = [], [], []
     for figure in FIGURES:
         sparse = _all_shared(_counts(data, figure)).index
-        features, pairs = (_rows(data, figure, table) for table in ("features", "pairs"))
-        features = features[_represented(features) & features["density"].isin(sparse)]
-        kept = features.set_index(["density", "feature"])
-        largest = pairs.query("i != j")
-        largest = largest[largest[["density", "j"]].apply(tuple, axis=1).isin(kept.index)]
-        largest = largest.groupby(["density", "i"])["dot"].max().rename_axis(kept.index.names).reindex(kept.index)
+        features, pairs = (table[table.index.isin(sparse, level=0)] for table in _represented_pairs(data, figure))
+        largest = pairs.groupby(level=features.index.names)["dot"].max().reindex(features.index)
         medians.append(largest.groupby("density").median().sort_index().iloc[0] if len(sparse) else np.nan)
-        negative = kept["bias"][largest > POSITIVE_INTERFERENCE] < 0
+        negative = features["bias"][largest > POSITIVE_INTERFERENCE] < 0
         shares.append(negative.groupby("density").mean().min())
-        losses = data[figure]["one_active"].set_index("density").loc[sparse]
-        noise.append((losses["loss_without"] / losses["loss"]).min())
+        losses = data[figure]["one_active"].sort_values("density").iloc[0]
+        noise.append(losses["loss_without"] / losses["loss"])
     return Finding([Number(np.min(values)) for values in (medians, shares, noise)])
 
 
