@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float64
+from torch import Tensor
 
 from superposition.analysis import tables
 from superposition.core.weights import SweepResult
+from superposition.paper.theory import interference
 from superposition.theory import exact
 
 # Samples from which L_k is estimated, for each number k of active features.
@@ -13,7 +16,7 @@ SAMPLES = 20_000
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the loss by number of active features, and the terms of the linear model's loss.
+    """Return the loss by number of active features, the terms of the linear model's loss, and how features interfere.
 
     Args:
         figure: Name of the figure.
@@ -25,6 +28,10 @@ def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFr
     return {
         "active_counts": _measure_active_counts(trained["basic_small"]),
         "linear": _measure_linear_terms(trained["basic_small_linear"]),
+        "pair": interference.pair_losses(),
+        "relu": interference.relu_effects(trained["basic_small"]),
+        "signs": interference.signs(trained["basic_small"]),
+        "graphs": interference.graphs(trained["uniform_400_30"]),
     }
 
 
@@ -77,5 +84,12 @@ def _measure_linear_terms(models: SweepResult) -> pd.DataFrame:
         benefit_term=benefit.flatten().numpy(),
         interference_term=interference.flatten().numpy(),
         loss=models.loss.flatten().numpy(),
+        best_bias_loss=exact.linear_loss(W, _best_bias(W, density), density, importance).flatten().numpy(),
         optimum=tables.models(models)["linear_optimum"].repeat(sweep.restarts).to_numpy(),
     )
+
+
+def _best_bias(W: Float64[Tensor, "*batch m n"], density: Float64[Tensor, "*#batch n"]) -> Float64[Tensor, "*batch n"]:
+    """Return E[x] - WᵀW E[x], the best bias of the linear model."""
+    mean = exact.feature_mean(density)
+    return mean - (W.mT @ (W @ mean[..., None]))[..., 0]
