@@ -1,4 +1,4 @@
-"""Measure how features interfere: which signs interference has, what the bias leaves of it, and with how many others."""
+"""Measure how features interfere: with which signs, what the bias leaves of it, and with how many others."""
 
 import pandas as pd
 import torch
