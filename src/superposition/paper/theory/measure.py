@@ -69,7 +69,9 @@ def _measure_linear_terms(models: SweepResult) -> pd.DataFrame:
     With the best bias, L = Σ_i I_i v_i (1 - ‖W_i‖²)² + Σ_{i≠j} I_j v_i (W_j·W_i)², where v_i is the variance of x_i.
     """
     sweep = models.sweep
-    density, importance = (torch.from_numpy(a)[:, None] for a in (sweep.densities(), sweep.importances()))
+    density, importance = (
+        torch.from_numpy(a)[:, None].expand(-1, sweep.restarts, -1) for a in (sweep.densities(), sweep.importances())
+    )
     W, variance = models.parameters["W"].double(), exact.feature_variance(density)
     gram = W.mT @ W
     norm2 = gram.diagonal(dim1=-2, dim2=-1)
@@ -89,7 +91,7 @@ def _measure_linear_terms(models: SweepResult) -> pd.DataFrame:
     )
 
 
-def _best_bias(W: Float64[Tensor, "*batch m n"], density: Float64[Tensor, "*#batch n"]) -> Float64[Tensor, "*batch n"]:
+def _best_bias(W: Float64[Tensor, "*batch m n"], density: Float64[Tensor, "*batch n"]) -> Float64[Tensor, "*batch n"]:
     """Return E[x] - WᵀW E[x], the best bias of the linear model."""
     mean = exact.feature_mean(density)
     return mean - (W.mT @ (W @ mean[..., None]))[..., 0]
