@@ -12,11 +12,16 @@ from superposition.analysis import tables
 from superposition.core import geometry
 from superposition.core.models import Model
 from superposition.core.weights import SweepResult
-from superposition.paper.phase import PHASES, triangle_digon_crossover, two_in_one
+from superposition.paper.phase import PHASES, landscape, prototypes, triangle_digon_crossover, two_in_one
 from superposition.theory import bfgs, exact, simplices
 
 # Relative importances at which the boundary is reported.
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+# Relative importances at which the phase boundary is examined for a jump.
+JUMP_RATIOS = (*(k / 10 for k in range(1, 10)), 0.95, 0.99)
+# Relative importances and densities at which the minimum without a bias is followed, and those for the basins.
+PATH_RATIOS, PATH_DENSITIES = (0.1, 0.3, 1.0), tuple(np.geomspace(1, 0.1, 81).tolist())
+BASIN_DENSITIES = (1.0, 0.8, 0.7, 0.65, 0.6, 0.55, 0.5, 0.4, 0.2, 0.1)
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
@@ -45,6 +50,7 @@ def _measure_diagrams(figure: str, trained: dict[str, SweepResult]) -> dict[str,
         "grid": grid,
         "recipe": _compare_with_notebook(trained[f"{figure}_notebook"], grid),
         "features": pd.concat(standard.values(), ignore_index=True),
+        "kinks": prototypes.kinks(models.sweep.n),
     }
     return common | (_measure_transition() if models.sweep.n == 2 else _measure_triangle(grid))
 
@@ -181,6 +187,7 @@ def _measure_transition() -> dict[str, pd.DataFrame]:
     )
     return {
         "boundary": boundary,
+        "jumps": two_in_one.boundary_jumps(JUMP_RATIOS),
         "transitions": two_in_one.transition_kinds([k / 100 for k in range(10, 100)]),
         "norms": two_in_one.optimal_norms(RATIOS, np.geomspace(0.03, 1, 181).tolist()),
         "numbers": numbers,
@@ -241,6 +248,9 @@ def _measure_surfaces(figure: str, trained: dict[str, SweepResult]) -> dict[str,
         "surface": pd.concat([two_in_one.loss_surface(p, r) for p, r in settings]),
         "minima": pd.concat(itertools.chain(*zip(without_bias, with_bias, strict=True))),
         "same_sign": same_sign,
+        "sampled": landscape.sampled_losses(),
+        "paths": landscape.global_minima(PATH_RATIOS, PATH_DENSITIES),
+        "basins": landscape.basins(BASIN_DENSITIES),
         "trained": ends,
         "numbers": _format_same_sign(same_sign),
     }

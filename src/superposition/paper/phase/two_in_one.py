@@ -165,6 +165,25 @@ def transition_kinds(ratios: Sequence[float]) -> pd.DataFrame:
     return pd.DataFrame({"relative_importance": r, "norm": found.norm, "gain": found.gain, "jump": found.gain > 0})
 
 
+def boundary_jumps(ratios: Sequence[float]) -> pd.DataFrame:
+    """Return by how much ‖W_2‖ of the optimum changes where it passes ½, within a short and a longer distance.
+
+    The two are equal if the optimum jumps there. If it were continuous, the change would be smaller within the shorter
+    distance: as its square root at most, where W = [1, 0] loses its stability.
+
+    Returns:
+        One row per relative importance: the ``density``, and ``near`` and ``far``, the changes within ``SIDE_OFFSET``
+        and 100 times as far on either side.
+    """
+    r = torch.tensor(ratios, dtype=torch.float64)
+    (p,) = _last_densities([lambda found: found.norm > 0.5], _instability_density(r) / 2, r)
+    changes = {
+        name: find_optimum(p * (1 - offset), r).norm - find_optimum(p * (1 + offset), r).norm
+        for name, offset in (("near", SIDE_OFFSET), ("far", 100 * SIDE_OFFSET))
+    }
+    return pd.DataFrame({"relative_importance": r, "density": p, **changes})
+
+
 def optimal_norms(ratios: Sequence[float], densities: Sequence[float]) -> pd.DataFrame:
     """Return ‖W_2‖ and the loss of the optimum, one row per relative importance and density."""
     r, p = torch.cartesian_prod(*(torch.tensor(axis, dtype=torch.float64) for axis in (ratios, densities))).T
