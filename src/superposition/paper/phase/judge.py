@@ -1,7 +1,5 @@
 """Judge which phases there are, where they change, and by how much; and a published comment on the loss surfaces."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 
@@ -331,7 +329,7 @@ def confused_features(data: Tables) -> Finding:
     )
 
 
-# Largest step of the global minimum between neighbouring densities, relative to that on a grid twice as coarse.
+# The largest step of the global minimum on the grid of densities tells a jump from a smooth path.
 _STEP = (
     "largest change of the global minimum from one density to the next, relative to that on a grid twice as coarse, ",
     0.75,
@@ -341,10 +339,10 @@ _STEP = (
 
 
 def _step_ratio(path: pd.DataFrame) -> float:
-    """Return the largest step along a path, relative to the largest step over every second point."""
+    """Return the largest step along a path, relative to the largest double step."""
     W = path[["w0", "w1"]].to_numpy()
-    fine, coarse = (np.hypot(*np.diff(points, axis=0).T).max(initial=0) for points in (W, W[::2]))
-    return float(fine / coarse) if coarse else np.nan
+    single, double = (np.hypot(*(W[k:] - W[:-k]).T).max(initial=0) for k in (1, 2))
+    return float(single / double) if double else np.nan
 
 
 @claims.add(
@@ -373,7 +371,7 @@ def smooth_movement(data: Tables) -> Finding:
     return Finding(
         [Number(_step_ratio(same)), Number(distance[-1] / distance[0] if len(same) else np.nan)],
         text="from " + " to ".join(f"({row.w0:.2f}, {row.w1:.2f}) at 1-S = {row.density:.2f}" for row in ends),
-        note="His parameters are in a picture only; r = 0.3 is ours. Where the signs become opposite, the minimum jumps",
+        note="His parameters are in a picture only; r = 0.3 is ours. Where the signs become opposite, it jumps",
     )
 
 
