@@ -1,5 +1,7 @@
 """Judge which phases there are, where they change, and by how much; and a published comment on the loss surfaces."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 
@@ -35,7 +37,7 @@ def _grid(data: Tables, figure: str, panel: str, value: str = "phase") -> pd.Dat
     criteria=[
         Criterion(
             "area of a phase relative to its area in the theoretical diagram, smallest over the phases, over the exact "
-            "optimum, the best trained model and the average by the paper's rule, and over both diagrams",
+            "optimum and the best trained model, and over both diagrams",
             ">",
             0.5,
             "midpoint",
@@ -50,7 +52,7 @@ def three_phases(data: Tables) -> Finding:
         )
         for figure in DIAGRAMS
     }
-    relative = [area.drop("prototypes") / area.loc["prototypes"] for area in areas.values()]
+    relative = [area.loc[["optimum", "trained"]] / area.loc["prototypes"] for area in areas.values()]
     return Finding(
         [Number(min(table.to_numpy().min() for table in relative))],
         text="; ".join(
@@ -58,6 +60,7 @@ def three_phases(data: Tables) -> Finding:
             for figure, area in areas.items()
             for panel, row in area.iterrows()
         ),
+        note="Outcomes are those of single models. An average over nine models, as in the paper's diagram, mixes them",
     )
 
 
@@ -94,7 +97,10 @@ def sparsity_necessary(data: Tables) -> Finding:
         text="highest density with superposition at r = 0.1, 0.5, 0.9, 1.1, 2, 10: "
         + "; ".join(
             f"{figure}, {panel} "
-            + ", ".join(f"{density.reindex([r], method='nearest').item():.2g}" for r in (0.1, 0.5, 0.9, 1.1, 2, 10))
+            + ", ".join(
+                f"{density.reindex([r], method='nearest').item():.2g}".replace("nan", "none")
+                for r in (0.1, 0.5, 0.9, 1.1, 2, 10)
+            )
             for (figure, panel), density in highest.items()
         ),
     )
@@ -116,8 +122,8 @@ def _highest(phases: pd.DataFrame) -> pd.Series:
     phrase="discontinuously changes in magnitude",
     criteria=[
         Criterion(
-            "change of ‖W_2‖ of the exact optimum within 10⁻⁶ of the density at which it passes ½, relative to the "
-            "change within 10⁻⁴, smallest over relative importances from 0.1 to 0.99",
+            "change of ‖W_2‖ of the exact optimum within 10⁻⁶ of the density at which it changes fastest, relative to "
+            "the change within 10⁻⁴, smallest over relative importances from 0.1 to 0.99",
             ">",
             0.55,
             "midpoint",
@@ -175,7 +181,7 @@ def crossover_kink(data: Tables) -> Finding:
     return Finding(
         [Number(kinks["relative"].min())],
         text="; ".join(
-            f"{figure}, {boundary}: dL/d{variable} falls by {row['min']:.3f} to {row['max']:.3f}"
+            f"{figure}, {boundary}: dL/d{variable} falls by {row['min']:.2g} to {row['max']:.2g}"
             for (figure, boundary, variable), row in ranges.iterrows()
         ),
         note="A theorem: with v = Var[x] the losses are rv, v and (1 + r)p²/6, and for three features also p²/3",
@@ -375,6 +381,24 @@ def smooth_movement(data: Tables) -> Finding:
     )
 
 
+MINIMA = Criterion(
+    "largest number of distinct minima up to sign, on both sides of the transition for r = 0.1, 0.3 and 1",
+    ">",
+    1,
+    "the paper",
+    "two minima",
+    ".0f",
+)
+BASIN = Criterion(
+    "basin of the global minimum relative to that of the other one, smallest over the same points",
+    "<",
+    0.5,
+    "midpoint",
+    "half way between equal basins (1) and none (0)",
+)
+JUMP = Criterion(_STEP[0] + "for r = 1", ">", *_STEP[1:])
+
+
 @claims.add(
     "two_minima",
     figure="loss_surfaces",
@@ -382,36 +406,26 @@ def smooth_movement(data: Tables) -> Finding:
     "one can be considerably smaller, and the transition between antipodal and confused features appears discontinuous",
     about="the optimum",
     phrase="lead to loss surfaces with two",
-    criteria=[
-        Criterion(
-            "largest number of distinct minima up to sign, for features of equal importance",
-            ">",
-            1,
-            "the paper",
-            "two minima",
-            ".0f",
-        ),
-        Criterion(
-            "smallest share of starts from which gradient descent reaches the global minimum",
-            "<",
-            0.5,
-            "midpoint",
-            "at ½ the basins are of equal size",
-            ".0%",
-        ),
-        Criterion(_STEP[0] + "for r = 1", ">", *_STEP[1:]),
-    ],
+    criteria=[MINIMA, JUMP, BASIN],
+    correction=[MINIMA, JUMP, dataclasses.replace(BASIN, relation=">")],
+    expected="corrected",
 )
 def two_minima(data: Tables) -> Finding:
-    basins = data["loss_surfaces"]["basins"].set_index("density")
-    path = data["loss_surfaces"]["paths"].query("relative_importance == 1").sort_values("density", ascending=False)
-    transition = path["density"][path["w1"] > 0].min()
-    reached = basins["confused"].where(basins.index > transition, 1 - basins["confused"])
+    basins, path = data["loss_surfaces"]["basins"], data["loss_surfaces"]["paths"].query("relative_importance == 1")
+    path = path.sort_values("density", ascending=False)
+    smallest = basins.loc[basins["reached"].idxmin()]
+    share = smallest["reached"]
+    relative = Number(share / (1 - share), (share / (1 - share) ** 3 / smallest["starts"]) ** 0.5)
+    numbers = [Number(basins["minima"].max()), Number(_step_ratio(path)), relative]
     return Finding(
-        [Number(basins["minima"].max()), Number(reached.min()), Number(_step_ratio(path))],
-        text=f"confused features are the global minimum down to 1-S = {transition:.2f}; share of starts that reach the "
-        "global minimum " + ", ".join(f"{density:g}: {share:.0%}" for density, share in reached.items()),
-        note="That this may explain jumps between energy levels is left open in the comment",
+        numbers,
+        numbers,
+        text="confused features of equal importance are the global minimum down to 1-S = "
+        f"{path['density'][path['w1'] > 0].min():.2f}",
+        correction="There are two minima and a jump between them, but their basins are of nearly equal size: most "
+        "starts end in the minimum that has their own signs",
+        note="His starts are not stated; these are uniform on the square that is drawn. That this may explain jumps "
+        "between energy levels is left open in the comment",
     )
 
 

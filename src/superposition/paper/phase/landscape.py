@@ -14,7 +14,7 @@ STARTS = ((0.8, 0.6), (1.0, 0.1), (1.0, -0.3), (1.0, -0.8))
 # Models whose exact loss is compared with samples, and samples for each of them.
 MODELS, SAMPLES = 24, 200_000
 # Gradient descent for the basins: starts per density, learning rate relative to the density, steps.
-DRAWN, RATE, STEPS = 64, 0.2, 400
+DRAWN, RATE, STEPS = 256, 0.2, 150
 
 
 def sampled_losses() -> pd.DataFrame:
@@ -43,25 +43,42 @@ def global_minima(ratios: Sequence[float], densities: Sequence[float]) -> pd.Dat
     return pd.DataFrame({"density": p, "relative_importance": r, "w0": W[:, 0], "w1": W[:, 1]})
 
 
-def basins(densities: Sequence[float]) -> pd.DataFrame:
-    """Return the share of starts that gradient descent takes to W_1 W_2 > 0, for two equal features, by density.
+def basins(minima: pd.DataFrame) -> pd.DataFrame:
+    """Measure basins of attraction where the signs of the global minimum change, on either side of the transition.
 
-    The starts are the points of a Sobol sequence on the square of the loss surface. ``minima`` is the number of
-    distinct minima up to sign.
+    Gradient descent starts at the points of a Sobol sequence on the square of the loss surface.
+
+    Args:
+        minima: Table of :func:`global_minima`.
+
+    Returns:
+        One row per point: density, relative importance, ``reached``, the share of ``starts`` whose W_1 W_2 ends with the
+        sign of the global minimum, and ``minima``, the number of distinct minima up to sign.
     """
+    points = pd.concat([_beside_transition(path) for _, path in minima.groupby("relative_importance")])
+    p, r = (torch.tensor(points[name].to_numpy()) for name in ("density", "relative_importance"))
     drawn = torch.quasirandom.SobolEngine(2, scramble=True, seed=0).draw(DRAWN, dtype=torch.float64)
-    W = (2 * two_in_one.EXTENT * drawn - two_in_one.EXTENT).repeat(len(densities), 1)
-    p = torch.tensor(densities, dtype=torch.float64).repeat_interleave(DRAWN)
-    W = _descend(W, p)
-    same = (W.prod(1) > 0).view(-1, DRAWN).double().mean(1)
-    minima = two_in_one.distinct_minima([(density, 1.0) for density in densities], bias=False)
-    return pd.DataFrame({"density": densities, "confused": same, "minima": [len(table) for table in minima]})
+    W = (2 * two_in_one.EXTENT * drawn - two_in_one.EXTENT).repeat(len(points), 1)
+    W = _descend(W, p.repeat_interleave(DRAWN), r.repeat_interleave(DRAWN))
+    sign = torch.tensor(points["w1"].to_numpy()).sign()
+    reached = (W.prod(1).view(-1, DRAWN) * sign[:, None] > 0).double().mean(1)
+    count = [
+        len(table) for table in two_in_one.distinct_minima(list(zip(p.tolist(), r.tolist(), strict=True)), bias=False)
+    ]
+    return points[["density", "relative_importance"]].assign(reached=reached, starts=DRAWN, minima=count)
 
 
-def _descend(W: Float64[Tensor, "k 2"], p: Float64[Tensor, " k"]) -> Float64[Tensor, "k 2"]:
-    """Follow the gradient of the loss of two equal features."""
+def _beside_transition(path: pd.DataFrame) -> pd.DataFrame:
+    """Return the two points on either side of the density below which the signs of W_1 and W_2 differ."""
+    path = path.sort_values("density", ascending=False)
+    last = int((path["w1"] > 0).cummin().sum())
+    return path.iloc[last - 2 : last + 2]
+
+
+def _descend(W: Float64[Tensor, "k 2"], p: Float64[Tensor, " k"], r: Float64[Tensor, " k"]) -> Float64[Tensor, "k 2"]:
+    """Follow the gradient of the loss without a bias."""
     for _ in range(STEPS):
         W = W.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad((two_in_one.loss(W, p, torch.ones_like(p)) / p).sum(), W)
+        (gradient,) = torch.autograd.grad((two_in_one.loss(W, p, r) / p).sum(), W)
         W = W - RATE * gradient
     return W.detach()

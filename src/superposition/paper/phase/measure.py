@@ -17,11 +17,10 @@ from superposition.theory import bfgs, exact, simplices
 
 # Relative importances at which the boundary is reported.
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
-# Relative importances at which the phase boundary is examined for a jump.
+# Relative importances at which the optimum is examined for a jump.
 JUMP_RATIOS = (*(k / 10 for k in range(1, 10)), 0.95, 0.99)
-# Relative importances and densities at which the minimum without a bias is followed, and those for the basins.
+# Relative importances and densities at which the minimum without a bias is followed.
 PATH_RATIOS, PATH_DENSITIES = (0.1, 0.3, 1.0), tuple(np.geomspace(1, 0.1, 81).tolist())
-BASIN_DENSITIES = (1.0, 0.8, 0.7, 0.65, 0.6, 0.55, 0.5, 0.4, 0.2, 0.1)
 
 
 def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
@@ -187,7 +186,7 @@ def _measure_transition() -> dict[str, pd.DataFrame]:
     )
     return {
         "boundary": boundary,
-        "jumps": two_in_one.boundary_jumps(JUMP_RATIOS),
+        "jumps": two_in_one.largest_jumps(JUMP_RATIOS),
         "transitions": two_in_one.transition_kinds([k / 100 for k in range(10, 100)]),
         "norms": two_in_one.optimal_norms(RATIOS, np.geomspace(0.03, 1, 181).tolist()),
         "numbers": numbers,
@@ -243,14 +242,15 @@ def _measure_surfaces(figure: str, trained: dict[str, SweepResult]) -> dict[str,
         w0=W[..., 0].flatten().numpy(), w1=W[..., 1].flatten().numpy(), loss=models.loss.flatten().numpy()
     )
     without_bias, with_bias = (two_in_one.distinct_minima(settings, bias) for bias in (False, True))
+    paths = landscape.global_minima(PATH_RATIOS, PATH_DENSITIES)
     same_sign = two_in_one.same_sign_minima([k / 10 for k in range(10, 0, -1)])
     return {
         "surface": pd.concat([two_in_one.loss_surface(p, r) for p, r in settings]),
         "minima": pd.concat(itertools.chain(*zip(without_bias, with_bias, strict=True))),
         "same_sign": same_sign,
         "sampled": landscape.sampled_losses(),
-        "paths": landscape.global_minima(PATH_RATIOS, PATH_DENSITIES),
-        "basins": landscape.basins(BASIN_DENSITIES),
+        "paths": paths,
+        "basins": landscape.basins(paths),
         "trained": ends,
         "numbers": _format_same_sign(same_sign),
     }
