@@ -52,8 +52,8 @@ def basins(minima: pd.DataFrame) -> pd.DataFrame:
         minima: Table of :func:`global_minima`.
 
     Returns:
-        One row per point: density, relative importance, ``reached``, the share of ``starts`` whose W_1 W_2 ends with the
-        sign of the global minimum, and ``minima``, the number of distinct minima up to sign.
+        One row per point: density, relative importance, ``starts`` and ``reached``, the share of them for which W_1 W_2
+        ends with the sign of the global minimum, and ``minima``, the number of distinct minima up to sign.
     """
     points = pd.concat([_beside_transition(path) for _, path in minima.groupby("relative_importance")])
     p, r = (torch.tensor(points[name].to_numpy()) for name in ("density", "relative_importance"))
