@@ -492,7 +492,7 @@ def test_numbers_of_two_features() -> None:
 # the surfaces
 
 
-SETTINGS = [(0.1, 0.03), (0.1, 1.0), (1.0, 0.03), (1.0, 1.0)]
+SETTINGS = [(0.5, 0.3), (0.5, 1.0), (1.0, 0.3), (1.0, 1.0)]
 
 
 def two_minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.DataFrame]:
@@ -557,16 +557,21 @@ def test_what_becomes_of_the_same_sign() -> None:
 
 
 @functools.cache
+def kinks() -> Tables:
+    return {"phase_kinks": measure.measure("phase_kinks", {})}
+
+
+@functools.cache
 def numbers() -> dict[str, list[float]]:
     """The numbers of every claim for the ideal models."""
-    criteria = judge.claims.judge(diagrams() | surfaces(), "paper")[1].query("part == 'statement'")
+    criteria = judge.claims.judge(diagrams() | kinks() | surfaces(), "paper")[1].query("part == 'statement'")
     return {name.removeprefix("phase."): rows["value"].tolist() for name, rows in criteria.groupby("claim")}
 
 
 @pytest.mark.parametrize("scale", CONFIGS)
 def test_claims_hold_for_the_ideal_models(scale: str, tmp_path: Path) -> None:
     """And survive the way through files."""
-    data = diagrams(scale) | surfaces()
+    data = diagrams(scale) | kinks() | surfaces()
     claims = judge.claims.judge(data, scale)[0]
     assert claims["verdict"].tolist() == claims["expected"].tolist()
     assert not claims[["measured", "note"]].stack().str.contains(r"\bnan\b").any()
@@ -750,7 +755,8 @@ def test_the_surfaces() -> None:
     data = surfaces()["loss_surfaces"]
     drawn = draw.draw("loss_surfaces", data)
     *panels, _ = drawn.axes
-    for ax, (bias, (p, r)) in zip(panels, itertools.product((False, True), SETTINGS), strict=True):
+    columns = sorted(SETTINGS, key=lambda setting: (setting[1], -setting[0]))
+    for ax, (bias, (p, r)) in zip(panels, itertools.product((False, True), columns), strict=True):
         marks: dict[int, set[tuple[float, ...]]] = {}  # by the number of corners
         for dots in ax.collections:
             if len(dots.get_offsets()) and len(places(dots) - {(0.0, 0.0)}):
@@ -785,8 +791,19 @@ def test_contours_are_of_the_right_loss() -> None:
         assert [k for k in range(8) if not np.array_equal(before[k], after[k])] == list(row)
 
 
-@pytest.mark.parametrize("figure", [*FIGURES, "loss_surfaces"])
+def test_the_derivatives() -> None:
+    """Along a line of three features with r = 2, the slope jumps by a third, at 4/7."""
+    drawn = draw.draw("phase_kinks", kinks()["phase_kinks"])
+    _, _, ax, _ = drawn.axes
+    x, y = ax.lines[2].get_xydata().T
+    jump = np.diff(y).argmin()
+    assert x[jump] <= 4 / 7 <= x[jump + 1]
+    assert y[jump] - y[jump + 1] == pytest.approx(1 / 3, abs=0.01)
+    assert_on_the_page(drawn)
+    plt.close(drawn)
+
+
+@pytest.mark.parametrize("figure", [*FIGURES, "phase_kinks", "loss_surfaces"])
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
-    data = surfaces() if figure == "loss_surfaces" else diagrams("quick")
-    svg = drawn_twice(draw.draw, figure, data, tmp_path)
-    assert svg.count("<image") >= (0 if figure == "loss_surfaces" else 5)
+    data = diagrams("quick") | kinks() | surfaces()
+    assert drawn_twice(draw.draw, figure, data, tmp_path).count("<image") >= (5 if figure in FIGURES else 0)

@@ -46,7 +46,7 @@ def one_configuration() -> Tables:
     first = list(prototypes.configurations(2))[:1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prototypes, "configurations", lambda n: first)
-        return {figure: {"kinks": prototypes.kinks(2)} for figure in ("phase_2in1", "phase_3in2")}
+        return {"phase_kinks": {"kinks": prototypes.kinks(2).assign(features=2)}}
 
 
 def no_zeros() -> Tables:

@@ -1,5 +1,6 @@
 """Draw phase diagrams, and the loss over the two weights of the smallest model."""
 
+import itertools
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -18,7 +19,12 @@ LABELS = {"absent": "absent", "superposition": "in superposition", "own": "a dim
 
 def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     """Draw the figure of this name from its tables."""
-    draws = {"phase_2in1": _draw_diagrams, "phase_3in2": _draw_diagrams, "loss_surfaces": _draw_surfaces}
+    draws = {
+        "phase_2in1": _draw_diagrams,
+        "phase_3in2": _draw_diagrams,
+        "phase_kinks": _draw_kinks,
+        "loss_surfaces": _draw_surfaces,
+    }
     return draws[figure](data)
 
 
@@ -133,14 +139,34 @@ def _draw_equal_importance(ax: Axes, losses: pd.DataFrame) -> None:
     ax.legend(loc="upper left")
 
 
+def _draw_kinks(data: dict[str, pd.DataFrame]) -> Figure:
+    """Draw the derivatives of the theoretical model's optimal loss along lines that cross its boundaries."""
+    fig, axes = plt.subplots(2, 2, figsize=(style.PAGE, 3.6), sharex="col", sharey="col")
+    names = {"p": ("feature density $1-S$", "r"), "r": ("relative importance $r$", "1-S")}
+    for (features, row), (variable, column) in itertools.product(((2, 0), (3, 1)), (("p", 0), ("r", 1))):
+        ax = axes[row, column]
+        lines = data["slopes"].query(f"features == {features} and variable == '{variable}'").groupby("fixed")
+        for (fixed, line), colour in zip(lines, plt.cm.viridis(np.linspace(0, 0.85, len(lines))), strict=True):
+            ax.plot(line["value"], line["slope"], color=colour, lw=1, label=f"${names[variable][1]} = {fixed:g}$")
+        slope = rf"$\partial L / \partial {variable}$"
+        ax.set(xscale="log", ylabel=slope, xlim=(0.1, 1 if variable == "p" else 10))
+        ax.set_title(f"{features} features in {'one dimension' if features == 2 else 'two dimensions'}")
+        ax.legend(loc="upper left" if variable == "p" else "upper right", handlelength=1)
+    _label_densities(axes[1, 0])
+    axes[1, 1].set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
+    for ax, (name, _) in zip(axes[1], names.values(), strict=True):
+        ax.set_xlabel(name)
+    return fig
+
+
 def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:
     """Draw contours of the loss over (W_1, W_2): without a bias (top) and with the best bias for each W (bottom)."""
-    settings = data["surface"][["density", "relative_importance"]].drop_duplicates()
-    settings = settings.sort_values(["density", "relative_importance"]).to_numpy()
+    settings = data["surface"][["relative_importance", "density"]].drop_duplicates()
+    settings = settings.sort_values(["relative_importance", "density"], ascending=[True, False]).to_numpy()
     fig, axes = plt.subplots(2, len(settings), figsize=(style.PAGE, 3.75), sharex=True, sharey=True, squeeze=False)
-    levels = np.geomspace(0.007, 1.6, 17)
+    levels = np.geomspace(0.03, 1.6, 17)
     extent = data["surface"]["w0"].max().round(6)
-    for column, (p, r) in enumerate(settings):
+    for column, (r, p) in enumerate(settings):
         here = f"density == {p} and relative_importance == {r}"
         surface = data["surface"].query(here)
         zero_output_loss = p / 3 * (1 + r)
@@ -164,8 +190,7 @@ def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:
                         color=style.CATEGORIES[1], ec="black", lw=0.5, zorder=3,
                     )  # fmt: skip
             ax.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1], xlim=(-extent, extent))
-        dense = "dense" if p == 1 else "sparse"
-        axes[0, column].set_title(f"{dense}, $1-S = {p:g}$\n$r = {r:g}$")
+        axes[0, column].set_title(f"$1-S = {p:g}$\n$r = {r:g}$")
         axes[1, column].set_xlabel("$W_1$")
     axes[0, 0].set_ylabel("no bias\n$W_2$")
     axes[1, 0].set_ylabel("best bias\n$W_2$")
@@ -175,6 +200,6 @@ def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:
     ]
     handles.append(plt.Line2D([], [], ls="", marker="o", color="white", mec="0.3", mew=0.5, ms=4, label="trained"))
     fig.legend(handles=handles, loc="outside lower center", ncols=3)
-    placed = {"ax": axes, "ticks": [0.01, 0.1, 1], "format": "{x:g}", "pad": 0.015, "aspect": 30}
+    placed = {"ax": axes, "ticks": [0.03, 0.1, 0.3, 1], "format": "{x:g}", "pad": 0.015, "aspect": 30}
     style.colorbar(fig, filled, "loss / loss of an output of 0", **placed).minorticks_off()
     return fig

@@ -1,6 +1,7 @@
 """Judge which phases there are, where they change, and by how much; and a published comment on the loss surfaces."""
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -158,7 +159,7 @@ def _ranges(transitions: pd.DataFrame, jump: bool) -> str:
 
 @claims.add(
     "crossover_kink",
-    figure="phase_2in1",
+    figure="phase_kinks",
     paper="In the theoretical model the loss functions cross, so that the derivative of the optimal loss is "
     "discontinuous: a first-order phase change",
     about="the theoretical model",
@@ -175,14 +176,13 @@ def _ranges(transitions: pd.DataFrame, jump: bool) -> str:
     ],
 )
 def crossover_kink(data: Tables) -> Finding:
-    kinks = pd.concat([data[figure]["kinks"].assign(figure=figure) for figure in DIAGRAMS])
-    kinks["relative"] = kinks["jump"] / kinks["exact"]
-    ranges = kinks.groupby(["figure", "boundary", "variable"], sort=False)["jump"].agg(["min", "max"])
+    kinks = data["phase_kinks"]["kinks"]
+    ranges = kinks.groupby(["features", "boundary", "variable"], sort=False)["jump"].agg(["min", "max"])
     return Finding(
-        [Number(kinks["relative"].min())],
+        [Number((kinks["jump"] / kinks["exact"]).min())],
         text="; ".join(
-            f"{figure}, {boundary}: dL/d{variable} falls by {row['min']:.2g} to {row['max']:.2g}"
-            for (figure, boundary, variable), row in ranges.iterrows()
+            f"{features} features, {boundary}: dL/d{variable} falls by {row['min']:.2g} to {row['max']:.2g}"
+            for (features, boundary, variable), row in ranges.iterrows()
         ),
         note="A theorem: with v = Var[x] the losses are rv, v and (1 + r)p²/6, and for three features also p²/3",
     )
@@ -302,6 +302,16 @@ def _minimum(data: Tables, density: float, ratio: float) -> np.ndarray:
     return paths.loc[here, ["w0", "w1"]].to_numpy()[0]
 
 
+def _distance(where: str, relation: Literal["<", ">"]) -> Criterion:
+    return Criterion(
+        f"distance of the global minimum from W_1 = W_2 = 1/√2 for {where}",
+        relation,
+        HALF_WAY,
+        "midpoint",
+        "half way between it and W = [1, 0]",
+    )
+
+
 @claims.add(
     "confused_features",
     figure="loss_surfaces",
@@ -310,18 +320,9 @@ def _minimum(data: Tables, density: float, ratio: float) -> np.ndarray:
     about="the optimum",
     phrase="regime occurs when sparsity is low",
     criteria=[
-        Criterion(
-            f"distance of the global minimum from W_1 = W_2 = 1/√2 for {which}",
-            relation,
-            HALF_WAY,
-            "midpoint",
-            "half way between it and W = [1, 0]",
-        )
-        for which, relation in (
-            ("dense features of equal importance", "<"),
-            ("sparse features (1-S = 0.1) of equal importance", ">"),
-            ("dense features and r = 0.1", ">"),
-        )
+        _distance("dense features of equal importance", "<"),
+        _distance("sparse features (1-S = 0.1) of equal importance", ">"),
+        _distance("dense features and r = 0.1", ">"),
     ],
 )
 def confused_features(data: Tables) -> Finding:
@@ -335,13 +336,15 @@ def confused_features(data: Tables) -> Finding:
     )
 
 
-# The largest step of the global minimum on the grid of densities tells a jump from a smooth path.
-_STEP = (
-    "largest change of the global minimum from one density to the next, relative to that on a grid twice as coarse, ",
-    0.75,
-    "midpoint",
-    "half way between a smooth path (½) and a jump (1)",
-)
+def _largest_step(where: str, relation: Literal["<", ">"]) -> Criterion:
+    return Criterion(
+        f"largest change of the global minimum from one density to the next, relative to that on a grid twice as "
+        f"coarse, {where}",
+        relation,
+        0.75,
+        "midpoint",
+        "half way between a smooth path (½) and a jump (1)",
+    )
 
 
 def _step_ratio(path: pd.DataFrame) -> float:
@@ -359,7 +362,7 @@ def _step_ratio(path: pd.DataFrame) -> float:
     about="the optimum",
     phrase="minima moves smoothly in weight space",
     criteria=[
-        Criterion(_STEP[0] + "for r = 0.3, as long as W_1 and W_2 have the same sign", "<", *_STEP[1:]),
+        _largest_step("for r = 0.3, as long as W_1 and W_2 have the same sign", "<"),
         Criterion(
             "distance of the minimum from W = [1, 0] at the end of this path, relative to that at its dense end",
             "<",
@@ -396,7 +399,7 @@ BASIN = Criterion(
     "midpoint",
     "half way between equal basins (1) and none (0)",
 )
-JUMP = Criterion(_STEP[0] + "for r = 1", ">", *_STEP[1:])
+JUMP = _largest_step("for r = 1", ">")
 
 
 @claims.add(

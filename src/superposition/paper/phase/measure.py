@@ -33,7 +33,12 @@ def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFr
     Returns:
         Tables by name; the report shows ``numbers`` beside the figure.
     """
-    measures = {"phase_2in1": _measure_diagrams, "phase_3in2": _measure_diagrams, "loss_surfaces": _measure_surfaces}
+    measures = {
+        "phase_2in1": _measure_diagrams,
+        "phase_3in2": _measure_diagrams,
+        "phase_kinks": _measure_kinks,
+        "loss_surfaces": _measure_surfaces,
+    }
     return measures[figure](figure, trained)
 
 
@@ -49,7 +54,6 @@ def _measure_diagrams(figure: str, trained: dict[str, SweepResult]) -> dict[str,
         "grid": grid,
         "recipe": _compare_with_notebook(trained[f"{figure}_notebook"], grid),
         "features": pd.concat(standard.values(), ignore_index=True),
-        "kinks": prototypes.kinks(models.sweep.n),
     }
     return common | (_measure_transition() if models.sweep.n == 2 else _measure_triangle(grid))
 
@@ -230,6 +234,14 @@ def _equal_importance_losses() -> pd.DataFrame:
             start[:, -1] = exact.feature_mean(p)
         columns[kind] = bfgs.minimise(objective, start)[1] * 3 * p
     return pd.DataFrame({"density": p, **columns})
+
+
+def _measure_kinks(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the derivatives of the theoretical model's optimal loss, and their jumps on all boundaries."""
+    return {
+        "kinks": pd.concat([prototypes.kinks(n).assign(features=n) for n in (2, 3)], ignore_index=True),
+        "slopes": prototypes.slopes(),
+    }
 
 
 def _measure_surfaces(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:

@@ -1,5 +1,6 @@
 """The paper's theoretical model: fixed configurations whose losses cross, so that the optimal loss has kinks."""
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import pandas as pd
@@ -14,6 +15,8 @@ from superposition.theory import exact, simplices
 STEP = 1e-5
 # Density at which all three phases of two features meet.
 MEETING = 4 / 7
+# Relative importances and densities along which the derivatives are drawn.
+FIXED_RATIOS, FIXED_DENSITIES = (0.2, 0.5, 2.0, 5.0), (0.2, 0.4, 0.8)
 
 Axis = Float64[Tensor, " k"]
 
@@ -76,3 +79,23 @@ def _jumps(
     points = {"boundary": boundary, "variable": variable, "density": p, "relative_importance": r}
     # The optimal loss is the lower of two, so its derivative falls where they cross.
     return pd.DataFrame(points | {"jump": -columns["jump"], "exact": columns["exact"]})
+
+
+def slopes() -> pd.DataFrame:
+    """Return the derivatives of the optimal loss along lines through the diagrams.
+
+    Returns:
+        One row per point: ``features`` (2 or 3), ``variable`` (density p or relative importance r), ``fixed``, the
+        value of the other one, ``value``, and ``slope``, the derivative of the optimal loss by the variable.
+    """
+    p, r = (10 ** torch.linspace(low, high, 400, dtype=torch.float64) for low, high in ((-1, -1e-3), (-1, 1)))
+    tables = []
+    for n, (variable, values, lines) in itertools.product((2, 3), (("p", p, FIXED_RATIOS), ("r", r, FIXED_DENSITIES))):
+        for fixed in lines:
+            other = torch.full_like(values, fixed)
+            ends = [values + sign * STEP for sign in (-0.5, 0.5)]
+            losses = [optimal_loss(n, end, other) if variable == "p" else optimal_loss(n, other, end) for end in ends]
+            slope = (losses[1] - losses[0]) / STEP
+            columns = {"features": n, "variable": variable, "fixed": fixed, "value": values, "slope": slope}
+            tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
