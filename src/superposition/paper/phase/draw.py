@@ -151,7 +151,8 @@ def _draw_kinks(data: dict[str, pd.DataFrame]) -> Figure:
         slope = rf"$\partial L / \partial {variable}$"
         ax.set(xscale="log", ylabel=slope, xlim=(0.1, 1 if variable == "p" else 10))
         ax.set_title(f"{features} features in {'one dimension' if features == 2 else 'two dimensions'}")
-        ax.legend(loc="upper left" if variable == "p" else "upper right", handlelength=1)
+        if row:
+            ax.legend(loc="upper left" if variable == "p" else "upper right", handlelength=1)
     _label_densities(axes[1, 0])
     axes[1, 1].set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
     for ax, (name, _) in zip(axes[1], names.values(), strict=True):
