@@ -25,6 +25,7 @@ from superposition.core.weights import SweepResult
 from superposition.paper.phase import (
     PANELS,
     PHASES,
+    activations,
     draw,
     judge,
     landscape,
@@ -557,21 +558,22 @@ def test_what_becomes_of_the_same_sign() -> None:
 
 
 @functools.cache
-def kinks() -> Tables:
-    return {"phase_kinks": measure.measure("phase_kinks", {})}
+def theoretical() -> Tables:
+    """The tables of the figures that need no training."""
+    return {figure: measure.measure(figure, {}) for figure in ("phase_kinks", "phase_activations")}
 
 
 @functools.cache
 def numbers() -> dict[str, list[float]]:
     """The numbers of every claim for the ideal models."""
-    criteria = judge.claims.judge(diagrams() | kinks() | surfaces(), "paper")[1].query("part == 'statement'")
+    criteria = judge.claims.judge(diagrams() | theoretical() | surfaces(), "paper")[1].query("part == 'statement'")
     return {name.removeprefix("phase."): rows["value"].tolist() for name, rows in criteria.groupby("claim")}
 
 
 @pytest.mark.parametrize("scale", CONFIGS)
 def test_claims_hold_for_the_ideal_models(scale: str, tmp_path: Path) -> None:
     """And survive the way through files."""
-    data = diagrams(scale) | kinks() | surfaces()
+    data = diagrams(scale) | theoretical() | surfaces()
     claims = judge.claims.judge(data, scale)[0]
     assert claims["verdict"].tolist() == claims["expected"].tolist()
     assert not claims[["measured", "note"]].stack().str.contains(r"\bnan\b").any()
@@ -633,6 +635,29 @@ def test_global_minima_without_a_bias() -> None:
         if row.relative_importance < 1:  # equal features may change places
             np.testing.assert_allclose((row.w0, row.w1), nearest, atol=0.02)
         assert two_in_one.loss(tensor([[row.w0, row.w1]]), p[:1], r[:1]) <= losses.min()
+
+
+@pytest.mark.parametrize(("model", "tolerance"), [((0.9, 0.4, 0.1, 0.2), 1e-9), ((1, -0.8, -0.1, 0.05), 0.02)])
+def test_expected_loss_by_quadrature(model: tuple[float, ...], tolerance: float) -> None:
+    """It is exact where the ReLU does nothing, and close to the exact loss elsewhere."""
+    x, p, r = tensor([model] * 3), tensor([0.1, 0.5, 1]), tensor([0.3, 1, 4])
+    found = activations.expected_loss(torch.relu, x, p, r)
+    np.testing.assert_allclose(found, two_in_one.loss(x, p, r), rtol=tolerance)
+
+
+def test_phases_of_other_activations() -> None:
+    """Those of the ReLU are the exact ones; an odd function has no use for opposite features."""
+    grid = theoretical()["phase_activations"]["grid"].round(dict.fromkeys(KEYS, 9))
+    relu = grid[grid["activation"] == "ReLU"].set_index(KEYS)["phase"]
+    p, r = (tensor(relu.index.get_level_values(key).tolist()) for key in KEYS)
+    losses = optimum.best_models(
+        Model("relu_output", 2, 1), p[:, None].expand(-1, 2), torch.stack([0 * r + 1, r], 1), 7
+    )
+    shares = measure.phase_shares(losses[0][torch.arange(len(p)), losses[1].argmin(1), None, :2])
+    clear = (r != 1).numpy()
+    assert (measure.name_phases(shares) == relu)[clear].mean() > 0.98
+    odd = grid[(grid["activation"] == "tanh") & (grid["relative_importance"] != 1)]
+    assert not (odd["phase"] == "superposition").any()
 
 
 def test_basins() -> None:
@@ -791,9 +816,21 @@ def test_contours_are_of_the_right_loss() -> None:
         assert [k for k in range(8) if not np.array_equal(before[k], after[k])] == list(row)
 
 
+def test_the_phases_of_activations() -> None:
+    grid = theoretical()["phase_activations"]["grid"]
+    drawn = draw.draw("phase_activations", {"grid": grid.sample(frac=1, random_state=0).sort_values("activation")})
+    colours = np.array([to_rgb(draw.COLOURS[name]) for name in PHASES])
+    panels = {ax.get_title(): ax for ax in drawn.axes}
+    for row in grid.iloc[::7].itertuples():
+        expected = np.array([getattr(row, column) for column in PHASES]) @ colours
+        np.testing.assert_allclose(centre(panels[row.activation], row.density, row.relative_importance), expected)
+    assert_on_the_page(drawn)
+    plt.close(drawn)
+
+
 def test_the_derivatives() -> None:
     """Along a line of three features with r = 2, the slope jumps by a third, at 4/7."""
-    drawn = draw.draw("phase_kinks", kinks()["phase_kinks"])
+    drawn = draw.draw("phase_kinks", theoretical()["phase_kinks"])
     _, _, ax, _ = drawn.axes
     x, y = ax.lines[2].get_xydata().T
     jump = np.diff(y).argmin()
@@ -803,7 +840,7 @@ def test_the_derivatives() -> None:
     plt.close(drawn)
 
 
-@pytest.mark.parametrize("figure", [*FIGURES, "phase_kinks", "loss_surfaces"])
+@pytest.mark.parametrize("figure", [*FIGURES, "phase_kinks", "phase_activations", "loss_surfaces"])
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
-    data = diagrams("quick") | kinks() | surfaces()
+    data = diagrams("quick") | theoretical() | surfaces()
     assert drawn_twice(draw.draw, figure, data, tmp_path).count("<image") >= (5 if figure in FIGURES else 0)

@@ -452,10 +452,10 @@ def test_figures_that_share_jobs() -> None:
     assert figure_groups(paper) == {name: (name,) for name in paper.figures}
     found = figure_groups(quick)
     assert [name for names in found.values() for name in names] == list(quick.figures)
-    phases = ("phase_2in1", "phase_3in2", "phase_kinks", "loss_surfaces")
-    assert found["introduction-and-7"] == ("introduction", "basic_small", "basic_large", "theory", *phases)
+    phases = ("phase_2in1", "phase_3in2", "phase_kinks", "phase_activations", "loss_surfaces")
+    assert found["introduction-and-8"] == ("introduction", "basic_small", "basic_large", "theory", *phases)
     alone = {"sections": RAW["sections"] | {"phase": {"title": "Phases"}}}
-    assert figure_groups(Config.parse(RAW | alone | {"scale": "quick"}))["phase_2in1-and-3"] == phases
+    assert figure_groups(Config.parse(RAW | alone | {"scale": "quick"}))["phase_2in1-and-4"] == phases
     assert found["other_gram-and-2"] == ("other_gram", "other_points", "other_dimensionality")
     assert found["phase_gram-and-2"] == ("phase_gram", "phase_points", "phase_dimensionality")
     assert {name: training_batches(quick)[name] for name in ("phase", "other")} == {

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
 from superposition.plotting import style
@@ -23,6 +24,7 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
         "phase_2in1": _draw_diagrams,
         "phase_3in2": _draw_diagrams,
         "phase_kinks": _draw_kinks,
+        "phase_activations": _draw_activations,
         "loss_surfaces": _draw_surfaces,
     }
     return draws[figure](data)
@@ -65,9 +67,8 @@ def _draw_diagrams(data: dict[str, pd.DataFrame]) -> Figure:
         _draw_norms(axes[0, 2], data["norms"])
     else:
         _draw_equal_importance(axes[0, 2], data["equal_importance"])
-    patches = [plt.Rectangle((0, 0), 1, 1, fc=COLOURS[p], ec="0.4", lw=0.5, label=LABELS[p]) for p in PHASES]
     line = plt.Line2D([], [], color="0.15", lw=0.9, ls="--", label="boundaries of the fixed configurations")
-    fig.legend(handles=[*patches, line], loc="outside lower center", ncols=4)
+    fig.legend(handles=[*_phase_patches(), line], loc="outside lower center", ncols=4)
     return fig
 
 
@@ -158,6 +159,24 @@ def _draw_kinks(data: dict[str, pd.DataFrame]) -> Figure:
     for ax, (name, _) in zip(axes[1], names.values(), strict=True):
         ax.set_xlabel(name)
     return fig
+
+
+def _draw_activations(data: dict[str, pd.DataFrame]) -> Figure:
+    """Draw one phase diagram for each activation function."""
+    panels = data["grid"].groupby("activation", sort=False)
+    fig, axes = plt.subplots(1, len(panels), figsize=(style.PAGE, 2.2), sharey=True)
+    palette = np.array([to_rgb(COLOURS[phase]) for phase in PHASES])
+    for ax, (name, rows) in zip(axes, panels, strict=True):
+        _draw_map(ax, rows, rows[list(PHASES)].to_numpy() @ palette)
+        ax.set_title(name)
+    axes[0].set_ylabel("feature density $1-S$")
+    fig.legend(handles=_phase_patches(), loc="outside lower center", ncols=3)
+    return fig
+
+
+def _phase_patches() -> list[Rectangle]:
+    """Return the legend's entries for the phases."""
+    return [Rectangle((0, 0), 1, 1, fc=COLOURS[p], ec="0.4", lw=0.5, label=LABELS[p]) for p in PHASES]
 
 
 def _draw_surfaces(data: dict[str, pd.DataFrame]) -> Figure:

@@ -12,7 +12,7 @@ from superposition.analysis import tables
 from superposition.core import geometry
 from superposition.core.models import Model
 from superposition.core.weights import SweepResult
-from superposition.paper.phase import PHASES, landscape, prototypes, triangle_digon_crossover, two_in_one
+from superposition.paper.phase import PHASES, activations, landscape, prototypes, triangle_digon_crossover, two_in_one
 from superposition.theory import bfgs, exact, simplices
 
 # Relative importances at which the boundary is reported.
@@ -37,6 +37,7 @@ def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFr
         "phase_2in1": _measure_diagrams,
         "phase_3in2": _measure_diagrams,
         "phase_kinks": _measure_kinks,
+        "phase_activations": _measure_activations,
         "loss_surfaces": _measure_surfaces,
     }
     return measures[figure](figure, trained)
@@ -242,6 +243,17 @@ def _measure_kinks(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd
         "kinks": pd.concat([prototypes.kinks(n).assign(features=n) for n in (2, 3)], ignore_index=True),
         "slopes": prototypes.slopes(),
     }
+
+
+def _measure_activations(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the phase diagram of the best models for each activation function."""
+    panels = []
+    for name, activation in activations.ACTIVATIONS.items():
+        points, W = activations.best_models(activation)
+        shares = phase_shares(W)
+        columns = dict(zip(PHASES, shares.T, strict=True))
+        panels.append(points.assign(activation=name, **columns, phase=name_phases(shares)))
+    return {"grid": pd.concat(panels, ignore_index=True)}
 
 
 def _measure_surfaces(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
