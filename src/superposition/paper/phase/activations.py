@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 from torch.nn import functional
 
@@ -29,7 +29,7 @@ STARTS = ((1.0, 0.0), (0.0, 1.0), (1.0, -1.0), (0.7, 0.7), (1.0, -0.4), (0.4, -1
 Axis = Float64[Tensor, " k"]
 
 
-def _inputs() -> tuple[Float64[Tensor, "sample 2"], Float64[Tensor, " sample"], Float64[Tensor, " sample"]]:
+def _inputs() -> tuple[Float64[Tensor, "sample 2"], Float64[Tensor, " sample"], Int64[Tensor, " sample"]]:
     """Return the inputs of the quadrature, their weights within a pattern, and their numbers of active features."""
     nodes, weights = (torch.from_numpy(part) for part in np.polynomial.legendre.leggauss(NODES))
     x, weight, zero = (nodes + 1) / 2, weights / 2, torch.zeros(NODES, dtype=torch.float64)

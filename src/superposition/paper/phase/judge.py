@@ -326,7 +326,7 @@ def _distance(where: str, relation: Literal["<", ">"]) -> Criterion:
     ],
 )
 def confused_features(data: Tables) -> Finding:
-    places = [_minimum(data, *place) for place in ((1, 1), (0.1, 1), (1, 0.1))]
+    places = [_minimum(data, *place) for place in ((1.0, 1.0), (0.1, 1.0), (1.0, 0.1))]
     trained = data["loss_surfaces"]["same_sign"].query("density < 1").iloc[0]
     return Finding(
         [Number(np.hypot(*(W - CONFUSED))) for W in places],
