@@ -2,8 +2,6 @@
 
 import functools
 import itertools
-import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +16,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from tests.paper.synthetic import changed, drawn_twice, judged, through_files, verdict
+from tests.paper.synthetic import changed, drawn_twice, judged, through_files
 from tests.real import CONFIG, CONFIGS
 
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.paper.phase import PANELS, PHASES, draw, judge, measure, triangle_digon_crossover, two_in_one
+from superposition.paper.phase import (
+    PANELS,
+    PHASES,
+    activations,
+    draw,
+    judge,
+    landscape,
+    measure,
+    prototypes,
+    triangle_digon_crossover,
+    two_in_one,
+)
 from superposition.pipeline.claims import Tables
 from superposition.theory import exact, optimum
 
@@ -124,10 +133,16 @@ def boundary(ratios: tuple[float, ...]) -> pd.DataFrame:
     return table.set_index("relative_importance").loc[list(ratios)].reset_index()
 
 
+def jumps(ratios: tuple[float, ...]) -> pd.DataFrame:
+    """In place of another search."""
+    return pd.DataFrame({"relative_importance": ratios, "density": 0.5, "near": 0.5, "far": 0.5})
+
+
 @functools.cache
 def two_features() -> dict[str, pd.DataFrame]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(two_in_one, "boundary", boundary)
+        patch.setattr(two_in_one, "largest_jumps", jumps)
         return real_two_features()
 
 
@@ -475,258 +490,10 @@ def test_numbers_of_two_features() -> None:
     assert not data["norms"].isna().any(axis=None)
 
 
-# the claims
-
-
-def holds(name: str, data: Tables) -> bool:
-    found = verdict(judge.claims, name, data)
-    assert found in ("reproduced", "not reproduced")
-    return found == "reproduced"
-
-
-def test_claims_hold_for_the_ideal_models(tmp_path: Path) -> None:
-    """And survive the way through files."""
-    claims = judge.claims.table(diagrams(), "paper")
-    assert claims["verdict"].tolist() == ["reproduced"] * 3
-    assert not claims[["measured", "note"]].stack().str.contains(r"\bnan\b").any()
-    assert judge.claims.table(through_files(diagrams(), tmp_path), "paper").equals(claims)
-
-
-def test_claims_at_scale_quick() -> None:
-    claims = judge.claims.table(diagrams("quick"), "quick").set_index("claim")
-    assert claims["verdict"].to_dict() == {
-        "phase.three_phases": "reproduced",
-        "phase.first_order": "reproduced",
-        "phase.theory_predicts": "needs scale paper",
-    }
-
-
-def without(data: Tables, figure: str, table: str, where: str) -> Tables:
-    """A copy in which some rows are missing."""
-    rows = data[figure][table]
-    gone = rows.eval(where)
-    assert gone.any()
-    return data | {figure: data[figure] | {table: rows[~gone]}}
-
-
-def relabelled(data: Tables, figure: str, name: str, places: Any, label: str | None = None) -> Tables:
-    """A copy in which a panel has another phase at some places (rows of the panel): a given one, or the next."""
-    grid = data[figure]["grid"].copy()
-    rows = grid.index[grid["panel"] == name][places]
-    following = dict(zip(PHASES, (*PHASES[1:], PHASES[0]), strict=True))
-    grid.loc[rows, "phase"] = label or grid.loc[rows, "phase"].map(following)
-    return data | {figure: data[figure] | {"grid": grid}}
-
-
-# three_phases
-
-
-@both_figures
-@pytest.mark.parametrize("name", PANELS)
-@pytest.mark.parametrize("rare", PHASES)
-def test_every_phase_occurs_in_every_panel(figure: str, name: str, rare: str) -> None:
-    """At 1 % of the 1681 points: 17 are enough, 16 are not, and none is not, either."""
-    places = np.flatnonzero(panel(diagrams(), figure, name)["phase"] == rare)
-    for left, fine in ((17, True), (16, False), (0, False)):
-        data = relabelled(diagrams(), figure, name, places[left:])
-        assert holds("three_phases", data) == fine
-
-
-@both_figures
-def test_three_phases_want_every_panel(figure: str) -> None:
-    """One that was not measured has none."""
-    for where in ("panel == 'average'", "density > 0"):
-        assert not holds("three_phases", without(diagrams(), figure, "grid", where))
-
-
-# first_order
-
-
-@pytest.mark.parametrize("r", [0.1, 0.2, 0.3, 0.5])
-@pytest.mark.parametrize(
-    ("columns", "fine"),
-    [
-        ({"norm_below": 0.51}, True),
-        ({"norm_below": 0.49}, False),
-        ({"norm_above": 1e-3}, False),
-        ({"p_strong": lambda rows: rows["p_optimum"] * (1 - 5e-7)}, True),
-        ({"p_strong": lambda rows: rows["p_optimum"] * (1 - 5e-6)}, False),
-        ({"slope_below": lambda rows: rows["slope_above"] * 1.011}, True),
-        ({"slope_below": lambda rows: rows["slope_above"] * 1.009}, False),
-        ({"slope_below": lambda rows: rows["slope_above"] * 0.991}, False),
-        ({"slope_below": lambda rows: rows["slope_above"] * 0.989}, True),
-        ({"p_prototypes": 0.9}, True),
-        ({"p_stability": 0.9}, True),
-    ],
-)
-def test_first_order(r: float, columns: dict[str, Any], fine: bool) -> None:
-    """At each of the four: a jump to more than ½, at once, and a kink."""
-    data = changed(diagrams(), "phase_2in1", "boundary", f"relative_importance == {r}", **columns)
-    assert holds("first_order", data) == fine
-
-
-def test_first_order_is_far_from_equal_importance() -> None:
-    """What happens nearer to r = 1 is reported, and not judged."""
-    far = changed(
-        diagrams(), "phase_2in1", "boundary", "relative_importance > 0.5", norm_below=0.1, norm_above=0.1, p_strong=0.1
-    )
-    assert holds("first_order", far)
-
-
-@pytest.mark.parametrize("where", ["relative_importance == 0.3", "relative_importance <= 0.5", "p_strong > 0"])
-def test_first_order_wants_all_four(where: str) -> None:
-    assert not holds("first_order", without(diagrams(), "phase_2in1", "boundary", where))
-
-
-@both_figures
-@pytest.mark.parametrize(("factor", "fine"), [(1 + 5e-7, True), (1 + 2e-6, False), (1 - 2e-6, False)])
-@pytest.mark.parametrize("p", [0.99, 0.011])
-def test_three_features_as_two(figure: str, factor: float, fine: bool, p: float) -> None:
-    """The optimal losses are the same at every point up to r = 0.5; beyond, and in other panels, they may differ."""
-    dense = f"density > {p}" if p > 0.5 else f"density < {p}"
-    for where, expected in (
-        (f"panel == 'optimum' and 0.4 < relative_importance < 0.51 and {dense}", fine),
-        (f"panel == 'optimum' and relative_importance > 0.51 and {dense}", True),
-        (f"panel == 'trained' and relative_importance < 0.51 and {dense}", True),
-    ):
-        data = changed(diagrams(), figure, "grid", where, loss=lambda rows: rows["loss"] * factor)
-        assert holds("first_order", data) == expected
-
-
-@both_figures
-def test_three_features_as_two_need_both(figure: str) -> None:
-    assert not holds("first_order", without(diagrams(), figure, "grid", "panel == 'optimum'"))
-
-
-@pytest.mark.parametrize(
-    ("jumps", "expected"),
-    [
-        ([1, 1, 0, 0, 1], ("0.1 to 0.2 and 0.5 to 0.5", "0.3 to 0.4")),
-        ([1, 1, 1, 1, 1], ("0.1 to 0.5", "no value")),
-        ([0, 0, 0, 0, 0], ("no value", "0.1 to 0.5")),
-        ([0, 1, 0, 1, 1], ("0.2 to 0.2 and 0.4 to 0.5", "0.1 to 0.1 and 0.3 to 0.3")),
-    ],
-)
-def test_ranges(jumps: list[int], expected: tuple[str, str]) -> None:
-    table = pd.DataFrame({"relative_importance": [0.1, 0.2, 0.3, 0.4, 0.5], "jump": np.array(jumps) == 1})
-    assert (judge._ranges(table, True), judge._ranges(table, False)) == expected
-
-
-def test_the_note_says_where_it_jumps() -> None:
-    """0.1 to 0.56, and again close to 1; continuous between."""
-    note = judged(judge.claims, "first_order", diagrams())["note"]
-    assert "0.1 to 0.56 and 0.9 to 0.99" in note
-    assert "0.57 to 0.89" in note
-
-
-# theory_predicts
-
-
-def as_grid(**panels: list[str]) -> pd.DataFrame:
-    """A grid from rows of letters, the first one of the highest density; shuffled."""
-    letters = {"a": "absent", "s": "superposition", "o": "own"}
-    rows = [
-        (name, 1 / (1 + y), 1.0 + x, letters[letter])
-        for name, lines in panels.items()
-        for y, line in enumerate(lines)
-        for x, letter in enumerate(line)
-    ]
-    table = pd.DataFrame(rows, columns=["panel", *KEYS, "phase"])
-    return table.sample(frac=1, random_state=0, ignore_index=True)
-
-
-@pytest.mark.parametrize(
-    ("theory", "panel", "everywhere", "away"),
-    [
-        (["aaaa"] * 4, ["aaaa"] * 4, 1, 1),
-        (["aaaa"] * 4, ["aaaa", "asaa", "aaaa", "aaaa"], 15 / 16, 15 / 16),
-        (["aaaa"] * 4, ["ssss"] * 4, 0, 0),
-        (["aaaaa", "aasaa", "aaaaa"], ["aaaaa"] * 3, 14 / 15, 1),  # the odd one is its own boundary
-        (["aaaaa", "aasaa", "aaaaa"], ["oaaaa", "aaaaa", "aaaaa"], 13 / 15, 5 / 6),
-        (["aaasss"] * 2, ["aaaaas"] * 2, 4 / 6, 3 / 4),
-        (["aaasss"] * 2, ["aassss"] * 2, 5 / 6, 1),
-        (["aaa", "aaa", "ooo", "ooo"], ["aaa", "ooo", "aaa", "oos"], 5 / 12, 5 / 6),
-    ],
-)
-def test_agreement(theory: list[str], panel: list[str], everywhere: float, away: float) -> None:
-    """Neighbours count in all eight directions, and only in the theory panel; a third panel does not matter."""
-    grid = as_grid(first=theory, second=panel, third=["o" * len(theory[0])] * len(theory))
-    assert judge.agreement(grid, "first", "second") == pytest.approx((everywhere, away))
-    transposed = grid.assign(density=1 / grid["relative_importance"], relative_importance=1 / grid["density"])
-    assert judge.agreement(transposed, "first", "second") == pytest.approx((everywhere, away))
-
-
-def interior(figure: str, theory: str = "prototypes") -> np.ndarray:
-    """Which rows of a panel are away from its boundaries."""
-    side = len(CONFIG.sweeps[figure].density)
-    names = panel(diagrams(), figure, theory)["phase"].to_numpy().reshape(side, side)
-    out = np.zeros((side, side), dtype=bool)
-    for y, x in np.ndindex(side, side):
-        around = names[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
-        out[y, x] = (around == names[y, x]).all()
-    return np.flatnonzero(out)
-
-
-@both_figures
-@pytest.mark.parametrize(
-    ("panels", "wrong"),
-    [(("average",), "corrected"), (("trained",), "not reproduced"), (("trained", "average"), "not reproduced")],
-)
-def test_theory_predicts(figure: str, panels: tuple[str, ...], wrong: str) -> None:
-    """95 % of what is away from the boundaries; if only the average is off, the best of ten makes a correction."""
-    places = interior(figure)
-    fine = int(0.05 * len(places))
-    for number, expected in ((fine, "reproduced"), (fine + 1, wrong), (len(places), wrong)):
-        data = diagrams()
-        for name in panels:
-            data = relabelled(data, figure, name, places[:number])
-        row = judged(judge.claims, "theory_predicts", data)
-        assert row["verdict"] == expected
-        assert ("best of ten models has" in row["note"]) == (expected == "corrected")
-
-
-@both_figures
-def test_boundaries_do_not_count(figure: str) -> None:
-    """Nor does the panel of the optimum."""
-    everywhere = np.arange(len(CONFIG.sweeps[figure].points()))
-    data = diagrams()
-    for name in ("trained", "average"):
-        data = relabelled(data, figure, name, np.setdiff1d(everywhere, interior(figure)))
-    assert verdict(judge.claims, "theory_predicts", data) == "reproduced"
-    assert verdict(judge.claims, "theory_predicts", relabelled(data, figure, "optimum", everywhere)) == "reproduced"
-
-
-@both_figures
-def test_theory_predicts_needs_an_interior(figure: str) -> None:
-    """Of a theory that is all boundary nothing is away from it: no success."""
-    places = np.arange(len(CONFIG.sweeps[figure].points()))
-    data = diagrams()
-    for name in ("prototypes", "trained", "average"):
-        for k, label in enumerate(("absent", "own")):
-            data = relabelled(data, figure, name, places[places % 2 == k], label)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a mean of nothing
-        assert verdict(judge.claims, "theory_predicts", data) == "not reproduced"
-
-
-@both_figures
-def test_the_note_compares_with_the_recipe(figure: str) -> None:
-    """Of the models from the authors' recipe and ours: how many reach the optimum, how often the average is right."""
-    data = changed(diagrams(), figure, "recipe", "density > 0", best_basin=0.12, best_basin_ours=0.23)
-    rows = data[figure]["recipe"]
-    wrong = rows["phase_optimum"].map({"absent": "own", "own": "absent", "superposition": "own"})
-    some, more = (np.arange(len(rows)) % k == 0 for k in (3, 2))
-    rows["phase"], rows["phase_ours"] = (np.where(off, wrong, rows["phase_optimum"]) for off in (some, more))
-    part = judged(judge.claims, "theory_predicts", data)["note"].split(f"{figure}, at")[1]
-    shares = [0.12, 0.23, 1 - some.mean(), 1 - more.mean()]
-    assert re.findall(r"[\d.]+%", part)[:4] == [f"{share:.0%}" for share in shares]
-    assert f"{len(rows)} points" in part
-
-
 # the surfaces
 
 
-SETTINGS = [(0.1, 0.03), (0.1, 1.0), (1.0, 0.03), (1.0, 1.0)]
+SETTINGS = [(0.5, 0.3), (0.5, 1.0), (1.0, 0.3), (1.0, 1.0)]
 
 
 def two_minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.DataFrame]:
@@ -785,6 +552,120 @@ def test_what_becomes_of_the_same_sign() -> None:
     assert words.iloc[1:].apply(lambda row: row.str.contains("no minimum").any(), axis=1).all()
     stays = two_in_one.same_sign_minima([1.0]).assign(curvature=1.0)
     assert measure._format_same_sign(stays)["with a trained bias"].item() not in kinds
+
+
+# the claims
+
+
+@functools.cache
+def theoretical() -> Tables:
+    """The tables of the figures that need no training."""
+    return {figure: getattr(measure, figure)({}) for figure in ("phase_kinks", "phase_activations")}
+
+
+@functools.cache
+def numbers() -> dict[str, list[float]]:
+    """The numbers of every claim for the ideal models."""
+    criteria = judge.claims.judge(diagrams() | theoretical() | surfaces(), "paper")[1].query("part == 'statement'")
+    return {name.removeprefix("phase."): rows["value"].tolist() for name, rows in criteria.groupby("claim")}
+
+
+@pytest.mark.parametrize("scale", CONFIGS)
+def test_claims_hold_for_the_ideal_models(scale: str, tmp_path: Path) -> None:
+    """And survive the way through files."""
+    data = diagrams(scale) | theoretical() | surfaces()
+    claims = judge.claims.judge(data, scale)[0]
+    assert claims["verdict"].tolist() == claims["expected"].tolist()
+    assert not claims[["measured", "note"]].stack().str.contains(r"\bnan\b").any()
+    assert judge.claims.judge(through_files(data, tmp_path), scale)[0].equals(claims)
+
+
+def test_known_numbers() -> None:
+    """The trained models are the fixed configurations, in which a pair is best below 4r / (2 + 5r), if r < 1."""
+    density = CONFIG.sweeps["phase_2in1"].points()["density"]
+    ends = [density[density < 4 * r / (2 + 5 * r)].max() for r in (10**-0.05, 0.1)]
+    assert numbers()["theory_predicts"] == pytest.approx([0, 1], abs=1e-4)
+    assert numbers()["sparsity_necessary"] == pytest.approx([ends[0], ends[0] / ends[1]])
+    assert numbers()["crossover_kink"] == pytest.approx([1], rel=1e-3)
+
+
+def test_disagreement_is_relative_to_chance() -> None:
+    """Shuffled, the trained diagram has nothing to do with the theoretical one."""
+    data = diagrams()
+    for figure in FIGURES:
+        grid = data[figure]["grid"].copy()
+        trained = grid["panel"] == "trained"
+        grid.loc[trained, "phase"] = grid.loc[trained, "phase"].sample(frac=1, random_state=0).to_numpy()
+        data = data | {figure: data[figure] | {"grid": grid}}
+    criteria = judge.claims.judge(data, "paper")[1].query("claim == 'phase.theory_predicts'")
+    assert criteria["value"].iloc[0] == pytest.approx(1, abs=0.05)
+
+
+def test_the_note_says_where_it_jumps() -> None:
+    """0.1 to 0.56, and again close to 1; continuous between."""
+    note = judged(judge.claims, "first_order", diagrams())["note"]
+    assert "0.1 to 0.56 and 0.9 to 0.99" in note
+    assert "0.57 to 0.89" in note
+
+
+def test_largest_jumps() -> None:
+    """They are those found by the search for the boundary; close to r = 1, the weaker side is above ½."""
+    found = two_in_one.largest_jumps([0.3, 0.7]).set_index("relative_importance")
+    known = boundary((0.3, 0.7)).set_index("relative_importance")
+    np.testing.assert_allclose(found["density"], known["p_strong"], atol=2e-6)
+    for column in ("near", "far"):
+        np.testing.assert_allclose(found[column], known["norm_below"] - known["norm_above"], atol=2e-3)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_optimal_loss_of_the_fixed_configurations(n: int) -> None:
+    p, r = (axis.flatten() for axis in torch.meshgrid(tensor([0.05, 0.3, 0.6, 1]), tensor([0.1, 1, 7]), indexing="ij"))
+    expected = fixed_losses("phase_2in1" if n == 2 else "phase_3in2", p.numpy(), r.numpy()).min(axis=0)
+    np.testing.assert_allclose(prototypes.optimal_loss(n, p, r), expected, rtol=1e-12)
+
+
+def test_global_minima_without_a_bias() -> None:
+    """No point of a fine grid is lower."""
+    W = torch.cartesian_prod(*[torch.linspace(-1.3, 1.3, 131, dtype=torch.float64)] * 2)
+    for row in landscape.global_minima([0.3, 1.0], [1.0, 0.4, 0.1]).itertuples():
+        p, r = (torch.full((len(W),), value, dtype=torch.float64) for value in (row.density, row.relative_importance))
+        losses = two_in_one.loss(W, p, r)
+        nearest = W[losses.argmin()]
+        nearest *= 1 if nearest[0] > 0 else -1
+        if row.relative_importance < 1:  # equal features may change places
+            np.testing.assert_allclose((row.w0, row.w1), nearest, atol=0.02)
+        assert two_in_one.loss(tensor([[row.w0, row.w1]]), p[:1], r[:1]) <= losses.min()
+
+
+@pytest.mark.parametrize(("model", "tolerance"), [((0.9, 0.4, 0.1, 0.2), 1e-9), ((1, -0.8, -0.1, 0.05), 0.02)])
+def test_expected_loss_by_quadrature(model: tuple[float, ...], tolerance: float) -> None:
+    """It is exact where the ReLU does nothing, and close to the exact loss elsewhere."""
+    x, p, r = tensor([model] * 3), tensor([0.1, 0.5, 1]), tensor([0.3, 1, 4])
+    found = activations.expected_loss(torch.relu, x, p, r)
+    np.testing.assert_allclose(found, two_in_one.loss(x, p, r), rtol=tolerance)
+
+
+def test_phases_of_other_activations() -> None:
+    """Those of the ReLU are the exact ones; an odd function has no use for opposite features."""
+    grid = theoretical()["phase_activations"]["grid"].round(dict.fromkeys(KEYS, 9))
+    relu = grid[grid["activation"] == "ReLU"].set_index(KEYS)["phase"]
+    p, r = (tensor(relu.index.get_level_values(key).tolist()) for key in KEYS)
+    losses = optimum.best_models(
+        Model("relu_output", 2, 1), p[:, None].expand(-1, 2), torch.stack([0 * r + 1, r], 1), 7
+    )
+    shares = measure.phase_shares(losses[0][torch.arange(len(p)), losses[1].argmin(1), None, :2])
+    clear = (r != 1).numpy()
+    assert (measure.name_phases(shares) == relu)[clear].mean() > 0.98
+    odd = grid[(grid["activation"] == "tanh") & (grid["relative_importance"] != 1)]
+    assert not (odd["phase"] == "superposition").any()
+
+
+def test_basins() -> None:
+    """Confused and antipodal features share the starts; the basins change places where the global minimum does."""
+    rows = surfaces()["loss_surfaces"]["basins"].query("relative_importance == 1").sort_values("density")
+    assert rows["reached"].between(0.4, 0.6).all()
+    assert (np.sign(rows["reached"] - 0.5) == [-1, -1, 1, 1]).all()
+    assert rows["minima"].tolist() == [2] * 4
 
 
 # the figures
@@ -899,7 +780,8 @@ def test_the_surfaces() -> None:
     data = surfaces()["loss_surfaces"]
     drawn = draw.loss_surfaces(data)
     *panels, _ = drawn.axes
-    for ax, (bias, (p, r)) in zip(panels, itertools.product((False, True), SETTINGS), strict=True):
+    columns = sorted(SETTINGS, key=lambda setting: (setting[1], -setting[0]))
+    for ax, (bias, (p, r)) in zip(panels, itertools.product((False, True), columns), strict=True):
         marks: dict[int, set[tuple[float, ...]]] = {}  # by the number of corners
         for dots in ax.collections:
             if len(dots.get_offsets()) and len(places(dots) - {(0.0, 0.0)}):
@@ -934,8 +816,31 @@ def test_contours_are_of_the_right_loss() -> None:
         assert [k for k in range(8) if not np.array_equal(before[k], after[k])] == list(row)
 
 
-@pytest.mark.parametrize("figure", [*FIGURES, "loss_surfaces"])
+def test_the_phases_of_activations() -> None:
+    grid = theoretical()["phase_activations"]["grid"]
+    drawn = draw.phase_activations({"grid": grid.sample(frac=1, random_state=0).sort_values("activation")})
+    colours = np.array([to_rgb(draw.COLOURS[name]) for name in PHASES])
+    panels = {ax.get_title(): ax for ax in drawn.axes}
+    for row in grid.iloc[::7].itertuples():
+        expected = np.array([getattr(row, column) for column in PHASES]) @ colours
+        np.testing.assert_allclose(centre(panels[row.activation], row.density, row.relative_importance), expected)
+    assert_on_the_page(drawn)
+    plt.close(drawn)
+
+
+def test_the_derivatives() -> None:
+    """Along a line of three features with r = 2, the slope jumps by a third, at 4/7."""
+    drawn = draw.phase_kinks(theoretical()["phase_kinks"])
+    _, _, ax, _ = drawn.axes
+    x, y = ax.lines[2].get_xydata().T
+    jump = np.diff(y).argmin()
+    assert x[jump] <= 4 / 7 <= x[jump + 1]
+    assert y[jump] - y[jump + 1] == pytest.approx(1 / 3, abs=0.01)
+    assert_on_the_page(drawn)
+    plt.close(drawn)
+
+
+@pytest.mark.parametrize("figure", [*FIGURES, "phase_kinks", "phase_activations", "loss_surfaces"])
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
-    data = surfaces() if figure == "loss_surfaces" else diagrams("quick")
-    svg = drawn_twice(draw, figure, data, tmp_path)
-    assert svg.count("<image") >= (0 if figure == "loss_surfaces" else 5)
+    data = diagrams("quick") | theoretical() | surfaces()
+    assert drawn_twice(draw, figure, data, tmp_path).count("<image") >= (5 if figure in FIGURES else 0)

@@ -50,7 +50,8 @@ def primary_shares(
     on = drawn[:, primary] != 0
     large = h >= LARGE_SHARE * largest
     small = (h > 0) & ~large
-    return tuple(((on & kind).sum(0) / kind.sum(0)).numpy() for kind in (large, small))
+    among_large, among_small = (((on & kind).sum(0) / kind.sum(0)).numpy() for kind in (large, small))
+    return among_large, among_small
 
 
 def visible_features(W: Float[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:

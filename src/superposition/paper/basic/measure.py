@@ -4,16 +4,28 @@ import pandas as pd
 
 from superposition.analysis import tables
 from superposition.core.weights import SweepResult
+from superposition.paper.basic import noise
 
 
 def basic_small(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the standard tables of all experiments; the column ``experiment`` says which one a row comes from."""
-    return {
+    """Return the tables of the models with 20 features."""
+    return _measure(trained, trained["basic_small"])
+
+
+def basic_large(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the tables of the models with 80 features."""
+    return _measure(trained, trained["basic_large"])
+
+
+def _measure(trained: dict[str, SweepResult], relu_output: SweepResult) -> dict[str, pd.DataFrame]:
+    """Return the standard tables of all experiments, and the loss of single features of the ReLU-output models.
+
+    The column ``experiment`` says which experiment a row comes from.
+    """
+    standard = {
         table.__name__: pd.concat(
             [table(models).assign(experiment=name) for name, models in trained.items()], ignore_index=True
         )
         for table in (tables.models, tables.features, tables.pairs)
     }
-
-
-basic_large = basic_small
+    return standard | {"one_active": noise.one_active_losses(relu_output)}

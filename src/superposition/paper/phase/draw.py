@@ -1,5 +1,6 @@
 """Draw phase diagrams, and the loss over the two weights of the smallest model."""
 
+import itertools
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -8,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
 from superposition.plotting import style
@@ -53,9 +55,8 @@ def phase_2in1(tables: dict[str, pd.DataFrame]) -> Figure:
         _draw_norms(axes[0, 2], tables["norms"])
     else:
         _draw_equal_importance(axes[0, 2], tables["equal_importance"])
-    patches = [plt.Rectangle((0, 0), 1, 1, fc=COLOURS[p], ec="0.4", lw=0.5, label=LABELS[p]) for p in PHASES]
     line = plt.Line2D([], [], color="0.15", lw=0.9, ls="--", label="boundaries of the fixed configurations")
-    fig.legend(handles=[*patches, line], loc="outside lower center", ncols=4)
+    fig.legend(handles=[*_phase_patches(), line], loc="outside lower center", ncols=4)
     return fig
 
 
@@ -130,14 +131,53 @@ def _draw_equal_importance(ax: Axes, losses: pd.DataFrame) -> None:
     ax.legend(loc="upper left")
 
 
+def phase_kinks(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw the derivatives of the theoretical model's optimal loss along lines that cross its boundaries."""
+    fig, axes = plt.subplots(2, 2, figsize=(style.PAGE, 3.6), sharex="col", sharey="col")
+    names = {"p": ("feature density $1-S$", "r"), "r": ("relative importance $r$", "1-S")}
+    for (features, row), (variable, column) in itertools.product(((2, 0), (3, 1)), (("p", 0), ("r", 1))):
+        ax = axes[row, column]
+        lines = tables["slopes"].query(f"features == {features} and variable == '{variable}'").groupby("fixed")
+        for (fixed, line), colour in zip(lines, plt.cm.viridis(np.linspace(0, 0.85, len(lines))), strict=True):
+            ax.plot(line["value"], line["slope"], color=colour, lw=1, label=f"${names[variable][1]} = {fixed:g}$")
+        slope = rf"$\partial L / \partial {variable}$"
+        ax.set(xscale="log", ylabel=slope, xlim=(0.1, 1 if variable == "p" else 10))
+        ax.set_title(f"{features} features in {'one dimension' if features == 2 else 'two dimensions'}")
+        if row:
+            ax.legend(loc="upper left" if variable == "p" else "upper right", handlelength=1)
+    _label_densities(axes[1, 0])
+    axes[1, 1].set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
+    for ax, (name, _) in zip(axes[1], names.values(), strict=True):
+        ax.set_xlabel(name)
+    return fig
+
+
+def phase_activations(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw one phase diagram for each activation function."""
+    panels = tables["grid"].groupby("activation", sort=False)
+    fig, axes = plt.subplots(1, len(panels), figsize=(style.PAGE, 2.2), sharey=True)
+    palette = np.array([to_rgb(COLOURS[phase]) for phase in PHASES])
+    for ax, (name, rows) in zip(axes, panels, strict=True):
+        _draw_map(ax, rows, rows[list(PHASES)].to_numpy() @ palette)
+        ax.set_title(name)
+    axes[0].set_ylabel("feature density $1-S$")
+    fig.legend(handles=_phase_patches(), loc="outside lower center", ncols=3)
+    return fig
+
+
+def _phase_patches() -> list[Rectangle]:
+    """Return the legend's entries for the phases."""
+    return [Rectangle((0, 0), 1, 1, fc=COLOURS[p], ec="0.4", lw=0.5, label=LABELS[p]) for p in PHASES]
+
+
 def loss_surfaces(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw contours of the loss over (W_1, W_2): without a bias (top) and with the best bias for each W (bottom)."""
-    settings = tables["surface"][["density", "relative_importance", "point"]].drop_duplicates()
-    settings = settings.sort_values(["density", "relative_importance"])
+    settings = tables["surface"][["relative_importance", "density", "point"]].drop_duplicates()
+    settings = settings.sort_values(["relative_importance", "density"], ascending=[True, False])
     fig, axes = plt.subplots(2, len(settings), figsize=(style.PAGE, 3.75), sharex=True, sharey=True, squeeze=False)
-    levels = np.geomspace(0.007, 1.6, 17)
+    levels = np.geomspace(0.03, 1.6, 17)
     extent = tables["surface"]["w0"].max().round(6)
-    for column, (p, r, point) in enumerate(settings.itertuples(index=False)):
+    for column, (r, p, point) in enumerate(settings.itertuples(index=False)):
         here = f"point == {point}"
         surface = tables["surface"].query(here)
         zero_output_loss = p / 3 * (1 + r)
@@ -161,8 +201,7 @@ def loss_surfaces(tables: dict[str, pd.DataFrame]) -> Figure:
                         color=style.CATEGORIES[1], ec="black", lw=0.5, zorder=3,
                     )  # fmt: skip
             ax.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1], xlim=(-extent, extent))
-        dense = "dense" if p == 1 else "sparse"
-        axes[0, column].set_title(f"{dense}, $1-S = {p:g}$\n$r = {r:g}$")
+        axes[0, column].set_title(f"$1-S = {p:g}$\n$r = {r:g}$")
         axes[1, column].set_xlabel("$W_1$")
     axes[0, 0].set_ylabel("no bias\n$W_2$")
     axes[1, 0].set_ylabel("best bias\n$W_2$")
@@ -172,6 +211,6 @@ def loss_surfaces(tables: dict[str, pd.DataFrame]) -> Figure:
     ]
     handles.append(plt.Line2D([], [], ls="", marker="o", color="white", mec="0.3", mew=0.5, ms=4, label="trained"))
     fig.legend(handles=handles, loc="outside lower center", ncols=3)
-    placed = {"ax": axes, "ticks": [0.01, 0.1, 1], "format": "{x:g}", "pad": 0.015, "aspect": 30}
+    placed = {"ax": axes, "ticks": [0.03, 0.1, 0.3, 1], "format": "{x:g}", "pad": 0.015, "aspect": 30}
     style.colorbar(fig, filled, "loss / loss of an output of 0", **placed).minorticks_off()
     return fig

@@ -1,80 +1,152 @@
-"""Judge which phases there are, the order of the transition, and whether theory predicts training."""
+"""Judge which phases there are, where they change, and by how much; and a published comment on the loss surfaces."""
 
-import itertools
+import dataclasses
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from superposition.paper.phase import PANELS, PHASES
+from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
 from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
 
 claims = Claims("phase")
 
 DIAGRAMS = ("phase_2in1", "phase_3in2")
+# The panels in which every point has one model; the average mixes several.
+SINGLE = ("prototypes", "optimum", "trained")
+# W_1 = W_2 = 1/√2, the minimum of the published comment.
+CONFUSED = np.array([0.5, 0.5]) ** 0.5
+# Half of the distance between that and W = [1, 0].
+HALF_WAY = float(np.hypot(*(CONFUSED - (1, 0))) / 2)
+
+
+def _grid(data: Tables, figure: str, panel: str, value: str = "phase") -> pd.DataFrame:
+    """Return a column of one panel of a phase diagram, by density (from dense to sparse) and relative importance."""
+    grid = data[figure]["grid"]
+    grid = grid[grid["panel"] == panel].round({"relative_importance": 9})
+    return grid.pivot(index="density", columns="relative_importance", values=value).sort_index(ascending=False)
 
 
 @claims.add(
     "three_phases",
     figure="phase_2in1",
-    paper="The extra feature is absent, in superposition, or in a dedicated dimension: all three phases occur in both "
-    "diagrams, empirically and in theory",
-    criterion="each phase covers at least 1 % of the grid in every panel of both diagrams: fixed configurations, exact "
-    "optimum, best trained model, average by the paper's rule",
+    paper="A feature is not learned, or learned in superposition, or has a dimension of its own; both diagrams, "
+    "empirical and theoretical, show the three regions, and the transitions between them seem sharp",
+    about="trained models",
+    phrase="three outcomes for a feature",
+    criteria=[
+        Criterion(
+            "area of a phase relative to its area in the theoretical diagram, smallest over the phases, over the exact "
+            "optimum and the best trained model, and over both diagrams",
+            ">",
+            0.5,
+            "midpoint",
+            "half way between no such phase (0) and the predicted one (1)",
+        )
+    ],
 )
 def three_phases(data: Tables) -> Finding:
-    parts = []
-    for figure in DIAGRAMS:
-        counts = pd.crosstab(data[figure]["grid"]["panel"], data[figure]["grid"]["phase"], normalize="index")
-        parts.append(counts.reindex(index=list(PANELS), columns=list(PHASES), fill_value=0.0))
-    least = min(part.to_numpy().min() for part in parts)
-    return Finding(
-        "; ".join(
-            f"optimum of {figure}: " + ", ".join(f"{phase} {part.loc['optimum', phase]:.1%}" for phase in PHASES)
-            for figure, part in zip(DIAGRAMS, parts, strict=True)
+    areas = {
+        figure: pd.crosstab(data[figure]["grid"]["panel"], data[figure]["grid"]["phase"], normalize="index").reindex(
+            index=list(PANELS), columns=list(PHASES), fill_value=0.0
         )
-        + f"; the rarest phase of any panel covers {least:.1%}",
-        holds=least >= 0.01,
+        for figure in DIAGRAMS
+    }
+    relative = [area.loc[["optimum", "trained"]] / area.loc["prototypes"] for area in areas.values()]
+    return Finding(
+        [Number(min(table.to_numpy().min() for table in relative))],
+        text="; ".join(
+            f"{figure}, {panel}: " + ", ".join(f"{phase} {share:.0%}" for phase, share in row.items())
+            for figure, area in areas.items()
+            for panel, row in area.iterrows()
+        ),
+        note="Outcomes are those of single models. An average over nine models, as in the paper's diagram, mixes them",
     )
+
+
+@claims.add(
+    "sparsity_necessary",
+    figure="phase_2in1",
+    paper="As expected, sparsity is necessary for superposition, and it interacts with relative importance",
+    about="the optimum",
+    phrase="sparsity is necessary for superposition",
+    criteria=[
+        Criterion(
+            "highest density with superposition at any relative importance other than 1, in the theoretical diagram, "
+            "the exact optimum and the best trained model of both diagrams",
+            "<",
+            1,
+            "the paper",
+            "none at 1-S = 1; for equal features the dense optimum has no preferred basis",
+        ),
+        Criterion(
+            "highest such density relative to that at the relative importance at which it is lowest, two features, "
+            "smallest of the three panels",
+            ">",
+            10**0.05,
+            "measurement error",
+            "one step of the grid",
+        ),
+    ],
+)
+def sparsity_necessary(data: Tables) -> Finding:
+    highest = {(figure, panel): _highest(_grid(data, figure, panel)) for figure in DIAGRAMS for panel in SINGLE}
+    ranges = [highest["phase_2in1", panel].max() / highest["phase_2in1", panel].min() for panel in SINGLE]
+    return Finding(
+        [Number(max(density.max() for density in highest.values())), Number(min(ranges))],
+        text="highest density with superposition at r = 0.1, 0.5, 0.9, 1.1, 2, 10: "
+        + "; ".join(
+            f"{figure}, {panel} "
+            + ", ".join(
+                f"{density.reindex([r], method='nearest').item():.2g}".replace("nan", "none")
+                for r in (0.1, 0.5, 0.9, 1.1, 2, 10)
+            )
+            for (figure, panel), density in highest.items()
+        ),
+    )
+
+
+def _highest(phases: pd.DataFrame) -> pd.Series:
+    """Return the highest density with superposition by relative importance other than 1; NaN where there is none."""
+    phases = phases.drop(columns=1.0)
+    shared = phases == "superposition"
+    return shared.idxmax().where(shared.any()).astype(float)
 
 
 @claims.add(
     "first_order",
     figure="phase_2in1",
-    paper="Between absent and superposition the best configuration changes discontinuously, for r well below 1: a jump "
-    "in ‖W_{extra}‖ and a kink in the optimal loss",
-    criterion="exact optimum over W and b, n = 2, r = 0.1, 0.2, 0.3, 0.5: where ‖W_2‖ leaves 0 it jumps to more than ½ "
-    "(nearer to the 1 of the fixed configurations than to 0), within 2·10⁻⁶ of the density, and the slopes dL/dp on "
-    "the two sides differ by more than 1 %; n = 3: at every point of the grid up to r = 0.5 the optimal loss is that "
-    "of n = 2 (within 10⁻⁶), so that the transition is the same",
+    paper="There appears to be a real phase change: the optimal weights change discontinuously, in magnitude and in "
+    "superposition",
+    about="the optimum",
+    phrase="discontinuously changes in magnitude",
+    criteria=[
+        Criterion(
+            "change of ‖W_2‖ of the exact optimum within 10⁻⁶ of the density at which it changes fastest, relative to "
+            "the change within 10⁻⁴, smallest over relative importances from 0.1 to 0.99",
+            ">",
+            0.55,
+            "midpoint",
+            "half way between a jump (1) and the fastest continuous change, with the square root of the distance (0.1)",
+        )
+    ],
 )
 def first_order(data: Tables) -> Finding:
-    boundary, transitions = data["phase_2in1"]["boundary"], data["phase_2in1"]["transitions"]
-    low, high = boundary.query("relative_importance <= 0.5"), boundary.query("relative_importance > 0.5")
-    kink = low["slope_below"] / low["slope_above"] - 1
-    immediate = (low["p_strong"] / low["p_optimum"] - 1).abs() < 1e-6
-    jumps = immediate & (low["norm_above"] == 0) & (low["norm_below"] > 0.5)
-    losses = [
-        data[figure]["grid"].query("panel == 'optimum' and relative_importance < 0.51").round({"density": 9})
-        for figure in DIAGRAMS
-    ]
-    both = losses[0].merge(losses[1], on=["density", "relative_importance"])
-    same_points = 0 < len(both) == len(losses[0]) == len(losses[1])
-    difference = (both["loss_y"] / both["loss_x"] - 1).abs().max()
+    jumps, transitions = data["phase_2in1"]["jumps"], data["phase_2in1"]["transitions"]
     near_one = "; ".join(
-        f"r = {row.relative_importance:g}: ‖W_2‖ leaves 0 at 1-S = {row.p_optimum:.4f}, to {row.norm_onset:.3f}, and "
-        f"jumps from {row.norm_above:.2f} to {row.norm_below:.2f} at {row.p_strong:.4f}"
-        for row in high.itertuples()
+        f"r = {row.relative_importance:g}: ‖W_2‖ leaves 0 at 1-S = {row.p_optimum:.3f} and jumps from "
+        f"{row.norm_above:.2f} to {row.norm_below:.2f} at {row.p_strong:.3f}"
+        for row in data["phase_2in1"]["boundary"].query("relative_importance > 0.5").itertuples()
     )
     return Finding(
-        "‖W_2‖ jumps from 0 to "
-        + ", ".join(f"{row.norm_below:.2f} (r = {row.relative_importance:g})" for row in low.itertuples())
-        + f"; slopes differ by {kink.min():.0%} to {kink.max():.0%}; losses of n = 2 and n = 3 by at most "
-        f"{difference:.0e}",
-        holds=bool(len(low) == 4 and jumps.all() and (kink.abs() > 0.01).all() and same_points and difference < 1e-6),
-        note="Closer to r = 1 the jump moves into the superposition phase, and little or nothing of it is left at the "
-        f"boundary: {near_one}. At the boundary the transition is a jump for r = {_ranges(transitions, True)} and "
-        f"continuous for r = {_ranges(transitions, False)} (in steps of 0.01; it is continuous where W = [1, 0] loses "
-        "its stability, known in closed form, before any other configuration is better)",
+        [Number((jumps["near"] / jumps["far"]).min())],
+        text="‖W_2‖ jumps by "
+        + ", ".join(f"{row.near:.2f} (r = {row.relative_importance:g})" for row in jumps.itertuples()),
+        note="The superposition of feature 1 is W_2² and jumps with it; for r > 1 the features change places, with 1/r "
+        "in place of r. But the jump is not always where the feature first appears: it appears with a jump for r = "
+        f"{_ranges(transitions, True)} and continuously for r = {_ranges(transitions, False)} (in steps of 0.01), "
+        f"where a weak superposition comes before the jump. {near_one}",
     )
 
 
@@ -85,62 +157,299 @@ def _ranges(transitions: pd.DataFrame, jump: bool) -> str:
     return " and ".join(f"{run[0]:g} to {run[-1]:g}" for run in runs if len(run)) or "no value"
 
 
-def agreement(grid: pd.DataFrame, theory: str, panel: str) -> tuple[float, float]:
-    """Return the share of the grid where two panels have the same phase: everywhere, and away from the boundaries.
-
-    A point is away from the boundaries if its eight neighbours have its phase in the theory panel.
-    """
-    a, b = (
-        grid[grid["panel"] == name].pivot(index="density", columns="relative_importance", values="phase").to_numpy()
-        for name in (theory, panel)
+@claims.add(
+    "crossover_kink",
+    figure="phase_kinks",
+    paper="In the theoretical model the loss functions cross, so that the derivative of the optimal loss is "
+    "discontinuous: a first-order phase change",
+    about="the theoretical model",
+    phrase="crossover between the functions",
+    criteria=[
+        Criterion(
+            "jump of the derivative of the optimal loss across a boundary, relative to its closed form, smallest over "
+            "points on all boundaries of both diagrams",
+            ">",
+            0.5,
+            "midpoint",
+            "half way between no jump (0) and r/3, 1/3, p²/6 or Var[x], which follow from the losses (1)",
+        )
+    ],
+)
+def crossover_kink(data: Tables) -> Finding:
+    kinks = data["phase_kinks"]["kinks"]
+    ranges = kinks.groupby(["features", "boundary", "variable"], sort=False)["jump"].agg(["min", "max"])
+    return Finding(
+        [Number((kinks["jump"] / kinks["exact"]).min())],
+        text="; ".join(
+            f"{features} features, {boundary}: dL/d{variable} falls by {row['min']:.2g} to {row['max']:.2g}"
+            for (features, boundary, variable), row in ranges.iterrows()
+        ),
+        note="A theorem: with v = Var[x] the losses are rv, v and (1 + r)p²/6, and for three features also p²/3",
     )
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(a, 1, mode="edge"), (3, 3))
-    inner = (around == a[..., None, None]).all(axis=(-1, -2))
-    return float((a == b).mean()), float((a == b)[inner].mean())
 
 
 @claims.add(
     "theory_predicts",
     figure="phase_3in2",
-    paper="The trained diagram agrees with the theory panel away from the boundaries",
-    criterion="both diagrams: away from the boundaries (more than one step of the grid) the average of nine of ten "
-    "models (the paper's rule) and the best of ten have the phase of the best fixed configuration at 95 % of the "
-    "points or more; corrected if the best of ten does",
-    expected="corrected",
-    at_quick=False,
+    paper="The phase change is observed both in the empirical and in the theoretical diagram",
+    about="trained models",
+    phrase="observed in both the empirical",
+    criteria=[
+        Criterion(
+            "share of the points at which the best of ten models is in another phase than the theoretical model, "
+            "relative to that of diagrams with the same areas in random places, larger of both diagrams",
+            "<",
+            0.5,
+            "midpoint",
+            "half way between the same diagram (0) and no relation (1)",
+        ),
+        Criterion(
+            "largest change of the extent to which the extra feature is represented, from one density to the next, for "
+            "the best of ten models: median over relative importances below 1, smaller of both diagrams",
+            ">",
+            0.5,
+            "midpoint",
+            "a phase change makes more than half of the whole change within a step of the grid",
+        ),
+    ],
 )
 def theory_predicts(data: Tables) -> Finding:
-    theories = {"prototypes": "fixed configurations", "optimum": "optimum"}
-    agreements: list[str] = []
-    away: dict[str, list[float]] = {"trained": [], "average": []}
-    for figure, (theory, name) in itertools.product(DIAGRAMS, theories.items()):
-        shares = {panel: agreement(data[figure]["grid"], theory, panel) for panel in away}
-        agreements.append(
-            f"{figure}, {name}: "
-            + ", ".join(
-                f"{word} {shares[panel][1]:.1%} ({shares[panel][0]:.1%} with the boundaries)"
-                for panel, word in (("average", "average"), ("trained", "best of ten"))
-            )
+    apart, steps, texts = [], [], []
+    for figure in DIAGRAMS:
+        theory, trained, average = (_grid(data, figure, panel) for panel in ("prototypes", "trained", "average"))
+        apart.append((theory != trained).to_numpy().mean() / _random_disagreement(theory, trained))
+        absent = _grid(data, figure, "trained", "absent")
+        steps.append(absent.loc[:, absent.columns < 0.99].diff().abs().max().median())
+        texts.append(
+            f"{figure}: the phase of the theoretical model at {(theory == trained).to_numpy().mean():.1%} of the "
+            f"points, average by the paper's rule {(theory == average).to_numpy().mean():.1%}"
         )
-        if theory == "prototypes":
-            for panel, share in shares.items():
-                away[panel].append(share[1])
+    return Finding(
+        [Number(max(apart)), Number(min(steps))],
+        text="; ".join(texts),
+        note="An average over nine of ten models blurs the diagram: many of them end in other local minima. "
+        + _compare_training(data),
+    )
+
+
+def _random_disagreement(a: pd.DataFrame, b: pd.DataFrame) -> float:
+    """Return how often two diagrams with the areas of these differ if the places of their phases are independent."""
+    areas = (np.unique(table.to_numpy(), return_counts=True) for table in (a, b))
+    shares = [dict(zip(names, counts / a.size, strict=True)) for names, counts in areas]
+    return 1 - sum(share * shares[1].get(phase, 0.0) for phase, share in shares[0].items())
+
+
+def _compare_training(data: Tables) -> str:
+    """Say how often models trained as in the authors' notebook reach the optimum, beside ours."""
     comparisons = []
     for figure in DIAGRAMS:
         rows = data[figure]["recipe"]
         theirs, ours = ((rows[column] == rows["phase_optimum"]).mean() for column in ("phase", "phase_ours"))
         comparisons.append(
-            f"{figure}, at the same {len(rows)} points: {rows['best_basin'].mean():.0%} of those models reach the "
-            f"optimum (ours {rows['best_basin_ours'].mean():.0%}); their average has the optimum's phase at "
-            f"{theirs:.0%} (ours {ours:.0%})"
+            f"{figure}: {rows['best_basin'].mean():.0%} reach the optimum (ours {rows['best_basin_ours'].mean():.0%}), "
+            f"and their average has its phase at {theirs:.0%} (ours {ours:.0%})"
         )
+    return "So do models trained as in the authors' notebook. " + "; ".join(comparisons)
+
+
+@claims.add(
+    "joint_superposition",
+    figure="phase_3in2",
+    paper="For three features in two dimensions a last solution, with all three in joint superposition, is left out",
+    about="the theoretical model",
+    phrase="not consider a last solution",
+    expected="described",
+)
+def joint_superposition(data: Tables) -> Finding:
+    grid = data["phase_3in2"]["grid"].query("panel == 'optimum'")
+    inside = grid[grid["arrangement"] == "triangle"]
+    crossover = triangle_digon_crossover(data["phase_3in2"]["equal_importance"])
     return Finding(
-        "; ".join(agreements),
-        holds=np.min(away["average"] + away["trained"]) >= 0.95,
-        correction="The best of ten models has the phase that theory predicts. An average over nine need not have it: "
-        "many models end in other local minima, and the average mixes their phases"
-        if np.min(away["trained"]) >= 0.95
-        else "",
-        note="Our training is not the cause: models trained as in the authors' notebook end in other minima about as "
-        f"often. {'; '.join(comparisons)}",
+        text=f"it is the exact optimum at {len(inside)} of {len(grid)} points, with r from "
+        f"{inside['relative_importance'].min():.2g} to {inside['relative_importance'].max():.2g} and 1-S from "
+        f"{inside['density'].min():.2g} to {inside['density'].max():.2g}; for three equal features, at every density "
+        f"above {crossover:.3f}",
+        note="The paper's diagram has no region for it; it lies where the boundaries meet",
+    )
+
+
+@claims.add(
+    "exact_loss",
+    figure="loss_surfaces",
+    paper="Comment by T. McGrath: for two features in one dimension and without biases, the expected loss can be "
+    "solved exactly",
+    about="any model",
+    phrase="exactly solve the expected loss",
+    criteria=[
+        Criterion(
+            "largest deviation of a sampled loss from the exact one, in standard errors, over 24 random models",
+            "<",
+            4.5,
+            "null model",
+            "one of 24 normal deviates exceeds it once in 6000 times",
+        )
+    ],
+)
+def exact_loss(data: Tables) -> Finding:
+    sampled = data["loss_surfaces"]["sampled"]
+    return Finding([Number(((sampled["sampled"] - sampled["loss"]) / sampled["error"]).abs().max())])
+
+
+def _minimum(data: Tables, density: float, ratio: float) -> np.ndarray:
+    """Return W of the global minimum without a bias."""
+    paths = data["loss_surfaces"]["paths"]
+    here = np.isclose(paths["density"], density) & np.isclose(paths["relative_importance"], ratio)
+    return paths.loc[here, ["w0", "w1"]].to_numpy()[0]
+
+
+def _distance(where: str, relation: Literal["<", ">"]) -> Criterion:
+    return Criterion(
+        f"distance of the global minimum from W_1 = W_2 = 1/√2 for {where}",
+        relation,
+        HALF_WAY,
+        "midpoint",
+        "half way between it and W = [1, 0]",
+    )
+
+
+@claims.add(
+    "confused_features",
+    figure="loss_surfaces",
+    paper="Comment by T. McGrath: without biases there is a new phase, W_1 ≈ W_2 ≈ 1/√2, where sparsity is low and "
+    "both features matter, although they are not correlated",
+    about="the optimum",
+    phrase="regime occurs when sparsity is low",
+    criteria=[
+        _distance("dense features of equal importance", "<"),
+        _distance("sparse features (1-S = 0.1) of equal importance", ">"),
+        _distance("dense features and r = 0.1", ">"),
+    ],
+)
+def confused_features(data: Tables) -> Finding:
+    places = [_minimum(data, *place) for place in ((1.0, 1.0), (0.1, 1.0), (1.0, 0.1))]
+    trained = data["loss_surfaces"]["same_sign"].query("density < 1").iloc[0]
+    return Finding(
+        [Number(np.hypot(*(W - CONFUSED))) for W in places],
+        text="minima " + ", ".join(f"({W[0]:.2f}, {W[1]:.2f})" for W in places),
+        note=f"With a trained bias it is not a minimum: at 1-S = {trained.density:g} a search from there leads to "
+        f"({trained.w0:.2f}, {trained.w1:.2f})",
+    )
+
+
+def _largest_step(where: str, relation: Literal["<", ">"]) -> Criterion:
+    return Criterion(
+        f"largest change of the global minimum from one density to the next, relative to that on a grid twice as "
+        f"coarse, {where}",
+        relation,
+        0.75,
+        "midpoint",
+        "half way between a smooth path (½) and a jump (1)",
+    )
+
+
+def _step_ratio(path: pd.DataFrame) -> float:
+    """Return the largest step along a path, relative to the largest double step."""
+    W = path[["w0", "w1"]].to_numpy()
+    single, double = (np.hypot(*(W[k:] - W[:-k]).T).max(initial=0) for k in (1, 2))
+    return float(single / double) if double else np.nan
+
+
+@claims.add(
+    "smooth_movement",
+    figure="loss_surfaces",
+    paper="Comment by T. McGrath: the minimum moves smoothly in weight space as the degree of sparsity changes, from "
+    "one that is quantitatively different from the fixed configurations to one that is similar to them",
+    about="the optimum",
+    phrase="minima moves smoothly in weight space",
+    criteria=[
+        _largest_step("for r = 0.3, as long as W_1 and W_2 have the same sign", "<"),
+        Criterion(
+            "distance of the minimum from W = [1, 0] at the end of this path, relative to that at its dense end",
+            "<",
+            0.5,
+            "midpoint",
+            "half way between no movement (1) and the fixed configuration (0)",
+        ),
+    ],
+)
+def smooth_movement(data: Tables) -> Finding:
+    path = data["loss_surfaces"]["paths"].query("relative_importance == 0.3").sort_values("density", ascending=False)
+    same = path[(path["w1"] > 0).cummin()]
+    distance = np.hypot(same["w0"] - 1, same["w1"]).to_numpy()
+    ends = [same.iloc[k] for k in (0, -1)] if len(same) else []
+    return Finding(
+        [Number(_step_ratio(same)), Number(distance[-1] / distance[0] if len(same) else np.nan)],
+        text="from " + " to ".join(f"({row.w0:.2f}, {row.w1:.2f}) at 1-S = {row.density:.2f}" for row in ends),
+        note="His parameters are in a picture only; r = 0.3 is ours. Where the signs become opposite, it jumps",
+    )
+
+
+MINIMA = Criterion(
+    "largest number of distinct minima up to sign, on both sides of the transition for r = 0.1, 0.3 and 1",
+    ">",
+    1,
+    "the paper",
+    "two minima",
+    ".0f",
+)
+BASIN = Criterion(
+    "basin of the global minimum relative to that of the other one, smallest over the same points",
+    "<",
+    0.5,
+    "midpoint",
+    "half way between equal basins (1) and none (0)",
+)
+JUMP = _largest_step("for r = 1", ">")
+
+
+@claims.add(
+    "two_minima",
+    figure="loss_surfaces",
+    paper="Comment by T. McGrath: some settings have two minima up to sign; near a transition the basin of the global "
+    "one can be considerably smaller, and the transition between antipodal and confused features appears discontinuous",
+    about="the optimum",
+    phrase="lead to loss surfaces with two",
+    criteria=[MINIMA, JUMP, BASIN],
+    correction=[MINIMA, JUMP, dataclasses.replace(BASIN, relation=">")],
+    expected="corrected",
+)
+def two_minima(data: Tables) -> Finding:
+    basins, path = data["loss_surfaces"]["basins"], data["loss_surfaces"]["paths"].query("relative_importance == 1")
+    path = path.sort_values("density", ascending=False)
+    smallest = basins.loc[basins["reached"].idxmin()]
+    share = smallest["reached"]
+    relative = Number(share / (1 - share), (share / (1 - share) ** 3 / smallest["starts"]) ** 0.5)
+    numbers = [Number(basins["minima"].max()), Number(_step_ratio(path)), relative]
+    return Finding(
+        numbers,
+        numbers,
+        text="confused features of equal importance are the global minimum down to 1-S = "
+        f"{path['density'][path['w1'] > 0].min():.2f}",
+        correction="There are two minima and a jump between them, but their basins are of nearly equal size: most "
+        "starts end in the minimum that has their own signs",
+        note="His starts are not stated; these are uniform on the square that is drawn. That this may explain jumps "
+        "between energy levels is left open in the comment",
+    )
+
+
+@claims.add(
+    "activation_functions",
+    figure="phase_activations",
+    paper="Comment by K. Sachan: the phase diagrams look quite different for other activation functions, some of which "
+    "induce more polysemanticity",
+    about="trained models",
+    phrase="activation functions induce more polysemanticity",
+    expected="described",
+)
+def activation_functions(data: Tables) -> Finding:
+    grid = data["phase_activations"]["grid"]
+    areas = pd.crosstab(grid["activation"], grid["phase"], normalize="index").reindex(
+        index=grid["activation"].unique(), columns=list(PHASES), fill_value=0.0
+    )
+    return Finding(
+        text="; ".join(
+            f"{name}: " + ", ".join(f"{phase} {share:.0%}" for phase, share in row.items())
+            for name, row in areas.iterrows()
+        ),
+        note="The comment names no functions; these are ours, and the models are the best ones that a search finds",
     )

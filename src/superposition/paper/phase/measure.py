@@ -14,11 +14,15 @@ from superposition.core import geometry
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.paper.phase import PHASES, triangle_digon_crossover, two_in_one
+from superposition.paper.phase import PHASES, activations, landscape, prototypes, triangle_digon_crossover, two_in_one
 from superposition.theory import bfgs, exact, simplices
 
 # Relative importances at which the boundary is reported.
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+# Relative importances at which the optimum is examined for a jump.
+JUMP_RATIOS = (*(k / 10 for k in range(1, 10)), 0.95, 0.99)
+# Relative importances and densities at which the minimum without a bias is followed.
+PATH_RATIOS, PATH_DENSITIES = (0.1, 0.3, 1.0), tuple(np.geomspace(1, 0.1, 81).tolist())
 
 
 def phase_2in1(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
@@ -178,6 +182,7 @@ def _measure_transition() -> dict[str, pd.DataFrame]:
     )
     return {
         "boundary": boundary,
+        "jumps": two_in_one.largest_jumps(JUMP_RATIOS),
         "transitions": two_in_one.transition_kinds([k / 100 for k in range(10, 100)]),
         "norms": two_in_one.optimal_norms(RATIOS, np.geomspace(0.03, 1, 181).tolist()),
         "numbers": numbers,
@@ -223,6 +228,25 @@ def _equal_importance_losses() -> pd.DataFrame:
     return pd.DataFrame({"density": p, **columns})
 
 
+def phase_kinks(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the derivatives of the theoretical model's optimal loss, and their jumps on all boundaries."""
+    return {
+        "kinks": pd.concat([prototypes.kinks(n).assign(features=n) for n in (2, 3)], ignore_index=True),
+        "slopes": prototypes.slopes(),
+    }
+
+
+def phase_activations(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the phase diagram of the best models for each activation function."""
+    panels = []
+    for name, activation in activations.ACTIVATIONS.items():
+        points, W = activations.best_models(activation)
+        shares = phase_shares(W)
+        columns = dict(zip(PHASES, shares.T, strict=True))
+        panels.append(points.assign(activation=name, **columns, phase=name_phases(shares)))
+    return {"grid": pd.concat(panels, ignore_index=True)}
+
+
 def loss_surfaces(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the exact loss over (W_1, W_2), without a bias and with the best one, its minima, and trained models."""
     models = trained["loss_surfaces"]
@@ -233,6 +257,7 @@ def loss_surfaces(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         w0=W[..., 0].flatten().numpy(), w1=W[..., 1].flatten().numpy(), loss=models.loss.flatten().numpy()
     )
     without_bias, with_bias = (two_in_one.distinct_minima(settings, bias) for bias in (False, True))
+    paths = landscape.global_minima(PATH_RATIOS, PATH_DENSITIES)
     same_sign = two_in_one.same_sign_minima([k / 10 for k in range(10, 0, -1)])
     return {
         "surface": pd.concat([two_in_one.loss_surface(p, r).assign(point=k) for k, (p, r) in enumerate(settings)]),
@@ -240,6 +265,9 @@ def loss_surfaces(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
             table.assign(point=k) for k, both in enumerate(zip(without_bias, with_bias, strict=True)) for table in both
         ),
         "same_sign": same_sign,
+        "sampled": landscape.sampled_losses(),
+        "paths": paths,
+        "basins": landscape.basins(paths),
         "trained": ends,
         "numbers": _format_same_sign(same_sign),
     }

@@ -3,10 +3,13 @@
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float64
+from torch import Tensor
 
 from superposition.analysis import tables
 from superposition.analysis.tables import numbered_points
 from superposition.core.weights import SweepResult
+from superposition.paper.theory import interference
 from superposition.theory import exact
 
 # Samples from which L_k is estimated, for each number k of active features.
@@ -14,10 +17,14 @@ SAMPLES = 20_000
 
 
 def theory(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the loss by number of active features, and the terms of the linear model's loss."""
+    """Return the loss by number of active features, the terms of the linear model's loss, and interference."""
     return {
         "active_counts": _measure_active_counts(trained["basic_small"]),
         "linear": _measure_linear_terms(trained["basic_small_linear"]),
+        "pair": interference.pair_losses(),
+        "relu": interference.relu_effects(trained["basic_small"]),
+        "signs": interference.signs(trained["basic_small"]),
+        "graphs": interference.graphs(trained["uniform_400_30"]),
     }
 
 
@@ -55,7 +62,9 @@ def _measure_linear_terms(models: SweepResult) -> pd.DataFrame:
     With the best bias, L = Σ_i I_i v_i (1 - ‖W_i‖²)² + Σ_{i≠j} I_j v_i (W_j·W_i)², where v_i is the variance of x_i.
     """
     sweep = models.sweep
-    density, importance = (torch.from_numpy(a)[:, None] for a in (sweep.densities(), sweep.importances()))
+    density, importance = (
+        torch.from_numpy(a)[:, None].expand(-1, sweep.restarts, -1) for a in (sweep.densities(), sweep.importances())
+    )
     W, variance = models.parameters["W"].double(), exact.feature_variance(density)
     gram = W.mT @ W
     norm2 = gram.diagonal(dim1=-2, dim2=-1)
@@ -70,5 +79,12 @@ def _measure_linear_terms(models: SweepResult) -> pd.DataFrame:
         benefit_term=benefit.flatten().numpy(),
         interference_term=interference.flatten().numpy(),
         loss=models.loss.flatten().numpy(),
+        best_bias_loss=exact.linear_loss(W, _best_bias(W, density), density, importance).flatten().numpy(),
         optimum=tables.models(models)["linear_optimum"].repeat(sweep.restarts).to_numpy(),
     )
+
+
+def _best_bias(W: Float64[Tensor, "*batch m n"], density: Float64[Tensor, "*batch n"]) -> Float64[Tensor, "*batch n"]:
+    """Return E[x] - WᵀW E[x], the best bias of the linear model."""
+    mean = exact.feature_mean(density)
+    return mean - (W.mT @ (W @ mean[..., None]))[..., 0]

@@ -1,0 +1,70 @@
+"""Optimal models of two features in one dimension for other activation functions at the output.
+
+The expected loss has no closed form for most functions, so it is integrated with Gauss–Legendre rules over the values
+of one and of both active features.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from superposition.theory import bfgs
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "ReLU": torch.relu,
+    "leaky ReLU, slope 0.1": lambda x: functional.leaky_relu(x, 0.1),
+    "GELU": functional.gelu,
+    "tanh": torch.tanh,
+}
+# Points of the grid along each axis, and nodes for the value of one active feature.
+POINTS, NODES = 13, 12
+# Starts of the searches: each feature alone, both opposite, both alike.
+STARTS = ((1.0, 0.0), (0.0, 1.0), (1.0, -1.0), (0.7, 0.7), (1.0, -0.4), (0.4, -1.0))
+
+Axis = Float64[Tensor, " k"]
+
+
+def _inputs() -> tuple[Float64[Tensor, "sample 2"], Float64[Tensor, " sample"], Int64[Tensor, " sample"]]:
+    """Return the inputs of the quadrature, their weights within a pattern, and their numbers of active features."""
+    nodes, weights = (torch.from_numpy(part) for part in np.polynomial.legendre.leggauss(NODES))
+    x, weight, zero = (nodes + 1) / 2, weights / 2, torch.zeros(NODES, dtype=torch.float64)
+    parts = [
+        (torch.zeros(1, 2, dtype=torch.float64), torch.ones(1, dtype=torch.float64)),
+        (torch.stack([x, zero], 1), weight),
+        (torch.stack([zero, x], 1), weight),
+        (torch.cartesian_prod(x, x), torch.outer(weight, weight).flatten()),
+    ]
+    count = torch.cat([torch.full((len(part),), active) for (part, _), active in zip(parts, (0, 1, 1, 2), strict=True)])
+    return torch.cat([part for part, _ in parts]), torch.cat([part for _, part in parts]), count
+
+
+def expected_loss(activation: Callable[[Tensor], Tensor], model: Float64[Tensor, "k 4"], p: Axis, r: Axis) -> Axis:
+    """Return the expected losses of models (W_1, W_2, b_1, b_2), by quadrature."""
+    x, weight, count = _inputs()
+    W, b = model[:, None, :2], model[:, None, 2:]
+    errors = (x - activation(W * (x @ model[:, :2].T).T[..., None] + b)) ** 2
+    probability = weight * p[:, None] ** count * (1 - p[:, None]) ** (2 - count)
+    return (probability * (errors[..., 0] + r[:, None] * errors[..., 1])).sum(1)
+
+
+def best_models(activation: Callable[[Tensor], Tensor]) -> tuple[pd.DataFrame, Float64[Tensor, "point 1 2"]]:
+    """Return the points of a grid of relative importance and density, and the weights of the best model at each."""
+    axes = (10 ** torch.linspace(low, high, POINTS, dtype=torch.float64) for low, high in ((-1, 1), (-2, 0)))
+    r, p = torch.cartesian_prod(*axes).T
+    W = torch.tensor(STARTS, dtype=torch.float64).repeat(len(p), 1)
+    density, ratio = (axis.repeat_interleave(len(STARTS)) for axis in (p, r))
+    start = torch.cat([W, torch.where(W == 0, density[:, None] / 2, 0.0)], dim=1)
+    unit = density * (1 + ratio)
+
+    def objective(model: Tensor, which: Tensor) -> Tensor:
+        return expected_loss(activation, model, density[which], ratio[which]) / unit[which]
+
+    found, losses, _ = bfgs.minimise(objective, start, tolerance=1e-6, max_evaluations=80)
+    lowest = losses.view(-1, len(STARTS)).argmin(dim=1)
+    best = found.view(-1, len(STARTS), 4)[torch.arange(len(p)), lowest, None, :2]
+    return pd.DataFrame({"density": p, "relative_importance": r}), best

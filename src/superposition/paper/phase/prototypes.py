@@ -1,0 +1,101 @@
+"""The paper's theoretical model: fixed configurations whose losses cross, so that the optimal loss has kinks."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from superposition.core.models import Model
+from superposition.theory import exact, simplices
+
+# Distance over which the derivatives on the two sides of a boundary are measured.
+STEP = 1e-5
+# Density at which all three phases of two features meet.
+MEETING = 4 / 7
+# Relative importances and densities along which the derivatives are drawn.
+FIXED_RATIOS, FIXED_DENSITIES = (0.2, 0.5, 2.0, 5.0), (0.2, 0.4, 0.8)
+
+Axis = Float64[Tensor, " k"]
+
+
+def configurations(n: int) -> Iterator[tuple[Float64[Tensor, "m n"], list[int]]]:
+    """Yield the weights of every configuration of n features in n - 1 dimensions, and the features it drops.
+
+    Columns have unit norms. The paper leaves out the configuration in which three features share two dimensions.
+    """
+    for groups in simplices.arrangements(n, n - 1):
+        if max(map(len, groups)) <= 2:
+            kept = {i for group in groups for i in group}
+            yield simplices.arrange_simplices(groups, n, n - 1), sorted(set(range(n)) - kept)
+
+
+def optimal_loss(n: int, p: Axis, r: Axis) -> Axis:
+    """Return the lowest exact loss of the configurations; only a dropped feature has a bias, its mean."""
+    model, losses = Model("relu_output", n, n - 1), []
+    importance = torch.stack([torch.ones_like(r)] * (n - 1) + [r], dim=1)
+    for W, dropped in configurations(n):
+        bias = torch.zeros(len(p), n, dtype=torch.float64)
+        bias[:, dropped] = exact.feature_mean(p)[:, None]
+        parameters = {"W": W.expand(len(p), -1, -1), "b": bias}
+        losses.append(exact.expected_loss(model, parameters, p[:, None].expand(-1, n), importance))
+    return torch.stack(losses).min(dim=0).values
+
+
+def kinks(n: int) -> pd.DataFrame:
+    """Measure the jump of the derivative of the optimal loss on every boundary between configurations.
+
+    Returns:
+        One row per point: ``boundary``, ``density``, ``relative_importance``, the ``variable`` that crosses the
+        boundary (p or r), the ``jump`` of the derivative, and the ``exact`` jump that follows from the closed forms.
+    """
+    variance = exact.feature_variance
+    low, high = 10 ** torch.linspace(-1, -0.05, 12, dtype=torch.float64), 10 ** torch.linspace(0.05, 1, 12).double()
+    sparse, dense = (
+        torch.linspace(0.05, 0.55, 6, dtype=torch.float64),
+        torch.linspace(0.6, 0.99, 6, dtype=torch.float64),
+    )
+    tables = [_jumps(n, "absent | superposition", "p", 4 * low / (2 + 5 * low), low, lambda p, r: r / 3)]
+    if n == 2:
+        tables.append(_jumps(n, "superposition | own", "p", 4 / (5 + 2 * high), high, lambda p, r: 0 * r + 1 / 3))
+    else:
+        one = torch.ones_like(sparse)
+        tables.append(_jumps(n, "superposition | own", "r", sparse, one, lambda p, r: p**2 / 6))
+        # The extra feature has a dimension of its own on both sides; the others are a pair, or one of them is absent.
+        tables.append(_jumps(n, "own | own", "p", 0 * high + MEETING, high, lambda p, r: 0 * r + 1 / 3))
+    tables.append(_jumps(n, "absent | own", "r", dense, torch.ones_like(dense), lambda p, r: variance(p)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _jumps(
+    n: int, boundary: str, variable: str, p: Axis, r: Axis, expected: Callable[[Axis, Axis], Axis]
+) -> pd.DataFrame:
+    """Return the change of the derivative of the optimal loss across points on a boundary."""
+    dp, dr = (STEP, 0.0) if variable == "p" else (0.0, STEP)
+    here, above, below = (optimal_loss(n, p + k * dp, r + k * dr) for k in (0, 1, -1))
+    columns = {"jump": (above - here) / STEP - (here - below) / STEP, "exact": expected(p, r)}
+    points = {"boundary": boundary, "variable": variable, "density": p, "relative_importance": r}
+    # The optimal loss is the lower of two, so its derivative falls where they cross.
+    return pd.DataFrame(points | {"jump": -columns["jump"], "exact": columns["exact"]})
+
+
+def slopes() -> pd.DataFrame:
+    """Return the derivatives of the optimal loss along lines through the diagrams.
+
+    Returns:
+        One row per point: ``features`` (2 or 3), ``variable`` (density p or relative importance r), ``fixed``, the
+        value of the other one, ``value``, and ``slope``, the derivative of the optimal loss by the variable.
+    """
+    p, r = (10 ** torch.linspace(low, high, 400, dtype=torch.float64) for low, high in ((-1, -1e-3), (-1, 1)))
+    tables = []
+    for n, (variable, values, lines) in itertools.product((2, 3), (("p", p, FIXED_RATIOS), ("r", r, FIXED_DENSITIES))):
+        for fixed in lines:
+            other = torch.full_like(values, fixed)
+            ends = [values + sign * STEP for sign in (-0.5, 0.5)]
+            losses = [optimal_loss(n, end, other) if variable == "p" else optimal_loss(n, other, end) for end in ends]
+            slope = (losses[1] - losses[0]) / STEP
+            columns = {"features": n, "variable": variable, "fixed": fixed, "value": values, "slope": slope}
+            tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
