@@ -9,7 +9,7 @@ import torch
 from tests.real import QUICK
 
 from superposition.core.weights import SweepResult
-from superposition.paper.phase import landscape, measure, prototypes
+from superposition.paper.phase import landscape, measure, prototypes, two_in_one
 from superposition.pipeline.claims import Tables
 
 
@@ -37,7 +37,8 @@ def always_antipodal() -> Tables:
 def continuous() -> Tables:
     """An optimum whose ‖W_2‖ grows as the square root of the distance from the transition."""
     jumps = pd.DataFrame({"relative_importance": [0.5], "density": [0.5], "near": [1e-3], "far": [1e-2]})
-    two = {"jumps": jumps, "transitions": jumps.assign(jump=False), "boundary": jumps.query("density > 1")}
+    boundary = pd.DataFrame(columns=["relative_importance", "slope_below", "slope_above"])
+    two = {"jumps": jumps, "transitions": jumps.assign(jump=False), "boundary": boundary}
     return {"phase_2in1": two}
 
 
@@ -53,7 +54,7 @@ def no_zeros() -> Tables:
     """A loss without the delta functions: features are always active."""
     sampled = landscape.sampled_losses()
     W, r = torch.tensor(sampled[["w0", "w1"]].to_numpy()), torch.tensor(sampled["relative_importance"].to_numpy())
-    return {"loss_surfaces": {"sampled": sampled.assign(loss=landscape.two_in_one.loss(W, torch.ones_like(r), r))}}
+    return {"loss_surfaces": {"sampled": sampled.assign(loss=two_in_one.loss(W, torch.ones_like(r), r))}}
 
 
 def one_minimum() -> Tables:

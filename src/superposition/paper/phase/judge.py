@@ -133,16 +133,18 @@ def _highest(phases: pd.DataFrame) -> pd.Series:
     ],
 )
 def first_order(data: Tables) -> Finding:
-    jumps, transitions = data["phase_2in1"]["jumps"], data["phase_2in1"]["transitions"]
+    jumps, transitions, boundary = (data["phase_2in1"][name] for name in ("jumps", "transitions", "boundary"))
+    kink = boundary["slope_below"] / boundary["slope_above"]
     near_one = "; ".join(
         f"r = {row.relative_importance:g}: ‖W_2‖ leaves 0 at 1-S = {row.p_optimum:.3f} and jumps from "
         f"{row.norm_above:.2f} to {row.norm_below:.2f} at {row.p_strong:.3f}"
-        for row in data["phase_2in1"]["boundary"].query("relative_importance > 0.5").itertuples()
+        for row in boundary.query("relative_importance > 0.5").itertuples()
     )
     return Finding(
         [Number((jumps["near"] / jumps["far"]).min())],
         text="‖W_2‖ jumps by "
-        + ", ".join(f"{row.near:.2f} (r = {row.relative_importance:g})" for row in jumps.itertuples()),
+        + ", ".join(f"{row.near:.2f} (r = {row.relative_importance:g})" for row in jumps.itertuples())
+        + f"; there dL/dp of the optimal loss changes by a factor of {kink.min():.2f} to {kink.max():.2f}",
         note="The superposition of feature 1 is W_2² and jumps with it; for r > 1 the features change places, with 1/r "
         "in place of r. But the jump is not always where the feature first appears: it appears with a jump for r = "
         f"{_ranges(transitions, True)} and continuously for r = {_ranges(transitions, False)} (in steps of 0.01), "
