@@ -31,7 +31,7 @@ SECTIONS = [
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     gpu = importlib.import_module("gpu")
-    monkeypatch.setattr(gpu, "TESTS", "tests/training/test_captured.py -k smallest")
+    monkeypatch.setattr(gpu, "TESTS", "tests/training/test_captured.py -k odd")
     monkeypatch.setattr(gpu, "SHAPES", (replace(gpu.SHAPES[0], points=4),))
     return gpu
 
