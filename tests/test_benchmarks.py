@@ -168,9 +168,7 @@ def test_their_training_can_start_from_our_initial_weights() -> None:
     assert not b.any()
 
 
-def test_the_critical_path(
-    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_critical_path(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """It goes through the slowest training and what needs it; the times of rules are shown beside an earlier run."""
     config = Config.parse(yaml.safe_load(Path("config.yaml").read_text()))
     slowest = {"train/phase_2in1": 100.0, "measure/phase_2in1": 7.0, "draw/phase_2in1": 2.0, "draw/theory": 50.0}

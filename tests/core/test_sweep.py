@@ -123,7 +123,9 @@ VALUES: dict[str, list[Any]] = {
         *({"correlated": sets} for sets in ([[0, 1], [1, 2]], [[0, 0]], [[0, 4]], [[0, 16**5000]])),
         {"correlated": [[0, 1]], "anticorrelated": [[3, 1]]},
     ],
-    "correlated": [{"distribution": {"correlated": sets}} for sets in ([[0, -1]], [[0]], [["0", "1"]], [0, 1], 5, None)],
+    "correlated": [
+        {"distribution": {"correlated": sets}} for sets in ([[0, -1]], [[0]], [["0", "1"]], [0, 1], 5, None)
+    ],
     "signed": [{"distribution": {"signed": "yes"}}],
     "seeds": [0],
     "restarts": [0],

@@ -391,7 +391,10 @@ def sampled_loss(
         {"n": 3, "model": "linear", "distribution": "signed"},
         {"attack": [0, 0.5]},
         {"l1": [0, 0.1]},
-        *(SWEEPS[name] for name in ("relu_output", "relu_hidden", "absolute", "sets", "relative", "against", "penalised")),
+        *(
+            SWEEPS[name]
+            for name in ("relu_output", "relu_hidden", "absolute", "sets", "relative", "against", "penalised")
+        ),
     ],
     ids=lambda changes: " ".join(map(str, changes.values())),
 )
@@ -529,7 +532,9 @@ def test_solved_models_do_not_depend_on_threads_or_parts(monkeypatch: pytest.Mon
     rounding."""
     plan = sweep(**SOLVED)
     whole = train(plan, threads=2)
-    monkeypatch.setattr("superposition.core.sweep.POINTS_PER_SEARCH", 3)  # There are eight points, so the last part is smaller.
+    monkeypatch.setattr(
+        "superposition.core.sweep.POINTS_PER_SEARCH", 3
+    )  # There are eight points, so the last part is smaller.
     first = train(plan, threads=1)
     expected = content(first, tmp_path / "first")
     assert content(train(plan, threads=2), tmp_path / "two threads") == expected
