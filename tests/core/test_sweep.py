@@ -374,7 +374,7 @@ def test_what_can_be_solved_exactly(name: str, n: int) -> None:
 
 
 def test_spec_is_canonical() -> None:
-    """One sweep has one text, whatever the order of keys, the notation of numbers and which defaults are written out."""
+    """The order of keys, the notation of numbers and defaults that are written out make no difference."""
     written = {"seeds": 1, "density": [0.1], "m": 2, "distribution": ["independent"], "importance": 1, "n": 4}
     assert Sweep.parse(written | {"model": "relu_output"}).spec() == Sweep.parse(BASE).spec()
 
@@ -393,7 +393,7 @@ def test_work_grows_with_every_size() -> None:
 
 @given(st.integers(1, 60), st.integers(1, 60), st.booleans())
 def test_parts_make_up_the_points(points: int, parts: int, exact: bool) -> None:
-    """Each point is in one part, parts have about the same size, and points that are searched together stay together."""
+    """Parts have about the same size, and points that are searched together stay together."""
     plan = Sweep(model="linear", n=2, m=1, density=0.1, seeds=points, restarts=3, solver="exact" if exact else "adam")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("superposition.core.sweep.POINTS_PER_SEARCH", 4)

@@ -14,7 +14,7 @@ from superposition.core.grid import Relative
 from superposition.core.sweep import TRAINING_KEYS, Sweep
 from superposition.core.weights import SweepResult
 from superposition.theory import exact
-from superposition.training import blocks, devices, evaluation, runner
+from superposition.training import blocks, devices, evaluation
 from superposition.training.autograd import Autograd
 from superposition.training.captured import Captured
 from superposition.training.engine import Engine, TrainingConfig
