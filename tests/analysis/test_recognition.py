@@ -134,7 +134,9 @@ def test_factors_of_a_model(dtype: type) -> None:
     assert (table["residual"][table["polytope"] == "pentagon"] > 1e-3).all()
 
 
-@pytest.mark.parametrize("name", ["octahedron", "hexagonal bipyramid", "digon + tetrahedron", "pentagon + simplex of 6"])
+@pytest.mark.parametrize(
+    "name", ["octahedron", "hexagonal bipyramid", "digon + tetrahedron", "pentagon + simplex of 6"]
+)
 def test_noisy_products_are_named(name: str) -> None:
     for seed in range(2):
         W = product(name)
