@@ -203,7 +203,7 @@ def test_the_hull_of_features_in_space(rank: int) -> None:
 
 
 def test_neuron_stacks() -> None:
-    """A stack has a neuron's |weights| in the colours of their features, the largest at the bottom; weights too small to
+    """A stack has a neuron's |weights| in the colours of their features, the largest at the bottom; those too small to
     be seen are grey."""
     W = np.array([[0.5, -2.0, 0.001], [1.0, 0.0, 0.25]])
     figure, ax = plt.subplots()
