@@ -99,27 +99,6 @@ def test_learning_rates(how: TrainingConfiguration, rates: list[float]) -> None:
     np.testing.assert_allclose(taken, rates)
 
 
-def test_pytorch_has_the_same_cosine() -> None:
-    """keltin13 uses PyTorch's own schedule."""
-    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=5)
-    for step in range(5):
-        assert schedule.get_last_lr()[0] == pytest.approx(peers.half_cosine(step, 5))
-        optimizer.step()
-        schedule.step()
-
-
-@pytest.mark.parametrize("draw", ["threshold", "bernoulli"])
-def test_samples(draw: str) -> None:
-    """Features are active with their density, and uniform where they are active."""
-    torch.manual_seed(0)
-    models = Models(replace(AUTHORS, draw=draw), relu_output(3, 1, [1.0, 0.25]))
-    x = models.samples(20_000)
-    assert x.shape == (20_000, 2, 3)
-    torch.testing.assert_close((x > 0).float().mean(dim=(0, 2)), torch.tensor([1, 0.25]), atol=0.01, rtol=0)
-    torch.testing.assert_close(x.mean(dim=(0, 2)), torch.tensor([0.5, 0.125]), atol=0.01, rtol=0)
-
-
 @pytest.mark.parametrize(("axes", "fans"), [("ifh", 20 * 5 + 300 * 5), ("ihf", 20 * 5 + 300 * 20)])
 def test_initial_weights_depend_on_the_tensor(axes: str, fans: int) -> None:
     """As in PyTorch, their scale depends on the number of models in the tensor and on the order of its axes."""
@@ -147,25 +126,6 @@ def test_the_gradient_of_their_loss(axes: str) -> None:
     gradients = torch.autograd.grad(loss, [W, b])
     for after, before, gradient in zip(models.weights, (W, b), gradients, strict=True):
         torch.testing.assert_close(after, before.detach() - 0.1 * gradient)
-
-
-def test_the_best_trial_is_kept() -> None:
-    """Every model keeps its own best trial, so with many trials losses are lower than with one."""
-    torch.manual_seed(0)
-    one = Figure("", replace(KELTIN13, steps=40), relu_output(5, 2, [1.0, 0.1]))
-    losses = [
-        throughput.expected_losses(figure.sweep, *figure.train())[:, 0]
-        for figure in (*[one] * 6, replace(one, trials=6))
-    ]
-    assert (losses[-1] < np.mean(losses[:-1], axis=0)).all()
-
-
-def test_their_training_can_start_from_our_initial_weights() -> None:
-    figure = throughput.SHAPES[1].figure()
-    W, b = Models(figure.how, figure.sweep, initial=throughput.same_start(figure.sweep)).weights
-    ours = throughput.fit(figure.sweep, steps=1, learning_rate=0.0).parameters
-    torch.testing.assert_close(W, ours["W"].flatten(0, 1))
-    assert not b.any()
 
 
 def test_the_critical_path(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

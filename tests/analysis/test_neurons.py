@@ -30,10 +30,6 @@ def test_second(row: list[float], second: float) -> None:
         assert neurons.monosemantic(drive[:, order], 0.3)[0] == (second < 0.3)
 
 
-def test_monosemantic_is_a_quarter() -> None:
-    assert neurons.monosemantic(np.array([[1, 0.24], [1, 0.26], [0.26, 1]])).tolist() == [True, False, False]
-
-
 def absolute(W: np.ndarray, W_out: np.ndarray, x: np.ndarray) -> np.ndarray:
     n, m = W.shape[1], W.shape[0]
     p = {"W": torch.from_numpy(W), "W_out": torch.from_numpy(W_out), "b": torch.zeros(n, dtype=torch.float64)}

@@ -106,16 +106,6 @@ def test_values_are_uniform_and_independent(case: tuple) -> None:
             assert abs(np.corrcoef(a, b)[0, 1]) * len(a) ** 0.5 < 5, (i, j)
 
 
-def test_sets_are_never_split(case: tuple) -> None:
-    """Correlated sets are active as a whole, and of anticorrelated sets one member is."""
-    distribution, densities, x, _ = case
-    for members in distribution.correlated:
-        assert set(np.unique((x[:, members] != 0).sum(1))) == {0, len(members)}
-    for members in distribution.anticorrelated:
-        counts = np.unique((x[1:, members] != 0).sum(1))
-        assert set(counts) == ({1} if densities[members[0]] == 1 else {0, 1})
-
-
 def test_sample_0_is_the_only_all_zero_one(case: tuple) -> None:
     """Weights sum to 1, and all other samples have one weight."""
     _, _, x, weight = case
@@ -180,4 +170,4 @@ def test_an_impossible_all_zero_sample_weighs_nothing() -> None:
     """A subnormal weight would be slow to multiply by; a sample that is only improbable keeps its weight."""
     impossible, improbable = (gates_of(Distribution(), [p] * 400).all_zero_probability.item() for p in (0.2, 0.1))
     assert impossible == 0
-    assert improbable == pytest.approx((1 - np.float64(np.float32(0.1))) ** 400, rel=1e-6)
+    assert improbable == pytest.approx((1 - np.float64(np.float32(0.1))) ** 400, rel=1e-6, abs=0)

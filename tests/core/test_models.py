@@ -3,9 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import ortho_group
 
 from superposition.core.models import Model, Parameters
 from superposition.core.sweep import Sweep
@@ -69,32 +66,6 @@ def test_parameters_lie_one_after_another(model: Model) -> None:
     assert ("b_hidden" in p) == model.hidden_bias
     p["b"][1] = -1  # Parameters are views of the row.
     assert (flat == -1).sum() == model.n
-
-
-@each_model
-@given(st.integers(0, 10**6))
-def test_symmetries(model: Model, seed: int) -> None:
-    """Features and hidden units have no order, linear hidden units no axes, and neurons with two layers no scale."""
-    p, x, importance = drawn(model, seed)
-    loss = model.loss(p, x, importance)
-    rng = np.random.default_rng(seed)
-
-    features = torch.from_numpy(rng.permutation(model.n))
-    renamed = {k: a if k == "b_hidden" else a[..., features] for k, a in p.items()}
-    torch.testing.assert_close(model.loss(renamed, x[..., features], importance[..., features]), loss)
-
-    if model.relu_hidden:
-        units = torch.from_numpy(rng.permutation(model.m))
-        moved = {k: a if k == "b" else a[:, units] for k, a in p.items()}
-    else:
-        rotation = torch.from_numpy(np.atleast_2d(ortho_group.rvs(model.m, random_state=rng) if model.m > 1 else -1.0))
-        moved = p | {"W": rotation @ p["W"]}
-    torch.testing.assert_close(model.loss(moved, x, importance), loss)
-
-    if model.absolute:
-        scale = torch.from_numpy(rng.uniform(0.1, 10, (model.m, 1)))
-        scaled = p | {"W": p["W"] * scale, "W_out": p["W_out"] / scale}
-        torch.testing.assert_close(model.loss(scaled, x, importance), loss)
 
 
 def test_a_model_has_the_sizes_of_its_sweep() -> None:

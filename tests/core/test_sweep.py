@@ -283,83 +283,10 @@ def test_a_wrong_importance_is_explained_in_its_own_notation(importance: Any, al
         Sweep.parse(BASE | {"importance": importance})
 
 
-def test_the_absolute_model_may_be_wider_than_its_input() -> None:
-    assert Sweep.parse(BASE | {"model": "absolute", "m": 9}).m == 9
-
-
 def test_a_sweep_is_frozen() -> None:
     sweep = Sweep.parse(BASE)
     with pytest.raises(ValidationError, match="frozen"):
         sweep.n = 5
-
-
-@st.composite
-def entries(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw a valid entry of a configuration, as plain data."""
-    model = draw(st.sampled_from(["linear", "relu_output", "relu_hidden", "absolute"]))
-    n = draw(st.integers(1, 6))
-    features = st.lists(st.integers(0, n - 1), min_size=1, max_size=n, unique=True)
-    density, positive = st.floats(1e-6, 0.5), st.floats(1e-3, 1e3)
-    axes = (density, st.lists(density, min_size=1, max_size=4))
-    spans = st.fixed_dictionaries({"from": density, "to": density, "points": st.integers(2, 9)})
-
-    order = draw(st.permutations(range(n)))
-    cut = draw(st.integers(0, n))
-    sets = [part for part in (order[:cut], order[cut:]) if len(part) > 1]
-    signed = draw(st.booleans())
-    plain = {"signed": signed}
-    grouped = plain | draw(st.sampled_from([{"correlated": sets}, {"anticorrelated": sets}, {"correlated": sets[:1]}]))
-    named = "signed" if signed else "independent"
-    distribution = draw(st.sampled_from([named, plain, grouped, [named], [grouped, named], [plain, grouped]]))
-
-    optional = {
-        "importance": st.one_of(
-            positive,
-            st.just(2),
-            st.fixed_dictionaries({"decay": st.floats(0.01, 1)}),
-            st.lists(st.floats(0, 10), min_size=n, max_size=n),
-        ),
-        "relative_importance": st.fixed_dictionaries({"features": features, "ratio": st.one_of(positive, spans)}),
-        "distribution": st.just(distribution),
-        "l1": st.one_of(st.floats(0, 10), st.lists(st.floats(0, 10), min_size=1, max_size=3)),
-        "seeds": st.integers(1, 3),
-        "restarts": st.integers(1, 5),
-        "steps": st.integers(10, 10**6),
-        "batch": st.integers(2, 4096),
-        "learning_rate": st.floats(1e-6, 10),
-        "schedule": st.sampled_from(["cosine", "constant"]),
-        "warmup": st.floats(0, 1),
-        "weight_decay": st.floats(0, 1),
-        "snapshots": st.integers(0, 10),
-        "evaluation": st.integers(1, 2**22),
-    }
-    if isinstance(distribution, str) or not sets:
-        optional["relative_density"] = st.fixed_dictionaries({"features": features, "ratio": st.floats(0.01, 2)})
-    if model == "relu_hidden":
-        optional["hidden_bias"] = st.booleans()
-    required = {
-        "model": st.just(model),
-        "n": st.just(n),
-        "m": st.integers(1, 12 if model == "absolute" else n),
-        "density": st.one_of(*axes, spans),
-    }
-    return draw(st.fixed_dictionaries(required, optional=optional))
-
-
-@given(entries())
-def test_spec_round_trip(entry: dict[str, Any]) -> None:
-    """A weights file holds this text, from which its sweep must be restored."""
-    sweep = Sweep.parse(entry)
-    again = Sweep.parse(json.loads(sweep.spec()))
-    assert again == sweep
-    assert again.spec() == sweep.spec()
-    assert again.points().equals(sweep.points())
-    for name in ("densities", "importances"):
-        values = getattr(sweep, name)()
-        np.testing.assert_array_equal(getattr(again, name)(), values)
-        assert values.shape == (len(sweep.points()), sweep.n)
-    assert sweep.densities().max() <= 1
-    assert sweep.signed == again.signed
 
 
 @pytest.mark.parametrize("name", ["linear", "relu_output"])

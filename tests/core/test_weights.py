@@ -135,16 +135,6 @@ def test_solved_models_keep_their_digits(tmp_path: Path) -> None:
         assert torch.equal(after.best()[k], torch.stack([values[i, r] for i, r in enumerate(chosen)]))
 
 
-def test_the_file_says_what_is_in_it(saved: Path) -> None:
-    """Without this package, a reader finds the coordinates of every point and the parameters of the sweep."""
-    with safe_open(saved, framework="np") as file:
-        about = json.loads(file.metadata()["superposition"])
-        assert file.get_tensor("W").shape == (2, 3, 4, 3)
-    assert about["sweep"] == json.loads(trained().sweep.spec())
-    assert about["points"]["density"] == [0.5, 0.1]
-    assert about["axes"] == "point, restart, hidden, feature"
-
-
 def test_the_same_models_give_the_same_bytes(saved: Path, tmp_path: Path) -> None:
     for k in range(3):
         trained().save(tmp_path / f"again {k}")
@@ -169,13 +159,6 @@ def test_the_best_restart_has_the_lowest_loss() -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     refusal(tmp_path / "missing.safetensors")
     refusal(tmp_path)
-
-
-@pytest.mark.parametrize("content", [b"", b"density: 0.1\nsteps: 3\n", b"\0" * 100, b"\xff" * 100])
-def test_a_file_of_another_kind(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_bytes(content)
-    refusal(path)
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"superposition": "yes"}, {"superposition": "{}"}])

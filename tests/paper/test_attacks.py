@@ -77,16 +77,6 @@ def test_a_model_without_superposition_is_misled_by_the_square_of_the_size(densi
     assert target.worst_rise(0.3 * directions) == pytest.approx(0.09, rel=1e-4)
 
 
-def test_linear_regime() -> None:
-    """Where no output is cut off, the rise is ‖WᵀWδ‖² and a term in the mean error."""
-    W, b = random_model()
-    target = attacks.make_target(models(W, b + 50), 0, 512)
-    gram, delta = W.T @ W, 0.1 * torch.randn(4, N, generator=torch.Generator().manual_seed(1))
-    error = (target.share[:, None] * (target.preactivation - target.x)).sum(0)
-    expected = (delta @ gram).square().sum(1) + 2 * (delta @ gram) @ error
-    torch.testing.assert_close(target.rise_and_gradient(delta)[0].float(), expected, rtol=1e-3, atol=1e-3)
-
-
 def test_features_that_do_not_count() -> None:
     """Their errors are ignored, and attacks do not touch them."""
     W, b = random_model()
@@ -163,13 +153,6 @@ def test_gradient_ascent_never_ends_below_its_start() -> None:
         float(target.rise_and_gradient(0.3 * starts)[0].max()), rel=1e-4
     )
     assert gradient_ascent(target, starts, 0.3, 30) >= gradient_ascent(target, starts, 0.3, 0)
-
-
-def test_an_attack_for_each_sample_is_worse() -> None:
-    """Each sample's attack has the same size."""
-    target = attacks.make_target(models(*random_model()), 0, 1024)
-    together = gradient_ascent(target, target.analytic_attacks()[:1], 0.3, 50)
-    assert gradient_ascent(target, target.analytic_attacks()[:1], 0.3, 50, per_sample=True) > together
 
 
 def test_gradient_ascent_leaves_other_features_alone() -> None:

@@ -235,30 +235,12 @@ def test_dimensionality(axes: str, label: str, places: list[float], logarithmic:
     plt.close(figure)
 
 
-def test_dimensionality_of_one_model() -> None:
-    """Where nothing varies, the axis is the number of the feature."""
-    models = trained(axes="one point")
-    ax = drawn("dimensionality", models).axes[0]
-    assert ax.get_xlabel() == "feature"
-    np.testing.assert_allclose(ax.collections[0].get_offsets()[:, 0], [1, 2, 3])
-    np.testing.assert_allclose(ax.collections[0].get_offsets()[:, 1], dimensionality(at(models, 0)["W"]), rtol=1e-6)
-
-
 def test_dimensionality_by_two_axes() -> None:
     """One axis has all its points, and the other up to four panels."""
     figure = drawn("dimensionality", trained(axes="two axes"))
     assert titles(figure) == [f"relative importance {v}" for v in ("0.1", "0.316", "3.16", "10")]
     assert notes(figure) == ["4 of 5 panels, evenly spaced along the axes of the sweep"]
     assert [len(ax.collections[0].get_offsets()) for ax in figure.axes[:4]] == [15] * 4
-    plt.close(figure)
-
-
-def test_seeds_are_replicates() -> None:
-    """They share a panel."""
-    figure = drawn("dimensionality", trained(axes="all axes"))
-    panels = [ax for ax in figure.axes if ax.get_title()]
-    assert not any("seed" in ax.get_title() for ax in panels)
-    assert {len(ax.collections[0].get_offsets()) for ax in panels} == {2 * 2 * 3}
     plt.close(figure)
 
 

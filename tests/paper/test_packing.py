@@ -44,27 +44,6 @@ def test_thomson_problem(n: int) -> None:
     assert packing.coulomb_energy(W).item() == pytest.approx(energy, abs=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("corners", "expected"),
-    [
-        (np.eye(4), 0),
-        (simplex(2), 0),
-        (simplex(3), 0),
-        (simplex(5), 0),
-        (polytopes.tegum_product(DIGON, DIGON, TRIANGLE), 0),
-        (polytopes.polygon(5), 10 * np.cos(2 * np.pi / 5) ** 2),
-        (polytopes.tegum_product(PENTAGON, DIGON), 10 * np.cos(2 * np.pi / 5) ** 2),
-        (polytopes.polygon(6), 12 * 0.25),
-        (polytopes.icosahedron(), 12 * 5 / 5),
-        (polytopes.square_antiprism(), 8 * 2 * (1 / 9 + (2**0.5 - 1) ** 2 / 9)),
-        (np.ones((1, 3)), 6),
-    ],
-)
-def test_interference_of_known_arrangements(corners: np.ndarray, expected: float) -> None:
-    """Features at 90° or more do not interfere; others count for both outputs."""
-    assert packing.interference_energy(tensor(corners)).item() == pytest.approx(expected, abs=1e-12)
-
-
 @given(seeds, st.integers(1, 4), st.integers(1, 6))
 def test_energies_against_a_loop(seed: int, m: int, n: int) -> None:
     """Energies of batches do not depend on the lengths of columns."""
@@ -95,15 +74,6 @@ def test_padding_changes_nothing(seed: int, m: int, n: int) -> None:
         (gradient,) = torch.autograd.grad(value, filled)
         assert gradient[m:].eq(0).all()
         assert gradient[:, n:].eq(0).all()
-
-
-def test_charges_that_meet() -> None:
-    """Their energy and its gradient are finite."""
-    W = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
-    energy = packing.coulomb_energy(W)
-    (gradient,) = torch.autograd.grad(energy, W)
-    assert energy.item() > 1e5
-    assert gradient.isfinite().all()
 
 
 @given(seeds, st.integers(2, 5), st.integers(2, 8))
@@ -137,14 +107,6 @@ def test_no_named_arrangement_interferes_less(size: tuple[int, int]) -> None:
     assert energy > 0.5
     for corners in NAMED[size]:
         assert energy <= packing.interference_energy(tensor(corners)).item() + 1e-9
-
-
-@pytest.mark.parametrize("size", [(1, 1), (3, 2), (6, 3)], ids=str)
-def test_antipodal_pairs_do_not_interfere(size: tuple[int, int]) -> None:
-    """n ≤ 2m features need not interfere."""
-    W, energy = packing.minimise_energy(packing.interference_energy, [size])[0]
-    assert energy == pytest.approx(0, abs=1e-9)
-    assert geometry.cosines(W).fill_diagonal_(0).max() < 1e-4
 
 
 def test_the_regular_pentagon_is_best() -> None:

@@ -13,14 +13,6 @@ def logistic(at: float, width: float = 1.5, low: float = 0.0, high: float = 0.5)
     return low + (high - low) / (1 + np.exp(-(np.arange(SNAPSHOTS) - at) / width))
 
 
-def test_change() -> None:
-    """It is taken over a window on both sides, which is shorter at the ends."""
-    values = np.arange(10.0)[:, None] ** [1, 2]
-    found = trajectories.windowed_change(values, 2)
-    np.testing.assert_array_equal(found[:, 0], [2, 3, *[4] * 6, 3, 2])
-    np.testing.assert_array_equal(found[4], values[6] - values[2])
-
-
 def test_jumps_are_found_where_they_are() -> None:
     """One series has a jump, another none, and the third one up and one down."""
     values = np.stack([logistic(60), np.full(SNAPSHOTS, 0.5), logistic(40) - logistic(150, high=0.3)], axis=1)
@@ -90,12 +82,6 @@ def test_a_power_law_has_no_regimes() -> None:
     """It falls steadily, so nothing stands out."""
     steps = np.arange(10, 10_001, 10)
     assert trajectories.find_drops(steps, steps**-0.7)[1:] == ([], [])
-
-
-def test_small_drops_do_not_count() -> None:
-    """Drops that stand out by less than a tenth of the steepest may be noise."""
-    assert len(trajectories.find_drops(*curve((100, 10), (2000, 1.15)))[0]) == 1
-    assert len(trajectories.find_drops(*curve((100, 10), (2000, 1.6)))[0]) == 2
 
 
 def test_flatness_is_relative_to_the_slower_drop() -> None:

@@ -2,7 +2,6 @@
 
 import importlib
 from collections import Counter
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -59,10 +58,6 @@ def test_every_claim_has_a_row_in_order() -> None:
             ("cat", "1 cat", "corrected", "It is a lion"),
         )
     ]
-
-
-def test_a_section_without_claims_has_the_columns() -> None:
-    assert list(section().table({}, "paper").columns) == COLUMNS
 
 
 def test_claims_by_name() -> None:
@@ -155,20 +150,6 @@ def test_check_names_what_differs(verdict: str) -> None:
     assert f"zoo.dog is reproduced, expected {verdict}" in message
     assert "zoo.owl" not in message
     assert "zoo.whale" not in message
-
-
-def test_check_reads_the_file(tmp_path: Path) -> None:
-    """Empty notes and commas survive the file."""
-    good = section(ant=Finding("a, b", True), whale=Finding("1", False))
-    for scale, passes in (("quick", True), ("paper", False)):
-        good.table({}, scale).to_csv(tmp_path / "claims.csv", index=False)
-        claims = pd.read_csv(tmp_path / "claims.csv")
-        assert list(claims.columns) == COLUMNS
-        if passes:
-            assert "all 1 verdicts" in check(claims)
-        else:
-            with pytest.raises(SuperpositionError, match=r"zoo\.whale is not reproduced, expected reproduced"):
-                check(claims)
 
 
 # The claims of the paper.

@@ -97,26 +97,6 @@ def test_saved_figures_are_closed(tmp_path: Path) -> None:
     assert not plt.fignum_exists(figure.number)
 
 
-def test_figures_need_no_font_and_no_screen(tmp_path: Path) -> None:
-    """Text is stored as outlines."""
-    style.save(drawn(), tmp_path / "a.svg")
-    assert "<text" not in (tmp_path / "a.svg").read_text()
-    assert plt.get_backend().lower() == "agg"
-
-
-@pytest.mark.parametrize(("density", "title"), [(1.0, "1"), (0.3, "0.3"), (0.001, "0.001")])
-def test_density_title(density: float, title: str) -> None:
-    assert style.density_title(density) == f"$1-S = {title}$"
-
-
-def test_default_colours_are_those_of_the_palette() -> None:
-    figure, axes = plt.subplots()
-    lines = [axes.plot([0, 1])[0] for _ in style.CATEGORIES]
-    assert [to_hex(line.get_color()) for line in lines] == list(style.CATEGORIES)
-    assert len(set(style.CATEGORIES)) == len(style.CATEGORIES) >= 6
-    plt.close(figure)
-
-
 def test_model_panel() -> None:
     """Rows are features, the first on top, whatever the order of the pairs; colours end at ±1."""
     gram = np.array([[1.0, -0.5, 0.0], [-0.5, 0.25, 2.0], [0.0, 2.0, 4.0]])
@@ -221,10 +201,3 @@ def test_neuron_stacks() -> None:
     assert [text.get_text() for text in ax.texts] == ["2", "1", "1", "3"]
     assert ax.get_ylim()[1] > np.abs(W).sum(1).max()
     plt.close(figure)
-
-
-@pytest.mark.parametrize(("value", "red", "blue"), [(1, True, False), (-1, False, True)])
-def test_signs_have_colours(value: float, red: bool, blue: bool) -> None:
-    r, _, b, _ = style.SIGNED((value + 1) / 2)
-    assert (r > b + 0.3, b > r + 0.3) == (red, blue)
-    assert min(style.SIGNED(0.5)[:3]) > 0.9  # Zero is nearly white.

@@ -107,15 +107,6 @@ def test_factor_optimum_against_the_exact_one(polytope: Polytope) -> None:
     np.testing.assert_allclose(table["bias"], found["b"].mean(dim=1), atol=1e-3)
 
 
-def test_a_single_costs_nothing() -> None:
-    """A feature with a dedicated dimension is copied, so the dimension gains what dropping the feature would cost."""
-    table = tegum.factor_optimum(SINGLE, DENSITIES)
-    np.testing.assert_allclose(table["loss"], 0, atol=1e-9)
-    np.testing.assert_allclose(table["norm"], 1, atol=1e-3)
-    np.testing.assert_allclose(table["bias"], 0, atol=1e-3)
-    np.testing.assert_allclose(table["gain"], 1, rtol=1e-6)
-
-
 @pytest.mark.parametrize("name", ["digon", "pentagon", "square antiprism"])
 def test_factor_optimum_is_a_minimum(name: str) -> None:
     """Norm and bias are optimal, and every row says what it belongs to, sorted by density."""
@@ -185,12 +176,6 @@ def test_handovers(optima: pd.DataFrame) -> None:
         assert sparser[0] < sparser[1]
 
 
-def test_no_handover(optima: pd.DataFrame) -> None:
-    alone = optima[optima["polytope"] == "digon"]
-    assert tegum.handovers(alone).columns.tolist() == ["dense_side", "sparse_side", "density"]
-    assert len(tegum.handovers(alone)) == 0
-
-
 # A few features.
 
 
@@ -230,15 +215,3 @@ def test_best_products_against_brute_force(size: tuple[int, int], optima: pd.Dat
         )
         assert (row.best_loss, row.second_loss) == (pytest.approx(ranked[0][0]), pytest.approx(ranked[1][0]))
         assert (row.best, row.second) == (ranked[0][1], ranked[1][1])
-
-
-def test_dropped_features_cost_their_variance() -> None:
-    """Three features in one dimension have a closed form: each antipode costs p²/6."""
-    p = 0.3
-    table = pd.DataFrame({"density": [p] * len(KNOWN), "polytope": [*KNOWN], "loss": 1e9})
-    table.loc[table["polytope"] == "digon", "loss"] = p**2 / 3
-    table.loc[table["polytope"] == "single", "loss"] = 0.0
-    found = tegum.best_products(table, 3, 1).iloc[0]
-    assert (found["best"], found["second"]) == ("digon", "single")
-    assert found["best_loss"] == pytest.approx(p**2 / 3 + variance(p))
-    assert found["second_loss"] == pytest.approx(2 * variance(p))
