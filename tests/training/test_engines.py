@@ -2,6 +2,7 @@
 
 import importlib.util
 import platform
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -112,7 +113,7 @@ def test_gradient(case: tuple[Block, torch.Tensor, TrainingConfig], monkeypatch:
     block, weights, plan = case
     # With so large an epsilon, a step of Adam is proportional to the gradient: here it is 64 times as large.
     monkeypatch.setattr(fused, "EPSILON", 1e8)
-    by_hand = Fused(block, replace(plan, learning_rate=64e8, weight_decay=0, schedule="constant"), weights)
+    by_hand = Fused(block, replace(plan, learning_rate=64e8, weight_decay=0.0, schedule="constant"), weights)
     by_hand.advance(0, 1)
 
     precise = Autograd(block, plan, weights.double())
@@ -351,7 +352,7 @@ def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_cache_is_used_and_not_needed(
     build: Callable[[], object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A library is compiled once; where the cache cannot be written, it is compiled all the same."""
+    """A library is compiled once by every compiler or processor, and also where the cache cannot be written."""
     build()
     (built,) = (tmp_path / "cache").iterdir()
     before = built.stat().st_mtime_ns
@@ -359,3 +360,10 @@ def test_the_cache_is_used_and_not_needed(
     assert [path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()] == [before]
     monkeypatch.setenv("SUPERPOSITION_CACHE", str(built / "below a file"))
     assert build().train
+    monkeypatch.setenv("SUPERPOSITION_CACHE", str(tmp_path / "cache"))
+    other = tmp_path / "another compiler"
+    other.write_text(f'#!/bin/sh\nexec {shlex.join(fused.compiler())} -DANOTHER "$@"\n')
+    other.chmod(0o755)
+    monkeypatch.setenv("CXX", shlex.quote(str(other)))
+    build()
+    assert len(list((tmp_path / "cache").iterdir())) == 2
