@@ -86,7 +86,7 @@ def test_numbers_in_the_report() -> None:
     one = {
         "l1": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5],
         "aligned": [0.6, 0.98, 0.995, 1.0, 1.0, 1.0],
-        "interference": [3.0, 1.2, 1.1, 1.04, 0.3, 0.2],
+        "interference": [3.0, 1.2, 1.1, 1.04, 2.05 / (M + 1), 0.2],
         "represented_features": [9, 8, 8, 8, 4, 2],
         "clean_loss": [2.0, 2.0, 3.0, 4.0, 5.0, 6.0],
     }
@@ -103,9 +103,9 @@ def test_numbers_in_the_report() -> None:
         "importances": "equal",
         "basis-aligned (99 % of the weight) from": "0.2",
         "antipodal pairs, at most, from": "0.3",
-        "superposition, up to": "0.3",
-        "without superposition, half of the dimensions used": "0.4, 0.5",
-        "clean loss there, at least": "2.50 times",
+        "superposition, up to": "0.4",
+        "without superposition, half of the dimensions used": "0.5",
+        "clean loss there, at least": "3.00 times",
     }
     assert second == exact | {
         "importances": "0.7^i",
