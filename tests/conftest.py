@@ -31,8 +31,13 @@ def without_shape_checks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the longest files, so that none is left over at the end."""
-    longest = ("test_cluster", "test_faults")
-    items.sort(key=lambda item: (item.path.stem not in longest, item.path.parent.name != "workflow"))
+    longest = ("test_cluster", "test_faults", "workflow", "training", "paper")
+
+    def rank(item: pytest.Item) -> int:
+        names = (item.path.stem, item.path.parent.name)
+        return min((longest.index(name) for name in names if name in longest), default=len(longest))
+
+    items.sort(key=rank)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
