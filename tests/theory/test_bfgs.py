@@ -100,7 +100,7 @@ def test_a_function_that_cannot_be_lowered_ends_the_search() -> None:
     def level(x: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
         """Return 0.4 with a gradient of 1 below 1, and a parabola above."""
         calls.append(len(which))
-        return torch.where(x > 1, x**2 / 2, 0.4 + x - x.detach())[:, 0]
+        return torch.where(x > 1, x**2 / 2, 0.4 + (x - x.detach()))[:, 0]
 
     x, value, slope = minimise(level, tensor([[0.7], [-3], [3]]))
     assert torch.equal(x, tensor([[0.7], [-3], [0]]))
