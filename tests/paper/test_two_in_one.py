@@ -104,20 +104,6 @@ def test_loss_against_integrals(seed: int) -> None:
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-8)
 
 
-def test_search() -> None:
-    """Every row ends at a minimum of its own problem, with the loss of its model."""
-    rng = np.random.default_rng(1)
-    p, r = (torch.from_numpy(values) for values in (rng.uniform(0.02, 1, 12), rng.uniform(0.1, 5, 12)))
-    for size in (2, 4):
-        begin = torch.from_numpy(rng.normal(size=(12, size)))
-        begin[:, 2:] = 0.05  # Not on the plateau of models whose outputs are all 0.
-        x, losses = two_in_one.minimise_loss(begin, p, r)
-        torch.testing.assert_close(losses, two_in_one.loss(x, p, r), rtol=1e-12, atol=0)
-        assert (losses < two_in_one.loss(begin, p, r)).all()
-        slopes = np.linalg.norm(gradient(x.numpy(), p.numpy(), r.numpy()), axis=1)
-        assert (slopes < 1e-8 * (p * (1 + r)).numpy()).all()
-
-
 # Stability.
 
 

@@ -118,19 +118,6 @@ def test_sets_against_sampling(name: str) -> None:
         assert abs(found[k] - losses.mean()) < 4 * losses.std() / len(losses) ** 0.5
 
 
-@pytest.mark.parametrize("name", SETS)
-def test_probabilities_of_a_set(name: str) -> None:
-    """Without weights, the loss is Σ E(x_i - b_i)², whatever is active together: E x_i = q/2 and E x_i² = q/3, where q
-    is the density of a feature, or its share of that of an anticorrelated set."""
-    _, b, density = random_models(6, 5, seed=8)
-    b, density = b.abs(), in_sets(density, SETS[name])
-    q = density.clone()
-    for members in SETS[name].anticorrelated:
-        q[:, list(members)] /= len(members)
-    found = branches.precise_loss(torch.zeros(6, 2, 5, dtype=torch.float64), b, density, SETS[name])
-    torch.testing.assert_close(found, (q / 3 - q * b + b**2).sum(-1), rtol=1e-4, atol=0)
-
-
 def test_at_most_one_active_feature() -> None:
     """There may be a single feature, or none that is ever active."""
     W, b = tensor([[[0.8]]]), tensor([[0.05]])
@@ -204,21 +191,6 @@ def test_a_pentagon_stays_a_pentagon(pentagons: tuple[torch.Tensor, ...]) -> Non
         np.testing.assert_allclose(directions.T @ directions, PENTAGON.corners.T @ PENTAGON.corners, atol=2e-2)
     assert W[0].norm(dim=0).mean().item() == pytest.approx(1.135, abs=2e-3)
     assert b[0].mean().item() == pytest.approx(-0.246, abs=2e-3)
-
-
-def test_two_digons_stay_two_digons() -> None:
-    """Opposite features share an axis, and the other axis is orthogonal."""
-    digon = Polytope("digon", polytopes.polygon(2)[:1])
-    W, b, density = regular(polytopes.tegum_product(digon, digon), [0.15, 0.3], 1.0, 0.0)
-    found, bias, loss = branches.follow(W, b, density)
-    expected = tegum.factor_optimum(digon, [0.15, 0.3])
-    norms = found.norm(dim=1)
-    cosines = (found.mT @ found) / (norms[:, :, None] * norms[:, None, :])
-    opposite = tensor(np.kron(np.eye(2), [[1, -1], [-1, 1]]))
-    torch.testing.assert_close(cosines, opposite.expand_as(cosines), rtol=0, atol=1e-2)
-    np.testing.assert_allclose(norms.mean(1), expected["norm"], atol=1e-3)
-    np.testing.assert_allclose(bias.mean(1), expected["bias"], atol=1e-3)
-    np.testing.assert_allclose(loss, 2 * expected["loss"], rtol=1e-3)
 
 
 def test_dead_outputs_get_their_mean() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from scipy import integrate, stats
+from scipy import integrate
 
 from superposition.core.models import Model
 from superposition.theory import exact
@@ -97,13 +97,6 @@ def test_losses_against_sampling(name: str) -> None:
             assert abs(loss[k].item() - sampled.mean()) < 5 * sampled.std() / samples**0.5
 
 
-@given(seeds, st.integers(1, 3))
-def test_linear_loss_is_the_expected_loss_of_the_linear_model(seed: int, n: int) -> None:
-    """Moments and integrals over patterns give the same number."""
-    case = random_case(seed, n, 2)
-    torch.testing.assert_close(exact.linear_loss(*map(tensor, case)), loss_of(LINEAR, *case), rtol=1e-10, atol=1e-13)
-
-
 @given(st.floats(0.001, 1), st.floats(0.01, 10), st.floats(0.01, 10))
 def test_closed_forms(p: float, a: float, b: float) -> None:
     """The phase diagrams rest on a feature alone, a dropped one, and one that shares a dimension with its antipode."""
@@ -166,13 +159,6 @@ def test_probabilities_against_enumeration(densities: list[float]) -> None:
             alone[which] = probability
     np.testing.assert_allclose(exact.active_count_probability(tensor(densities)), count, atol=1e-14)
     np.testing.assert_allclose(exact.single_active_probability(tensor(densities)), alone, atol=1e-14)
-
-
-def test_active_count_is_binomial_for_equal_densities() -> None:
-    """Checked at a size that enumeration does not reach, and for a batch of densities."""
-    densities = np.array([0.01, 0.3, 1.0])
-    counts = exact.active_count_probability(tensor(np.repeat(densities[:, None], 80, axis=1)))
-    np.testing.assert_allclose(counts, stats.binom.pmf(np.arange(81), 80, densities[:, None]), atol=1e-13)
 
 
 def test_all_zero_loss() -> None:

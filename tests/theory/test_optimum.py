@@ -86,15 +86,6 @@ def test_the_best_linear_model(size: tuple[int, int]) -> None:
     torch.testing.assert_close(best["W"].mT @ best["W"], projection, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("n", [1, 3])
-def test_as_many_dimensions_as_features(n: int) -> None:
-    """Nothing is lost: WᵀW = 1, without biases."""
-    best, loss = search(RELU, n, *random_points(1, 2, n), restarts=2)
-    assert loss.abs().max() < 1e-15
-    torch.testing.assert_close(best["W"].mT @ best["W"], torch.eye(n).double().expand(2, n, n), atol=1e-6, rtol=0)
-    assert best["b"].abs().max() < 1e-6
-
-
 @pytest.mark.parametrize("more", [False, True])
 def test_dense_features_of_unequal_importance(more: bool) -> None:
     """Far from the boundary, the best model has the more important feature alone, and the mean of the other as bias."""

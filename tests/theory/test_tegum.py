@@ -74,16 +74,6 @@ def test_gradient_against_finite_differences(polytope: Polytope, case: tuple[flo
     np.testing.assert_allclose(gradient, difference, rtol=1e-3, atol=1e-4 * density)
 
 
-@pytest.mark.parametrize("density", [0.03, 0.4])
-def test_losses_of_factors_add_up(density: float) -> None:
-    """No output depends on the features of another factor."""
-    pair, alone = (0.9, 0.05), (1.1, -0.02)
-    corners = polytopes.tegum_product(DIGON, SINGLE)
-    whole = exact_loss(corners, density, [pair[0], pair[0], alone[0]], [pair[1], pair[1], alone[1]])
-    parts = tegum.factor_loss(DIGON, density, *pair)[0] + tegum.factor_loss(SINGLE, density, *alone)[0]
-    assert parts == pytest.approx(whole, rel=1e-4)
-
-
 # The optimum of a factor.
 
 

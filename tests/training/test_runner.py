@@ -141,20 +141,6 @@ def test_initial_weights_are_xavier_by_the_sizes_of_one_instance(name: str) -> N
     assert trained.parameters["b"].abs().max() < 1e-9
 
 
-@pytest.mark.parametrize("model", ["linear", "relu_output"])
-def test_a_centred_bias_starts_with_the_right_means(model: str) -> None:
-    """Otherwise large dense models start with outputs far below 0 for every sample, and never learn."""
-    axes = {"density": [0.2, 1], "relative_density": {"features": [1], "ratio": 0.5}}
-    plan = sweep(model=model, steps=1, learning_rate=1e-12, initial_bias="centred", restarts=5, **axes)
-    trained = train(plan)
-    W, b = (trained.parameters[name].double() for name in ("W", "b"))
-    mean = torch.from_numpy(plan.densities())[:, None] / 2
-    output = (W.mT @ (W @ mean[..., None]))[..., 0] + b
-    torch.testing.assert_close(output, mean.expand_as(output), atol=1e-6, rtol=0)
-    plain = train(plan.model_copy(update={"initial_bias": "zero"}))
-    torch.testing.assert_close(plain.parameters["W"], trained.parameters["W"], atol=1e-9, rtol=0)
-
-
 def test_snapshots_are_weights_of_shorter_runs() -> None:
     """A snapshot has the weights that a run of as many steps ends with."""
     whole = train(sweep(schedule="constant", steps=20, snapshots=3))
@@ -164,16 +150,6 @@ def test_snapshots_are_weights_of_shorter_runs() -> None:
         assert all(torch.equal(whole.snapshots[name][k], values) for name, values in short.parameters.items())
     assert all(torch.equal(whole.snapshots[name][-1], values) for name, values in whole.parameters.items())
     assert not train(sweep()).snapshots
-
-
-def test_output_weights_of_the_absolute_model_start_positive() -> None:
-    """No target is below 0, and an output that starts there stays there; all other weights have both signs."""
-    first = train(Sweep(model="absolute", n=30, m=20, density=0.1, distribution="signed", steps=1, learning_rate=1e-9))
-    W, W_out = (first.parameters[k][0, 0] for k in ("W", "W_out"))
-    assert 0.4 < (W < 0).float().mean() < 0.6
-    assert W_out.min() >= 0
-    tied = train(Sweep(model="relu_hidden", n=30, m=20, density=0.1, steps=1, learning_rate=1e-9)).parameters["W"]
-    assert 0.4 < (tied < 0).float().mean() < 0.6
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
@@ -236,17 +212,6 @@ def test_losses_are_those_of_training(changes: dict[str, Any]) -> None:
         assert torch.equal(error, trained.loss_error)
 
 
-def test_losses_along_training() -> None:
-    """Points may have any number of models, here the snapshots of one restart, the last of which is its end."""
-    plan = sweep(snapshots=4)
-    trained = train(plan)
-    along = {name: values[:, :, 1].swapaxes(0, 1) for name, values in trained.snapshots.items()}
-    loss, _ = evaluation.losses(plan, along)
-    assert loss.shape == (3, 4)
-    assert torch.equal(loss[:, -1], trained.loss[:, 1])
-    assert (loss[:, 0] > loss[:, -1]).all()
-
-
 @pytest.mark.parametrize("bias", ["zero", "centred"])
 def test_initial_scale(bias: str) -> None:
     """Only the weights are scaled; a centred bias is that of the scaled weights."""
@@ -260,18 +225,6 @@ def test_initial_scale(bias: str) -> None:
     torch.testing.assert_close(
         small.parameters["b"].double(), centred if bias == "centred" else torch.zeros_like(centred), rtol=0, atol=1e-6
     )
-
-
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-@pytest.mark.parametrize("threads", [1, 3, 1000])
-def test_chunks_hold_every_instance_once(device: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every instance gets a loss, and no chunk is empty."""
-    for state in (10, 10**6):
-        monkeypatch.setattr(blocks, "BLOCK_STATE", state)
-        plan = blocks.Plan(sweep(seeds=2))
-        chunks = plan.chunks(torch.device(device), threads)
-        assert np.concatenate(chunks).tolist() == list(range(18))
-        assert min(map(len, chunks)) > 0
 
 
 # A value for every key that training depends on, other than the value in ``SMALL``.
@@ -521,25 +474,6 @@ def test_solved_models_are_at_their_points() -> None:
         axes = ("relative_density", "relative_importance")
         alone = {axis: SOLVED[axis] | {"ratio": getattr(point, axis)} for axis in axes} | {"density": point.density}
         assert train(sweep(**SOLVED | alone)).points["loss"].item() == pytest.approx(point.loss, rel=1e-9)
-
-
-def test_solved_models_after_a_trip_through_the_file(tmp_path: Path) -> None:
-    """They are stored in float64, and have the losses that are stored beside them."""
-    plan = sweep(**SOLVED)
-    solved = train(plan, progress=False)
-    solved.save(tmp_path / "file")
-    loaded = SweepResult.load(tmp_path / "file")
-    assert loaded.sweep == plan
-    assert (loaded.device, loaded.snapshots, len(loaded.snapshot_steps)) == ("cpu", {}, 0)
-    assert {k: (tuple(v.shape), v.dtype) for k, v in loaded.parameters.items()} == {
-        "W": ((8, 5, 1, 2), torch.float64),
-        "b": ((8, 5, 2), torch.float64),
-    }
-    assert loaded.loss.shape == loaded.loss_error.shape == (8, 5)
-    assert not loaded.loss_error.any()
-    density, importance = (torch.from_numpy(values) for values in (plan.densities(), plan.importances()))
-    losses = exact.expected_loss(loaded.model, loaded.best(), density, importance)
-    torch.testing.assert_close(losses, loaded.loss.min(dim=1).values, rtol=1e-12, atol=0)
 
 
 def test_the_threads_of_a_pool_do_not_multiply() -> None:
