@@ -11,26 +11,35 @@ from hypothesis import settings
 
 matplotlib.use("Agg")
 
-# The same examples in every run, and no limit in time: a slow machine is no reason to fail.
-settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=40)
-settings.load_profile("repeatable")
+# Examples are the same in every run, and have no time limit, because a slow machine is no reason to fail.
+settings.register_profile("developer", derandomize=True, deadline=None, max_examples=10)
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "developer"))
 
-# In the background of a shell SIGINT is ignored, and would be by all that the tests start and interrupt.
+# A shell ignores SIGINT in its background processes, and so would all processes that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Tensors are tiny here: PyTorch's threads would only wait for each other, long where the cores are shared.
+# Tensors are so small here that PyTorch's threads would only wait for one another.
 torch.set_num_threads(1)
 
-# The step that is compiled for a GPU cannot be compiled together with the checks of shapes.
-jaxtyping.config.update("jaxtyping_disable", torch.cuda.is_available())
+
+@pytest.fixture
+def without_shape_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turn off the checks of shapes at run time, which PyTorch's compiler cannot compile."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, so that none is left over in the end; those on a cluster wait most of the time."""
-    longest = ("test_cluster", "test_faults")
-    items.sort(key=lambda item: (item.path.stem not in longest, item.path.parent.name != "workflow"))
+    """Start with the longest files, so that none is left over at the end."""
+    longest = ("test_cluster", "test_faults", "workflow", "training", "paper")
+
+    def rank(item: pytest.Item) -> int:
+        names = (item.path.stem, item.path.parent.name)
+        return min((longest.index(name) for name in names if name in longest), default=len(longest))
+
+    items.sort(key=rank)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One for every core, and one that waits for a cluster."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Use a process for every core, and one more for the tests that wait for a cluster."""
+    return (os.cpu_count() or 1) + ("not integration" not in config.option.markexpr)

@@ -1,4 +1,4 @@
-"""The code blocks of the README and of the pages in docs/, so that what they say is what is tested."""
+"""The code blocks of the README and of the pages in docs/."""
 
 import functools
 import re

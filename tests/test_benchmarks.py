@@ -1,4 +1,4 @@
-"""The benchmarks: other replications train as they are said to, tables add up, and the critical path is found."""
+"""The benchmarks: other replications train as described, tables add up, and the critical path is found."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ def tiny(how: TrainingConfiguration) -> TrainingConfiguration:
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the whole benchmark writes of one small architecture and two small figures, without a suffix."""
+    """Run the whole benchmark on one small architecture and two small figures; return its output without a suffix."""
     by_trials = Figure("phase diagram", tiny(KELTIN13), peers.phase_diagram(2, 1, 2), trials=2)
     in_part = Figure("phase diagram", tiny(YMGW55), peers.phase_diagram(2, 1, 2, restarts=2), together=16, models=800)
     monkeypatch.setattr(throughput, "SHAPES", (throughput.Shape(5, 2, points=2, copies=1, models=2),))
@@ -38,7 +38,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_tables(written: Path) -> None:
-    """They have a row for every architecture and figure, and their ratios are those of the two times."""
+    """There is a row for every architecture and figure, and ratios are those of the two times."""
     rows = pd.read_csv(written.with_suffix(".csv"))
     rates, times = (rows[rows["measurement"] == name] for name in ("throughput", "time"))
     assert len(rates) == 1
@@ -48,15 +48,15 @@ def test_the_tables(written: Path) -> None:
     for measured in (rates, reached):
         assert (measured[["theirs", "ours"]] > 0).all(axis=None)
         np.testing.assert_allclose(measured["ratio"], measured["theirs"] / measured["ours"])
-    assert len(reached), "four steps of theirs are soon reached"
+    assert len(reached)
     loss = rows[rows["measurement"] == "loss"]
-    assert len(loss) == 2 * (3 + 2 + 2), "budgets × densities"
+    assert len(loss) == 2 * (3 + 2 + 2)  # Budgets by densities.
     text = written.with_suffix(".md").read_text()
-    assert text.count("| keltin13 | phase diagram |") == 1 + 2, "its times, and its losses at two densities"
+    assert text.count("| keltin13 | phase diagram |") == 1 + 2  # Its time, and its losses at two densities.
 
 
 def test_the_fewest_steps() -> None:
-    """A budget counts where no density has a higher loss; standard errors only where it takes them."""
+    """The fewest steps are those whose loss is nowhere higher, with as few standard errors of tolerance as needed."""
     loss = pd.DataFrame({"density": [1, 0.1] * 3, "steps": [10, 10, 20, 20, 30, 30], "error": 0.1})
     assert throughput.fewest_steps(loss.assign(ratio=[1, 1.5, 1, 1, 1, 1])) == (20, 0)
     assert throughput.fewest_steps(loss.assign(ratio=[1, 1.5, 1, 1.1, 0.9, 1.1])) == (20, 2)
@@ -65,7 +65,7 @@ def test_the_fewest_steps() -> None:
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: f"{figure.how.name}, {figure.name}")
 def test_every_figure_is_trained(figure: Figure) -> None:
-    """By its optimizer, from the first weights of its whole tensor."""
+    """It has its replication's optimizer, and one tensor of weights for all models."""
     few = replace(figure, how=replace(figure.how, batch=4, steps=2), trials=min(figure.trials, 2))
     W, b = few.train()
     sweep = figure.sweep
@@ -97,30 +97,9 @@ def test_learning_rates(how: TrainingConfiguration, rates: list[float]) -> None:
     np.testing.assert_allclose(taken, rates)
 
 
-def test_pytorch_has_the_same_cosine() -> None:
-    """keltin13 takes PyTorch's own."""
-    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=5)
-    for step in range(5):
-        assert schedule.get_last_lr()[0] == pytest.approx(peers.half_cosine(step, 5))
-        optimizer.step()
-        schedule.step()
-
-
-@pytest.mark.parametrize("draw", ["threshold", "bernoulli"])
-def test_samples(draw: str) -> None:
-    """Features are active with their density, and uniform where they are."""
-    torch.manual_seed(0)
-    models = Models(replace(AUTHORS, draw=draw), relu_output(3, 1, [1.0, 0.25]))
-    x = models.samples(20_000)
-    assert x.shape == (20_000, 2, 3)
-    torch.testing.assert_close((x > 0).float().mean(dim=(0, 2)), torch.tensor([1, 0.25]), atol=0.01, rtol=0)
-    torch.testing.assert_close(x.mean(dim=(0, 2)), torch.tensor([0.5, 0.125]), atol=0.01, rtol=0)
-
-
 @pytest.mark.parametrize(("axes", "fans"), [("ifh", 20 * 5 + 300 * 5), ("ihf", 20 * 5 + 300 * 20)])
-def test_the_first_weights_depend_on_the_tensor(axes: str, fans: int) -> None:
-    """On the number of models in it and on the order of its axes, as PyTorch has it."""
+def test_initial_weights_depend_on_the_tensor(axes: str, fans: int) -> None:
+    """As in PyTorch, their scale depends on the number of models in the tensor and on the order of its axes."""
     torch.manual_seed(0)
     W, b = Models(replace(AUTHORS, axes=axes), relu_output(20, 5, [1.0], restarts=200), together=300).weights
     assert W.shape == (200, 5, 20)
@@ -130,7 +109,7 @@ def test_the_first_weights_depend_on_the_tensor(axes: str, fans: int) -> None:
 
 @pytest.mark.parametrize("axes", ["ifh", "ihf"])
 def test_the_gradient_of_their_loss(axes: str) -> None:
-    """With plain gradient descent on one sample, which is what the model of the paper says."""
+    """A step of plain gradient descent on one sample follows the gradient of the paper's loss."""
     how = replace(AUTHORS, optimizer=torch.optim.SGD, weight_decay=0.0, learning_rate=0.1, axes=axes, batch=1)
     sweep = relu_output(3, 2, [1.0, 0.5], decay=0.5)
     W, b = torch.randn(2, 2, 3), torch.full((2, 3), 0.1)
@@ -145,26 +124,6 @@ def test_the_gradient_of_their_loss(axes: str) -> None:
     gradients = torch.autograd.grad(loss, [W, b])
     for after, before, gradient in zip(models.weights, (W, b), gradients, strict=True):
         torch.testing.assert_close(after, before.detach() - 0.1 * gradient)
-
-
-def test_the_best_trial_is_kept() -> None:
-    """For each model by itself: with many trials, losses are lower than those of one."""
-    torch.manual_seed(0)
-    one = Figure("", replace(KELTIN13, steps=40), relu_output(5, 2, [1.0, 0.1]))
-    losses = [
-        throughput.expected_losses(figure.sweep, *figure.train())[:, 0]
-        for figure in (*[one] * 6, replace(one, trials=6))
-    ]
-    assert (losses[-1] < np.mean(losses[:-1], axis=0)).all()
-
-
-def test_the_same_start() -> None:
-    """Where it is asked for, theirs starts from the first weights of our training."""
-    figure = throughput.SHAPES[1].figure()
-    W, b = Models(figure.how, figure.sweep, initial=throughput.same_start(figure.sweep)).weights
-    ours = throughput.fit(figure.sweep, steps=1, learning_rate=0.0).parameters
-    torch.testing.assert_close(W, ours["W"].flatten(0, 1))
-    assert not b.any()
 
 
 def test_where_the_time_of_a_run_went(

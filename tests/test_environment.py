@@ -1,4 +1,4 @@
-"""The lists of packages agree: what is needed, what is pinned, what conda installs, and what is here."""
+"""The lists of packages agree: what is needed, pinned, installed by conda, and installed here."""
 
 import importlib.metadata
 import re
@@ -16,26 +16,27 @@ LINES = [line for line in (ROOT / "requirements.txt").read_text(encoding="utf-8"
 PINNED = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in LINES) if version}
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
 
-ELSEWHERE = ("pip", "setuptools", "nvidia-", "cuda-", "triton")  # of every environment; and what torch brings for a GPU
+# Packages of every environment, and those that PyTorch brings for a GPU.
+ELSEWHERE = ("pip", "setuptools", "nvidia-", "cuda-", "triton")
 
 
 def test_everything_is_pinned() -> None:
-    """To one version each; the last line is this project."""
+    """Every package has one version, and the last line is this project."""
     assert LINES[-1] == "-e ."
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in LINES[:-1])
     assert len(PINNED) == len(LINES) - 1
 
 
-def test_what_the_project_needs_is_pinned_as_it_allows() -> None:
+def test_pins_satisfy_the_project() -> None:
     extras = [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
     for needed in map(Requirement, [*PROJECT["dependencies"], *extras]):
-        if needed.name == PROJECT["name"]:  # an extra with another
+        if needed.name == PROJECT["name"]:  # An extra may include another one.
             continue
         assert needed.specifier.contains(PINNED[canonicalize_name(needed.name)]), needed
 
 
-def test_what_the_pinned_packages_need_is_pinned_too() -> None:
-    """Else pip would choose on the day of the installation."""
+def test_dependencies_of_pinned_packages_are_pinned() -> None:
+    """Otherwise pip would choose their versions on the day of the installation."""
     for name in PINNED:
         for line in importlib.metadata.requires(name) or []:
             needed = Requirement(line)
@@ -46,7 +47,7 @@ def test_what_the_pinned_packages_need_is_pinned_too() -> None:
 
 
 def test_conda_installs_the_same() -> None:
-    """Python and the compiler; the rest is the pinned list."""
+    """Conda provides Python and the compiler, and pip the pinned list."""
     (pip,) = (entry["pip"] for entry in CONDA if isinstance(entry, dict))
     assert pip == ["-r requirements.txt"]
     others = [entry.partition("=") for entry in CONDA if isinstance(entry, str)]
@@ -56,7 +57,7 @@ def test_conda_installs_the_same() -> None:
 
 
 def test_the_environment_of_the_rules_is_the_same() -> None:
-    """For ``snakemake --software-deployment-method conda``; Snakemake installs the pinned list afterwards."""
+    """``snakemake --software-deployment-method conda`` creates it, and installs the pinned list afterwards."""
     envs = ROOT / "workflow/envs"
     packages = yaml.safe_load((envs / "superposition.yaml").read_text(encoding="utf-8"))["dependencies"]
     assert packages == [entry for entry in CONDA if isinstance(entry, str)]
@@ -65,14 +66,14 @@ def test_the_environment_of_the_rules_is_the_same() -> None:
 
 
 def test_the_container_is_the_same() -> None:
-    """The Python of conda's environment, the pinned list, and the command that makes everything."""
+    """It has the Python of conda's environment and the pinned list, and makes everything."""
     lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
     said = {line.split()[0]: line for line in lines if line[:1] not in ("", "#")}
     python = next(entry.partition("=")[2] for entry in CONDA if str(entry).startswith("python="))
     assert said["FROM"].startswith(f"FROM python:{python}-slim")
     assert said["RUN"].endswith("pip install --no-cache-dir -r requirements.txt")
     assert said["CMD"] == 'CMD ["snakemake", "--cores", "all"]'
-    for kept in ("results", ".venv", ".snakemake"):  # or an image would hold gigabytes of another machine
+    for kept in ("results", ".venv", ".snakemake"):  # They would add gigabytes to the image.
         assert kept in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
 
 

@@ -1,4 +1,4 @@
-"""The README and the pages in docs/: their code runs as it stands there, and what they list is current."""
+"""The README and the pages in docs/: their code runs, and what they list is current."""
 
 import importlib
 import importlib.util
@@ -26,7 +26,7 @@ CLAIMS = [claim for section in CONFIG.sections for claim in stages.find(section,
 
 
 def test_from_python_in_under_ten_lines() -> None:
-    """Train, take the weights, measure, plot."""
+    """Train, take the weights, measure and plot."""
     code = block("python")
     assert len(code.splitlines()) < 10
     *statements, last = code.strip().splitlines()
@@ -41,8 +41,9 @@ def test_from_python_in_under_ten_lines() -> None:
     assert represented.to_dict() == {1.0: 2, 0.2: 4, 0.1: 5}, "the paper's first figure"
 
 
+@pytest.mark.integration
 def test_a_notebook_shows_the_figure_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The figure is shown as a picture, not as text, and only once, whichever module imported matplotlib first."""
+    """The figure is shown as a picture, and only once, whichever module imported matplotlib first."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     monkeypatch.delenv("MPLBACKEND", raising=False)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(block("python"))])
@@ -53,11 +54,11 @@ def test_a_notebook_shows_the_figure_once(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(pictures) == 1
 
 
-# code blocks
+# Code blocks.
 
 
-def test_every_block_has_a_mark_of_its_own() -> None:
-    """A block without one is found by no test, and of two with the same mark it is unclear which is tested."""
+def test_every_block_has_a_unique_mark() -> None:
+    """Tests find a block by its mark."""
     marks = Counter(mark for mark, _ in blocks())
     assert [(mark, count) for mark, count in marks.items() if not mark or count > 1] == []
 
@@ -78,8 +79,8 @@ def commands() -> list[list[str]]:
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
-def test_commands_name_what_there_is() -> None:
-    """Modules, scripts, tests, profiles and configuration files; a shown file counts as being there."""
+def test_commands_name_existing_files_and_modules() -> None:
+    """A file that a page shows counts as existing."""
     pattern = r"(?:benchmarks|tests|workflow|examples)/.*|[\w.-]+\.(?:yaml|yml|txt|py)"
     paths = {word for words in commands() for word in words if re.fullmatch(pattern, word)}
     assert {"requirements.txt", "environment.yml", "workflow/profiles/slurm", "examples/custom_sweep.yaml"} <= paths
@@ -92,16 +93,17 @@ def test_the_section_shown_is_valid() -> None:
     Section.model_validate(yaml.safe_load(block("section")))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", ["one figure", "cluster"])
 def test_commands_of_the_workflow_can_be_planned(name: str, tmp_path: Path) -> None:
-    """Each names a target that there is, by options that Snakemake has."""
+    """Each names an existing target, with valid options of Snakemake."""
     project = Project(tmp_path)
     for line in block(name).splitlines():
         run = project.snakemake("--dry-run", "--quiet", *shlex.split(line, comments=True)[1:])
         assert run.returncode == 0, run.stderr
 
 
-# what the pages say
+# What the pages say.
 
 
 def test_the_readme_is_short() -> None:
@@ -109,7 +111,7 @@ def test_the_readme_is_short() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    """To files that there are, and to headings that are in them."""
+    """They lead to existing files, and to existing headings in them."""
     lost = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
@@ -132,7 +134,7 @@ def test_the_readme_leads_to_every_page() -> None:
 
 
 def test_the_map_of_rooms() -> None:
-    """A newcomer finds every sub-package in it once, and of each no module that is not there."""
+    """It lists every sub-package once, and only existing modules."""
     text = (DOCS / "architecture.md").read_text(encoding="utf-8")
     table = re.search(r"\| room \| what is in it \|\n.*?\n\n", text, re.DOTALL)
     assert table is not None
@@ -163,7 +165,7 @@ def test_the_counts_of_claims_are_current() -> None:
 
 
 def test_every_correction_is_among_the_findings() -> None:
-    """Each corrected claim is named there once, and no other claim."""
+    """Corrected claims are named there once, and no other claims."""
     text = (DOCS / "findings.md").read_text(encoding="utf-8")
     named = re.findall(r"`(\w+\.\w+)`", text)
     assert sorted(named) == sorted(claim.id for claim in CLAIMS if claim.expected == "corrected")

@@ -1,4 +1,4 @@
-"""What neurons stand for, and the motif of asymmetric superposition, on models made by hand."""
+"""Features of neurons, and the motif of asymmetric superposition, in models made by hand."""
 
 import itertools
 
@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 
 def test_drive() -> None:
-    """A negative weight switches a neuron on only where features can be negative."""
+    """A negative weight activates a neuron only if features can be negative."""
     W = np.array([[1.0, -2.0, 0.0]])
     np.testing.assert_array_equal(neurons.drive(W, signed=False), [[1, 0, 0]])
     np.testing.assert_array_equal(neurons.drive(W, signed=True), [[1, 2, 0]])
@@ -23,15 +23,11 @@ def test_drive() -> None:
     ("row", "second"), [([3, 0, 0], 0), ([3, 3, 1], 1), ([1, 4, 2], 0.5), ([0, 0, 0], 0), ([1, 0.1, 0.1], 0.1)]
 )
 def test_second(row: list[float], second: float) -> None:
-    """Whatever the scale and the order; a dead neuron has nothing beside its first feature."""
+    """Scale and order do not matter, and a dead neuron has ratio 0."""
     drive = np.array([row], dtype=float)
     for order in itertools.permutations(range(3)):
         assert neurons.second_drive_ratio(7.0 * drive[:, order])[0] == pytest.approx(second)
         assert neurons.monosemantic(drive[:, order], 0.3)[0] == (second < 0.3)
-
-
-def test_monosemantic_is_a_quarter() -> None:
-    assert neurons.monosemantic(np.array([[1, 0.24], [1, 0.26], [0.26, 1]])).tolist() == [True, False, False]
 
 
 def absolute(W: np.ndarray, W_out: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -41,7 +37,7 @@ def absolute(W: np.ndarray, W_out: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def test_rescaling_changes_no_output() -> None:
-    """And is done to every neuron by itself; a neuron without weights stays as it is."""
+    """Every neuron is rescaled separately, and one without weights stays as it is."""
     W, W_out, x = RNG.normal(size=(7, 4)), RNG.normal(size=(7, 4)), RNG.uniform(-1, 1, (50, 4))
     W[3] = 0
     scaled = neurons.rescaled(W, W_out)
@@ -51,15 +47,15 @@ def test_rescaling_changes_no_output() -> None:
 
 
 def test_order() -> None:
-    """By feature, then by sign."""
+    """Neurons are ordered by feature, then by sign."""
     W = np.array([[0, 0, 2.0], [0.1, -1, 0], [0.1, 0.9, 0], [-1, 0, 0]])
     assert neurons.display_order(W).tolist() == [3, 2, 1, 0]
 
 
 def test_response_is_the_slope_of_the_own_output() -> None:
-    """Of the model with a ReLU in the hidden layer, with the feature alone on."""
+    """It is measured with the feature alone active, in the model with hidden ReLUs."""
     model, W = Model("relu_hidden", 6, 4), RNG.normal(size=(4, 6))
-    p = {"W": torch.from_numpy(W), "b": torch.full((6,), 50.0, dtype=torch.float64)}  # no output is cut off
+    p = {"W": torch.from_numpy(W), "b": torch.full((6,), 50.0, dtype=torch.float64)}  # No output is cut off.
     slopes = model.output(p, torch.eye(6, dtype=torch.float64)).numpy() - 50
     np.testing.assert_allclose(neurons.response(W), slopes.diagonal(), atol=1e-9)
 
@@ -68,8 +64,7 @@ CODE = np.array([[0.8, 0.0, 0.9, 0.05], [0.7, 0.9, -3.0, 0.05], [0.3, -0.5, -0.2
 
 
 def test_code() -> None:
-    """A feature's neurons are those that it switches on half as strongly as its first, or more; that of a feature which
-    is not represented is empty, and so is what it switches off."""
+    """A feature is represented by the neurons that it drives at least half as strongly as its first one."""
     expected = [[True, False, True, False], [True, True, False, False], [False, False, False, False]]
     assert neurons.representing_neurons(CODE).tolist() == expected
     assert not neurons.representing_neurons(-np.abs(CODE)).any()
@@ -83,19 +78,21 @@ def test_kinds_do_not_depend_on_any_order() -> None:
 
 
 def test_kinds_tell_codes_apart() -> None:
-    """Two neurons for two features: one each, both the same one, both pairs, one inside the other."""
+    """Two neurons code for two features in four different ways."""
     codes = [[[1, 0], [0, 1]], [[1, 1], [0, 0]], [[1, 1], [1, 1]], [[1, 1], [0, 1]]]
     assert len(set(neurons.canonical_codes(np.array(codes, dtype=float)))) == 4
 
 
-# the motif, in circuits made by hand
+# The motif, in circuits made by hand.
 
 FIRST, SECOND, OTHER = 0, 1, 2
 
 
 def circuit(large: float = 2.0, small: float = -0.5, inhibition: float = -4.0) -> tuple[np.ndarray, np.ndarray]:
-    """Neuron 0 is shared by two features with weights as in the paper; neuron 1 inhibits. The rest is exact: "-" of the
-    first, "+" of the second, and both of a third feature, none of which has more than one feature."""
+    """Return a circuit in which two features share neuron 0 with weights as in the paper, and neuron 1 inhibits.
+
+    The other neurons have one feature each: the "-" of the first, the "+" of the second, and both signs of a third.
+    """
     W, W_out = np.zeros((6, 3)), np.zeros((6, 3))
     W[0, [FIRST, SECOND]], W_out[0, [FIRST, SECOND]] = (large, small), (1 / abs(large), 1 / abs(small))
     W[1, FIRST], W_out[1, SECOND] = np.sign(large), inhibition
@@ -109,7 +106,7 @@ def circuit(large: float = 2.0, small: float = -0.5, inhibition: float = -4.0) -
 @pytest.mark.parametrize("large", [2.0, -2.0, 1.0])
 @pytest.mark.parametrize("small", [-0.5, 0.5, 0.25])
 def test_the_motif_is_found(large: float, small: float) -> None:
-    """Whatever the signs; x_first raises the second output by |in| out = |large / small|."""
+    """x_first raises the second output by |in| out = |large / small|, whatever the signs."""
     slope = abs(large / small)
     (motif,) = neurons.motifs(*circuit(large, small, inhibition=-slope))
     assert (motif.shared, motif.first, motif.second, motif.inhibitor) == (0, FIRST, SECOND, 1)
@@ -118,7 +115,7 @@ def test_the_motif_is_found(large: float, small: float) -> None:
 
 
 def test_the_slopes_are_those_of_the_model() -> None:
-    """What is called remaining is what the second output does when the first feature alone is on."""
+    """The slopes are those of the second output with the first feature alone active."""
     W, W_out = circuit(inhibition=-3.7)
     (motif,) = neurons.motifs(W, W_out)
     np.testing.assert_allclose(absolute(W, W_out, np.eye(3)[[FIRST]])[0, SECOND], motif.remaining, atol=1e-12)
@@ -152,7 +149,7 @@ def test_what_the_motif_is_not(what: str, changed: dict[str, float]) -> None:
 
 
 def test_many_weak_inhibitors_are_no_inhibitor() -> None:
-    """Nothing of the interference is left, but no neuron takes back half of it."""
+    """No interference remains, but no single neuron removes half of it."""
     W, W_out = circuit(inhibition=-1.9)
     W[4, FIRST], W_out[4, SECOND] = 1, -1.9
     assert neurons.motifs(W, W_out) == []
@@ -160,15 +157,15 @@ def test_many_weak_inhibitors_are_no_inhibitor() -> None:
     assert len(neurons.motifs(W, W_out)) == 1
 
 
-def test_an_inhibitor_that_is_off_does_not_count() -> None:
-    """It has to be switched on by the first feature on the same side."""
+def test_an_inactive_inhibitor_does_not_count() -> None:
+    """The first feature has to activate it with the same sign."""
     W, W_out = circuit()
     W[1] *= -1
     assert neurons.motifs(W, W_out) == []
 
 
 def test_a_feature_that_a_neuron_barely_carries_does_not_count() -> None:
-    """With less than half of its output it is interference, not superposition."""
+    """Less than half of an output is interference, not superposition."""
     W, W_out = circuit()
     W_out[0, SECOND] *= 0.49
     assert neurons.motifs(W, W_out) == []

@@ -1,4 +1,4 @@
-"""The standard tables against the weights, by hand: the right model, the right row, the right coordinates."""
+"""The standard tables against the weights: the right model, row and coordinates."""
 
 import functools
 import itertools
@@ -18,7 +18,7 @@ from superposition.core.weights import SweepResult
 
 @functools.cache
 def trained(m: int = 2, model: str = "relu_output") -> SweepResult:
-    """Models that were never trained, on a grid in which every axis but the distribution has several values."""
+    """Return untrained models, on a grid in which every axis but the distribution has several values."""
     sweep = Sweep.parse(
         {
             "model": model,
@@ -45,7 +45,7 @@ GRID = list(itertools.product((0.5, 0.1), (1, 2), (0.1, 1, 4), ["independent"], 
 
 
 def best(m: int = 2) -> list[tuple[np.ndarray, np.ndarray]]:
-    """W and b of the restart with the lowest loss, point by point."""
+    """Return W and b of the restart with the lowest loss at every point."""
     models = trained(m)
     lowest = [min(range(3), key=lambda k, losses=losses: losses[k]) for losses in models.loss.tolist()]
     return [tuple(models.parameters[k][p, r].double().numpy() for k in ("W", "b")) for p, r in enumerate(lowest)]
@@ -55,7 +55,7 @@ def best(m: int = 2) -> list[tuple[np.ndarray, np.ndarray]]:
 def test_coordinates_come_first_and_every_row_has_its_own(
     make: Callable[[SweepResult], pd.DataFrame], rows: int
 ) -> None:
-    """One row per model, per feature or per pair; shifted by one, every measure would be a neighbour's."""
+    """There is one row per model, feature or pair, with its own coordinates."""
     table = make(trained())
     assert tuple(table.columns[: len(COORDINATES) + 1]) == ("point", *COORDINATES)
     assert table["point"].tolist() == np.repeat(np.arange(trained().sweep.size), rows).tolist()
@@ -66,7 +66,7 @@ def test_coordinates_come_first_and_every_row_has_its_own(
 
 
 def test_models() -> None:
-    """The lowest loss, its restart and its own error; and what the other restarts lost."""
+    """The lowest loss has its own restart and error."""
     table = tables.models(trained())
     for row, losses, errors in zip(
         table.itertuples(), trained().loss.tolist(), trained().loss_error.tolist(), strict=True
@@ -75,11 +75,11 @@ def test_models() -> None:
         assert row.loss_error == errors[row.best_restart]
         assert [row.loss, row.loss_median, row.loss_worst] == sorted(losses)
     assert set(zip(table["n"], table["m"], table["restarts"], strict=True)) == {(4, 2, 3)}
-    assert table["best_restart"].nunique() == 3, "the example should tell restarts apart"
+    assert table["best_restart"].nunique() == 3
 
 
 def test_linear_optimum() -> None:
-    """The costs I_i (p_i/3 - p_i²/4) of all features but the m costliest, which are not the first ones here."""
+    """It is the sum of I_i (p_i/3 - p_i²/4) over all but the m costliest features."""
     for row in tables.models(trained()).itertuples():
         density = [row.density * (row.relative_density if i == 1 else 1) for i in range(4)]
         importance = [a * (row.relative_importance if i >= 2 else 1) for i, a in enumerate((1, 0.5, 0.25, 2))]
@@ -88,7 +88,7 @@ def test_linear_optimum() -> None:
 
 
 def test_linear_optimum_with_room_to_spare() -> None:
-    """More hidden units than features: the absolute model alone may have them."""
+    """The absolute model may have more hidden units than features."""
     assert set(tables.models(trained(6, "absolute"))["linear_optimum"]) == {0.0}
 
 
@@ -109,8 +109,7 @@ def test_features() -> None:
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 4])
-def test_columns_of_w_where_they_can_be_drawn(m: int) -> None:
-    """In the plane and in space."""
+def test_columns_of_w_in_up_to_three_dimensions(m: int) -> None:
     table = tables.features(trained(m))
     assert [c for c in table.columns if c.startswith("w")] == [f"w{k}" for k in range(m) if m <= 3]
     if m <= 3:
@@ -128,7 +127,7 @@ def test_pairs() -> None:
 
 
 def test_weights() -> None:
-    """W as it is, row by row; the second layer of the absolute model beside it."""
+    """W is listed row by row, beside the second layer of the absolute model."""
     table = tables.weights(trained())
     for row, (point, k, i) in zip(table.itertuples(), itertools.product(range(24), range(2), range(4)), strict=True):
         assert (row.hidden, row.feature) == (k, i)
@@ -139,8 +138,7 @@ def test_weights() -> None:
 
 
 @pytest.mark.parametrize("make", [tables.pairs, tables.weights])
-def test_some_points(make: Callable[..., pd.DataFrame]) -> None:
-    """Those that are asked for, in that order, and as they are among all."""
+def test_selected_points_keep_their_order(make: Callable[..., pd.DataFrame]) -> None:
     whole, rows = make(trained()), len(make(trained())) // 24
     for at in ([], [7], [20, 3]):
         some = make(trained(), at)

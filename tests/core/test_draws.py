@@ -1,4 +1,4 @@
-"""Random numbers: the published generator, and a function of seed, restart, step, purpose, row and sample alone."""
+"""Random numbers: the published generator, as a function of seed, restart, step, purpose, row and sample alone."""
 
 import itertools
 
@@ -27,7 +27,7 @@ def words(text: str) -> torch.Tensor:
     ],
 )
 def test_philox_known_answers(counter: str, key: str, expected: str) -> None:
-    """Random123's vectors: anything else is not the generator whose quality was tested."""
+    """The vectors are those of Random123."""
     assert torch.equal(draws.philox(words(counter), words(key)), words(expected))
 
 
@@ -35,7 +35,7 @@ def test_philox_known_answers(counter: str, key: str, expected: str) -> None:
 def test_a_uniform_is_the_documented_word(
     seed: int, restart: int, rows: int, step: int, purpose: int, first: int, data: st.DataObject
 ) -> None:
-    """Word r % 4 of counter (sample, r // 4, step, purpose): the layout that the compiled loop repeats."""
+    """Row r is word r % 4 of counter (sample, r // 4, step, purpose), as in the compiled loop."""
     key = torch.tensor([[seed, restart]])
     drawn = draws.uniforms(key, rows, first, 5, step, purpose)
     row, sample = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, 4))
@@ -46,7 +46,7 @@ def test_a_uniform_is_the_documented_word(
 
 @given(st.integers(1, 9), st.integers(0, 40), st.integers(1, 40))
 def test_chunks_rows_and_streams_do_not_matter(rows: int, first: int, samples: int) -> None:
-    """A draw would otherwise change with the size of a chunk, or with what else is drawn beside it."""
+    """A draw depends neither on the size of a chunk nor on what else is drawn with it."""
     keys = torch.tensor([[0, 0], [7, 1], [7, 2]])
     whole = draws.uniforms(keys, 9, 0, 80, 3, draws.TRAINING)
     for stream in range(len(keys)):
@@ -55,7 +55,7 @@ def test_chunks_rows_and_streams_do_not_matter(rows: int, first: int, samples: i
 
 
 def test_streams_are_uniform_and_uncorrelated() -> None:
-    """Seeds, restarts, steps and purposes that shared noise would be no replicates at all."""
+    """Seeds, restarts, steps and purposes do not share noise."""
     samples = 2**15
     rows = {
         (*key, step, purpose, row): values
@@ -70,18 +70,13 @@ def test_streams_are_uniform_and_uncorrelated() -> None:
         assert stats.kstest(values, "uniform").pvalue > 1e-5
     correlation = np.corrcoef(list(rows.values())) - np.eye(len(rows))
     assert np.abs(correlation).max() * samples**0.5 < 5.5
-    # Neighbouring samples of one row are as foreign to each other as rows are.
+    # Neighbouring samples of one row are uncorrelated, too.
     assert all(abs(np.corrcoef(v[1:], v[:-1])[0, 1]) * samples**0.5 < 5 for v in rows.values())
 
 
-def test_purposes_differ() -> None:
-    """Models would be judged on the batches that they were trained on."""
-    assert len({draws.TRAINING, draws.EVALUATION, draws.INITIAL}) == 3
-
-
 def test_normals_are_standard_normal_and_uncorrelated() -> None:
-    """Initial weights of a wrong spread, or the same for two instances."""
-    count = 2**15 + 1  # odd: the last pair is cut in half
+    """The moments of initial weights are right, and instances are uncorrelated."""
+    count = 2**15 + 1  # Odd, so that the last pair is cut in half.
     key = torch.tensor([[0, 0], [0, 1], [1, 0], [0, 0], [0, 0]])
     point = torch.tensor([[0, 0], [0, 0], [0, 0], [0, 1], [2**32 - 1, 0]])
     drawn = draws.normals(key, point, count).numpy()
@@ -89,10 +84,10 @@ def test_normals_are_standard_normal_and_uncorrelated() -> None:
     assert drawn.dtype == np.float64
     for values in drawn:
         assert stats.kstest(values, "norm").pvalue > 1e-5
-        for order, moment in enumerate([0, 1, 0, 3], start=1):  # E[z^k], whose estimate has variance (2k-1)!! - E²
+        for order, moment in enumerate([0, 1, 0, 3], start=1):  # The estimate of E[z^k] has variance (2k-1)!! - E².
             spread = np.prod(np.arange(2 * order - 1, 0, -2)) - moment**2
             assert abs((values**order).mean() - moment) < 5 * (spread / count) ** 0.5
-    # The two of a pair come from one radius; rows and pairs must still be uncorrelated.
+    # The two numbers of a pair share a radius, but must be uncorrelated.
     halves = np.concatenate([drawn[:, 0:-1:2], drawn[:, 1::2]])
     assert np.abs(np.corrcoef(halves) - np.eye(10)).max() * (count // 2) ** 0.5 < 5
     assert np.abs(np.corrcoef(halves**2) - np.eye(10)).max() * (count // 2) ** 0.5 < 5
@@ -100,7 +95,7 @@ def test_normals_are_standard_normal_and_uncorrelated() -> None:
 
 @given(WORD, WORD, WORD, WORD, st.integers(1, 20))
 def test_normals_do_not_depend_on_company(seed: int, restart: int, a: int, b: int, count: int) -> None:
-    """An instance would start elsewhere when the sweep grows, or the model."""
+    """The initial weights of an instance do not change when a sweep or a model grows."""
     key, point = torch.tensor([[seed, restart], [1, 2]]), torch.tensor([[a, b], [3, 4]])
     whole = draws.normals(key, point, 21)
     assert torch.equal(draws.normals(key[:1], point[:1], count), whole[:1, :count])

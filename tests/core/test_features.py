@@ -1,4 +1,4 @@
-"""Sampling: weighted batches have exactly the feature distribution that the sweep names."""
+"""Sampling: weighted batches have the feature distribution of the sweep."""
 
 import itertools
 from collections import Counter
@@ -17,7 +17,7 @@ from superposition.core.sweep import Sweep
 
 SAMPLES = 2**17
 MIXED = Distribution(correlated=((4, 1),), anticorrelated=((0, 3, 5),))
-# Distribution and the density of every feature; the members of a set have one density.
+# The distribution, and the density of every feature, which is equal for the members of a set.
 CASES: dict[str, tuple[Distribution, list[float]]] = {
     "independent": (Distribution(), [0.3] * 4),
     "unequal": (Distribution(), [0.9, 0.05, 0.4, 0.2]),
@@ -36,7 +36,7 @@ CASES: dict[str, tuple[Distribution, list[float]]] = {
 
 
 def uniforms(gates: Gates, samples: int) -> torch.Tensor:
-    """24-bit numbers, like those of ``draws``, but from elsewhere."""
+    """Draw 24-bit numbers like those of ``draws``, with another generator."""
     return torch.rand(len(gates.all_zero_probability), gates.rows, samples, generator=torch.Generator().manual_seed(0))
 
 
@@ -45,7 +45,7 @@ def gates_of(distribution: Distribution, densities: list[float]) -> Gates:
 
 
 def patterns(distribution: Distribution, densities: list[float]) -> Counter[frozenset[int]]:
-    """P(exactly these features are on), by enumeration of what every set and every free feature does."""
+    """Return the probability of every pattern of active features, by enumeration."""
     free = [(i,) for i in range(len(densities)) if i not in itertools.chain(*distribution.sets)]
     outcomes = []
     for members in [*distribution.correlated, *free]:
@@ -61,15 +61,15 @@ def patterns(distribution: Distribution, densities: list[float]) -> Counter[froz
 
 @pytest.fixture(params=CASES, scope="module")
 def case(request: pytest.FixtureRequest) -> tuple[Distribution, list[float], np.ndarray, np.ndarray]:
-    """Distribution, densities, and a large batch of it: values [sample, n] and weights [sample]."""
+    """Return a distribution, its densities, and a large batch: values [sample, n] and weights [sample]."""
     distribution, densities = CASES[request.param]
     gates = gates_of(distribution, densities)
     x, weight = features.training_batch(gates, uniforms(gates, SAMPLES))
     return distribution, densities, x[0].numpy(), weight[0].double().numpy()
 
 
-def test_features_come_on_together_as_often_as_they_should(case: tuple) -> None:
-    """Marginals, pairs, and all patterns, the empty one included, against enumeration."""
+def test_probabilities_of_patterns(case: tuple) -> None:
+    """Marginals, pairs and all patterns agree with enumeration."""
     distribution, densities, x, weight = case
     exact = patterns(distribution, np.float32(densities).astype(float).tolist())
     n, something = len(densities), 1 - exact[frozenset()]
@@ -82,7 +82,7 @@ def test_features_come_on_together_as_often_as_they_should(case: tuple) -> None:
     }
     for name, (happened, belongs) in events.items():
         probability = sum(p for pattern, p in exact.items() if belongs(pattern))
-        if name == ():  # known, not drawn
+        if name == ():  # Its probability is known, not drawn.
             assert weight[happened].sum() == pytest.approx(probability, abs=1e-7)
             continue
         given_something = min(probability / something, 1)
@@ -91,7 +91,7 @@ def test_features_come_on_together_as_often_as_they_should(case: tuple) -> None:
 
 
 def test_values_are_uniform_and_independent(case: tuple) -> None:
-    """Whatever else is on: one number is both switch and value, and must not leak from one to the other."""
+    """One number decides whether a feature is active and how large it is; neither tells about the other."""
     distribution, _, x, _ = case
     span = stats.uniform(-1, 2) if distribution.signed else stats.uniform(0, 1)
     for i, j in itertools.product(range(x.shape[1]), repeat=2):
@@ -101,24 +101,13 @@ def test_values_are_uniform_and_independent(case: tuple) -> None:
             continue
         assert stats.kstest(a, span.cdf).pvalue > 1e-5, (i, j)
         assert a.mean() == pytest.approx(span.mean(), abs=5 * span.std() / len(a) ** 0.5)
-        assert a.var() == pytest.approx(span.var(), abs=5 * span.var() * (0.8 / len(a)) ** 0.5)  # kurtosis 9/5
+        assert a.var() == pytest.approx(span.var(), abs=5 * span.var() * (0.8 / len(a)) ** 0.5)  # The kurtosis is 9/5.
         if i != j:
             assert abs(np.corrcoef(a, b)[0, 1]) * len(a) ** 0.5 < 5, (i, j)
 
 
-def test_sets_are_never_split(case: tuple) -> None:
-    """One sample with half a correlated set, or two members of an anticorrelated one, is one too many."""
-    distribution, densities, x, _ = case
-    for members in distribution.correlated:
-        assert len(np.unique((x[:, members] != 0).sum(1))) == 2
-        assert set(np.unique((x[:, members] != 0).sum(1))) == {0, len(members)}
-    for members in distribution.anticorrelated:
-        counts = np.unique((x[1:, members] != 0).sum(1))
-        assert set(counts) == ({1} if densities[members[0]] == 1 else {0, 1})
-
-
-def test_sample_0_stands_for_all_empty_ones(case: tuple) -> None:
-    """Were another sample empty, or the weights not to sum to 1, the loss would be that of another density."""
+def test_sample_0_is_the_only_all_zero_one(case: tuple) -> None:
+    """Weights sum to 1, and all other samples have one weight."""
     _, _, x, weight = case
     assert not x[0].any()
     assert x[1:].any(1).all()
@@ -128,7 +117,7 @@ def test_sample_0_stands_for_all_empty_ones(case: tuple) -> None:
 
 @pytest.mark.parametrize("density", [1e-3, 1e-5, 1e-7, 1e-9])
 def test_the_weight_of_sparse_samples_is_accurate(density: float) -> None:
-    """1 - P(empty) in float32 is all rounding at small densities: the loss would be off by a few percent, or by all."""
+    """At small densities, 1 - P(all-zero) in float32 would be mostly rounding."""
     gates = gates_of(Distribution(), [density, 3 * density])
     _, weight = features.training_batch(gates, uniforms(gates, 100))
     exact = -np.expm1(np.log1p(-density) + np.log1p(-3 * density))
@@ -141,7 +130,7 @@ def test_the_weight_of_sparse_samples_is_accurate(density: float) -> None:
     st.lists(st.sampled_from([0, 1, 2**23, 2**24 - 2, 2**24 - 1]), min_size=9, max_size=9),
 )
 def test_the_rarest_numbers_are_safe(densities: list[float], signed: bool, words: list[int]) -> None:
-    """At the ends of the range of the uniforms: something is on, and no value leaves its interval."""
+    """At the ends of the range of uniforms, a feature is active, and no value leaves its interval."""
     gates = gates_of(Distribution(signed=signed), densities)
     n = len(densities)
     highest = torch.full((1, n, 1), 1 - 2.0**-24)
@@ -152,7 +141,7 @@ def test_the_rarest_numbers_are_safe(densities: list[float], signed: bool, words
 
 
 def test_instances_of_a_block_do_not_mix() -> None:
-    """Each instance has its own densities and sets; a sweep with sets draws the free instances as one without."""
+    """In a sweep with sets, instances without sets are sampled as in a sweep without any."""
     n, cases = 6, [(Distribution(), [0.1] * 6), (MIXED, CASES["mixed"][1]), (Distribution(), [0.02] * 6)]
     together = Gates.of(np.array([p for _, p in cases]), [d for d, _ in cases], has_sets=True)
     uniform = uniforms(together, 1000)
@@ -166,11 +155,11 @@ def test_instances_of_a_block_do_not_mix() -> None:
 
 
 def test_samples_of_a_point() -> None:
-    """The members of a correlated set come together, each with a value of its own; the same ones every time."""
+    """Members of a correlated set are active together, with different values; every call returns the same samples."""
     sweep = Sweep(model="relu_output", n=3, m=2, density=[0.9, 0.2], distribution={"correlated": [[0, 1]]})
     gates, x = samples(sweep, 1, 1000)
     on = x > 0
-    assert on.any(1).all(), "empty ones are weighted by themselves"
+    assert on.any(1).all()
     assert torch.equal(on[:, 0], on[:, 1])
     assert (x[on[:, 0], 0] != x[on[:, 0], 1]).all()
     torch.testing.assert_close(gates.all_zero_probability, torch.tensor([0.8**2]))
@@ -178,8 +167,7 @@ def test_samples_of_a_point() -> None:
 
 
 def test_an_impossible_all_zero_sample_weighs_nothing() -> None:
-    """Its weight would be a subnormal number, by which some processors multiply a hundred times more slowly; one that
-    is only improbable keeps its weight."""
+    """A subnormal weight would be slow to multiply by; a sample that is only improbable keeps its weight."""
     impossible, improbable = (gates_of(Distribution(), [p] * 400).all_zero_probability.item() for p in (0.2, 0.1))
     assert impossible == 0
-    assert improbable == pytest.approx((1 - np.float64(np.float32(0.1))) ** 400, rel=1e-6)
+    assert improbable == pytest.approx((1 - np.float64(np.float32(0.1))) ** 400, rel=1e-6, abs=0)

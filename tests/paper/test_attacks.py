@@ -1,4 +1,4 @@
-"""Perturbations of a model's input, against models whose answers are known."""
+"""Attacks on models whose responses are known."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ M, N = 3, 6
 
 
 def models(W: torch.Tensor, b: torch.Tensor, **changes: object) -> SweepResult:
-    """One model at every density."""
+    """Return one model at every density."""
     settings = {"model": "relu_output", "n": N, "m": M, "density": [1, 0.2], "evaluation": 2**22}
     sweep = Sweep.parse(settings | changes)
     count = len(sweep.points())
@@ -26,7 +26,7 @@ def models(W: torch.Tensor, b: torch.Tensor, **changes: object) -> SweepResult:
 
 
 def without_superposition(density: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """A dimension for each of the first features, the mean for the others."""
+    """Return a model with a dimension for each of the first features and the mean for the others."""
     b = torch.full((N,), density / 2)
     b[:M] = 0
     return torch.eye(M, N), b
@@ -39,7 +39,7 @@ def random_model(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("point", [0, 1])
 def test_loss_without_an_attack(point: int) -> None:
-    """The expected loss, the empty sample included."""
+    """It is the expected loss, including the all-zero sample."""
     trained = models(*random_model())
     target = attacks.make_target(trained, point, 2**17)
     expected, error = losses(trained.sweep, trained.parameters)
@@ -48,8 +48,8 @@ def test_loss_without_an_attack(point: int) -> None:
 
 
 @pytest.mark.parametrize("density", [1.0, 0.2])
-def test_norm(density: float) -> None:
-    """The mean of ‖x‖ over all samples, those with nothing on among them."""
+def test_mean_norm(density: float) -> None:
+    """The mean of ‖x‖ includes all-zero samples."""
     x = np.random.default_rng(0).random((2, 200_000, N))
     expected = np.linalg.norm(x[0] * (x[1] < density), axis=1).mean()
     target = attacks.make_target(models(*random_model(), density=density), 0, 2**16)
@@ -57,7 +57,7 @@ def test_norm(density: float) -> None:
 
 
 def test_directions() -> None:
-    """Row i of WᵀW as a unit vector: the change of input that changes output i the most."""
+    """Row i of WᵀW, as a unit vector, is the change of input that changes output i the most."""
     W, b = random_model()
     target = attacks.make_target(models(W, b), 0, 64)
     directions = target.analytic_attacks()
@@ -70,25 +70,15 @@ def test_directions() -> None:
 
 @pytest.mark.parametrize("density", [1.0, 0.2])
 def test_a_model_without_superposition_is_misled_by_the_square_of_the_size(density: float) -> None:
-    """Every attack is along a feature of its own and changes its output by the size of the attack."""
+    """Every attack is along one feature and changes its output by the size of the attack."""
     target = attacks.make_target(models(*without_superposition(density), density=density), 0, 256)
     directions = target.analytic_attacks()
     torch.testing.assert_close(directions[:M], torch.eye(M, N))
     assert target.worst_rise(0.3 * directions) == pytest.approx(0.09, rel=1e-4)
 
 
-def test_linear_regime() -> None:
-    """With biases so high that no output is cut off the rise is ‖WᵀWδ‖² and a term in the mean error."""
-    W, b = random_model()
-    target = attacks.make_target(models(W, b + 50), 0, 512)
-    gram, delta = W.T @ W, 0.1 * torch.randn(4, N, generator=torch.Generator().manual_seed(1))
-    error = (target.share[:, None] * (target.preactivation - target.x)).sum(0)
-    expected = (delta @ gram).square().sum(1) + 2 * (delta @ gram) @ error
-    torch.testing.assert_close(target.rise_and_gradient(delta)[0].float(), expected, rtol=1e-3, atol=1e-3)
-
-
-def test_what_does_not_count() -> None:
-    """Errors of features that do not count are no errors, and attacks do not touch them."""
+def test_features_that_do_not_count() -> None:
+    """Their errors are ignored, and attacks do not touch them."""
     W, b = random_model()
     target = attacks.make_target(models(W, b), 0, 512)
     counted = torch.tensor([True, False, True, True, False, False])
@@ -102,15 +92,15 @@ def test_what_does_not_count() -> None:
 
 @pytest.mark.parametrize("point", [0, 1])
 def test_rises_are_those_of_the_loss(point: int) -> None:
-    """Summed by where outputs begin, it is what a pass through all samples gives; some outputs cross 0, some do not."""
+    """They agree with a pass through all samples, whether or not outputs cross 0."""
     target = replace(attacks.make_target(models(*random_model()), point, 4096), counted=torch.arange(N) != 2)
     deltas = torch.cat([0.5 * target.analytic_attacks(), 3 * target.analytic_attacks(), torch.zeros(1, N)])
     plain = torch.stack([target.loss(delta[None]) for delta in deltas]) - target.clean_loss
     torch.testing.assert_close(target.rise_and_gradient(deltas)[0].float(), plain, rtol=1e-4, atol=1e-5)
 
 
-def test_the_worst_is_the_worst() -> None:
-    """Ranked by few samples and measured with all, it is that of measuring all with all."""
+def test_the_worst_attack() -> None:
+    """Attacks are ranked by few samples, and the worst is measured with all."""
     target = attacks.make_target(models(*random_model()), 1, 4096)
     deltas = 0.5 * target.analytic_attacks()
     assert target.worst_rise(deltas) == pytest.approx(float(target.rise_and_gradient(deltas)[0].max()), rel=1e-5)
@@ -123,23 +113,21 @@ def test_the_worst_is_the_worst() -> None:
 
 
 @pytest.mark.parametrize("per_sample", [False, True])
-def test_gradients_of_the_rise(per_sample: bool) -> None:
-    """Gradient ascent goes where they point."""
+def test_rises_and_their_gradients(per_sample: bool) -> None:
     target = attacks.make_target(models(*random_model()), 1, 256)
     deltas = (0.4 * target.analytic_attacks()[:1]).expand(257 if per_sample else 1, N).requires_grad_()
     output = torch.relu((target.x + deltas) @ target.W.T @ target.W + target.b)
     loss = (target.share @ (output - target.x) ** 2).sum()
-    if not per_sample:
-        torch.testing.assert_close(target.loss(deltas.detach()), loss.detach())
     (expected,) = torch.autograd.grad(loss, deltas)
     measured = target.rise_and_gradient_per_sample if per_sample else target.rise_and_gradient
-    found = measured(deltas.detach())[1].float()
-    expected, found = (torch.nn.functional.normalize(part, dim=1) for part in (expected, found))
+    rise, found = measured(deltas.detach())
+    assert rise.item() == pytest.approx((loss - target.clean_loss).item(), rel=1e-3)
+    expected, found = (torch.nn.functional.normalize(part.float(), dim=1) for part in (expected, found))
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
 
 
 def centred(W: torch.Tensor) -> Target:
-    """A linear model whose mean error is 0: far above the ReLU, samples symmetric."""
+    """Return a model that is linear on symmetric samples, so that its mean error is 0."""
     x = torch.rand(64, N, generator=torch.Generator().manual_seed(0))
     x = torch.cat([x, 1 - x, torch.full((1, N), 0.5)])
     b = torch.full((N,), 100.0)
@@ -148,10 +136,10 @@ def centred(W: torch.Tensor) -> Target:
 
 
 def test_gradient_ascent_finds_the_singular_vector() -> None:
-    """Large attacks on an output that is never cut off: the rise is largest along the first singular vector of WᵀW."""
+    """For large attacks, the rise is largest along the first singular vector of WᵀW where no output is cut off."""
     W, _ = random_model(3)
     target = centred(W)
-    size = 1e4  # the square outweighs the term that is linear
+    size = 1e4  # The quadratic term outweighs the linear one.
     found = gradient_ascent(target, torch.randn(3, N, generator=torch.Generator().manual_seed(2)), size, 100)
     top = float(torch.linalg.svdvals((W.T @ W).double())[0])
     assert found == pytest.approx((size * top) ** 2, rel=0.05)
@@ -166,15 +154,8 @@ def test_gradient_ascent_never_ends_below_its_start() -> None:
     assert gradient_ascent(target, starts, 0.3, 30) >= gradient_ascent(target, starts, 0.3, 0)
 
 
-def test_an_attack_for_each_sample_is_worse() -> None:
-    """And as large for each of them."""
-    target = attacks.make_target(models(*random_model()), 0, 1024)
-    together = gradient_ascent(target, target.analytic_attacks()[:1], 0.3, 50)
-    assert gradient_ascent(target, target.analytic_attacks()[:1], 0.3, 50, per_sample=True) > together
-
-
-def test_gradient_ascent_stays_with_what_counts() -> None:
-    """A model that would be misled most by what may not be touched."""
+def test_gradient_ascent_leaves_other_features_alone() -> None:
+    """The feature that would mislead the model the most may not be touched."""
     W = torch.zeros(M, N)
     W[0, 0], W[1, 1] = 3, 1
     target = replace(

@@ -1,4 +1,4 @@
-"""The standard figures of any sweep: what is drawn is what was measured, of the right models, and says which."""
+"""The standard figures of any sweep: they show what was measured of the right models, and say which."""
 
 import functools
 import itertools
@@ -31,6 +31,7 @@ AXES = {
     "relative density": {"relative_density": {"features": [0], "ratio": [0.1, 1, 2]}},
     "relative importance": {"relative_importance": {"features": [1], "ratio": [0.1, 1, 10]}},
     "distributions": {"distribution": ["independent", {"correlated": [[0, 1]]}]},
+    "long distribution": {"distribution": ["independent", {"correlated": [list(range(10)), list(range(10, 20))]}]},
     "attacks": {"attack": [0, 0.5, 1]},
     "penalties": {"l1": [0, 0.1, 0.4]},
     "seeds": {"seeds": 3},
@@ -52,7 +53,7 @@ MODELS = ["linear", "relu_output", "relu_hidden", "absolute"]
 
 @functools.cache
 def trained(model: str = "relu_output", m: int = 2, axes: str = "densities", n: int = 3) -> SweepResult:
-    """Models that were never trained: the second restart is the best everywhere."""
+    """Return untrained models, of which the second restart is the best at every point."""
     entry: dict[str, Any] = {
         "model": model,
         "n": n,
@@ -81,12 +82,12 @@ def notes(figure: Figure) -> list[str]:
     return sorted(set(texts))
 
 
-# which models are drawn
+# Which models are drawn.
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=4), st.integers(1, 3), st.integers(1, 9))
 def test_select_points(sizes: list[int], seeds: int, most: int) -> None:
-    """At most so many, all where they fit, a grid that is spaced evenly along each axis and begins where it does."""
+    """They form a grid, evenly spaced along each axis from its start to its end, with at most so many points."""
     names = [*COORDINATES[: len(sizes)], "seed"]
     grid = pd.DataFrame(itertools.product(*map(range, [*sizes, seeds])), columns=names)
     rows = select_points(grid, most)
@@ -94,27 +95,31 @@ def test_select_points(sizes: list[int], seeds: int, most: int) -> None:
     assert len(set(rows)) == len(rows)
     assert len(grid) > most or sorted(rows) == list(range(len(grid)))
     kept = {name: sorted(grid[name].iloc[rows].unique()) for name in names}
-    assert len(rows) == np.prod([len(values) for values in kept.values()]), "not a grid"
+    assert len(rows) == np.prod([len(values) for values in kept.values()])
     for name, values in kept.items():
         assert values[0] == 0
         assert len(values) == 1 or values[-1] == grid[name].max()
         assert len(values) < 3 or np.ptp(np.diff(values)) <= 1
     if len(grid) > most and max(sizes) > 1:
-        assert len(kept["seed"]) == 1, "replicates before what is varied"
+        assert len(kept["seed"]) == 1  # Replicates are left out first.
     longest = max(map(len, kept.values()))
     first = [tuple(row) for row in grid.iloc[rows[:longest]].to_numpy()]
-    assert len({sum(a != b for a, b in zip(first[0], row, strict=True)) for row in first[1:]} | {1}) == 1, "a row"
+    assert len({sum(a != b for a, b in zip(first[0], row, strict=True)) for row in first[1:]} | {1}) == 1
 
 
 def test_every_axis_of_a_sweep_has_a_name() -> None:
-    """One that is new would otherwise break the figures of who varies it."""
     assert list(draw.AXIS_LABELS) == list(COORDINATES)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("axes", AXES)
-def test_every_axis(kind: str, axes: str) -> None:
-    """Each panel says where in the sweep it is, and differs from the others; what is left out is said."""
+@pytest.mark.parametrize(
+    ("axes", "kind"),
+    [
+        *((axes, "points") for axes in AXES if axes != "long distribution"),
+        *((axes, kind) for axes in ("densities", "two axes", "all axes") for kind in ("gram", "dimensionality")),
+    ],
+)
+def test_every_axis(axes: str, kind: str) -> None:
+    """Every panel says where in the sweep it is, and a note says how many models are left out."""
     models = trained(axes=axes)
     figure = drawn(kind, models)
     assert len(set(titles(figure))) == len(titles(figure))
@@ -129,7 +134,7 @@ def test_every_axis(kind: str, axes: str) -> None:
 
 
 def test_titles_name_what_varies() -> None:
-    """In the paper's symbols; features count from 1, as everywhere in the figures."""
+    """They use the paper's symbols, and count features from 1."""
     assert titles(drawn("gram", trained(axes="one point"))) == ["$1-S = 0.1$"]
     assert titles(drawn("gram", trained(axes="seeds"))) == ["seed 0", "seed 1", "seed 2"]
     assert titles(drawn("gram", trained(axes="distributions"))) == ["independent", "correlated\n1+2"]
@@ -138,12 +143,12 @@ def test_titles_name_what_varies() -> None:
     assert first[:2] == ["$1-S = 1$\nrelative importance 0.1", "$1-S = 0.1$\nrelative importance 0.1"]
 
 
-def test_a_distribution_of_many_features_goes_by_its_number() -> None:
-    long = "correlated 0+1+2+3+4+5+6+7+8+9 10+11+12+13+14+15+16+17+18+19"
-    assert draw._distribution_labels(["independent", long]) == {"independent": "independent", long: "distribution 2"}
+def test_a_distribution_with_a_long_name_is_numbered() -> None:
+    models = trained(axes="long distribution", n=20)
+    assert titles(drawn("points", models)) == ["independent", "distribution 2"]
 
 
-# what is drawn
+# What is drawn.
 
 
 def at(models: SweepResult, point: int) -> dict[str, np.ndarray]:
@@ -152,7 +157,7 @@ def at(models: SweepResult, point: int) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_gram(model: str) -> None:
-    """Of each model what its features do: WᵀW; of neurons the weights themselves, of both layers if there are two."""
+    """Models are shown by WᵀW, and neurons by the weights of their one or two layers."""
     models = trained(model, m=2)
     figure = drawn("gram", models)
     panels = figure.axes[:-2]
@@ -168,7 +173,7 @@ def test_gram(model: str) -> None:
             order = [k for i in range(3) for k in range(2) if np.abs(W[k]).argmax() == i]
             first, second = shown["$W_1^\\mathsf{T}$"], shown["$W_2$"]
             np.testing.assert_allclose(np.abs(first).max(axis=0), 1)
-            # The same function, neuron by neuron, whatever their order.
+            # Every neuron computes the same function, whatever the order.
             terms = sorted(np.outer(W_out[k], W[k]).round(6).tolist() for k in order)
             assert sorted(np.outer(second[:, k], first[:, k]).round(6).tolist() for k in range(2)) == terms
             W = W / scale[:, None]
@@ -181,10 +186,9 @@ def test_gram(model: str) -> None:
     plt.close(figure)
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("m", [2, 3])
+@pytest.mark.parametrize(("model", "m"), [("relu_output", 2), ("relu_output", 3), ("absolute", 3)])
 def test_points(model: str, m: int) -> None:
-    """The columns of W, all of them inside the axes."""
+    """They are the columns of W, all inside the axes."""
     models = trained(model, m)
     figure = drawn("points", models)
     for point, ax in enumerate(figure.axes[:3]):
@@ -216,7 +220,7 @@ def dimensionality(W: np.ndarray) -> list[float]:
     ],
 )
 def test_dimensionality(axes: str, label: str, places: list[float], logarithmic: bool) -> None:
-    """Every feature of every model, side by side in order around the model's place on the axis."""
+    """The features of a model lie side by side, in order, around its place on the axis."""
     models = trained(axes=axes)
     figure = drawn("dimensionality", models)
     ax = figure.axes[0]
@@ -227,21 +231,12 @@ def test_dimensionality(axes: str, label: str, places: list[float], logarithmic:
     x = x.reshape(-1, 3)
     np.testing.assert_allclose(x.mean(axis=1), middle, atol=1e-9)
     assert (np.diff(x, axis=1) > 0).all()
-    assert np.ptp(x, axis=1).max() < np.diff(middle).min(), "models run into each other"
+    assert np.ptp(x, axis=1).max() < np.diff(middle).min()  # Models do not overlap.
     plt.close(figure)
 
 
-def test_dimensionality_of_one_model() -> None:
-    """Nothing varies: by the number of the feature."""
-    models = trained(axes="one point")
-    ax = drawn("dimensionality", models).axes[0]
-    assert ax.get_xlabel() == "feature"
-    np.testing.assert_allclose(ax.collections[0].get_offsets()[:, 0], [1, 2, 3])
-    np.testing.assert_allclose(ax.collections[0].get_offsets()[:, 1], dimensionality(at(models, 0)["W"]), rtol=1e-6)
-
-
 def test_dimensionality_by_two_axes() -> None:
-    """The other axis in panels, four of five; all points of the one."""
+    """One axis has all its points, and the other up to four panels."""
     figure = drawn("dimensionality", trained(axes="two axes"))
     assert titles(figure) == [f"relative importance {v}" for v in ("0.1", "0.316", "3.16", "10")]
     assert notes(figure) == ["4 of 5 panels, evenly spaced along the axes of the sweep"]
@@ -249,17 +244,8 @@ def test_dimensionality_by_two_axes() -> None:
     plt.close(figure)
 
 
-def test_seeds_are_replicates() -> None:
-    """In one panel with the others."""
-    figure = drawn("dimensionality", trained(axes="all axes"))
-    panels = [ax for ax in figure.axes if ax.get_title()]
-    assert not any("seed" in ax.get_title() for ax in panels)
-    assert {len(ax.collections[0].get_offsets()) for ax in panels} == {2 * 2 * 3}
-    plt.close(figure)
-
-
 def test_large_models_are_few() -> None:
-    """400 features in a panel of an inch would be less than a dot each; and a table of all pairs, millions of rows."""
+    """Large models get few, large panels, and the table has only the pairs of these."""
     models = trained(m=30, axes="many densities", n=400)
     data = measure.gram({"sweep": models})
     assert len(data["pairs"]) == 4 * 400**2
@@ -270,23 +256,23 @@ def test_large_models_are_few() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("model", "m"), [("relu_output", 3), ("absolute", 2)])
-def test_the_figures_are_the_same_every_time(kind: str, model: str, m: int, tmp_path: Path) -> None:
-    """Also from the tables as files, as the workflow draws them."""
-    data = getattr(measure, kind)({"sweep": trained(model, m, "all axes" if model == "relu_output" else "densities")})
+def test_figures_from_files_are_the_same(kind: str, tmp_path: Path) -> None:
+    """The workflow draws from tables in files."""
+    data = getattr(measure, kind)({"sweep": trained("absolute", 2, "densities")})
     files.write(data, tmp_path / "tables")
     for name, source in {"one": data, "two": files.read(tmp_path / "tables")}.items():
         style.save(getattr(draw, kind)(source), tmp_path / f"{name}.svg")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
-# from Python
+# From Python.
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_plot(kind: str) -> None:
+    """A figure from Python is that of the workflow."""
     figure = plot(trained(), kind)
-    assert not plt.fignum_exists(figure.number), "a notebook would show it twice"
+    assert not plt.fignum_exists(figure.number)  # A notebook would show it twice.
     assert titles(figure) == titles(drawn(kind, trained()))
     plt.close("all")
 

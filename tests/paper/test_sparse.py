@@ -1,4 +1,4 @@
-"""Polytopes as the density goes to 0: closed forms against quadrature, and against factors at a low density."""
+"""Polytopes in the limit of density 0: quadrature, and factors at a low density."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from superposition.theory.polytopes import Polytope
 
 
 def limit_loss(k: int, s: float, b: float) -> float:
-    """The loss over p of a regular k-gon, integrated as it stands, feature by feature."""
+    """Integrate the loss over p of a regular k-gon, feature by feature."""
     total = 0.0
     for j in range(k):
         slope = s * np.cos(2 * np.pi * j / k)
@@ -35,7 +35,7 @@ def limit(request: pytest.FixtureRequest) -> pd.Series:
 
 
 def test_polygon_limit_against_quadrature(limit: pd.Series) -> None:
-    """A kink or an integral wrong in the closed form; or a minimum that is not the lowest."""
+    """The lowest minimum agrees with a search over the integrated loss."""
     k = int(limit["features"])
     found = optimize.brute(lambda x: limit_loss(k, *x), (slice(0.8, 3, 0.1), slice(-1.8, 0, 0.1)), finish=None)
     low = optimize.minimize(
@@ -47,7 +47,7 @@ def test_polygon_limit_against_quadrature(limit: pd.Series) -> None:
 
 
 def test_polygon_limit_is_stationary(limit: pd.Series) -> None:
-    """In the squared norm and in the bias, and a minimum in both."""
+    """It is a minimum in the squared norm and in the bias."""
     k, at, h = int(limit["features"]), np.array([limit["norm"] ** 2, limit["bias"]]), 1e-4
     assert limit_loss(k, *at) == pytest.approx(limit["loss"], abs=1e-10)
     for step in h * np.eye(2):
@@ -57,7 +57,7 @@ def test_polygon_limit_is_stationary(limit: pd.Series) -> None:
 
 
 def test_polygon_limit_is_the_limit() -> None:
-    """The pentagon at a density of 10⁻⁴ is much as there; its loss, once what is linear in the density is taken off."""
+    """A pentagon at density 10⁻⁴ is close to the limit, and its loss is after linear extrapolation."""
     limit, close = sparse(5), tegum.factor_optimum(Polytope("pentagon", polytopes.polygon(5)), [1e-4, 2e-4])
     assert limit["norm"] == pytest.approx(close["norm"][0], abs=1e-3)
     assert limit["bias"] == pytest.approx(close["bias"][0], abs=1e-3)
@@ -65,7 +65,8 @@ def test_polygon_limit_is_the_limit() -> None:
     assert limit["loss"] == pytest.approx(2 * once - twice, rel=2e-4)
 
 
-LIMITS = {  # ‖W_i‖, b_i and the loss over the density, to eight digits
+# ‖W_i‖, b_i and the loss over the density.
+LIMITS = {
     5: (1.17045964, -0.28229728, 0.07912814),
     6: (1.32052633, -0.61813513, 0.28915426),
     7: (1.44839375, -0.96690634, 0.58289836),
@@ -74,12 +75,12 @@ LIMITS = {  # ‖W_i‖, b_i and the loss over the density, to eight digits
 
 
 def test_polygon_limits_to_eight_digits(limit: pd.Series) -> None:
-    """They are quoted; quadrature above says that they are right."""
+    """Quadrature confirms them above; here they are kept to eight digits."""
     np.testing.assert_allclose(limit[["norm", "bias", "loss"]].astype(float), LIMITS[int(limit["features"])], atol=1e-8)
 
 
 def test_sparse_norm_at_the_limit(limit: pd.Series) -> None:
-    """The condition is the one that the optimum obeys."""
+    """The optimum obeys the condition on the norm."""
     polygon = Polytope("k-gon", polytopes.polygon(int(limit["features"])))
     assert sparse_norm(polygon, limit["bias"]) == pytest.approx(limit["norm"], abs=1e-7)
 
@@ -87,7 +88,7 @@ def test_sparse_norm_at_the_limit(limit: pd.Series) -> None:
 @pytest.mark.parametrize("bias", [-0.1, -0.25, -0.6, -1.2])
 @pytest.mark.parametrize("k", [5, 6, 8])
 def test_sparse_norm_is_the_best_at_its_bias(k: int, bias: float) -> None:
-    """Also away from the best bias: the lowest loss over a fine grid of norms."""
+    """No norm of a fine grid has a lower loss, also away from the best bias."""
     s = sparse_norm(Polytope("k-gon", polytopes.polygon(k)), bias) ** 2
     grid = np.arange(max(0.2, s - 0.5), s + 0.5, 0.05)
     assert min(limit_loss(k, other, bias) for other in grid) >= limit_loss(k, s, bias) - 1e-12

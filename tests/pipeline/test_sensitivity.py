@@ -1,4 +1,4 @@
-"""Claims judged again with other recipes: what is varied, and what is trained for whom."""
+"""The sensitivity analysis: which settings are varied, and what is trained for which claim."""
 
 import functools
 
@@ -18,8 +18,8 @@ ABOUT = {"paper": "", "about": "trained models", "phrase": "", "criteria": [Crit
 SWEEP = Sweep(model="relu_output", n=3, m=2, density=[0.5, 0.1], steps=6, batch=20, learning_rate=0.02, evaluation=100)
 
 
-def test_each_part_of_the_recipe_is_halved_and_doubled() -> None:
-    """One at a time, and nothing else: the grid, the model and the restarts stay."""
+def test_each_setting_is_halved_and_doubled() -> None:
+    """One setting varies at a time; the grid, the model and the restarts stay."""
     found = {}
     for name, factors in VARIANTS.items():
         sweep = scale_settings(SWEEP, factors)
@@ -43,13 +43,13 @@ def test_half_of_an_odd_number_is_rounded_down() -> None:
     assert scale_settings(odd, VARIANTS["batch size halved"]).batch == 12
 
 
-def test_what_is_solved_exactly_has_no_recipe() -> None:
+def test_exact_solutions_are_not_varied() -> None:
     solved = SWEEP.model_copy(update={"solver": "exact"})
     assert all(scale_settings(solved, factors) == solved for factors in VARIANTS.values())
 
 
-def test_a_recipe_that_cannot_be_is_refused() -> None:
-    """Half of two samples is less than a batch may be; half of the steps less than the snapshots."""
+def test_impossible_settings_are_refused() -> None:
+    """Half of two samples is less than a batch may have, and half of the steps less than the snapshots."""
     for impossible, variant in (({"batch": 2}, "batch size halved"), ({"snapshots": 5}, "steps halved")):
         sweep = SWEEP.model_copy(update=impossible)
         with pytest.raises(SuperpositionError, match=next(iter(impossible))):
@@ -57,7 +57,7 @@ def test_a_recipe_that_cannot_be_is_refused() -> None:
 
 
 def test_verdicts() -> None:
-    """Every claim with every recipe, on models of that recipe; trained once, and only what is asked for."""
+    """Every claim is judged with every variant, on models that are trained once and only if they are needed."""
     claims, measured = Claims("zoo"), []
 
     @claims.add("rate", figure="two", **ABOUT)
@@ -72,7 +72,7 @@ def test_verdicts() -> None:
 
     def measure(trained: dict[str, SweepResult], figure: str) -> dict[str, pd.DataFrame]:
         measured.append((figure, id(trained["shared"])))
-        assert set(trained) == set(figures[figure]), "the models of its figure, and no others"
+        assert set(trained) == set(figures[figure])
         (sweep,) = {models.sweep for models in trained.values()}
         return {"recipe": pd.DataFrame({"steps": [sweep.steps], "rate": [sweep.learning_rate]})}
 
@@ -92,8 +92,7 @@ def test_verdicts() -> None:
     assert all(first[1] == second[1] for first, second in zip(measured[::2], measured[1::2], strict=True))
 
 
-def test_models_are_trained_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On this device and with so many threads, with every recipe."""
+def test_models_are_trained_on_the_given_device(monkeypatch: pytest.MonkeyPatch) -> None:
     claims, asked = Claims("zoo"), []
 
     @claims.add("any", figure="one", **ABOUT)
@@ -111,8 +110,8 @@ def test_models_are_trained_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatc
     assert asked == [("somewhere", 3)] * len(VARIANTS)
 
 
-def test_what_cannot_be_trained_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The experiment and the variant: its numbers stand nowhere in the configuration."""
+def test_errors_name_the_experiment_and_the_variant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The numbers at fault stand nowhere in the configuration."""
     claims = Claims("zoo")
 
     @claims.add("any", figure="one", **ABOUT)

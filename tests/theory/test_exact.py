@@ -1,4 +1,4 @@
-"""Expected losses against brute force: quadrature, enumeration, sampling, finite differences and closed forms."""
+"""Expected losses against quadrature, enumeration, sampling, finite differences and closed forms."""
 
 import itertools
 import math
@@ -8,8 +8,7 @@ import pytest
 import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from scipy import integrate, stats
-from scipy.stats import ortho_group
+from scipy import integrate
 
 from superposition.core.models import Model
 from superposition.theory import exact
@@ -29,7 +28,7 @@ def loss_of(name: str, W: object, b: object, density: object, importance: object
 
 
 def squared_error(name: str, W: np.ndarray, b: np.ndarray, importance: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Of samples x [sample, n], in NumPy."""
+    """Return the squared error of every sample x [sample, n], in NumPy."""
     z = x @ W.T @ W + b
     return ((x - (np.maximum(z, 0) if name == RELU else z)) ** 2) @ importance
 
@@ -37,7 +36,7 @@ def squared_error(name: str, W: np.ndarray, b: np.ndarray, importance: np.ndarra
 def cube(name: str, W: np.ndarray, b: np.ndarray, importance: np.ndarray, on: tuple[int, ...]) -> float:
     """Return the mean loss while the features ``on`` are uniform on [0, 1] and the others 0, by adaptive cubature.
 
-    The cube is cut into smaller ones first: in all of it, the error estimate may miss a kink near a face.
+    The cube is divided first, because in the whole of it the error estimate may miss a kink near a face.
     """
     embed = np.eye(len(b))[list(on)]
     if not on:
@@ -58,7 +57,7 @@ def cube(name: str, W: np.ndarray, b: np.ndarray, importance: np.ndarray, on: tu
 
 
 def random_case(seed: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """W, b, density, importance. Some weights are 0, so that kinks run along the axes or leave the cube."""
+    """Draw W, b, density and importance; some weights are 0, so that kinks are parallel to axes or outside the cube."""
     rng = np.random.default_rng(seed)
     W = rng.normal(size=(m, n)) * (rng.random((m, n)) < 0.8)
     return W, rng.normal(-0.1, 0.3, n) * (rng.random(n) < 0.9), rng.uniform(0.05, 1, n), rng.uniform(0, 1, n)
@@ -66,12 +65,12 @@ def random_case(seed: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.n
 
 @pytest.mark.parametrize("name", [RELU, LINEAR])
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (2, 2), (3, 2)])
-@settings(max_examples=15)
+@settings(max_examples=3)
 @given(seed=seeds)
 @example(seed=903215)
 @example(seed=999999)
 def test_expected_loss_is_the_sum_over_patterns(name: str, size: tuple[int, int], seed: int) -> None:
-    """A missed piece of the integrand, a rule of too low an order, or a wrong weight of a pattern."""
+    """No piece of the integrand is missed, and every pattern has its probability."""
     n, m = size
     W, b, density, importance = random_case(seed, n, m)
     expected = sum(
@@ -84,7 +83,7 @@ def test_expected_loss_is_the_sum_over_patterns(name: str, size: tuple[int, int]
 
 @pytest.mark.parametrize("name", [RELU, LINEAR])
 def test_losses_against_sampling(name: str) -> None:
-    """An oracle that knows nothing of patterns and moments; all models at once, so that batches are not mixed up."""
+    """The oracle knows nothing of patterns and moments; all models are in one batch."""
     samples, rng = 2**18, np.random.default_rng(0)
     cases = [random_case(seed, 3, 2) for seed in range(5)]
     W, b, density, importance = (tensor(np.stack(part)) for part in zip(*cases, strict=True))
@@ -98,16 +97,9 @@ def test_losses_against_sampling(name: str) -> None:
             assert abs(loss[k].item() - sampled.mean()) < 5 * sampled.std() / samples**0.5
 
 
-@given(seeds, st.integers(1, 3))
-def test_linear_loss_is_the_expected_loss_of_the_linear_model(seed: int, n: int) -> None:
-    """Two roads to one number: moments, and integrals over patterns."""
-    case = random_case(seed, n, 2)
-    torch.testing.assert_close(exact.linear_loss(*map(tensor, case)), loss_of(LINEAR, *case), rtol=1e-10, atol=1e-13)
-
-
 @given(st.floats(0.001, 1), st.floats(0.01, 10), st.floats(0.01, 10))
 def test_closed_forms(p: float, a: float, b: float) -> None:
-    """What the paper's phase diagram is made of: a feature alone, dropped, or sharing a dimension with its antipode."""
+    """The phase diagrams rest on a feature alone, a dropped one, and one that shares a dimension with its antipode."""
     dropped = a * (p / 3 - p**2 / 4)
     for name in (RELU, LINEAR):
         assert loss_of(name, [[0]], [p / 2], [p], [a]).item() == pytest.approx(dropped)
@@ -118,21 +110,9 @@ def test_closed_forms(p: float, a: float, b: float) -> None:
     assert loss_of(RELU, [[1, -1]], [0, 0], [p, p], [a, b]).item() == pytest.approx((a + b) * p**2 / 6)
 
 
-@given(seeds, st.integers(2, 3))
-def test_symmetries(seed: int, n: int) -> None:
-    """The loss knows WᵀW only, so rotations of the hidden space change nothing; nor do the features' names."""
-    W, b, density, importance = random_case(seed, n, 2)
-    loss = loss_of(RELU, W, b, density, importance)
-    rotated = ortho_group.rvs(2, random_state=seed) @ W
-    torch.testing.assert_close(loss_of(RELU, rotated, b, density, importance), loss, rtol=1e-9, atol=1e-12)
-    order = np.random.default_rng(seed).permutation(n)
-    renamed = loss_of(RELU, W[:, order], b[order], density[order], importance[order])
-    torch.testing.assert_close(renamed, loss, rtol=1e-9, atol=1e-12)
-
-
 @given(seeds, st.integers(1, 7))
 def test_single_active_loss_against_quadrature(seed: int, n: int) -> None:
-    """L_1 of every feature, one integral over [0, 1] per output, cut at its kink."""
+    """The loss of every feature alone is one integral over [0, 1] per output, divided at its kink."""
     W, b, _, importance = random_case(seed, n, 3)
     G = W.T @ W
     losses = exact.single_active_loss(*map(tensor, (W, b, importance)))
@@ -154,9 +134,9 @@ def test_single_active_loss_against_quadrature(seed: int, n: int) -> None:
 
 @given(st.floats(-12, 6), st.floats(-12, 3), st.booleans(), st.booleans())
 def test_no_digits_are_lost_at_extreme_weights(log_slope: float, log_bias: float, down: bool, negative: bool) -> None:
-    """Tiny and huge weights meet in training; dividing by one, or subtracting two, would leave noise."""
+    """Tiny and huge weights occur in training, where divisions and differences could lose digits."""
     slope, bias = (-1) ** down * 10.0**log_slope, (-1) ** negative * 10.0**log_bias
-    low, high = sorted([np.clip(-bias / slope, 0, 1), float(slope > 0)])  # where slope x + bias is positive
+    low, high = sorted([np.clip(-bias / slope, 0, 1), float(slope > 0)])  # Where slope x + bias is positive.
     assume(high - low > 1e-9)
     inside = integrate.quad(lambda x: (slope * x + bias) ** 2, low, high, epsrel=1e-12, epsabs=0)[0]
     weight = abs(slope) ** 0.5
@@ -167,7 +147,7 @@ def test_no_digits_are_lost_at_extreme_weights(log_slope: float, log_bias: float
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_probabilities_against_enumeration(densities: list[float]) -> None:
-    """Of patterns, of numbers of active features, and of a feature being alone."""
+    """Patterns, numbers of active features, and single active features have the enumerated probabilities."""
     n = len(densities)
     count, alone = np.zeros(n + 1), np.zeros(n)
     for on in itertools.product((False, True), repeat=n):
@@ -181,15 +161,8 @@ def test_probabilities_against_enumeration(densities: list[float]) -> None:
     np.testing.assert_allclose(exact.single_active_probability(tensor(densities)), alone, atol=1e-14)
 
 
-def test_active_count_is_binomial_for_equal_densities() -> None:
-    """At a size that enumeration does not reach, and for a batch of densities."""
-    densities = np.array([0.01, 0.3, 1.0])
-    counts = exact.active_count_probability(tensor(np.repeat(densities[:, None], 80, axis=1)))
-    np.testing.assert_allclose(counts, stats.binom.pmf(np.arange(81), 80, densities[:, None]), atol=1e-13)
-
-
 def test_all_zero_loss() -> None:
-    """L_0: a positive bias costs I b² in the ReLU-output model, a negative one nothing."""
+    """A positive bias costs I b² in the ReLU-output model, and a negative one nothing."""
     p = {"W": torch.ones(2, 3).double(), "b": tensor([0.5, -0.5, 0.2])}
     importance = tensor([1, 10, 0.5])
     assert exact.all_zero_loss(Model(RELU, 3, 2), p, importance).item() == pytest.approx(0.25 + 0.02)
@@ -198,7 +171,7 @@ def test_all_zero_loss() -> None:
 
 @pytest.mark.parametrize("name", ["relu_hidden", "absolute"])
 def test_a_hidden_relu_is_refused(name: str) -> None:
-    """Its loss is not a function of WᵀW: a number would be wrong."""
+    """Its loss is not a function of WᵀW."""
     model = Model(name, 2, 2)
     with pytest.raises(ValueError, match=name):
         exact.pattern_losses(model, model.unpack(torch.zeros(model.size).double()), tensor([1, 1]))
@@ -222,7 +195,7 @@ NEAR_KINKS: dict[str, tuple[list, list]] = {
 
 @pytest.mark.parametrize("where", NEAR_KINKS)
 def test_gradient_against_finite_differences(where: str) -> None:
-    """The true optimum is searched with it; a zero weight or a kink on the edge must not make it NaN, nor wrong."""
+    """Zero weights and kinks at the edge make it neither NaN nor wrong."""
     W, b = (tensor(a) for a in NEAR_KINKS[where])
     model, n = Model(RELU, W.shape[1], W.shape[0]), W.shape[1]
     density, importance = tensor([0.3, 0.6, 0.5][:n]), tensor([1, 0.7, 0.4][:n])
@@ -241,7 +214,7 @@ def test_gradient_against_finite_differences(where: str) -> None:
 
 @given(seeds, st.integers(1, 5), st.data())
 def test_no_linear_model_beats_the_linear_optimum(seed: int, n: int, data: st.DataObject) -> None:
-    """The yardstick of dense models; the best bias is known, so only W is random."""
+    """The best bias is known, so only W is random."""
     m = data.draw(st.integers(1, n))
     rng = np.random.default_rng(seed)
     density, importance = (tensor(rng.uniform(0.01, 1, n)) for _ in range(2))
@@ -256,42 +229,12 @@ def test_no_linear_model_beats_the_linear_optimum(seed: int, n: int, data: st.Da
             torch.testing.assert_close(loss, optimum)
 
 
-def test_gradient_descent_reaches_the_linear_optimum_and_stops_there() -> None:
-    """Were it a bound that nothing reaches, every trained model would look badly trained."""
-    density, importance = tensor([1, 0.5, 0.2, 0.1]), tensor([0.2, 0.5, 1, 2])
-    optimum = exact.linear_optimum(2, density, importance).item()
-    reached = []
-    for seed in range(4):
-        start = np.random.default_rng(seed).normal(size=(2, 4))
-        W, b = tensor(start).requires_grad_(), torch.zeros(4, dtype=torch.float64, requires_grad=True)
-        descent = torch.optim.LBFGS([W, b], max_iter=500, line_search_fn="strong_wolfe")
-
-        def closure(W: torch.Tensor = W, b: torch.Tensor = b) -> torch.Tensor:
-            W.grad = b.grad = None
-            loss = exact.linear_loss(W, b, density, importance)
-            loss.backward()
-            return loss
-
-        descent.step(closure)
-        reached.append(closure().item())
-    assert min(reached) == pytest.approx(optimum, rel=1e-6)
-    assert min(reached) >= optimum - 1e-12
-
-
 @pytest.mark.parametrize(("n", "density"), [(1, 0.3), (1, 1.0), (3, 0.05), (100, 1.0), (100, 0.01)])
 def test_mean_norm(n: int, density: float) -> None:
-    """E‖x‖: of one feature p/2; else against plain sampling."""
+    """E‖x‖ is p/2 for one feature, and agrees with sampling for more."""
     found = exact.mean_norm(torch.full((n,), density, dtype=torch.float64)).item()
     if n == 1:
         assert found == pytest.approx(density / 2, abs=1e-10)
     x = np.random.default_rng(0).random((2, 200_000 // n + 20_000, n))
     norms = np.linalg.norm(x[0] * (x[1] < density), axis=1)
     assert abs(found - norms.mean()) < 5 * norms.std() / len(norms) ** 0.5
-
-
-def test_mean_norm_of_unequal_features() -> None:
-    """Two features, both on: E√(x² + y²) = (√2 + arsinh 1) / 3; else the mean of the one that is on."""
-    p, q = 0.6, 0.2
-    both = (2**0.5 + np.arcsinh(1)) / 3
-    expected = p * q * both + (p * (1 - q) + q * (1 - p)) / 2
-    assert exact.mean_norm(torch.tensor([p, q], dtype=torch.float64)).item() == pytest.approx(expected, abs=1e-10)

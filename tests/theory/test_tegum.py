@@ -1,4 +1,4 @@
-"""The cost of tegum products: exact losses, sampling, finite differences, and enumeration by brute force."""
+"""The cost of tegum products against exact losses, sampling, finite differences and enumeration."""
 
 import itertools
 
@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from superposition.core.models import Model
 from superposition.theory import bfgs, exact, polytopes, tegum
 from superposition.theory.polytopes import Polytope
 
-KNOWN = {p.name: p for p in reversed(tegum.CATALOGUE)}  # reversed: the antiprism with D = 3/8
+KNOWN = {p.name: p for p in reversed(tegum.CATALOGUE)}  # Reversed, so that the antiprism is the one with D = 3/8.
 SINGLE, DIGON, TRIANGLE, PENTAGON = (KNOWN[name] for name in ("single", "digon", "triangle", "pentagon"))
 DENSITIES = (0.01, 0.05, 0.15, 0.4)
 
@@ -28,21 +28,21 @@ def variance(p: float) -> float:
 
 
 def exact_loss(corners: np.ndarray, density: float, norm2: object, bias: object) -> float:
-    """Of all features, each with a squared length and a bias of its own."""
+    """Return the loss of all features; squared lengths and biases may differ."""
     (m, n), one = corners.shape, torch.ones(corners.shape[1], dtype=torch.float64)
     W = torch.from_numpy(corners * np.sqrt(norm2))
     b = torch.as_tensor(bias, dtype=torch.float64) * one
     return exact.expected_loss(Model("relu_output", n, m), {"W": W, "b": b}, density * one, one).item()
 
 
-# The loss of a factor
+# The loss of a factor.
 
 
 @pytest.mark.parametrize("polytope", [SINGLE, DIGON, TRIANGLE], ids=lambda p: p.name)
-@pytest.mark.parametrize("density", [0.01, 0.2, 0.7, 1.0])
-@pytest.mark.parametrize(("norm2", "bias"), [(1.0, 0.0), (0.8, 0.1), (1.3, -0.2), (1.1, -0.05), (0.0, 0.2)])
+@pytest.mark.parametrize("density", [0.01, 0.7, 1.0])
+@pytest.mark.parametrize(("norm2", "bias"), [(0.8, 0.1), (1.3, -0.2), (0.0, 0.2)])
 def test_factor_loss_is_exact(polytope: Polytope, density: float, norm2: float, bias: float) -> None:
-    """A wrong weight of a pattern, or the loss of one feature instead of all."""
+    """Every pattern has its probability, and all features count."""
     loss, _ = tegum.factor_loss(polytope, density, norm2, bias)
     expected = exact_loss(polytope.corners, density, norm2, bias)
     assert loss == pytest.approx(expected, rel=1e-4, abs=1e-12)
@@ -54,7 +54,7 @@ CASES = [(0.03, 1.15, -0.2), (0.2, 1.0, -0.05), (0.8, 0.7, 0.1)]
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("name", ["tetrahedron", "pentagon", "octagon", "square antiprism"])
 def test_factor_loss_against_sampling(name: str, case: tuple[float, float, float]) -> None:
-    """All features of the factor, and not only the first with the others taken to be like it."""
+    """All features of the factor are sampled, not only the first."""
     density, norm2, bias = case
     corners, rng = KNOWN[name].corners, np.random.default_rng(0)
     x = rng.random((2**17, corners.shape[1])) * (rng.random((2**17, corners.shape[1])) < density)
@@ -64,9 +64,8 @@ def test_factor_loss_against_sampling(name: str, case: tuple[float, float, float
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("polytope", tegum.CATALOGUE, ids=lambda p: p.name)
+@pytest.mark.parametrize("polytope", [SINGLE, TRIANGLE, PENTAGON, KNOWN["square antiprism"]], ids=lambda p: p.name)
 def test_gradient_against_finite_differences(polytope: Polytope, case: tuple[float, float, float]) -> None:
-    """The optimum is searched with it."""
     density, *at = case
     _, gradient = tegum.factor_loss(polytope, density, *at)
     step = 1e-5 * np.eye(2)
@@ -75,23 +74,12 @@ def test_gradient_against_finite_differences(polytope: Polytope, case: tuple[flo
     np.testing.assert_allclose(gradient, difference, rtol=1e-3, atol=1e-4 * density)
 
 
-@pytest.mark.parametrize("density", [0.03, 0.4])
-@pytest.mark.parametrize("other", [False, True])
-def test_losses_of_factors_add_up(density: float, other: bool) -> None:
-    """A digon and a single in two dimensions: no output sees the features of another factor."""
-    pair, alone = ((0.9, 0.05), (1.1, -0.02)) if other else ((1.05, 0.01), (1.0, 0.0))
-    corners = polytopes.tegum_product(DIGON, SINGLE)
-    whole = exact_loss(corners, density, [pair[0], pair[0], alone[0]], [pair[1], pair[1], alone[1]])
-    parts = tegum.factor_loss(DIGON, density, *pair)[0] + tegum.factor_loss(SINGLE, density, *alone)[0]
-    assert parts == pytest.approx(whole, rel=1e-4)
-
-
-# The best of a factor
+# The optimum of a factor.
 
 
 @pytest.mark.parametrize("polytope", [DIGON, TRIANGLE], ids=lambda p: p.name)
 def test_factor_optimum_against_the_exact_one(polytope: Polytope) -> None:
-    """Searched over all of W and b: nothing is gained by corners that are not alike, where the polytope is the best."""
+    """A search over all of W and b gains nothing by unequal corners, where the polytope is the best."""
     k, m, densities = polytope.features, polytope.dimensions, [0.02, 0.1]
     table, model = tegum.factor_optimum(polytope, densities), Model("relu_output", k, m)
     start = torch.cat([torch.from_numpy(polytope.corners).flatten(), torch.zeros(k, dtype=torch.float64)])
@@ -109,18 +97,9 @@ def test_factor_optimum_against_the_exact_one(polytope: Polytope) -> None:
     np.testing.assert_allclose(table["bias"], found["b"].mean(dim=1), atol=1e-3)
 
 
-def test_a_single_costs_nothing() -> None:
-    """A feature with a dimension of its own is copied; the dimension is worth what dropping the feature would cost."""
-    table = tegum.factor_optimum(SINGLE, DENSITIES)
-    np.testing.assert_allclose(table["loss"], 0, atol=1e-9)
-    np.testing.assert_allclose(table["norm"], 1, atol=1e-3)
-    np.testing.assert_allclose(table["bias"], 0, atol=1e-3)
-    np.testing.assert_allclose(table["gain"], 1, rtol=1e-6)
-
-
 @pytest.mark.parametrize("name", ["digon", "pentagon", "square antiprism"])
 def test_factor_optimum_is_a_minimum(name: str) -> None:
-    """In both directions; and the table says what it belongs to, by density, in any order of these."""
+    """Norm and bias are optimal, and every row says what it belongs to, sorted by density."""
     polytope = KNOWN[name]
     table = tegum.factor_optimum(polytope, [0.2, 0.02])
     assert table["density"].tolist() == [0.02, 0.2]
@@ -135,7 +114,7 @@ def test_factor_optimum_is_a_minimum(name: str) -> None:
 
 
 def test_optima(optima: pd.DataFrame) -> None:
-    """One row for every name and density; of the antiprisms the best."""
+    """There is one row for every name and density, and only the best antiprism counts."""
     assert len(optima) == len(KNOWN) * len(DENSITIES)
     assert not optima.duplicated(["polytope", "density"]).any()
     assert set(optima["polytope"]) == set(KNOWN)
@@ -146,17 +125,17 @@ def test_optima(optima: pd.DataFrame) -> None:
 
 
 def test_catalogue() -> None:
-    """What is left out cannot win: everything that the paper names must be there."""
+    """It has everything that the paper names."""
     named = {"single", "digon", "triangle", "tetrahedron", "pentagon", "hexagon", "heptagon", "octagon"}
     assert named | {"square antiprism", "icosahedron"} <= set(KNOWN)
     assert all(p.dimensions <= 3 or p.features <= 6 for p in tegum.CATALOGUE)
 
 
-# Features in plenty
+# Many features.
 
 
 def test_per_dimension(optima: pd.DataFrame) -> None:
-    """The greatest gain at every density, from sparse to dense, and D* = m/‖W‖²."""
+    """At every density the greatest gain wins, and D* = m/‖W‖²."""
     best = tegum.per_dimension(optima)
     assert best["density"].tolist() == sorted(DENSITIES)
     for row in best.itertuples():
@@ -169,7 +148,7 @@ def test_per_dimension(optima: pd.DataFrame) -> None:
 
 
 def test_handovers(optima: pd.DataFrame) -> None:
-    """There both are worth as much, and on either side the one that is named; from dense to sparse."""
+    """At a handover both gains are equal, and each polytope is better on its own side."""
     found, best = tegum.handovers(optima), tegum.per_dimension(optima)["polytope"].tolist()
     changes = [(dense, sparse) for sparse, dense in itertools.pairwise(best) if sparse != dense]
     assert list(zip(found["dense_side"], found["sparse_side"], strict=True)) == changes[::-1]
@@ -187,17 +166,11 @@ def test_handovers(optima: pd.DataFrame) -> None:
         assert sparser[0] < sparser[1]
 
 
-def test_no_handover(optima: pd.DataFrame) -> None:
-    alone = optima[optima["polytope"] == "digon"]
-    assert tegum.handovers(alone).columns.tolist() == ["dense_side", "sparse_side", "density"]
-    assert len(tegum.handovers(alone)) == 0
-
-
-# A few features
+# A few features.
 
 
 def by_brute_force(n: int, m: int) -> set[tuple[str, ...]]:
-    """Every multiset of up to m factors, and of these the ones that fit."""
+    """Return all multisets of factors that fill m dimensions with at most n features."""
     return {
         tuple(sorted(names))
         for count in range(m + 1)
@@ -206,18 +179,17 @@ def by_brute_force(n: int, m: int) -> set[tuple[str, ...]]:
     }
 
 
-@settings(max_examples=20)
 @given(st.integers(0, 12), st.integers(0, 5))
 def test_products_against_brute_force(n: int, m: int) -> None:
-    """All that fill m dimensions with n features at most, and each of them once."""
+    """Each product is found once."""
     found = [tuple(sorted(f.name for f in product)) for product in tegum.products([*KNOWN.values()], n, m)]
     assert len(found) == len(set(found))
     assert set(found) == by_brute_force(n, m)
 
 
-@pytest.mark.parametrize("size", [(2, 1), (3, 1), (5, 2), (6, 3), (9, 3)], ids=str)
+@pytest.mark.parametrize("size", [(2, 1), (5, 2), (9, 3)], ids=str)
 def test_best_products_against_brute_force(size: tuple[int, int], optima: pd.DataFrame) -> None:
-    """A dropped feature costs its variance; a product that fills less may not be forgotten."""
+    """A dropped feature costs its variance."""
     n, m = size
     found = tegum.best_products(optima, n, m)
     assert found["density"].tolist() == sorted(DENSITIES)
@@ -233,15 +205,3 @@ def test_best_products_against_brute_force(size: tuple[int, int], optima: pd.Dat
         )
         assert (row.best_loss, row.second_loss) == (pytest.approx(ranked[0][0]), pytest.approx(ranked[1][0]))
         assert (row.best, row.second) == (ranked[0][1], ranked[1][1])
-
-
-def test_dropped_features_cost_their_variance() -> None:
-    """One dimension, three features, in closed form: x - y of antipodes costs p²/6 each."""
-    p = 0.3
-    table = pd.DataFrame({"density": [p] * len(KNOWN), "polytope": [*KNOWN], "loss": 1e9})
-    table.loc[table["polytope"] == "digon", "loss"] = p**2 / 3
-    table.loc[table["polytope"] == "single", "loss"] = 0.0
-    found = tegum.best_products(table, 3, 1).iloc[0]
-    assert (found["best"], found["second"]) == ("digon", "single")
-    assert found["best_loss"] == pytest.approx(p**2 / 3 + variance(p))
-    assert found["second_loss"] == pytest.approx(2 * variance(p))

@@ -1,71 +1,68 @@
-"""The GPU engine against the plain one: on a GPU where there is one, else with the CPU in its place."""
+"""The GPU engine against the reference: on a GPU if there is one, and otherwise on the CPU in its place."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
-from tests.training.test_engines import CASES, make_block, recipe
+from tests.training.test_engines import CASES, config, make_block
 
 from superposition.training import autograd
 from superposition.training.autograd import Autograd
 from superposition.training.captured import WARM_UP, Captured
 from superposition.training.engine import TrainingConfig
 
-there_is_a_gpu = torch.cuda.is_available()
-needs_gpu = pytest.mark.skipif(not there_is_a_gpu, reason="there is no GPU here")
-DEVICE = torch.device("cuda" if there_is_a_gpu else "cpu")
+has_gpu = torch.cuda.is_available()
+DEVICE = torch.device("cuda" if has_gpu else "cpu")
 
 
 @pytest.fixture(autouse=True)
-def fresh_compiler() -> Iterator[None]:
-    """And nothing in its way: the checks of shapes cannot be compiled."""
-    before = jaxtyping.config.jaxtyping_disable
+def fresh_compiler(without_shape_checks: None) -> Iterator[None]:
+    """Start and leave without compiled code."""
     torch.compiler.reset()
-    jaxtyping.config.update("jaxtyping_disable", True)
     yield
-    jaxtyping.config.update("jaxtyping_disable", before)
     torch.compiler.reset()
 
 
 def trace_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a CPU, all but the compiler's kernels, which take their time."""
-    if not there_is_a_gpu:
+    """Leave out the generation of kernels on a CPU, which takes long."""
+    if not has_gpu:
         plain = torch.compile
         monkeypatch.setattr(torch, "compile", lambda step, **options: plain(step, backend="aot_eager", **options))
 
 
-def both(name: str, plan: TrainingConfig, keys: int = 2) -> tuple[Captured, Autograd]:
-    model, _, distribution, against = CASES[name]
-    block, weights = make_block(model, distribution, against, keys)
+def both(name: str, plan: TrainingConfig) -> tuple[Captured, Autograd]:
+    model, _, distribution, against, _ = CASES[name]
+    block, weights = make_block(model, distribution, against, keys=2)
     return Captured(block.to(DEVICE), plan, weights.to(DEVICE)), Autograd(block, plan, weights)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_steps_are_those_of_autograd(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Traced as for a GPU, every model takes the steps of plain PyTorch with its own AdamW: warm-up, weight decay and
-    all."""
-    trace_only(monkeypatch)
-    captured, autograd = both(name, recipe(CASES[name][1], steps=20, warmup=0.3, weight_decay=0.1))
-    for stretch in ((0, 1), (1, 5), (5, 20)):
+def check_steps(name: str, plan: TrainingConfig) -> None:
+    captured, reference = both(name, plan)
+    for stretch in ((0, 1), (1, 5), (5, plan.steps)):
         captured.advance(*stretch)
-        autograd.advance(*stretch)
-    torch.testing.assert_close(captured.parameters.cpu(), autograd.parameters.detach(), atol=2e-6, rtol=0)
+        reference.advance(*stretch)
+    torch.testing.assert_close(captured.parameters.cpu(), reference.parameters.detach(), atol=2e-6, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["odd", "absolute sets"])
-def test_compiled_steps_are_those_of_autograd(name: str) -> None:
-    """With the compiler's own kernels: it knows how to multiply the 64-bit words of the random numbers."""
-    captured, autograd = both(name, recipe(CASES[name][1], steps=20))
-    captured.advance(0, 20)
-    autograd.advance(0, 20)
-    torch.testing.assert_close(captured.parameters.cpu(), autograd.parameters.detach(), atol=2e-6, rtol=0)
+@pytest.mark.parametrize("name", ["odd", "attacked and penalised"])
+def test_steps_are_those_of_the_reference(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traced as for a GPU, with warm-up and weight decay, and an optimizer of its own."""
+    trace_only(monkeypatch)
+    check_steps(name, config(CASES[name][1], steps=20, warmup=0.3, weight_decay=0.1))
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("name", CASES)
+def test_compiled_steps_are_those_of_the_reference(name: str) -> None:
+    """The compiler's own kernels multiply the 64-bit words of the random numbers, too."""
+    check_steps(name, config(CASES[name][1], steps=20))
+
+
+@pytest.mark.integration
 def test_blocks_of_one_shape_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiling takes as long as training thousands of small models; a sweep has many blocks."""
+    """Compiling takes as long as training thousands of small models. PyTorch's own limit is eight shapes."""
     compiled = 0
     plain = torch.compile
 
@@ -75,62 +72,73 @@ def test_blocks_of_one_shape_are_compiled_once(monkeypatch: pytest.MonkeyPatch) 
         return graph
 
     monkeypatch.setattr(torch, "compile", lambda step, **options: plain(step, backend=backend, **options))
-    for _ in range(3):
-        both("odd", recipe(16))[0].advance(0, 3)
+    for _ in range(2):
+        both("signed linear", config(16))[0].advance(0, 3)
     assert compiled == 2, "the draw and the step"
-    for batch in range(17, 27):  # other recipes have other shapes; by itself PyTorch would give up after eight
-        both("odd", recipe(batch))[0].advance(0, 2)
-    assert compiled == 22
+    for batch in range(17, 25):
+        both("signed linear", config(batch))[0].advance(0, 1)
+    assert compiled == 18
+
+
+class OnGPU(torch.Tensor):
+    """A tensor that says that it is on a GPU."""
+
+    is_cuda = property(lambda self: True)
 
 
 def test_a_step_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the CPU in place of a GPU, whose recording of a step does not take it: a step that is lost or taken twice
-    there would shift all rates and batches."""
-    trace_only(monkeypatch)
-    captured, autograd = both("odd", recipe(16, steps=12))
-    taken, events = captured._take, []
-    state = (captured.parameters, captured._mean, captured._square, captured._step)
+    """As on a GPU, recording notes what is compiled without doing it; a step that was lost or taken twice there would
+    shift all rates and batches."""
+    recording: list[Callable[[], None]] | None = None
+    events = []
+
+    def compiled(work: Callable[[], None], **_: object) -> Callable[[], None]:
+        return lambda: work() if recording is None else recording.append(work)
 
     class Graph:
         def replay(self) -> None:
             events.append("replayed")
-            taken()
+            for work in self.work:
+                work()
 
     @contextmanager
     def record(graph: Graph) -> Iterator[None]:
+        nonlocal recording
         events.append("recorded")
-        before = [part.clone() for part in state]
+        graph.work = recording = []
         yield
-        for part, value in zip(state, before, strict=True):
-            part.copy_(value)
+        recording = None
 
+    monkeypatch.setattr(torch, "compile", compiled)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
     monkeypatch.setattr(torch.cuda, "graph", record)
-    captured._recorded = True
-    for stretch in ((0, 2), (2, 7), (7, 12)):
+    model, _, distribution, against, _ = CASES["odd"]
+    block, weights = make_block(model, distribution, against, keys=2)
+    captured, reference = Captured(block, config(16), weights.as_subclass(OnGPU)), Autograd(block, config(16), weights)
+    for stretch in ((0, 2), (2, 7), (7, 10)):
         captured.advance(*stretch)
-    autograd.advance(0, 12)
-    assert events == ["recorded"] + (12 - WARM_UP) * ["replayed"]
-    torch.testing.assert_close(captured.parameters.cpu(), autograd.parameters.detach(), atol=2e-6, rtol=0)
+    reference.advance(0, 10)
+    assert events == ["recorded"] + (10 - WARM_UP) * ["replayed"]
+    found = captured.parameters.as_subclass(torch.Tensor)
+    torch.testing.assert_close(found, reference.parameters.detach(), atol=2e-6, rtol=0)
 
 
-@needs_gpu
-def test_a_recorded_step_goes_on_where_the_others_ended() -> None:
-    """On a GPU: the recording takes no step, and every replay looks up its own rate and draws its own batch."""
-    (captured, autograd), (twin, _) = both("wide", recipe(64, steps=50)), both("wide", recipe(64, steps=50))
+@pytest.mark.skipif(not has_gpu, reason="there is no GPU here")
+def test_a_recorded_step_continues_where_the_others_ended() -> None:
+    """On a GPU, recording takes no step, and every replay looks up its own rate and draws its own batch."""
+    (captured, reference), (twin, _) = both("wide", config(64, steps=50)), both("wide", config(64, steps=50))
     captured.advance(0, WARM_UP)
     captured.advance(WARM_UP, 50)
     twin.advance(0, 50)
-    autograd.advance(0, 50)
+    reference.advance(0, 50)
     assert torch.equal(captured.parameters, twin.parameters)
-    assert int(captured._step) == 50
-    np.testing.assert_allclose(captured.parameters.cpu(), autograd.parameters.detach(), atol=1e-5)
+    np.testing.assert_allclose(captured.parameters.cpu(), reference.parameters.detach(), atol=1e-5)
 
 
 @pytest.mark.parametrize("coactive", [False, True])
-def test_losses_are_those_of_autograd(coactive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the last chunk reaches past the end."""
+def test_losses_are_those_of_the_reference(coactive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last chunk may reach past the end."""
     trace_only(monkeypatch)
     monkeypatch.setattr(autograd, "EVALUATION_CHUNK", 6 * 7 * 64)
-    captured, plain = both("odd", recipe(16))
+    captured, plain = both("odd", config(16))
     np.testing.assert_allclose(captured.losses(300, coactive), plain.losses(300, coactive), rtol=1e-5)
