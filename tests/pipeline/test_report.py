@@ -26,7 +26,7 @@ from tests.sections import parse as parse_with_sections
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline import files, report
-from superposition.pipeline.claims import COLUMNS, PAPER_URL
+from superposition.pipeline.claims import COLUMNS, CRITERIA_COLUMNS, PAPER_URL
 from superposition.pipeline.config import Config
 from superposition.pipeline.page import render
 
@@ -60,7 +60,7 @@ CONFIG: dict[str, Any] = {
         "basic_large": {"section": "basic", "title": "Large", "shows": "The same.", "experiments": ["wide"]},
     },
 }
-MORE = ("trained models", "firm", "https://paper")
+MORE = ("trained models", "firm", "https://paper", "")
 CLAIMS = [
     (
         "introduction.dense",
@@ -100,6 +100,11 @@ CLAIMS = [
         *MORE,
     ),
 ]
+CRITERIA = [
+    (claim, part, f"number of {claim}", 3.5, 0.25, "<", 8, "exact calculation", "seven", True, 2.29, False)
+    for claim in ("introduction.dense", "basic.linear_is_pca")
+    for part in ("statement", "correction")
+]
 # Seconds and inputs of jobs; the last one trained an experiment that there was.
 JOBS = {
     "train/five": (61.5, []),
@@ -115,6 +120,7 @@ def make_results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tup
     for name in ("figures", "weights", "tables"):
         folder.joinpath(name).mkdir(parents=True)
     pd.DataFrame(claims, columns=COLUMNS).to_csv(folder / "claims.csv", index=False)
+    pd.DataFrame(CRITERIA, columns=CRITERIA_COLUMNS).to_csv(folder / "criteria.csv", index=False)
     for name in parsed.figures:
         (folder / "figures" / f"{name}.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg'>{name}</svg>")
         Image.new("RGB", (900, 300), "teal").save(folder / "figures" / f"{name}.png")
@@ -217,13 +223,15 @@ def assert_shows(page: BeautifulSoup, config: dict[str, Any], claims: list[tuple
         assert text(part.h3) == f"{about['title']} {name}"
         anchor = config["sections"][about["section"]]["anchor"]
         assert [link["href"] for link in part.select(".caption a")] == [PAPER_URL + anchor]
-        shown = [row for table in tables(part, "criterion") for row in table]
+        shown = [row for table in tables(part, "criteria") for row in table]
         expected = [dict(zip(COLUMNS, claim, strict=True)) for claim in claims if claim[2] == name]
         for row, claim in zip(shown, expected, strict=True):
-            assert re.fullmatch(rf"{claim['claim']} ?\S {claim['verdict']}", row["claim"])
-            assert row["the paper"] == claim["paper"].replace("_i", "i"), "an index is a subscript"
-            assert row["criterion"] == claim["criterion"]
-            assert row["measured"].replace(" ", "") == (claim["measured"] + claim["note"]).replace(" ", "")
+            assert re.match(rf"{claim['claim']} ?\S {claim['verdict']}", row["claim"])
+            assert row["the paper"].startswith(claim["paper"].replace("_i", "i")), "an index is a subscript"
+            compared = claim["claim"] in {criterion[0] for criterion in CRITERIA}
+            assert ("3.5 ± 0.2 < 8" in row["criteria"]) == compared
+            assert ("The correction" in row["criteria"]) == (claim["verdict"] == "corrected")
+            assert all(part in row["evidence"] for part in (claim["note"], claim["text"]))
 
 
 def assert_stands_alone(page: BeautifulSoup) -> None:
@@ -272,11 +280,11 @@ def test_the_notebook_shows_where_figures_come_from(page: BeautifulSoup, folder:
 def test_changed_data_are_drawn(folder: Path) -> None:
     """The stored drawing is that of the stored tables alone."""
     stored = report.Results(folder)
-    draw = lambda figure, data: (figure, len(data["models"]))  # noqa: E731
+    draw = lambda data: len(data["models"])  # noqa: E731
     data = stored.tables("introduction")
     assert "figures/introduction.svg" in stored.show("introduction", draw, data)._repr_html_()
     data["models"] = data["models"].iloc[:0]
-    assert stored.show("introduction", draw, data) == ("introduction", 0)
+    assert stored.show("introduction", draw, data) == 0
 
 
 def test_what_is_new_appears_by_itself(tmp_path: Path) -> None:
@@ -285,7 +293,8 @@ def test_what_is_new_appears_by_itself(tmp_path: Path) -> None:
     config["sections"]["theory"] = {"title": "Theory", "anchor": "#theory"}
     config["figures"]["extra"] = {"section": "theory", "title": "Extra", "shows": "News.", "experiments": ["five"]}
     config["figures"]["basic_huge"] = {"section": "basic", "title": "Huge", "shows": "Big.", "experiments": ["five"]}
-    claims = [*CLAIMS, ("theory.extra", "theory", "extra", "All is new", "1", "= 1", "reproduced", "reproduced", "")]
+    extra = ("theory.extra", "theory", "extra", "All is new", "1", "= 1", "reproduced", "reproduced", "", *MORE)
+    claims = [*CLAIMS, extra]
     page = make_page(make_results(tmp_path, config, claims), config)
     assert_shows(page, config, claims)
     assert_stands_alone(page)
@@ -351,14 +360,14 @@ def test_text_is_no_markup(tmp_path: Path) -> None:
     config["figures"]["introduction"] |= {"title": f"T {NASTY}", "shows": f"S {NASTY}"}
     config["sections"]["introduction"]["title"] = f"H {NASTY}"
     claim = ("introduction.dense", "introduction", "introduction", *(f"{k} {NASTY}" for k in "pmc"), "corrected",
-             "corrected", f"n {NASTY}")  # fmt: skip
+             "corrected", f"n {NASTY}", *MORE[:3], f"t {NASTY}")  # fmt: skip
     folder = make_results(tmp_path, config, [claim])
     table = pd.DataFrame({f"‖W_2‖ {NASTY}": ["0.10", "NA", NASTY], "basic_small": ["007", "", "W_i"]})
     table.to_csv(folder / "tables/basic_small/numbers.csv", index=False)
     page = make_page(folder, config)
     assert not page.find("script")
-    assert {text(bold) for bold in page.find_all("b")} == {"The paper"}
-    assert text(page).count(NASTY) >= 10
+    assert {text(bold) for bold in page.find_all("b")} == {"The paper", "3.5"}
+    assert text(page).count(NASTY) >= 9
     assert_shows(page, config, [claim])
     shown = tables(page, "basic_small")
     assert shown == [[{f"‖W2‖ {NASTY}": a, "basic_small": b} for a, b in (("0.10", "007"), ("NA", ""), (NASTY, "Wi"))]]
@@ -422,10 +431,10 @@ def test_how_to_make_a_figure(tmp_path: Path) -> None:
 
 
 def test_claims_keep_their_text(tmp_path: Path) -> None:
-    """NA and None are words, 007 is no 7, and an empty note is none."""
-    claim = ("basic.bias", "basic", "basic_small", "NA", "007", "None", "reproduced", "reproduced", "")
-    ((row,),) = tables(make_page(make_results(tmp_path, claims=[claim])), "criterion")
-    assert (row["the paper"], row["criterion"], row["measured"]) == ("NA", "None", "007")
+    """NA is a word, 007 is no 7, and an empty note is none."""
+    claim = ("basic.bias", "basic", "basic_small", "NA", "", "", "reproduced", "reproduced", "", *MORE[:3], "007")
+    ((row,),) = tables(make_page(make_results(tmp_path, claims=[claim])), "criteria")
+    assert (row["the paper"].split()[0], row["evidence"]) == ("NA", "007")
 
 
 def test_provenance(page: BeautifulSoup) -> None:
