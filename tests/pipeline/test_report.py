@@ -434,7 +434,8 @@ def test_claims_keep_their_text(tmp_path: Path) -> None:
     """NA is a word, 007 is no 7, and an empty note is none."""
     claim = ("basic.bias", "basic", "basic_small", "NA", "", "", "reproduced", "reproduced", "", *MORE[:3], "007")
     ((row,),) = tables(make_page(make_results(tmp_path, claims=[claim])), "criteria")
-    assert (row["the paper"].split()[0], row["evidence"]) == ("NA", "007")
+    assert row["the paper"].startswith("NA")
+    assert row["evidence"] == "007"
 
 
 def test_provenance(page: BeautifulSoup) -> None:
