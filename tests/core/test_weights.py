@@ -187,7 +187,7 @@ def test_weights_of_somebody_else(metadata: dict[str, str] | None, tmp_path: Pat
     refusal(path)
 
 
-@pytest.mark.parametrize("missing", ["first", "device", "sweep", "weight_decay"])
+@pytest.mark.parametrize("missing", ["first", "device", "sweep"])
 def test_weights_of_another_version(missing: str, saved: Path) -> None:
     """A whole file that an older version wrote, before its header said all that it says now: what its sweep does not
     say may have been another value than today's default."""
@@ -217,7 +217,7 @@ def test_flipped_bits_are_seen(saved: Path) -> None:
         refusal(saved)
 
 
-@pytest.mark.parametrize(("old", "new"), [("3000", "3001"), ("0.5", "0.4"), ("cosine", "cosinE"), ('"cpu', '"gpu')])
+@pytest.mark.parametrize(("old", "new"), [("0.5", "0.4"), ("feature", "featurE"), ('"cpu', '"gpu')])
 def test_an_edited_header_is_seen(old: str, new: str, saved: Path) -> None:
     """Weights that pass for those of another sweep: the header is text, and an editor keeps its length."""
     whole, (old, new) = saved.read_bytes(), (json.dumps(text)[1:-1] for text in (old, new))

@@ -89,11 +89,7 @@ def read(path: str | Path) -> tuple[Header, dict[str, np.ndarray]]:
         intact = False
     if not intact:
         raise SuperpositionError(f"{path}: damaged, its checksum does not match; delete it to train again")
-    # A key that the file lacks may have had another value than today's default.
-    missing = sorted(
-        {"sweep", "device", "first"} - description.keys() or Sweep.model_fields.keys() - description["sweep"].keys()
-    )
-    if missing:
+    if missing := sorted({"sweep", "device", "first"} - description.keys()):
         raise SuperpositionError(
             f"{path}: written by another version of this project, without {missing[0]!r}; delete it to train again"
         )

@@ -172,7 +172,7 @@ def samples(sweep: Sweep, point: int, count: int) -> tuple[Gates, Float32[Tensor
     """
     distribution = sweep.distributions()[point]
     gates = Gates.of(sweep.densities()[[point]], [distribution], has_sets=bool(distribution.sets))
-    uniform = torch.rand(1, gates.rows, count, generator=torch.Generator().manual_seed(0))
+    uniform = torch.rand(1, gates.rows, count, generator=torch.Generator().manual_seed(sweep.seed))
     return gates, nonempty(gates, uniform)[0]
 
 

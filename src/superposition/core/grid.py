@@ -14,6 +14,9 @@ from superposition.core.validation import Strict, as_tuple
 
 # Float32 has no reciprocals of much smaller densities.
 MIN_DENSITY = 1e-30
+# Largest number of replicates. Those of a ``seed`` draw from the streams ``seed * MAX_REPLICATES`` and up, so that no
+# two seeds share a stream; stream numbers have 32 bits.
+MAX_REPLICATES, MAX_SEED = 100_000, 10_000
 # The columns of ``Grid.points``, in the order of the axes.
 COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "attack", "l1", "seed")
 
@@ -96,7 +99,10 @@ class Grid(Strict):
         Field(description="size of the attacks in training, relative to the mean norm of the input"),
     ] = (0.0,)
     l1: Annotated[Axis[Amount], Field(description="weight of an L1 penalty on the hidden units")] = (0.0,)
-    seeds: Annotated[int, Field(ge=1, le=100_000, description="replicates, each with its own stream of data")] = 1
+    seeds: Annotated[
+        int, Field(ge=1, le=MAX_REPLICATES, description="replicates, each with its own stream of data")
+    ] = 1
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="replaces all random numbers by others")] = 0
     restarts: Annotated[
         int, Field(ge=1, le=100_000, description="models per point, from different initial weights; all are kept")
     ] = 1

@@ -120,8 +120,8 @@ class Sweep(Grid):
             raise SuperpositionError(explain(error, where)) from None
 
     def spec(self) -> str:
-        """Return the sweep as canonical JSON with all defaults; ``Sweep.parse(json.loads(spec))`` restores it."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Return the sweep as canonical JSON without defaults; ``Sweep.parse(json.loads(spec))`` restores it."""
+        return json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
 
     @property
     def exactly_solvable(self) -> bool:

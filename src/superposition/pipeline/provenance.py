@@ -218,7 +218,7 @@ def _add_run(crate: ROCrate, code: Code, config: Config) -> None:
     actions, steps = crate.get_by_type("CreateAction"), crate.get_by_type("ControlAction")
     settings = [
         _add(crate, f"#config/{key}", "PropertyValue", name=f"config.{key}", value=getattr(config, key))
-        for key in ("scale", "device")
+        for key in ("scale", "device", "seed")
     ]
     times = {
         key: extreme(known)

@@ -4,7 +4,6 @@ The paper states no batch size, learning rate or number of steps. Claims are jud
 doubled.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
@@ -35,7 +34,7 @@ def scale_settings(sweep: Sweep, factors: Mapping[str, float]) -> Sweep:
     """
     if sweep.solver == "exact":
         return sweep
-    entry = json.loads(sweep.spec())
+    entry = sweep.model_dump(mode="json")
     return Sweep.parse(entry | {key: type(entry[key])(entry[key] * factor) for key, factor in factors.items()})
 
 

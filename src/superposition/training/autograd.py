@@ -9,7 +9,7 @@ from torch import Tensor
 
 from superposition.core import draws, features
 from superposition.core.models import attack_directions
-from superposition.training.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, TrainingConfig
+from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig
 
 # Largest number of elements in one tensor during evaluation.
 EVALUATION_CHUNK = 2**24
@@ -22,7 +22,7 @@ class Autograd:
         self.block, self.config = block, config
         self.parameters = parameters.clone().requires_grad_()
         self.streams, self.stream_of = torch.unique(block.key, dim=0, return_inverse=True)
-        self.evaluation_key = torch.tensor([EVALUATION_KEY], device=parameters.device)
+        self.evaluation_key = torch.tensor([block.evaluation_key], device=parameters.device)
         # Under attacks, a last row of random numbers says which feature is attacked.
         self.rows = block.gates.rows + (block.attack is not None)
 

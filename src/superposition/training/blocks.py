@@ -11,6 +11,7 @@ from torch import Tensor
 
 from superposition.core import draws
 from superposition.core.features import Gates
+from superposition.core.grid import MAX_REPLICATES
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.theory import exact
@@ -49,7 +50,8 @@ class Plan:
     def block(self, instances: np.ndarray) -> Block:
         """Build the block of the given instances."""
         point, restart = np.divmod(instances, self.sweep.restarts)
-        seed = self.points["seed"].to_numpy()[point]
+        first_seed = self.sweep.seed * MAX_REPLICATES
+        seed = first_seed + self.points["seed"].to_numpy()[point]
         gates = Gates.of(
             self.densities[point],
             [self.distributions[i] for i in point],
@@ -65,6 +67,7 @@ class Plan:
             torch.from_numpy(np.stack([seed, restart], axis=1)),
             attack if self.sweep.attacked else None,
             l1 if self.sweep.penalised else None,
+            evaluation_key=(first_seed, 0),
         )
 
     def point_hashes(self, instances: np.ndarray) -> Int64[Tensor, "instance 2"]:

@@ -22,7 +22,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from superposition.core.errors import SuperpositionError
-from superposition.training.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, TrainingConfig
+from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 # The source uses explicit vector types, so no flag that changes the meaning of arithmetic is needed.
@@ -223,7 +223,7 @@ class Fused:
 
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
         total, square = np.zeros(len(self.block)), np.zeros(len(self.block))
-        seed, restart = EVALUATION_KEY
+        seed, restart = self.block.evaluation_key
         arguments = self.arguments() | {
             "samples": samples,
             "coactive": coactive,

@@ -120,7 +120,7 @@ def _solve(sweep: Sweep, threads: int, hide_bar: bool | None, points: range) -> 
 
     def solve(first: int) -> tuple[Tensor, Tensor]:
         group = slice(first, first + sweep.group_size)
-        return optimum.best_models(model, density[group], importance[group], sweep.restarts)
+        return optimum.best_models(model, density[group], importance[group], sweep.restarts, sweep.seed)
 
     groups = range(0, len(points), sweep.group_size)
     with thread_pool(threads) as pool:
