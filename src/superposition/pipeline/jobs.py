@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import logging
 import signal
 import sys
 import traceback
@@ -47,12 +48,13 @@ def job_log(log: str | Path) -> Iterator[None]:
     error, such as that of a figure drawn from other experiments than the paper's, also leaves a traceback in the log.
 
     Args:
-        log: The file to write the outcome to, ``done`` or the error.
+        log: The file to write notices and the outcome to, ``done`` or the error.
     """
     gc.freeze()
     gc.enable()
     try:
         with open(log, "w", encoding="utf-8") as file:
+            logging.getLogger("superposition").addHandler(logging.StreamHandler(file))
             try:
                 yield
             except SuperpositionError as error:

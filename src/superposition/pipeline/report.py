@@ -124,8 +124,6 @@ def _value(value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, tuple | list):
         return _compact(value)
-    if hasattr(value, "decay"):
-        return f"{value.decay:g}^i"
     if hasattr(value, "ratio"):
         return f"features {_compact([i + 1 for i in value.features])}: {_compact(value.ratio)}"
     return _escape(getattr(value, "name", value))

@@ -114,6 +114,6 @@ def revive_dead_outputs(
     """
     p = model.unpack(x)
     largest_argument = p["b"] + (p["W"].mT @ p["W"]).clamp(min=0).sum(-1)
-    dead = (largest_argument <= 0) & model.relu_output
+    dead = (largest_argument <= 0) & (model.output_function == "relu")
     p["b"][dead] = exact.feature_mean(density)[dead]
     return torch.arange(len(x))[dead.any(-1)]

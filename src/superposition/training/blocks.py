@@ -21,6 +21,8 @@ from superposition.training.engine import Block
 BLOCK_STATE = 2**16
 # Numbers in one batch of a block on a GPU; with all tensors derived from them, a block takes a gigabyte or two.
 BLOCK_DATA = 2**24
+# The same for the reference engine on a CPU, whose tensors then stay in the cache.
+REFERENCE_BLOCK_DATA = 2**18
 # The coordinates of a point that, besides the seed and the restart, determine the initial weights of its models. They
 # are listed by name and never extended, because that would redraw the models of all sweeps. What models are trained
 # against (``attack``, ``l1``) is left out, so that models that differ only in this start from the same weights.
@@ -58,6 +60,7 @@ class Plan:
             has_sets=self.has_sets,
             # An attack on the all-zero sample hits a random feature, so its loss is not a single number.
             conditional=self.attack[point] == 0,
+            values=self.sweep.values,
         )
         attack, l1 = (torch.from_numpy(a[point].astype(np.float32)) for a in (self.attack, self.l1))
         return Block(
@@ -99,11 +102,12 @@ class Plan:
         """
         model = self.model
         parameters = torch.zeros(len(block), model.size)
-        matrices = [p for k, p in model.unpack(parameters).items() if k.startswith("W")]
-        drawn = draws.normals(block.key, self.point_hashes(instances), len(matrices) * model.n * model.m)
-        scale = self.sweep.initial_scale * (2 / (model.n + model.m)) ** 0.5
-        for matrix, part in zip(matrices, drawn.split(model.n * model.m, dim=1), strict=True):
-            matrix.copy_(scale * part.unflatten(1, (model.m, model.n)))
+        matrices = [p for p in model.unpack(parameters).values() if p.ndim == 3]
+        sizes = [matrix[0].numel() for matrix in matrices]
+        drawn = draws.normals(block.key, self.point_hashes(instances), sum(sizes)).split(sizes, dim=1)
+        for matrix, part in zip(matrices, drawn, strict=True):
+            scale = self.sweep.initial_scale * (2 / sum(matrix.shape[1:])) ** 0.5
+            matrix.copy_(scale * part.unflatten(1, matrix.shape[1:]))
         if model.absolute:
             model.unpack(parameters)["W_out"].abs_()
         if self.sweep.initial_bias == "centred":
@@ -117,14 +121,15 @@ class Plan:
     def blocks(self, device: torch.device, threads: int) -> list[np.ndarray]:
         """Divide all instances into blocks for training; return the instance numbers of each block.
 
-        On a CPU, the instances of a block share their stream of data.
+        In the compiled engine for CPUs, the instances of a block share their stream of data.
 
-        On a GPU, all blocks of a sweep, including those of its other parts, have the same size, so that they share one
-        compilation and exactly the same arithmetic; the last block is padded with repetitions of its own instances.
+        In the others, all blocks of a sweep, including those of its other parts, have the same size, so that they share
+        one compilation and exactly the same arithmetic; the last block is padded with repetitions of its own instances.
         """
-        if device.type == "cuda":
+        if device.type == "cuda" or not self.sweep.compiled:
             models = self.sweep.models
-            size = -(-models // -(-models * self.sweep.batch * self.model.n // BLOCK_DATA))
+            most = BLOCK_DATA if device.type == "cuda" else REFERENCE_BLOCK_DATA
+            size = -(-models // -(-models * self.sweep.batch * self.model.n // most))
             return [np.resize(np.arange(i, min(i + size, len(self))), size) for i in range(0, len(self), size)]
         instance = np.arange(len(self))
         point, restart = np.divmod(instance, self.sweep.restarts)
@@ -141,7 +146,7 @@ class Plan:
 
     def chunks(self, device: torch.device, threads: int) -> list[np.ndarray]:
         """Divide all instances into chunks for evaluation, in which all see the same draws; see :meth:`blocks`."""
-        if device.type == "cuda":
+        if device.type == "cuda" or not self.sweep.compiled:
             return self.blocks(device, threads)
         parts = max(threads, -(-len(self) * self.model.size // BLOCK_STATE))
         return np.array_split(np.arange(len(self)), min(parts, len(self)))

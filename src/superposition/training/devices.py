@@ -9,11 +9,20 @@ import numpy as np
 import torch
 
 from superposition.core.errors import SuperpositionError
+from superposition.core.grid import BUILT_IN_MODELS
+from superposition.core.sweep import Sweep
+from superposition.training.autograd import Autograd
 from superposition.training.captured import Captured
 from superposition.training.engine import Engine
 from superposition.training.fused import Fused
 
 ENGINES: dict[str, type[Engine]] = {"cpu": Fused, "cuda": Captured}
+
+
+def engine_for(sweep: Sweep, device: torch.device) -> type[Engine]:
+    """Return the fastest engine that can train a sweep on a device."""
+    fast = sweep.compiled if device.type == "cpu" else sweep.model in BUILT_IN_MODELS
+    return ENGINES[device.type] if fast else Autograd
 
 
 def resolve_device(name: str) -> torch.device:

@@ -35,6 +35,10 @@ FLAGS = [
 ]
 
 
+# The slopes below 0 of the output activations that the loop knows; above 0 they are 1.
+NEGATIVE_SLOPES: dict[str, float] = {"relu": 0, "linear": 1, "leaky_relu": 0.01, "abs": -1}
+
+
 class _Data(ctypes.Structure):
     """Mirror ``struct Data`` of fused.cpp."""
 
@@ -117,14 +121,14 @@ def _folder_of_this_process() -> tempfile.TemporaryDirectory[str]:
 _load_lock = threading.Lock()
 
 
-def library(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
+def library(constants: tuple[tuple[str, float], ...]) -> ctypes.CDLL:
     """Return fused.cpp, compiled with the given constants and loaded once per process."""
     with _load_lock:
         return _load(constants)
 
 
 @functools.cache
-def _load(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
+def _load(constants: tuple[tuple[str, float], ...]) -> ctypes.CDLL:
     """Load fused.cpp from the cache on disk, after compiling it if need be.
 
     The cache is in ``$SUPERPOSITION_CACHE``, or else in the user's cache directory. Its keys include the source, the
@@ -152,18 +156,20 @@ def _load(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
     return loaded
 
 
-def constants(block: Block) -> tuple[tuple[str, int], ...]:
+def constants(block: Block) -> tuple[tuple[str, float], ...]:
     """Return the constants that fused.cpp is compiled with for a block, as pairs of name and value."""
     model, gates = block.model, block.gates
     return (
         ("FEATURES", model.n),
         ("HIDDEN", model.m),
-        ("UNTIED", int(model.absolute)),
-        ("RELU_HIDDEN", int(model.relu_hidden)),
-        ("RELU_OUTPUT", int(model.relu_output)),
+        ("ABSOLUTE", int(model.absolute)),
+        ("UNTIED", int(model.output_matrix == "W_out")),
+        ("RELU_HIDDEN", int(model.hidden_function == "relu")),
+        ("NEGATIVE_SLOPE", NEGATIVE_SLOPES[model.output_function]),
         ("HIDDEN_BIAS", int(model.hidden_bias)),
         ("SETS", int(gates.has_sets)),
         ("SIGNED", int(gates.signed)),
+        ("MINIMUM", gates.values.minimum),
         ("ATTACKED", int(block.attack is not None)),
         ("PENALISED", int(block.l1 is not None)),
         ("TILE", _tile_size(model.n)),

@@ -1,6 +1,7 @@
 """Training of a sweep: engines train its blocks, and restarts are ranked by their expected losses."""
 
 import itertools
+import logging
 import threading
 from collections.abc import Iterator
 
@@ -9,15 +10,19 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from superposition.core.cost import WORK_PER_CORE_HOUR
 from superposition.core.errors import SuperpositionError
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.theory import optimum
+from superposition.training.autograd import Autograd
 from superposition.training.blocks import Plan
-from superposition.training.devices import ENGINES, available_cores, for_each, resolve_device, thread_pool
+from superposition.training.devices import available_cores, engine_for, for_each, resolve_device, thread_pool
 from superposition.training.engine import TrainingConfig
 from superposition.training.evaluation import evaluate
+
+LOG = logging.getLogger(__name__)
 
 
 def _segments(sweep: Sweep, instances: int) -> Iterator[tuple[int, int]]:
@@ -64,7 +69,13 @@ def train(
     if sweep.solver == "exact":
         return _solve(sweep, threads, hide_bar, sweep.part_range(*part))
     torch.backends.cuda.matmul.allow_tf32 = False
-    plan, config = Plan(sweep, part), TrainingConfig.of(sweep)
+    plan, config, engine_type = Plan(sweep, part), TrainingConfig.of(sweep), engine_for(sweep, torch_device)
+    if engine_type is Autograd:
+        hours = sweep.work * len(plan) / sweep.models / WORK_PER_CORE_HOUR / threads
+        LOG.warning(
+            "the compiled engine does not know these models or features: plain PyTorch trains them, in about %.2g %s",
+            *((hours, "hours") if hours > 1 else (60 * hours, "minutes")),
+        )
     steps = snapshot_steps(sweep)
     final = torch.empty(len(plan), plan.model.size)
     snapshots = torch.empty(len(steps), len(plan), plan.model.size)
@@ -73,7 +84,7 @@ def train(
     def train_block(instances: np.ndarray) -> None:
         block = plan.block(instances)
         start_parameters = plan.initial(block, instances).to(torch_device)
-        engine = ENGINES[torch_device.type](block.to(torch_device), config, start_parameters)
+        engine = engine_type(block.to(torch_device), config, start_parameters)
         for start, end in _segments(sweep, len(block)):
             if stop.is_set():
                 return
