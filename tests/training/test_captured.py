@@ -9,7 +9,6 @@ import pytest
 import torch
 from tests.training.test_engines import CASES, make_block, recipe
 
-from superposition.training import autograd
 from superposition.training.autograd import Autograd
 from superposition.training.captured import WARM_UP, Captured
 from superposition.training.engine import TrainingConfig
@@ -131,6 +130,6 @@ def test_a_recorded_step_goes_on_where_the_others_ended() -> None:
 def test_losses_are_those_of_autograd(coactive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the last chunk reaches past the end."""
     trace_only(monkeypatch)
-    monkeypatch.setattr(autograd, "EVALUATION_CHUNK", 6 * 7 * 64)
+    monkeypatch.setattr("superposition.training.captured.EVALUATION_CHUNK", 6 * 7 * 64)
     captured, plain = both("odd", recipe(16))
     np.testing.assert_allclose(captured.losses(300, coactive), plain.losses(300, coactive), rtol=1e-5)

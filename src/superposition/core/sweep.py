@@ -30,6 +30,8 @@ TRAINING_KEYS = (
 )
 # Points whose exact optima are searched together, as one batch.
 POINTS_PER_SEARCH = 421
+# Feature values in one batch of all instances that the reference engine trains together: the cache holds the tensors.
+REFERENCE_BLOCK_VALUES = 2**18
 
 
 class Sweep(Grid):
@@ -142,8 +144,15 @@ class Sweep(Grid):
 
     @property
     def group_size(self) -> int:
-        """Number of consecutive points that no part separates, because their optima are searched as one batch."""
-        return POINTS_PER_SEARCH if self.solver == "exact" else 1
+        """Number of consecutive points that no part separates, because they are searched or trained as one batch."""
+        if self.solver == "exact":
+            return POINTS_PER_SEARCH
+        return 1 if self.compiled else max(1, self.reference_block // self.restarts)
+
+    @property
+    def reference_block(self) -> int:
+        """Number of instances that the reference engine trains together."""
+        return max(1, REFERENCE_BLOCK_VALUES // (self.batch * self.n))
 
     @property
     def max_parts(self) -> int:

@@ -32,12 +32,14 @@ class Values(Strict):
     @property
     def mean(self) -> float:
         """E[v]."""
-        return {"uniform": (1 + self.minimum) / 2, "half_normal": math.sqrt(2 / math.pi), "exponential": 1}[self.shape]
+        return {"uniform": (1 + self.minimum) / 2, "half_normal": math.sqrt(2 / math.pi), "exponential": 1.0}[
+            self.shape
+        ]
 
     @property
     def mean_square(self) -> float:
         """E[v²]."""
-        return {"uniform": (1 + self.minimum + self.minimum**2) / 3, "half_normal": 1, "exponential": 2}[self.shape]
+        return {"uniform": (1 + self.minimum + self.minimum**2) / 3, "half_normal": 1.0, "exponential": 2.0}[self.shape]
 
 
 UNIFORM, BINARY = Values(), Values(minimum=1)

@@ -11,8 +11,8 @@ from superposition.core import draws, features
 from superposition.core.models import attack_directions
 from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig
 
-# Largest number of elements in one tensor during evaluation.
-EVALUATION_CHUNK = 2**24
+# Largest number of elements in one tensor during evaluation, so that tensors stay in the cache of a CPU.
+EVALUATION_CHUNK = 2**20
 
 
 class Autograd:

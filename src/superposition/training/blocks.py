@@ -21,8 +21,6 @@ from superposition.training.engine import Block
 BLOCK_STATE = 2**16
 # Numbers in one batch of a block on a GPU; with all tensors derived from them, a block takes a gigabyte or two.
 BLOCK_DATA = 2**24
-# The same for the reference engine on a CPU, whose tensors then stay in the cache.
-REFERENCE_BLOCK_DATA = 2**18
 # The coordinates of a point that, besides the seed and the restart, determine the initial weights of its models. They
 # are listed by name and never extended, because that would redraw the models of all sweeps. What models are trained
 # against (``attack``, ``l1``) is left out, so that models that differ only in this start from the same weights.
@@ -123,15 +121,21 @@ class Plan:
 
         In the compiled engine for CPUs, the instances of a block share their stream of data.
 
-        In the others, all blocks of a sweep, including those of its other parts, have the same size, so that they share
-        one compilation and exactly the same arithmetic; the last block is padded with repetitions of its own instances.
+        The reference engine trains each group of points (see ``Sweep.group_size``) in blocks of its own. How matrix
+        products are rounded depends on where in a block a matrix is, so blocks must be the same in all parts.
+
+        On a GPU, all blocks of a sweep, including those of its other parts, have the same size, so that they share one
+        compilation and exactly the same arithmetic; the last block is padded with repetitions of its own instances.
         """
-        if device.type == "cuda" or not self.sweep.compiled:
+        if device.type == "cuda":
             models = self.sweep.models
-            most = BLOCK_DATA if device.type == "cuda" else REFERENCE_BLOCK_DATA
-            size = -(-models // -(-models * self.sweep.batch * self.model.n // most))
+            size = -(-models // -(-models * self.sweep.batch * self.model.n // BLOCK_DATA))
             return [np.resize(np.arange(i, min(i + size, len(self))), size) for i in range(0, len(self), size)]
         instance = np.arange(len(self))
+        if not self.sweep.compiled:
+            group, size = self.sweep.group_size * self.sweep.restarts, self.sweep.reference_block
+            groups = [instance[i : i + group] for i in range(0, len(self), group)]
+            return [members[i : i + size] for members in groups for i in range(0, len(members), size)]
         point, restart = np.divmod(instance, self.sweep.restarts)
         stream = self.points["seed"].to_numpy()[point] * self.sweep.restarts + restart
         streams = [instance[stream == s] for s in np.unique(stream)] if len(self) > 1 else [instance]

@@ -12,7 +12,7 @@ from superposition.core.sweep import Sweep
 from superposition.core.values import BINARY
 from superposition.theory import exact
 from superposition.training.blocks import Plan
-from superposition.training.devices import engine_for, for_each, resolve_device, thread_pool
+from superposition.training.devices import for_each, make_engine, resolve_device, thread_pool
 from superposition.training.engine import TrainingConfig
 
 # Pairs of features, over all models whose exact losses are computed together.
@@ -117,7 +117,7 @@ def evaluate(
     def draw(instances: np.ndarray) -> None:
         block = plan.block(instances)
         config = TrainingConfig.of(plan.sweep)
-        engine = engine_for(plan.sweep, device)(block.to(device), config, parameters[instances].to(device))
+        engine = make_engine(plan.sweep, device, block, config, parameters[instances])
         any_active = block.gates.any_from[:, 0].double()
         drawn = engine.losses(samples, coactive=_has_closed_form(plan.sweep))
         loss[instances], error[instances] = (any_active * torch.from_numpy(values) for values in drawn)

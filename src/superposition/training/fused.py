@@ -24,6 +24,8 @@ from torch import Tensor
 from superposition.core.errors import SuperpositionError
 from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig
 
+# The constants that the source is compiled with, by name.
+Constants = tuple[tuple[str, int | float], ...]
 SOURCE = Path(__file__).with_suffix(".cpp")
 # The source uses explicit vector types, so no flag that changes the meaning of arithmetic is needed.
 NATIVE = "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
@@ -36,7 +38,7 @@ FLAGS = [
 
 
 # The slopes below 0 of the output activations that the loop knows; above 0 they are 1.
-NEGATIVE_SLOPES: dict[str, float] = {"relu": 0, "linear": 1, "leaky_relu": 0.01, "abs": -1}
+NEGATIVE_SLOPES: dict[str, int | float] = {"relu": 0, "linear": 1, "leaky_relu": 0.01, "abs": -1}
 
 
 class _Data(ctypes.Structure):
@@ -121,14 +123,14 @@ def _folder_of_this_process() -> tempfile.TemporaryDirectory[str]:
 _load_lock = threading.Lock()
 
 
-def library(constants: tuple[tuple[str, float], ...]) -> ctypes.CDLL:
+def library(constants: Constants) -> ctypes.CDLL:
     """Return fused.cpp, compiled with the given constants and loaded once per process."""
     with _load_lock:
         return _load(constants)
 
 
 @functools.cache
-def _load(constants: tuple[tuple[str, float], ...]) -> ctypes.CDLL:
+def _load(constants: Constants) -> ctypes.CDLL:
     """Load fused.cpp from the cache on disk, after compiling it if need be.
 
     The cache is in ``$SUPERPOSITION_CACHE``, or else in the user's cache directory. Its keys include the source, the
@@ -156,7 +158,7 @@ def _load(constants: tuple[tuple[str, float], ...]) -> ctypes.CDLL:
     return loaded
 
 
-def constants(block: Block) -> tuple[tuple[str, float], ...]:
+def constants(block: Block) -> Constants:
     """Return the constants that fused.cpp is compiled with for a block, as pairs of name and value."""
     model, gates = block.model, block.gates
     return (

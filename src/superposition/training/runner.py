@@ -16,9 +16,8 @@ from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.theory import optimum
-from superposition.training.autograd import Autograd
 from superposition.training.blocks import Plan
-from superposition.training.devices import available_cores, engine_for, for_each, resolve_device, thread_pool
+from superposition.training.devices import available_cores, for_each, is_fast, make_engine, resolve_device, thread_pool
 from superposition.training.engine import TrainingConfig
 from superposition.training.evaluation import evaluate
 
@@ -69,12 +68,13 @@ def train(
     if sweep.solver == "exact":
         return _solve(sweep, threads, hide_bar, sweep.part_range(*part))
     torch.backends.cuda.matmul.allow_tf32 = False
-    plan, config, engine_type = Plan(sweep, part), TrainingConfig.of(sweep), engine_for(sweep, torch_device)
-    if engine_type is Autograd:
-        hours = sweep.work * len(plan) / sweep.models / WORK_PER_CORE_HOUR / threads
+    plan, config = Plan(sweep, part), TrainingConfig.of(sweep)
+    if not is_fast(sweep, torch_device):
+        minutes = 60 * sweep.work * len(plan) / sweep.models / WORK_PER_CORE_HOUR / threads
         LOG.warning(
-            "the compiled engine does not know these models or features: plain PyTorch trains them, in about %.2g %s",
-            *((hours, "hours") if hours > 1 else (60 * hours, "minutes")),
+            "%s: the compiled engine does not know this model or these features; plain PyTorch takes about %s",
+            sweep.model,
+            f"{minutes / 60:.1f} hours" if minutes > 90 else f"{max(1, round(minutes))} min",
         )
     steps = snapshot_steps(sweep)
     final = torch.empty(len(plan), plan.model.size)
@@ -83,8 +83,7 @@ def train(
 
     def train_block(instances: np.ndarray) -> None:
         block = plan.block(instances)
-        start_parameters = plan.initial(block, instances).to(torch_device)
-        engine = engine_type(block.to(torch_device), config, start_parameters)
+        engine = make_engine(sweep, torch_device, block, config, plan.initial(block, instances))
         for start, end in _segments(sweep, len(block)):
             if stop.is_set():
                 return
