@@ -181,6 +181,8 @@ def entries(draw: st.DrawFn) -> dict[str, Any]:
         "density_profile": st.fixed_dictionaries({"zipf": st.sampled_from([0, 1, 10])})
         | st.lists(st.floats(1e-3, 1), min_size=n, max_size=n),
         "values": st.sampled_from(["uniform", "binary", "half_normal", "exponential", {"minimum": 0.5}]),
+        "noise": axis(AMOUNTS),
+        "dropout": st.sampled_from([0, 0.5]),
         "untied": st.booleans(),
         "hidden_activation": st.sampled_from([None, "linear", "gelu", "abs"]),
         "output_activation": st.sampled_from([None, "linear", "leaky_relu", "softplus"]),

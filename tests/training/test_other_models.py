@@ -15,6 +15,8 @@ from superposition.core.models import ACTIVATIONS, Model
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.custom.plot import plot
+from superposition.theory import exact
+from superposition.training import evaluation
 from superposition.training.autograd import Autograd
 from superposition.training.blocks import Plan
 from superposition.training.engine import TrainingConfig
@@ -71,6 +73,8 @@ REFERENCE: dict[str, dict[str, Any]] = {
     "softplus": {"output_activation": "softplus", "untied": True, "l1": [0, 0.1]},
     "gelu inside": {"model": "relu_hidden", "m": 4, "hidden_activation": "gelu", "hidden_bias": True, **SETS},
     "binary gelu": {"values": "binary", "output_activation": "gelu"},
+    "noise": {"noise": [0, 0.3], "l1": [0, 0.1]},
+    "dropout and noise": {"dropout": 0.3, "noise": 0.1, "attack": [0, 0.5]},
     "custom": {"model": "gated", "l1": [0, 0.1], "snapshots": 2},
 }
 
@@ -138,6 +142,22 @@ def test_the_same_bytes_however_a_sweep_is_cut(
     again = SweepResult.load(tmp_path / "whole")
     assert again.sweep == plan
     assert again.parameters.keys() == Model.of(plan).shapes().keys()
+
+
+@pytest.mark.parametrize(("noise", "dropout"), [(0.3, 0), (0, 0.4), (0.3, 0.4)])
+def test_what_noise_and_dropout_cost(noise: float, dropout: float) -> None:
+    """In the linear model: the variance that each adds to the hidden units, which W passes on."""
+    plan = sweep(model="linear", noise=noise, dropout=dropout, evaluation=2**19, importance={"decay": 0.8})
+    trained = train(plan)
+    W, b = (trained.parameters[name].double() for name in ("W", "b"))
+    density, importance = (torch.from_numpy(a)[:, None].expand_as(b) for a in (plan.densities(), plan.importances()))
+    mean, variance = exact.feature_mean(density), exact.feature_variance(density)
+    square = (W**2 * variance[:, :, None]).sum(-1) + (W * mean[:, :, None]).sum(-1) ** 2
+    extra = noise**2 / (1 - dropout) + square * dropout / (1 - dropout)
+    expected = exact.linear_loss(W, b, density, importance) + ((W**2 * importance[:, :, None]).sum(-1) * extra).sum(-1)
+    assert ((trained.loss - expected).abs() < 5 * trained.loss_error).all()
+    bare, _ = evaluation.losses(plan, trained.parameters)
+    torch.testing.assert_close(bare, exact.linear_loss(W, b, density, importance))
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -18,7 +18,7 @@ MIN_DENSITY = 1e-30
 # Largest number of replicates. Those of a ``seed`` draw from the streams ``seed * MAX_REPLICATES`` and up, so that no
 # two seeds share a stream; stream numbers have 32 bits.
 MAX_REPLICATES, MAX_SEED = 100_000, 10_000
-# The columns of ``Grid.points``, in the order of the axes.
+# The columns of ``Grid.points``, in the order of the axes; if hidden units are noisy, ``noise`` comes before the seed.
 COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "attack", "l1", "seed")
 
 
@@ -109,8 +109,8 @@ class Grid(Strict):
     """An architecture and a grid of conditions under which its models are trained.
 
     The points of the grid are the product of the axes ``density``, ``relative_density``, ``relative_importance``,
-    ``distribution``, ``attack``, ``l1`` and ``seeds``; at every point there are ``restarts`` models, which start from
-    different initial weights.
+    ``distribution``, ``attack``, ``l1``, ``noise`` and ``seeds``; at every point there are ``restarts`` models, which
+    start from different initial weights.
     """
 
     model: Annotated[str, AfterValidator(_known_model), Field(json_schema_extra={"enum": list(BUILT_IN_MODELS)})]
@@ -160,6 +160,12 @@ class Grid(Strict):
         Field(description="size of the attacks in training, relative to the mean norm of the input"),
     ] = (0.0,)
     l1: Annotated[Axis[Amount], Field(description="weight of an L1 penalty on the hidden units")] = (0.0,)
+    noise: Annotated[
+        Axis[Amount], Field(description="standard deviation of Gaussian noise on the hidden units, in training")
+    ] = (0.0,)
+    dropout: Annotated[
+        float, Field(ge=0, lt=1, description="share of the hidden units set to 0 in training; the others are scaled up")
+    ] = 0.0
     seeds: Annotated[
         int, Field(ge=1, le=MAX_REPLICATES, description="replicates, each with its own stream of data")
     ] = 1
@@ -188,6 +194,8 @@ class Grid(Strict):
             raise ValueError("hidden_activation: only the relu_hidden and absolute models have one")
         if self.output_activation and self.model not in ("relu_output", "relu_hidden", "absolute"):
             raise ValueError("output_activation: only the relu_output, relu_hidden and absolute models have one")
+        if self.disturbed and self.model not in BUILT_IN_MODELS:
+            raise ValueError(f"noise and dropout: allowed are the models {', '.join(BUILT_IN_MODELS)}")
         if self.attacked and not self.plain:
             raise ValueError(
                 "attack: needs independent features, uniform on [0, 1], and a tied model with a linear hidden layer"
@@ -264,6 +272,21 @@ class Grid(Strict):
         return any(self.l1)
 
     @property
+    def disturbed(self) -> bool:
+        """Whether hidden units are noisy or dropped in training, at any point."""
+        return any(self.noise) or self.dropout > 0
+
+    @property
+    def loss_alone(self) -> bool:
+        """Whether nothing but the loss is minimised, without attacks, penalties, noise and dropout."""
+        return not (self.attacked or self.penalised or self.disturbed)
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """The names of the axes, which are the columns of :meth:`points`."""
+        return COORDINATES if self.noise == (0.0,) else (*COORDINATES[:-1], "noise", COORDINATES[-1])
+
+    @property
     def size(self) -> int:
         """Number of points."""
         return math.prod(map(len, self.axes()))
@@ -274,7 +297,7 @@ class Grid(Strict):
         return self.size * self.restarts
 
     def axes(self) -> list[Sequence[Any]]:
-        """Return the values of every coordinate, in the order of ``COORDINATES``."""
+        """Return the values of every coordinate, in the order of ``coordinates``."""
         return [
             self.density,
             self.relative_density.ratio if self.relative_density else (1.0,),
@@ -282,11 +305,12 @@ class Grid(Strict):
             [d.name for d in self.distribution],
             self.attack,
             self.l1,
+            *([] if self.noise == (0.0,) else [self.noise]),
             range(self.seeds),
         ]
 
     def points(self, which: range | None = None) -> pd.DataFrame:
-        """Return the coordinates of points: one row per point, one column per name in ``COORDINATES``.
+        """Return the coordinates of points: one row per point, one column per name in ``coordinates``.
 
         The seed varies fastest.
 
@@ -296,7 +320,7 @@ class Grid(Strict):
         which = range(self.size) if which is None else which
         axes = self.axes()
         places = np.unravel_index(np.arange(which.start, which.stop), [len(axis) for axis in axes])
-        return pd.DataFrame({k: np.asarray(axis)[i] for k, axis, i in zip(COORDINATES, axes, places, strict=True)})
+        return pd.DataFrame({k: np.asarray(axis)[i] for k, axis, i in zip(self.coordinates, axes, places, strict=True)})
 
     def _profile(self) -> np.ndarray:
         """Return the density of every feature relative to ``density``; [n]."""

@@ -135,9 +135,12 @@ class Model:
             h = h + p["b_hidden"][..., None, :]
         return ACTIVATIONS[self.hidden_function](h)
 
-    def output(self, p: Parameters, x: Float[Tensor, "*batch sample n"]) -> Float[Tensor, "*batch sample n"]:
-        """Return the output x' (y' of the absolute model) for every sample."""
-        out = _product(self.hidden(p, x), p[self.output_matrix]) + p["b"][..., None, :]
+    def output(
+        self, p: Parameters, x: Float[Tensor, "*batch sample n"], disturb: Callable[[Tensor], Tensor] | None = None
+    ) -> Float[Tensor, "*batch sample n"]:
+        """Return the output x' (y' of the absolute model) for every sample; ``disturb`` changes the hidden units."""
+        h = self.hidden(p, x) if disturb is None else disturb(self.hidden(p, x))
+        out = _product(h, p[self.output_matrix]) + p["b"][..., None, :]
         return ACTIVATIONS[self.output_function](out)
 
     def loss(
@@ -146,6 +149,7 @@ class Model:
         x: Float[Tensor, "*batch sample n"],
         importance: Float[Tensor, "*batch n"],
         model_input: Float[Tensor, "*batch sample n"] | None = None,
+        **disturbed: Callable[[Tensor], Tensor],
     ) -> Float[Tensor, "*batch sample"]:
         """Return the loss Σ_i I_i (x_i - x'_i)² of every sample, or Σ_i I_i (|x_i| - y'_i)² of the absolute model.
 
@@ -154,9 +158,10 @@ class Model:
             x: Samples, which are also the target.
             importance: I of every feature.
             model_input: What the model sees in place of x, such as x under an attack.
+            disturbed: ``disturb``, see :meth:`output`, if hidden units are noisy or dropped.
         """
         target, seen = x.abs() if self.absolute else x, x if model_input is None else model_input
-        return (importance[..., None, :] * (target - self.output(p, seen)) ** 2).sum(-1)
+        return (importance[..., None, :] * (target - self.output(p, seen, **disturbed)) ** 2).sum(-1)
 
 
 def _product(

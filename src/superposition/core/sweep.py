@@ -38,10 +38,10 @@ class Sweep(Grid):
     """A grid of conditions for one architecture, and how its models are trained.
 
     The grid is the product of the axes ``density``, ``relative_density``, ``relative_importance``,
-    ``distribution``, ``attack``, ``l1`` and ``seeds``; at every point ``restarts`` models are trained from different
-    initial weights. With ``attack``, every training sample is perturbed by the analytic attack on a random feature,
-    while the target stays the unperturbed sample. With ``l1``, the sum of the hidden units' absolute values is
-    minimised as well.
+    ``distribution``, ``attack``, ``l1``, ``noise`` and ``seeds``; at every point ``restarts`` models are trained
+    from different initial weights. With ``attack``, every training sample is perturbed by the analytic attack on a
+    random feature, while the target stays the unperturbed sample. With ``l1``, the sum of the hidden units'
+    absolute values is minimised as well.
     """
 
     solver: Annotated[
@@ -86,7 +86,7 @@ class Sweep(Grid):
         if self.solver == "exact" and not self.exactly_solvable:
             raise ValueError(
                 "solver: exact needs n ≤ 3 independent features, uniform on [0, 1], a tied model with a linear hidden "
-                "layer and a linear or ReLU output, no snapshots, no attack and no l1"
+                "layer and a linear or ReLU output, no snapshots, attack, l1, noise and dropout"
             )
         if self.snapshots > self.steps:
             raise ValueError(f"snapshots: {self.snapshots}, allowed are at most as many as steps ({self.steps})")
@@ -129,7 +129,7 @@ class Sweep(Grid):
     @property
     def exactly_solvable(self) -> bool:
         """Whether the expected loss has a closed form (``exact.expected_loss``) that is small enough to minimise."""
-        alone = not (self.attacked or self.penalised or self.snapshots)
+        alone = self.loss_alone and not self.snapshots
         return self.n <= 3 and self.plain and alone and self.output_activation in (None, "linear", "relu")
 
     @property
@@ -138,6 +138,7 @@ class Sweep(Grid):
         return (
             self.model in BUILT_IN_MODELS
             and self.values.shape == "uniform"
+            and not self.disturbed
             and self.hidden_activation in (None, "linear", "relu")
             and self.output_activation in (None, "linear", "relu", "leaky_relu", "abs")
         )

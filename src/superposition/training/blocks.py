@@ -41,6 +41,7 @@ class Plan:
         self.distributions = sweep.distributions(which)
         self.has_sets = any(d.sets for d in sweep.distribution)
         self.attack, self.l1 = (self.points[k].to_numpy() for k in ("attack", "l1"))
+        self.noise = self.points["noise"].to_numpy() if "noise" in self.points else np.zeros(len(self.points))
         if sweep.attacked:
             self.attack = self.attack * exact.mean_norm(torch.from_numpy(self.densities)).numpy()
 
@@ -52,12 +53,13 @@ class Plan:
         point, restart = np.divmod(instances, self.sweep.restarts)
         first_seed = self.sweep.seed * MAX_REPLICATES
         seed = first_seed + self.points["seed"].to_numpy()[point]
+        noise = self.noise[point]
         gates = Gates.of(
             self.densities[point],
             [self.distributions[i] for i in point],
             has_sets=self.has_sets,
-            # An attack on the all-zero sample hits a random feature, so its loss is not a single number.
-            conditional=self.attack[point] == 0,
+            # An attack on the all-zero sample hits a random feature, and noise is random: its loss is not one number.
+            conditional=(self.attack[point] == 0) & (noise == 0) & (self.sweep.dropout == 0),
             values=self.sweep.values,
         )
         attack, l1 = (torch.from_numpy(a[point].astype(np.float32)) for a in (self.attack, self.l1))
@@ -68,7 +70,9 @@ class Plan:
             torch.from_numpy(np.stack([seed, restart], axis=1)),
             attack if self.sweep.attacked else None,
             l1 if self.sweep.penalised else None,
-            evaluation_key=(first_seed, 0),
+            torch.from_numpy(noise.astype(np.float32)) if any(self.sweep.noise) else None,
+            self.sweep.dropout,
+            (first_seed, 0),
         )
 
     def point_hashes(self, instances: np.ndarray) -> Int64[Tensor, "instance 2"]:

@@ -81,6 +81,8 @@ class Block:
         attack: Norm of the analytic attack, on a random feature of every sample, that an instance is trained against;
             None if no model of the sweep is attacked.
         l1: Weight of the penalty Σ|h|; None if no model of the sweep is penalised.
+        noise: Standard deviation of the noise on hidden units; None if no model of the sweep has any.
+        dropout: Share of the hidden units that are set to 0.
         evaluation_key: Key (seed, restart) of the samples on which losses are evaluated; their counter tells them from
             training samples.
     """
@@ -91,6 +93,8 @@ class Block:
     key: Int64[Tensor, "instance 2"]
     attack: Float32[Tensor, " instance"] | None = None
     l1: Float32[Tensor, " instance"] | None = None
+    noise: Float32[Tensor, " instance"] | None = None
+    dropout: float = 0.0
     evaluation_key: tuple[int, int] = EVALUATION_KEY
 
     def __len__(self) -> int:

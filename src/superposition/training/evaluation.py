@@ -30,15 +30,14 @@ def _has_closed_form(sweep: Sweep) -> bool:
     It has if features are independent and never negative, the hidden layer is linear, the output is linear or a ReLU,
     and only the loss is minimised.
     """
-    return sweep.independent and Model.of(sweep).has_closed_form and not (sweep.attacked or sweep.penalised)
+    return sweep.independent and Model.of(sweep).has_closed_form and sweep.loss_alone
 
 
 def _is_enumerable(sweep: Sweep) -> bool:
     """Tell whether the expected loss is a sum over few samples, as that of any model on few binary features is."""
     samples = (3 if sweep.signed else 2) ** sweep.n
     independent = not any(d.sets for d in sweep.distribution)
-    alone = not (sweep.attacked or sweep.penalised)
-    return sweep.values == BINARY and independent and alone and samples <= ENUMERATED
+    return sweep.values == BINARY and independent and sweep.loss_alone and samples <= ENUMERATED
 
 
 def _is_exact(sweep: Sweep) -> bool:
@@ -76,13 +75,13 @@ def _analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor
 def losses(
     sweep: Sweep, parameters: Parameters, device: str = "cpu", threads: int = 1
 ) -> tuple[Float64[Tensor, "point k"], Float64[Tensor, "point k"]]:
-    """Evaluate the expected losses of any models at the points of a sweep, without attacks and penalties.
+    """Evaluate the expected losses of any models at the points of a sweep, without what models are trained against.
 
     For example, ``losses(sweep, {p: s[:, :, 0].swapaxes(0, 1) for p, s in trained.snapshots.items()})`` evaluates the
     snapshots of restart 0. All models see the same draws, so that their losses can be compared.
 
     Args:
-        sweep: The sweep; its own restarts are ignored, and so is what its models are trained against.
+        sweep: The sweep; its own restarts are ignored, and so are attacks, penalties, noise and dropout.
         parameters: Parameters by name, with k models at every point; W is [point, k, m, n].
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: Number of threads on a CPU.
@@ -92,8 +91,8 @@ def losses(
     """
     count = next(iter(parameters.values())).shape[1]
     torch_device = resolve_device(device)
-    alone = {axis: (0.0,) * len(getattr(sweep, axis)) for axis in ("attack", "l1")}
-    plan = Plan(sweep.model_copy(update={"restarts": count, **alone}))
+    alone = {axis: (0.0,) * len(getattr(sweep, axis)) for axis in ("attack", "l1", "noise")}
+    plan = Plan(sweep.model_copy(update={"restarts": count, "dropout": 0.0, **alone}))
     with thread_pool(threads) as pool:
         found = evaluate(plan, plan.model.pack(parameters).flatten(0, 1), torch_device, threads, pool)
     loss, error = (values.unflatten(0, (-1, count)) for values in found)

@@ -17,7 +17,7 @@ from superposition.core.grid import COORDINATES
 from superposition.paper.custom import MAX_MODELS, MAX_PANELS, kind_of, select_points
 from superposition.plotting import panels, style, vectors
 
-POINT_COLUMNS = list(COORDINATES)
+POINT_COLUMNS = [*COORDINATES[:-1], "noise", COORDINATES[-1]]
 AXIS_LABELS = {
     "density": r"$1\,/\,(1-S)$",
     "relative_density": "relative density",
@@ -25,6 +25,7 @@ AXIS_LABELS = {
     "distribution": "distribution",
     "attack": r"attacks over mean $\|x\|$",
     "l1": "L1 coefficient",
+    "noise": "noise",
     "seed": "seed",
 }
 # Axes with a logarithmic scale. Values on the others may be 0 or not numeric.
@@ -46,11 +47,11 @@ def _draw_gram(data: Tables) -> Figure:
 
     Models with a ReLU hidden layer also show W; absolute models show both layers instead of WᵀW.
     """
-    model, grid = data["models"]["model"].iloc[0], data["models"][POINT_COLUMNS]
+    model, grid = data["models"]["model"].iloc[0], _coordinates(data["models"])
     features = _by_point(data["features"], "feature")
     pairs = _by_point(data["pairs"], "i", "j") if "pairs" in data else {}
     weights = _by_point(data["weights"], "hidden", "feature") if "weights" in data else {}
-    titles, note = _titles(grid, pd.DataFrame([*(pairs or weights)], columns=POINT_COLUMNS), "models")
+    titles, note = _titles(grid, pd.DataFrame([*(pairs or weights)], columns=grid.columns), "models")
     models, reach = [], 1.0
     for point, title in titles.items():
         matrices = _layers(weights[point]) if weights else {}
@@ -74,7 +75,7 @@ def _layers(weights: pd.DataFrame) -> dict[str, np.ndarray]:
 @style.with_solids
 def _draw_points(data: Tables) -> Figure:
     """Draw the columns of W of the selected models as arrows, coloured by importance."""
-    grid, m = data["models"][POINT_COLUMNS], int(data["models"]["m"].iloc[0])
+    grid, m = _coordinates(data["models"]), int(data["models"]["m"].iloc[0])
     if m not in (2, 3):
         raise SuperpositionError(f"figure 'points': available only for m = 2 and 3, but m is {m}")
     features = _by_point(data["features"], "feature")
@@ -175,7 +176,13 @@ def _spread_features(ax: Axes, features: pd.DataFrame, main: str) -> np.ndarray:
 
 def _by_point(table: pd.DataFrame, *keys: str) -> dict[tuple, pd.DataFrame]:
     """Group a table by points in the order of the sweep; within a point, rows with equal ``keys`` are duplicates."""
-    return dict(list(table.drop_duplicates([*POINT_COLUMNS, *keys]).groupby(POINT_COLUMNS, sort=False)))
+    names = list(_coordinates(table))
+    return dict(list(table.drop_duplicates([*names, *keys]).groupby(names, sort=False)))
+
+
+def _coordinates(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of a table that are coordinates of the sweep."""
+    return table[[name for name in POINT_COLUMNS if name in table]]
 
 
 def _varying(grid: pd.DataFrame) -> list[str]:
