@@ -80,9 +80,10 @@ class Autograd:
             attacks = block.attack.to(dtype)[:, None, None] * attack_directions(p["W"].detach())
             attacked = (uniform[:, -1] * block.model.n).long().clamp_max(block.model.n - 1)
             given = x + attacks.gather(1, attacked[:, :, None].expand_as(x))
-        disturb = {"disturb": partial(self._disturb, uniform=uniform[:, block.gates.rows :].to(dtype))}
-        disturbed = block.noise is not None or block.dropout > 0
-        loss = block.model.loss(p, x, block.importance.to(dtype), given, **(disturb if disturbed else {}))
+        disturbed = {}
+        if block.noise is not None or block.dropout:
+            disturbed["disturb"] = partial(self._disturb, uniform=uniform[:, block.gates.rows :].to(dtype))
+        loss = block.model.loss(p, x, block.importance.to(dtype), given, **disturbed)
         if block.l1 is not None:
             loss = loss + block.l1.to(dtype)[:, None] * block.model.hidden(p, given).abs().sum(-1)
         return loss
