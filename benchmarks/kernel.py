@@ -142,14 +142,26 @@ def row(shape: Shape, matrix: float, copy: float) -> dict[str, float | str]:
 
 
 # The architectures whose code is checked, as constants of fused.cpp. The first has whole register blocks alone.
-LARGEST = {"FEATURES": 400, "HIDDEN": 40, "RELU_OUTPUT": 1, "TILE": 128, "FEW": 3}
+LARGEST = {"FEATURES": 400, "HIDDEN": 40, "TILE": 128, "FEW": 3}
 CHECKED = {
     "n = 400, m = 40": LARGEST,
-    "n = 100, m = 40, |x|": LARGEST | {"FEATURES": 100, "UNTIED": 1, "RELU_HIDDEN": 1, "SIGNED": 1},
-    "n = 10, m = 5": {"FEATURES": 10, "HIDDEN": 5, "RELU_OUTPUT": 1, "RELU_HIDDEN": 1, "TILE": 256},
-    "n = 2, m = 1": {"FEATURES": 2, "HIDDEN": 1, "RELU_OUTPUT": 1, "TILE": 512},
+    "n = 100, m = 40, |x|": LARGEST | {"FEATURES": 100, "ABSOLUTE": 1, "UNTIED": 1, "RELU_HIDDEN": 1, "SIGNED": 1},
+    "n = 10, m = 5": {"FEATURES": 10, "HIDDEN": 5, "RELU_HIDDEN": 1, "TILE": 256},
+    "n = 2, m = 1": {"FEATURES": 2, "HIDDEN": 1, "TILE": 512},
 }
-CONSTANTS = ("UNTIED", "RELU_HIDDEN", "HIDDEN_BIAS", "SETS", "SIGNED", "ATTACKED", "PENALISED", "FEW")
+CONSTANTS = (
+    "ABSOLUTE",
+    "UNTIED",
+    "NEGATIVE_SLOPE",
+    "MINIMUM",
+    "RELU_HIDDEN",
+    "HIDDEN_BIAS",
+    "SETS",
+    "SIGNED",
+    "ATTACKED",
+    "PENALISED",
+    "FEW",
+)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "core.errors": ["SuperpositionError"],
         "core.distribution": ["Distribution"],
+        "core.models": ["Model"],
         "core.sweep": ["Sweep"],
         "core.weights": ["SweepResult"],
         "paper.custom.plot": ["plot"],

@@ -187,6 +187,15 @@ def entries(draw: st.DrawFn) -> dict[str, Any]:
     relative = st.fixed_dictionaries({"features": features, "ratio": axis(RATIOS)})
     importances = st.sampled_from([1, 1e-6, 1e6, 0.3]) | st.fixed_dictionaries({"decay": st.floats(1e-12, 1)})
     optional = {
+        "density_profile": st.fixed_dictionaries({"zipf": st.sampled_from([0, 1, 10])})
+        | st.lists(st.floats(1e-3, 1), min_size=n, max_size=n),
+        "values": st.sampled_from(["uniform", "binary", "half_normal", "exponential", {"minimum": 0.5}]),
+        "noise": axis(AMOUNTS),
+        "dropout": st.sampled_from([0, 0.5]),
+        "untied": st.booleans(),
+        "hidden_activation": st.sampled_from([None, "linear", "gelu", "abs"]),
+        "output_activation": st.sampled_from([None, "linear", "leaky_relu", "softplus"]),
+        "seed": st.sampled_from([0, 10_000]),
         "importance": importances | st.lists(st.floats(0, 1e6), min_size=n, max_size=n),
         "relative_density": relative,
         "relative_importance": relative,

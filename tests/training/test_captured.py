@@ -8,7 +8,6 @@ import pytest
 import torch
 from tests.training.test_engines import CASES, config, make_block
 
-from superposition.training import autograd
 from superposition.training.autograd import Autograd
 from superposition.training.captured import WARM_UP, Captured
 from superposition.training.engine import TrainingConfig
@@ -139,6 +138,6 @@ def test_a_recorded_step_continues_where_the_others_ended() -> None:
 def test_losses_are_those_of_the_reference(coactive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last chunk may reach past the end."""
     trace_only(monkeypatch)
-    monkeypatch.setattr(autograd, "EVALUATION_CHUNK", 6 * 7 * 64)
+    monkeypatch.setattr("superposition.training.captured.EVALUATION_CHUNK", 6 * 7 * 64)
     captured, plain = both("odd", config(16))
     np.testing.assert_allclose(captured.losses(300, coactive), plain.losses(300, coactive), rtol=1e-5)

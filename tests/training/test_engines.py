@@ -319,7 +319,16 @@ def test_autograd_keeps_the_streams_of_a_block_apart() -> None:
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-12, atol=0)
 
 
-ANY = (("FEATURES", 1), ("HIDDEN", 1), ("UNTIED", 0), ("RELU_HIDDEN", 0), ("RELU_OUTPUT", 0), ("HIDDEN_BIAS", 0))
+ANY = (
+    ("FEATURES", 1),
+    ("HIDDEN", 1),
+    ("ABSOLUTE", 0),
+    ("UNTIED", 0),
+    ("RELU_HIDDEN", 0),
+    ("NEGATIVE_SLOPE", 1),
+    ("MINIMUM", 0),
+    ("HIDDEN_BIAS", 0),
+)
 ANY += (("SETS", 0), ("SIGNED", 0), ("ATTACKED", 0), ("PENALISED", 0), ("TILE", 64), ("FEW", 0))
 
 

@@ -37,7 +37,7 @@ def models(result: SweepResult) -> pd.DataFrame:
         loss_median=loss.median(dim=1).values.numpy(),
         loss_worst=loss.max(dim=1).values.numpy(),
         restarts=sweep.restarts,
-        linear_optimum=exact.linear_optimum(min(sweep.m, sweep.n), density, importance).numpy(),
+        linear_optimum=exact.linear_optimum(min(sweep.m, sweep.n), density, importance, sweep.values).numpy(),
     )
 
 

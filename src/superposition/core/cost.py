@@ -18,6 +18,8 @@ MAX_HEADER_SIZE = 9 * 10**7
 MAX_CORE_HOURS = 10**4
 # Work that one core does in an hour.
 WORK_PER_CORE_HOUR = 9e12
+# How many times as long the reference engine takes as the compiled one.
+REFERENCE_SLOWDOWN = 100
 # Work of an exact optimum, per output and pattern of active features.
 WORK_PER_PATTERN = 3e5
 

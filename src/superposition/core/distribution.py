@@ -13,11 +13,11 @@ FeatureSets = Annotated[tuple[FeatureSet, ...], BeforeValidator(as_tuple)]
 
 
 class Distribution(Strict):
-    """Feature sets that are active together, and the range of their values (paper: "Setting", "Correlated features").
+    """Feature sets that are active together, and whether features have signs (paper: "Setting", "Correlated features").
 
     The members of a *correlated* set are all active or all inactive. Exactly one member of an *anticorrelated* set is
-    active when the set is. Features in no set are independent. An active feature is uniform on [0, 1], or on [-1, 1] if
-    it is *signed*.
+    active when the set is. Features in no set are independent. The value of an active feature
+    (see ``Values``) is positive, or of either sign with equal probability if it is *signed*.
     """
 
     correlated: FeatureSets = ()

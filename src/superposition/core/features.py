@@ -7,7 +7,7 @@ feature is active if the u of its gate lies in an interval [low, high) within [0
 - the members of a correlated set share a gate and are all active whenever it is;
 - the members of an anticorrelated set share a gate and divide [0, p) among them.
 
-Given that u is in [low, high), (u - low) / (high - low) is again uniform on [0, 1) and serves as the feature's value,
+Given that u is in [low, high), (u - low) / (high - low) is again uniform on [0, 1) and gives the feature's value,
 so one number decides both whether a feature is active and how large it is. Only the members of a correlated set need a
 second number each.
 
@@ -29,6 +29,7 @@ from torch import Tensor
 
 from superposition.core.distribution import Distribution
 from superposition.core.sweep import Sweep
+from superposition.core.values import UNIFORM, Values
 
 # An all-zero sample that is less probable than this counts as impossible. Its share of a gradient is far below rounding
 # and would be a subnormal number, which some processors multiply a hundred times more slowly.
@@ -51,7 +52,8 @@ class Gates:
         own_value: 1 if the feature's value comes from a second number, else 0.
         all_zero_probability: P(no gate active), the weight of the all-zero sample; 0 if samples are not conditional.
         has_sets: Whether any instance of the sweep has a set, so that every feature draws a second number.
-        signed: Whether values are uniform on [-1, 1] instead of [0, 1].
+        signed: Whether values have either sign with equal probability.
+        values: Distribution of the values of active features.
     """
 
     gate_density: Float32[Tensor, "instance n"]
@@ -64,6 +66,7 @@ class Gates:
     all_zero_probability: Float32[Tensor, " instance"]
     has_sets: bool
     signed: bool
+    values: Values
 
     @classmethod
     def of(
@@ -72,6 +75,7 @@ class Gates:
         distributions: Sequence[Distribution],
         has_sets: bool,
         conditional: np.ndarray | None = None,
+        values: Values = UNIFORM,
     ) -> "Gates":
         """Build the gates of some instances.
 
@@ -82,6 +86,7 @@ class Gates:
             conditional: Whether an instance's samples are drawn given that at least one gate is active, [instance];
                 by default all are. The others draw the all-zero sample as often as it occurs, as is needed if its
                 loss is not a single number.
+            values: Distribution of the values of active features.
         """
         count, n = densities.shape
         # Everything is derived from the densities as float32 represents them.
@@ -123,6 +128,7 @@ class Gates:
             all_zero_probability=single(np.where(conditional & (all_zero > MIN_ALL_ZERO_PROBABILITY), all_zero, 0)),
             has_sets=has_sets,
             signed=distributions[0].signed,
+            values=values,
         )
 
     @property
@@ -161,8 +167,22 @@ def nonempty(gates: Gates, uniform: Float32[Tensor, "instance row sample"]) -> F
         value = torch.where(gates.own_value[:, :, None].bool(), uniform[:, n:], value)
     if gates.signed:
         value = 2 * value - 1
+    value = _quantiles(value, gates.values)
     active = (u >= gates.low[:, :, None]) & (u < gates.high[:, :, None])
     return torch.where(active, value, torch.zeros_like(value)).transpose(1, 2)
+
+
+def _quantiles(t: Float32[Tensor, "..."], values: Values) -> Float32[Tensor, "..."]:
+    """Apply the quantile function of the magnitudes to numbers uniform on [0, 1) or, keeping their signs, [-1, 1)."""
+    if values == UNIFORM:
+        return t
+    # Rounding may have led to 1.
+    share = t.abs().clamp_max(1 - 2.0**-24)
+    if values.shape == "uniform":
+        magnitude = values.minimum + (1 - values.minimum) * share
+    else:
+        magnitude = 2**0.5 * torch.erfinv(share) if values.shape == "half_normal" else -torch.log1p(-share)
+    return torch.copysign(magnitude, t)
 
 
 def samples(sweep: Sweep, point: int, count: int) -> tuple[Gates, Float32[Tensor, "sample n"]]:
@@ -171,8 +191,8 @@ def samples(sweep: Sweep, point: int, count: int) -> tuple[Gates, Float32[Tensor
     The samples are the same in every call.
     """
     distribution = sweep.distributions()[point]
-    gates = Gates.of(sweep.densities()[[point]], [distribution], has_sets=bool(distribution.sets))
-    uniform = torch.rand(1, gates.rows, count, generator=torch.Generator().manual_seed(0))
+    gates = Gates.of(sweep.densities()[[point]], [distribution], bool(distribution.sets), values=sweep.values)
+    uniform = torch.rand(1, gates.rows, count, generator=torch.Generator().manual_seed(sweep.seed))
     return gates, nonempty(gates, uniform)[0]
 
 

@@ -6,15 +6,19 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from superposition.core.distribution import Distribution, parse_distribution
 from superposition.core.errors import short_repr
 from superposition.core.validation import Strict, as_tuple
+from superposition.core.values import UNIFORM, Values, parse_values
 
 # Float32 has no reciprocals of much smaller densities.
 MIN_DENSITY = 1e-30
-# The columns of ``Grid.points``, in the order of the axes.
+# Largest number of replicates. Those of a ``seed`` draw from the streams ``seed * MAX_REPLICATES`` and up, so that no
+# two seeds share a stream; stream numbers have 32 bits.
+MAX_REPLICATES, MAX_SEED = 100_000, 10_000
+# The columns of ``Grid.points``, in the order of the axes; if hidden units are noisy, ``noise`` comes before the seed.
 COORDINATES = ("density", "relative_density", "relative_importance", "distribution", "attack", "l1", "seed")
 
 
@@ -38,6 +42,20 @@ def _values(axis: Any) -> Any:
     return list(axis) if isinstance(axis, list | tuple) else [axis]
 
 
+# The models of the paper, and the subclasses of ``models.Model`` that define others, by name. They are
+# kept here because this module does not import PyTorch.
+BUILT_IN_MODELS = ("linear", "relu_output", "relu_hidden", "absolute")
+CUSTOM_MODELS: dict[str, type] = {}
+Activation = Literal["linear", "relu", "leaky_relu", "abs", "gelu", "softplus"]
+
+
+def _known_model(name: str) -> str:
+    """Reject the name of a model that is neither built in nor defined."""
+    if name not in (allowed := (*BUILT_IN_MODELS, *CUSTOM_MODELS)):
+        raise ValueError(f"allowed are {', '.join(allowed)}")
+    return name
+
+
 T = TypeVar("T")
 Axis = Annotated[tuple[T, ...], Field(min_length=1), BeforeValidator(lambda axis: tuple(_values(axis)))]
 Density = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
@@ -53,32 +71,73 @@ class Relative(Strict):
 
 
 class Decay(Strict):
-    """Geometrically decaying importances: I_i = decay^i, with i from 0."""
+    """One number per feature that decays geometrically: decay^i, with i from 0."""
 
     decay: Annotated[float, Field(gt=0, le=1)]
+
+    @property
+    def name(self) -> str:
+        """The formula."""
+        return f"{self.decay:g}^i"
+
+    def by_feature(self, n: int) -> np.ndarray:
+        """Return the numbers of n features."""
+        return self.decay ** np.arange(n)
+
+
+class Zipf(Strict):
+    """One number per feature that falls by Zipf's law: (i + 1)^-zipf, with i from 0."""
+
+    zipf: Annotated[float, Field(ge=0, le=10)]
+
+    @property
+    def name(self) -> str:
+        """The formula."""
+        return f"(i+1)^-{self.zipf:g}"
+
+    def by_feature(self, n: int) -> np.ndarray:
+        """Return the numbers of n features."""
+        return np.arange(1, n + 1) ** -self.zipf
+
+
+def _by_feature(spec: "Decay | Zipf | float | tuple[float, ...]", n: int) -> np.ndarray:
+    """Return one number per feature, given any notation of it; a copy."""
+    return spec.by_feature(n) if isinstance(spec, Decay | Zipf) else np.full(n, spec, dtype=float)
 
 
 class Grid(Strict):
     """An architecture and a grid of conditions under which its models are trained.
 
     The points of the grid are the product of the axes ``density``, ``relative_density``, ``relative_importance``,
-    ``distribution``, ``attack``, ``l1`` and ``seeds``; at every point there are ``restarts`` models, which start from
-    different initial weights.
+    ``distribution``, ``attack``, ``l1``, ``noise`` and ``seeds``; at every point there are ``restarts`` models, which
+    start from different initial weights.
     """
 
-    model: Literal["linear", "relu_output", "relu_hidden", "absolute"]
+    model: Annotated[str, AfterValidator(_known_model), Field(json_schema_extra={"enum": list(BUILT_IN_MODELS)})]
     n: Annotated[int, Field(ge=1, le=10_000, description="number of features")]
     m: Annotated[int, Field(ge=1, le=10_000, description="number of hidden dimensions")]
     hidden_bias: Annotated[bool, Field(description="whether the hidden layer has a bias (relu_hidden only)")] = False
+    untied: Annotated[bool, Field(description="whether output weights are not those of the input (relu_output)")] = (
+        False
+    )
+    hidden_activation: Annotated[
+        Activation | None, Field(description="in place of the ReLU of a hidden layer that has one")
+    ] = None
+    output_activation: Annotated[Activation | None, Field(description="in place of the ReLU of the output")] = None
 
     density: Annotated[Axis[Density], Field(description="1 - S: a number, a list, or {from, to, points} (log)")]
+    density_profile: Annotated[
+        Decay | Zipf | tuple[Annotated[float, Field(gt=0, le=1e6)], ...] | None,
+        BeforeValidator(as_tuple),
+        Field(description="density of every feature over `density`: {decay: d} for d^i, {zipf: a}, or a list of n"),
+    ] = None
     relative_density: Annotated[
         Relative | None, Field(description="density of some features relative to the others")
     ] = None
     importance: Annotated[
-        Annotated[float, Field(ge=1e-6, le=1e6)] | Decay | tuple[Annotated[float, Field(ge=0, le=1e6)], ...],
+        Annotated[float, Field(ge=1e-6, le=1e6)] | Decay | Zipf | tuple[Annotated[float, Field(ge=0, le=1e6)], ...],
         BeforeValidator(as_tuple),
-        Field(description="importance of every feature: one number, {decay: d} for d^i, or a list of n numbers"),
+        Field(description="importance of every feature: one number, {decay: d} for d^i, {zipf: a}, or a list of n"),
     ] = 1.0
     relative_importance: Annotated[
         Relative | None, Field(description="importance of some features relative to the others")
@@ -91,12 +150,26 @@ class Grid(Strict):
         ],
         Field(description="independent, signed, {correlated: …}, {anticorrelated: …}, or a list of these"),
     ] = (Distribution(),)
+    values: Annotated[
+        Values,
+        BeforeValidator(parse_values),
+        Field(description="of active features: uniform, binary, half_normal, exponential, or {minimum: a} for [a, 1]"),
+    ] = UNIFORM
     attack: Annotated[
         Axis[Amount],
         Field(description="size of the attacks in training, relative to the mean norm of the input"),
     ] = (0.0,)
     l1: Annotated[Axis[Amount], Field(description="weight of an L1 penalty on the hidden units")] = (0.0,)
-    seeds: Annotated[int, Field(ge=1, le=100_000, description="replicates, each with its own stream of data")] = 1
+    noise: Annotated[
+        Axis[Amount], Field(description="standard deviation of Gaussian noise on the hidden units, in training")
+    ] = (0.0,)
+    dropout: Annotated[
+        float, Field(ge=0, lt=1, description="share of the hidden units set to 0 in training; the others are scaled up")
+    ] = 0.0
+    seeds: Annotated[
+        int, Field(ge=1, le=MAX_REPLICATES, description="replicates, each with its own stream of data")
+    ] = 1
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="replaces all random numbers by others")] = 0
     restarts: Annotated[
         int, Field(ge=1, le=100_000, description="models per point, from different initial weights; all are kept")
     ] = 1
@@ -109,19 +182,30 @@ class Grid(Strict):
         return self
 
     def _check_model(self) -> None:
-        if self.m > self.n and self.model != "absolute":
+        if self.m > self.n and self.model in ("linear", "relu_output", "relu_hidden"):
             raise ValueError(
                 f"m = {self.m} > n = {self.n}: only the absolute model may have more hidden units than features"
             )
         if self.hidden_bias and self.model != "relu_hidden":
             raise ValueError("hidden_bias: only the relu_hidden model has a hidden bias")
-        if self.attacked and not (self.independent and self.model in ("linear", "relu_output")):
-            raise ValueError("attack: needs independent features in [0, 1] and a model with a linear hidden layer")
+        if self.untied and self.model != "relu_output":
+            raise ValueError("untied: only the relu_output model may have other output weights than input weights")
+        if self.hidden_activation and self.model not in ("relu_hidden", "absolute"):
+            raise ValueError("hidden_activation: only the relu_hidden and absolute models have one")
+        if self.output_activation and self.model not in ("relu_output", "relu_hidden", "absolute"):
+            raise ValueError("output_activation: only the relu_output, relu_hidden and absolute models have one")
+        if self.disturbed and self.model not in BUILT_IN_MODELS:
+            raise ValueError(f"noise and dropout: allowed are the models {', '.join(BUILT_IN_MODELS)}")
+        if self.attacked and not self.plain:
+            raise ValueError(
+                "attack: needs independent features, uniform on [0, 1], and a tied model with a linear hidden layer"
+            )
 
     def _check_features(self) -> None:
         n = self.n
-        if isinstance(self.importance, tuple) and len(self.importance) != n:
-            raise ValueError(f"importance: a list of {len(self.importance)} numbers for n = {n} features")
+        for key in ("importance", "density_profile"):
+            if isinstance(spec := getattr(self, key), tuple) and len(spec) != n:
+                raise ValueError(f"{key}: a list of {len(spec)} numbers for n = {n} features")
         if isinstance(self.importance, tuple) and max(self.importance) < 1e-6:
             raise ValueError("importance: at least one must be 1e-06 or more")
         for key in ("relative_density", "relative_importance"):
@@ -145,10 +229,20 @@ class Grid(Strict):
             raise ValueError("distribution: signed and unsigned features cannot be mixed in one sweep")
 
     def _check_densities(self) -> None:
-        if self.relative_density and (top := max(self.density) * max(self.relative_density.ratio)) > 1:
-            raise ValueError(f"relative_density: density times ratio reaches {top:g}, allowed is up to 1")
-        lowest = min(self.density) * min(1, *(self.relative_density.ratio if self.relative_density else (1,)))
-        if lowest < MIN_DENSITY:
+        high, low = self._profile(), self._profile()
+        for members in (members for d in self.distribution for members in d.sets):
+            if np.ptp(low[list(members)]):
+                raise ValueError(
+                    f"density_profile: the features of a set have one density, not those of {short_repr(list(members))}"
+                )
+        key = "density_profile: density times profile"
+        if self.relative_density:
+            key, features = "relative_density: density times ratio", list(self.relative_density.features)
+            high[features] *= max(self.relative_density.ratio)
+            low[features] *= min(self.relative_density.ratio)
+        if (top := max(self.density) * high.max()) > 1:
+            raise ValueError(f"{key} reaches {top:g}, allowed is up to 1")
+        if (lowest := min(self.density) * low.min()) < MIN_DENSITY:
             raise ValueError(f"density: reaches {lowest:g}, allowed is {MIN_DENSITY:g} or more")
 
     @property
@@ -158,8 +252,14 @@ class Grid(Strict):
 
     @property
     def independent(self) -> bool:
-        """Whether features are independent and in [0, 1], at all points."""
+        """Whether features are independent and never negative, at all points."""
         return not self.signed and not any(d.sets for d in self.distribution)
+
+    @property
+    def plain(self) -> bool:
+        """Whether features are independent and uniform on [0, 1], and a tied model has a linear hidden layer."""
+        tied = self.model in ("linear", "relu_output") and not self.untied
+        return self.independent and self.values == UNIFORM and tied
 
     @property
     def attacked(self) -> bool:
@@ -172,6 +272,21 @@ class Grid(Strict):
         return any(self.l1)
 
     @property
+    def disturbed(self) -> bool:
+        """Whether hidden units are noisy or dropped in training, at any point."""
+        return any(self.noise) or self.dropout > 0
+
+    @property
+    def loss_alone(self) -> bool:
+        """Whether nothing but the loss is minimised, without attacks, penalties, noise and dropout."""
+        return not (self.attacked or self.penalised or self.disturbed)
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """The names of the axes, which are the columns of :meth:`points`."""
+        return COORDINATES if self.noise == (0.0,) else (*COORDINATES[:-1], "noise", COORDINATES[-1])
+
+    @property
     def size(self) -> int:
         """Number of points."""
         return math.prod(map(len, self.axes()))
@@ -182,7 +297,7 @@ class Grid(Strict):
         return self.size * self.restarts
 
     def axes(self) -> list[Sequence[Any]]:
-        """Return the values of every coordinate, in the order of ``COORDINATES``."""
+        """Return the values of every coordinate, in the order of ``coordinates``."""
         return [
             self.density,
             self.relative_density.ratio if self.relative_density else (1.0,),
@@ -190,11 +305,12 @@ class Grid(Strict):
             [d.name for d in self.distribution],
             self.attack,
             self.l1,
+            *([] if self.noise == (0.0,) else [self.noise]),
             range(self.seeds),
         ]
 
     def points(self, which: range | None = None) -> pd.DataFrame:
-        """Return the coordinates of points: one row per point, one column per name in ``COORDINATES``.
+        """Return the coordinates of points: one row per point, one column per name in ``coordinates``.
 
         The seed varies fastest.
 
@@ -204,12 +320,16 @@ class Grid(Strict):
         which = range(self.size) if which is None else which
         axes = self.axes()
         places = np.unravel_index(np.arange(which.start, which.stop), [len(axis) for axis in axes])
-        return pd.DataFrame({k: np.asarray(axis)[i] for k, axis, i in zip(COORDINATES, axes, places, strict=True)})
+        return pd.DataFrame({k: np.asarray(axis)[i] for k, axis, i in zip(self.coordinates, axes, places, strict=True)})
+
+    def _profile(self) -> np.ndarray:
+        """Return the density of every feature relative to ``density``; [n]."""
+        return _by_feature(1.0 if self.density_profile is None else self.density_profile, self.n)
 
     def densities(self, which: range | None = None) -> np.ndarray:
         """Return the density of every feature at some points, by default all; [point, n]."""
         points = self.points(which)
-        out = np.repeat(points["density"].to_numpy()[:, None], self.n, axis=1)
+        out = points["density"].to_numpy()[:, None] * self._profile()
         if self.relative_density:
             out[:, list(self.relative_density.features)] *= points["relative_density"].to_numpy()[:, None]
         return out
@@ -217,11 +337,7 @@ class Grid(Strict):
     def importances(self, which: range | None = None) -> np.ndarray:
         """Return the importance of every feature at some points, by default all; [point, n]."""
         points = self.points(which)
-        if isinstance(self.importance, Decay):
-            base = self.importance.decay ** np.arange(self.n)
-        else:
-            base = np.broadcast_to(np.asarray(self.importance, dtype=float), self.n)
-        out = np.repeat(base[None], len(points), axis=0)
+        out = np.repeat(_by_feature(self.importance, self.n)[None], len(points), axis=0)
         if self.relative_importance:
             out[:, list(self.relative_importance.features)] *= points["relative_importance"].to_numpy()[:, None]
         return out

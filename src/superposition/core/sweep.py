@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from superposition.core import cost
 from superposition.core.errors import SuperpositionError
-from superposition.core.grid import Grid
+from superposition.core.grid import BUILT_IN_MODELS, Grid
 from superposition.core.validation import explain
 
 # The keys that say how models are trained on samples; a sweep that is solved exactly ignores them. Those that a single
@@ -30,16 +30,18 @@ TRAINING_KEYS = (
 )
 # Points whose exact optima are searched together, as one batch.
 POINTS_PER_SEARCH = 421
+# Feature values in one batch of all instances that the reference engine trains together: the cache holds the tensors.
+REFERENCE_BLOCK_VALUES = 2**18
 
 
 class Sweep(Grid):
     """A grid of conditions for one architecture, and how its models are trained.
 
     The grid is the product of the axes ``density``, ``relative_density``, ``relative_importance``,
-    ``distribution``, ``attack``, ``l1`` and ``seeds``; at every point ``restarts`` models are trained from different
-    initial weights. With ``attack``, every training sample is perturbed by the analytic attack on a random feature,
-    while the target stays the unperturbed sample. With ``l1``, the sum of the hidden units' absolute values is
-    minimised as well.
+    ``distribution``, ``attack``, ``l1``, ``noise`` and ``seeds``; at every point ``restarts`` models are trained
+    from different initial weights. With ``attack``, every training sample is perturbed by the analytic attack on a
+    random feature, while the target stays the unperturbed sample. With ``l1``, the sum of the hidden units'
+    absolute values is minimised as well.
     """
 
     solver: Annotated[
@@ -76,14 +78,15 @@ class Sweep(Grid):
 
     @model_validator(mode="after")
     def _consistent_training(self) -> "Sweep":
-        if self.initial_bias == "centred" and not (self.independent and self.model in ("linear", "relu_output")):
+        if self.initial_bias == "centred" and not self.plain:
             raise ValueError(
-                "initial_bias: centred needs independent features in [0, 1] and a model with a linear hidden layer"
+                "initial_bias: centred needs independent features, uniform on [0, 1], and a tied model with a linear "
+                "hidden layer"
             )
         if self.solver == "exact" and not self.exactly_solvable:
             raise ValueError(
-                "solver: exact needs n ≤ 3 independent features in [0, 1], a model with a linear hidden layer, "
-                "no snapshots, no attack and no l1"
+                "solver: exact needs n ≤ 3 independent features, uniform on [0, 1], a tied model with a linear hidden "
+                "layer and a linear or ReLU output, no snapshots, attack, l1, noise and dropout"
             )
         if self.snapshots > self.steps:
             raise ValueError(f"snapshots: {self.snapshots}, allowed are at most as many as steps ({self.steps})")
@@ -129,13 +132,31 @@ class Sweep(Grid):
     @property
     def exactly_solvable(self) -> bool:
         """Whether the expected loss has a closed form (``exact.expected_loss``) that is small enough to minimise."""
-        plain = self.independent and not (self.attacked or self.penalised or self.snapshots)
-        return self.n <= 3 and plain and self.model in ("linear", "relu_output")
+        alone = self.loss_alone and not self.snapshots
+        return self.n <= 3 and self.plain and alone and self.output_activation in (None, "linear", "relu")
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the compiled engine for CPUs can train the models; the reference engine can train any."""
+        return (
+            self.model in BUILT_IN_MODELS
+            and self.values.shape == "uniform"
+            and not self.disturbed
+            and self.hidden_activation in (None, "linear", "relu")
+            and self.output_activation in (None, "linear", "relu", "leaky_relu", "abs")
+        )
 
     @property
     def group_size(self) -> int:
-        """Number of consecutive points that no part separates, because their optima are searched as one batch."""
-        return POINTS_PER_SEARCH if self.solver == "exact" else 1
+        """Number of consecutive points that no part separates, because they are searched or trained as one batch."""
+        if self.solver == "exact":
+            return POINTS_PER_SEARCH
+        return 1 if self.compiled else max(1, self.reference_block // self.restarts)
+
+    @property
+    def reference_block(self) -> int:
+        """Number of instances that the reference engine trains together."""
+        return max(1, REFERENCE_BLOCK_VALUES // (self.batch * self.n))
 
     @property
     def max_parts(self) -> int:
@@ -164,4 +185,5 @@ class Sweep(Grid):
         """Work of training, or of the search if the sweep is solved exactly, in feature values (see ``cost``)."""
         if self.solver == "exact":
             return cost.search_work(self.models, self.n)
-        return cost.training_work(self.models, self.steps, self.batch, self.n, self.m)
+        slowdown = 1 if self.compiled else cost.REFERENCE_SLOWDOWN
+        return slowdown * cost.training_work(self.models, self.steps, self.batch, self.n, self.m)

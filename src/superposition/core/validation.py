@@ -35,7 +35,7 @@ def explain(error: ValidationError, where: str) -> str:
     # entry is a key whatever it is called if it is unknown or missing.
     keys = [str(key) for key in finding["loc"]]
     certain = len(keys) - (finding["type"] in ("extra_forbidden", "missing"))
-    kinds = {"float", "int", "Decay", "tuple", "Relative", "str", "dict", "list", "bool"}
+    kinds = {"float", "int", "Decay", "Zipf", "tuple", "Relative", "str", "dict", "list", "bool"}
     keys = [k for i, k in enumerate(keys) if i >= certain or not (k in kinds or set("[(") & set(k))]
     location = ".".join([where, *(key if key.isprintable() and len(key) <= 60 else short_repr(key) for key in keys)])
     message = finding["msg"].removeprefix("Value error, ")

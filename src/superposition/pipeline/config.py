@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from superposition.core.errors import SuperpositionError, short_repr
+from superposition.core.grid import MAX_SEED
 from superposition.core.sweep import Sweep
 from superposition.core.validation import Strict, as_tuple, check_known, explain
 from superposition.pipeline.sections import Figure, Name, Section, read_sections
@@ -28,6 +29,7 @@ class ConfigFile(Strict):
 
     scale: Scale = "paper"
     device: Device = "auto"
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="replaces all random numbers by others")] = 0
     defaults: Annotated[dict[str, Any], Field(default_factory=dict)]
     sensitivity: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z0-9_]+$")], ...],
@@ -44,6 +46,7 @@ class Config:
     Attributes:
         scale: The scale of the run.
         device: What models are trained on.
+        seed: The seed of all sweeps that do not set one themselves.
         sweeps: The sweep of every experiment.
         reduced: The same sweeps on the grids of scale quick, with the settings ``VARIED`` of this scale.
         from_paper: The keys of every experiment whose values the paper states.
@@ -54,6 +57,7 @@ class Config:
 
     scale: Scale
     device: Device
+    seed: int
     sweeps: dict[str, Sweep]
     reduced: dict[str, Sweep]
     from_paper: dict[str, tuple[str, ...]]
@@ -76,7 +80,7 @@ class Config:
         check_known("config.defaults", file.defaults, [k for k in Sweep.model_fields if k not in REQUIRED_KEYS])
         sweeps, reduced, from_paper = {}, {}, {}
         for name, entry in file.experiments.items():
-            by_scale = _parse_sweeps(name, entry, file.defaults)
+            by_scale = _parse_sweeps(name, entry, {"seed": file.seed} | file.defaults)
             sweeps[name] = by_scale[file.scale]
             reduced[name] = by_scale["quick"].model_copy(update={key: getattr(sweeps[name], key) for key in VARIED})
             from_paper[name] = _parse_from_paper(name, entry, file.scale)
@@ -84,6 +88,7 @@ class Config:
         return cls(
             file.scale,
             file.device,
+            file.seed,
             sweeps,
             reduced,
             from_paper,

@@ -13,7 +13,7 @@ from pathlib import Path
 from superposition.core.errors import SuperpositionError
 
 # The packages whose versions are recorded.
-PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "snakemake", "papermill", "safetensors")
+PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "seaborn", "snakemake", "papermill", "safetensors")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ def trace_jobs(results: Path, files: Iterable[str]) -> list[Job]:
     makers: dict[str, Job] = {}
     for log in sorted((results / "logs").rglob("*.log")):
         with suppress(json.JSONDecodeError):
-            record = json.loads(log.read_text(encoding="utf-8"))
+            # The record is the last line; a job may have said something before.
+            record = json.loads(log.read_text(encoding="utf-8").rpartition("\n")[2])
             job = Job(log.relative_to(results / "logs").with_suffix("").as_posix(), **record)
             makers |= dict.fromkeys(job.output, job)
     found: dict[str, Job] = {}

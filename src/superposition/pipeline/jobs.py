@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import logging
 import signal
 import sys
 import traceback
@@ -34,6 +35,7 @@ def job_log(job: Any) -> Iterator[None]:
     path, start = job.log[0], _now()
     try:
         with open(path, "w", encoding="utf-8") as log:
+            logging.getLogger("superposition").addHandler(logging.StreamHandler(log))
             try:
                 yield
             except SuperpositionError as error:
@@ -43,7 +45,7 @@ def job_log(job: Any) -> Iterator[None]:
                 traceback.print_exc(file=log)
                 raise
             record = {"rule": job.rule, "input": [*job.input], "output": [*job.output]}
-            json.dump(record | {"start": start, "end": _now(), "machine": machine()}, log, indent=1)
+            json.dump(record | {"start": start, "end": _now(), "machine": machine()}, log)
     except (SuperpositionError, OSError) as error:
         sys.exit(f"error: {error}")
     except Exception as error:

@@ -182,7 +182,7 @@ def _add_run(crate: ROCrate, configs: Sequence[str], config: Config) -> None:
     actions, steps = crate.get_by_type("CreateAction"), crate.get_by_type("ControlAction")
     settings = [
         _add(crate, f"#config/{key}", "PropertyValue", name=f"config.{key}", value=getattr(config, key))
-        for key in ("scale", "device")
+        for key in ("scale", "device", "seed")
     ]
     about = {"name": "run", "description": "All jobs, whether they ran in one invocation of Snakemake or in several."}
     starts, ends = ([action[key] for action in actions] for key in ("startTime", "endTime"))

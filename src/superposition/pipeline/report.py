@@ -213,8 +213,6 @@ def _brief(value: Any) -> str:
     if isinstance(value, tuple | list):
         long = f"{len(value)} values from {_brief(value[0])} to {_brief(value[-1])}"
         return long if len(value) > 12 else ", ".join(map(_brief, value))
-    if hasattr(value, "decay"):
-        return f"{value.decay:g}^i"
     if hasattr(value, "ratio"):
         return f"features {_brief([i + 1 for i in value.features])}: {_brief(value.ratio)}"
     return str(getattr(value, "name", value))

@@ -1,7 +1,7 @@
 """Expected losses without sampling error, in float64 (paper: "Mathematical understanding").
 
-All functions are batched over leading axes and differentiable. Features are independent and, when active, uniform on
-[0, 1].
+All functions are batched over leading axes and differentiable. Features are independent and never negative; active ones
+are uniform on [0, 1] unless a function is given other ``values``.
 """
 
 import itertools
@@ -13,6 +13,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from superposition.core.models import Model, Parameters
+from superposition.core.values import UNIFORM, Values
 
 
 @cache
@@ -22,14 +23,15 @@ def _gauss(order: int) -> tuple[Float64[Tensor, " order"], Float64[Tensor, " ord
     return torch.from_numpy(nodes), torch.from_numpy(weights)
 
 
-def feature_mean(density: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """Return E[x] = p/2, which is the optimal bias of a dropped feature."""
-    return density / 2
+def feature_mean(density: Float[Tensor, "..."], values: Values = UNIFORM) -> Float[Tensor, "..."]:
+    """Return E[x] = p E[v], p/2 of uniform values, which is the optimal bias of a dropped feature."""
+    return density * values.mean
 
 
-def feature_variance(density: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """Return Var[x] = p/3 - p²/4, which is the loss from dropping a feature of importance 1."""
-    return density / 3 - density**2 / 4
+def feature_variance(density: Float[Tensor, "..."], values: Values = UNIFORM) -> Float[Tensor, "..."]:
+    """Return Var[x], p/3 - p²/4 of uniform values, which is the loss from dropping a feature of importance 1."""
+    # Dividing by E[v²]⁻¹, which is 3, rounds p/3 once.
+    return density / (1 / values.mean_square) - feature_mean(density, values) ** 2
 
 
 def mean_norm(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
@@ -48,14 +50,14 @@ def mean_norm(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
 
 
 def linear_optimum(
-    m: int, density: Float[Tensor, "*batch n"], importance: Float[Tensor, "*batch n"]
+    m: int, density: Float[Tensor, "*batch n"], importance: Float[Tensor, "*batch n"], values: Values = UNIFORM
 ) -> Float[Tensor, "*batch"]:
     """Return the lowest loss of any linear model with m hidden dimensions.
 
     The covariance of independent features is diagonal, so the best subspace of rank m is spanned by the m features that
     are costliest to drop; all others are dropped.
     """
-    cost = (importance * feature_variance(density)).sort(dim=-1).values
+    cost = (importance * feature_variance(density, values)).sort(dim=-1).values
     return cost[..., : cost.shape[-1] - m].sum(-1)
 
 
@@ -64,12 +66,14 @@ def linear_loss(
     b: Float[Tensor, "*batch n"],
     density: Float[Tensor, "*batch n"],
     importance: Float[Tensor, "*batch n"],
+    values: Values = UNIFORM,
+    W_out: Float[Tensor, "*batch m n"] | None = None,
 ) -> Float[Tensor, "*batch"]:
-    """Expected loss of the linear model x' = WᵀWx + b, computed from the first two moments of x."""
+    """Expected loss of the linear model x' = WᵀWx + b, or W_outᵀWx + b, computed from the first two moments of x."""
     # The error x - x' is residual @ x - b.
-    residual = torch.eye(W.shape[-1], dtype=W.dtype) - W.mT @ W
-    mean = (residual @ feature_mean(density)[..., None])[..., 0] - b
-    spread = (residual**2 @ feature_variance(density)[..., None])[..., 0]
+    residual = torch.eye(W.shape[-1], dtype=W.dtype) - (W if W_out is None else W_out).mT @ W
+    mean = (residual @ feature_mean(density, values)[..., None])[..., 0] - b
+    spread = (residual**2 @ feature_variance(density, values)[..., None])[..., 0]
     return (importance * (mean**2 + spread)).sum(-1)
 
 
@@ -85,10 +89,11 @@ def _squared_error(
     target_active: bool,
     relu: bool,
     twice_differentiable: bool = False,
+    minimum: float = 0.0,
 ) -> Float[Tensor, "*batch"]:
     """Integrate the squared error of one output over the values of the active features.
 
-    The integral is ∫ (t - f(weight·v + bias))² dv over the unit cube [0, 1]^k, with f = ReLU or the identity. The
+    The result is the mean of (t - f(weight·v + bias))² over the cube [minimum, 1]^k, with f = ReLU or the identity. The
     target t is v_k if the output's own feature is active (``target_active``), and 0 otherwise.
 
     The dimensions are integrated one at a time. Along one axis, with the inner axes integrated out, the integrand is a
@@ -100,6 +105,8 @@ def _squared_error(
     therefore differentiated only with ``twice_differentiable``.
     """
     k = weight.shape[-1]
+    if minimum:  # The rest integrates over the unit cube.
+        bias, weight = bias + minimum * weight.sum(-1), (1 - minimum) * weight
     # The closed form needs an active feature other than the target, which is constant in the innermost integral.
     closed = k > int(target_active)
     # For all nodes [*batch, node] found so far: the fixed part of f's argument, the quadrature weights, and v by axis.
@@ -126,6 +133,8 @@ def _squared_error(
     for axis, values in zip(range(k - 1, -1, -1), v, strict=False):
         argument = argument + weight[..., axis, None] * values
     target = v[0] if target_active else torch.zeros_like(measure)
+    if minimum and target_active:
+        target = minimum + (1 - minimum) * target
     if closed:
         mean, mean_square = _segment_means(argument, argument + weight[..., :1], relu)
         return (measure * (target**2 - 2 * target * mean + mean_square)).sum(-1)
@@ -154,27 +163,34 @@ def _segment_means(u: Float[Tensor, "*#batch"], w: Float[Tensor, "*#batch"], rel
 
 
 def pattern_losses(
-    model: Model, p: Parameters, importance: Float[Tensor, "*batch n"], twice_differentiable: bool = False
+    model: Model,
+    p: Parameters,
+    importance: Float[Tensor, "*batch n"],
+    twice_differentiable: bool = False,
+    minimum: float = 0.0,
 ) -> dict[tuple[int, ...], Float[Tensor, "*batch"]]:
     """Expected losses conditional on the set of active features, for each of the 2^n sets.
 
     The losses are exact up to rounding. The work grows like 2^(n²/2), which limits the function to n ≤ 3 in practice.
 
     Args:
-        model: A model with a linear hidden layer.
+        model: A model with a linear hidden layer and a linear or ReLU output.
         p: Parameters of the model.
         importance: Importance of every feature.
         twice_differentiable: Whether second derivatives are correct as well as first ones, at a higher cost.
+        minimum: Active features are uniform on [minimum, 1].
 
     Returns:
         The loss for every tuple of active features.
 
     Raises:
-        ValueError: The model has a ReLU in its hidden layer.
+        ValueError: The model has another hidden layer or output.
     """
-    if model.relu_hidden:
-        raise ValueError(f"model {model.name!r}: the exact loss requires a linear hidden layer")
-    gram, n = p["W"].mT @ p["W"], model.n
+    if not model.has_closed_form:
+        raise ValueError(
+            f"model {model.name!r}: the exact loss requires a linear hidden layer and a linear or ReLU output"
+        )
+    gram, n = p[model.output_matrix].mT @ p["W"], model.n
     losses = {}
     # Patterns with the same number of active features are evaluated together.
     for k in range(n + 1):
@@ -190,7 +206,12 @@ def pattern_losses(
                 )
                 weight = gram[..., torch.tensor(outputs)[:, None], inputs]
                 found = _squared_error(
-                    weight, p["b"][..., outputs], target_active, model.relu_output, twice_differentiable
+                    weight,
+                    p["b"][..., outputs],
+                    target_active,
+                    model.output_function == "relu",
+                    twice_differentiable,
+                    minimum,
                 )
                 errors |= zip(cases, found.unbind(-1), strict=True)
         for active in patterns:
@@ -212,27 +233,75 @@ def expected_loss(
     density: Float[Tensor, "*batch n"],
     importance: Float[Tensor, "*batch n"],
     twice_differentiable: bool = False,
+    minimum: float = 0.0,
 ) -> Float[Tensor, "*batch"]:
     """Expected loss E[Σ_i I_i (x_i - x'_i)²], summed over all sets of active features.
 
     See :func:`pattern_losses` for the arguments, the cost and the models allowed.
     """
-    losses = pattern_losses(model, p, importance, twice_differentiable)
+    losses = pattern_losses(model, p, importance, twice_differentiable, minimum)
     return torch.stack([pattern_probability(active, density) * loss for active, loss in losses.items()]).sum(0)
 
 
+def enumerated_loss(
+    model: Model,
+    p: Parameters,
+    density: Float[Tensor, "*batch n"],
+    importance: Float[Tensor, "*batch n"],
+    signed: bool = False,
+) -> Float[Tensor, "*batch"]:
+    """Expected loss of any model on binary features, summed over all 2^n samples, or 3^n if features have signs."""
+    levels = (0.0, 1.0, -1.0) if signed else (0.0, 1.0)
+    x = torch.tensor(list(itertools.product(levels, repeat=model.n)), dtype=density.dtype)
+    active, inactive = density[..., None, :] / (len(levels) - 1), 1 - density[..., None, :]
+    probability = torch.where(x != 0, active, inactive).prod(-1)
+    return (probability * model.loss(p, x.expand(*density.shape[:-1], *x.shape), importance)).sum(-1)
+
+
+def _tail_moments(values: Values, c: Float[Tensor, "*batch"]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return E[v^k; v > c] of unbounded values for k = 0, 1, 2 and c ≥ 0."""
+    if values.shape == "exponential":
+        tail = torch.exp(-c)
+        return tail, (c + 1) * tail, (c**2 + 2 * c + 2) * tail
+    tail, first = torch.erfc(c / 2**0.5), (2 / np.pi) ** 0.5 * torch.exp(-(c**2) / 2)
+    return tail, first, tail + c * first
+
+
+def _unbounded_squared_error(
+    weight: Float[Tensor, "*batch"], bias: Float[Tensor, "*batch"], target_active: bool, values: Values
+) -> Float[Tensor, "*batch"]:
+    """Return E[(t - ReLU(weight v + bias))²] over unbounded values v; the target t is v or 0."""
+    # The output is positive above the kink or, where the weight is negative, below it. No value exceeds 1000.
+    kink = torch.where(weight == 0, 0.0, -bias / torch.where(weight == 0, 1.0, weight)).clamp(0, 1e3)
+    above = (weight > 0) | ((weight == 0) & (bias > 0))
+    everywhere = _tail_moments(values, torch.zeros_like(kink))
+    tails = zip(everywhere, _tail_moments(values, kink), strict=True)
+    m0, m1, m2 = (torch.where(above, tail, all_ - tail) for all_, tail in tails)
+    loss = weight**2 * m2 + 2 * weight * bias * m1 + bias**2 * m0
+    return loss + everywhere[2] - 2 * (weight * m2 + bias * m1) if target_active else loss
+
+
 def single_active_loss(
-    W: Float[Tensor, "*batch m n"], b: Float[Tensor, "*batch n"], importance: Float[Tensor, "*batch n"]
+    W: Float[Tensor, "*batch m n"],
+    b: Float[Tensor, "*batch n"],
+    importance: Float[Tensor, "*batch n"],
+    values: Values = UNIFORM,
+    W_out: Float[Tensor, "*batch m n"] | None = None,
 ) -> Float[Tensor, "*batch n"]:
     """Expected loss of the ReLU-output model conditional on feature i alone being active, for every i and any n.
 
     It is Σ_j I_j ∫₀¹ (δ_ij x - ReLU(W_j·W_i x + b_j))² dx. If densities are equal, its mean over i is the paper's L_1.
     """
-    # The matrix [active feature, output] is symmetric.
-    slope = W.mT @ W
+    slope = W.mT @ (W if W_out is None else W_out)  # [active feature, output]
     n = W.shape[-1]
-    losses = _squared_error(slope[..., None], b[..., None, :].expand_as(slope), target_active=False, relu=True)
-    target_losses = _squared_error(slope.diagonal(dim1=-2, dim2=-1)[..., None], b, target_active=True, relu=True)
+
+    def error(slope: Tensor, bias: Tensor, target_active: bool) -> Tensor:
+        if values.shape == "uniform":
+            return _squared_error(slope[..., None], bias, target_active, relu=True, minimum=values.minimum)
+        return _unbounded_squared_error(slope, bias, target_active, values)
+
+    losses = error(slope, b[..., None, :].expand_as(slope), False)
+    target_losses = error(slope.diagonal(dim1=-2, dim2=-1), b, True)
     losses = torch.where(torch.eye(n, dtype=torch.bool), target_losses[..., None], losses)
     return (importance[..., None, :] * losses).sum(-1)
 

@@ -24,7 +24,7 @@ TRIAL_MARGIN = 0.03
 
 
 def initial_parameters(
-    model: Model, density: Float64[Tensor, "point n"], count: int
+    model: Model, density: Float64[Tensor, "point n"], count: int, seed: int = 0
 ) -> Float64[Tensor, "point count size"]:
     """Initialise searches for the optimum: near every arrangement of simplices, then at random.
 
@@ -36,8 +36,9 @@ def initial_parameters(
         model: Architecture.
         density: Density of every feature at every point.
         count: Number of initialisations per point.
+        seed: Seed of the random numbers.
     """
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     known = [arrange_simplices(groups, model.n, model.m) for groups in arrangements(model.n, model.m)][:count]
     drawn = torch.randn(count, model.m, model.n, generator=generator, dtype=torch.float64)
     W = drawn * (2 / (model.n + model.m)) ** 0.5
@@ -49,7 +50,11 @@ def initial_parameters(
 
 
 def best_models(
-    model: Model, density: Float64[Tensor, "point n"], importance: Float64[Tensor, "point n"], restarts: int
+    model: Model,
+    density: Float64[Tensor, "point n"],
+    importance: Float64[Tensor, "point n"],
+    restarts: int,
+    seed: int = 0,
 ) -> tuple[Float64[Tensor, "point restart size"], Float64[Tensor, "point restart"]]:
     """Search for the models with the lowest exact loss at every point.
 
@@ -63,12 +68,13 @@ def best_models(
         density: Density of every feature at every point.
         importance: Importance of every feature at every point.
         restarts: Number of :func:`initial_parameters` per point.
+        seed: Seed of the initialisations.
 
     Returns:
         The parameters and losses at the end of every search. Losses at one point that differ from the lowest only by
         rounding are set equal to it.
     """
-    begin = initial_parameters(model, density, restarts)
+    begin = initial_parameters(model, density, restarts, seed)
     size, unit = begin.shape[-1], (density * importance).sum(-1)
 
     def losses(parameters: Tensor, point: Tensor) -> Tensor:
@@ -108,6 +114,6 @@ def revive_dead_outputs(
     """
     p = model.unpack(x)
     largest_argument = p["b"] + (p["W"].mT @ p["W"]).clamp(min=0).sum(-1)
-    dead = (largest_argument <= 0) & model.relu_output
+    dead = (largest_argument <= 0) & (model.output_function == "relu")
     p["b"][dead] = exact.feature_mean(density)[dead]
     return torch.arange(len(x))[dead.any(-1)]

@@ -1,6 +1,7 @@
 """The reference engine: plain PyTorch on any device, with gradients by autograd. Tests compare the others with it."""
 
-from functools import cached_property
+import math
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -9,10 +10,10 @@ from torch import Tensor
 
 from superposition.core import draws, features
 from superposition.core.models import attack_directions
-from superposition.training.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, TrainingConfig
+from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig
 
-# Largest number of elements in one tensor during evaluation.
-EVALUATION_CHUNK = 2**24
+# Largest number of elements in one tensor during evaluation, so that tensors stay in the cache of a CPU.
+EVALUATION_CHUNK = 2**20
 
 
 class Autograd:
@@ -22,9 +23,11 @@ class Autograd:
         self.block, self.config = block, config
         self.parameters = parameters.clone().requires_grad_()
         self.streams, self.stream_of = torch.unique(block.key, dim=0, return_inverse=True)
-        self.evaluation_key = torch.tensor([EVALUATION_KEY], device=parameters.device)
-        # Under attacks, a last row of random numbers says which feature is attacked.
-        self.rows = block.gates.rows + (block.attack is not None)
+        self.evaluation_key = torch.tensor([block.evaluation_key], device=parameters.device)
+        # After the rows of the gates come two for each noisy hidden unit, and one for each that may be dropped. Under
+        # attacks, a last row of random numbers says which feature is attacked.
+        per_unit = 2 * (block.noise is not None) + (block.dropout > 0)
+        self.rows = block.gates.rows + per_unit * block.model.m + (block.attack is not None)
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -77,10 +80,26 @@ class Autograd:
             attacks = block.attack.to(dtype)[:, None, None] * attack_directions(p["W"].detach())
             attacked = (uniform[:, -1] * block.model.n).long().clamp_max(block.model.n - 1)
             given = x + attacks.gather(1, attacked[:, :, None].expand_as(x))
-        loss = block.model.loss(p, x, block.importance.to(dtype), given)
+        disturbed = {}
+        if block.noise is not None or block.dropout:
+            disturbed["disturb"] = partial(self._disturb, uniform=uniform[:, block.gates.rows :].to(dtype))
+        loss = block.model.loss(p, x, block.importance.to(dtype), given, **disturbed)
         if block.l1 is not None:
             loss = loss + block.l1.to(dtype)[:, None] * block.model.hidden(p, given).abs().sum(-1)
         return loss
+
+    def _disturb(
+        self, h: Float[Tensor, "instance sample m"], uniform: Float[Tensor, "instance row sample"]
+    ) -> Float[Tensor, "instance sample m"]:
+        """Add noise to the hidden units, and drop some of them, by these random numbers."""
+        block, m = self.block, self.block.model.m
+        if block.noise is not None:
+            radius, angle = torch.sqrt(-2 * torch.log1p(-uniform[:, :m])), 2 * math.pi * uniform[:, m : 2 * m]
+            h = h + block.noise.to(h.dtype)[:, None, None] * (radius * torch.cos(angle)).mT
+            uniform = uniform[:, 2 * m :]
+        if block.dropout:
+            h = torch.where(uniform[:, :m].mT < block.dropout, 0.0, h / (1 - block.dropout))
+        return h
 
     def advance(self, start: int, stop: int) -> None:
         for step, rate in zip(range(start, stop), self.config.rates(start, stop), strict=True):

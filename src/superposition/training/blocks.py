@@ -11,6 +11,7 @@ from torch import Tensor
 
 from superposition.core import draws
 from superposition.core.features import Gates
+from superposition.core.grid import MAX_REPLICATES
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.theory import exact
@@ -40,6 +41,7 @@ class Plan:
         self.distributions = sweep.distributions(which)
         self.has_sets = any(d.sets for d in sweep.distribution)
         self.attack, self.l1 = (self.points[k].to_numpy() for k in ("attack", "l1"))
+        self.noise = self.points["noise"].to_numpy() if "noise" in self.points else np.zeros(len(self.points))
         if sweep.attacked:
             self.attack = self.attack * exact.mean_norm(torch.from_numpy(self.densities)).numpy()
 
@@ -49,13 +51,16 @@ class Plan:
     def block(self, instances: np.ndarray) -> Block:
         """Build the block of the given instances."""
         point, restart = np.divmod(instances, self.sweep.restarts)
-        seed = self.points["seed"].to_numpy()[point]
+        first_seed = self.sweep.seed * MAX_REPLICATES
+        seed = first_seed + self.points["seed"].to_numpy()[point]
+        noise = self.noise[point]
         gates = Gates.of(
             self.densities[point],
             [self.distributions[i] for i in point],
             has_sets=self.has_sets,
-            # An attack on the all-zero sample hits a random feature, so its loss is not a single number.
-            conditional=self.attack[point] == 0,
+            # An attack on the all-zero sample hits a random feature, and noise is random: its loss is not one number.
+            conditional=(self.attack[point] == 0) & (noise == 0) & (self.sweep.dropout == 0),
+            values=self.sweep.values,
         )
         attack, l1 = (torch.from_numpy(a[point].astype(np.float32)) for a in (self.attack, self.l1))
         return Block(
@@ -65,6 +70,9 @@ class Plan:
             torch.from_numpy(np.stack([seed, restart], axis=1)),
             attack if self.sweep.attacked else None,
             l1 if self.sweep.penalised else None,
+            torch.from_numpy(noise.astype(np.float32)) if any(self.sweep.noise) else None,
+            self.sweep.dropout,
+            (first_seed, 0),
         )
 
     def point_hashes(self, instances: np.ndarray) -> Int64[Tensor, "instance 2"]:
@@ -96,11 +104,12 @@ class Plan:
         """
         model = self.model
         parameters = torch.zeros(len(block), model.size)
-        matrices = [p for k, p in model.unpack(parameters).items() if k.startswith("W")]
-        drawn = draws.normals(block.key, self.point_hashes(instances), len(matrices) * model.n * model.m)
-        scale = self.sweep.initial_scale * (2 / (model.n + model.m)) ** 0.5
-        for matrix, part in zip(matrices, drawn.split(model.n * model.m, dim=1), strict=True):
-            matrix.copy_(scale * part.unflatten(1, (model.m, model.n)))
+        matrices = [p for p in model.unpack(parameters).values() if p.ndim == 3]
+        sizes = [matrix[0].numel() for matrix in matrices]
+        drawn = draws.normals(block.key, self.point_hashes(instances), sum(sizes)).split(sizes, dim=1)
+        for matrix, part in zip(matrices, drawn, strict=True):
+            scale = self.sweep.initial_scale * (2 / sum(matrix.shape[1:])) ** 0.5
+            matrix.copy_(scale * part.unflatten(1, matrix.shape[1:]))
         if model.absolute:
             model.unpack(parameters)["W_out"].abs_()
         if self.sweep.initial_bias == "centred":
@@ -114,7 +123,10 @@ class Plan:
     def blocks(self, device: torch.device, threads: int) -> list[np.ndarray]:
         """Divide all instances into blocks for training; return the instance numbers of each block.
 
-        On a CPU, the instances of a block share their stream of data.
+        In the compiled engine for CPUs, the instances of a block share their stream of data.
+
+        The reference engine trains each group of points (see ``Sweep.group_size``) in blocks of its own. How matrix
+        products are rounded depends on where in a block a matrix is, so blocks must be the same in all parts.
 
         On a GPU, all blocks of a sweep, including those of its other parts, have the same size, so that they share one
         compilation and exactly the same arithmetic; the last block is padded with repetitions of its own instances.
@@ -124,6 +136,10 @@ class Plan:
             size = -(-models // -(-models * self.sweep.batch * self.model.n // BLOCK_DATA))
             return [np.resize(np.arange(i, min(i + size, len(self))), size) for i in range(0, len(self), size)]
         instance = np.arange(len(self))
+        if not self.sweep.compiled:
+            group, size = self.sweep.group_size * self.sweep.restarts, self.sweep.reference_block
+            groups = [instance[i : i + group] for i in range(0, len(self), group)]
+            return [members[i : i + size] for members in groups for i in range(0, len(members), size)]
         point, restart = np.divmod(instance, self.sweep.restarts)
         stream = self.points["seed"].to_numpy()[point] * self.sweep.restarts + restart
         streams = [instance[stream == s] for s in np.unique(stream)] if len(self) > 1 else [instance]
@@ -138,7 +154,7 @@ class Plan:
 
     def chunks(self, device: torch.device, threads: int) -> list[np.ndarray]:
         """Divide all instances into chunks for evaluation, in which all see the same draws; see :meth:`blocks`."""
-        if device.type == "cuda":
+        if device.type == "cuda" or not self.sweep.compiled:
             return self.blocks(device, threads)
         parts = max(threads, -(-len(self) * self.model.size // BLOCK_STATE))
         return np.array_split(np.arange(len(self)), min(parts, len(self)))

@@ -7,13 +7,35 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from jaxtyping import Float32
+from torch import Tensor
 
 from superposition.core.errors import SuperpositionError
+from superposition.core.grid import BUILT_IN_MODELS
+from superposition.core.sweep import Sweep
+from superposition.training.autograd import Autograd
 from superposition.training.captured import Captured
-from superposition.training.engine import Engine
+from superposition.training.engine import Block, Engine, TrainingConfig
 from superposition.training.fused import Fused
 
 ENGINES: dict[str, type[Engine]] = {"cpu": Fused, "cuda": Captured}
+
+
+def is_fast(sweep: Sweep, device: torch.device) -> bool:
+    """Tell whether the engine of a device can train a sweep; otherwise the reference engine does."""
+    return sweep.compiled if device.type == "cpu" else sweep.model in BUILT_IN_MODELS
+
+
+def make_engine(
+    sweep: Sweep,
+    device: torch.device,
+    block: Block,
+    config: TrainingConfig,
+    parameters: Float32[Tensor, "instance size"],
+) -> Engine:
+    """Return the fastest engine that can train a block of a sweep on a device."""
+    kind = ENGINES[device.type] if is_fast(sweep, device) else Autograd
+    return kind(block.to(device), config, parameters.to(device))
 
 
 def resolve_device(name: str) -> torch.device:

@@ -27,7 +27,7 @@ from superposition.core.sweep import Sweep
 
 # Adam's default constants, which the authors' notebook uses too.
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
-# The key (seed, restart) of the samples on which losses are evaluated; the counter tells them from training samples.
+# The key of the samples on which losses are evaluated if a sweep has seed 0.
 EVALUATION_KEY = (0, 0)
 
 
@@ -81,6 +81,10 @@ class Block:
         attack: Norm of the analytic attack, on a random feature of every sample, that an instance is trained against;
             None if no model of the sweep is attacked.
         l1: Weight of the penalty Σ|h|; None if no model of the sweep is penalised.
+        noise: Standard deviation of the noise on hidden units; None if no model of the sweep has any.
+        dropout: Share of the hidden units that are set to 0.
+        evaluation_key: Key (seed, restart) of the samples on which losses are evaluated; their counter tells them from
+            training samples.
     """
 
     model: Model
@@ -89,6 +93,9 @@ class Block:
     key: Int64[Tensor, "instance 2"]
     attack: Float32[Tensor, " instance"] | None = None
     l1: Float32[Tensor, " instance"] | None = None
+    noise: Float32[Tensor, " instance"] | None = None
+    dropout: float = 0.0
+    evaluation_key: tuple[int, int] = EVALUATION_KEY
 
     def __len__(self) -> int:
         return len(self.importance)
@@ -120,7 +127,7 @@ class Engine(Protocol):
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Estimate the mean of the minimised loss over samples that are not all-zero.
 
-        The samples are the same for every instance of every sweep (``EVALUATION_KEY``), so that restarts can be ranked.
+        The samples are the same for every instance of every sweep (see ``Block``), so that restarts can be ranked.
 
         Args:
             samples: Number of samples.

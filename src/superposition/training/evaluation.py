@@ -9,13 +9,16 @@ from torch import Tensor
 
 from superposition.core.models import Model, Parameters
 from superposition.core.sweep import Sweep
+from superposition.core.values import BINARY
 from superposition.theory import exact
 from superposition.training.blocks import Plan
-from superposition.training.devices import ENGINES, for_each, resolve_device, thread_pool
+from superposition.training.devices import for_each, make_engine, resolve_device, thread_pool
 from superposition.training.engine import TrainingConfig
 
 # Pairs of features, over all models whose exact losses are computed together.
 LOSS_CHUNK = 2**18
+# Largest number of samples over which a loss is summed instead of being estimated.
+ENUMERATED = 2**12
 # Largest number of models whose exact losses are computed together. A GPU trains a million models in half a minute; to
 # compute their losses a few at a time would take longer than that.
 ANALYTIC_MODELS = {"cpu": 64, "cuda": 512}
@@ -24,14 +27,23 @@ ANALYTIC_MODELS = {"cpu": 64, "cuda": 512}
 def _has_closed_form(sweep: Sweep) -> bool:
     """Tell whether the loss of samples with one active feature has a closed form.
 
-    It has if features are independent and in [0, 1], the hidden layer is linear and only the loss is minimised.
+    It has if features are independent and never negative, the hidden layer is linear, the output is linear or a ReLU,
+    and only the loss is minimised.
     """
-    return sweep.independent and not (Model.of(sweep).relu_hidden or sweep.attacked or sweep.penalised)
+    return sweep.independent and Model.of(sweep).has_closed_form and sweep.loss_alone
+
+
+def _is_enumerable(sweep: Sweep) -> bool:
+    """Tell whether the expected loss is a sum over few samples, as that of any model on few binary features is."""
+    samples = (3 if sweep.signed else 2) ** sweep.n
+    independent = not any(d.sets for d in sweep.distribution)
+    return sweep.values == BINARY and independent and sweep.loss_alone and samples <= ENUMERATED
 
 
 def _is_exact(sweep: Sweep) -> bool:
     """Tell whether the whole expected loss is computed in closed form, without sampling."""
-    return _has_closed_form(sweep) and (sweep.model == "linear" or sweep.n <= 3)
+    linear, bounded = Model.of(sweep).output_function == "linear", sweep.values.shape == "uniform"
+    return _is_enumerable(sweep) or (_has_closed_form(sweep) and (linear or (bounded and sweep.n <= 3)))
 
 
 def _analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor, "instance size"]) -> Tensor:
@@ -42,18 +54,20 @@ def _analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor
     """
     model, point = plan.model, instances // plan.sweep.restarts
     density, importance = (torch.from_numpy(a[point]) for a in (plan.densities, plan.importances))
-    p = model.unpack(parameters.double())
-    if model.name == "linear" and _has_closed_form(plan.sweep):
-        return exact.linear_loss(p["W"], p["b"], density, importance)
+    p, values = model.unpack(parameters.double()), plan.sweep.values
+    if _is_enumerable(plan.sweep):
+        return exact.enumerated_loss(model, p, density, importance, plan.sweep.signed)
+    if model.output_function == "linear" and _has_closed_form(plan.sweep):
+        return exact.linear_loss(p["W"], p["b"], density, importance, values, p.get("W_out"))
     if _is_exact(plan.sweep):
-        return exact.expected_loss(model, p, density, importance)
+        return exact.expected_loss(model, p, density, importance, minimum=values.minimum)
     all_zero = exact.all_zero_loss(model, p, importance)
     if plan.sweep.penalised:
         x = torch.zeros(len(point), 1, model.n, dtype=torch.float64)
         all_zero = all_zero + torch.from_numpy(plan.l1[point]) * model.hidden(p, x)[:, 0].abs().sum(-1)
     loss = plan.block(instances).gates.all_zero_probability.double() * all_zero
     if _has_closed_form(plan.sweep):
-        single = exact.single_active_loss(p["W"], p["b"], importance)
+        single = exact.single_active_loss(p["W"], p["b"], importance, values, p.get("W_out"))
         loss = loss + (exact.single_active_probability(density) * single).sum(-1)
     return loss
 
@@ -61,13 +75,13 @@ def _analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor
 def losses(
     sweep: Sweep, parameters: Parameters, device: str = "cpu", threads: int = 1
 ) -> tuple[Float64[Tensor, "point k"], Float64[Tensor, "point k"]]:
-    """Evaluate the expected losses of any models at the points of a sweep, without attacks and penalties.
+    """Evaluate the expected losses of any models at the points of a sweep, without what models are trained against.
 
     For example, ``losses(sweep, {p: s[:, :, 0].swapaxes(0, 1) for p, s in trained.snapshots.items()})`` evaluates the
     snapshots of restart 0. All models see the same draws, so that their losses can be compared.
 
     Args:
-        sweep: The sweep; its own restarts are ignored, and so is what its models are trained against.
+        sweep: The sweep; its own restarts are ignored, and so are attacks, penalties, noise and dropout.
         parameters: Parameters by name, with k models at every point; W is [point, k, m, n].
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: Number of threads on a CPU.
@@ -77,8 +91,8 @@ def losses(
     """
     count = next(iter(parameters.values())).shape[1]
     torch_device = resolve_device(device)
-    alone = {axis: (0.0,) * len(getattr(sweep, axis)) for axis in ("attack", "l1")}
-    plan = Plan(sweep.model_copy(update={"restarts": count, **alone}))
+    alone = {axis: (0.0,) * len(getattr(sweep, axis)) for axis in ("attack", "l1", "noise")}
+    plan = Plan(sweep.model_copy(update={"restarts": count, "dropout": 0.0, **alone}))
     with thread_pool(threads) as pool:
         found = evaluate(plan, plan.model.pack(parameters).flatten(0, 1), torch_device, threads, pool)
     loss, error = (values.unflatten(0, (-1, count)) for values in found)
@@ -102,7 +116,7 @@ def evaluate(
     def draw(instances: np.ndarray) -> None:
         block = plan.block(instances)
         config = TrainingConfig.of(plan.sweep)
-        engine = ENGINES[device.type](block.to(device), config, parameters[instances].to(device))
+        engine = make_engine(plan.sweep, device, block, config, parameters[instances])
         any_active = block.gates.any_from[:, 0].double()
         drawn = engine.losses(samples, coactive=_has_closed_form(plan.sweep))
         loss[instances], error[instances] = (any_active * torch.from_numpy(values) for values in drawn)

@@ -1,8 +1,9 @@
 // The CPU engine: trains a block of instances for many steps without leaving the cache.
 //
 // It is compiled once per architecture (see fused.py), with the sizes and the model as constants:
-//   FEATURES n, HIDDEN m, UNTIED, RELU_HIDDEN, RELU_OUTPUT, HIDDEN_BIAS, SETS, SIGNED, ATTACKED, PENALISED,
-//   TILE (samples per tile), FEW (a tile is sparse if fewer than one in FEW of its values are nonzero; 0: never).
+//   FEATURES n, HIDDEN m, ABSOLUTE (the target is |x|), UNTIED, RELU_HIDDEN, NEGATIVE_SLOPE (of the output activation,
+//   whose slope is 1 above 0), HIDDEN_BIAS, SETS, SIGNED, MINIMUM (magnitudes are uniform on [MINIMUM, 1]), ATTACKED,
+//   PENALISED, TILE (samples per tile), FEW (a tile is sparse if fewer than one in FEW of its values are nonzero; 0: never).
 //
 // The inner axis of every array is the sample, LANES samples to a vector, so models of any size use the full width of
 // the machine. Other loops that are worth vectorising are marked with omp simd.
@@ -227,11 +228,19 @@ inline vec scale_gate(vec u, float any_from, float density, mask& found) {
     return u;
 }
 
+// Turns a number that is uniform on [0, 1) into the value of an active feature.
+inline vec active_value(vec value) {
+    if constexpr (SIGNED) value = 2.f * value - 1.f;
+    if constexpr (MINIMUM > 0) {
+        constexpr float minimum = MINIMUM, width = 1 - minimum;
+        return width * value + (value < 0.f ? -minimum : minimum + vec{});
+    }
+    return value;
+}
+
 // Returns the value of an independent feature from the number of its gate.
 inline vec feature_value(vec u, float density, float inverse_width) {
-    vec value = u * inverse_width;
-    if constexpr (SIGNED) value = 2.f * value - 1.f;
-    return u < density ? value : vec{};
+    return u < density ? active_value(u * inverse_width) : vec{};
 }
 
 // Computes the feature values of one tile for one instance, given that at least one gate is active.
@@ -255,8 +264,7 @@ SHARED void features(Tile& tile, const Data& d) {
             for (int t = 0; t < TILE; t += LANES) {
                 vec u = load(&tile.gate[d.gate[j]][t]);
                 vec value = d.own_value[j] ? load(&tile.uniform[n + j][t]) : (u - d.low[j]) * d.inverse_width[j];
-                if constexpr (SIGNED) value = 2.f * value - 1.f;
-                store(&tile.x[j][t], ((u >= d.low[j]) & (u < d.high[j])) ? value : vec{});
+                store(&tile.x[j][t], ((u >= d.low[j]) & (u < d.high[j])) ? active_value(value) : vec{});
             }
     if constexpr (ATTACKED)
         for (int j = 0; j < n; ++j) {
@@ -424,7 +432,7 @@ inline void turn(const float (*in)[TILE], Row* rows) {
 }
 
 inline vec target(vec x) {
-    if constexpr (UNTIED) return x > 0.f ? x : -x;
+    if constexpr (ABSOLUTE) return x > 0.f ? x : -x;
     return x;
 }
 
@@ -505,11 +513,19 @@ void input_gradient_of_few(const Tile& tile, const float (*x)[TILE], Columns& c)
 // Returns the weight in the loss of a batch of every sample but the all-zero one, whose weight is `empty`.
 inline float sample_weight(const Data& d, int batch) { return d.any_from[0] / float(batch - 1); }
 
-// Returns the derivative of scale / 2 times the squared error of an output with respect to z, its value before the ReLU.
+// Returns an output from z, its value before the activation.
+inline vec output(vec z) {
+    if constexpr (NEGATIVE_SLOPE == 0) return relu(z);
+    if constexpr (NEGATIVE_SLOPE == 1) return z;
+    return z > 0.f ? z : float(NEGATIVE_SLOPE) * z;
+}
+
+// Returns the derivative of scale / 2 times the squared error of an output with respect to z.
 inline vec error_slope(vec z, vec x, float scale) {
-    const vec slope = scale * (z - target(x));
-    if constexpr (RELU_OUTPUT) return z > 0.f ? slope : vec{};
-    return slope;
+    if constexpr (NEGATIVE_SLOPE == 0) return z > 0.f ? scale * (z - target(x)) : vec{};
+    const vec slope = scale * (output(z) - target(x));
+    if constexpr (NEGATIVE_SLOPE == 1) return slope;
+    return z > 0.f ? slope : float(NEGATIVE_SLOPE) * slope;
 }
 
 // Computes dz, the gradient of the weighted loss with respect to the outputs before their ReLU. Sample 0 has the weight
@@ -734,7 +750,7 @@ void evaluate(int count, const Data* data, const float* attack, const float* l1,
             hidden(*tile, p);
             product<REGISTER_ROWS, n, m, 1, n>(p + W_OUT, tile->h, tile->dz, [&](int j, int t, vec a) {
                 const vec z = a + p[BIAS + j];
-                const vec error = (RELU_OUTPUT ? relu(z) : z) - target(load(&tile->x[j][t]));
+                const vec error = output(z) - target(load(&tile->x[j][t]));
                 return d.importance[j] * error * error;
             });
             real sum{}, square{};

@@ -22,8 +22,10 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from superposition.core.errors import SuperpositionError
-from superposition.training.engine import BETA1, BETA2, EPSILON, EVALUATION_KEY, Block, TrainingConfig
+from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig
 
+# The constants that the source is compiled with, by name.
+Constants = tuple[tuple[str, int | float], ...]
 SOURCE = Path(__file__).with_suffix(".cpp")
 # The source uses explicit vector types, so no flag that changes the meaning of arithmetic is needed.
 NATIVE = "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
@@ -33,6 +35,10 @@ FLAGS = [
     *("-O2", "-fno-schedule-insns", "-fopenmp-simd"),
     *(NATIVE, "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC", "-w"),
 ]
+
+
+# The slopes below 0 of the output activations that the loop knows; above 0 they are 1.
+NEGATIVE_SLOPES: dict[str, int | float] = {"relu": 0, "linear": 1, "leaky_relu": 0.01, "abs": -1}
 
 
 class _Data(ctypes.Structure):
@@ -117,14 +123,14 @@ def _folder_of_this_process() -> tempfile.TemporaryDirectory[str]:
 _load_lock = threading.Lock()
 
 
-def library(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
+def library(constants: Constants) -> ctypes.CDLL:
     """Return fused.cpp, compiled with the given constants and loaded once per process."""
     with _load_lock:
         return _load(constants)
 
 
 @functools.cache
-def _load(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
+def _load(constants: Constants) -> ctypes.CDLL:
     """Load fused.cpp from the cache on disk, after compiling it if need be.
 
     The cache is in ``$SUPERPOSITION_CACHE``, or else in the user's cache directory. Its keys include the source, the
@@ -152,18 +158,20 @@ def _load(constants: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
     return loaded
 
 
-def constants(block: Block) -> tuple[tuple[str, int], ...]:
+def constants(block: Block) -> Constants:
     """Return the constants that fused.cpp is compiled with for a block, as pairs of name and value."""
     model, gates = block.model, block.gates
     return (
         ("FEATURES", model.n),
         ("HIDDEN", model.m),
-        ("UNTIED", int(model.absolute)),
-        ("RELU_HIDDEN", int(model.relu_hidden)),
-        ("RELU_OUTPUT", int(model.relu_output)),
+        ("ABSOLUTE", int(model.absolute)),
+        ("UNTIED", int(model.output_matrix == "W_out")),
+        ("RELU_HIDDEN", int(model.hidden_function == "relu")),
+        ("NEGATIVE_SLOPE", NEGATIVE_SLOPES[model.output_function]),
         ("HIDDEN_BIAS", int(model.hidden_bias)),
         ("SETS", int(gates.has_sets)),
         ("SIGNED", int(gates.signed)),
+        ("MINIMUM", gates.values.minimum),
         ("ATTACKED", int(block.attack is not None)),
         ("PENALISED", int(block.l1 is not None)),
         ("TILE", _tile_size(model.n)),
@@ -223,7 +231,7 @@ class Fused:
 
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
         total, square = np.zeros(len(self.block)), np.zeros(len(self.block))
-        seed, restart = EVALUATION_KEY
+        seed, restart = self.block.evaluation_key
         arguments = self.arguments() | {
             "samples": samples,
             "coactive": coactive,

@@ -1,6 +1,7 @@
 """Training of a sweep: engines train its blocks, and restarts are ranked by their expected losses."""
 
 import itertools
+import logging
 import threading
 from collections.abc import Iterator
 
@@ -9,15 +10,18 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from superposition.core.cost import WORK_PER_CORE_HOUR
 from superposition.core.errors import SuperpositionError
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.theory import optimum
 from superposition.training.blocks import Plan
-from superposition.training.devices import ENGINES, available_cores, for_each, resolve_device, thread_pool
+from superposition.training.devices import available_cores, for_each, is_fast, make_engine, resolve_device, thread_pool
 from superposition.training.engine import TrainingConfig
 from superposition.training.evaluation import evaluate
+
+LOG = logging.getLogger(__name__)
 
 
 def _segments(sweep: Sweep, instances: int) -> Iterator[tuple[int, int]]:
@@ -65,6 +69,13 @@ def train(
         return _solve(sweep, threads, hide_bar, sweep.part_range(*part))
     torch.backends.cuda.matmul.allow_tf32 = False
     plan, config = Plan(sweep, part), TrainingConfig.of(sweep)
+    if not is_fast(sweep, torch_device):
+        minutes = 60 * sweep.work * len(plan) / sweep.models / WORK_PER_CORE_HOUR / threads
+        LOG.warning(
+            "%s: the compiled engine does not know this model or these features; plain PyTorch takes about %s",
+            sweep.model,
+            f"{minutes / 60:.1f} hours" if minutes > 90 else f"{max(1, round(minutes))} min",
+        )
     steps = snapshot_steps(sweep)
     final = torch.empty(len(plan), plan.model.size)
     snapshots = torch.empty(len(steps), len(plan), plan.model.size)
@@ -72,8 +83,7 @@ def train(
 
     def train_block(instances: np.ndarray) -> None:
         block = plan.block(instances)
-        start_parameters = plan.initial(block, instances).to(torch_device)
-        engine = ENGINES[torch_device.type](block.to(torch_device), config, start_parameters)
+        engine = make_engine(sweep, torch_device, block, config, plan.initial(block, instances))
         for start, end in _segments(sweep, len(block)):
             if stop.is_set():
                 return
@@ -120,7 +130,7 @@ def _solve(sweep: Sweep, threads: int, hide_bar: bool | None, points: range) -> 
 
     def solve(first: int) -> tuple[Tensor, Tensor]:
         group = slice(first, first + sweep.group_size)
-        return optimum.best_models(model, density[group], importance[group], sweep.restarts)
+        return optimum.best_models(model, density[group], importance[group], sweep.restarts, sweep.seed)
 
     groups = range(0, len(points), sweep.group_size)
     with thread_pool(threads) as pool:

@@ -93,7 +93,7 @@ def _ascents_at(models: SweepResult, point: int) -> dict[str, float]:
     target = attacks.make_target(models, point, SAMPLES)
     size = RELATIVE_SIZE * target.mean_norm
     analytic = target.analytic_attacks()
-    random = torch.randn(STARTS // 2, models.sweep.n, generator=torch.Generator().manual_seed(1))
+    random = torch.randn(STARTS // 2, models.sweep.n, generator=torch.Generator().manual_seed(1 + models.sweep.seed))
     starts = torch.cat([target.rank(size * analytic)[: STARTS // 2], random])
     return {
         "analytic": target.worst_rise(size * analytic) / size**2,

@@ -17,7 +17,7 @@ from superposition.core.grid import COORDINATES
 from superposition.paper.custom import MAX_MODELS, MAX_PANELS, select_points
 from superposition.plotting import panels, style, vectors
 
-POINT_COLUMNS = list(COORDINATES)
+POINT_COLUMNS = [*COORDINATES[:-1], "noise", COORDINATES[-1]]
 AXIS_LABELS = {
     "density": r"$1\,/\,(1-S)$",
     "relative_density": "relative density",
@@ -25,6 +25,7 @@ AXIS_LABELS = {
     "distribution": "distribution",
     "attack": r"attacks over mean $\|x\|$",
     "l1": "L1 coefficient",
+    "noise": "noise",
     "seed": "seed",
 }
 # Axes with a logarithmic scale. Values on the others may be 0 or not numeric.
@@ -41,7 +42,7 @@ def gram(tables: Tables) -> Figure:
 
     Models with a ReLU hidden layer also show W; absolute models show both layers instead of WᵀW.
     """
-    model, grid = tables["models"]["model"].iloc[0], tables["models"][POINT_COLUMNS]
+    model, grid = tables["models"]["model"].iloc[0], _coordinates(tables["models"])
     features, pairs, weights = (
         _by_point(tables[name]) if name in tables else {} for name in ("features", "pairs", "weights")
     )
@@ -70,7 +71,7 @@ def _layers(weights: pd.DataFrame) -> dict[str, np.ndarray]:
 @style.with_solids
 def points(tables: Tables) -> Figure:
     """Draw the columns of W of the selected models as arrows, coloured by importance."""
-    grid, m = tables["models"][POINT_COLUMNS], int(tables["models"]["m"].iloc[0])
+    grid, m = _coordinates(tables["models"]), int(tables["models"]["m"].iloc[0])
     if m not in (2, 3):
         raise SuperpositionError(f"figure 'points': available only for m = 2 and 3, but m is {m}")
     features, shown = _by_point(tables["features"]), select_points(grid, MAX_MODELS)
@@ -171,6 +172,11 @@ def _spread_features(ax: Axes, features: pd.DataFrame, main: str) -> np.ndarray:
 def _by_point(table: pd.DataFrame) -> dict[int, pd.DataFrame]:
     """Return the rows at every point, in the order of the table."""
     return dict(list(table.groupby("point", sort=False)))
+
+
+def _coordinates(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of a table that are coordinates of the sweep."""
+    return table[[name for name in POINT_COLUMNS if name in table]]
 
 
 def _varying(grid: pd.DataFrame) -> list[str]:

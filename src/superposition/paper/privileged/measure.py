@@ -36,18 +36,18 @@ def concentration(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*bat
     return (square**2).sum((-2, -1)) / square.sum((-2, -1)) ** 2
 
 
-def random_rotations(m: int, count: int) -> Float[np.ndarray, "count m m"]:
-    """Return uniformly distributed orthogonal matrices, the same on every call."""
-    q, r = np.linalg.qr(np.random.default_rng(0).normal(size=(count, m, m)))
+def random_rotations(m: int, count: int, seed: int = 0) -> Float[np.ndarray, "count m m"]:
+    """Return uniformly distributed orthogonal matrices, the same for the same seed."""
+    q, r = np.linalg.qr(np.random.default_rng(seed).normal(size=(count, m, m)))
     return q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
 
 
-def alignment_rank(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*batch"]:
+def alignment_rank(W: Float[np.ndarray, "*batch m n"], seed: int = 0) -> Float[np.ndarray, "*batch"]:
     """Return the share of random rotations of W whose weights are less concentrated on the neurons than those of W.
 
     The share is uniformly distributed on [0, 1] for a model without a preferred basis.
     """
-    turned = random_rotations(W.shape[-2], ROTATIONS) @ W[..., None, :, :]
+    turned = random_rotations(W.shape[-2], ROTATIONS, seed) @ W[..., None, :, :]
     return (concentration(turned) < concentration(W)[..., None]).mean(-1)
 
 
@@ -62,7 +62,9 @@ def privileged_vs_not(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
             kept = min(COMPARED_RESTARTS, models.sweep.restarts)
             W = models.parameters["W"][point, :kept].double().numpy()
             here = {"model": name, "point": point, "density": density}
-            alignments.append(pd.DataFrame({**here, "restart": np.arange(kept), "alignment": alignment_rank(W)}))
+            alignments.append(
+                pd.DataFrame({**here, "restart": np.arange(kept), "alignment": alignment_rank(W, models.sweep.seed)})
+            )
             best = {k: v[point] for k, v in models.best().items()}
             runs.append(
                 {
@@ -112,7 +114,10 @@ def _losses_of_rotated(models: SweepResult, point: int) -> np.ndarray:
     """Return the loss of the best model, followed by those with its hidden space (and hidden bias) rotated."""
     best = {k: v[point] for k, v in models.best().items()}
     rotations = torch.cat(
-        [torch.eye(models.sweep.m)[None], torch.from_numpy(random_rotations(models.sweep.m, 20)).float()]
+        [
+            torch.eye(models.sweep.m)[None],
+            torch.from_numpy(random_rotations(models.sweep.m, 20, models.sweep.seed)).float(),
+        ]
     )
     count = len(rotations)
     parameters = {"W": rotations @ best["W"].float(), "b": best["b"].float().expand(count, -1)}

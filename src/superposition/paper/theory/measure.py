@@ -36,7 +36,7 @@ def _measure_active_counts(models: SweepResult) -> pd.DataFrame:
     closed = torch.full_like(probability, torch.nan)
     closed[:, 0] = exact.all_zero_loss(model, best, importance)
     closed[:, 1] = exact.single_active_loss(best["W"], best["b"], importance).mean(-1)
-    random = torch.Generator().manual_seed(0)
+    random = torch.Generator().manual_seed(models.sweep.seed)
     parts = []
     for k in range(model.n + 1):
         order = torch.rand(SAMPLES, model.n, generator=random, dtype=torch.float64).argsort(dim=1)

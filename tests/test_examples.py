@@ -1,0 +1,39 @@
+"""The examples and the model of one's own in the docs: each is trained, hardly, measured and drawn."""
+
+from typing import Any
+
+import pytest
+import yaml
+from matplotlib.figure import Figure
+from tests.readme import ROOT, block
+from tests.real import RAW
+
+from superposition.paper.custom.draw import draw
+from superposition.paper.custom.measure import measure
+from superposition.pipeline.config import CUSTOM, Config
+from superposition.training.runner import train
+
+TINY = {"steps": 3, "batch": 20, "restarts": 2, "evaluation": 1000}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").iterdir()), ids=lambda path: path.stem)
+def test_an_example(path: Any) -> None:
+    """As it stands in its file, at both scales; and each figure that it gets."""
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["experiments"]
+    assert set(entries) <= set(Config.parse(RAW | {"experiments": RAW["experiments"] | entries}).sweeps)
+    tiny = {name: entry | TINY for name, entry in entries.items()}
+    config = Config.parse(RAW | {"experiments": RAW["experiments"] | tiny})
+    trained = {name: train(config.sweeps[name], device="cpu", progress=False) for name in entries}
+    for figure in config.figures_of(CUSTOM):
+        (name,) = config.figures[figure].experiments
+        assert isinstance(draw(figure, measure(figure, {name: trained[name]})), Figure)
+
+
+def test_a_model_of_ones_own() -> None:
+    *statements, last = block("own model").replace("restarts=5", "restarts=2, steps=20, evaluation=1000").splitlines()
+    names: dict[str, Any] = {}
+    exec("\n".join(statements), names)
+    assert isinstance(eval(last, names), Figure)
+    trained = names["trained"]
+    h = trained.model.hidden(trained.best(), names["torch"].rand(2, 7, 8).double())
+    assert ((h != 0).sum(-1) == 2).all()
