@@ -1,7 +1,7 @@
 // Pictures of a model: its features as arrows in one, two or three dimensions, and matrices.
 import { Chart, arrowKeys } from "./chart.js";
 import { signed } from "./colours.js";
-import { format, html, svg } from "./page.js";
+import { format, html, subscript, svg } from "./page.js";
 
 /** Largest number of features that are labelled. */
 const MAX_LABELLED = 20;
@@ -170,11 +170,18 @@ const cross = (/** @type {number[]} */ a, /** @type {number[]} */ b) => [
   a[0] * b[1] - a[1] * b[0],
 ];
 
+/**
+ * Names an entry of WᵀW.
+ * @param {number} i
+ * @param {number} j
+ */
+export const gramEntry = (i, j) => `W${subscript(i)}·W${subscript(j)}`;
+
 /** A matrix as coloured cells; the one that is pointed at is written below. */
 export class Matrix {
   /**
    * @param {string} label what is shown, for screen readers
-   * @param {string} entry how an entry is written, with the numbers of row and column as {i} and {j}
+   * @param {(i: number, j: number) => string} entry names an entry by its row and column, counted from 1
    */
   constructor(label, entry) {
     this.label = label;
@@ -194,8 +201,8 @@ export class Matrix {
     let reach = 1;
     for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) reach = Math.max(reach, Math.abs(value(i, j)));
     const size = { width: 320, height: Math.max(120, (260 * rows) / Math.max(rows, columns) + 50) };
-    const numbers = (/** @type {number} */ count) =>
-      [...Array(count).keys()].map((k) => k + 1).filter((k) => count <= 12 || k % Math.ceil(count / 50) ** 2 % 10 === 0);
+    const every = [1, 2, 5, 10, 20, 50, 100].find((step) => Math.max(rows, columns) / step <= 12) ?? 1000;
+    const numbers = (/** @type {number} */ count) => [...Array(count + 1).keys()].filter((k) => k && k % every === 0);
     const axis = (/** @type {number} */ count, flip = false) => {
       const [from, to] = [0.5, count + 0.5];
       return { from: flip ? to : from, to: flip ? from : to, title: "", ticks: numbers(count) };
@@ -207,8 +214,7 @@ export class Matrix {
     const point = (/** @type {number} */ row, /** @type {number} */ column) => {
       this.cell = [Math.min(Math.max(row, 0), rows - 1), Math.min(Math.max(column, 0), columns - 1)];
       const [i, j] = this.cell;
-      const name = this.entry.replaceAll("{i}", String(i + 1)).replaceAll("{j}", String(j + 1));
-      this.readout.textContent = `${name} = ${format(value(i, j))}`;
+      this.readout.textContent = `${this.entry(i + 1, j + 1)} = ${format(value(i, j))}`;
       cursor?.remove();
       const [x, y] = [chart.place.x(j + 0.5), chart.place.y(i + 0.5)];
       const box = { width: chart.frame.width / columns, height: chart.frame.height / rows };

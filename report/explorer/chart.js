@@ -1,7 +1,7 @@
 // Charts: axes, lines, points and images, which can be pointed at with a mouse, a finger or the arrow keys.
 import { format, svg } from "./page.js";
 
-const MARGIN = { left: 46, right: 10, top: 8, bottom: 34 };
+const MARGIN = { left: 46, right: 16, top: 8, bottom: 34 };
 
 /**
  * @typedef {object} Axis

@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import { POLYTOPES } from "./colours.js";
 import { FRACTIONS, JOINING_COSINE } from "./learning.js";
 import { Model, principalCoordinates, unpack } from "./models.js";
-import { factList, format, html, nearest, panel, svg, table } from "./page.js";
+import { factList, fixed, format, html, nearest, panel, svg, table, widePanel } from "./page.js";
 
 /** Largest factor that is drawn as a solid. */
 const MAX_CORNERS = 24;
@@ -27,7 +27,7 @@ export function showDimensionality(root, view, address) {
     "D_i of every feature; arrow keys choose the model and the feature",
     { from: xs[0] / step, to: xs.at(-1) * step, title: "1 / (1−S)", log: true },
     { from: 0, to: 1.03, title: "dimensionality Dᵢ" },
-    { width: 560, height: 330 },
+    matchMedia("(max-width: 44rem)").matches ? {} : { width: 560, height: 330 },
   );
   for (const fraction of Object.keys(FRACTIONS)) chart.rule("y", Number(fraction), { class: "unit" });
   for (const name of polytopes) {
@@ -41,10 +41,12 @@ export function showDimensionality(root, view, address) {
   solid.element.classList.add("solid");
   const solidNote = html("p", { class: "note" });
   const graph = html("div");
-  const at = {
-    point: address.nearest("density", density, 0.2),
-    feature: Math.min(Math.max(Math.round(address.number("feature", 1)) - 1, 0), n - 1),
-  };
+  const point = address.nearest("density", density, 0.2);
+  const here = [...Array(n).keys()].map((i) => kind(point * n + i));
+  // At first, a feature that is part of a solid.
+  const first = here.findIndex((name) => name === "square antiprism" || name === "tetrahedron");
+  const asked = Math.round(address.number("feature", Math.max(first, 0) + 1)) - 1;
+  const at = { point, feature: Math.min(Math.max(asked, 0), n - 1) };
   /** @type {Element[]} */
   let cursor = [];
   const show = () => {
@@ -62,7 +64,7 @@ export function showDimensionality(root, view, address) {
     solid.element.style.display = drawn ? "" : "none";
     if (drawn) showFactor(solid, model, together, feature, POLYTOPES[kind(k)] ?? POLYTOPES.other);
     solidNote.textContent = drawn
-      ? "In the three directions in which it extends most. Black: the feature chosen. Drag to turn."
+      ? "In the three directions in which it extends most. The feature chosen is black, or white on a dark page. Drag to turn."
       : factor < 0 ? "This feature is not represented." : `A factor of ${together.length} features, too many to draw.`;
   };
   const choose = (/** @type {number} */ point, /** @type {number} */ feature) => {
@@ -87,7 +89,7 @@ export function showDimensionality(root, view, address) {
     html(
       "div",
       { class: "panels" },
-      panel("D_i by sparsity", chart.element, html("ul", { class: "legend" }, ...names, html("li", {}, "line: D*"))),
+      widePanel("D_i by sparsity", chart.element, html("ul", { class: "legend" }, ...names, html("li", {}, "line: D*"))),
       panel("The feature", facts),
       panel("Its factor", solid.element, solidNote),
       panel("The graph of its model", graph, html("p", { class: "note" }, `Represented features by factor; those with |cos| > ${JOINING_COSINE} are joined.`)),
@@ -124,8 +126,8 @@ function describeFeature(model, feature, D, kind, together, density, curve) {
     }),
     table(["neighbour", "Wᵢ·Wⱼ", "cos"], neighbours.map(({ i, dot }) => [
       String(i + 1),
-      dot.toFixed(3).replace("-", "−"),
-      (dot / norm / model.norm(i)).toFixed(3).replace("-", "−"),
+      fixed(dot),
+      fixed(dot / norm / model.norm(i)),
     ])),
   ];
 }

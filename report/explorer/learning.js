@@ -24,8 +24,9 @@ export function showLearning(root, view, address) {
   const colours = featureColours({ ...view, sets: view.sets });
   let at = address.nearest("step", step, step.at(-1));
 
+  const [low, high] = [Math.min(...loss), Math.max(...loss)];
   const x = { from: 0, to: step.at(-1), title: "step" };
-  const losses = new Chart("Loss over training", x, { from: 0.95 * Math.min(...loss), to: 1.05 * Math.max(...loss), title: "loss", log: true }, { height: 180 });
+  const losses = new Chart("Loss over training", x, { from: 0.98 * low, to: 1.02 * high, title: "loss", log: high > 3 * low }, { height: 180 });
   const dimensions = new Chart("D_i over training", x, { from: 0, to: 1.05, title: "Dᵢ" });
   for (const fraction of Object.keys(FRACTIONS)) dimensions.rule("y", Number(fraction), { class: "unit" });
   for (const { at: moment } of view.marks) losses.rule("x", moment, { "stroke-dasharray": "3 3" });

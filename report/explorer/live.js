@@ -1,5 +1,5 @@
 // The live view: a model trains in a worker thread, with the package's random numbers and the same steps.
-import { Arrangement, Matrix } from "./arrangement.js";
+import { Arrangement, Matrix, gramEntry } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { CATEGORIES, featureColours } from "./colours.js";
 import { Model } from "./models.js";
@@ -53,7 +53,7 @@ export function showLive(root, _, address, data) {
     if (!report) return;
     state.last = report;
     state.parameters = report.parameters;
-    if (report.step) state.history.push([report.step, report.loss]);
+    if (report.rate) state.history.push([report.step, report.loss]);
     shown.update(state, report);
   };
   root.prepend(createControls(address, state, start, trainer), message);
@@ -202,14 +202,14 @@ function knownOptimum(spec, products) {
  */
 function createPanels(root) {
   const picture = new Arrangement("The columns of W as arrows; arrow keys turn a solid");
-  const gram = new Matrix("The matrix WᵀW", "W_{i}·W_{j}");
+  const gram = new Matrix("The matrix WᵀW", gramEntry);
   const curve = html("div");
   const facts = html("div");
   const features = html("div");
   root.append(
     html("div", { class: "panels" }, panel("Arrangement", picture.element), panel("WᵀW", gram.element), panel("Loss", curve, facts), panel("Features", features)),
   );
-  const update = (/** @type {any} */ state, /** @type {any} */ { step, parameters, rate, loss, known }) => {
+  const update = (/** @type {any} */ state, /** @type {any} */ { step, parameters, rate, loss, error, known }) => {
     const { spec, best, history } = state;
     const { n, m } = spec;
     const model = new Model(parameters.subarray(0, m * n), m, n);
@@ -223,7 +223,8 @@ function createPanels(root) {
       factList({
         step: `${step} of ${spec.steps}`,
         speed: rate ? `${Math.round(rate)} steps per second` : "–",
-        [known ? "expected loss, exact" : "loss of the batch"]: format(loss, 6),
+        [known ? "expected loss, exact" : "loss, mean of batches"]:
+          format(loss, 6) + (Number.isNaN(error) ? "" : ` ± ${format(error, 2)}`),
         [searched ? "lowest loss, exact" : "lowest known loss, best product of polytopes"]: Number.isNaN(best) ? "not known" : format(best, 6),
       }),
     );

@@ -3,7 +3,7 @@ import { showDimensionality } from "./dimensionality.js";
 import { showLearning } from "./learning.js";
 import { showLive } from "./live.js";
 import { showNeurons } from "./neurons.js";
-import { Address, html } from "./page.js";
+import { Address, html, prose } from "./page.js";
 import { showPhase } from "./phase.js";
 import { showSweep } from "./sweep.js";
 
@@ -37,7 +37,7 @@ function show() {
   address.view ||= view.figures[0];
   document.title = `${view.title} – Explorer`;
   const root = html("div");
-  main.replaceChildren(html("h2", { id: "title" }, view.title), html("p", { class: "shows" }, view.shows), root);
+  main.replaceChildren(html("h2", { id: "title" }, view.title), html("p", { class: "shows" }, ...prose(view.shows)), root);
   leave = SHOWN[view.kind](root, view, address, data);
   for (const link of document.querySelectorAll("nav a"))
     if (link.getAttribute("href") === `#${view.figures[0]}`) link.setAttribute("aria-current", "page");

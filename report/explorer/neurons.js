@@ -20,7 +20,7 @@ export function showNeurons(root, view, address) {
   at.neuron = Math.min(Math.max(at.neuron, 0), m - 1);
   const picture = html("div");
   const facts = html("div");
-  const matrix = new Matrix("The weights of all neurons", "W_{i},{j}");
+  const matrix = new Matrix("The weights of all neurons", (k, i) => `weight of neuron ${k} for feature ${i}`);
 
   const show = () => {
     const part = (/** @type {Float32Array} */ values) => values.subarray(at.point * m * n, (at.point + 1) * m * n);
@@ -63,7 +63,7 @@ export function stacks({ W, m, n }, out, choose, chosen) {
   const [width, height, middle] = [360, 240, out ? 140 : 220];
   const sums = (/** @type {ArrayLike<number>} */ values) =>
     Array.from({ length: m }, (_, k) => Array.from({ length: n }, (_, i) => Math.abs(values[k * n + i])).reduce((a, b) => a + b));
-  const unit = Math.min((middle - 14) / Math.max(...sums(W)), out ? (height - middle - 20) / Math.max(...sums(out)) : Infinity);
+  const unit = (middle - 14) / Math.max(...sums(W));
   const step = (width - 10) / m;
   const element = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Neurons" });
   for (let k = 0; k < m; k++) {
@@ -81,11 +81,11 @@ export function stacks({ W, m, n }, out, choose, chosen) {
     const background = members.length > 1 ? "#fbe6cf" : "#dceaf6";
     group.append(svg("rect", { x, y: 2, width: step, height: height - 16, fill: background, stroke: k === chosen ? "#111" : "none", "stroke-width": 2 }));
     group.append(...pile(W, k, n, x, step, middle, -unit));
-    if (out) group.append(...pile(out, k, n, x, step, middle + 4, unit));
+    if (out) group.append(...pile(out, k, n, x, step, middle + 4, (height - middle - 20) / Math.max(...sums(out))));
     if (m <= 12 || (k + 1) % 5 === 0) group.append(svg("text", { x: x + step / 2, y: height - 3, "text-anchor": "middle" }, String(k + 1)));
     element.append(group);
   }
-  const words = "Blue background: one feature; orange: several." + (out ? " Above: input weights; below: output weights." : "");
+  const words = "Blue background: one feature; orange: several." + (out ? " Above: input weights; below: output weights, on a scale of their own." : "");
   return html("div", {}, element, html("p", { class: "note" }, words));
 }
 

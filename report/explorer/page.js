@@ -56,6 +56,33 @@ function raise(_, exponent) {
 }
 
 /**
+ * Formats a number with three decimals.
+ * @param {number} value
+ */
+export function fixed(value) {
+  return value.toFixed(3).replace(/^-(?=0\.000$)/, "").replace("-", "−");
+}
+
+/**
+ * Writes a number as a subscript.
+ * @param {number} value
+ */
+export function subscript(value) {
+  return String(value).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]);
+}
+
+/**
+ * Converts W_i, Σ_j and the like to letters with subscripts.
+ * @param {string} text
+ * @returns {(Node | string)[]}
+ */
+export function prose(text) {
+  return text.split(/(?<![\w])([A-Za-zΣ]_[A-Za-z0-9])(?!\w)/).map((part, k) =>
+    k % 2 ? html("span", {}, html("i", {}, part[0]), html("sub", {}, part[2])) : part,
+  );
+}
+
+/**
  * Creates a slider over a list of values.
  * @param {string} label
  * @param {any[]} values
@@ -134,12 +161,23 @@ export function table(header, rows) {
 }
 
 /**
- * Creates a panel with a title.
+ * Creates a panel.
  * @param {string} title
  * @param {...(Node | string)} children
  */
 export function panel(title, ...children) {
-  return html("section", { class: "panel" }, html("h3", {}, title), ...children);
+  return html("section", { class: "panel" }, html("h3", {}, ...prose(title)), ...children);
+}
+
+/**
+ * Creates a panel that is twice as wide where there is room.
+ * @param {string} title
+ * @param {...(Node | string)} children
+ */
+export function widePanel(title, ...children) {
+  const element = panel(title, ...children);
+  element.classList.add("double");
+  return element;
 }
 
 /** What the address says after `#`: the view, and its settings as in `#phase_2in1&r=0.5&density=0.1`. */

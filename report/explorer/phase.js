@@ -3,7 +3,7 @@ import { Arrangement } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { CATEGORIES, PHASES, mix, viridis } from "./colours.js";
 import { unpack } from "./models.js";
-import { factList, format, html, nearest, panel, svg, table } from "./page.js";
+import { factList, fixed, format, html, nearest, panel, subscript, svg, table } from "./page.js";
 
 const PHASE_NAMES = ["absent", "in superposition", "in a dedicated dimension"];
 const MAPS = {
@@ -38,12 +38,16 @@ export function showPhase(root, view, address) {
     drawMap(view, title, colours[name] ?? ((/** @type {number} */ k) => viridis(view.reached[k])), name),
   );
   const facts = html("div");
-  const picture = new Arrangement("The models at the point chosen, as arrows");
+  const pictures = ["fixed configuration", "optimum", "best trained"].map((name) => ({
+    name,
+    picture: new Arrangement(`The columns of W as arrows: ${name}`),
+  }));
   const models = html("div");
   root.append(
     html("div", { class: "maps" }, ...maps.map(({ element }) => element)),
     legend(),
-    html("div", { class: "panels" }, panel("At this point", facts), panel("Arrangement", picture.element, pictureNote(m)), panel("Models", models)),
+    html("div", { class: "panels" }, panel("At this point", facts), panel("Arrangement", arrangementPanel(pictures, m))),
+    panel("Models", models),
   );
 
   const point = (/** @type {number} */ column, /** @type {number} */ row) => {
@@ -56,7 +60,7 @@ export function showPhase(root, view, address) {
   const describe = () => {
     const k = at.row * ratio.length + at.column;
     const [p, r] = [density[at.row], ratio[at.column]];
-    const fixed = fixedConfiguration(n, m, p, r);
+    const paper = fixedConfiguration(n, m, p, r);
     const order = [...Array(restarts).keys()].sort((a, b) => trained.loss[k * restarts + a] - trained.loss[k * restarts + b]);
     const one = (/** @type {number} */ restart) => {
       const index = k * restarts + restart;
@@ -81,9 +85,9 @@ export function showPhase(root, view, address) {
     ];
     models.replaceChildren(
       table(
-        ["model", "loss", ...Array.from({ length: n }, (_, i) => `W${sub(i)}`), "b"],
+        ["model", "loss", ...Array.from({ length: n }, (_, i) => `W${subscript(i + 1)}`), "b"],
         [
-          row("fixed", lossOf.prototypes[k], fixed),
+          row("fixed", lossOf.prototypes[k], paper),
           row("optimum", lossOf.optimum[k], best),
           ...order.map((restart, place) =>
             row(`trained, ${place + 1}.`, trained.loss[k * restarts + restart], one(restart)),
@@ -94,8 +98,7 @@ export function showPhase(root, view, address) {
     const columns = (/** @type {{W: ArrayLike<number>}} */ { W }) =>
       Array.from({ length: n }, (_, i) => Array.from({ length: m }, (_, j) => W[j * n + i]));
     const palette = Array.from({ length: n }, (_, i) => CATEGORIES[Number(i === n - 1)]);
-    picture.show(columns(one(order[0])), palette);
-    picture.element.classList.toggle("solid", false);
+    [paper, best, one(order[0])].forEach((model, which) => pictures[which].picture.show(columns(model), palette));
   };
   for (const { chart } of maps)
     chart.interactive(
@@ -105,10 +108,16 @@ export function showPhase(root, view, address) {
   point(at.column, at.row);
 }
 
-/** @param {number} m */
-function pictureNote(m) {
+/**
+ * Puts the pictures of the models side by side.
+ * @param {{name: string, picture: Arrangement}[]} pictures
+ * @param {number} m
+ */
+function arrangementPanel(pictures, m) {
+  const figures = pictures.map(({ name, picture }) => html("figure", {}, picture.element, html("figcaption", {}, name)));
   const axis = m === 1 ? "on the line h" : "in the plane of h";
-  return html("p", { class: "note" }, `The columns of W of the best trained model, ${axis}. Orange: the extra feature.`);
+  const note = html("p", { class: "note" }, `The columns of W ${axis}. Orange: the extra feature.`);
+  return html("div", {}, html("div", { class: "row" }, ...figures), note);
 }
 
 /**
@@ -127,7 +136,7 @@ function drawMap({ density, ratio, n, boundary }, title, colour, name) {
     { width: 300, height: 250 },
   );
   chart.cells(ratio.length, density.length, (column, row) => colour(row * ratio.length + column));
-  const stroke = { stroke: "#222", "stroke-dasharray": name === "prototypes" ? undefined : "4 3" };
+  const stroke = { style: "stroke:#222", "stroke-dasharray": name === "prototypes" ? undefined : "4 3" };
   for (const [xs, ys] of fixedBoundaries(n)) chart.line(xs, ys, stroke);
   if (boundary && name === "optimum") chart.dots(boundary.relative_importance, boundary.p_optimum, "#222", 6);
   /** @type {Element[]} */
@@ -172,9 +181,9 @@ function fixedBoundaries(n) {
  * @returns {Record<string, string>}
  */
 function boundaries({ n, boundary }, r) {
-  const fixed = r <= 1 ? (4 * r) / (2 + 5 * r) : n === 2 ? 4 / (5 + 2 * r) : NaN;
+  const edge = r <= 1 ? (4 * r) / (2 + 5 * r) : n === 2 ? 4 / (5 + 2 * r) : NaN;
   const phases = r <= 1 ? "absent | superposition" : "superposition | dedicated";
-  const facts = Number.isNaN(fixed) ? {} : { [`${phases}, fixed configurations`]: `1−S = ${format(fixed)} at this r` };
+  const facts = Number.isNaN(edge) ? {} : { [`${phases}, fixed configurations`]: `1−S = ${format(edge)} at this r` };
   if (!boundary || r > 1) return facts;
   const k = nearest(boundary.relative_importance, r);
   const place = `at r = ${format(boundary.relative_importance[k])}`;
@@ -228,12 +237,10 @@ function phaseText(shares, point) {
  */
 function matrixCells({ W, b }, m, n) {
   const vector = (/** @type {number[]} */ values) => {
-    const text = values.map((v) => v.toFixed(3).replace("-", "−")).join(", ");
+    const text = values.map(fixed).join(", ");
     return values.length > 1 ? `(${text})` : text;
   };
   const columns = Array.from({ length: n }, (_, i) => vector(Array.from({ length: m }, (_, k) => W[k * n + i])));
   return [...columns, vector(Array.from(b))];
 }
 
-/** @param {number} i */
-const sub = (i) => "₁₂₃₄₅₆₇₈₉"[i];

@@ -1,10 +1,10 @@
 // Any sweep: a slider for every axis, the model at that point, and what is known beside it.
-import { Arrangement, Matrix } from "./arrangement.js";
+import { Arrangement, Matrix, gramEntry } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { CATEGORIES, featureColours } from "./colours.js";
 import { Model, unpack } from "./models.js";
 import { stacks } from "./neurons.js";
-import { choice, factList, format, html, nearest, panel, slider, table } from "./page.js";
+import { choice, factList, fixed, format, html, nearest, panel, slider, table } from "./page.js";
 
 const AXIS_NAMES = {
   density: "feature density 1−S",
@@ -58,7 +58,7 @@ function sweepParts(sweep, chart, address) {
   const varying = axes.filter((/** @type {any} */ [, values]) => values.length > 1);
   const index = Object.fromEntries(axes.map((/** @type {any} */ [name, values]) => [name, place(name, values, address)]));
   const picture = new Arrangement("The columns of W as arrows; arrow keys turn a solid");
-  const gram = new Matrix("The matrix WᵀW", "W_{i}·W_{j}");
+  const gram = new Matrix("The matrix WᵀW", gramEntry);
   const neurons = html("div");
   const facts = html("div");
   const features = html("div");
@@ -81,19 +81,16 @@ function sweepParts(sweep, chart, address) {
     features.replaceChildren(featureTable(model, b.subarray(point * n, (point + 1) * n)));
     beside?.mark(Object.fromEntries(axes.map((/** @type {any} */ [name, values]) => [name, values[index[name]]])));
   };
-  const sliders = varying.map((/** @type {any} */ [name, values]) =>
-    slider(
-      AXIS_NAMES[name],
-      values,
-      index[name],
-      (at) => {
-        index[name] = at;
-        address.set({ [name]: name === "distribution" ? at : values[at] });
-        show();
-      },
-      (value) => (typeof value === "number" ? format(value) : describeSets(value)),
-    ),
-  );
+  const sliders = varying.map((/** @type {any} */ [name, values]) => {
+    const change = (/** @type {number} */ at) => {
+      index[name] = at;
+      address.set({ [name]: name === "distribution" ? at : values[at] });
+      show();
+    };
+    if (name !== "distribution") return slider(AXIS_NAMES[name], values, index[name], change);
+    const options = values.map((/** @type {string} */ value, /** @type {number} */ k) => [String(k), describeSets(value)]);
+    return choice(AXIS_NAMES[name], options, String(index[name]), (value) => change(Number(value)));
+  });
   show();
   const note = html("p", { class: "note" }, ...colourNote(sweep), m === 3 ? " Drag to turn." : "");
   const panels = [
@@ -128,7 +125,7 @@ const sum = (/** @type {number[]} */ values) => values.reduce((a, b) => a + b, 0
  * @param {string} name
  */
 function describeSets(name) {
-  return name.replace(/\d+/g, (i) => String(Number(i) + 1));
+  return name.replace(/\d+(?=\+)|(?<=\+)\d+/g, (i) => String(Number(i) + 1));
 }
 
 /** @param {any} sweep */
@@ -146,10 +143,10 @@ function colourNote({ sets, importance, varied }) {
 export function featureTable(model, b) {
   const rows = norms(model).map((norm, i) => [
     String(i + 1),
-    norm.toFixed(3),
-    b[i].toFixed(3).replace("-", "−"),
-    model.dimensionality(i).toFixed(3),
-    model.superposition(i).toFixed(3),
+    fixed(norm),
+    fixed(b[i]),
+    fixed(model.dimensionality(i)),
+    fixed(model.superposition(i)),
   ]);
   return table(["feature", "‖Wᵢ‖", "bᵢ", "Dᵢ", "Σ (Ŵᵢ·Wⱼ)²"], rows);
 }
@@ -171,8 +168,8 @@ function drawCharts({ title, axis, y, lines, log, marks = [] }, varying) {
   );
   for (const { at } of marks) chart.rule("x", at, { "stroke-dasharray": "3 3" });
   lines.forEach((/** @type {any} */ line, /** @type {number} */ k) => {
-    if (line.dots) chart.dots(line.x, line.y, CATEGORIES[k], 4);
-    else chart.line(line.x, line.y, { style: `stroke:${CATEGORIES[k]}` });
+    if (line.dots) chart.dots(line.x, line.y, CATEGORIES[line.colour ?? k], 4);
+    else chart.line(line.x, line.y, { style: `stroke:${CATEGORIES[line.colour ?? k]}` });
   });
   /** @type {Element | undefined} */
   let cursor;
@@ -181,7 +178,7 @@ function drawCharts({ title, axis, y, lines, log, marks = [] }, varying) {
     cursor = chart.rule("x", point[axis], { class: "line" });
   };
   const names = lines.map((/** @type {any} */ line, /** @type {number} */ k) =>
-    html("li", {}, html("i", { style: `background:${CATEGORIES[k]}` }), describeSets(line.name)),
+    html("li", {}, html("i", { style: `background:${CATEGORIES[line.colour ?? k]}` }), describeSets(line.name)),
   );
   const crossings = marks.length ? [html("li", {}, `dashed: ${marks.map((/** @type {any} */ mark) => mark.name).join("; ")}`)] : [];
   return { mark, element: html("div", {}, chart.element, html("ul", { class: "legend" }, ...names, ...crossings)) };

@@ -118,6 +118,31 @@ export class Trainer {
   /** Takes one step of AdamW. */
   advance() {
     const { spec, step } = this;
+    this.differentiate(step);
+    this.update(fround(0.5 * spec.learning_rate * (1 + Math.cos((Math.PI * step) / spec.steps))));
+    this.step++;
+  }
+
+  /**
+   * Estimates the expected loss from batches that training does not use; returns the mean and its standard error.
+   * @param {number} batches
+   */
+  evaluate(batches) {
+    const losses = Array.from({ length: batches }, (_, k) => {
+      this.differentiate(this.spec.steps + k);
+      return this.loss;
+    });
+    const mean = losses.reduce((sum, loss) => sum + loss, 0) / batches;
+    const variance = losses.reduce((sum, loss) => sum + (loss - mean) ** 2, 0) / (batches - 1);
+    return { mean, error: Math.sqrt(variance / batches) };
+  }
+
+  /**
+   * Computes the loss of one batch and its gradient.
+   * @param {number} step number of the step that draws the batch
+   */
+  differentiate(step) {
+    const { spec } = this;
     uniforms(this.uniform, spec.batch, step, spec.seed, spec.restart);
     this.gradient.fill(0);
     this.loss = 0;
@@ -128,8 +153,6 @@ export class Trainer {
       this.drawSample(sample);
       this.addSample(weight);
     }
-    this.update(fround(0.5 * spec.learning_rate * (1 + Math.cos((Math.PI * step) / spec.steps))));
-    this.step++;
   }
 
   /**

@@ -2,6 +2,8 @@
 import { bestModel, expectedLoss } from "./exact.js";
 import { Trainer } from "./training.js";
 
+/** Samples from which the loss of a trained model is estimated where it has no closed form. */
+const EVALUATION = 200_000;
 /** Milliseconds of training between two reports. */
 const REPORT_EVERY = 40;
 /** @type {Trainer | undefined} */
@@ -32,31 +34,38 @@ onmessage = ({ data }) => {
 function run(started) {
   if (!trainer || paused || started !== generation) return;
   const begin = performance.now();
-  let taken = 0;
+  let [taken, total] = [0, 0];
   while (trainer.step < lastStep && performance.now() - begin < REPORT_EVERY) {
     trainer.advance();
     taken++;
+    total += trainer.loss;
   }
-  report(taken ? (1000 * taken) / (performance.now() - begin) : 0);
+  if (taken) report((1000 * taken) / (performance.now() - begin), total / taken);
   if (trainer.step < lastStep) setTimeout(run, 0, started);
+  else if (taken && !isExact(trainer.spec)) {
+    const { mean, error } = trainer.evaluate(Math.max(2, Math.ceil(EVALUATION / trainer.spec.batch)));
+    report(0, mean, error);
+  }
 }
 
 /**
  * Reports the state of training.
  * @param {number} rate steps per second
+ * @param {number} [loss] mean loss of the batches since the last report, or of those that evaluate the trained model
+ * @param {number} [error] standard error of the latter
  */
-function report(rate) {
-  const { spec, step, parameters, loss } = /** @type {Trainer} */ (trainer);
-  const known = spec.n <= 3 && isExact(spec);
+function report(rate, loss = NaN, error = NaN) {
+  const { spec, step, parameters } = /** @type {Trainer} */ (trainer);
+  const known = isExact(spec);
   const setting = { ...spec, density: Array(spec.n).fill(spec.density) };
-  postMessage({ step, parameters, rate, loss: known ? expectedLoss(parameters, setting) : loss, known });
+  postMessage({ step, parameters, rate, loss: known ? expectedLoss(parameters, setting) : loss, error, known });
 }
 
 /**
- * Returns whether the expected loss of a model has a closed form, for n ≤ 3.
+ * Returns whether the expected loss of a model is computed exactly.
  * @param {import("./training.js").Spec} spec
  */
-function isExact({ model, signed, correlated, anticorrelated }) {
+function isExact({ model, n, signed, correlated, anticorrelated }) {
   const independent = !signed && !correlated.length && !anticorrelated.length;
-  return independent && (model === "linear" || model === "relu_output");
+  return n <= 3 && independent && (model === "linear" || model === "relu_output");
 }

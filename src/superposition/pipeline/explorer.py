@@ -31,6 +31,8 @@ MAX_WEIGHTS = 200_000
 MAX_ORDERS = 5040
 # Largest number of snapshots shown of one model.
 MAX_SNAPSHOTS = 150
+# Losses above this many times the lowest are not shown beside it.
+MAX_LOSS_RATIO = 1.25
 # The sweep of large models that is shown feature by feature.
 LARGE_SWEEP = "uniform_400_30"
 
@@ -263,11 +265,12 @@ def _pentagon_view(run: Run) -> View:
     solutions, models = run.table("pentagon_solutions", "solutions"), run.models("pentagon")
     branches, fits = run.table("pentagon_loss", "branches"), run.table("pentagon_loss", "fits")
     crossing = run.table("pentagon_loss", "crossovers").query(f"density == {models.sweep.density[0]}")["crossover"]
-    lines = [_line(f"{kind}, exact", r["relative_density"], r["loss"]) for kind, r in branches.groupby("kind")]
     best = fits.groupby(["kind", "relative_density"])["loss"].min().reset_index()
-    lines += [
-        _line(f"{kind}, best fit", r["relative_density"], r["loss"], dots=True) for kind, r in best.groupby("kind")
-    ]
+    lines = []
+    for colour, kind in enumerate(("pentagon", "two digons")):
+        for name, table, dots in (("exact", branches, False), ("best fit", best, True)):
+            rows = table[table["kind"] == kind]
+            lines.append(_line(f"{kind}, {name}", rows["relative_density"], rows["loss"], dots=dots, colour=colour))
     sweep = _sweep(models)
     marks = [{"at": value, "name": f"crossing at {value:.3g}"} for value in crossing.dropna()]
     chart = _chart("Losses of both kinds of solutions", "relative_density", "loss", lines, log=True, marks=marks)
@@ -283,6 +286,10 @@ def _collapse_view(run: Run) -> View:
         _line(f"{count} collapsed, exact", rows["density"], rows["loss"] / rows["density"].map(lowest))
         for count, rows in branches.groupby("collapsed")
     ]
+    # The loss of the principal components is far above the others where features are sparse.
+    pca = run.table("collapse", "pca").assign(ratio=lambda rows: rows["loss"] / rows["density"].map(lowest))
+    pca = pca[pca["ratio"] < MAX_LOSS_RATIO]
+    lines.append(_line("principal components, exact", pca["density"], pca["ratio"]))
     marks = [
         {"at": row.density, "name": f"{row.fewer} | {row.fewer + 1} at {row.density:.3g}"}
         for row in run.table("collapse", "crossings").dropna().itertuples()
