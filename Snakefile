@@ -87,6 +87,7 @@ include: "workflow/rules/measure.smk"
 include: "workflow/rules/draw.smk"
 include: "workflow/rules/judge.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/explorer.smk"
 include: "workflow/rules/crate.smk"
 
 
@@ -97,4 +98,5 @@ rule all:
         expand(f"{OUT}/figures/{{figure}}.gif", figure=CONFIG.animated()),
         f"{OUT}/claims.csv",
         f"{OUT}/report.html",
+        f"{OUT}/explorer.html",
         f"{OUT}/ro-crate-metadata.json",

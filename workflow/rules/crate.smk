@@ -8,6 +8,7 @@ STAGED = expand("{section}.{stage}", section=CONFIG.sections, stage=STAGES)
 MODULES |= {stage: sources(f"superposition.paper.{stage}") for stage in STAGED}
 MODULES["notebook"] += map(str, [rules.notebook.input.notebook, *rules.notebook.input.code])
 MODULES["report"].append(str(rules.report.input.template))
+MODULES["explorer"] += map(str, [rules.explorer.input.template, *rules.explorer.input.page])
 # The files that define the workflow; the first is the Snakefile.
 WORKFLOW_FILES = [
     "Snakefile",
@@ -26,6 +27,7 @@ rule crate:
     input:
         rules.notebook.input,
         report=rules.report.output,
+        explorer=rules.explorer.output,
         pictures=expand(f"{OUT}/figures/{{figure}}.png", figure=CONFIG.figures),
         workflow=[file for part in WORKFLOW_FILES for file in sorted(glob.glob(part, recursive=True))] + IMPORTED,
         configs=workflow.configfiles,

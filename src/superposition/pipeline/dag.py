@@ -56,5 +56,6 @@ def planned_jobs(config: Config) -> Iterator[Job]:
     for name in config.sensitivity:
         reported.append(f"sensitivity/{name}.csv")
         yield Job("vary", name, (), (reported[-1],), (f"{name}.measure", f"{name}.judge"))
+    yield Job("explorer", "", (*weights.values(), *tables.values()), ("explorer.html",))
     yield Job("notebook", "", tuple(reported), ("report.ipynb",))
     yield Job("report", "", ("report.ipynb",), ("report.html",))
