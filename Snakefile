@@ -17,7 +17,8 @@ report: "workflow/report/workflow.rst"
 
 # Here and in every job, import the package from this checkout, whatever else is installed.
 sys.path[:0] = [workflow.basedir, f"{workflow.basedir}/src"]
-os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
+# Progress bars of training go below the panel that the default profile shows at a terminal.
+os.environ.update(PYTHONPATH=f"{workflow.basedir}/src", TQDM_POSITION="1")
 
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline.config import STAGES, Config

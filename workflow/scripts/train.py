@@ -16,4 +16,4 @@ with job_log(snakemake.log[0]):
         for (name, spec), path in zip(snakemake.params.sweeps.items(), snakemake.output, strict=True):
             sweep = Sweep.parse(json.loads(spec), name)
             with error_context(name):
-                train(sweep, snakemake.params.device, snakemake.threads, part=part).save(path)
+                train(sweep, snakemake.params.device, snakemake.threads, part=part, label=name).save(path)
