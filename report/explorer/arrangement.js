@@ -11,9 +11,15 @@ const SIZE = 320;
 export class Arrangement {
   /** @param {string} label what is shown, for screen readers */
   constructor(label) {
-    this.element = svg("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, role: "img", "aria-label": label, class: "arrangement" });
+    this.element = svg("svg", {
+      viewBox: `0 0 ${SIZE} ${SIZE}`,
+      role: "img",
+      "aria-label": label,
+      class: "arrangement",
+    });
     this.turn = { azimuth: 0.6, elevation: 0.3 };
-    this.model = { columns: /** @type {number[][]} */ ([]), colours: [""], joined: /** @type {number[][]} */ ([]), reach: 1.4 };
+    /** @type {{columns: number[][], colours: string[], joined: number[][], names: number[], reach: number}} */
+    this.model = { columns: [], colours: [], joined: [], names: [], reach: 1.4 };
     this.element.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
       if (event.buttons && this.solid) this.rotate(event.movementX * 0.01, event.movementY * 0.01);
     });
@@ -41,13 +47,12 @@ export class Arrangement {
    * Shows a model.
    * @param {number[][]} columns the columns of W, [n][m] with m ≤ 3
    * @param {string[]} colours
-   * @param {{reach?: number, names?: number[], edges?: number[][], note?: string}} [options] `names`: numbers of the
+   * @param {{reach?: number, names?: number[], edges?: number[][]}} [options] `names`: numbers of the
    *   features, counted from 0; `edges`: pairs to join, by default the edges of the convex hull of a solid
    */
   show(columns, colours, { reach = 1.4, names, edges } = {}) {
     const joined = edges ?? (columns[0]?.length === 3 ? hullEdges(columns) : []);
-    this.model = { columns, colours, joined, reach };
-    this.names = names ?? columns.map((_, i) => i);
+    this.model = { columns, colours, joined, names: names ?? columns.map((_, i) => i), reach };
     this.draw();
   }
 
@@ -87,12 +92,13 @@ export class Arrangement {
   labels(at, x, y) {
     /** @type {{place: number[], members: number[]}[]} */
     const groups = [];
+    const { columns, names } = this.model;
     at.forEach((place, i) => {
-      const length = Math.hypot(...this.model.columns[i]);
+      const length = Math.hypot(...columns[i]);
       if (length < 0.3) return;
       const group = groups.find((g) => Math.hypot(g.place[0] - place[0], g.place[1] - place[1]) < 0.15);
-      if (group) group.members.push(this.names[i] + 1);
-      else groups.push({ place, members: [this.names[i] + 1] });
+      if (group) group.members.push(names[i] + 1);
+      else groups.push({ place, members: [names[i] + 1] });
     });
     return groups.map(({ place, members }) => {
       const length = Math.max(Math.hypot(place[0], place[1]), 0.2);

@@ -28,7 +28,11 @@ export class Chart {
     this.body = svg("g");
     const clip = `clip${Chart.count++}`;
     this.body.setAttribute("clip-path", `url(#${clip})`);
-    this.element.append(svg("clipPath", { id: clip }, svg("rect", this.frame)), this.axes(x, y, width, height), this.body);
+    this.element.append(
+      svg("clipPath", { id: clip }, svg("rect", this.frame)),
+      this.axes(x, y, width, height),
+      this.body,
+    );
   }
 
   /**

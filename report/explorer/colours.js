@@ -1,21 +1,23 @@
 // The colours of the figures (plotting/style.py); all can be told apart by colour-blind readers.
 
 export const CATEGORIES = [
-  "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9",
+  "#0173b2",
+  "#de8f05",
+  "#029e73",
+  "#d55e00",
+  "#cc78bc",
+  "#ca9161",
+  "#fbafe4",
+  "#949494",
+  "#ece133",
+  "#56b4e9",
 ];
 /** Weights and dot products: blue is negative, orange positive. */
-const SIGNED = [
-  "#2f6cb0", "#5f8ec1", "#91b0d2", "#c1d1e2", "#f2f1f1", "#e3c6be", "#d49b8a", "#c47157", "#b54726",
-];
-const IMPORTANCE = [
-  "#fee838", "#ddc858", "#bbad6d", "#9a9376", "#7c7b78", "#60646f", "#424e6c", "#18376f", "#00224e",
-];
-const VIRIDIS = [
-  "#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725",
-];
-const PLASMA = [
-  "#0d0887", "#4c02a1", "#7e03a8", "#aa2395", "#cc4778", "#e66c5c", "#f89540", "#fdc527", "#f0f921",
-];
+const SIGNED = ["#2f6cb0", "#5f8ec1", "#91b0d2", "#c1d1e2", "#f2f1f1", "#e3c6be", "#d49b8a", "#c47157", "#b54726"];
+const IMPORTANCE = ["#fee838", "#ddc858", "#bbad6d", "#9a9376", "#7c7b78", "#60646f", "#424e6c", "#18376f", "#00224e"];
+const VIRIDIS = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"];
+const PLASMA = ["#0d0887", "#4c02a1", "#7e03a8", "#aa2395", "#cc4778", "#e66c5c", "#f89540", "#fdc527", "#f0f921"];
+/** @type {Record<string, string>} the colours of features by the polytope that their factor forms */
 export const POLYTOPES = {
   single: CATEGORIES[5],
   digon: CATEGORIES[0],

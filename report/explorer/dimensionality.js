@@ -32,7 +32,12 @@ export function showDimensionality(root, view, address) {
   for (const fraction of Object.keys(FRACTIONS)) chart.rule("y", Number(fraction), { class: "unit" });
   for (const name of polytopes) {
     const members = [...D.keys()].filter((k) => kind(k) === name);
-    chart.dots(members.map(x), members.map((k) => D[k]), POLYTOPES[name] ?? POLYTOPES.other, 1.8);
+    chart.dots(
+      members.map(x),
+      members.map((k) => D[k]),
+      POLYTOPES[name] ?? POLYTOPES.other,
+      1.8,
+    );
   }
   chart.line(xs, view.curve, { style: "stroke-width:1" });
 
@@ -58,14 +63,18 @@ export function showDimensionality(root, view, address) {
     const model = new Model(W.subarray(point * m * n, (point + 1) * m * n), m, n);
     const factor = view.factor[k];
     const together = [...Array(n).keys()].filter((i) => view.factor[point * n + i] === factor);
-    facts.replaceChildren(...describeFeature(model, feature, D[k], kind(k), factor < 0 ? [] : together, density[point], view.curve[point]));
+    facts.replaceChildren(
+      ...describeFeature(model, feature, D[k], kind(k), factor < 0 ? [] : together, density[point], view.curve[point]),
+    );
     graph.replaceChildren(drawGraph(view, point, feature, (i) => choose(point, i)));
     const drawn = factor >= 0 && together.length <= MAX_CORNERS;
     solid.element.style.display = drawn ? "" : "none";
     if (drawn) showFactor(solid, model, together, feature, POLYTOPES[kind(k)] ?? POLYTOPES.other);
     solidNote.textContent = drawn
       ? "In the three directions in which it extends most. The feature chosen is black, or white on a dark page. Drag to turn."
-      : factor < 0 ? "This feature is not represented." : `A factor of ${together.length} features, too many to draw.`;
+      : factor < 0
+        ? "This feature is not represented."
+        : `A factor of ${together.length} features, too many to draw.`;
   };
   const choose = (/** @type {number} */ point, /** @type {number} */ feature) => {
     at.point = Math.min(Math.max(point, 0), density.length - 1);
@@ -77,8 +86,14 @@ export function showDimensionality(root, view, address) {
     (px, py) => {
       const point = nearest(xs, px);
       const distance = (/** @type {number} */ i) =>
-        Math.hypot((chart.place.y(D[point * n + i]) - chart.place.y(py)) * 2, chart.place.x(x(point * n + i)) - chart.place.x(px));
-      choose(point, [...Array(n).keys()].reduce((best, i) => (distance(i) < distance(best) ? i : best), 0));
+        Math.hypot(
+          (chart.place.y(D[point * n + i]) - chart.place.y(py)) * 2,
+          chart.place.x(x(point * n + i)) - chart.place.x(px),
+        );
+      choose(
+        point,
+        [...Array(n).keys()].reduce((best, i) => (distance(i) < distance(best) ? i : best), 0),
+      );
     },
     (dx, dy) => choose(at.point + dx, at.feature + dy),
   );
@@ -89,10 +104,22 @@ export function showDimensionality(root, view, address) {
     html(
       "div",
       { class: "panels" },
-      widePanel("D_i by sparsity", chart.element, html("ul", { class: "legend" }, ...names, html("li", {}, "line: D*"))),
+      widePanel(
+        "D_i by sparsity",
+        chart.element,
+        html("ul", { class: "legend" }, ...names, html("li", {}, "line: D*")),
+      ),
       panel("The feature", facts),
       panel("Its factor", solid.element, solidNote),
-      panel("The graph of its model", graph, html("p", { class: "note" }, `Represented features by factor; those with |cos| > ${JOINING_COSINE} are joined.`)),
+      panel(
+        "The graph of its model",
+        graph,
+        html(
+          "p",
+          { class: "note" },
+          `Represented features by factor; those with |cos| > ${JOINING_COSINE} are joined.`,
+        ),
+      ),
     ),
   );
   show();
@@ -119,16 +146,15 @@ function describeFeature(model, feature, D, kind, together, density, curve) {
     factList({
       feature: String(feature + 1),
       "feature density 1−S": format(density),
-      "Dᵢ": format(D),
+      Dᵢ: format(D),
       "‖Wᵢ‖": format(norm),
       factor: together.length ? `${kind}, ${together.length} feature${together.length > 1 ? "s" : ""}` : kind,
       "D* of the model": format(curve),
     }),
-    table(["neighbour", "Wᵢ·Wⱼ", "cos"], neighbours.map(({ i, dot }) => [
-      String(i + 1),
-      fixed(dot),
-      fixed(dot / norm / model.norm(i)),
-    ])),
+    table(
+      ["neighbour", "Wᵢ·Wⱼ", "cos"],
+      neighbours.map(({ i, dot }) => [String(i + 1), fixed(dot), fixed(dot / norm / model.norm(i))]),
+    ),
   ];
 }
 
@@ -194,11 +220,17 @@ function drawGraph(view, point, feature, choose) {
       return [x + r + 4 + reach * Math.sin(angle), y + r + 4 - reach * Math.cos(angle)];
     });
     for (const [a, b] of joined(model, members))
-      element.append(svg("line", { x1: place[a][0], y1: place[a][1], x2: place[b][0], y2: place[b][1], class: "edge" }));
+      element.append(
+        svg("line", { x1: place[a][0], y1: place[a][1], x2: place[b][0], y2: place[b][1], class: "edge" }),
+      );
     members.forEach((i, k) => {
       const name = polytopes[view.polytope[point * n + i]];
       const more = { fill: POLYTOPES[name] ?? POLYTOPES.other, class: "tip stack", onclick: () => choose(i) };
-      const dot = svg("circle", { cx: place[k][0], cy: place[k][1], r: i === feature ? 5.5 : 3.2, ...more }, svg("title", {}, `feature ${i + 1}`));
+      const dot = svg(
+        "circle",
+        { cx: place[k][0], cy: place[k][1], r: i === feature ? 5.5 : 3.2, ...more },
+        svg("title", {}, `feature ${i + 1}`),
+      );
       if (i === feature) dot.setAttribute("style", "fill:var(--ink)");
       element.append(dot);
     });

@@ -4,8 +4,15 @@ import { normals } from "./random.js";
 
 /** Nodes and weights of the Gauss–Legendre rules of order 2 and 3 on [0, 1]. */
 const GAUSS = {
-  2: [[0.5 - Math.sqrt(1 / 12), 1 / 2], [0.5 + Math.sqrt(1 / 12), 1 / 2]],
-  3: [[0.5 - Math.sqrt(0.15), 5 / 18], [0.5, 4 / 9], [0.5 + Math.sqrt(0.15), 5 / 18]],
+  2: [
+    [0.5 - Math.sqrt(1 / 12), 1 / 2],
+    [0.5 + Math.sqrt(1 / 12), 1 / 2],
+  ],
+  3: [
+    [0.5 - Math.sqrt(0.15), 5 / 18],
+    [0.5, 4 / 9],
+    [0.5 + Math.sqrt(0.15), 5 / 18],
+  ],
 };
 
 /**
@@ -107,7 +114,7 @@ export function bestModel(setting) {
       const W = normals(m * n, [kept, direction], 0, 0);
       const bias = density.map((d, j) => ((kept >> j) & 1 ? 0 : d / 2));
       const norms = bias.map((_, j) => Math.hypot(...W.filter((_, k) => k % n === j)));
-      const start = W.map((w, k) => ((kept >> k % n) & 1 ? w / norms[k % n] : 0.05 * w));
+      const start = W.map((w, k) => ((kept >> (k % n)) & 1 ? w / norms[k % n] : 0.05 * w));
       const found = minimise(objective, [...start, ...bias]);
       if (found.value < best.loss) best = { parameters: found.x, loss: found.value };
     }

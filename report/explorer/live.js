@@ -14,10 +14,33 @@ const MODELS = /** @type {[string, string][]} */ ([
 ]);
 const MAX_FEATURES = 20;
 /** The settings and their values at first. Sets are written as 1+2 3+4, with features counted from 1. */
+/** @type {Record<string, any>} */
 const DEFAULTS = {
-  model: "relu_output", n: 5, m: 2, density: 0.05, decay: 1, correlated: "", anticorrelated: "", signed: 0,
-  seed: 0, restart: 0, steps: 3000, batch: 1024, rate: 0.01, until: 0,
+  model: "relu_output",
+  n: 5,
+  m: 2,
+  density: 0.05,
+  decay: 1,
+  correlated: "",
+  anticorrelated: "",
+  signed: 0,
+  seed: 0,
+  restart: 0,
+  steps: 3000,
+  batch: 1024,
+  rate: 0.01,
+  until: 0,
 };
+
+/**
+ * What trains: the settings, the lowest loss, pairs of step and loss so far, and the last report of the worker.
+ * @typedef {object} State
+ * @property {import("./training.js").Spec} spec
+ * @property {boolean} paused
+ * @property {number} best
+ * @property {number[][]} history
+ * @property {any} [last]
+ */
 
 /**
  * Shows the live view.
@@ -30,8 +53,10 @@ export function showLive(root, _, address, data) {
   const source = /** @type {HTMLElement} */ (document.getElementById("worker")).textContent ?? "";
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const [trainer, searcher] = [new Worker(url), new Worker(url)];
-  const state = { spec: readSpec(address), paused: false, best: NaN, history: /** @type {number[][]} */ ([]), parameters: new Float32Array(0) };
+  /** @type {State} */
+  const state = { spec: readSpec(address), paused: false, best: NaN, history: [] };
   const shown = createPanels(root);
+  let searches = 0;
   const message = html("p", { class: "error", role: "alert" });
 
   const start = (/** @type {Float32Array | undefined} */ parameters) => {
@@ -40,19 +65,18 @@ export function showLive(root, _, address, data) {
     if (message.textContent) return;
     Object.assign(state, { spec, best: knownOptimum(spec, data.products), history: [] });
     if (spec.n <= 3 && isIndependent(spec) && spec.model === "relu_output")
-      searcher.postMessage({ search: { ...spec, density: Array(spec.n).fill(spec.density) } });
+      searcher.postMessage({ search: ++searches, setting: { ...spec, density: Array(spec.n).fill(spec.density) } });
     trainer.postMessage({ spec, parameters, until: address.number("until", 0) || spec.steps, paused: state.paused });
   };
   searcher.onmessage = ({ data: { best, search } }) => {
-    if (["n", "m", "model"].every((k) => search[k] === state.spec[k]) && search.density[0] === state.spec.density && `${search.importance}` === `${state.spec.importance}`)
-      state.best = best.loss;
+    if (search !== searches) return;
+    state.best = best.loss;
     draw(state.last);
   };
   trainer.onmessage = ({ data: report }) => draw(report);
   const draw = (/** @type {any} */ report) => {
     if (!report) return;
     state.last = report;
-    state.parameters = report.parameters;
     if (report.rate) state.history.push([report.step, report.loss]);
     shown.update(state, report);
   };
@@ -68,18 +92,16 @@ export function showLive(root, _, address, data) {
 /**
  * Creates the settings and buttons.
  * @param {import("./page.js").Address} address
- * @param {any} state
+ * @param {State} state
  * @param {(parameters?: Float32Array) => void} start
  * @param {Worker} trainer
  */
 function createControls(address, state, start, trainer) {
   const keep = html("input", { type: "checkbox" });
   const set = (/** @type {string} */ key) => (/** @type {string} */ value) => {
-    const before = state.spec;
     address.set({ [key]: value });
-    const after = readSpec(address);
-    const fits = ["n", "m", "model"].every((k) => before[k] === after[k]);
-    start(keep.checked && fits ? state.parameters : undefined);
+    const fits = !["n", "m", "model"].includes(key);
+    start(keep.checked && fits ? state.last?.parameters : undefined);
   };
   const number = (/** @type {string} */ key, /** @type {string} */ label, /** @type {any} */ attributes) =>
     field(label, address.text(key, String(DEFAULTS[key])), set(key), { type: "number", ...attributes });
@@ -103,7 +125,15 @@ function createControls(address, state, start, trainer) {
     number("decay", "importance Iᵢ = dⁱ, d", { min: 0.1, max: 1, step: 0.05 }),
     field("correlated sets", address.text("correlated", ""), set("correlated"), { placeholder: "1+2 3+4" }),
     field("anticorrelated sets", address.text("anticorrelated", ""), set("anticorrelated"), { placeholder: "1+2 3+4" }),
-    choice("values", [["0", "in [0, 1]"], ["1", "in [−1, 1]"]], address.text("signed", "0"), set("signed")),
+    choice(
+      "values",
+      [
+        ["0", "in [0, 1]"],
+        ["1", "in [−1, 1]"],
+      ],
+      address.text("signed", "0"),
+      set("signed"),
+    ),
     number("seed", "seed", { min: 0, max: 99999 }),
     number("restart", "initialisation", { min: 0, max: 99999 }),
     number("steps", "steps", { min: 1, max: 100000 }),
@@ -122,7 +152,14 @@ function createControls(address, state, start, trainer) {
  */
 function densitySlider(address, change) {
   const value = () => Number((10 ** -(Number(input.value) / 20)).toPrecision(3));
-  const input = html("input", { type: "range", min: 0, max: 60, step: 1, oninput: () => (shown.textContent = format(value())), onchange: () => change(String(value())) });
+  const input = html("input", {
+    type: "range",
+    min: 0,
+    max: 60,
+    step: 1,
+    oninput: () => (shown.textContent = format(value())),
+    onchange: () => change(String(value())),
+  });
   const present = address.number("density", DEFAULTS.density);
   input.value = String(Math.round(-20 * Math.log10(present)));
   const shown = html("output", {}, format(present));
@@ -207,9 +244,16 @@ function createPanels(root) {
   const facts = html("div");
   const features = html("div");
   root.append(
-    html("div", { class: "panels" }, panel("Arrangement", picture.element), panel("WᵀW", gram.element), panel("Loss", curve, facts), panel("Features", features)),
+    html(
+      "div",
+      { class: "panels" },
+      panel("Arrangement", picture.element),
+      panel("WᵀW", gram.element),
+      panel("Loss", curve, facts),
+      panel("Features", features),
+    ),
   );
-  const update = (/** @type {any} */ state, /** @type {any} */ { step, parameters, rate, loss, error, known }) => {
+  const update = (/** @type {State} */ state, /** @type {any} */ { step, parameters, rate, loss, error, known }) => {
     const { spec, best, history } = state;
     const { n, m } = spec;
     const model = new Model(parameters.subarray(0, m * n), m, n);
@@ -225,7 +269,9 @@ function createPanels(root) {
         speed: rate ? `${Math.round(rate)} steps per second` : "–",
         [known ? "expected loss, exact" : "loss, mean of batches"]:
           format(loss, 6) + (Number.isNaN(error) ? "" : ` ± ${format(error, 2)}`),
-        [searched ? "lowest loss, exact" : "lowest known loss, best product of polytopes"]: Number.isNaN(best) ? "not known" : format(best, 6),
+        [searched ? "lowest loss, exact" : "lowest known loss, best product of polytopes"]: Number.isNaN(best)
+          ? "not known"
+          : format(best, 6),
       }),
     );
     features.replaceChildren(featureTable(model, parameters.subarray(parameters.length - n)));
@@ -246,8 +292,16 @@ function drawCurve(steps, history, best) {
   const values = [...positive.map(([, loss]) => loss), ...(best > 0 ? [best] : [])];
   if (!values.length) return html("p", { class: "note" }, "Training starts.");
   const [low, high] = [Math.min(...values) / 1.15, Math.max(...values) * 1.15];
-  const chart = new Chart("Loss over training", { from: 0, to: steps, title: "step" }, { from: low, to: high, title: "loss", log: true }, { height: 200 });
+  const chart = new Chart(
+    "Loss over training",
+    { from: 0, to: steps, title: "step" },
+    { from: low, to: high, title: "loss", log: true },
+    { height: 200 },
+  );
   if (best > 0) chart.rule("y", best, { style: `stroke:${CATEGORIES[1]};stroke-width:2` });
-  chart.line(positive.map(([step]) => step), positive.map(([, loss]) => loss));
+  chart.line(
+    positive.map(([step]) => step),
+    positive.map(([, loss]) => loss),
+  );
   return chart.element;
 }

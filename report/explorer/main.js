@@ -16,6 +16,7 @@ const LIVE = {
     "A model trains in this page, with the package's random numbers and the same steps: what you see is what Python " +
     "trains, to within rounding.",
 };
+/** @type {Record<string, (root: HTMLElement, view: any, address: Address, data: any) => (() => void) | void>} */
 const SHOWN = {
   live: showLive,
   phase: showPhase,
@@ -26,7 +27,7 @@ const SHOWN = {
 };
 const views = [LIVE, ...data.views];
 const main = /** @type {HTMLElement} */ (document.querySelector("main"));
-/** @type {(() => void) | undefined} ends the present view */
+/** @type {(() => void) | void} ends the present view */
 let leave;
 
 /** Shows the view that the address names; any of its figures does. */
@@ -37,7 +38,11 @@ function show() {
   address.view ||= view.figures[0];
   document.title = `${view.title} – Explorer`;
   const root = html("div");
-  main.replaceChildren(html("h2", { id: "title" }, view.title), html("p", { class: "shows" }, ...prose(view.shows)), root);
+  main.replaceChildren(
+    html("h2", { id: "title" }, view.title),
+    html("p", { class: "shows" }, ...prose(view.shows)),
+    root,
+  );
   leave = SHOWN[view.kind](root, view, address, data);
   for (const link of document.querySelectorAll("nav a"))
     if (link.getAttribute("href") === `#${view.figures[0]}`) link.setAttribute("aria-current", "page");

@@ -106,8 +106,8 @@ export function principalCoordinates(model, features) {
       basis[k] = basis[k].map((v) => (length > 1e-9 ? v / length : 0));
     }
   }
-  const values = basis.map((v) =>
-    v.reduce((sum, vi, i) => sum + vi * gram[i].reduce((s, g, j) => s + g * v[j], 0), 0),
+  const values = basis.map((v) => v.reduce((sum, vi, i) => sum + vi * gram[i].reduce((s, g, j) => s + g * v[j], 0), 0));
+  return features.map((_, i) =>
+    [0, 1, 2].map((k) => (k < count ? basis[k][i] * Math.sqrt(Math.max(values[k], 0)) : 0)),
   );
-  return features.map((_, i) => [0, 1, 2].map((k) => (k < count ? basis[k][i] * Math.sqrt(Math.max(values[k], 0)) : 0)));
 }

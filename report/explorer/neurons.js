@@ -16,7 +16,10 @@ const MEMBER = 0.25;
 export function showNeurons(root, view, address) {
   const [points, m, n] = view.W.shape;
   const [W, out] = [unpack(view.W), view.out && unpack(view.out)];
-  const at = { point: address.nearest("density", view.density, view.density[Math.floor(points / 2)]), neuron: address.number("neuron", 1) - 1 };
+  const at = {
+    point: address.nearest("density", view.density, view.density[Math.floor(points / 2)]),
+    neuron: address.number("neuron", 1) - 1,
+  };
   at.neuron = Math.min(Math.max(at.neuron, 0), m - 1);
   const picture = html("div");
   const facts = html("div");
@@ -47,7 +50,13 @@ export function showNeurons(root, view, address) {
       ),
     );
   root.append(
-    html("div", { class: "panels" }, panel("Weights of every neuron, stacked", picture), panel("The neuron chosen", facts), panel("W, a row per neuron", matrix.element)),
+    html(
+      "div",
+      { class: "panels" },
+      panel("Weights of every neuron, stacked", picture),
+      panel("The neuron chosen", facts),
+      panel("W, a row per neuron", matrix.element),
+    ),
   );
   show();
 }
@@ -62,7 +71,9 @@ export function showNeurons(root, view, address) {
 export function stacks({ W, m, n }, out, choose, chosen) {
   const [width, height, middle] = [360, 240, out ? 140 : 220];
   const sums = (/** @type {ArrayLike<number>} */ values) =>
-    Array.from({ length: m }, (_, k) => Array.from({ length: n }, (_, i) => Math.abs(values[k * n + i])).reduce((a, b) => a + b));
+    Array.from({ length: m }, (_, k) =>
+      Array.from({ length: n }, (_, i) => Math.abs(values[k * n + i])).reduce((a, b) => a + b),
+    );
   const unit = (middle - 14) / Math.max(...sums(W));
   const step = (width - 10) / m;
   const element = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Neurons" });
@@ -79,13 +90,26 @@ export function stacks({ W, m, n }, out, choose, chosen) {
     });
     const x = 5 + k * step;
     const background = members.length > 1 ? "#fbe6cf" : "#dceaf6";
-    group.append(svg("rect", { x, y: 2, width: step, height: height - 16, fill: background, stroke: k === chosen ? "#111" : "none", "stroke-width": 2 }));
+    group.append(
+      svg("rect", {
+        x,
+        y: 2,
+        width: step,
+        height: height - 16,
+        fill: background,
+        stroke: k === chosen ? "#111" : "none",
+        "stroke-width": 2,
+      }),
+    );
     group.append(...pile(W, k, n, x, step, middle, -unit));
     if (out) group.append(...pile(out, k, n, x, step, middle + 4, (height - middle - 20) / Math.max(...sums(out))));
-    if (m <= 12 || (k + 1) % 5 === 0) group.append(svg("text", { x: x + step / 2, y: height - 3, "text-anchor": "middle" }, String(k + 1)));
+    if (m <= 12 || (k + 1) % 5 === 0)
+      group.append(svg("text", { x: x + step / 2, y: height - 3, "text-anchor": "middle" }, String(k + 1)));
     element.append(group);
   }
-  const words = "Blue background: one feature; orange: several." + (out ? " Above: input weights; below: output weights, on a scale of their own." : "");
+  const words =
+    "Blue background: one feature; orange: several." +
+    (out ? " Above: input weights; below: output weights, on a scale of their own." : "");
   return html("div", {}, element, html("p", { class: "note" }, words));
 }
 
@@ -101,14 +125,38 @@ export function stacks({ W, m, n }, out, choose, chosen) {
  */
 function pile(weights, neuron, n, x, step, start, unit) {
   let y = start;
-  const order = [...Array(n).keys()].sort((i, j) => Math.abs(weights[neuron * n + j]) - Math.abs(weights[neuron * n + i]));
+  const order = [...Array(n).keys()].sort(
+    (i, j) => Math.abs(weights[neuron * n + j]) - Math.abs(weights[neuron * n + i]),
+  );
   const pieces = [];
   for (const i of order) {
     const height = Math.abs(weights[neuron * n + i] * unit);
     if (height < 0.3) break;
     const top = unit < 0 ? y - height : y;
-    pieces.push(svg("rect", { x: x + 0.1 * step, y: top, width: 0.8 * step, height, fill: plasma(0.95 * (i / Math.max(n - 1, 1))), stroke: "#fff", "stroke-width": 0.4 }));
-    if (height > 11 && step > 15) pieces.push(svg("text", { x: x + step / 2, y: top + height / 2 + 4, "text-anchor": "middle", style: `fill:${i / n < 0.6 ? "#fff" : "#111"}` }, String(i + 1)));
+    pieces.push(
+      svg("rect", {
+        x: x + 0.1 * step,
+        y: top,
+        width: 0.8 * step,
+        height,
+        fill: plasma(0.95 * (i / Math.max(n - 1, 1))),
+        stroke: "#fff",
+        "stroke-width": 0.4,
+      }),
+    );
+    if (height > 11 && step > 15)
+      pieces.push(
+        svg(
+          "text",
+          {
+            x: x + step / 2,
+            y: top + height / 2 + 4,
+            "text-anchor": "middle",
+            style: `fill:${i / n < 0.6 ? "#fff" : "#111"}`,
+          },
+          String(i + 1),
+        ),
+      );
     y += Math.sign(unit) * height;
   }
   return pieces;
@@ -136,7 +184,9 @@ function describeNeuron(model, out, neuron, codes) {
   const { W, m, n } = model;
   const members = featuresOf(model, neuron);
   const users = (/** @type {number} */ i) =>
-    [...Array(m).keys()].filter((k) => Math.abs(W[k * n + i]) > 0.01 && featuresOf(model, k).includes(i)).map((k) => k + 1);
+    [...Array(m).keys()]
+      .filter((k) => Math.abs(W[k * n + i]) > 0.01 && featuresOf(model, k).includes(i))
+      .map((k) => k + 1);
   const rows = members.map((i) => [
     String(i + 1),
     format(W[neuron * n + i], 3),

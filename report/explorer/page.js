@@ -43,7 +43,11 @@ function fill(element, attributes, children) {
 export function format(value, digits = 4) {
   if (value === null || Number.isNaN(value)) return "–";
   if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6))
-    return value.toExponential(digits - 1).replace("e-", " × 10^−").replace("e+", " × 10^").replace(/\^(−?\d+)/, raise);
+    return value
+      .toExponential(digits - 1)
+      .replace("e-", " × 10^−")
+      .replace("e+", " × 10^")
+      .replace(/\^(−?\d+)/, raise);
   return String(Number(value.toPrecision(digits))).replace("-", "−");
 }
 
@@ -60,7 +64,10 @@ function raise(_, exponent) {
  * @param {number} value
  */
 export function fixed(value) {
-  return value.toFixed(3).replace(/^-(?=0\.000$)/, "").replace("-", "−");
+  return value
+    .toFixed(3)
+    .replace(/^-(?=0\.000$)/, "")
+    .replace("-", "−");
 }
 
 /**
@@ -77,9 +84,9 @@ export function subscript(value) {
  * @returns {(Node | string)[]}
  */
 export function prose(text) {
-  return text.split(/(?<![\w])([A-Za-zΣ]_[A-Za-z0-9])(?!\w)/).map((part, k) =>
-    k % 2 ? html("span", {}, html("i", {}, part[0]), html("sub", {}, part[2])) : part,
-  );
+  return text
+    .split(/(?<![\w])([A-Za-zΣ]_[A-Za-z0-9])(?!\w)/)
+    .map((part, k) => (k % 2 ? html("span", {}, html("i", {}, part[0]), html("sub", {}, part[2])) : part));
 }
 
 /**

@@ -46,7 +46,12 @@ export function showPhase(root, view, address) {
   root.append(
     html("div", { class: "maps" }, ...maps.map(({ element }) => element)),
     legend(),
-    html("div", { class: "panels" }, panel("At this point", facts), panel("Arrangement", arrangementPanel(pictures, m))),
+    html(
+      "div",
+      { class: "panels" },
+      panel("At this point", facts),
+      panel("Arrangement", arrangementPanel(pictures, m)),
+    ),
     panel("Models", models),
   );
 
@@ -61,7 +66,9 @@ export function showPhase(root, view, address) {
     const k = at.row * ratio.length + at.column;
     const [p, r] = [density[at.row], ratio[at.column]];
     const paper = fixedConfiguration(n, m, p, r);
-    const order = [...Array(restarts).keys()].sort((a, b) => trained.loss[k * restarts + a] - trained.loss[k * restarts + b]);
+    const order = [...Array(restarts).keys()].sort(
+      (a, b) => trained.loss[k * restarts + a] - trained.loss[k * restarts + b],
+    );
     const one = (/** @type {number} */ restart) => {
       const index = k * restarts + restart;
       return { W: trained.W.slice(index * m * n, (index + 1) * m * n), b: trained.b.slice(index * n, (index + 1) * n) };
@@ -114,7 +121,9 @@ export function showPhase(root, view, address) {
  * @param {number} m
  */
 function arrangementPanel(pictures, m) {
-  const figures = pictures.map(({ name, picture }) => html("figure", {}, picture.element, html("figcaption", {}, name)));
+  const figures = pictures.map(({ name, picture }) =>
+    html("figure", {}, picture.element, html("figcaption", {}, name)),
+  );
   const axis = m === 1 ? "on the line h" : "in the plane of h";
   const note = html("p", { class: "note" }, `The columns of W ${axis}. Orange: the extra feature.`);
   return html("div", {}, html("div", { class: "row" }, ...figures), note);
@@ -131,8 +140,20 @@ function drawMap({ density, ratio, n, boundary }, title, colour, name) {
   const step = [Math.sqrt(ratio[1] / ratio[0]), Math.sqrt(density[0] / density[1])];
   const chart = new Chart(
     `${title}; arrow keys move the point`,
-    { from: ratio[0] / step[0], to: ratio.at(-1) * step[0], title: "relative importance r", log: true, ticks: [0.1, 1, 10] },
-    { from: density.at(-1) / step[1], to: density[0] * step[1], title: "feature density 1−S", log: true, ticks: [0.01, 0.1, 1] },
+    {
+      from: ratio[0] / step[0],
+      to: ratio.at(-1) * step[0],
+      title: "relative importance r",
+      log: true,
+      ticks: [0.1, 1, 10],
+    },
+    {
+      from: density.at(-1) / step[1],
+      to: density[0] * step[1],
+      title: "feature density 1−S",
+      log: true,
+      ticks: [0.01, 0.1, 1],
+    },
     { width: 300, height: 250 },
   );
   chart.cells(ratio.length, density.length, (column, row) => colour(row * ratio.length + column));
@@ -143,7 +164,12 @@ function drawMap({ density, ratio, n, boundary }, title, colour, name) {
   let cursor = [];
   const mark = (/** @type {number} */ column, /** @type {number} */ row) => {
     cursor.forEach((part) => part.remove());
-    const circle = svg("circle", { cx: chart.place.x(ratio[column]), cy: chart.place.y(density[row]), r: 6, class: "cursor" });
+    const circle = svg("circle", {
+      cx: chart.place.x(ratio[column]),
+      cy: chart.place.y(density[row]),
+      r: 6,
+      class: "cursor",
+    });
     cursor = [chart.rule("x", ratio[column]), chart.rule("y", density[row]), chart.add(circle)];
   };
   return { chart, mark, element: html("section", { class: "panel" }, html("h3", {}, title), chart.element) };
@@ -170,8 +196,22 @@ function fixedBoundaries(n) {
     Array.from({ length: 60 }, (_, k) => from * (to / from) ** (k / 59));
   const [low, high] = [grid(0.08, 1), grid(1, 12.5)];
   const absent = [low, low.map((r) => (4 * r) / (2 + 5 * r))];
-  if (n > 2) return [absent, [[1, 1], [0.005, 2]]];
-  return [absent, [high, high.map((r) => 4 / (5 + 2 * r))], [[1, 1], [4 / 7, 2]]];
+  if (n > 2)
+    return [
+      absent,
+      [
+        [1, 1],
+        [0.005, 2],
+      ],
+    ];
+  return [
+    absent,
+    [high, high.map((r) => 4 / (5 + 2 * r))],
+    [
+      [1, 1],
+      [4 / 7, 2],
+    ],
+  ];
 }
 
 /**
@@ -199,7 +239,17 @@ function boundaries({ n, boundary }, r) {
  * @param {number} r relative importance of the last feature
  */
 function fixedConfiguration(n, m, p, r) {
-  const candidates = n === 2 ? [[[0]], [[0, 1]], [[1]]] : [[[0], [1]], [[0], [2]], [[1], [2]], [[0], [1, 2]], [[0, 1], [2]], [[0, 2], [1]]];
+  const candidates =
+    n === 2
+      ? [[[0]], [[0, 1]], [[1]]]
+      : [
+          [[0], [1]],
+          [[0], [2]],
+          [[1], [2]],
+          [[0], [1, 2]],
+          [[0, 1], [2]],
+          [[0, 2], [1]],
+        ];
   const importance = (/** @type {number} */ i) => (i === n - 1 ? r : 1);
   const models = candidates.map((groups) => {
     const W = new Float32Array(m * n);
@@ -243,4 +293,3 @@ function matrixCells({ W, b }, m, n) {
   const columns = Array.from({ length: n }, (_, i) => vector(Array.from({ length: m }, (_, k) => W[k * n + i])));
   return [...columns, vector(Array.from(b))];
 }
-

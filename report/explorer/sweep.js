@@ -6,6 +6,7 @@ import { Model, unpack } from "./models.js";
 import { stacks } from "./neurons.js";
 import { choice, factList, fixed, format, html, nearest, panel, slider, table } from "./page.js";
 
+/** @type {Record<string, string>} */
 const AXIS_NAMES = {
   density: "feature density 1−S",
   relative_density: "relative density",
@@ -56,7 +57,9 @@ function sweepParts(sweep, chart, address) {
   const [W, b, loss] = [sweep.W, sweep.b, sweep.loss].map(unpack);
   const out = sweep.out && unpack(sweep.out);
   const varying = axes.filter((/** @type {any} */ [, values]) => values.length > 1);
-  const index = Object.fromEntries(axes.map((/** @type {any} */ [name, values]) => [name, place(name, values, address)]));
+  const index = Object.fromEntries(
+    axes.map((/** @type {any} */ [name, values]) => [name, place(name, values, address)]),
+  );
   const picture = new Arrangement("The columns of W as arrows; arrow keys turn a solid");
   const gram = new Matrix("The matrix WᵀW", gramEntry);
   const neurons = html("div");
@@ -65,7 +68,10 @@ function sweepParts(sweep, chart, address) {
   const beside = chart && drawCharts(chart, varying);
 
   const show = () => {
-    const point = axes.reduce((/** @type {number} */ k, /** @type {any} */ [name, values]) => k * values.length + index[name], 0);
+    const point = axes.reduce(
+      (/** @type {number} */ k, /** @type {any} */ [name, values]) => k * values.length + index[name],
+      0,
+    );
     const model = new Model(W.subarray(point * m * n, (point + 1) * m * n), m, n);
     const distribution = axes.find((/** @type {any} */ [name]) => name === "distribution")[1][index.distribution];
     const colours = featureColours({ ...sweep, sets: sweep.sets[distribution] });
@@ -76,7 +82,11 @@ function sweepParts(sweep, chart, address) {
       neurons.replaceChildren(stacks(model, out && out.subarray(point * m * n, (point + 1) * m * n), () => {}));
     const notes = Object.entries(sweep.notes ?? {}).map(([name, values]) => [name, String(values[point])]);
     facts.replaceChildren(
-      factList({ loss: format(loss[point], 5), ...Object.fromEntries(notes), "D* = m / ‖W‖²": format(m / sum(norms(model).map((v) => v * v))) }),
+      factList({
+        loss: format(loss[point], 5),
+        ...Object.fromEntries(notes),
+        "D* = m / ‖W‖²": format(m / sum(norms(model).map((v) => v * v))),
+      }),
     );
     features.replaceChildren(featureTable(model, b.subarray(point * n, (point + 1) * n)));
     beside?.mark(Object.fromEntries(axes.map((/** @type {any} */ [name, values]) => [name, values[index[name]]])));
@@ -88,7 +98,10 @@ function sweepParts(sweep, chart, address) {
       show();
     };
     if (name !== "distribution") return slider(AXIS_NAMES[name], values, index[name], change);
-    const options = values.map((/** @type {string} */ value, /** @type {number} */ k) => [String(k), describeSets(value)]);
+    const options = values.map((/** @type {string} */ value, /** @type {number} */ k) => [
+      String(k),
+      describeSets(value),
+    ]);
     return choice(AXIS_NAMES[name], options, String(index[name]), (value) => change(Number(value)));
   });
   show();
@@ -164,7 +177,12 @@ function drawCharts({ title, axis, y, lines, log, marks = [] }, varying) {
   const chart = new Chart(
     title,
     { from: Math.min(...xs), to: Math.max(...xs), title: AXIS_NAMES[axis], log: true },
-    { from: log ? low / 1.1 : low - room, to: log ? high * 1.1 : Math.min(high + room, low + 40 * room), title: y, log },
+    {
+      from: log ? low / 1.1 : low - room,
+      to: log ? high * 1.1 : Math.min(high + room, low + 40 * room),
+      title: y,
+      log,
+    },
   );
   for (const { at } of marks) chart.rule("x", at, { "stroke-dasharray": "3 3" });
   lines.forEach((/** @type {any} */ line, /** @type {number} */ k) => {
@@ -180,6 +198,8 @@ function drawCharts({ title, axis, y, lines, log, marks = [] }, varying) {
   const names = lines.map((/** @type {any} */ line, /** @type {number} */ k) =>
     html("li", {}, html("i", { style: `background:${CATEGORIES[line.colour ?? k]}` }), describeSets(line.name)),
   );
-  const crossings = marks.length ? [html("li", {}, `dashed: ${marks.map((/** @type {any} */ mark) => mark.name).join("; ")}`)] : [];
+  const crossings = marks.length
+    ? [html("li", {}, `dashed: ${marks.map((/** @type {any} */ mark) => mark.name).join("; ")}`)]
+    : [];
   return { mark, element: html("div", {}, chart.element, html("ul", { class: "legend" }, ...names, ...crossings)) };
 }

@@ -17,7 +17,7 @@ let generation = 0;
  * @param {MessageEvent} event
  */
 onmessage = ({ data }) => {
-  if (data.search) postMessage({ best: bestModel(data.search), search: data.search });
+  if (data.search) postMessage({ best: bestModel(data.setting), search: data.search });
   if (data.spec) {
     trainer = new Trainer(data.spec, data.parameters);
     lastStep = data.until;

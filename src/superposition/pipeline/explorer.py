@@ -116,7 +116,7 @@ def bundle(entry: Path) -> str:
 def _float32(values: Any) -> dict[str, Any]:
     """Pack numbers as float32."""
     array = np.ascontiguousarray(values, dtype="<f4")
-    return {"shape": array.shape, "float32": base64.b64encode(array).decode()}
+    return {"shape": array.shape, "float32": base64.b64encode(array.tobytes()).decode()}
 
 
 def _int16(values: Any) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _int16(values: Any) -> dict[str, Any]:
     array = np.asarray(values, dtype=np.float64)
     scale = float(np.abs(array).max()) / 32767 or 1.0
     codes = np.ascontiguousarray((array / scale).round(), dtype="<i2")
-    return {"shape": array.shape, "scale": scale, "int16": base64.b64encode(codes).decode()}
+    return {"shape": array.shape, "scale": scale, "int16": base64.b64encode(codes.tobytes()).decode()}
 
 
 def _numbers(values: Any) -> list[float | None]:

@@ -92,7 +92,9 @@ def train(
 
     total = len(plan) * sweep.steps
     with (
-        tqdm(total=total, unit="step", unit_scale=True, disable=hide_bar, desc=label or sweep.model, leave=False) as bar,
+        tqdm(
+            total=total, unit="step", unit_scale=True, disable=hide_bar, desc=label or sweep.model, leave=False
+        ) as bar,
         thread_pool(threads) as pool,
     ):
         try:
