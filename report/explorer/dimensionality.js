@@ -66,7 +66,7 @@ export function showDimensionality(root, view, address) {
     facts.replaceChildren(
       ...describeFeature(model, feature, D[k], kind(k), factor < 0 ? [] : together, density[point], view.curve[point]),
     );
-    graph.replaceChildren(drawGraph(view, point, feature, (i) => choose(point, i)));
+    graph.replaceChildren(drawGraph(view, model, point, feature, (i) => choose(point, i)));
     const drawn = factor >= 0 && together.length <= MAX_CORNERS;
     solid.element.style.display = drawn ? "" : "none";
     if (drawn) showFactor(solid, model, together, feature, POLYTOPES[kind(k)] ?? POLYTOPES.other);
@@ -181,11 +181,12 @@ function showFactor(solid, model, together, feature, colour) {
  * @param {number[]} features
  */
 function joined(model, features) {
+  const norms = features.map((i) => model.norm(i));
   const pairs = [];
   for (let a = 0; a < features.length; a++)
     for (let b = a + 1; b < features.length; b++) {
-      const [i, j] = [features[a], features[b]];
-      if (Math.abs(model.gram(i, j)) > JOINING_COSINE * model.norm(i) * model.norm(j)) pairs.push([a, b]);
+      const dot = model.gram(features[a], features[b]);
+      if (Math.abs(dot) > JOINING_COSINE * norms[a] * norms[b]) pairs.push([a, b]);
     }
   return pairs;
 }
@@ -193,14 +194,13 @@ function joined(model, features) {
 /**
  * Draws the graph of a model: the features of every factor on a circle, the factors in rows.
  * @param {any} view
+ * @param {Model} model
  * @param {number} point
  * @param {number} feature
  * @param {(feature: number) => void} choose called when a feature is chosen
  */
-function drawGraph(view, point, feature, choose) {
-  const { n, m, polytopes } = view;
-  const W = unpack(view.W);
-  const model = new Model(W.subarray(point * m * n, (point + 1) * m * n), m, n);
+function drawGraph(view, model, point, feature, choose) {
+  const { n, polytopes } = view;
   /** @type {Map<number, number[]>} */
   const factors = new Map();
   for (let i = 0; i < n; i++) {

@@ -56,24 +56,36 @@ export function showLive(root, _, address, data) {
   /** @type {State} */
   const state = { spec: readSpec(address), paused: false, best: NaN, history: [] };
   const shown = createPanels(root);
-  let searches = 0;
+  let models = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let searchSoon;
   const message = html("p", { class: "error", role: "alert" });
 
   const start = (/** @type {Float32Array | undefined} */ parameters) => {
     const spec = readSpec(address);
     message.textContent = problem(spec) ?? "";
     if (message.textContent) return;
-    Object.assign(state, { spec, best: knownOptimum(spec, data.products), history: [] });
+    models++;
+    Object.assign(state, { spec, best: knownOptimum(spec, data.products), history: [], last: undefined });
+    clearTimeout(searchSoon);
+    const setting = { ...spec, density: Array(spec.n).fill(spec.density) };
+    // A search takes a second or so; none begins while a slider moves.
     if (spec.n <= 3 && isIndependent(spec) && spec.model === "relu_output")
-      searcher.postMessage({ search: ++searches, setting: { ...spec, density: Array(spec.n).fill(spec.density) } });
-    trainer.postMessage({ spec, parameters, until: address.number("until", 0) || spec.steps, paused: state.paused });
+      searchSoon = setTimeout(() => searcher.postMessage({ search: models, setting }), 300);
+    trainer.postMessage({
+      model: models,
+      spec,
+      parameters,
+      until: address.number("until", 0) || spec.steps,
+      paused: state.paused,
+    });
   };
   searcher.onmessage = ({ data: { best, search } }) => {
-    if (search !== searches) return;
+    if (search !== models) return;
     state.best = best.loss;
     draw(state.last);
   };
-  trainer.onmessage = ({ data: report }) => draw(report);
+  trainer.onmessage = ({ data: report }) => report.model === models && draw(report);
   const draw = (/** @type {any} */ report) => {
     if (!report) return;
     state.last = report;
@@ -83,6 +95,7 @@ export function showLive(root, _, address, data) {
   root.prepend(createControls(address, state, start, trainer), message);
   start(undefined);
   return () => {
+    clearTimeout(searchSoon);
     trainer.terminate();
     searcher.terminate();
     URL.revokeObjectURL(url);
@@ -157,8 +170,10 @@ function densitySlider(address, change) {
     min: 0,
     max: 60,
     step: 1,
-    oninput: () => (shown.textContent = format(value())),
-    onchange: () => change(String(value())),
+    oninput: () => {
+      shown.textContent = format(value());
+      change(String(value()));
+    },
   });
   const present = address.number("density", DEFAULTS.density);
   input.value = String(Math.round(-20 * Math.log10(present)));
@@ -174,15 +189,15 @@ function densitySlider(address, change) {
 function readSpec(address) {
   const number = (/** @type {string} */ key) => address.number(key, DEFAULTS[key]);
   const whole = (/** @type {string} */ key) => Math.round(number(key));
-  const n = Math.min(Math.max(whole("n"), 1), MAX_FEATURES);
+  const n = whole("n");
   const sets = (/** @type {string} */ key) =>
     (address.text(key, "").match(/\d+(?:[+]\d+)+/g) ?? []).map((set) => set.split("+").map((i) => Number(i) - 1));
   return {
     model: /** @type {any} */ (address.text("model", DEFAULTS.model)),
     n,
-    m: Math.min(Math.max(whole("m"), 1), 3),
+    m: whole("m"),
     density: Math.min(Math.max(number("density"), 1e-6), 1),
-    importance: Array.from({ length: n }, (_, i) => number("decay") ** i),
+    importance: Array.from({ length: Math.min(Math.max(n, 0), MAX_FEATURES) }, (_, i) => number("decay") ** i),
     correlated: sets("correlated"),
     anticorrelated: sets("anticorrelated"),
     signed: address.text("signed", "0") === "1",
@@ -199,6 +214,8 @@ function readSpec(address) {
  * @param {import("./training.js").Spec} spec
  */
 function problem({ model, n, m, correlated, anticorrelated }) {
+  if (n < 1 || n > MAX_FEATURES) return `Features: 1 to ${MAX_FEATURES}.`;
+  if (m < 1 || m > 3) return "Dimensions: 1 to 3.";
   const members = [...correlated, ...anticorrelated].flat();
   if (members.some((i) => i < 0 || i >= n)) return `Sets: there are only features 1 to ${n}.`;
   if (new Set(members).size < members.length) return "Sets: a feature may be in one set only.";

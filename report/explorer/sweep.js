@@ -196,7 +196,12 @@ function drawCharts({ title, axis, y, lines, log, marks = [] }, varying) {
     cursor = chart.rule("x", point[axis], { class: "line" });
   };
   const names = lines.map((/** @type {any} */ line, /** @type {number} */ k) =>
-    html("li", {}, html("i", { style: `background:${CATEGORIES[line.colour ?? k]}` }), describeSets(line.name)),
+    html(
+      "li",
+      {},
+      html("i", { class: line.dots ? "dot" : "", style: `background:${CATEGORIES[line.colour ?? k]}` }),
+      describeSets(line.name),
+    ),
   );
   const crossings = marks.length
     ? [html("li", {}, `dashed: ${marks.map((/** @type {any} */ mark) => mark.name).join("; ")}`)]

@@ -97,7 +97,7 @@ export class Trainer {
    * @param {Float32Array} [parameters] where to start; by default the initial parameters
    */
   constructor(spec, parameters = initialParameters(spec)) {
-    this.spec = spec;
+    this.spec = { ...spec, importance: spec.importance.map(fround) };
     this.parameters = parameters;
     this.step = 0;
     /** The loss of the last batch, an unbiased estimate of the expected loss. */

@@ -11,6 +11,8 @@ let trainer;
 let paused = false;
 let lastStep = Infinity;
 let generation = 0;
+/** Number of the model that trains, by which reports on it are told from late ones on another. */
+let model = 0;
 
 /**
  * Starts, pauses or continues training, or searches the best model.
@@ -20,7 +22,7 @@ onmessage = ({ data }) => {
   if (data.search) postMessage({ best: bestModel(data.setting), search: data.search });
   if (data.spec) {
     trainer = new Trainer(data.spec, data.parameters);
-    lastStep = data.until;
+    [model, lastStep] = [data.model, data.until];
     report(0);
   }
   if (data.paused !== undefined) paused = data.paused;
@@ -58,7 +60,7 @@ function report(rate, loss = NaN, error = NaN) {
   const { spec, step, parameters } = /** @type {Trainer} */ (trainer);
   const known = isExact(spec);
   const setting = { ...spec, density: Array(spec.n).fill(spec.density) };
-  postMessage({ step, parameters, rate, loss: known ? expectedLoss(parameters, setting) : loss, error, known });
+  postMessage({ model, step, parameters, rate, loss: known ? expectedLoss(parameters, setting) : loss, error, known });
 }
 
 /**
