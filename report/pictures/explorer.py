@@ -24,7 +24,7 @@ with sync_playwright() as playwright:
     browser = playwright.chromium.launch(executable_path=shutil.which(os.environ.get("CHROMIUM", "chromium")))
     page = browser.new_page(viewport={"width": 1100, "height": 900})
     page.goto(f"{EXPLORER}#feature_dimensionality")
-    take(page).quantize(128).save(FOLDER / "explorer.png", optimize=True)
+    take(page).quantize(256).save(FOLDER / "explorer.png", optimize=True)
     page.set_viewport_size({"width": 760, "height": 900})
     page.goto(f"{EXPLORER}#pentagon_solutions&relative_density=10")
     slider, frames = page.locator("input[type=range]"), []

@@ -209,7 +209,10 @@ def _custom_figures(name: str, sweep: Sweep) -> dict[str, Figure]:
     matrices = NEURON_MATRICES.get(sweep.model, "WᵀW")
     captions = {
         "gram": ("the models", f"{matrices}, the bias b, and the norms ‖W_i‖ coloured by superposition."),
-        "points": ("features as points", "The columns of W in the hidden space, coloured by importance."),
+        "points": (
+            "features as points",
+            "The columns of W in the hidden space, coloured by set, or by importance if that varies.",
+        ),
         "dimensionality": (
             "the dimensionality of every feature",
             "D_i of every feature, model by model, and the values that polytopes have.",

@@ -16,7 +16,8 @@ def draw(figure: str, data: dict[str, pd.DataFrame]) -> Figure:
     fig, axes = plt.subplots(1, len(densities), figsize=(style.PAGE, 2.5), sharex=True, sharey=True)
     scale = Normalize(0, features["importance"].max())
     for ax, density in zip(np.atleast_1d(axes), densities, strict=True):
-        vectors.feature_arrows(ax, features[features["density"] == density], scale)
+        rows = features[features["density"] == density]
+        vectors.feature_arrows(ax, rows, style.IMPORTANCE(scale(rows["importance"].to_numpy())))
         ax.set_title(f"{1 - density:.0%} sparsity ({style.density_title(density)})")
     colours = plt.cm.ScalarMappable(scale, style.IMPORTANCE)
     style.colorbar(fig, colours, "importance $I_i$", ax=axes, shrink=0.75, pad=0.02)
