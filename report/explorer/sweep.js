@@ -108,6 +108,7 @@ function sweepParts(sweep, chart, address) {
   const note = html("p", { class: "note" }, ...colourNote(sweep), m === 3 ? " Drag to turn." : "");
   const panels = [
     ...(m <= 3 ? [panel("Arrangement", picture.element, note)] : []),
+    ...(sweep.exact ? [exactPanel(sweep.exact, m)] : []),
     ...(neurons.childNodes.length ? [panel("Neurons", neurons)] : []),
     panel("WᵀW", gram.element, facts),
     ...(beside ? [panel(chart.title, beside.element)] : []),
@@ -117,6 +118,18 @@ function sweepParts(sweep, chart, address) {
     ...(sliders.length ? [html("div", { class: "controls" }, ...sliders)] : []),
     html("div", { class: "panels" }, ...panels),
   ];
+}
+
+/**
+ * Shows an exact polytope.
+ * @param {number[][]} corners
+ * @param {number} m
+ */
+function exactPanel(corners, m) {
+  const picture = new Arrangement("The corners of the exact polytope; arrow keys turn a solid");
+  picture.show(corners, Array(corners.length).fill(CATEGORIES[2]));
+  picture.element.classList.toggle("solid", m === 3);
+  return panel("The paper's polytope, exact", picture.element);
 }
 
 /**

@@ -132,6 +132,11 @@ def _numbers(values: Any) -> list[float | None]:
     return [float(f"{v:.7g}") if np.isfinite(v) else None for v in np.asarray(values, dtype=np.float64).tolist()]
 
 
+def _numbers_by_row(table: pd.DataFrame) -> list[list[float | None]]:
+    """Return the coordinates w0, w1, … of a table as lists, by row."""
+    return [_numbers(row) for row in table[["w0", "w1", "w2"]].dropna(axis=1).to_numpy()]
+
+
 def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
     """Return a table as lists, by column."""
     return {name: _numbers(column) if column.dtype.kind == "f" else column.tolist() for name, column in table.items()}
@@ -316,15 +321,16 @@ def _organization_view(run: Run) -> View:
 
 
 def _polytopes_view(run: Run) -> View:
-    """Return the small models by size, with the losses of the best products of polytopes."""
+    """Return the small models by size, with exact polytopes and the losses of the best products of polytopes."""
     table, handovers = run.table("polytopes", "models"), run.table("polytopes", "handovers")
+    corners = {size: _numbers_by_row(rows) for size, rows in run.table("polytopes", "corners").groupby(["n", "m"])}
     sweeps, charts = {}, {}
     names = {(s.n, s.m): k for k in run.config.figures["polytopes"].experiments for s in [run.config.sweeps[k]]}
     marks = [{"at": row.density, "name": f"{row.dense_side} | {row.sparse_side}"} for row in handovers.itertuples()]
     for (n, m), rows in table.groupby(["n", "m"]):
         name = names[n, m]
         notes = {key: rows[key].tolist() for key in ("trained", "best", "second")}
-        sweeps[name] = _sweep(run.models(name)) | {"notes": notes}
+        sweeps[name] = _sweep(run.models(name)) | {"notes": notes, "exact": corners.get((n, m))}
         lines = [
             _line("best product, exact", rows["density"], rows["best_loss"] / rows["best_loss"]),
             _line("second product, exact", rows["density"], rows["second_loss"] / rows["best_loss"]),
