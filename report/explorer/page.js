@@ -192,7 +192,12 @@ export class Address {
   constructor() {
     const [view, ...rest] = decodeURIComponent(location.hash.slice(1)).split("&");
     this.view = view;
-    this.settings = new URLSearchParams(rest.join("&"));
+    /** @type {Map<string, string>} not URLSearchParams, which would read the + of a set as a space */
+    this.settings = new Map();
+    for (const setting of rest) {
+      const [key, ...value] = setting.split("=");
+      this.settings.set(key, value.join("="));
+    }
   }
 
   /**

@@ -303,10 +303,11 @@ def test_pointing_at_a_feature(reader: Reader) -> None:
 @pytest.mark.quick
 def test_the_live_view_trains_as_the_package_does(reader: Reader) -> None:
     """From the settings in the address to the weights on the screen, fast enough to watch."""
-    reader.open("live&n=10&m=3&density=0.05&seed=1&steps=1000&until=200")
+    reader.open("live&n=10&m=3&density=0.05&correlated=1+2 3+4&seed=1&steps=1000&until=200")
     reader.page.wait_for_selector("[data-step='200']")
     found = np.array(reader.page.locator("[data-step]").get_attribute("data-parameters").split(), dtype=float)
     spec = SPEC | {"n": 10, "m": 3, "importance": [1] * 10, "density": 0.05, "seed": 1, "steps": 1000, "batch": 1024}
+    spec["correlated"] = [[0, 1], [2, 3]]
     expected, rounding = trained(spec)
     assert (np.abs(found - expected) < 2 * rounding).all()
     assert reader.problems == []
