@@ -150,8 +150,9 @@ export class Chart {
    * Makes the chart one to point at.
    * @param {(x: number, y: number) => void} point called with the values under the pointer
    * @param {(dx: number, dy: number) => void} step called with the direction of an arrow key
+   * @param {{held: boolean}} [hold] whether a click holds the point, so that the mouse can leave; charts may share it
    */
-  interactive(point, step) {
+  interactive(point, step, hold = { held: false }) {
     const { element, frame, place } = this;
     const report = (/** @type {PointerEvent} */ event) => {
       const box = element.getBoundingClientRect();
@@ -163,9 +164,12 @@ export class Chart {
         place.y.invert(inside((event.clientY - box.top) * unit, frame.y, frame.height)),
       );
     };
-    element.addEventListener("pointerdown", report);
+    element.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
+      report(event);
+      hold.held = event.pointerType === "mouse" && !hold.held;
+    });
     element.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
-      if (event.buttons || event.pointerType === "mouse") report(event);
+      if (event.pointerType === "mouse" ? !hold.held : event.buttons) report(event);
     });
     arrowKeys(element, step);
   }

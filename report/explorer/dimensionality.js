@@ -107,7 +107,13 @@ export function showDimensionality(root, view, address) {
       widePanel(
         "D_i by sparsity",
         chart.element,
-        html("ul", { class: "legend" }, ...names, html("li", {}, "line: D*")),
+        html(
+          "ul",
+          { class: "legend" },
+          ...names,
+          html("li", {}, "line: D*"),
+          html("li", {}, "a click holds the feature"),
+        ),
       ),
       panel("The feature", facts),
       panel("Its factor", solid.element, solidNote),

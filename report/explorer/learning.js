@@ -83,10 +83,12 @@ export function showLearning(root, view, address) {
     slider("training step", step, at, move, (value) => String(value)),
     playButton(control, () => at, step.length),
   );
+  const hold = { held: false };
   for (const chart of [losses, dimensions])
     chart.interactive(
       (value) => setSlider(control, nearest(step, value)),
       (dx) => setSlider(control, at + dx),
+      hold,
     );
   const note = solid
     ? `Colours: the sets of features.${m === 3 ? " Drag to turn." : ""}`

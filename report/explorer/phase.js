@@ -107,10 +107,12 @@ export function showPhase(root, view, address) {
     const palette = Array.from({ length: n }, (_, i) => CATEGORIES[Number(i === n - 1)]);
     [paper, best, one(order[0])].forEach((model, which) => pictures[which].picture.show(columns(model), palette));
   };
+  const hold = { held: false };
   for (const { chart } of maps)
     chart.interactive(
       (x, y) => point(nearest(ratio, x), nearest(density, y)),
       (dx, dy) => point(at.column + dx, at.row - dy),
+      hold,
     );
   point(at.column, at.row);
 }
@@ -183,6 +185,7 @@ function legend() {
   const lines = [
     "lines: boundaries of the fixed configurations",
     "points in the optimum's diagram: exact boundary of absent and superposition",
+    "a click holds the point",
   ];
   return html("ul", { class: "legend" }, ...items, ...lines.map((text) => html("li", {}, text)));
 }
