@@ -186,6 +186,8 @@ def test_a_custom_sweep_has_its_place(browser: Any, tmp_path: Path) -> None:
         results[name].save(tmp_path / f"weights/{name}.safetensors")
     page = tmp_path / "explorer.html"
     page.write_text(explorer.render(explorer.collect(tmp_path, config), PAGE / "index.html.j2"), encoding="utf-8")
+    kinds = {"pairs": ("gram", "points", "dimensionality"), "neurons": ("gram", "dimensionality")}
+    assert explorer.explored_figures(config) == [f"{name}_{kind}" for name in kinds for kind in kinds[name]]
     reader = Reader(browser, page)
     points = results["pairs"].points
     norms = results["pairs"].best()["W"].norm(dim=1)

@@ -27,6 +27,8 @@ from superposition.pipeline.config import CUSTOM, Config
 View = dict[str, Any]
 # Largest number of weights of one view; longer sweeps are thinned along their densities.
 MAX_WEIGHTS = 200_000
+# Largest number of features of a custom sweep with a view.
+MAX_FEATURES = 500
 # Largest number of orders of the features that are tried one by one.
 MAX_ORDERS = 5040
 # Largest number of snapshots shown of one model.
@@ -59,26 +61,33 @@ class Run:
 
 def collect(results: Path, config: Config) -> dict[str, Any]:
     """Return everything that the page shows: its views, and what the live view compares models with."""
-    run, views = Run(results, config), []
-    for figures, build in VIEWS.items():
-        if set(figures) <= set(config.figures):
-            views.append(_describe(config, figures) | build(run))
-    for name in custom_sweeps(config):
-        figures = tuple(figure for figure in config.figures_of(CUSTOM) if config.figures[figure].experiments == (name,))
-        views.append({"figures": figures, "title": f"{name}, a custom sweep", "shows": ""} | _custom_view(run, name))
+    run = Run(results, config)
+    views = [_describe(config, figures) | VIEWS[figures](run) for figures in _paper_views(config)]
+    for name, figures in _custom_figures(config).items():
+        views.append({"figures": figures, "title": f"{name}, a custom sweep", "shows": ""} | _sweep_view(run, name))
     best = run.table("polytopes", "models") if "polytopes" in config.figures else None
-    products = None if best is None else _columns(best[["n", "m", "density", "best", "best_loss"]])
+    products = None if best is None else _columns(best[["n", "m", "density", "best_loss"]])
     return {"scale": config.scale, "views": views, "products": products}
 
 
 def explored_figures(config: Config) -> list[str]:
-    """Return the figures whose tables and weights the page shows."""
-    return [figure for figures in VIEWS if set(figures) <= set(config.figures) for figure in figures]
+    """Return the figures that the page shows; ``explorer.html#<figure>`` is a link to each of them."""
+    return [figure for figures in (*_paper_views(config), *_custom_figures(config).values()) for figure in figures]
 
 
-def custom_sweeps(config: Config) -> list[str]:
-    """Return the names of the custom sweeps."""
-    return list(dict.fromkeys(config.figures[figure].experiments[0] for figure in config.figures_of(CUSTOM)))
+def _paper_views(config: Config) -> list[tuple[str, ...]]:
+    """Return the figures of the paper's views, by view."""
+    return [figures for figures in VIEWS if set(figures) <= set(config.figures)]
+
+
+def _custom_figures(config: Config) -> dict[str, list[str]]:
+    """Return the figures of every custom sweep whose models are small enough to be shown."""
+    found: dict[str, list[str]] = {}
+    for figure in config.figures_of(CUSTOM):
+        (name,) = config.figures[figure].experiments
+        if config.sweeps[name].n <= MAX_FEATURES:
+            found.setdefault(name, []).append(figure)
+    return found
 
 
 def render(data: dict[str, Any], template: Path) -> str:
@@ -86,6 +95,7 @@ def render(data: dict[str, Any], template: Path) -> str:
     folder = template.parent
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
     return environment.from_string(template.read_text(encoding="utf-8")).render(
+        scale=data["scale"],
         style=(folder / "style.css").read_text(encoding="utf-8"),
         script=bundle(folder / "main.js"),
         worker=bundle(folder / "worker.js"),
@@ -338,11 +348,6 @@ def _polytopes_view(run: Run) -> View:
         ]
         charts[name] = _chart("Losses", "density", "loss / that of the best product", lines, marks=marks)
     return {"kind": "sweep", "sweeps": sweeps, "charts": charts}
-
-
-def _custom_view(run: Run, name: str) -> View:
-    """Return a custom sweep."""
-    return _sweep_view(run, name) | {"id": name}
 
 
 # Large models, feature by feature
