@@ -4,8 +4,14 @@ import { plasma } from "./colours.js";
 import { Model, unpack } from "./models.js";
 import { factList, format, html, panel, slider, svg, table } from "./page.js";
 
-/** A feature belongs to a neuron if its weight is at least this share of the neuron's largest. */
+/** A feature belongs to a neuron if it drives it with at least this share of its strongest drive (analysis/neurons.py). */
 const MEMBER = 0.25;
+/** A neuron represents a feature if the feature drives it with at least this share of its strongest drive of any neuron. */
+const REPRESENTING = 0.5;
+/** A neuron of the absolute model computes a feature if it contributes at least this share of the ideal output. */
+const COMPUTING = 0.5;
+/** Largest number of neurons for which codes are drawn. */
+const MAX_CODE = 12;
 
 /**
  * Shows the neurons of a figure.
@@ -33,8 +39,8 @@ export function showNeurons(root, view, address) {
       address.set({ neuron: neuron + 1 });
       show();
     };
-    picture.replaceChildren(stacks(model, out && part(out), choose, at.neuron));
-    facts.replaceChildren(...describeNeuron(model, out && part(out), at.neuron, view.codes?.[at.point]));
+    picture.replaceChildren(stacks(model, out && part(out), view.signed, choose, at.neuron));
+    facts.replaceChildren(...describeNeuron(model, out && part(out), view.signed, at.neuron));
     matrix.show((i, j) => model.W[i * n + j], m, n);
   };
   if (points > 1)
@@ -65,10 +71,12 @@ export function showNeurons(root, view, address) {
  * Draws every neuron as a stack of its |weights|, the largest at the bottom.
  * @param {Model} model
  * @param {Float32Array | null} out output weights, drawn below in the absolute model
+ * @param {boolean} signed whether features may be negative
  * @param {(neuron: number) => void} choose called when a neuron is chosen
  * @param {number} [chosen]
  */
-export function stacks({ W, m, n }, out, choose, chosen) {
+export function stacks(model, out, signed, choose, chosen) {
+  const { W, m, n } = model;
   const [width, height, middle] = [360, 240, out ? 140 : 220];
   const sums = (/** @type {ArrayLike<number>} */ values) =>
     Array.from({ length: m }, (_, k) =>
@@ -78,7 +86,7 @@ export function stacks({ W, m, n }, out, choose, chosen) {
   const step = (width - 10) / m;
   const element = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Neurons" });
   for (let k = 0; k < m; k++) {
-    const members = featuresOf({ W, n }, k);
+    const members = featuresOf(model, signed, k);
     const group = svg("g", {
       class: "stack",
       tabindex: 0,
@@ -163,39 +171,67 @@ function pile(weights, neuron, n, x, step, start, unit) {
 }
 
 /**
- * Returns the features of a neuron, the largest weight first.
- * @param {{W: ArrayLike<number>, n: number}} model
+ * Returns how strongly a feature alone can activate a neuron.
+ * @param {Model} model
+ * @param {boolean} signed
  * @param {number} neuron
+ * @param {number} i
  */
-function featuresOf({ W, n }, neuron) {
-  const size = (/** @type {number} */ i) => Math.abs(W[neuron * n + i]);
-  const order = [...Array(n).keys()].sort((i, j) => size(j) - size(i));
-  return order.filter((i) => size(i) >= MEMBER * size(order[0]));
+function drive({ W, n }, signed, neuron, i) {
+  const weight = W[neuron * n + i];
+  return signed ? Math.abs(weight) : Math.max(weight, 0);
 }
 
 /**
- * Describes a neuron: its features, and which neurons each of them uses.
+ * Returns the features of a neuron, the strongest first.
+ * @param {Model} model
+ * @param {boolean} signed
+ * @param {number} neuron
+ */
+function featuresOf(model, signed, neuron) {
+  const size = (/** @type {number} */ i) => drive(model, signed, neuron, i);
+  const order = [...Array(model.n).keys()].sort((i, j) => size(j) - size(i));
+  return order.filter((i) => size(i) > 0 && size(i) >= MEMBER * size(order[0]));
+}
+
+/**
+ * Returns the neurons that represent a feature or, in the absolute model, compute it.
  * @param {Model} model
  * @param {Float32Array | null} out
- * @param {number} neuron
- * @param {string[]} [codes] the code of every feature, if the figure has them
+ * @param {number} i
  */
-function describeNeuron(model, out, neuron, codes) {
+function neuronsOf(model, out, i) {
   const { W, m, n } = model;
-  const members = featuresOf(model, neuron);
-  const users = (/** @type {number} */ i) =>
-    [...Array(m).keys()]
-      .filter((k) => Math.abs(W[k * n + i]) > 0.01 && featuresOf(model, k).includes(i))
-      .map((k) => k + 1);
+  const neurons = [...Array(m).keys()];
+  if (out) return neurons.filter((k) => Math.abs(W[k * n + i]) * out[k * n + i] >= COMPUTING);
+  const drives = neurons.map((k) => drive(model, false, k, i));
+  const response = drives.reduce((sum, value) => sum + value * value, 0);
+  return neurons.filter((k) => response > 0.5 && drives[k] >= REPRESENTING * Math.max(...drives));
+}
+
+/**
+ * Describes a neuron: its features and their codes.
+ * @param {Model} model
+ * @param {Float32Array | null} out
+ * @param {boolean} signed
+ * @param {number} neuron
+ */
+function describeNeuron(model, out, signed, neuron) {
+  const { W, m, n } = model;
+  const members = featuresOf(model, signed, neuron);
+  const code = (/** @type {number[]} */ neurons) =>
+    m > MAX_CODE
+      ? neurons.map((k) => k + 1).join(", ")
+      : Array.from({ length: m }, (_, k) => (neurons.includes(k) ? "●" : "○")).join("");
   const rows = members.map((i) => [
     String(i + 1),
     format(W[neuron * n + i], 3),
     ...(out ? [format(out[neuron * n + i], 3)] : []),
-    users(i).join(", "),
-    ...(codes ? [codes[i]] : []),
+    code(neuronsOf(model, out, i)),
   ]);
   return [
     factList({ neuron: String(neuron + 1), kind: members.length > 1 ? "several features" : "one feature" }),
-    table(["feature", "weight", ...(out ? ["output weight"] : []), "its neurons", ...(codes ? ["code"] : [])], rows),
+    table(["feature", "weight", ...(out ? ["output weight"] : []), "code"], rows),
+    html("p", { class: "note" }, `Code: the neurons that ${out ? "compute" : "represent"} the feature.`),
   ];
 }

@@ -79,7 +79,9 @@ function sweepParts(sweep, chart, address) {
     picture.element.classList.toggle("solid", m === 3);
     gram.show((i, j) => model.gram(i, j), n, n);
     if (sweep.model === "relu_hidden" || sweep.model === "absolute")
-      neurons.replaceChildren(stacks(model, out && out.subarray(point * m * n, (point + 1) * m * n), () => {}));
+      neurons.replaceChildren(
+        stacks(model, out && out.subarray(point * m * n, (point + 1) * m * n), sweep.signed, () => {}),
+      );
     const notes = Object.entries(sweep.notes ?? {}).map(([name, values]) => [name, String(values[point])]);
     facts.replaceChildren(
       factList({

@@ -287,6 +287,13 @@ def test_moving_a_slider(reader: Reader) -> None:
     density = weights["density"].drop_duplicates().tolist()[1]
     largest = weights[(weights["density"] == density) & (weights["neuron"] == 1)].set_index("feature")["weight"].abs()
     assert int(reader.rows("The neuron chosen")[0][0]) - 1 == largest.idxmax()
+    codes = table("privileged_neurons", "features")
+    density = codes["density"].iloc[len(codes) // 2]
+    codes = codes[codes["density"] == density].set_index("feature")["code"]
+    for neuron in range(5):
+        reader.open(f"privileged_neurons&density={density}&neuron={neuron + 1}")
+        shown = {int(row[0]) - 1: row[-1] for row in reader.rows("The neuron chosen")}
+        assert shown == {i: codes[i] for i in shown}
     assert reader.problems == []
 
 

@@ -216,6 +216,7 @@ def _sweep(result: SweepResult) -> View:
         "m": sweep.m,
         "axes": [[name, points[name].drop_duplicates().tolist()] for name in points],
         "importance": _numbers(sweep.importances()[0]),
+        "signed": sweep.signed,
         "sets": {d.name: [list(members) for members in d.sets] for d in sweep.distribution},
         "varied": sorted({i for r in relative if r for i in r.features}),
         "W": _int16(W.reshape(len(kept), -1)),
@@ -413,20 +414,17 @@ def _learning_view(run: Run, figure: str) -> View:
 
 def _neurons_view(run: Run, figure: str) -> View:
     """Return the weights of neurons by density, from the table of the figure."""
-    table = run.table(figure, "weights")
+    table, sweep = run.table(figure, "weights"), run.config.sweeps[run.config.figures[figure].experiments[0]]
     if "density" not in table:
-        table = table.assign(density=run.config.sweeps[run.config.figures[figure].experiments[0]].density[0])
+        table = table.assign(density=sweep.density[0])
     shape = (table["density"].nunique(), table["neuron"].nunique(), table["feature"].nunique())
-    view = {
+    return {
         "kind": "neurons",
+        "signed": sweep.signed,
         "density": table["density"].drop_duplicates().tolist(),
         "W": _int16(table["weight"].to_numpy().reshape(shape)),
         "out": _int16(table["out"].to_numpy().reshape(shape)) if "out" in table else None,
-        "codes": None,
     }
-    if figure == "privileged_neurons":
-        view["codes"] = run.table(figure, "features")["code"].to_numpy().reshape(shape[0], shape[2]).tolist()
-    return view
 
 
 # The views by their figures, in the order of the page. A view is shown if its figures are in the configuration.
