@@ -17,7 +17,8 @@ report: "workflow/report/workflow.rst"
 
 # Here and in every job, import the package from this checkout, whatever else is installed.
 sys.path[:0] = [workflow.basedir, f"{workflow.basedir}/src"]
-os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
+# Progress bars of training go below the panel that the default profile shows at a terminal.
+os.environ.update(PYTHONPATH=f"{workflow.basedir}/src", TQDM_POSITION="1")
 
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline import stages
@@ -84,6 +85,7 @@ include: "workflow/rules/measure.smk"
 include: "workflow/rules/draw.smk"
 include: "workflow/rules/judge.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/explorer.smk"
 include: "workflow/rules/crate.smk"
 
 
@@ -94,4 +96,5 @@ rule all:
         expand(f"{OUT}/figures/{{figure}}.gif", figure=CONFIG.animated()),
         f"{OUT}/claims.csv",
         f"{OUT}/report.html",
+        f"{OUT}/explorer.html",
         f"{OUT}/ro-crate-metadata.json",

@@ -12,6 +12,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from superposition.core.errors import SuperpositionError
@@ -200,6 +202,24 @@ def test_points(model: str, m: int) -> None:
         np.testing.assert_allclose(ends, W.T, atol=1e-6)
         assert np.abs(W).max() < ax.get_xlim()[1]
     assert figure.axes[3].get_ylabel() == "importance $I_i$"
+    plt.close(figure)
+
+
+def test_features_are_coloured_by_set_or_by_importance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The members of a set alike and unlike the others; by importance where there are no sets; else all alike."""
+
+    def colours(ax: Axes) -> list[str]:
+        return [to_hex(line.get_color()) for line in ax.lines[-3:]]
+
+    figure = drawn("points", trained(axes="distributions"))
+    independent, correlated = map(colours, figure.axes[:2])
+    assert len(set(independent)) == 3
+    assert correlated[0] == correlated[1] == style.CATEGORIES[0] != correlated[2]
+    plt.close(figure)
+    monkeypatch.setitem(AXES, "equal", {"importance": 1})
+    figure = drawn("points", trained(axes="equal"))
+    assert colours(figure.axes[0]) == [style.CATEGORIES[0]] * 3
+    assert len(figure.axes) == 1, "no scale of importances"
     plt.close(figure)
 
 

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import Normalize, to_hex, to_rgba
+from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 
 from superposition.plotting import panels, style, vectors
@@ -156,7 +156,7 @@ def test_feature_arrows(m: int) -> None:
         features = pd.DataFrame({"feature": range(4 * copies), "importance": 0.5, "norm": norm} | columns)
         figure = plt.figure()
         ax = figure.add_subplot(projection="3d" if m == 3 else None)
-        vectors.feature_arrows(ax, features, Normalize(0, 1), reach=1.3)
+        vectors.feature_arrows(ax, features, ["teal"] * len(features), reach=1.3)
         ends = [np.array(line.get_data_3d() if m == 3 else line.get_data()).T for line in ax.lines]
         arrows = np.array(ends[-4 * copies :])
         assert not arrows[:, 0].any()
@@ -175,7 +175,7 @@ def test_the_hull_of_features_in_space(rank: int) -> None:
     features["norm"] = np.linalg.norm(corners, axis=1)
     figure = plt.figure()
     ax = figure.add_subplot(projection="3d")
-    vectors.feature_arrows(ax, features, Normalize(0, 1))
+    vectors.feature_arrows(ax, features, ["teal"] * len(features))
     ends = [np.array(line.get_data_3d()).T for line in ax.lines]
     edges = [e for e in ends if len(e) == 2 and np.linalg.norm(e, axis=1) == pytest.approx(1) and e[0] @ e[1] > -0.5]
     assert len(edges) == (6 if rank == 3 else 0)  # A tetrahedron.

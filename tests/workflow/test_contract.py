@@ -11,7 +11,8 @@ from tests.workflow.project import Project
 pytestmark = pytest.mark.integration
 
 SHOWN = {"notebook", "report", "crate"}
-ENDS = {"judge"} | SHOWN
+JUDGED = {"judge"} | SHOWN
+ENDS = JUDGED | {"explorer"}
 TRAIN = {f"train:{name}" for name in ("introduction", "basic_small", "basic_small_linear")}
 
 
@@ -41,11 +42,11 @@ def test_nothing_to_do_does_nothing(made: Project) -> None:
     [
         ("src/superposition/paper/introduction/measure.py", section("introduction") | ENDS),
         ("src/superposition/paper/introduction/draw.py", {"draw:introduction"} | SHOWN),
-        ("src/superposition/paper/introduction/judge.py", ENDS),
+        ("src/superposition/paper/introduction/judge.py", JUDGED),
         ("src/superposition/paper/theory/__init__.py", section("theory") | ENDS),
         ("src/superposition/plotting/style.py", {"draw:introduction", "draw:theory"} | SHOWN),
         ("src/superposition/analysis/tables.py", section("introduction") | section("theory") | ENDS),
-        ("src/superposition/pipeline/claims.py", ENDS),
+        ("src/superposition/pipeline/claims.py", JUDGED),
         ("src/superposition/training/runner.py", TRAIN | section("introduction") | section("theory") | ENDS),
         ("src/superposition/core/draws.py", TRAIN | section("introduction") | section("theory") | ENDS),
         ("src/superposition/pipeline/report.py", SHOWN),
@@ -62,9 +63,18 @@ def test_an_edit_of_the_compiled_loop_trains_again(made: Project) -> None:
         assert made.jobs() >= TRAIN
 
 
-def test_an_edit_of_the_template_renders_again(made: Project) -> None:
-    with edited(made.path / "report/template/index.html.j2", "62rem", "60rem"):
-        assert made.jobs() == {"report", "crate"}
+@pytest.mark.parametrize(
+    ("file", "old", "new", "job"),
+    [
+        ("report/template/index.html.j2", "62rem", "60rem", "report"),
+        ("report/explorer/index.html.j2", "</html>", "</html><!-- -->", "explorer"),
+        ("report/explorer/style.css", "72rem", "70rem", "explorer"),
+        ("report/explorer/training.js", "//", "// A comment.\n//", "explorer"),
+    ],
+)
+def test_an_edit_of_a_page_makes_it_again(made: Project, file: str, old: str, new: str, job: str) -> None:
+    with edited(made.path / file, old, new):
+        assert made.jobs() == {job, "crate"}
 
 
 def test_a_touched_file_with_its_old_content_makes_nothing_again(made: Project) -> None:
@@ -95,7 +105,7 @@ def test_a_change_of_one_experiment_trains_that_one(made: Project, experiment: s
 def test_an_edit_of_a_caption_or_a_category_draws_nothing_again(made: Project, words: str) -> None:
     """Words about a figure are in the report and the record, not in its drawing."""
     with edited(made.section("introduction"), words, f"{words} and more"):
-        assert made.jobs() == SHOWN
+        assert made.jobs() == SHOWN | {"explorer"}
 
 
 def test_an_own_sweep_is_made_with_the_rest_and_disturbs_nothing(made: Project) -> None:

@@ -67,7 +67,7 @@ def test_an_own_sweep(project: Project) -> None:
     assert set(pd.read_csv(out / "claims.csv")["section"]) == {"introduction"}
     # All of it is made, and without the file the rest is as it was.
     assert project.jobs("--configfile", "examples/custom_sweep.yaml") == set()
-    assert project.jobs() == {"judge", "notebook", "report", "crate"}
+    assert project.jobs() == {"judge", "notebook", "report", "explorer", "crate"}
 
 
 def test_a_figure_of_ones_own(project: Project) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,17 @@ def test_everything_is_made(made: Project) -> None:
         assert SweepResult.load(out / f"weights/{experiment}.safetensors").sweep.steps == TINY["steps"]
         assert len(pd.read_csv(out / f"benchmarks/train/{experiment}.tsv", sep="\t")) == 1
     assert all(json.loads(log.read_text())["end"] for log in (out / "logs").rglob("*.log"))
+
+
+def test_a_terminal_gets_a_panel_and_a_file_gets_lines(made: Project) -> None:
+    drawing = made.path / OUT / "figures/introduction.svg"
+    terminal = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])"]
+    for before, panel in ((terminal, True), ([], False)):
+        drawing.unlink()
+        run = made.snakemake(str(drawing.relative_to(made.path)), before=before)
+        assert drawing.exists(), run.stderr
+        said = run.stdout + run.stderr
+        assert ("Workflow Progress" in said, "\x1b[" in said, "input: " in said) == (panel, panel, not panel)
 
 
 def test_another_number_of_cores_and_another_order_give_the_same_bytes(made: Project, fresh: Project) -> None:

@@ -1,14 +1,14 @@
 """Features as vectors: the columns of W in two or three dimensions, as arrows or as the corners of a polytope."""
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
+from matplotlib.typing import ColorType
 from mpl_toolkits.mplot3d import Axes3D
-
-from superposition.plotting import style
 
 # Largest number of features that are labelled.
 MAX_LABELLED = 20
@@ -17,8 +17,10 @@ ELEVATION, AZIMUTH = 0.3, 0.6
 VIEW = np.array([np.cos(ELEVATION) * np.cos(AZIMUTH), np.cos(ELEVATION) * np.sin(AZIMUTH), np.sin(ELEVATION)])
 
 
-def feature_arrows(ax: Axes, features: pd.DataFrame, importance: Normalize, reach: float = 1.45) -> None:
-    """Draw the columns of one model's W as arrows, coloured by importance.
+def feature_arrows(
+    ax: Axes, features: pd.DataFrame, colours: Sequence[ColorType] | np.ndarray, reach: float = 1.45
+) -> None:
+    """Draw the columns of one model's W as arrows.
 
     Features at the same place share a label. Features near the origin have none, and no feature has one if there are
     more than ``MAX_LABELLED``.
@@ -26,12 +28,11 @@ def feature_arrows(ax: Axes, features: pd.DataFrame, importance: Normalize, reac
     Args:
         ax: Axes to draw on, with ``projection="3d"`` for m = 3.
         features: The model's rows of the standard table of features.
-        importance: Scale of the colours.
+        colours: Colour of every feature.
         reach: Limit of every axis, which extends from -reach to reach.
     """
     W = features[[c for c in ("w0", "w1", "w2") if c in features]].to_numpy()
     width, size = (0.6, 8) if len(W) > MAX_LABELLED else (1.5, 18)
-    colours = style.IMPORTANCE(importance(features["importance"].to_numpy()))
     (_draw_space if isinstance(ax, Axes3D) else _draw_plane)(ax, W)
     for place, colour in zip(W, colours, strict=True):
         ax.plot(*np.stack([0 * place, place]).T, color=colour, lw=width, solid_capstyle="round")

@@ -43,6 +43,7 @@ def train(
     threads: int | None = None,
     progress: bool | None = None,
     part: tuple[int, int] = (1, 1),
+    label: str | None = None,
 ) -> SweepResult:
     """Train every model of a sweep or, with ``solver: exact``, search the optima without training.
 
@@ -54,6 +55,7 @@ def train(
         threads: Number of threads; all available cores by default.
         progress: Whether to show a progress bar; by default only if stderr is a terminal.
         part: (i, k) trains only the i-th of k parts of the points; :meth:`SweepResult.gather` joins the parts.
+        label: Label of the progress bar; by default, the name of the model.
 
     Returns:
         All models, with their losses.
@@ -100,7 +102,9 @@ def train(
 
     total = len(plan) * sweep.steps
     with (
-        tqdm(total=total, unit="step", unit_scale=True, disable=hide_bar, desc=sweep.model, leave=False) as bar,
+        tqdm(
+            total=total, unit="step", unit_scale=True, disable=hide_bar, desc=label or sweep.model, leave=False
+        ) as bar,
         thread_pool(threads) as pool,
     ):
         try:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.typing import ColorType
 
 from superposition.analysis import neurons
 from superposition.core.errors import SuperpositionError
@@ -30,6 +31,8 @@ AXIS_LABELS = {
 }
 # Axes with a logarithmic scale. Values on the others may be 0 or not numeric.
 LOGARITHMIC = ("density", "relative_density", "relative_importance")
+# Colour of features in no set, where others are in sets.
+OUTSIDE_SETS = "0.6"
 # Position and style of the note that says what a figure leaves out.
 NOTE_STYLE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 7, "color": "0.35"}
 
@@ -70,7 +73,7 @@ def _layers(weights: pd.DataFrame) -> dict[str, np.ndarray]:
 
 @style.with_solids
 def points(tables: Tables) -> Figure:
-    """Draw the columns of W of the selected models as arrows, coloured by importance."""
+    """Draw the columns of W of the selected models as arrows."""
     grid, m = _coordinates(tables["models"]), int(tables["models"]["m"].iloc[0])
     if m not in (2, 3):
         raise SuperpositionError(f"figure 'points': available only for m = 2 and 3, but m is {m}")
@@ -92,7 +95,7 @@ def points(tables: Tables) -> Figure:
     importance = _importance_scale(tables["features"])
     reach = 1.2 * max(1.2, *(features[point]["norm"].max() for point in shown))
     for ax, point, title in zip(axes.flat, shown, titles, strict=False):
-        vectors.feature_arrows(ax, features[point], importance, reach)
+        vectors.feature_arrows(ax, features[point], _feature_colours(features[point], importance), reach)
         ax.set_title(title)
     for ax in axes.flat[len(titles) :]:
         ax.set_axis_off()
@@ -133,7 +136,7 @@ def dimensionality(tables: Tables) -> Figure:
         else:
             x = part["feature"] + 1
             ax.xaxis.get_major_locator().set_params(integer=True)
-        colours = style.IMPORTANCE(importance(part["importance"].to_numpy()))
+        colours = _feature_colours(part, importance)
         size = np.clip(5000 / len(part), 2, 20)
         ax.scatter(x, part["dimensionality"], s=size, c=colours, lw=0, rasterized=len(part) > 2000)
         ax.set(ylim=(-0.03, 1.05), title=title)
@@ -215,14 +218,42 @@ def _distribution_labels(names: list[str]) -> dict[str, str]:
     return {name: text if len(text) <= 27 else f"distribution {names.index(name) + 1}" for name, text in labels.items()}
 
 
+def _feature_sets(distribution: str) -> list[list[int]]:
+    """Return the sets of features that the name of a distribution lists."""
+    return [[int(i) for i in members.split("+")] for members in re.findall(r"\d+(?:\+\d+)+", distribution)]
+
+
+def _feature_colours(rows: pd.DataFrame, importance: Normalize) -> list[ColorType]:
+    """Return the colour of every row of the table of features.
+
+    Features are coloured by set where there are sets, otherwise by importance if that varies in the sweep.
+    """
+    set_of = {
+        (name, i): k
+        for name in rows["distribution"].unique()
+        for k, members in enumerate(_feature_sets(name))
+        for i in members
+    }
+    with_sets = {name for name, _ in set_of}
+
+    def colour(row: Any) -> ColorType:
+        if row.distribution in with_sets:
+            k = set_of.get((row.distribution, row.feature))
+            return OUTSIDE_SETS if k is None else style.CATEGORIES[k % len(style.CATEGORIES)]
+        if importance.vmin == importance.vmax:
+            return style.CATEGORIES[0]
+        return style.IMPORTANCE(importance(row.importance))
+
+    return [colour(row) for row in rows[["distribution", "feature", "importance"]].itertuples()]
+
+
 def _importance_scale(features: pd.DataFrame) -> Normalize:
-    """Return the colour scale of importances, which begins at 0 if all are equal."""
-    lowest, highest = features["importance"].min(), features["importance"].max()
-    return Normalize(lowest if lowest < highest else 0, highest)
+    """Return the colour scale of importances."""
+    return Normalize(features["importance"].min(), features["importance"].max())
 
 
 def _add_importance_bar(fig: Figure, axes: np.ndarray, features: pd.DataFrame) -> None:
-    """Add the colour scale of importances, unless all are equal."""
-    if features["importance"].nunique() > 1:
+    """Add the colour scale of importances, unless all are equal or all features are coloured by set."""
+    if features["importance"].nunique() > 1 and not all(map(_feature_sets, features["distribution"].unique())):
         scale = ScalarMappable(_importance_scale(features), style.IMPORTANCE)
         style.colorbar(fig, scale, "importance $I_i$", ax=axes, shrink=0.75, pad=0.02, aspect=30)

@@ -16,7 +16,8 @@ def introduction(tables: dict[str, pd.DataFrame]) -> Figure:
     fig, axes = plt.subplots(1, len(models), figsize=(style.PAGE, 2.5), sharex=True, sharey=True)
     scale = Normalize(0, features["importance"].max())
     for ax, model in zip(np.atleast_1d(axes), models.itertuples(), strict=True):
-        vectors.feature_arrows(ax, features[features["point"] == model.point], scale)
+        rows = features[features["point"] == model.point]
+        vectors.feature_arrows(ax, rows, style.IMPORTANCE(scale(rows["importance"].to_numpy())))
         ax.set_title(f"{1 - model.density:.0%} sparsity ({style.density_title(model.density)})")
     colours = plt.cm.ScalarMappable(scale, style.IMPORTANCE)
     style.colorbar(fig, colours, "importance $I_i$", ax=axes, shrink=0.75, pad=0.02)

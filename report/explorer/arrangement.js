@@ -1,0 +1,236 @@
+// Pictures of a model: its features as arrows in one, two or three dimensions, and matrices.
+import { Chart, arrowKeys } from "./chart.js";
+import { signed } from "./colours.js";
+import { format, html, subscript, svg } from "./page.js";
+
+/** Largest number of features that are labelled. */
+const MAX_LABELLED = 20;
+const SIZE = 320;
+
+/** The columns of W as arrows, in up to three dimensions. Three dimensions can be turned. */
+export class Arrangement {
+  /** @param {string} label what is shown, for screen readers */
+  constructor(label) {
+    this.element = svg("svg", {
+      viewBox: `0 0 ${SIZE} ${SIZE}`,
+      role: "img",
+      "aria-label": label,
+      class: "arrangement",
+    });
+    this.turn = { azimuth: 0.6, elevation: 0.3 };
+    /** @type {{columns: number[][], colours: string[], joined: number[][], names: number[], reach: number}} */
+    this.model = { columns: [], colours: [], joined: [], names: [], reach: 1.4 };
+    this.element.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
+      if (event.buttons && this.solid) this.rotate(event.movementX * 0.01, event.movementY * 0.01);
+    });
+    // Otherwise a finger would scroll the page.
+    this.element.addEventListener("touchmove", (/** @type {Event} */ event) => this.solid && event.preventDefault());
+    arrowKeys(this.element, (dx, dy) => this.solid && this.rotate(0.1 * dx, -0.1 * dy));
+  }
+
+  /** Whether the arrangement has three dimensions. */
+  get solid() {
+    return this.model.columns[0]?.length === 3;
+  }
+
+  /**
+   * @param {number} azimuth
+   * @param {number} elevation
+   */
+  rotate(azimuth, elevation) {
+    this.turn.azimuth -= azimuth;
+    this.turn.elevation = Math.min(Math.max(this.turn.elevation + elevation, -1.5), 1.5);
+    this.draw();
+  }
+
+  /**
+   * Shows a model.
+   * @param {number[][]} columns the columns of W, [n][m] with m ≤ 3
+   * @param {string[]} colours
+   * @param {{reach?: number, names?: number[], edges?: number[][]}} [options] `names`: numbers of the
+   *   features, counted from 0; `edges`: pairs to join, by default the edges of the convex hull of a solid
+   */
+  show(columns, colours, { reach = 1.4, names, edges } = {}) {
+    const joined = edges ?? (columns[0]?.length === 3 ? hullEdges(columns) : []);
+    this.model = { columns, colours, joined, names: names ?? columns.map((_, i) => i), reach };
+    this.draw();
+  }
+
+  draw() {
+    const { columns, colours, joined, reach } = this.model;
+    const unit = SIZE / 2 / reach;
+    const at = columns.map((place) => this.project(place));
+    const [x, y] = [0, 1].map((axis) => (/** @type {number[]} */ p) => SIZE / 2 + (axis ? -1 : 1) * unit * p[axis]);
+    const line = (/** @type {number[]} */ from, /** @type {number[]} */ to, /** @type {Record<string, any>} */ more) =>
+      svg("line", { x1: x(from), y1: y(from), x2: x(to), y2: y(to), ...more });
+    const parts = [svg("circle", { cx: SIZE / 2, cy: SIZE / 2, r: unit, class: "unit" })];
+    const dimensions = columns[0]?.length ?? 2;
+    for (let axis = 0; axis < dimensions; axis++) {
+      const end = [0, 1, 2].map((k) => (k === axis ? 1 : 0)).slice(0, dimensions);
+      parts.push(line(this.project(end.map((v) => -v)), this.project(end), { class: "unit" }));
+    }
+    for (const [i, j] of joined) {
+      const near = (at[i][2] + at[j][2]) / 2;
+      parts.push(line(at[i], at[j], { class: "edge", opacity: near > -0.05 ? 1 : 0.4 }));
+    }
+    const thin = columns.length > MAX_LABELLED;
+    const order = at.map((_, i) => i).sort((i, j) => at[i][2] - at[j][2]);
+    for (const i of order) {
+      parts.push(line([0, 0], at[i], { stroke: colours[i], "stroke-width": thin ? 1 : 2.2 }));
+      parts.push(svg("circle", { cx: x(at[i]), cy: y(at[i]), r: thin ? 2.5 : 4.5, fill: colours[i], class: "tip" }));
+    }
+    if (!thin) parts.push(...this.labels(at, x, y));
+    this.element.replaceChildren(...parts);
+  }
+
+  /**
+   * Writes the numbers of the features beyond the ends of the arrows; features at one place share a label.
+   * @param {number[][]} at
+   * @param {(p: number[]) => number} x
+   * @param {(p: number[]) => number} y
+   */
+  labels(at, x, y) {
+    /** @type {{place: number[], members: number[]}[]} */
+    const groups = [];
+    const { columns, names } = this.model;
+    at.forEach((place, i) => {
+      const length = Math.hypot(...columns[i]);
+      if (length < 0.3) return;
+      const group = groups.find((g) => Math.hypot(g.place[0] - place[0], g.place[1] - place[1]) < 0.15);
+      if (group) group.members.push(names[i] + 1);
+      else groups.push({ place, members: [names[i] + 1] });
+    });
+    return groups.map(({ place, members }) => {
+      const length = Math.max(Math.hypot(place[0], place[1]), 0.2);
+      const beyond = [0, 1].map((k) => place[k] * (1 + 0.17 / length));
+      return svg("text", { x: x(beyond), y: y(beyond) + 4, "text-anchor": "middle" }, members.join(", "));
+    });
+  }
+
+  /**
+   * Returns the place on the screen and the nearness of a point.
+   * @param {number[]} point
+   * @returns {number[]}
+   */
+  project(point) {
+    if (point.length < 3) return [point[0], point[1] ?? 0, 0];
+    const { azimuth, elevation } = this.turn;
+    const [px, py, pz] = point;
+    const across = -Math.sin(azimuth) * px + Math.cos(azimuth) * py;
+    const towards = Math.cos(azimuth) * px + Math.sin(azimuth) * py;
+    return [
+      across,
+      Math.cos(elevation) * pz - Math.sin(elevation) * towards,
+      Math.cos(elevation) * towards + Math.sin(elevation) * pz,
+    ];
+  }
+}
+
+/**
+ * Returns the edges of the convex hull of the represented features in three dimensions, without those inside a face.
+ * @param {number[][]} columns
+ */
+export function hullEdges(columns) {
+  const corners = columns.map((_, i) => i).filter((i) => Math.hypot(...columns[i]) > 0.3);
+  if (corners.length < 4 || corners.length > MAX_LABELLED) return [];
+  const edges = new Map();
+  for (const a of corners)
+    for (const b of corners)
+      for (const c of corners) {
+        if (a >= b || b >= c) continue;
+        const normal = cross(minus(columns[b], columns[a]), minus(columns[c], columns[a]));
+        const length = Math.hypot(...normal);
+        if (length < 1e-3) continue;
+        const height = corners.map((i) => dot(minus(columns[i], columns[a]), normal) / length);
+        const [low, high] = [Math.min(...height), Math.max(...height)];
+        if (low < -0.02 && high > 0.02) continue;
+        if (high - low < 0.04) return []; // all in one plane
+        const face = corners.filter((_, k) => Math.abs(height[k]) < 0.02);
+        for (const [i, j] of outline(face, columns, normal)) edges.set(`${i} ${j}`, [i, j]);
+      }
+  return [...edges.values()];
+}
+
+/**
+ * Returns the edges of a flat face, as sorted pairs.
+ * @param {number[]} face
+ * @param {number[][]} columns
+ * @param {number[]} normal
+ */
+function outline(face, columns, normal) {
+  const centre = [0, 1, 2].map((k) => face.reduce((sum, i) => sum + columns[i][k], 0) / face.length);
+  const right = minus(columns[face[0]], centre);
+  const up = cross(normal, right);
+  const scale = Math.hypot(...up) / Math.hypot(...right);
+  const angle = (/** @type {number} */ i) =>
+    Math.atan2(dot(minus(columns[i], centre), up) / scale, dot(minus(columns[i], centre), right));
+  const around = [...face].sort((i, j) => angle(i) - angle(j));
+  return around.map((i, k) => [i, around[(k + 1) % around.length]].sort((p, q) => p - q));
+}
+
+const minus = (/** @type {number[]} */ a, /** @type {number[]} */ b) => a.map((v, k) => v - b[k]);
+const dot = (/** @type {number[]} */ a, /** @type {number[]} */ b) => a.reduce((sum, v, k) => sum + v * b[k], 0);
+const cross = (/** @type {number[]} */ a, /** @type {number[]} */ b) => [
+  a[1] * b[2] - a[2] * b[1],
+  a[2] * b[0] - a[0] * b[2],
+  a[0] * b[1] - a[1] * b[0],
+];
+
+/**
+ * Names an entry of WᵀW.
+ * @param {number} i
+ * @param {number} j
+ */
+export const gramEntry = (i, j) => `W${subscript(i)}·W${subscript(j)}`;
+
+/** A matrix as coloured cells; the one that is pointed at is written below. */
+export class Matrix {
+  /**
+   * @param {string} label what is shown, for screen readers
+   * @param {(i: number, j: number) => string} entry names an entry by its row and column, counted from 1
+   */
+  constructor(label, entry) {
+    this.label = label;
+    this.entry = entry;
+    this.cell = [0, 0];
+    this.readout = html("output", {});
+    this.element = html("div", { class: "matrix" });
+  }
+
+  /**
+   * Shows a matrix.
+   * @param {(i: number, j: number) => number} value
+   * @param {number} rows
+   * @param {number} columns
+   */
+  show(value, rows, columns) {
+    let reach = 1;
+    for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) reach = Math.max(reach, Math.abs(value(i, j)));
+    const size = { width: 320, height: Math.max(120, (260 * rows) / Math.max(rows, columns) + 50) };
+    const every = [1, 2, 5, 10, 20, 50, 100].find((step) => Math.max(rows, columns) / step <= 12) ?? 1000;
+    const numbers = (/** @type {number} */ count) => [...Array(count + 1).keys()].filter((k) => k && k % every === 0);
+    const axis = (/** @type {number} */ count, flip = false) => {
+      const [from, to] = [0.5, count + 0.5];
+      return { from: flip ? to : from, to: flip ? from : to, title: "", ticks: numbers(count) };
+    };
+    const chart = new Chart(this.label, axis(columns), axis(rows, true), size);
+    chart.cells(columns, rows, (column, row) => signed(value(row, column) / reach));
+    /** @type {Element | undefined} */
+    let cursor;
+    const point = (/** @type {number} */ row, /** @type {number} */ column) => {
+      this.cell = [Math.min(Math.max(row, 0), rows - 1), Math.min(Math.max(column, 0), columns - 1)];
+      const [i, j] = this.cell;
+      this.readout.textContent = `${this.entry(i + 1, j + 1)} = ${format(value(i, j))}`;
+      cursor?.remove();
+      const [x, y] = [chart.place.x(j + 0.5), chart.place.y(i + 0.5)];
+      const box = { width: chart.frame.width / columns, height: chart.frame.height / rows };
+      cursor = chart.add(svg("rect", { x, y, ...box, class: "cursor" }));
+    };
+    chart.interactive(
+      (x, y) => point(Math.round(y) - 1, Math.round(x) - 1),
+      (dx, dy) => point(this.cell[0] - dy, this.cell[1] + dx),
+    );
+    point(this.cell[0], this.cell[1]);
+    this.element.replaceChildren(chart.element, this.readout);
+  }
+}

@@ -1,0 +1,82 @@
+// The colours of the figures (plotting/style.py); all can be told apart by colour-blind readers.
+
+export const CATEGORIES = [
+  "#0173b2",
+  "#de8f05",
+  "#029e73",
+  "#d55e00",
+  "#cc78bc",
+  "#ca9161",
+  "#fbafe4",
+  "#949494",
+  "#ece133",
+  "#56b4e9",
+];
+/** Weights and dot products: blue is negative, orange positive. */
+const SIGNED = ["#2f6cb0", "#5f8ec1", "#91b0d2", "#c1d1e2", "#f2f1f1", "#e3c6be", "#d49b8a", "#c47157", "#b54726"];
+const IMPORTANCE = ["#fee838", "#ddc858", "#bbad6d", "#9a9376", "#7c7b78", "#60646f", "#424e6c", "#18376f", "#00224e"];
+const VIRIDIS = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"];
+const PLASMA = ["#0d0887", "#4c02a1", "#7e03a8", "#aa2395", "#cc4778", "#e66c5c", "#f89540", "#fdc527", "#f0f921"];
+/** @type {Record<string, string>} the colours of features by the polytope that their factor forms */
+export const POLYTOPES = {
+  single: CATEGORIES[5],
+  digon: CATEGORIES[0],
+  triangle: CATEGORIES[3],
+  tetrahedron: CATEGORIES[4],
+  pentagon: CATEGORIES[1],
+  "square antiprism": CATEGORIES[2],
+  hexagon: CATEGORIES[6],
+  heptagon: CATEGORIES[8],
+  icosahedron: CATEGORIES[9],
+  other: "#8c8c8c",
+  absent: "#cccccc",
+};
+/** The phases of the extra feature in a phase diagram: absent, in superposition, in a dedicated dimension. */
+export const PHASES = ["#ffffff", CATEGORIES[1], CATEGORIES[0]];
+
+/**
+ * Mixes colours.
+ * @param {string[]} colours
+ * @param {ArrayLike<number>} shares
+ */
+export function mix(colours, shares) {
+  const channels = [1, 3, 5].map((at) =>
+    colours.reduce((sum, colour, k) => sum + shares[k] * parseInt(colour.slice(at, at + 2), 16), 0),
+  );
+  return `rgb(${channels.map(Math.round).join(" ")})`;
+}
+
+/**
+ * Returns the colour of a number from 0 to 1 on a scale.
+ * @param {string[]} scale
+ * @param {number} value
+ */
+function along(scale, value) {
+  const place = Math.min(Math.max(value, 0), 1) * (scale.length - 1);
+  const k = Math.min(Math.floor(place), scale.length - 2);
+  return mix([scale[k], scale[k + 1]], [k + 1 - place, place - k]);
+}
+
+/** @param {number} value from -1 to 1 */
+export const signed = (value) => along(SIGNED, (value + 1) / 2);
+/** @param {number} value from 0 to 1 */
+export const viridis = (value) => along(VIRIDIS, value);
+/** @param {number} value from 0 to 1 */
+export const plasma = (value) => along(PLASMA, value);
+
+/**
+ * Returns a colour for every feature: by set where there are sets, by importance where it varies, and otherwise one
+ * colour, with the features whose density or importance the sweep varies in a second one.
+ * @param {{n: number, importance: number[], sets: number[][], varied: number[]}} sweep
+ */
+export function featureColours({ n, importance, sets, varied }) {
+  const features = [...Array(n).keys()];
+  if (sets.length)
+    return features.map((i) => {
+      const k = sets.findIndex((set) => set.includes(i));
+      return k < 0 ? CATEGORIES[7] : CATEGORIES[k % CATEGORIES.length];
+    });
+  const [low, high] = [Math.min(...importance), Math.max(...importance)];
+  if (low < high) return importance.map((value) => along(IMPORTANCE, (value - low) / (high - low)));
+  return features.map((i) => CATEGORIES[Number(varied.includes(i))]);
+}

@@ -1,0 +1,247 @@
+// D_i by sparsity: point at a feature to see its factor, its neighbours and the graph of its model.
+import { Arrangement } from "./arrangement.js";
+import { Chart } from "./chart.js";
+import { POLYTOPES } from "./colours.js";
+import { FRACTIONS, JOINING_COSINE } from "./learning.js";
+import { Model, principalCoordinates, unpack } from "./models.js";
+import { factList, fixed, format, html, nearest, panel, svg, table, widePanel } from "./page.js";
+
+/** Largest factor that is drawn as a solid. */
+const MAX_CORNERS = 24;
+
+/**
+ * Shows the dimensionality of every feature of the large models.
+ * @param {HTMLElement} root
+ * @param {any} view
+ * @param {import("./page.js").Address} address
+ */
+export function showDimensionality(root, view, address) {
+  const { n, m, density, polytopes } = view;
+  const [W, D] = [unpack(view.W), unpack(view.dimensionality)];
+  const kind = (/** @type {number} */ k) => polytopes[view.polytope[k]];
+  const xs = density.map((/** @type {number} */ p) => 1 / p);
+  const step = Math.sqrt(xs[1] / xs[0]);
+  // The features of one model are placed side by side around its value.
+  const x = (/** @type {number} */ k) => xs[Math.floor(k / n)] * step ** (1.4 * ((k % n) / n - 0.5));
+  const chart = new Chart(
+    "D_i of every feature; arrow keys choose the model and the feature",
+    { from: xs[0] / step, to: xs.at(-1) * step, title: "1 / (1−S)", log: true },
+    { from: 0, to: 1.03, title: "dimensionality Dᵢ" },
+    matchMedia("(max-width: 44rem)").matches ? {} : { width: 560, height: 330 },
+  );
+  for (const fraction of Object.keys(FRACTIONS)) chart.rule("y", Number(fraction), { class: "unit" });
+  for (const name of polytopes) {
+    const members = [...D.keys()].filter((k) => kind(k) === name);
+    chart.dots(
+      members.map(x),
+      members.map((k) => D[k]),
+      POLYTOPES[name] ?? POLYTOPES.other,
+      1.8,
+    );
+  }
+  chart.line(xs, view.curve, { style: "stroke-width:1" });
+
+  const facts = html("div");
+  const solid = new Arrangement("The factor of the feature; arrow keys turn it");
+  solid.element.classList.add("solid");
+  const solidNote = html("p", { class: "note" });
+  const graph = html("div");
+  const point = address.nearest("density", density, 0.2);
+  const here = [...Array(n).keys()].map((i) => kind(point * n + i));
+  // At first, a feature that is part of a solid.
+  const first = here.findIndex((name) => name === "square antiprism" || name === "tetrahedron");
+  const asked = Math.round(address.number("feature", Math.max(first, 0) + 1)) - 1;
+  const at = { point, feature: Math.min(Math.max(asked, 0), n - 1) };
+  /** @type {Element[]} */
+  let cursor = [];
+  const show = () => {
+    const { point, feature } = at;
+    const k = point * n + feature;
+    cursor.forEach((part) => part.remove());
+    const circle = svg("circle", { cx: chart.place.x(x(k)), cy: chart.place.y(D[k]), r: 5, class: "cursor" });
+    cursor = [chart.rule("x", xs[point]), chart.add(circle)];
+    const model = new Model(W.subarray(point * m * n, (point + 1) * m * n), m, n);
+    const factor = view.factor[k];
+    const together = [...Array(n).keys()].filter((i) => view.factor[point * n + i] === factor);
+    facts.replaceChildren(
+      ...describeFeature(model, feature, D[k], kind(k), factor < 0 ? [] : together, density[point], view.curve[point]),
+    );
+    graph.replaceChildren(drawGraph(view, model, point, feature, (i) => choose(point, i)));
+    const drawn = factor >= 0 && together.length <= MAX_CORNERS;
+    solid.element.style.display = drawn ? "" : "none";
+    if (drawn) showFactor(solid, model, together, feature, POLYTOPES[kind(k)] ?? POLYTOPES.other);
+    solidNote.textContent = drawn
+      ? "In the three directions in which it extends most. The feature chosen is black, or white on a dark page. Drag to turn."
+      : factor < 0
+        ? "This feature is not represented."
+        : `A factor of ${together.length} features, too many to draw.`;
+  };
+  const choose = (/** @type {number} */ point, /** @type {number} */ feature) => {
+    at.point = Math.min(Math.max(point, 0), density.length - 1);
+    at.feature = (feature + n) % n;
+    address.set({ density: density[at.point], feature: at.feature + 1 });
+    show();
+  };
+  chart.interactive(
+    (px, py) => {
+      const point = nearest(xs, px);
+      const distance = (/** @type {number} */ i) =>
+        Math.hypot(
+          (chart.place.y(D[point * n + i]) - chart.place.y(py)) * 2,
+          chart.place.x(x(point * n + i)) - chart.place.x(px),
+        );
+      choose(
+        point,
+        [...Array(n).keys()].reduce((best, i) => (distance(i) < distance(best) ? i : best), 0),
+      );
+    },
+    (dx, dy) => choose(at.point + dx, at.feature + dy),
+  );
+  const names = polytopes.map((/** @type {string} */ name) =>
+    html("li", {}, html("i", { style: `background:${POLYTOPES[name] ?? POLYTOPES.other}` }), name),
+  );
+  root.append(
+    html(
+      "div",
+      { class: "panels" },
+      widePanel(
+        "D_i by sparsity",
+        chart.element,
+        html(
+          "ul",
+          { class: "legend" },
+          ...names,
+          html("li", {}, "line: D*"),
+          html("li", {}, "a click holds the feature"),
+        ),
+      ),
+      panel("The feature", facts),
+      panel("Its factor", solid.element, solidNote),
+      panel(
+        "The graph of its model",
+        graph,
+        html(
+          "p",
+          { class: "note" },
+          `Represented features by factor; those with |cos| > ${JOINING_COSINE} are joined.`,
+        ),
+      ),
+    ),
+  );
+  show();
+}
+
+/**
+ * Describes a feature and its neighbours.
+ * @param {Model} model
+ * @param {number} feature
+ * @param {number} D
+ * @param {string} kind
+ * @param {number[]} together the features of its factor
+ * @param {number} density
+ * @param {number} curve D* of the model
+ */
+function describeFeature(model, feature, D, kind, together, density, curve) {
+  const norm = model.norm(feature);
+  const neighbours = [...Array(model.n).keys()]
+    .filter((i) => i !== feature)
+    .map((i) => ({ i, dot: model.gram(feature, i) }))
+    .sort((a, b) => Math.abs(b.dot) - Math.abs(a.dot))
+    .slice(0, 6);
+  return [
+    factList({
+      feature: String(feature + 1),
+      "feature density 1−S": format(density),
+      Dᵢ: format(D),
+      "‖Wᵢ‖": format(norm),
+      factor: together.length ? `${kind}, ${together.length} feature${together.length > 1 ? "s" : ""}` : kind,
+      "D* of the model": format(curve),
+    }),
+    table(
+      ["neighbour", "Wᵢ·Wⱼ", "cos"],
+      neighbours.map(({ i, dot }) => [String(i + 1), fixed(dot), fixed(dot / norm / model.norm(i))]),
+    ),
+  ];
+}
+
+/**
+ * Shows the features of a factor in three dimensions.
+ * @param {Arrangement} solid
+ * @param {Model} model
+ * @param {number[]} together
+ * @param {number} feature
+ * @param {string} colour
+ */
+function showFactor(solid, model, together, feature, colour) {
+  const places = principalCoordinates(model, together);
+  const reach = 1.3 * Math.max(...places.map((p) => Math.hypot(...p)));
+  const colours = together.map((i) => (i === feature ? "var(--ink)" : colour));
+  const planar = places.every((p) => Math.abs(p[2]) < 0.05);
+  const edges = planar && together.length > 1 ? joined(model, together) : undefined;
+  solid.show(places, colours, { reach, names: together, edges });
+}
+
+/**
+ * Returns the pairs of features with a large |cos|, as indices into the list.
+ * @param {Model} model
+ * @param {number[]} features
+ */
+function joined(model, features) {
+  const norms = features.map((i) => model.norm(i));
+  const pairs = [];
+  for (let a = 0; a < features.length; a++)
+    for (let b = a + 1; b < features.length; b++) {
+      const dot = model.gram(features[a], features[b]);
+      if (Math.abs(dot) > JOINING_COSINE * norms[a] * norms[b]) pairs.push([a, b]);
+    }
+  return pairs;
+}
+
+/**
+ * Draws the graph of a model: the features of every factor on a circle, the factors in rows.
+ * @param {any} view
+ * @param {Model} model
+ * @param {number} point
+ * @param {number} feature
+ * @param {(feature: number) => void} choose called when a feature is chosen
+ */
+function drawGraph(view, model, point, feature, choose) {
+  const { n, polytopes } = view;
+  /** @type {Map<number, number[]>} */
+  const factors = new Map();
+  for (let i = 0; i < n; i++) {
+    const factor = view.factor[point * n + i];
+    if (factor >= 0) factors.set(factor, [...(factors.get(factor) ?? []), i]);
+  }
+  const ordered = [...factors.values()].sort((a, b) => b.length - a.length);
+  const radius = (/** @type {number[]} */ f) => (f.length < 2 ? 4 : Math.min(4 + 2.2 * f.length, 150));
+  let [x, y, tall] = [0, 0, 0];
+  const element = svg("svg", { role: "img", "aria-label": "The graph of the model" });
+  for (const members of ordered) {
+    const r = radius(members);
+    if (x + 2 * r + 8 > 340) [x, y, tall] = [0, y + tall, 0];
+    const place = members.map((_, k) => {
+      const angle = (2 * Math.PI * k) / members.length;
+      const reach = members.length < 2 ? 0 : r - 3;
+      return [x + r + 4 + reach * Math.sin(angle), y + r + 4 - reach * Math.cos(angle)];
+    });
+    for (const [a, b] of joined(model, members))
+      element.append(
+        svg("line", { x1: place[a][0], y1: place[a][1], x2: place[b][0], y2: place[b][1], class: "edge" }),
+      );
+    members.forEach((i, k) => {
+      const name = polytopes[view.polytope[point * n + i]];
+      const more = { fill: POLYTOPES[name] ?? POLYTOPES.other, class: "tip stack", onclick: () => choose(i) };
+      const dot = svg(
+        "circle",
+        { cx: place[k][0], cy: place[k][1], r: i === feature ? 5.5 : 3.2, ...more },
+        svg("title", {}, `feature ${i + 1}`),
+      );
+      if (i === feature) dot.setAttribute("style", "fill:var(--ink)");
+      element.append(dot);
+    });
+    [x, tall] = [x + 2 * r + 8, Math.max(tall, 2 * r + 8)];
+  }
+  element.setAttribute("viewBox", `0 0 348 ${y + tall + 2}`);
+  return element;
+}

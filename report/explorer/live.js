@@ -1,0 +1,324 @@
+// The live view: a model trains in a worker thread, with the package's random numbers and the same steps.
+import { Arrangement, Matrix, gramEntry } from "./arrangement.js";
+import { Chart } from "./chart.js";
+import { CATEGORIES, featureColours } from "./colours.js";
+import { Model } from "./models.js";
+import { choice, factList, field, format, html, panel } from "./page.js";
+import { featureTable } from "./sweep.js";
+
+const MODELS = /** @type {[string, string][]} */ ([
+  ["relu_output", "ReLU(WᵀWx + b)"],
+  ["linear", "WᵀWx + b"],
+  ["relu_hidden", "ReLU(WᵀReLU(Wx) + b)"],
+  ["absolute", "|x| ≈ ReLU(W₂ReLU(W₁x) + b)"],
+]);
+const MAX_FEATURES = 20;
+/** The settings and their values at first. Sets are written as 1+2 3+4, with features counted from 1. */
+/** @type {Record<string, any>} */
+const DEFAULTS = {
+  model: "relu_output",
+  n: 5,
+  m: 2,
+  density: 0.05,
+  decay: 1,
+  correlated: "",
+  anticorrelated: "",
+  signed: 0,
+  seed: 0,
+  restart: 0,
+  steps: 3000,
+  batch: 1024,
+  rate: 0.01,
+  until: 0,
+};
+
+/**
+ * What trains: the settings, the lowest loss, pairs of step and loss so far, and the last report of the worker.
+ * @typedef {object} State
+ * @property {import("./training.js").Spec} spec
+ * @property {boolean} paused
+ * @property {number} best
+ * @property {number[][]} history
+ * @property {any} [last]
+ */
+
+/**
+ * Shows the live view.
+ * @param {HTMLElement} root
+ * @param {any} _
+ * @param {import("./page.js").Address} address
+ * @param {any} data
+ */
+export function showLive(root, _, address, data) {
+  const source = /** @type {HTMLElement} */ (document.getElementById("worker")).textContent ?? "";
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const [trainer, searcher] = [new Worker(url), new Worker(url)];
+  /** @type {State} */
+  const state = { spec: readSpec(address), paused: false, best: NaN, history: [] };
+  const shown = createPanels(root);
+  let models = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let searchSoon;
+  const message = html("p", { class: "error", role: "alert" });
+
+  const start = (/** @type {Float32Array | undefined} */ parameters) => {
+    const spec = readSpec(address);
+    message.textContent = problem(spec) ?? "";
+    if (message.textContent) return;
+    models++;
+    Object.assign(state, { spec, best: knownOptimum(spec, data.products), history: [], last: undefined });
+    clearTimeout(searchSoon);
+    const setting = { ...spec, density: Array(spec.n).fill(spec.density) };
+    // A search takes a second or so; none begins while a slider moves.
+    if (spec.n <= 3 && isIndependent(spec) && spec.model === "relu_output")
+      searchSoon = setTimeout(() => searcher.postMessage({ search: models, setting }), 300);
+    trainer.postMessage({
+      model: models,
+      spec,
+      parameters,
+      until: address.number("until", 0) || spec.steps,
+      paused: state.paused,
+    });
+  };
+  searcher.onmessage = ({ data: { best, search } }) => {
+    if (search !== models) return;
+    state.best = best.loss;
+    draw(state.last);
+  };
+  trainer.onmessage = ({ data: report }) => report.model === models && draw(report);
+  const draw = (/** @type {any} */ report) => {
+    if (!report) return;
+    state.last = report;
+    if (report.rate) state.history.push([report.step, report.loss]);
+    shown.update(state, report);
+  };
+  root.prepend(createControls(address, state, start, trainer), message);
+  start(undefined);
+  return () => {
+    clearTimeout(searchSoon);
+    trainer.terminate();
+    searcher.terminate();
+    URL.revokeObjectURL(url);
+  };
+}
+
+/**
+ * Creates the settings and buttons.
+ * @param {import("./page.js").Address} address
+ * @param {State} state
+ * @param {(parameters?: Float32Array) => void} start
+ * @param {Worker} trainer
+ */
+function createControls(address, state, start, trainer) {
+  const keep = html("input", { type: "checkbox" });
+  const set = (/** @type {string} */ key) => (/** @type {string} */ value) => {
+    address.set({ [key]: value });
+    const fits = !["n", "m", "model"].includes(key);
+    start(keep.checked && fits ? state.last?.parameters : undefined);
+  };
+  const number = (/** @type {string} */ key, /** @type {string} */ label, /** @type {any} */ attributes) =>
+    field(label, address.text(key, String(DEFAULTS[key])), set(key), { type: "number", ...attributes });
+  const pause = html("button", { type: "button", onclick: () => hold(!state.paused) }, "Pause");
+  const hold = (/** @type {boolean} */ paused) => {
+    state.paused = paused;
+    pause.textContent = paused ? "Go on" : "Pause";
+    trainer.postMessage({ paused });
+  };
+  const restart = () => {
+    hold(false);
+    start();
+  };
+  return html(
+    "div",
+    { class: "controls" },
+    choice("model", MODELS, address.text("model", DEFAULTS.model), set("model")),
+    number("n", "features n", { min: 1, max: MAX_FEATURES }),
+    number("m", "dimensions m", { min: 1, max: 3 }),
+    densitySlider(address, set("density")),
+    number("decay", "importance Iᵢ = dⁱ, d", { min: 0.1, max: 1, step: 0.05 }),
+    field("correlated sets", address.text("correlated", ""), set("correlated"), { placeholder: "1+2 3+4" }),
+    field("anticorrelated sets", address.text("anticorrelated", ""), set("anticorrelated"), { placeholder: "1+2 3+4" }),
+    choice(
+      "values",
+      [
+        ["0", "in [0, 1]"],
+        ["1", "in [−1, 1]"],
+      ],
+      address.text("signed", "0"),
+      set("signed"),
+    ),
+    number("seed", "seed", { min: 0, max: 99999 }),
+    number("restart", "initialisation", { min: 0, max: 99999 }),
+    number("steps", "steps", { min: 1, max: 100000 }),
+    number("batch", "batch", { min: 2, max: 8192 }),
+    number("rate", "learning rate", { min: 0.0001, max: 1, step: "any" }),
+    html("button", { type: "button", onclick: restart }, "Train again"),
+    pause,
+    html("label", { class: "row" }, keep, "go on from the present weights when a setting changes"),
+  );
+}
+
+/**
+ * Creates the slider over density, with three significant digits.
+ * @param {import("./page.js").Address} address
+ * @param {(value: string) => void} change
+ */
+function densitySlider(address, change) {
+  const value = () => Number((10 ** -(Number(input.value) / 20)).toPrecision(3));
+  const input = html("input", {
+    type: "range",
+    min: 0,
+    max: 60,
+    step: 1,
+    oninput: () => {
+      shown.textContent = format(value());
+      change(String(value()));
+    },
+  });
+  const present = address.number("density", DEFAULTS.density);
+  input.value = String(Math.round(-20 * Math.log10(present)));
+  const shown = html("output", {}, format(present));
+  return html("label", { class: "wide" }, html("span", {}, "feature density 1−S ", shown), input);
+}
+
+/**
+ * Reads what is to be trained from the address.
+ * @param {import("./page.js").Address} address
+ * @returns {import("./training.js").Spec}
+ */
+function readSpec(address) {
+  const number = (/** @type {string} */ key) => address.number(key, DEFAULTS[key]);
+  const whole = (/** @type {string} */ key) => Math.round(number(key));
+  const n = whole("n");
+  const sets = (/** @type {string} */ key) =>
+    (address.text(key, "").match(/\d+(?:[+]\d+)+/g) ?? []).map((set) => set.split("+").map((i) => Number(i) - 1));
+  return {
+    model: /** @type {any} */ (address.text("model", DEFAULTS.model)),
+    n,
+    m: whole("m"),
+    density: Math.min(Math.max(number("density"), 1e-6), 1),
+    importance: Array.from({ length: Math.min(Math.max(n, 0), MAX_FEATURES) }, (_, i) => number("decay") ** i),
+    correlated: sets("correlated"),
+    anticorrelated: sets("anticorrelated"),
+    signed: address.text("signed", "0") === "1",
+    seed: whole("seed"),
+    restart: whole("restart"),
+    steps: Math.max(whole("steps"), 1),
+    batch: Math.max(whole("batch"), 2),
+    learning_rate: number("rate"),
+  };
+}
+
+/**
+ * Returns what is wrong with the settings, if anything.
+ * @param {import("./training.js").Spec} spec
+ */
+function problem({ model, n, m, correlated, anticorrelated }) {
+  if (n < 1 || n > MAX_FEATURES) return `Features: 1 to ${MAX_FEATURES}.`;
+  if (m < 1 || m > 3) return "Dimensions: 1 to 3.";
+  const members = [...correlated, ...anticorrelated].flat();
+  if (members.some((i) => i < 0 || i >= n)) return `Sets: there are only features 1 to ${n}.`;
+  if (new Set(members).size < members.length) return "Sets: a feature may be in one set only.";
+  if (m > n && model !== "absolute") return "Dimensions: at most as many as features.";
+  return MODELS.some(([name]) => name === model) ? undefined : "There is no such model.";
+}
+
+/** @param {import("./training.js").Spec} spec */
+function isIndependent({ signed, correlated, anticorrelated }) {
+  return !signed && !correlated.length && !anticorrelated.length;
+}
+
+/**
+ * Returns the lowest loss where it needs no search: that of the best linear model, or the best product of polytopes of
+ * the run, interpolated between densities; NaN elsewhere.
+ * @param {import("./training.js").Spec} spec
+ * @param {any} products
+ */
+function knownOptimum(spec, products) {
+  const { model, n, m, density, importance } = spec;
+  if (!isIndependent(spec)) return NaN;
+  const cost = importance.map((value) => value * (density / 3 - density ** 2 / 4)).sort((a, b) => a - b);
+  if (model === "linear") return cost.slice(0, Math.max(n - m, 0)).reduce((sum, c) => sum + c, 0);
+  if (model !== "relu_output" || !products || importance.some((value) => value !== 1)) return NaN;
+  const rows = [...products.n.keys()].filter((k) => products.n[k] === n && products.m[k] === m);
+  const above = rows.filter((k) => products.density[k] >= density).at(-1);
+  const below = rows.find((k) => products.density[k] <= density);
+  if (above === undefined || below === undefined) return NaN;
+  if (above === below) return products.best_loss[above];
+  const [low, high] = [Math.log(products.density[below]), Math.log(products.density[above])];
+  const share = (Math.log(density) - low) / (high - low);
+  return products.best_loss[below] ** (1 - share) * products.best_loss[above] ** share;
+}
+
+/**
+ * Creates the panels; `update` shows a report of the worker in them.
+ * @param {HTMLElement} root
+ */
+function createPanels(root) {
+  const picture = new Arrangement("The columns of W as arrows; arrow keys turn a solid");
+  const gram = new Matrix("The matrix WᵀW", gramEntry);
+  const curve = html("div");
+  const facts = html("div");
+  const features = html("div");
+  root.append(
+    html(
+      "div",
+      { class: "panels" },
+      panel("Arrangement", picture.element),
+      panel("WᵀW", gram.element),
+      panel("Loss", curve, facts),
+      panel("Features", features),
+    ),
+  );
+  const update = (/** @type {State} */ state, /** @type {any} */ { step, parameters, rate, loss, error, known }) => {
+    const { spec, best, history } = state;
+    const { n, m } = spec;
+    const model = new Model(parameters.subarray(0, m * n), m, n);
+    const sets = [...spec.correlated, ...spec.anticorrelated];
+    picture.element.classList.toggle("solid", m === 3);
+    picture.show(model.columns(), featureColours({ n, importance: spec.importance, sets, varied: [] }));
+    gram.show((i, j) => model.gram(i, j), n, n);
+    curve.replaceChildren(drawCurve(spec.steps, history, best));
+    const searched = n <= 3 || spec.model === "linear";
+    facts.replaceChildren(
+      factList({
+        step: `${step} of ${spec.steps}`,
+        speed: rate ? `${Math.round(rate)} steps per second` : "–",
+        [known ? "expected loss, exact" : "loss, mean of batches"]:
+          format(loss, 6) + (Number.isNaN(error) ? "" : ` ± ${format(error, 2)}`),
+        [searched ? "lowest loss, exact" : "lowest known loss, best product of polytopes"]: Number.isNaN(best)
+          ? "not known"
+          : format(best, 6),
+      }),
+    );
+    features.replaceChildren(featureTable(model, parameters.subarray(parameters.length - n)));
+    root.dataset.step = String(step);
+    root.dataset.parameters = Array.from(parameters).join(" ");
+  };
+  return { update };
+}
+
+/**
+ * Draws the loss over the steps, with the lowest loss.
+ * @param {number} steps
+ * @param {number[][]} history pairs of step and loss
+ * @param {number} best
+ */
+function drawCurve(steps, history, best) {
+  const positive = history.filter(([, loss]) => loss > 0);
+  const values = [...positive.map(([, loss]) => loss), ...(best > 0 ? [best] : [])];
+  if (!values.length) return html("p", { class: "note" }, "Training starts.");
+  const [low, high] = [Math.min(...values) / 1.15, Math.max(...values) * 1.15];
+  const chart = new Chart(
+    "Loss over training",
+    { from: 0, to: steps, title: "step" },
+    { from: low, to: high, title: "loss", log: true },
+    { height: 200 },
+  );
+  if (best > 0) chart.rule("y", best, { style: `stroke:${CATEGORIES[1]};stroke-width:2` });
+  chart.line(
+    positive.map(([step]) => step),
+    positive.map(([, loss]) => loss),
+  );
+  return chart.element;
+}

@@ -1,0 +1,66 @@
+// The page: reads the data, and shows the view that the address names.
+import { showDimensionality } from "./dimensionality.js";
+import { showLearning } from "./learning.js";
+import { showLive } from "./live.js";
+import { showNeurons } from "./neurons.js";
+import { Address, html, prose } from "./page.js";
+import { showPhase } from "./phase.js";
+import { showSweep } from "./sweep.js";
+
+const data = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("data")).textContent ?? "");
+const LIVE = {
+  kind: "live",
+  figures: ["live"],
+  title: "Train a model here",
+  shows:
+    "A model trains in this page, with the package's random numbers and the same steps: what you see is what Python " +
+    "trains, to within rounding.",
+};
+/** @type {Record<string, (root: HTMLElement, view: any, address: Address, data: any) => (() => void) | void>} */
+const SHOWN = {
+  live: showLive,
+  phase: showPhase,
+  sweep: showSweep,
+  dimensionality: showDimensionality,
+  learning: showLearning,
+  neurons: showNeurons,
+};
+const views = [LIVE, ...data.views];
+const main = /** @type {HTMLElement} */ (document.querySelector("main"));
+/** @type {(() => void) | void} ends the present view */
+let leave;
+
+/** Shows the view that the address names; any of its figures does. */
+function show() {
+  leave?.();
+  const address = new Address();
+  const view = views.find((v) => v.figures.includes(address.view)) ?? views[0];
+  address.view ||= view.figures[0];
+  document.title = `${view.title} – Explorer`;
+  const root = html("div");
+  main.replaceChildren(
+    html("h2", { id: "title" }, view.title),
+    html("p", { class: "shows" }, ...prose(view.shows)),
+    root,
+  );
+  leave = SHOWN[view.kind](root, view, address, data);
+  for (const link of document.querySelectorAll("nav a"))
+    if (link.getAttribute("href") === `#${view.figures[0]}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  /** @type {HTMLSelectElement} */ (document.querySelector("nav select")).value = view.figures[0];
+}
+
+/** Fills the navigation: links, and a list for narrow screens. */
+function navigate() {
+  const nav = /** @type {HTMLElement} */ (document.querySelector("nav"));
+  const options = views.map((view) => html("option", { value: view.figures[0] }, view.title));
+  const select = html("select", { "aria-label": "View", onchange: () => (location.hash = select.value) }, ...options);
+  nav.append(...views.map((view) => html("a", { href: `#${view.figures[0]}` }, view.title)), select);
+}
+
+navigate();
+show();
+addEventListener("hashchange", () => {
+  show();
+  main.focus();
+});

@@ -1,0 +1,237 @@
+// Neurons: their weights as stacks, and the features and the code of the one chosen.
+import { Matrix } from "./arrangement.js";
+import { plasma } from "./colours.js";
+import { Model, unpack } from "./models.js";
+import { factList, format, html, panel, slider, svg, table } from "./page.js";
+
+/** A feature belongs to a neuron if it drives it with at least this share of its strongest drive (analysis/neurons.py). */
+const MEMBER = 0.25;
+/** A neuron represents a feature if the feature drives it with at least this share of its strongest drive of any neuron. */
+const REPRESENTING = 0.5;
+/** A neuron of the absolute model computes a feature if it contributes at least this share of the ideal output. */
+const COMPUTING = 0.5;
+/** Largest number of neurons for which codes are drawn. */
+const MAX_CODE = 12;
+
+/**
+ * Shows the neurons of a figure.
+ * @param {HTMLElement} root
+ * @param {any} view
+ * @param {import("./page.js").Address} address
+ */
+export function showNeurons(root, view, address) {
+  const [points, m, n] = view.W.shape;
+  const [W, out] = [unpack(view.W), view.out && unpack(view.out)];
+  const at = {
+    point: address.nearest("density", view.density, view.density[Math.floor(points / 2)]),
+    neuron: address.number("neuron", 1) - 1,
+  };
+  at.neuron = Math.min(Math.max(at.neuron, 0), m - 1);
+  const picture = html("div");
+  const facts = html("div");
+  const matrix = new Matrix("The weights of all neurons", (k, i) => `weight of neuron ${k} for feature ${i}`);
+
+  const show = () => {
+    const part = (/** @type {Float32Array} */ values) => values.subarray(at.point * m * n, (at.point + 1) * m * n);
+    const model = new Model(part(W), m, n);
+    const choose = (/** @type {number} */ neuron) => {
+      at.neuron = neuron;
+      address.set({ neuron: neuron + 1 });
+      show();
+    };
+    picture.replaceChildren(stacks(model, out && part(out), view.signed, choose, at.neuron));
+    facts.replaceChildren(...describeNeuron(model, out && part(out), view.signed, at.neuron));
+    matrix.show((i, j) => model.W[i * n + j], m, n);
+  };
+  if (points > 1)
+    root.append(
+      html(
+        "div",
+        { class: "controls" },
+        slider("feature density 1−S", view.density, at.point, (point) => {
+          at.point = point;
+          address.set({ density: view.density[point] });
+          show();
+        }),
+      ),
+    );
+  root.append(
+    html(
+      "div",
+      { class: "panels" },
+      panel("Weights of every neuron, stacked", picture),
+      panel("The neuron chosen", facts),
+      panel("W, a row per neuron", matrix.element),
+    ),
+  );
+  show();
+}
+
+/**
+ * Draws every neuron as a stack of its |weights|, the largest at the bottom.
+ * @param {Model} model
+ * @param {Float32Array | null} out output weights, drawn below in the absolute model
+ * @param {boolean} signed whether features may be negative
+ * @param {(neuron: number) => void} choose called when a neuron is chosen
+ * @param {number} [chosen]
+ */
+export function stacks(model, out, signed, choose, chosen) {
+  const { W, m, n } = model;
+  const [width, height, middle] = [360, 240, out ? 140 : 220];
+  const sums = (/** @type {ArrayLike<number>} */ values) =>
+    Array.from({ length: m }, (_, k) =>
+      Array.from({ length: n }, (_, i) => Math.abs(values[k * n + i])).reduce((a, b) => a + b),
+    );
+  const unit = (middle - 14) / Math.max(...sums(W));
+  const step = (width - 10) / m;
+  const element = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Neurons" });
+  for (let k = 0; k < m; k++) {
+    const members = featuresOf(model, signed, k);
+    const group = svg("g", {
+      class: "stack",
+      tabindex: 0,
+      role: "button",
+      "aria-pressed": k === chosen,
+      "aria-label": `neuron ${k + 1}: features ${members.map((i) => i + 1).join(", ")}`,
+      onclick: () => choose(k),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => ["Enter", " "].includes(event.key) && choose(k),
+    });
+    const x = 5 + k * step;
+    const background = members.length > 1 ? "#fbe6cf" : "#dceaf6";
+    group.append(
+      svg("rect", {
+        x,
+        y: 2,
+        width: step,
+        height: height - 16,
+        fill: background,
+        stroke: k === chosen ? "#111" : "none",
+        "stroke-width": 2,
+      }),
+    );
+    group.append(...pile(W, k, n, x, step, middle, -unit));
+    if (out) group.append(...pile(out, k, n, x, step, middle + 4, (height - middle - 20) / Math.max(...sums(out))));
+    if (m <= 12 || (k + 1) % 5 === 0)
+      group.append(svg("text", { x: x + step / 2, y: height - 3, "text-anchor": "middle" }, String(k + 1)));
+    element.append(group);
+  }
+  const words =
+    "Blue background: one feature; orange: several." +
+    (out ? " Above: input weights; below: output weights, on a scale of their own." : "");
+  return html("div", {}, element, html("p", { class: "note" }, words));
+}
+
+/**
+ * Returns the pieces of one stack.
+ * @param {ArrayLike<number>} weights
+ * @param {number} neuron
+ * @param {number} n
+ * @param {number} x
+ * @param {number} step
+ * @param {number} start
+ * @param {number} unit height of a weight of 1; negative upwards
+ */
+function pile(weights, neuron, n, x, step, start, unit) {
+  let y = start;
+  const order = [...Array(n).keys()].sort(
+    (i, j) => Math.abs(weights[neuron * n + j]) - Math.abs(weights[neuron * n + i]),
+  );
+  const pieces = [];
+  for (const i of order) {
+    const height = Math.abs(weights[neuron * n + i] * unit);
+    if (height < 0.3) break;
+    const top = unit < 0 ? y - height : y;
+    pieces.push(
+      svg("rect", {
+        x: x + 0.1 * step,
+        y: top,
+        width: 0.8 * step,
+        height,
+        fill: plasma(0.95 * (i / Math.max(n - 1, 1))),
+        stroke: "#fff",
+        "stroke-width": 0.4,
+      }),
+    );
+    if (height > 11 && step > 15)
+      pieces.push(
+        svg(
+          "text",
+          {
+            x: x + step / 2,
+            y: top + height / 2 + 4,
+            "text-anchor": "middle",
+            style: `fill:${i / n < 0.6 ? "#fff" : "#111"}`,
+          },
+          String(i + 1),
+        ),
+      );
+    y += Math.sign(unit) * height;
+  }
+  return pieces;
+}
+
+/**
+ * Returns how strongly a feature alone can activate a neuron.
+ * @param {Model} model
+ * @param {boolean} signed
+ * @param {number} neuron
+ * @param {number} i
+ */
+function drive({ W, n }, signed, neuron, i) {
+  const weight = W[neuron * n + i];
+  return signed ? Math.abs(weight) : Math.max(weight, 0);
+}
+
+/**
+ * Returns the features of a neuron, the strongest first.
+ * @param {Model} model
+ * @param {boolean} signed
+ * @param {number} neuron
+ */
+function featuresOf(model, signed, neuron) {
+  const size = (/** @type {number} */ i) => drive(model, signed, neuron, i);
+  const order = [...Array(model.n).keys()].sort((i, j) => size(j) - size(i));
+  return order.filter((i) => size(i) > 0 && size(i) >= MEMBER * size(order[0]));
+}
+
+/**
+ * Returns the neurons that represent a feature or, in the absolute model, compute it.
+ * @param {Model} model
+ * @param {Float32Array | null} out
+ * @param {number} i
+ */
+function neuronsOf(model, out, i) {
+  const { W, m, n } = model;
+  const neurons = [...Array(m).keys()];
+  if (out) return neurons.filter((k) => Math.abs(W[k * n + i]) * out[k * n + i] >= COMPUTING);
+  const drives = neurons.map((k) => drive(model, false, k, i));
+  const response = drives.reduce((sum, value) => sum + value * value, 0);
+  return neurons.filter((k) => response > 0.5 && drives[k] >= REPRESENTING * Math.max(...drives));
+}
+
+/**
+ * Describes a neuron: its features and their codes.
+ * @param {Model} model
+ * @param {Float32Array | null} out
+ * @param {boolean} signed
+ * @param {number} neuron
+ */
+function describeNeuron(model, out, signed, neuron) {
+  const { W, m, n } = model;
+  const members = featuresOf(model, signed, neuron);
+  const code = (/** @type {number[]} */ neurons) =>
+    m > MAX_CODE
+      ? neurons.map((k) => k + 1).join(", ")
+      : Array.from({ length: m }, (_, k) => (neurons.includes(k) ? "●" : "○")).join("");
+  const rows = members.map((i) => [
+    String(i + 1),
+    format(W[neuron * n + i], 3),
+    ...(out ? [format(out[neuron * n + i], 3)] : []),
+    code(neuronsOf(model, out, i)),
+  ]);
+  return [
+    factList({ neuron: String(neuron + 1), kind: members.length > 1 ? "several features" : "one feature" }),
+    table(["feature", "weight", ...(out ? ["output weight"] : []), "code"], rows),
+    html("p", { class: "note" }, `Code: the neurons that ${out ? "compute" : "represent"} the feature.`),
+  ];
+}

@@ -1,0 +1,257 @@
+// Elements, controls and the state of the page, which is kept in its address.
+
+/**
+ * Creates an HTML element.
+ * @param {string} name
+ * @param {Record<string, any>} [attributes] attributes, and listeners such as `oninput`
+ * @param {...(Node | string)} children
+ * @returns {any}
+ */
+export function html(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+/**
+ * Creates an SVG element.
+ * @param {string} name
+ * @param {Record<string, any>} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {any}
+ */
+export function svg(name, attributes = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
+}
+
+/**
+ * @param {any} element
+ * @param {Record<string, any>} attributes
+ * @param {(Node | string)[]} children
+ */
+function fill(element, attributes, children) {
+  for (const [key, value] of Object.entries(attributes))
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value !== undefined && value !== false) element.setAttribute(key, value === true ? "" : value);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * Formats a number for reading, with four significant digits or as many as given.
+ * @param {number} value
+ * @param {number} [digits]
+ */
+export function format(value, digits = 4) {
+  if (value === null || Number.isNaN(value)) return "–";
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6))
+    return value
+      .toExponential(digits - 1)
+      .replace("e-", " × 10^−")
+      .replace("e+", " × 10^")
+      .replace(/\^(−?\d+)/, raise);
+  return String(Number(value.toPrecision(digits))).replace("-", "−");
+}
+
+/**
+ * @param {string} _
+ * @param {string} exponent
+ */
+function raise(_, exponent) {
+  return exponent.replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)] ?? "⁻");
+}
+
+/**
+ * Formats a number with three decimals.
+ * @param {number} value
+ */
+export function fixed(value) {
+  return value
+    .toFixed(3)
+    .replace(/^-(?=0\.000$)/, "")
+    .replace("-", "−");
+}
+
+/**
+ * Writes a number as a subscript.
+ * @param {number} value
+ */
+export function subscript(value) {
+  return String(value).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]);
+}
+
+/**
+ * Converts W_i, Σ_j and the like to letters with subscripts.
+ * @param {string} text
+ * @returns {(Node | string)[]}
+ */
+export function prose(text) {
+  return text
+    .split(/(?<![\w])([A-Za-zΣ]_[A-Za-z0-9])(?!\w)/)
+    .map((part, k) => (k % 2 ? html("span", {}, html("i", {}, part[0]), html("sub", {}, part[2])) : part));
+}
+
+/**
+ * Creates a slider over a list of values.
+ * @param {string} label
+ * @param {any[]} values
+ * @param {number} index the value at first
+ * @param {(index: number) => void} change
+ * @param {(value: any) => string} [text]
+ */
+export function slider(label, values, index, change, text = (value) => format(value)) {
+  const shown = html("output", {}, text(values[index]));
+  const input = html("input", {
+    type: "range",
+    min: 0,
+    max: values.length - 1,
+    value: index,
+    "aria-valuetext": text(values[index]),
+    oninput: () => {
+      shown.textContent = text(values[Number(input.value)]);
+      input.setAttribute("aria-valuetext", shown.textContent);
+      change(Number(input.value));
+    },
+  });
+  input.value = String(index);
+  return html("label", { class: "wide" }, html("span", {}, label, " ", shown), input);
+}
+
+/**
+ * Creates a choice between options.
+ * @param {string} label
+ * @param {[string, string][]} options values and their texts
+ * @param {string} value the value at first
+ * @param {(value: string) => void} change
+ */
+export function choice(label, options, value, change) {
+  const items = options.map(([key, text]) => html("option", { value: key, selected: key === value }, text));
+  const select = html("select", { onchange: () => change(select.value) }, ...items);
+  return html("label", {}, html("span", {}, label), select);
+}
+
+/**
+ * Creates a field for a text or a number.
+ * @param {string} label
+ * @param {string | number} value
+ * @param {(value: string) => void} change
+ * @param {Record<string, any>} [attributes]
+ */
+export function field(label, value, change, attributes = {}) {
+  const input = html("input", { type: "text", size: 8, ...attributes, value, onchange: () => change(input.value) });
+  return html("label", {}, html("span", {}, label), input);
+}
+
+/**
+ * Creates a list of facts, to be read out when they change.
+ * @param {Record<string, string | Node>} facts
+ */
+export function factList(facts) {
+  const rows = Object.entries(facts).flatMap(([name, value]) => [html("dt", {}, name), html("dd", {}, value)]);
+  return html("dl", { "aria-live": "polite" }, ...rows);
+}
+
+/**
+ * Creates a table.
+ * @param {string[]} header
+ * @param {string[][]} rows
+ */
+export function table(header, rows) {
+  return html(
+    "div",
+    { class: "scroll", tabindex: 0 },
+    html(
+      "table",
+      {},
+      html("thead", {}, html("tr", {}, ...header.map((cell) => html("th", { scope: "col" }, cell)))),
+      html("tbody", {}, ...rows.map((row) => html("tr", {}, ...row.map((cell) => html("td", {}, cell))))),
+    ),
+  );
+}
+
+/**
+ * Creates a panel.
+ * @param {string} title
+ * @param {...(Node | string)} children
+ */
+export function panel(title, ...children) {
+  return html("section", { class: "panel" }, html("h3", {}, ...prose(title)), ...children);
+}
+
+/**
+ * Creates a panel that is twice as wide where there is room.
+ * @param {string} title
+ * @param {...(Node | string)} children
+ */
+export function widePanel(title, ...children) {
+  const element = panel(title, ...children);
+  element.classList.add("double");
+  return element;
+}
+
+/** What the address says after `#`: the view, and its settings as in `#phase_2in1&r=0.5&density=0.1`. */
+export class Address {
+  constructor() {
+    const [view, ...rest] = decodeURIComponent(location.hash.slice(1)).split("&");
+    this.view = view;
+    /** @type {Map<string, string>} not URLSearchParams, which would read the + of a set as a space */
+    this.settings = new Map();
+    for (const setting of rest) {
+      const [key, ...value] = setting.split("=");
+      this.settings.set(key, value.join("="));
+    }
+  }
+
+  /**
+   * Returns a setting.
+   * @param {string} key
+   * @param {string} fallback
+   */
+  text(key, fallback) {
+    return this.settings.get(key) ?? fallback;
+  }
+
+  /**
+   * Returns a setting that is a number.
+   * @param {string} key
+   * @param {number} fallback
+   */
+  number(key, fallback) {
+    const value = Number(this.settings.get(key) ?? fallback);
+    return Number.isFinite(value) ? value : fallback;
+  }
+
+  /**
+   * Returns the index of the value that is nearest to a setting.
+   * @param {string} key
+   * @param {number[]} values
+   * @param {number} fallback
+   */
+  nearest(key, values, fallback) {
+    return nearest(values, this.number(key, fallback));
+  }
+
+  /**
+   * Changes settings, and soon the address.
+   * @param {Record<string, string | number>} settings
+   */
+  set(settings) {
+    for (const [key, value] of Object.entries(settings)) this.settings.set(key, String(value));
+    // Browsers limit how often the address may change.
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => history.replaceState(null, "", `#${this}`), 200);
+  }
+
+  toString() {
+    return [this.view, ...[...this.settings].map(([key, value]) => `${key}=${value}`)].join("&").replaceAll(" ", "%20");
+  }
+}
+
+/**
+ * Returns the index of the nearest value, by ratio if all are positive.
+ * @param {number[]} values
+ * @param {number} value
+ */
+export function nearest(values, value) {
+  const place = Math.min(...values, value) > 0 ? Math.log : (/** @type {number} */ v) => v;
+  const distances = values.map((v) => Math.abs(place(v) - place(value)));
+  return distances.indexOf(Math.min(...distances));
+}

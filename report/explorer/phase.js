@@ -1,0 +1,298 @@
+// Phase diagrams: point anywhere to see the trained models, the optimum and the fixed configuration there.
+import { Arrangement } from "./arrangement.js";
+import { Chart } from "./chart.js";
+import { CATEGORIES, PHASES, mix, viridis } from "./colours.js";
+import { unpack } from "./models.js";
+import { factList, fixed, format, html, nearest, panel, subscript, svg, table } from "./page.js";
+
+const PHASE_NAMES = ["absent", "in superposition", "in a dedicated dimension"];
+const MAPS = {
+  prototypes: "The paper's fixed configurations",
+  optimum: "True optimum over W and b",
+  trained: "Trained, best of all restarts",
+  average: "Trained, average without the worst",
+};
+
+/**
+ * Shows phase diagrams.
+ * @param {HTMLElement} root
+ * @param {any} view
+ * @param {import("./page.js").Address} address
+ */
+export function showPhase(root, view, address) {
+  const { density, ratio, n, m } = view;
+  const share = Object.fromEntries(Object.keys(MAPS).map((name) => [name, unpack(view.panels[name].shares)]));
+  const lossOf = Object.fromEntries(Object.keys(MAPS).map((name) => [name, unpack(view.panels[name].loss)]));
+  const trained = { W: unpack(view.trained.W), b: unpack(view.trained.b), loss: unpack(view.trained.loss) };
+  const optimum = { W: unpack(view.optimum.W), b: unpack(view.optimum.b) };
+  const restarts = view.trained.loss.shape[1];
+  const at = { row: address.nearest("density", density, 0.1), column: address.nearest("r", ratio, 0.5) };
+
+  const colours = Object.fromEntries(
+    Object.keys(MAPS).map((name) => [
+      name,
+      (/** @type {number} */ k) => mix(PHASES, share[name].subarray(3 * k, 3 * k + 3)),
+    ]),
+  );
+  const maps = Object.entries({ ...MAPS, reached: "Restarts within 1 % of the optimum's loss" }).map(([name, title]) =>
+    drawMap(view, title, colours[name] ?? ((/** @type {number} */ k) => viridis(view.reached[k])), name),
+  );
+  const facts = html("div");
+  const pictures = ["fixed configuration", "optimum", "best trained"].map((name) => ({
+    name,
+    picture: new Arrangement(`The columns of W as arrows: ${name}`),
+  }));
+  const models = html("div");
+  root.append(
+    html("div", { class: "maps" }, ...maps.map(({ element }) => element)),
+    legend(),
+    html(
+      "div",
+      { class: "panels" },
+      panel("At this point", facts),
+      panel("Arrangement", arrangementPanel(pictures, m)),
+    ),
+    panel("Models", models),
+  );
+
+  const point = (/** @type {number} */ column, /** @type {number} */ row) => {
+    at.column = Math.min(Math.max(column, 0), ratio.length - 1);
+    at.row = Math.min(Math.max(row, 0), density.length - 1);
+    address.set({ r: ratio[at.column], density: density[at.row] });
+    for (const map of maps) map.mark(at.column, at.row);
+    describe();
+  };
+  const describe = () => {
+    const k = at.row * ratio.length + at.column;
+    const [p, r] = [density[at.row], ratio[at.column]];
+    const paper = fixedConfiguration(n, m, p, r);
+    const order = [...Array(restarts).keys()].sort(
+      (a, b) => trained.loss[k * restarts + a] - trained.loss[k * restarts + b],
+    );
+    const one = (/** @type {number} */ restart) => {
+      const index = k * restarts + restart;
+      return { W: trained.W.slice(index * m * n, (index + 1) * m * n), b: trained.b.slice(index * n, (index + 1) * n) };
+    };
+    const best = { W: optimum.W.slice(k * m * n, (k + 1) * m * n), b: optimum.b.slice(k * n, (k + 1) * n) };
+    facts.replaceChildren(
+      factList({
+        "relative importance r": format(r),
+        "feature density 1−S": format(p),
+        "extra feature, fixed configuration": phaseText(share.prototypes, k),
+        "extra feature, optimum": phaseText(share.optimum, k),
+        "extra feature, best trained": phaseText(share.trained, k),
+        "restarts within 1 % of the optimum": `${format(100 * view.reached[k], 3)} %`,
+        ...boundaries(view, r),
+      }),
+    );
+    const row = (/** @type {string} */ name, /** @type {number} */ loss, /** @type {{W: any, b: any}} */ model) => [
+      name,
+      format(loss, 5),
+      ...matrixCells(model, m, n),
+    ];
+    models.replaceChildren(
+      table(
+        ["model", "loss", ...Array.from({ length: n }, (_, i) => `W${subscript(i + 1)}`), "b"],
+        [
+          row("fixed", lossOf.prototypes[k], paper),
+          row("optimum", lossOf.optimum[k], best),
+          ...order.map((restart, place) =>
+            row(`trained, ${place + 1}.`, trained.loss[k * restarts + restart], one(restart)),
+          ),
+        ],
+      ),
+    );
+    const columns = (/** @type {{W: ArrayLike<number>}} */ { W }) =>
+      Array.from({ length: n }, (_, i) => Array.from({ length: m }, (_, j) => W[j * n + i]));
+    const palette = Array.from({ length: n }, (_, i) => CATEGORIES[Number(i === n - 1)]);
+    [paper, best, one(order[0])].forEach((model, which) => pictures[which].picture.show(columns(model), palette));
+  };
+  const hold = { held: false };
+  for (const { chart } of maps)
+    chart.interactive(
+      (x, y) => point(nearest(ratio, x), nearest(density, y)),
+      (dx, dy) => point(at.column + dx, at.row - dy),
+      hold,
+    );
+  point(at.column, at.row);
+}
+
+/**
+ * Puts the pictures of the models side by side.
+ * @param {{name: string, picture: Arrangement}[]} pictures
+ * @param {number} m
+ */
+function arrangementPanel(pictures, m) {
+  const figures = pictures.map(({ name, picture }) =>
+    html("figure", {}, picture.element, html("figcaption", {}, name)),
+  );
+  const axis = m === 1 ? "on the line h" : "in the plane of h";
+  const note = html("p", { class: "note" }, `The columns of W ${axis}. Orange: the extra feature.`);
+  return html("div", {}, html("div", { class: "row" }, ...figures), note);
+}
+
+/**
+ * Draws one phase diagram.
+ * @param {any} view
+ * @param {string} title
+ * @param {(point: number) => string} colour
+ * @param {string} name
+ */
+function drawMap({ density, ratio, n, boundary }, title, colour, name) {
+  const step = [Math.sqrt(ratio[1] / ratio[0]), Math.sqrt(density[0] / density[1])];
+  const chart = new Chart(
+    `${title}; arrow keys move the point`,
+    {
+      from: ratio[0] / step[0],
+      to: ratio.at(-1) * step[0],
+      title: "relative importance r",
+      log: true,
+      ticks: [0.1, 1, 10],
+    },
+    {
+      from: density.at(-1) / step[1],
+      to: density[0] * step[1],
+      title: "feature density 1−S",
+      log: true,
+      ticks: [0.01, 0.1, 1],
+    },
+    { width: 300, height: 250 },
+  );
+  chart.cells(ratio.length, density.length, (column, row) => colour(row * ratio.length + column));
+  const stroke = { style: "stroke:#222", "stroke-dasharray": name === "prototypes" ? undefined : "4 3" };
+  for (const [xs, ys] of fixedBoundaries(n)) chart.line(xs, ys, stroke);
+  if (boundary && name === "optimum") chart.dots(boundary.relative_importance, boundary.p_optimum, "#222", 6);
+  /** @type {Element[]} */
+  let cursor = [];
+  const mark = (/** @type {number} */ column, /** @type {number} */ row) => {
+    cursor.forEach((part) => part.remove());
+    const circle = svg("circle", {
+      cx: chart.place.x(ratio[column]),
+      cy: chart.place.y(density[row]),
+      r: 6,
+      class: "cursor",
+    });
+    cursor = [chart.rule("x", ratio[column]), chart.rule("y", density[row]), chart.add(circle)];
+  };
+  return { chart, mark, element: html("section", { class: "panel" }, html("h3", {}, title), chart.element) };
+}
+
+/** Returns the key to the colours. */
+function legend() {
+  const items = PHASES.map((colour, k) =>
+    html("li", {}, html("i", { style: `background:${colour}` }), `extra feature ${PHASE_NAMES[k]}`),
+  );
+  const lines = [
+    "lines: boundaries of the fixed configurations",
+    "points in the optimum's diagram: exact boundary of absent and superposition",
+    "a click holds the point",
+  ];
+  return html("ul", { class: "legend" }, ...items, ...lines.map((text) => html("li", {}, text)));
+}
+
+/**
+ * Returns the boundaries between the phases of the fixed configurations, as x and y.
+ * @param {number} n
+ */
+function fixedBoundaries(n) {
+  const grid = (/** @type {number} */ from, /** @type {number} */ to) =>
+    Array.from({ length: 60 }, (_, k) => from * (to / from) ** (k / 59));
+  const [low, high] = [grid(0.08, 1), grid(1, 12.5)];
+  const absent = [low, low.map((r) => (4 * r) / (2 + 5 * r))];
+  if (n > 2)
+    return [
+      absent,
+      [
+        [1, 1],
+        [0.005, 2],
+      ],
+    ];
+  return [
+    absent,
+    [high, high.map((r) => 4 / (5 + 2 * r))],
+    [
+      [1, 1],
+      [4 / 7, 2],
+    ],
+  ];
+}
+
+/**
+ * Returns where the boundaries are at a relative importance.
+ * @param {any} view
+ * @param {number} r
+ * @returns {Record<string, string>}
+ */
+function boundaries({ n, boundary }, r) {
+  const edge = r <= 1 ? (4 * r) / (2 + 5 * r) : n === 2 ? 4 / (5 + 2 * r) : NaN;
+  const phases = r <= 1 ? "absent | superposition" : "superposition | dedicated";
+  const facts = Number.isNaN(edge) ? {} : { [`${phases}, fixed configurations`]: `1−S = ${format(edge)} at this r` };
+  if (!boundary || r > 1) return facts;
+  const k = nearest(boundary.relative_importance, r);
+  const place = `at r = ${format(boundary.relative_importance[k])}`;
+  return { ...facts, [`${phases}, exact`]: `1−S = ${format(boundary.p_optimum[k])} ${place}` };
+}
+
+/**
+ * Returns the best of the paper's fixed configurations: single features and antipodal pairs of unit norm; only a dropped
+ * feature has a bias, its mean.
+ * @param {number} n
+ * @param {number} m
+ * @param {number} p density
+ * @param {number} r relative importance of the last feature
+ */
+function fixedConfiguration(n, m, p, r) {
+  const candidates =
+    n === 2
+      ? [[[0]], [[0, 1]], [[1]]]
+      : [
+          [[0], [1]],
+          [[0], [2]],
+          [[1], [2]],
+          [[0], [1, 2]],
+          [[0, 1], [2]],
+          [[0, 2], [1]],
+        ];
+  const importance = (/** @type {number} */ i) => (i === n - 1 ? r : 1);
+  const models = candidates.map((groups) => {
+    const W = new Float32Array(m * n);
+    const b = new Float32Array(n).fill(p / 2);
+    let loss = 0;
+    groups.forEach((group, k) =>
+      group.forEach((i, place) => {
+        W[k * n + i] = place ? -1 : 1;
+        b[i] = 0;
+        if (group.length > 1) loss += (importance(i) * p * p) / 6;
+      }),
+    );
+    for (let i = 0; i < n; i++) if (b[i]) loss += importance(i) * (p / 3 - (p * p) / 4);
+    return { W, b, loss };
+  });
+  return models.reduce((best, model) => (model.loss < best.loss ? model : best));
+}
+
+/**
+ * Describes the phase of the extra feature.
+ * @param {Float32Array} shares
+ * @param {number} point
+ */
+function phaseText(shares, point) {
+  const [absent, shared, dedicated] = shares.subarray(3 * point, 3 * point + 3);
+  const phase = absent > 0.5 ? 0 : shared < 0.25 * (shared + dedicated) ? 2 : 1;
+  return PHASE_NAMES[phase];
+}
+
+/**
+ * Writes the columns of W and the biases of a model.
+ * @param {{W: ArrayLike<number>, b: ArrayLike<number>}} model
+ * @param {number} m
+ * @param {number} n
+ */
+function matrixCells({ W, b }, m, n) {
+  const vector = (/** @type {number[]} */ values) => {
+    const text = values.map(fixed).join(", ");
+    return values.length > 1 ? `(${text})` : text;
+  };
+  const columns = Array.from({ length: n }, (_, i) => vector(Array.from({ length: m }, (_, k) => W[k * n + i])));
+  return [...columns, vector(Array.from(b))];
+}

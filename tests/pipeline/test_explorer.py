@@ -1,0 +1,322 @@
+"""The explorer: what trains in the page is what the package trains, and the page shows the numbers of the tables."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tests.real import ROOT
+
+from superposition.core.models import Model
+from superposition.core.sweep import Sweep
+from superposition.core.weights import SweepResult
+from superposition.pipeline import explorer
+from superposition.pipeline.config import Config
+from superposition.theory import exact, optimum
+from superposition.training.autograd import Autograd
+from superposition.training.blocks import Plan
+from superposition.training.engine import TrainingConfig
+from superposition.training.fused import Fused
+
+PAGE = ROOT / "report/explorer"
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu"]
+
+
+def run_script(module: str, code: str, folder: Path) -> Any:
+    """Run a module of the page and some code that sets ``result``, in Node.js or a browser; return the result."""
+    script = f"{explorer.bundle(PAGE / module)}\nlet result;\n{code}\n"
+    if node := shutil.which("node"):
+        command = [node, "--input-type=module", "--eval", f"{script}console.log(JSON.stringify(result));"]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    if BROWSER is None:
+        pytest.skip("neither Node.js nor Chromium is installed")
+    page = folder / "page.html"
+    page.write_text(
+        f"<pre></pre><script>{script}document.querySelector('pre').textContent = JSON.stringify(result)</script>"
+    )
+    command = [BROWSER, *FLAGS, f"--user-data-dir={folder}/profile", "--dump-dom", page.as_uri()]
+    found = re.search("<pre>(.*)</pre>", subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert found
+    return json.loads(found[1])
+
+
+# Live training
+
+SPEC: dict[str, Any] = {
+    "model": "relu_output", "n": 5, "m": 2, "density": 0.1, "importance": [1] * 5, "correlated": [],
+    "anticorrelated": [], "signed": False, "seed": 0, "restart": 0, "steps": 400, "batch": 256, "learning_rate": 0.01,
+}  # fmt: skip
+SPECS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "large": {"n": 10, "m": 3, "importance": [0.9**i for i in range(10)], "density": 0.03, "seed": 2, "restart": 1},
+    "correlated": {"n": 6, "importance": [1] * 6, "correlated": [[0, 1], [2, 3], [4, 5]]},
+    "sets": {"n": 7, "importance": [1] * 7, "density": 1.0, "correlated": [[4, 1]], "anticorrelated": [[0, 3, 5]]},
+    "sparse": {"model": "relu_hidden", "density": 2e-05},
+    "absolute": {"model": "absolute", "m": 3, "signed": True, "density": 0.3},
+    "linear": {"model": "linear", "density": 0.5},
+}
+
+
+def trained(spec: dict[str, Any], steps: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """Train the model with the package; return its parameters, and their rounding errors.
+
+    These are the distance of the compiled engine from the reference engine in float64, but at least the rounding of
+    weights of about 1 to float32 in every step.
+    """
+    keys = ("model", "n", "m", "density", "importance", "steps", "batch", "learning_rate")
+    distribution = {key: spec[key] for key in ("correlated", "anticorrelated", "signed")}
+    sizes = {"seeds": spec["seed"] + 1, "restarts": spec["restart"] + 1, "distribution": distribution}
+    sweep = Sweep.parse({key: spec[key] for key in keys} | sizes)
+    plan, instance = Plan(sweep), np.array([sweep.models - 1])
+    block = plan.block(instance)
+    start, config = plan.initial(block, instance), TrainingConfig.of(sweep)
+    engines = Fused(block, config, start), Autograd(block, config, start.double())
+    for engine in engines:
+        engine.advance(0, steps)
+    compiled, reference = (engine.parameters.detach().double().numpy()[0] for engine in engines)
+    return compiled, np.maximum(np.abs(compiled - reference), steps * 6e-8)
+
+
+@pytest.mark.parametrize("change", SPECS.values(), ids=SPECS)
+def test_the_page_trains_what_the_package_trains(change: dict[str, Any], tmp_path: Path) -> None:
+    """The same weights after 200 steps, to within twice the rounding errors of the package."""
+    spec = SPEC | change
+    code = f"const t = new Trainer({json.dumps(spec)}); while (t.step < 200) t.advance(); result = [...t.parameters];"
+    expected, rounding = trained(spec)
+    assert np.abs(expected).max() > 0.5
+    assert (np.abs(run_script("training.js", code, tmp_path) - expected) < 2 * rounding).all()
+
+
+def test_the_page_finds_the_exact_optimum(tmp_path: Path) -> None:
+    """The loss of any model, and the lowest one."""
+    rng = np.random.default_rng(0)
+    settings = [
+        {"model": model, "n": n, "m": m, "density": [p] * n, "importance": [0.8**i for i in range(n)]}
+        for model, n, m, p in (("relu_output", 2, 1, 0.6), ("relu_output", 3, 2, 0.1), ("linear", 3, 1, 1.0))
+    ]
+    given = [rng.normal(0, 0.7, (s["m"] + 1) * s["n"]).tolist() for s in settings]
+    code = f"""const settings = {json.dumps(settings)}, given = {json.dumps(given)};
+    result = settings.map((s, k) => [expectedLoss(given[k], s), bestModel(s).loss]);"""
+    for setting, parameters, found in zip(settings, given, run_script("exact.js", code, tmp_path), strict=True):
+        model = Model(setting["model"], setting["n"], setting["m"])
+        density, importance = (torch.tensor([setting[k]], dtype=torch.float64) for k in ("density", "importance"))
+        p = model.unpack(torch.tensor([parameters], dtype=torch.float64))
+        loss = exact.expected_loss(model, p, density, importance)
+        best = optimum.best_models(model, density, importance, 40)[1].min()
+        np.testing.assert_allclose(found, [loss.item(), best.item()], rtol=1e-8)
+
+
+# Pages
+
+CUSTOM: dict[str, Any] = {
+    "experiments": {
+        "pairs": {
+            "model": "relu_output",
+            "n": 4,
+            "m": 3,
+            "density": [0.5, 0.1, 0.02],
+            "distribution": [{"correlated": [[0, 1], [2, 3]]}, "independent"],
+        },
+        "neurons": {"model": "absolute", "n": 3, "m": 6, "density": 0.3, "distribution": "signed"},
+    },
+    "sections": {"introduction": {"title": "Introduction", "anchor": "#motivation"}},
+    "figures": {"theory": {"section": "introduction", "title": "Nothing", "shows": "Nothing."}},
+}
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    if BROWSER is None:
+        pytest.skip("Chromium is not installed")
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield running
+        running.close()
+
+
+class Reader:
+    """A page in a browser; nothing may go wrong in it, and it may ask a network for nothing."""
+
+    def __init__(self, browser: Any, path: Path, width: int = 1200) -> None:
+        self.path, self.problems = path, list[str]()
+        self.page = browser.new_page(viewport={"width": width, "height": 900})
+        self.page.on("console", lambda message: self.problems.append(message.text))
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("request", lambda request: self.check_address(request.url))
+
+    def check_address(self, url: str) -> None:
+        if not url.startswith(("data:", "blob:")) and url.partition("#")[0] != self.path.as_uri():
+            self.problems.append(url)
+
+    def open(self, address: str) -> None:
+        self.page.goto("about:blank")
+        self.page.goto(f"{self.path.as_uri()}#{address}")
+        assert self.page.locator("main .panel").count() > 1
+
+    def fact(self, name: str) -> str:
+        """Return the fact of this name on the page."""
+        found = self.page.locator(f"dt:text-is('{name}') + dd").first
+        return str(found.text_content()).replace("−", "-")
+
+    def rows(self, panel: str) -> list[list[str]]:
+        """Return the cells of the table in a panel."""
+        rows = self.page.locator(f".panel:has(h3:text-is('{panel}')) tbody tr").all()
+        return [[cell.replace("−", "-") for cell in row.locator("td").all_text_contents()] for row in rows]
+
+
+def test_a_custom_sweep_has_its_place(browser: Any, tmp_path: Path) -> None:
+    """Its models are there as trained, up to rotation and the order of equivalent features."""
+    config, rng = Config.parse(CUSTOM), torch.Generator().manual_seed(0)
+    (tmp_path / "weights").mkdir()
+    results = {}
+    for name, sweep in config.sweeps.items():
+        shapes = Model.of(sweep).shapes()
+        parameters = {k: torch.randn(sweep.size, 1, *shape, generator=rng) for k, shape in shapes.items()}
+        loss = torch.rand(sweep.size, 1, generator=rng, dtype=torch.float64)
+        results[name] = SweepResult(sweep, parameters, loss, 0 * loss, torch.zeros(0, dtype=torch.int64))
+        results[name].save(tmp_path / f"weights/{name}.safetensors")
+    page = tmp_path / "explorer.html"
+    page.write_text(explorer.render(explorer.collect(tmp_path, config), PAGE / "index.html.j2"), encoding="utf-8")
+    kinds = {"pairs": ("gram", "points", "dimensionality"), "neurons": ("gram", "dimensionality")}
+    assert explorer.explored_figures(config) == [f"{name}_{kind}" for name in kinds for kind in kinds[name]]
+    reader = Reader(browser, page)
+    points = results["pairs"].points
+    norms = results["pairs"].best()["W"].norm(dim=1)
+    for k, point in enumerate(points.itertuples()):
+        reader.open(f"pairs_gram&density={point.density}&distribution={k % 2}")
+        assert float(reader.fact("loss")) == pytest.approx(point.loss, rel=1e-4)
+        shown = sorted(float(row[1]) for row in reader.rows("Features"))
+        assert shown == pytest.approx(sorted(norms[k].tolist()), abs=6e-4)
+    reader.open("neurons_gram")
+    assert reader.page.locator(".stack").count() == 6
+    assert reader.problems == []
+
+
+MADE = next((p for p in (ROOT / "results/paper", ROOT / "results/quick") if (p / "explorer.html").exists()), None)
+
+
+@pytest.fixture
+def reader(browser: Any) -> Reader:
+    if MADE is None:
+        pytest.skip("there is no results/quick/explorer.html")
+    return Reader(browser, MADE / "explorer.html")
+
+
+def table(figure: str, name: str) -> pd.DataFrame:
+    assert MADE is not None
+    return pd.read_csv(MADE / "tables" / figure / f"{name}.csv")
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("width", [1200, 400])
+def test_every_view_opens(browser: Any, reader: Reader, width: int) -> None:
+    """No error, no request, nothing beside the screen, and nothing that names another place."""
+    text = reader.path.read_text(encoding="utf-8")
+    assert set(re.findall(r"https?://[^\s\"'<]*", text)) == {"http://www.w3.org/2000/svg"}
+    assert len(text) < 8e6
+    narrow = Reader(browser, reader.path, width)
+    narrow.open("")
+    views = narrow.page.eval_on_selector_all("nav option", "options => options.map((o) => o.value)")
+    assert len(views) > 10
+    for view in views:
+        narrow.open(view)
+        assert narrow.page.evaluate("document.documentElement.scrollWidth") == width, view
+    assert narrow.problems == []
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("figure", ["phase_2in1", "phase_3in2"])
+def test_pointing_at_a_phase_diagram(reader: Reader, figure: str) -> None:
+    """The losses, the phases and W at any point, with a mouse and with the keyboard."""
+    grid, names = table(figure, "grid"), {"absent": 0, "superposition": 1, "own": 2}
+    words = ("absent", "in superposition", "in a dedicated dimension")
+    reader.open(figure)
+    diagram = reader.page.locator(".maps svg").nth(1)
+    box = diagram.bounding_box()
+    for place in ((0.3, 0.6), (0.8, 0.2), None):
+        if place:
+            reader.page.mouse.move(box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"])
+        else:
+            diagram.press("ArrowRight")
+        reader.page.wait_for_timeout(300)
+        found = dict(re.findall(r"(\w+)=([\d.e-]+)", reader.page.url))
+        here = grid[
+            np.isclose(grid["density"], float(found["density"]))
+            & np.isclose(grid["relative_importance"], float(found["r"]))
+        ]
+        here = here.set_index("panel")
+        rows = {row[0]: row for row in reader.rows("Models")}
+        for name, panel in (("fixed", "prototypes"), ("optimum", "optimum"), ("trained, 1.", "trained")):
+            assert float(rows[name][1].replace(" × 10⁻⁴", "e-4").replace(" × 10⁻⁵", "e-5")) == pytest.approx(
+                here.loc[panel, "loss"], rel=1e-4
+            )
+        for name, panel in (("optimum", "optimum"), ("best trained", "trained"), ("fixed configuration", "prototypes")):
+            assert reader.fact(f"extra feature, {name}") == words[names[here.loc[panel, "phase"]]]
+    assert reader.problems == []
+
+
+@pytest.mark.quick
+def test_moving_a_slider(reader: Reader) -> None:
+    """The pentagon at the next density, the model at another training step, a neuron at the next density."""
+    solutions = table("pentagon_solutions", "solutions").drop_duplicates("relative_density").reset_index(drop=True)
+    reader.open(f"pentagon_loss&relative_density={solutions['relative_density'][3]}")
+    for k in (3, 4):
+        assert float(reader.fact("loss")) == pytest.approx(solutions["loss"][k], rel=1e-4)
+        assert reader.fact("arrangement") == solutions["kind"][k]
+        reader.page.locator("input[type=range]").press("ArrowRight")
+    reader.open("energy_levels&step=0")
+    for key in ("Home", "End"):
+        reader.page.locator("input[type=range]").press(key)
+        step = int(reader.fact("step"))
+        assert table("energy_levels", "losses")["step"].eq(step).any()
+        shown = table("energy_levels", "models").query("shown")["restart"].iloc[0]
+        loss = table("energy_levels", "losses").set_index("step")[f"l{shown}"][step]
+        assert float(reader.fact("loss")) == pytest.approx(loss, rel=1e-4)
+    weights = table("absolute_neurons", "weights")
+    reader.open(f"absolute_neurons&density={weights['density'].iloc[0]}&neuron=2")
+    reader.page.locator("input[type=range]").press("ArrowRight")
+    density = weights["density"].drop_duplicates().tolist()[1]
+    largest = weights[(weights["density"] == density) & (weights["neuron"] == 1)].set_index("feature")["weight"].abs()
+    assert int(reader.rows("The neuron chosen")[0][0]) - 1 == largest.idxmax()
+    codes = table("privileged_neurons", "features")
+    density = codes["density"].iloc[len(codes) // 2]
+    codes = codes[codes["density"] == density].set_index("feature")["code"]
+    for neuron in range(5):
+        reader.open(f"privileged_neurons&density={density}&neuron={neuron + 1}")
+        shown = {int(row[0]) - 1: row[-1] for row in reader.rows("The neuron chosen")}
+        assert shown == {i: codes[i] for i in shown}
+    assert reader.problems == []
+
+
+@pytest.mark.quick
+def test_pointing_at_a_feature(reader: Reader) -> None:
+    """Its D_i and its factor, and those of its neighbour when that is asked for."""
+    rows = table("feature_dimensionality", "features").query(f"experiment == '{explorer.LARGE_SWEEP}' and factor >= 0")
+    for row in rows.iloc[[0, len(rows) // 2, -1]].itertuples():
+        reader.open(f"feature_dimensionality&density={row.density}&feature={row.feature + 1}")
+        assert float(reader.fact("Dᵢ")) == pytest.approx(row.dimensionality, rel=1e-3)
+        assert float(reader.fact("‖Wᵢ‖")) == pytest.approx(row.norm, rel=2e-3)
+        assert reader.fact("factor").startswith(row.polytope)
+    assert reader.problems == []
+
+
+@pytest.mark.quick
+def test_the_live_view_trains_as_the_package_does(reader: Reader) -> None:
+    """From the settings in the address to the weights on the screen, fast enough to watch."""
+    reader.open("live&n=10&m=3&density=0.05&correlated=1+2 3+4&seed=1&steps=1000&until=200")
+    reader.page.wait_for_selector("[data-step='200']")
+    found = np.array(reader.page.locator("[data-step]").get_attribute("data-parameters").split(), dtype=float)
+    spec = SPEC | {"n": 10, "m": 3, "importance": [1] * 10, "density": 0.05, "seed": 1, "steps": 1000, "batch": 1024}
+    spec["correlated"] = [[0, 1], [2, 3]]
+    expected, rounding = trained(spec)
+    assert (np.abs(found - expected) < 2 * rounding).all()
+    assert reader.problems == []
