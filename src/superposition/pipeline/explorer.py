@@ -83,7 +83,7 @@ def _paper_views(config: Config) -> list[tuple[str, ...]]:
 def _custom_figures(config: Config) -> dict[str, list[str]]:
     """Return the figures of every custom sweep whose models are small enough to be shown."""
     found: dict[str, list[str]] = {}
-    for figure in config.figures_of(CUSTOM):
+    for figure in config.figures_of(CUSTOM) if CUSTOM in config.sections else ():
         (name,) = config.figures[figure].experiments
         if config.sweeps[name].n <= MAX_FEATURES:
             found.setdefault(name, []).append(figure)
