@@ -420,7 +420,7 @@ def entries(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(entries())
 def test_spec_round_trip(entry: dict[str, Any]) -> None:
-    """A weights file holds this text: what it loses can never be trained again."""
+    """Jobs that train get this text: what it loses would never be trained."""
     sweep = Sweep.parse(entry)
     again = Sweep.parse(json.loads(sweep.spec()))
     assert again == sweep
@@ -442,6 +442,7 @@ def test_what_can_be_solved_exactly(name: str, n: int) -> None:
     solved = Sweep.parse(entry | {"solver": "exact", "relative_density": {"features": [0], "ratio": [0.5, 1]}})
     assert Sweep.parse(json.loads(solved.spec())) == solved
     assert json.loads(solved.spec())["solver"] == "exact"
+    assert "solver" not in json.loads(Sweep.parse(entry).spec())
 
 
 def test_spec_is_canonical() -> None:

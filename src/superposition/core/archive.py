@@ -51,7 +51,7 @@ def write(header: Header, arrays: Mapping[str, np.ndarray], path: str | Path) ->
     path = Path(path)
     points = range(header.first_point, header.first_point + len(arrays["loss"]))
     description = {
-        "sweep": json.loads(header.sweep.spec()),
+        "sweep": header.sweep.model_dump(mode="json"),
         "points": header.sweep.points(points).to_dict(orient="list"),
         "first": header.first_point,
         "axes": "point, restart, hidden, feature",
@@ -93,6 +93,7 @@ def read(path: str | Path) -> tuple[Header, dict[str, np.ndarray]]:
         raise SuperpositionError(
             f"{path}: written by another version of this project, without {missing[0]!r}; delete it to train again"
         )
+    # A key of the sweep that is newer than the file has its default.
     return Header(Sweep.parse(description["sweep"], str(path)), description["device"], description["first"]), arrays
 
 

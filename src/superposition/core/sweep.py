@@ -123,7 +123,10 @@ class Sweep(Grid):
             raise SuperpositionError(explain(error, where)) from None
 
     def spec(self) -> str:
-        """Return the sweep as canonical JSON without defaults; ``Sweep.parse(json.loads(spec))`` restores it."""
+        """Return the keys that differ from their defaults as canonical JSON, which identifies the sweep.
+
+        A new key with a default changes no specification. ``Sweep.parse(json.loads(spec))`` restores the sweep.
+        """
         return json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
 
     @property
