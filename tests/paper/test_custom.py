@@ -118,7 +118,7 @@ def test_every_axis_of_a_sweep_has_a_name() -> None:
     ("axes", "kind"),
     [
         *((axes, "points") for axes in AXES if axes != "long distribution"),
-        *((axes, kind) for axes in ("densities", "two axes", "all axes") for kind in ("gram", "dimensionality")),
+        *((axes, kind) for axes in ("one point", "two axes", "all axes") for kind in ("gram", "dimensionality")),
     ],
 )
 def test_every_axis(axes: str, kind: str) -> None:
