@@ -276,6 +276,7 @@ def _other_codes(words: list[str]) -> int:
         ),
         Criterion("densities at which both kinds exist in one model", ">", 0, "the paper", "both may exist", ".0f"),
     ],
+    at_quick=False,
 )
 def shift(data: Tables) -> Finding:
     table = data["privileged_neurons"]["neurons"]

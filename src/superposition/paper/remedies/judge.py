@@ -141,6 +141,7 @@ def l1_threshold(data: Tables) -> Finding:
             ".1%",
         ),
     ],
+    at_quick=False,
 )
 def small_l1_is_free(data: Tables) -> Finding:
     models = data["l1_penalty"]["models"]
