@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 from tests.readme import ROOT, block
 from tests.real import RAW
 
-from superposition.paper.custom.draw import draw
-from superposition.paper.custom.measure import measure
-from superposition.pipeline.config import CUSTOM, Config
+from superposition.pipeline import stages
+from superposition.pipeline.config import Config
 from superposition.training.runner import train
 
 TINY = {"steps": 3, "batch": 20, "restarts": 2, "evaluation": 1000}
@@ -24,9 +23,10 @@ def test_an_example(path: Any) -> None:
     tiny = {name: entry | TINY for name, entry in entries.items()}
     config = Config.parse(RAW | {"experiments": RAW["experiments"] | tiny})
     trained = {name: train(config.sweeps[name], device="cpu", progress=False) for name in entries}
-    for figure in config.figures_of(CUSTOM):
+    for figure in config.figures_of(stages.CUSTOM):
         (name,) = config.figures[figure].experiments
-        assert isinstance(draw(figure, measure(figure, {name: trained[name]})), Figure)
+        measure, draw = (stages.find(stages.CUSTOM, stage, figure) for stage in ("measure", "draw"))
+        assert isinstance(draw(measure({name: trained[name]})), Figure)
 
 
 def test_a_model_of_ones_own() -> None:

@@ -17,7 +17,7 @@ def test_vulnerability_over_sparsity() -> None:
     )
     values = 1 + np.random.default_rng(0).random((len(points), len(measures)))
     models = points.assign(**dict(zip(measures, values.T, strict=True)))
-    figure = draw.draw("adversarial", {"models": models})
+    figure = draw.adversarial({"models": models})
     sparse, features, both = figure.axes
     means = models[models["experiment"] == MAIN_EXPERIMENT].groupby("density")[list(measures)].mean()
     for line, name in zip(sparse.lines, ("constant", "scaled", "represented", "single"), strict=False):

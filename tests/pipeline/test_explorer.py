@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 import torch
 from tests.real import ROOT
+from tests.sections import parse
 
 from superposition.core.models import Model
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline import explorer
-from superposition.pipeline.config import Config
 from superposition.theory import exact, optimum
 from superposition.training.autograd import Autograd
 from superposition.training.blocks import Plan
@@ -175,7 +175,7 @@ class Reader:
 
 def test_a_custom_sweep_has_its_place(browser: Any, tmp_path: Path) -> None:
     """Its models are there as trained, up to rotation and the order of equivalent features."""
-    config, rng = Config.parse(CUSTOM), torch.Generator().manual_seed(0)
+    config, rng = parse(CUSTOM), torch.Generator().manual_seed(0)
     (tmp_path / "weights").mkdir()
     results = {}
     for name, sweep in config.sweeps.items():
