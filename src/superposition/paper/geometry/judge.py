@@ -4,4 +4,8 @@ from superposition.paper.geometry.claims import aside, dimensionality, dimension
 from superposition.pipeline.claims import Claims
 
 topics = (dimensions, dimensionality, polytopes, aside)
-claims = Claims("geometry", [claim for topic in topics for claim in topic.claims])
+claims = Claims(
+    "geometry",
+    [claim for topic in topics for claim in topic.claims],
+    [omission for topic in topics for omission in topic.claims.omissions],
+)
