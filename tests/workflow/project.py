@@ -63,7 +63,11 @@ class Project:
         for name in self.sections().keys() - sections:
             shutil.rmtree(self.section(name).parent)
         config, used = self.config(), {name for entry in self.figures().values() for name in entry["experiments"]}
-        entries = {k: {**entry, **entry["quick"], **TINY, "quick": {}} for k, entry in config["experiments"].items() if k in used}
+        entries = {
+            k: {**entry, **entry["quick"], **TINY, "quick": {}}
+            for k, entry in config["experiments"].items()
+            if k in used
+        }
         claims = ["introduction.dense", "introduction.pentagon"]
         self.configure(config | {"scale": "quick", "sensitivity": claims, "experiments": entries})
 
