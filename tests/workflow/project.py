@@ -59,11 +59,15 @@ class Project:
         return {name: entry for section in self.sections().values() for name, entry in section["figures"].items()}
 
     def shrink(self, *sections: str) -> None:
-        """Keep some sections and their experiments, which are hardly trained, at scale quick."""
+        """Keep some sections and their experiments, on the grids of scale quick and hardly trained."""
         for name in self.sections().keys() - sections:
             shutil.rmtree(self.section(name).parent)
         config, used = self.config(), {name for entry in self.figures().values() for name in entry["experiments"]}
-        entries = {k: {**entry, **TINY, "quick": {}} for k, entry in config["experiments"].items() if k in used}
+        entries = {
+            k: {**entry, **entry["quick"], **TINY, "quick": {}}
+            for k, entry in config["experiments"].items()
+            if k in used
+        }
         claims = ["introduction.dense", "introduction.pentagon"]
         self.configure(config | {"scale": "quick", "sensitivity": claims, "experiments": entries})
 

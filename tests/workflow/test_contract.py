@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
 SHOWN = {"notebook", "report", "crate"}
 JUDGED = {"judge"} | SHOWN
 ENDS = JUDGED | {"explorer"}
-TRAIN = {f"train:{name}" for name in ("introduction", "basic_small", "basic_small_linear")}
+TRAIN = {f"train:{name}" for name in ("introduction", "basic_small", "basic_small_linear", "uniform_400_30")}
 
 
 def section(name: str) -> set[str]:

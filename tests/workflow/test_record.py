@@ -28,7 +28,7 @@ from workflow.sources import sources
 
 from superposition.core.errors import SuperpositionError
 from superposition.core.sweep import Sweep
-from superposition.pipeline import provenance
+from superposition.pipeline import provenance, stages
 from superposition.pipeline.config import Config
 from superposition.pipeline.history import trace_jobs
 
@@ -100,7 +100,7 @@ def test_links_lead_to_entities(made: Project) -> None:
 
 @pytest.mark.parametrize(
     ("figure", "experiments"),
-    [("introduction", {"introduction"}), ("theory", {"basic_small", "basic_small_linear"})],
+    [("introduction", {"introduction"}), ("theory", {"basic_small", "basic_small_linear", "uniform_400_30"})],
 )
 def test_a_figure_leads_to_its_weights_their_sweeps_and_the_code(
     made: Project, figure: str, experiments: set[str]
@@ -187,6 +187,7 @@ def test_results_of_a_job_that_left_no_record(made: Project) -> None:
     jobs = [job for job in trace_jobs(out, [f"{OUT}/report.html"]) if job.rule != "draw"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(made.path)
+        patch.setattr(stages, "PAPER", made.section("theory").parents[1])
         files, scripts = [f"{OUT}/{name}", f"{OUT}/report.html"], {job.rule: "Snakefile" for job in jobs}
         config = Config.parse(made.config())
         crate = provenance.build_crate(OUT, config, files, jobs[-1:], ["Snakefile"], [], scripts)
@@ -261,7 +262,7 @@ def test_a_file_is_traced_from_the_shell(made: Project) -> None:
     env = os.environ | {"PYTHONPATH": str(made.path / "src")}
     run = subprocess.run(command, cwd=made.path, env=env, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    names = ["basic_small_linear", "basic_small"]
+    names = ["basic_small_linear", "basic_small", "uniform_400_30"]
     assert [line for line in run.stdout.splitlines() if "config.experiments." in line] == [
         f"      config.experiments.{name}: {entities(made)[f'#experiments/{name}']['value']}" for name in names
     ]

@@ -12,7 +12,7 @@ from tests.workflow.project import OUT, Project
 
 pytestmark = pytest.mark.integration
 
-EXPERIMENTS = ("introduction", "basic_small", "basic_small_linear")
+EXPERIMENTS = ("introduction", "basic_small", "basic_small_linear", "uniform_400_30")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_one_job_on_one_machine(made: Project, split: Project) -> None:
     plan = split.snakemake("-n", "--quiet", "rules", "--set-scatter", "split=5", "--", *weights)
     assert plan.returncode == 0, plan.stderr
     counts = dict(line.split() for line in plan.stdout.splitlines() if len(line.split()) == 2)
-    assert (counts["part"], counts["gather"], "train" in counts) == ("13", "3", False)
+    assert (counts["part"], counts["gather"], "train" in counts) == ("18", "4", False)
     assert made.jobs("--set-scatter", "split=5", "--forceall", "--", *weights) == {f"train:{n}" for n in EXPERIMENTS}
 
 
@@ -88,7 +88,7 @@ def test_a_gpu_is_shared_by_few(fresh: Project, tmp_path: Path, monkeypatch: pyt
     config = fresh.config()
     config["experiments"]["basic_small_linear"] = {"model": "linear", "n": 2, "m": 1, "density": 0.5, "solver": "exact"}
     fresh.configure(config)
-    assert sorted(places()) == ["0", "1", "1"]
-    assert places("--config", "device=cpu") == ["0", "0", "0"]
+    assert sorted(places()) == ["0", "1", "1", "1"]
+    assert places("--config", "device=cpu") == ["0", "0", "0", "0"]
     profile = yaml.safe_load((fresh.path / "workflow/profiles/default/config.yaml").read_text())
     assert profile["resources"]["gpu"] == 2
