@@ -356,7 +356,9 @@ def verdicts(config: Config, ours: Path, theirs: Path, solved: Path) -> pd.DataF
         tables = {key: got for key, future in made.items() if (got := outcome(future)[0]) is not None}
     for side in sides:
         of_side = {figure: found for (which, figure), found in tables.items() if which == side}
-        frames = [stages.find(section, "judge", "claims").table(of_side, config.scale) for section in config.sections]
+        frames = [
+            stages.find(section, "judge", "claims").judge(of_side, config.scale)[0] for section in config.sections
+        ]
         judged[side] = pd.concat(frames).set_index("claim")
     both = pd.DataFrame({side: frame["verdict"] for side, frame in judged.items()}).assign(
         expected=judged["CPU"]["expected"],

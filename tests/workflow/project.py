@@ -68,7 +68,7 @@ class Project:
             for k, entry in config["experiments"].items()
             if k in used
         }
-        claims = ["introduction.dense", "introduction.pentagon"]
+        claims = ["introduction.dense", "introduction.antipodal", "introduction.pentagon"]
         self.configure(config | {"scale": "quick", "sensitivity": claims, "experiments": entries})
 
     def command(self, *words: str) -> list[str]:
