@@ -125,7 +125,7 @@ def prepare(sweep: Sweep, device: str) -> float:
     engine, _ = first_engine(sweep, device)
     engine.advance(0, 1)
     if not evaluation._is_exact(sweep):
-        engine.losses(1, evaluation._has_closed_form(sweep))
+        engine.losses(1, evaluation.has_closed_form(sweep))
     wait_for(device)
     return time.perf_counter() - start
 

@@ -21,7 +21,7 @@ LOSS_CHUNK = 2**18
 ANALYTIC_MODELS = {"cpu": 64, "cuda": 512}
 
 
-def _has_closed_form(sweep: Sweep) -> bool:
+def has_closed_form(sweep: Sweep) -> bool:
     """Tell whether the loss of samples with one active feature has a closed form.
 
     It has if features are independent and in [0, 1], the hidden layer is linear and only the loss is minimised.
@@ -29,12 +29,12 @@ def _has_closed_form(sweep: Sweep) -> bool:
     return sweep.independent and not (Model.of(sweep).relu_hidden or sweep.attacked or sweep.penalised)
 
 
-def _is_exact(sweep: Sweep) -> bool:
+def is_exact(sweep: Sweep) -> bool:
     """Tell whether the whole expected loss is computed in closed form, without sampling."""
-    return _has_closed_form(sweep) and (sweep.model == "linear" or sweep.n <= 3)
+    return has_closed_form(sweep) and (sweep.model == "linear" or sweep.n <= 3)
 
 
-def _analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor, "instance size"]) -> Tensor:
+def analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor, "instance size"]) -> Tensor:
     """Return the share of the expected loss that needs no sampling.
 
     This is the whole loss if it is exact; otherwise the share of the all-zero sample and, where it has a closed form,
@@ -43,16 +43,16 @@ def _analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor
     model, point = plan.model, instances // plan.sweep.restarts
     density, importance = (torch.from_numpy(a[point]) for a in (plan.densities, plan.importances))
     p = model.unpack(parameters.double())
-    if model.name == "linear" and _has_closed_form(plan.sweep):
+    if model.name == "linear" and has_closed_form(plan.sweep):
         return exact.linear_loss(p["W"], p["b"], density, importance)
-    if _is_exact(plan.sweep):
+    if is_exact(plan.sweep):
         return exact.expected_loss(model, p, density, importance)
     all_zero = exact.all_zero_loss(model, p, importance)
     if plan.sweep.penalised:
         x = torch.zeros(len(point), 1, model.n, dtype=torch.float64)
         all_zero = all_zero + torch.from_numpy(plan.l1[point]) * model.hidden(p, x)[:, 0].abs().sum(-1)
     loss = plan.block(instances).gates.all_zero_probability.double() * all_zero
-    if _has_closed_form(plan.sweep):
+    if has_closed_form(plan.sweep):
         single = exact.single_active_loss(p["W"], p["b"], importance)
         loss = loss + (exact.single_active_probability(density) * single).sum(-1)
     return loss
@@ -104,7 +104,7 @@ def evaluate(
         config = TrainingConfig.of(plan.sweep)
         engine = ENGINES[device.type](block.to(device), config, parameters[instances].to(device))
         any_active = block.gates.any_from[:, 0].double()
-        drawn = engine.losses(samples, coactive=_has_closed_form(plan.sweep))
+        drawn = engine.losses(samples, coactive=has_closed_form(plan.sweep))
         loss[instances], error[instances] = (any_active * torch.from_numpy(values) for values in drawn)
 
     size = max(1, min(ANALYTIC_MODELS[device.type], LOSS_CHUNK // plan.sweep.n**2))
@@ -114,9 +114,9 @@ def evaluate(
         # padded with repetitions.
         instances = np.arange(first, min(first + size, len(plan)))
         padded = np.resize(instances, size)
-        loss[instances] += _analytic_loss(plan, padded, parameters[padded])[: len(instances)]
+        loss[instances] += analytic_loss(plan, padded, parameters[padded])[: len(instances)]
 
-    if not _is_exact(plan.sweep):
+    if not is_exact(plan.sweep):
         for_each(draw, plan.chunks(device, threads), device, pool)
     for _ in pool.map(add_analytic, range(0, len(plan), size)):
         pass

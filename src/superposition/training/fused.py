@@ -221,9 +221,11 @@ class Fused:
             "parameters": self.parameters.data_ptr(),
         }
 
-    def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def losses(
+        self, samples: int, coactive: bool = False, key: tuple[int, int] = EVALUATION_KEY
+    ) -> tuple[np.ndarray, np.ndarray]:
         total, square = np.zeros(len(self.block)), np.zeros(len(self.block))
-        seed, restart = EVALUATION_KEY
+        seed, restart = key
         arguments = self.arguments() | {
             "samples": samples,
             "coactive": coactive,

@@ -1,0 +1,142 @@
+"""Polishing of models from given parameters, and comparison of their losses on the same draws."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from superposition.search.conditions import Family
+from superposition.search.constructions import Candidate
+from superposition.theory import exact
+from superposition.training.blocks import BLOCK_STATE, Plan
+from superposition.training.engine import Block, TrainingConfig
+from superposition.training.evaluation import analytic_loss, has_closed_form, is_exact
+from superposition.training.fused import Fused
+
+# The learning rate of polishing, over that of the sweep; it falls to 0 along a cosine.
+RATE = 0.3
+# Feature values in a step of polishing, unless the batch of the sweep has more. Small models can afford large batches.
+STEP_VALUES = 2**15
+# The first word of the key of the samples that models are polished on; no seed of a sweep is as large.
+POLISHING_SEED = 2**32 - 1
+# The independent groups of draws whose scatter gives the errors of differences between losses.
+GROUPS = 16
+# Their keys are this and the number of the stream, then the number of the group; training ranks models on key (0, 0).
+EVALUATION_SEED = 1
+# Samples with a single active feature are integrated, and others may be rare. As many samples are drawn as yield the
+# number of others that is asked for, up to this number of feature values.
+MAX_VALUES = 2**27
+# Models that are handled together.
+PIECE = 64
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The conditions of a family, with the means to polish models and to compare their losses there."""
+
+    family: Family
+    pool: ThreadPoolExecutor
+
+    def polish(self, candidates: Sequence[Candidate], share: float, limit: int, stream: int) -> list[Candidate]:
+        """Train candidates further, at a low and falling learning rate.
+
+        Args:
+            candidates: The models.
+            share: The number of steps, over that of the sweep.
+            limit: The largest number of steps.
+            stream: Number of the stream of samples.
+        """
+
+        def train(plan: Plan, points: np.ndarray, parameters: Tensor) -> Tensor:
+            sweep = plan.sweep
+            config = TrainingConfig(
+                steps=max(1, min(limit, round(share * sweep.steps))),
+                batch=max(sweep.batch, STEP_VALUES // sweep.n),
+                learning_rate=RATE * sweep.learning_rate,
+                schedule="cosine",
+                warmup=0.0,
+                weight_decay=0.0,
+            )
+            engine = Fused(_block(plan, points, stream), config, parameters.float())
+            engine.advance(0, config.steps)
+            return engine.parameters
+
+        polished = self._by_plan(train, candidates)
+        return [
+            c._replace(source=c.source.removesuffix(", polished") + ", polished", parameters=p)
+            for c, p in zip(candidates, polished, strict=True)
+        ]
+
+    def losses(
+        self, candidates: Sequence[Candidate], samples: int, stream: int
+    ) -> Float64[np.ndarray, "candidate group"]:
+        """Return expected losses on groups of draws that all candidates share; infinite for models that diverged.
+
+        Args:
+            candidates: The models.
+            samples: Number of samples, without those that are integrated.
+            stream: Number of the stream of samples.
+        """
+
+        def evaluate(plan: Plan, points: np.ndarray, parameters: Tensor) -> Tensor:
+            analytic = analytic_loss(plan, points, parameters)[:, None].expand(-1, GROUPS)
+            if is_exact(plan.sweep):
+                return analytic
+            block, coactive = _block(plan, points, 0), has_closed_form(plan.sweep)
+            engine = Fused(block, TrainingConfig.of(plan.sweep), parameters.float())
+            wanted = samples * (_thinning(plan, block, points) if coactive else 1)
+            count = max(2, round(min(wanted, MAX_VALUES / plan.sweep.n) / GROUPS))
+            drawn = [engine.losses(count, coactive, (EVALUATION_SEED + stream, group))[0] for group in range(GROUPS)]
+            return analytic + block.gates.any_from[:, :1].double() * torch.from_numpy(np.stack(drawn, axis=1))
+
+        found = self._by_plan(evaluate, candidates)
+        return np.nan_to_num(torch.stack(found).numpy(), nan=np.inf) if found else np.empty((0, GROUPS))
+
+    def _by_plan(
+        self, work: Callable[[Plan, np.ndarray, Tensor], Tensor], candidates: Sequence[Candidate]
+    ) -> list[Tensor]:
+        """Apply a function to pieces of the candidates, each at points of one plan; return a row for each candidate."""
+        conditions = [self.family.conditions[c.condition] for c in candidates]
+        grouped = defaultdict(list)
+        for number, (candidate, condition) in enumerate(zip(candidates, conditions, strict=True)):
+            grouped[condition.experiment, candidate.parameters.dtype].append(number)
+        pieces = []
+        for numbers in grouped.values():
+            # Conditions of similar density are evaluated together, as they need similar numbers of samples.
+            numbers.sort(key=lambda k: conditions[k].point)
+            size = max(1, min(PIECE, BLOCK_STATE // conditions[numbers[0]].model.size))
+            pieces += [numbers[first : first + size] for first in range(0, len(numbers), size)]
+
+        def run(piece: list[int]) -> Iterable[tuple[int, Tensor]]:
+            parameters = torch.stack([candidates[k].parameters for k in piece])
+            points = np.array([conditions[k].point for k in piece])
+            return zip(piece, work(conditions[piece[0]].plan, points, parameters), strict=True)
+
+        rows = dict(row for rows in self.pool.map(run, pieces) for row in rows)
+        return [rows[number] for number in range(len(candidates))]
+
+
+def _block(plan: Plan, points: np.ndarray, stream: int) -> Block:
+    """Return the block of the instances at some points, all of which see the same samples."""
+    return replace(plan.block(points), key=torch.tensor([[POLISHING_SEED, stream]]).expand(len(points), -1))
+
+
+def _thinning(plan: Plan, block: Block, points: np.ndarray) -> float:
+    """Return how many samples that are not all-zero there are for each one with two or more active features."""
+    density = torch.from_numpy(plan.densities[points])
+    any_active = block.gates.any_from[:, 0].double()
+    several = any_active - exact.single_active_probability(density).sum(-1)
+    return float((any_active / several.clamp_min(1e-12)).max())
+
+
+def gains(
+    losses: Float64[np.ndarray, "*candidate group"], over: Float64[np.ndarray, "*candidate group"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return by what share losses lie above others on the same draws, and the standard error of that share."""
+    relative = (losses - over) / over.mean(axis=-1, keepdims=True)
+    return relative.mean(axis=-1), relative.std(axis=-1, ddof=1) / GROUPS**0.5
