@@ -83,6 +83,7 @@ onstart:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/draw.smk"
 include: "workflow/rules/judge.smk"
@@ -96,5 +97,6 @@ rule all:
         expand(f"{OUT}/figures/{{figure}}.{{format}}", figure=CONFIG.figures, format=["svg", "png"]),
         expand(f"{OUT}/figures/{{figure}}.gif", figure=CONFIG.animated()),
         f"{OUT}/claims.csv",
+        f"{OUT}/optimality.csv",
         f"{OUT}/report.html",
         f"{OUT}/ro-crate-metadata.json",

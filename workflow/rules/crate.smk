@@ -26,6 +26,7 @@ rule crate:
     input:
         rules.notebook.input,
         report=rules.report.output,
+        optimality=rules.optimality.output,
         pictures=expand(f"{OUT}/figures/{{figure}}.png", figure=CONFIG.figures),
         workflow=[file for part in WORKFLOW_FILES for file in sorted(glob.glob(part, recursive=True))] + IMPORTED,
         configs=workflow.configfiles,

@@ -1,6 +1,7 @@
 """The contents of ``config.yaml``: what it may say, and what it means at each scale."""
 
 import itertools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +22,7 @@ MAX_NAME_LENGTH = 100
 # Keys that every experiment has to give, because no default makes sense.
 REQUIRED_KEYS = ["model", "n", "m"]
 # Keys of an experiment that are not fields of its sweep.
-EXTRA_KEYS = ("from_paper", "quick")
+EXTRA_KEYS = ("from_paper", "quick", "family")
 # Training settings that are varied to test how robust verdicts are, and their names in tables.
 VARIED = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
 # The section of custom sweeps: those of the experiments that no figure in the configuration uses.
@@ -94,6 +95,8 @@ class Config:
         device: What models are trained on.
         sweeps: The sweep of every experiment.
         reduced: The same sweeps on the grids of scale quick, with the settings ``VARIED`` of this scale.
+        families: The experiments whose best models are searched together, by name of the family. One that names no
+            family is searched alone; custom sweeps are not searched.
         from_paper: The keys of every experiment whose values the paper states.
         sensitivity: The claims to judge again with varied training configurations, by section.
         sections: The sections, those of the paper first.
@@ -104,6 +107,7 @@ class Config:
     device: Device
     sweeps: dict[str, Sweep]
     reduced: dict[str, Sweep]
+    families: dict[str, tuple[str, ...]]
     from_paper: dict[str, tuple[str, ...]]
     sensitivity: dict[str, tuple[str, ...]]
     sections: dict[str, Section]
@@ -155,6 +159,7 @@ class Config:
             file.device,
             sweeps,
             reduced,
+            _families(file, used),
             from_paper,
             _sensitivity_by_section(file),
             sections=sections | ({CUSTOM: Section(title="Custom sweeps")} if custom else {}),
@@ -194,6 +199,18 @@ def _parse_from_paper(name: str, entry: dict[str, Any], scale: Scale) -> tuple[s
         raise SuperpositionError(f"{where}: should be a list of keys, not {short_repr(keys)}")
     check_known(where, keys, Sweep.model_fields)
     return tuple(key for key in keys if scale == "paper" or key not in entry.get("quick", {}))
+
+
+def _families(file: ConfigFile, used: set[str]) -> dict[str, tuple[str, ...]]:
+    """Group the experiments of the paper's figures by family."""
+    families: dict[str, tuple[str, ...]] = {}
+    for name, entry in file.experiments.items():
+        family = entry.get("family", name)
+        if not isinstance(family, str) or not re.match(NAME_PATTERN, family):
+            raise SuperpositionError(f"config.experiments.{name}.family: should be a name, not {short_repr(family)}")
+        if name in used:
+            families[family] = (*families.get(family, ()), name)
+    return families
 
 
 def _sensitivity_by_section(file: ConfigFile) -> dict[str, tuple[str, ...]]:

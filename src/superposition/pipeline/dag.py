@@ -38,6 +38,9 @@ def planned_jobs(config: Config) -> Iterator[Job]:
     reported = [*weights.values(), *tables.values(), "claims.csv"]
     for name, experiments in training_batches(config).items():
         yield Job("train", name, (), tuple(weights[experiment] for experiment in experiments))
+    for family, names in config.families.items():
+        yield Job("search", family, tuple(weights[name] for name in names), (f"best/{family}/",))
+    yield Job("optimality", "", tuple(f"best/{family}/" for family in config.families), ("optimality.csv",))
     groups = [
         (name, figures, dict.fromkeys(config.figures[f].section for f in figures), tuple(tables[f] for f in figures))
         for name, figures in figure_groups(config).items()

@@ -162,7 +162,7 @@ def _add_results(crate: ROCrate, job: Job, results: Path, config: Config) -> Non
             figure = config.figures[Path(name).stem]
             source = "The paper: " if config.sections[figure.section].anchor else ""
             about = {"name": figure.title, "description": source + figure.shows}
-        files = sorted((results / name).glob("*.csv")) if name.endswith("/") else [results / name]
+        files = sorted((results / name).iterdir()) if name.endswith("/") else [results / name]
         if job.rule == "train":
             header, arrays = archive.read(files[0])
             if header.sweep != config.sweeps[files[0].stem]:

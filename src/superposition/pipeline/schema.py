@@ -38,6 +38,11 @@ def schema() -> dict[str, Any]:
             "description": "keys whose values are stated in the paper",
         },
         "quick": {**overrides, "description": "values that differ at scale quick"},
+        "family": {
+            "type": "string",
+            "pattern": NAME_PATTERN,
+            "description": "experiments of one family try each other's models when the best ones are searched",
+        },
     }
     experiment = {**overrides, "properties": {**keys, **extra}, "required": REQUIRED_KEYS}
     file = ConfigFile.model_json_schema()

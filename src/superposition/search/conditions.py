@@ -18,7 +18,7 @@ from superposition.training.blocks import Plan
 # The numbers of steps along an axis of a sweep at which a condition has neighbours.
 STRIDES = (1, 2)
 # The number of conditions of each other sweep that count as neighbours.
-NEAREST = 2
+NEAREST = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Condition:
     @property
     def plain(self) -> bool:
         """Whether features are independent and in [0, 1], and nothing but the loss is minimised."""
-        return self.plan.sweep.independent and self.plan.attack[self.point] == self.plan.l1[self.point] == 0
+        return self.plan.sweep.independent and not (self.plan.attack[self.point] or self.plan.l1[self.point])
 
     @property
     def solvable(self) -> bool:

@@ -1,6 +1,5 @@
 """Models that need no training under the condition they are proposed for: exact ones, and those carried over."""
 
-import math
 from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
@@ -14,6 +13,8 @@ from superposition.search.conditions import Condition
 from superposition.theory import exact, optimum, tegum
 from superposition.theory.polytopes import Polytope, product_name
 
+# The source of models that are known to be the best.
+EXACT = "exact optimum"
 # The number of exact products that are proposed, those with the lowest losses.
 PRODUCTS = 4
 # The largest number of swaps in a variation, and the largest distance of the features that are swapped.
@@ -47,6 +48,8 @@ def carry_over(parameters: Float[Tensor, " size"], source: Condition, target: Co
     Returns:
         The parameters; None if the model does not fit.
     """
+    if (source.model.name, source.model.hidden_bias) != (target.model.name, target.model.hidden_bias):
+        return None
     p: dict[str, Tensor] = source.model.unpack(parameters)
     if 2 * source.model.m == target.model.m:
         p = {k: torch.block_diag(v, v) if k.startswith("W") else torch.cat([v, v]) for k, v in p.items()}
@@ -76,17 +79,18 @@ def swap_features(parameters: Float[Tensor, " size"], model: Model, generator: t
     return model.pack({k: v if k == "b_hidden" else v[..., order] for k, v in p.items()})
 
 
-def known_models(condition: Condition) -> Iterator[tuple[str, Tensor]]:
-    """Yield the source and the parameters of every model that is known without training."""
-    model = condition.model
+def known_models(number: int, condition: Condition) -> list[Candidate]:
+    """Return every model that is known without training, for a condition and its number."""
+    model, found = condition.model, list[tuple[str, Tensor]]()
     if condition.plan.sweep.exactly_solvable:
         density, importance = condition.density[None], condition.importance[None]
-        found, loss = optimum.best_models(model, density, importance, SOLVER_STARTS)
-        yield "exact optimum", found[0, loss[0].argmin()]
+        models, loss = optimum.best_models(model, density, importance, SOLVER_STARTS)
+        found = [(EXACT, models[0, loss[0].argmin()])]
     elif model.name == "linear" and condition.plain:
-        yield "exact optimum", _place([_UNIT_SINGLE] * model.m, condition)
+        found = [(EXACT, _place([_UNIT_SINGLE] * model.m, condition))]
     elif model.name == "relu_output" and condition.plain:
-        yield from _products(condition) if condition.uniform else _pairs(condition)
+        found = [*(_products(condition) if condition.uniform else _pairs(condition))]
+    return [Candidate(number, source, parameters) for source, parameters in found]
 
 
 class _Factor(NamedTuple):
@@ -109,33 +113,34 @@ def _factors(density: float) -> tuple[_Factor, ...]:
 
 
 @cache
-def _best_product(density: float, n: float, m: int) -> tuple[_Factor, ...]:
+def _best_product(density: float, n: int, m: int) -> tuple[_Factor, ...]:
     """Return the product that saves most with at most n features in at most m dimensions."""
     return max(
-        ((f, *rest) for f in _fitting(density, n, m) if (rest := _rest(density, n, m, f)) is not None),
+        ((factor, *_rest(density, n, m, factor)) for factor in _fitting(density, n, m)),
         key=lambda product: sum(f.saved for f in product),
         default=(),
     )
 
 
-def _fitting(density: float, n: float, m: int) -> list[_Factor]:
+def _fitting(density: float, n: int, m: int) -> list[_Factor]:
     """Return the factors with at most n features in at most m dimensions."""
     return [f for f in _factors(density) if f.polytope.features <= n and f.polytope.dimensions <= m]
 
 
-def _rest(density: float, n: float, m: int, factor: _Factor) -> tuple[_Factor, ...]:
+def _rest(density: float, n: int, m: int, factor: _Factor) -> tuple[_Factor, ...]:
     """Return the best product for what one factor leaves."""
-    return _best_product(density, n - factor.polytope.features, m - factor.polytope.dimensions)
+    m -= factor.polytope.dimensions
+    # More features than can be used make no difference.
+    return _best_product(density, min(n - factor.polytope.features, MAX_CORNERS_PER_DIMENSION * m), m)
 
 
 def _products(condition: Condition) -> Iterator[tuple[str, Tensor]]:
     """Yield the best exact products of polytopes, one for each polytope that is a factor of it."""
     density, n, m = float(condition.density[0]), condition.model.n, condition.model.m
-    features = n if n < MAX_CORNERS_PER_DIMENSION * m else math.inf
     found = {
         product_name(f.polytope.name for f in product): product
-        for factor in _fitting(density, features, m)
-        for product in [sorted((factor, *_rest(density, features, m, factor)), key=lambda f: f.polytope.name)]
+        for factor in _fitting(density, n, m)
+        for product in [sorted((factor, *_rest(density, n, m, factor)), key=lambda f: f.polytope.name)]
     }
     best = sorted(found, key=lambda name: -sum(f.saved for f in found[name]))[:PRODUCTS]
     yield from ((name, _place(found[name], condition)) for name in best)

@@ -5,17 +5,16 @@ Everything is computed on the CPU, in pieces that do not depend on the number of
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
 from jaxtyping import Float64
-from torch import Tensor
 
 from superposition.core.weights import SweepResult
 from superposition.search.conditions import Condition, Family
-from superposition.search.constructions import Candidate, carry_over, known_models, swap_features
+from superposition.search.constructions import EXACT, Candidate, carry_over, known_models, swap_features
 from superposition.search.polishing import GROUPS, Bench, gains
 
 # The initialisations at every point that take part, those with the lowest losses.
@@ -24,13 +23,16 @@ INITIALISATIONS = 3
 VARIATIONS = 12
 # Steps of polishing, of every candidate and of the best ones of a condition: the share of those of the sweep, and the
 # largest number.
-TRIAL, FINAL = (1 / 20, 500), (1 / 10, 2000)
-FINALISTS = 4
+TRIAL, FINAL = (1 / 40, 500), (1 / 10, 2000)
+FINALISTS = 3
+# The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
+# losses as they are.
+TRIED = 6
 # Candidates whose loss exceeds the best by more than this share after the trial are given up.
 MARGIN = 0.1
 # A model replaces the best if its loss is lower by this share, and by two standard errors of the difference.
-MIN_GAIN = 1e-4
-MAX_ROUNDS = 6
+MIN_GAIN = 3e-4
+MAX_ROUNDS = 5
 # The numbers of samples on which losses are compared.
 LEVELS = (2**14, 2**17, 2**20)
 # Candidates of a condition that are compared on more samples than the fewest.
@@ -55,6 +57,12 @@ class Search:
     changed: set[int]
     losses: dict[tuple[int, int], Float64[np.ndarray, " group"]] = field(default_factory=dict)
 
+    @cached_property
+    def searched(self) -> dict[int, list[int]]:
+        """The conditions that are searched, because no exact optimum is known, with their neighbours."""
+        family = self.bench.family
+        return {k: [*family.neighbours(k)] for k, condition in enumerate(family.conditions) if not condition.solvable}
+
     def challenge(self, candidates: Sequence[Candidate]) -> tuple[np.ndarray, np.ndarray]:
         """Give every condition the best of these models if it beats what it has.
 
@@ -65,20 +73,18 @@ class Search:
             By what share the losses of all candidates lie above those of the best models, and the standard errors; both
             on the fewest samples.
         """
-        running, first = [*range(len(candidates))], None
+        running, first = [*candidates], None
         for level in range(len(LEVELS)):
-            excess, error = self._compare([candidates[k] for k in running], level)
+            excess, error = self._compare(running, level)
             first = first or (excess, error)
-            won = excess < -np.maximum(MIN_GAIN, np.where(level == len(LEVELS) - 1, 2, 4) * error)
+            # Exact losses differ by no error.
+            least = np.where(error > 0, MIN_GAIN, 0)
+            won = excess < -np.maximum(least, (2 if level == len(LEVELS) - 1 else 4) * error)
             for place in sorted(np.flatnonzero(won), key=lambda k: -excess[k]):
-                self._replace(candidates[running[place]], level)
-            lost = won | (excess > error) | (error < MIN_GAIN / 2)
-            undecided = sorted(np.flatnonzero(~lost), key=lambda k: excess[k])
-            count = defaultdict[int, int](int)
-            running, previous = [], running
-            for k in (previous[place] for place in undecided):
-                count[candidates[k].condition] += 1
-                running += [k] if count[candidates[k].condition] <= CHALLENGERS else []
+                self._replace(running[place])
+            lost = won | (excess > error) | (excess - 2 * error > -least)
+            running = [running[place] for place in np.flatnonzero(~lost)]
+            running = lowest(running, excess[~lost], CHALLENGERS)
             if not running:
                 break
         return first
@@ -90,61 +96,90 @@ class Search:
         of_best = [self.losses[c.condition, level] for c in candidates]
         return gains(found[len(missing) :], np.array(of_best).reshape(-1, GROUPS))
 
-    def _replace(self, candidate: Candidate, level: int) -> None:
+    def _replace(self, candidate: Candidate) -> None:
         """Make a candidate the best model of its condition."""
         k = candidate.condition
         self.best[k] = candidate
         self.changed.add(k)
         self.losses = {key: loss for key, loss in self.losses.items() if key[0] != k}
 
+    def exchange(self) -> tuple[list[Candidate], np.ndarray]:
+        """Try the models that are new under other conditions; return these candidates and their excess."""
+        new, self.changed = self.changed, set()
+        carried = [c for k, near in self.searched.items() for c in self._carried(k, [j for j in near if j in new])]
+        return carried, self.challenge(carried)[0]
+
+    def rivals(self) -> list[Candidate]:
+        """Return the best construction under every condition where it is not clearly worse than the best model.
+
+        Constructions are the models that are known without training, and those carried over, as they are.
+        """
+        conditions = self.bench.family.conditions
+        built = [c for k in self.searched for c in known_models(k, conditions[k])]
+        built += [c for k, near in self.searched.items() for c in self._carried(k, near)]
+        for level in range(len(LEVELS)):
+            excess, error = self._compare(built, level)
+            close = np.flatnonzero(excess < 2 * error)
+            built = lowest([built[k] for k in close], excess[close], (CHALLENGERS, CHALLENGERS, 1)[level])
+        return built
+
+    def _carried(self, k: int, near: Sequence[int]) -> list[Candidate]:
+        """Return the best models of other conditions, carried over to condition k."""
+        found, target = [], self.bench.family.conditions[k]
+        for j in near:
+            source = self.bench.family.conditions[j]
+            if (parameters := carry_over(self.best[j].parameters, source, target)) is not None:
+                found.append(Candidate(k, _describe(source, target), parameters))
+        return found
+
     def advance(self, candidates: Sequence[Candidate], number: int) -> None:
         """Polish all candidates for a short time, and the promising ones for longer."""
         tried = self.bench.polish(candidates, *TRIAL, stream=2 * number)
         excess, error = self.challenge(tried)
-        finalists, count = [], defaultdict[int, int](int)
-        for place in np.argsort(excess, kind="stable"):
-            k = tried[place].condition
-            if excess[place] < MARGIN + 2 * error[place] and count[k] < FINALISTS:
-                count[k] += 1
-                finalists.append(tried[place])
+        promising = np.flatnonzero(excess < MARGIN + 2 * error)
+        finalists = lowest([tried[k] for k in promising], excess[promising], FINALISTS)
         self.challenge(self.bench.polish(finalists, *FINAL, stream=2 * number + 1))
 
 
-def search(
-    family: Family, trained: Mapping[str, SweepResult], pool: ThreadPoolExecutor
-) -> list[Candidate]:
+def search(bench: Bench, trained: Mapping[str, SweepResult]) -> Search:
     """Search for the best model under every condition of a family.
 
     Args:
-        family: The sweeps, and their conditions.
+        bench: The conditions of the family.
         trained: The trained models of every sweep.
-        pool: The threads.
-
-    Returns:
-        The best model of every condition.
     """
-    conditions, start = family.conditions, [*_trained_models(family, trained)]
-    state = Search(Bench(family, pool), best={c.condition: c for c in reversed(start)}, changed=set(range(len(conditions))))
-    solved = {c.condition for c in start if c.source == "exact optimum"}
-    for k, condition in enumerate(conditions):
-        if k not in solved:
-            start += [Candidate(k, source, parameters) for source, parameters in known_models(condition)]
-    state.challenge(start)
-    searched = {k: [*family.neighbours(k)] for k, condition in enumerate(conditions) if not condition.solvable}
-    failures = dict.fromkeys(searched, 0)
+    conditions, start = bench.family.conditions, [*_trained_models(bench.family, trained)]
+    best = {c.condition: c for c in reversed(start)}
+    state = Search(bench, best, changed=set(range(len(conditions))))
+    solved = {c.condition for c in start if c.source == EXACT}
+    start += [c for k in range(len(conditions)) if k not in solved for c in known_models(k, conditions[k])]
+    excess, _ = state.challenge(start)
+    failures = dict.fromkeys(state.searched, 0)
     for number in range(MAX_ROUNDS):
-        import time; t=time.time()
-        before, state.changed = state.changed, set()
-        carried = [c for k, near in searched.items() for c in _carried(state, k, [j for j in near if j in before])]
-        state.challenge(carried)
-        varied = [c for k in searched if failures[k] < PATIENCE for c in _varied(state.best[k], conditions[k], number)]
-        fresh = [c for c in start if c.condition in searched] if number == 0 else []
-        if not (candidates := fresh + carried + varied):
+        carried, of_carried = state.exchange()
+        if number == 0:
+            carried, of_carried = carried + start, np.concatenate([of_carried, excess])
+        alive = [k for k, failed in failures.items() if failed < PATIENCE]
+        varied = [c for k in alive for c in _varied(best[k], conditions[k], number)]
+        nearest = [c for c in lowest(carried, of_carried, TRIED) if c.condition in state.searched]
+        if not (candidates := nearest + varied):
             break
         state.advance(candidates, number)
-        failures = {k: 0 if k in state.changed else failures[k] + 1 for k in searched}
-        print(f"round {number}: {len(candidates)} candidates ({len(carried)} carried), {len(state.changed)} changed, {time.time() - t:.1f} s",flush=True)
-    return [state.best[k] for k in range(len(conditions))]
+        failures = {k: 0 if k in state.changed else failed + 1 for k, failed in failures.items()}
+    # What is best now has not been tried elsewhere yet.
+    while state.exchange()[0]:
+        pass
+    return state
+
+
+def lowest(candidates: Sequence[Candidate], excess: np.ndarray, limit: int) -> list[Candidate]:
+    """Return the candidates of every condition with the least excess, at most ``limit`` of them."""
+    count, found = defaultdict[int, int](int), []
+    for place in np.argsort(excess, kind="stable"):
+        count[candidates[place].condition] += 1
+        if count[candidates[place].condition] <= limit:
+            found.append(candidates[place])
+    return found
 
 
 def _trained_models(family: Family, trained: Mapping[str, SweepResult]) -> list[Candidate]:
@@ -152,20 +187,10 @@ def _trained_models(family: Family, trained: Mapping[str, SweepResult]) -> list[
     found = []
     for name, models in trained.items():
         flat = models.model.pack(models.parameters)
-        source = "exact optimum" if models.sweep.solver == "exact" else name
+        source = EXACT if models.sweep.solver == "exact" else name
         ranked = models.loss.argsort(dim=1, stable=True)[:, : 1 if models.sweep.exactly_solvable else INITIALISATIONS]
         for point, k in enumerate(family.of_point[name]):
             found += [Candidate(k, source, flat[point, r]) for r in ranked[point]]
-    return found
-
-
-def _carried(state: Search, k: int, near: Sequence[int]) -> list[Candidate]:
-    """Return the best models of other conditions, carried over to condition k."""
-    found, target = [], state.bench.family.conditions[k]
-    for j in near:
-        source = state.bench.family.conditions[j]
-        if (parameters := carry_over(state.best[j].parameters, source, target)) is not None:
-            found.append(Candidate(k, _describe(source, target), parameters))
     return found
 
 

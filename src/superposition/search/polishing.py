@@ -20,8 +20,8 @@ from superposition.training.fused import Fused
 
 # The learning rate of polishing, over that of the sweep; it falls to 0 along a cosine.
 RATE = 0.3
-# Feature values in a step of polishing, unless the batch of the sweep has more. Small models can afford large batches.
-STEP_VALUES = 2**15
+# Feature values in a step of polishing, and the smallest number of samples.
+STEP_VALUES, MIN_BATCH = 2**15, 512
 # The first word of the key of the samples that models are polished on; no seed of a sweep is as large.
 POLISHING_SEED = 2**32 - 1
 # The independent groups of draws whose scatter gives the errors of differences between losses.
@@ -56,7 +56,7 @@ class Bench:
             sweep = plan.sweep
             config = TrainingConfig(
                 steps=max(1, min(limit, round(share * sweep.steps))),
-                batch=max(sweep.batch, STEP_VALUES // sweep.n),
+                batch=max(MIN_BATCH, STEP_VALUES // sweep.n),
                 learning_rate=RATE * sweep.learning_rate,
                 schedule="cosine",
                 warmup=0.0,
@@ -135,7 +135,7 @@ def _thinning(plan: Plan, block: Block, points: np.ndarray) -> float:
 
 
 def gains(
-    losses: Float64[np.ndarray, "*candidate group"], over: Float64[np.ndarray, "*candidate group"]
+    losses: Float64[np.ndarray, "candidate group"], over: Float64[np.ndarray, "candidate group"]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return by what share losses lie above others on the same draws, and the standard error of that share."""
     relative = (losses - over) / over.mean(axis=-1, keepdims=True)

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from superposition.core.models import Model, Parameters
@@ -34,7 +34,7 @@ def is_exact(sweep: Sweep) -> bool:
     return has_closed_form(sweep) and (sweep.model == "linear" or sweep.n <= 3)
 
 
-def analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor, "instance size"]) -> Tensor:
+def analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float[Tensor, "instance size"]) -> Tensor:
     """Return the share of the expected loss that needs no sampling.
 
     This is the whole loss if it is exact; otherwise the share of the all-zero sample and, where it has a closed form,
