@@ -15,8 +15,8 @@ from superposition.search.exchange import Search, search
 from superposition.search.polishing import GROUPS, Bench, gains
 from superposition.training.devices import available_cores, thread_pool
 
-# The number of samples on which models are compared, and their stream, on which none was chosen.
-SAMPLES, STREAM = 2**19, 9
+# The number of samples and of feature values on which models are compared, and their stream, on which none was chosen.
+DRAWS = (2**19, 2**25, 9)
 
 
 class Best(NamedTuple):
@@ -47,13 +47,13 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
     with thread_pool(threads or available_cores()) as pool:
         state = search(Bench(family, pool), trained)
         best = [state.best[k] for k in range(len(family.conditions))]
-        known = state.bench.losses(best, SAMPLES, STREAM)
+        known = state.bench.losses(best, *DRAWS)
         gap, gap_error = _gaps(state, known)
         found = {}
         for name, models in trained.items():
             numbers = family.of_point[name]
             of_point = [Candidate(k, name, p) for k, p in zip(numbers, models.model.pack(models.best()), strict=True)]
-            losses = state.bench.losses(of_point, SAMPLES, STREAM)
+            losses = state.bench.losses(of_point, *DRAWS)
             excess, excess_error = gains(losses, known[numbers])
             columns = {
                 "trained": losses.mean(axis=1),
@@ -79,7 +79,7 @@ def _gaps(state: Search, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     rivals = state.rivals()
     numbers = [rival.condition for rival in rivals]
-    excess, of_excess = gains(known[numbers], state.bench.losses(rivals, SAMPLES, STREAM))
+    excess, of_excess = gains(known[numbers], state.bench.losses(rivals, *DRAWS))
     share, error = np.zeros(len(known)), np.zeros(len(known))
     for place in np.argsort(excess):
         if excess[place] > 0:

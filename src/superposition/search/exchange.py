@@ -33,8 +33,8 @@ MARGIN = 0.1
 # A model replaces the best if its loss is lower by this share, and by two standard errors of the difference.
 MIN_GAIN = 3e-4
 MAX_ROUNDS = 5
-# The numbers of samples on which losses are compared.
-LEVELS = (2**14, 2**17, 2**20)
+# The numbers of samples, and of feature values, on which losses are compared; small models can afford more samples.
+LEVELS = ((2**14, 0), (2**17, 0), (2**19, 2**25))
 # Candidates of a condition that are compared on more samples than the fewest.
 CHALLENGERS = 3
 # Rounds without success after which the best model of a condition is not varied any further.
@@ -91,7 +91,7 @@ class Search:
 
     def _compare(self, candidates: Sequence[Candidate], level: int) -> tuple[np.ndarray, np.ndarray]:
         missing = sorted({c.condition for c in candidates if (c.condition, level) not in self.losses})
-        found = self.bench.losses([*(self.best[k] for k in missing), *candidates], LEVELS[level], level)
+        found = self.bench.losses([*(self.best[k] for k in missing), *candidates], *LEVELS[level], stream=level)
         self.losses |= {(k, level): loss for k, loss in zip(missing, found, strict=False)}
         of_best = [self.losses[c.condition, level] for c in candidates]
         return gains(found[len(missing) :], np.array(of_best).reshape(-1, GROUPS))

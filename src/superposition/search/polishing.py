@@ -73,13 +73,14 @@ class Bench:
         ]
 
     def losses(
-        self, candidates: Sequence[Candidate], samples: int, stream: int
+        self, candidates: Sequence[Candidate], samples: int, values: int, stream: int
     ) -> Float64[np.ndarray, "candidate group"]:
         """Return expected losses on groups of draws that all candidates share; infinite for models that diverged.
 
         Args:
             candidates: The models.
-            samples: Number of samples, without those that are integrated.
+            samples: Least number of samples, without those that are integrated.
+            values: Least number of feature values in these.
             stream: Number of the stream of samples.
         """
 
@@ -89,7 +90,7 @@ class Bench:
                 return analytic
             block, coactive = _block(plan, points, 0), has_closed_form(plan.sweep)
             engine = Fused(block, TrainingConfig.of(plan.sweep), parameters.float())
-            wanted = samples * (_thinning(plan, block, points) if coactive else 1)
+            wanted = max(samples, values / plan.sweep.n) * (_thinning(plan, block, points) if coactive else 1)
             count = max(2, round(min(wanted, MAX_VALUES / plan.sweep.n) / GROUPS))
             drawn = [engine.losses(count, coactive, (EVALUATION_SEED + stream, group))[0] for group in range(GROUPS)]
             return analytic + block.gates.any_from[:, :1].double() * torch.from_numpy(np.stack(drawn, axis=1))
