@@ -25,6 +25,17 @@ def experiments_by_figure(*figures):
     return {figure: list(CONFIG.figures[figure].experiments) for figure in figures}
 
 
+def best_by_figure(*figures):
+    """Return the experiments whose best known models each figure shows."""
+    return {figure: list(CONFIG.figures[figure].best) for figure in figures}
+
+
+def best_folders(*figures):
+    """Return the folders of the best known models that these figures show."""
+    families = dict.fromkeys(family for figure in figures for family in CONFIG.searched(figure))
+    return expand(f"{OUT}/best/{{family}}", family=families)
+
+
 def weights_files(*figures):
     """Return the weights files that these figures need."""
     names = dict.fromkeys(name for figure in figures for name in CONFIG.figures[figure].experiments)

@@ -4,6 +4,7 @@
 rule measure:
     input:
         weights=lambda wildcards: weights_files(wildcards.figure),
+        best=lambda wildcards: best_folders(wildcards.figure),
         code=lambda wildcards: stage_code("measure", "measure", wildcards.figure),
     output:
         directory(f"{OUT}/tables/{{figure}}"),
@@ -18,6 +19,7 @@ rule measure:
     params:
         sections=lambda wildcards: sections_by_figure(wildcards.figure),
         experiments=lambda wildcards: experiments_by_figure(wildcards.figure),
+        best=lambda wildcards: best_by_figure(wildcards.figure),
     script:
         "../scripts/measure.py"
 
@@ -29,6 +31,7 @@ for group, figures in GROUPS.items():
             f"measure_{figures[0]}"
         input:
             weights=weights_files(*figures),
+            best=best_folders(*figures),
             code=stage_code("measure", "measure", *figures),
         output:
             directory(expand(f"{OUT}/tables/{{figure}}", figure=figures)),
@@ -42,5 +45,6 @@ for group, figures in GROUPS.items():
         params:
             sections=sections_by_figure(*figures),
             experiments=experiments_by_figure(*figures),
+            best=best_by_figure(*figures),
         script:
             "../scripts/measure.py"

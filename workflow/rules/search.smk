@@ -3,9 +3,7 @@
 
 rule search:
     input:
-        weights=lambda wildcards: [
-            f"{OUT}/weights/{name}.safetensors" for name in CONFIG.families[wildcards.family]
-        ],
+        weights=lambda wildcards: [f"{OUT}/weights/{name}.safetensors" for name in CONFIG.families[wildcards.family]],
         code=sources("workflow/scripts/search.py"),
     output:
         directory(f"{OUT}/best/{{family}}"),

@@ -65,6 +65,7 @@ class Figure(Strict):
     title: Text
     shows: Annotated[Text, Field(description="what the figure shows; for a figure of the paper, in our words")]
     experiments: Annotated[Names, Field(description="the experiments that it needs; empty if nothing is trained")] = ()
+    best: Annotated[Names, Field(description="those of its experiments whose best known models it shows, too")] = ()
     animated: Annotated[bool, Field(description="whether the section's function `animate` also makes a GIF of it")] = (
         False
     )
@@ -128,6 +129,7 @@ class Config:
         check_known("config.defaults", file.defaults, [k for k in Sweep.model_fields if k not in REQUIRED_KEYS])
         for name, figure in file.figures.items():
             check_known(f"config.figures.{name}.experiments", figure.experiments, file.experiments)
+            check_known(f"config.figures.{name}.best", figure.best, figure.experiments)
             check_known(f"config.figures.{name}.section", [figure.section], file.sections)
         for section, stage in itertools.product(file.sections, STAGES):
             if not (SECTIONS / section / f"{stage}.py").is_file():
@@ -165,6 +167,11 @@ class Config:
             sections=sections | ({CUSTOM: Section(title="Custom sweeps")} if custom else {}),
             figures=file.figures | {name: figure for figures in custom.values() for name, figure in figures.items()},
         )
+
+    def searched(self, figure: str) -> list[str]:
+        """Return the families that hold the best known models which a figure shows."""
+        shown = self.figures[figure].best
+        return [family for family, names in self.families.items() if not set(names).isdisjoint(shown)]
 
     def figures_of(self, section: str) -> list[str]:
         """Return the names of a section's figures, in the order of the file."""

@@ -47,7 +47,8 @@ def planned_jobs(config: Config) -> Iterator[Job]:
     ]
     for name, figures, sections, measured in groups:
         trained = dict.fromkeys(weights[e] for figure in figures for e in config.figures[figure].experiments)
-        yield Job("measure", name, tuple(trained), measured, tuple(f"{section}.measure" for section in sections))
+        best = dict.fromkeys(f"best/{family}/" for figure in figures for family in config.searched(figure))
+        yield Job("measure", name, (*trained, *best), measured, tuple(f"{section}.measure" for section in sections))
     for name, figures, sections, measured in groups:
         pictures = tuple(f"figures/{figure}.{kind}" for kind in ("svg", "png") for figure in figures)
         reported += pictures

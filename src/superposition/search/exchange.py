@@ -73,10 +73,9 @@ class Search:
             By what share the losses of all candidates lie above those of the best models, and the standard errors; both
             on the fewest samples.
         """
-        running, first = [*candidates], None
+        running, first = [*candidates], self._compare(candidates, 0)
         for level in range(len(LEVELS)):
-            excess, error = self._compare(running, level)
-            first = first or (excess, error)
+            excess, error = self._compare(running, level) if level else first
             # Exact losses differ by no error.
             least = np.where(error > 0, MIN_GAIN, 0)
             won = excess < -np.maximum(least, (2 if level == len(LEVELS) - 1 else 4) * error)

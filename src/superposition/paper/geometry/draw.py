@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
 
 from superposition.analysis import alignment
 from superposition.paper.geometry import (
@@ -55,10 +56,12 @@ def draw_dimensions_per_feature(data: dict[str, pd.DataFrame]) -> Figure:
     ax.fill_between(extremes.index, extremes["min"], extremes["max"], color=style.CATEGORIES[1], alpha=0.5, lw=0)
     large, best = curves[curves["experiment"] == LARGE_SWEEP], data["optimum"]
     ax.plot(1 / best["density"], best["dimensions_per_feature"], color="0.3", lw=0.9, ls="--")
+    _draw_best_known(ax, data["best"])
     ax.plot(large["sparsity"], large["dimensions_per_feature"], ".-", color=style.CATEGORIES[0], ms=3.5, lw=0.8)
     ax.legend(
         handles=[
             plt.Line2D([], [], color=style.CATEGORIES[0], marker=".", lw=0.8, label="$n=400$, $m=30$"),
+            plt.Line2D([], [], color="black", lw=0.7, ls=":", label="the same, best known"),
             plt.Rectangle(
                 (0, 0), 1, 1, fc=style.CATEGORIES[1], alpha=0.5, label=f"$n=200$, $m=20$: range of {runs} runs"
             ),
@@ -80,6 +83,13 @@ def draw_dimensions_per_feature(data: dict[str, pd.DataFrame]) -> Figure:
     _draw_sizes(axes["sizes"], curves)
     _draw_convergence(axes["loss"], data["convergence"])
     return fig
+
+
+def _draw_best_known(ax: Axes, best: pd.DataFrame) -> Line2D:
+    """Draw D* of the best known models of the large sweep."""
+    best = best[best["experiment"] == LARGE_SWEEP]
+    (line,) = ax.plot(1 / best["density"], best["dimensions_per_feature"], "k:", lw=0.9, label="$D^*$, best known")
+    return line
 
 
 def _draw_sizes(ax: Axes, curves: pd.DataFrame) -> None:
@@ -119,7 +129,7 @@ def draw_feature_dimensionality(data: dict[str, pd.DataFrame]) -> Figure:
     scatter, side = top.subplots(1, 2, width_ratios=[4, 1], sharey=True)
     panels.fraction_lines(scatter, side)
     large = data["features"][data["features"]["experiment"] == LARGE_SWEEP]
-    _draw_points(scatter, large, data["curve"])
+    _draw_points(scatter, large, data)
     _draw_distribution(side, data["features"])
     graph_axes = bottom.subplots(1, max(1, len(graphs)), squeeze=False)[0]
     for ax, density in zip(graph_axes, graphs, strict=False):
@@ -132,20 +142,31 @@ def draw_feature_dimensionality(data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def _draw_points(ax: Axes, features: pd.DataFrame, curve: pd.DataFrame) -> None:
-    """Draw D_i of every feature by sparsity, coloured by the polytope of its factor, and D*."""
+def _draw_points(ax: Axes, features: pd.DataFrame, data: dict[str, pd.DataFrame]) -> None:
+    """Draw D_i of every feature by sparsity, coloured by the polytope of its factor, and curves of D*."""
     kind = features["polytope"].where(features["polytope"].isin([*style.POLYTOPES]), "other")
     for name, rows in features.groupby(kind, sort=False):
         colour = style.POLYTOPES[name]
         ax.scatter(1 / rows["density"], rows["dimensionality"], s=5, color=colour, lw=0, rasterized=True)
-    curve = curve[curve["experiment"] == LARGE_SWEEP]
-    (line,) = ax.plot(1 / curve["density"], curve["dimensions_per_feature"], color="black", lw=0.7, label="$D^*$")
+    curve, optimum = data["curve"][data["curve"]["experiment"] == LARGE_SWEEP], data["optimum"]
+    lines = [
+        *ax.plot(1 / curve["density"], curve["dimensions_per_feature"], color="black", lw=0.7, label="$D^*$"),
+        _draw_best_known(ax, data["best"]),
+        *ax.plot(
+            1 / optimum["density"],
+            optimum["dimensions_per_feature"],
+            "--",
+            color="0.3",
+            lw=0.7,
+            label="$D^*$, best product",
+        ),
+    ]
     handles = [
         plt.Line2D([], [], marker="o", ls="", ms=3.5, color=colour, label=name)
         for name, colour in style.POLYTOPES.items()
         if (kind == name).any()
     ]
-    ax.legend(handles=[*handles, line], ncols=2, loc="upper right")
+    ax.legend(handles=[*handles, *lines], ncols=2, loc="upper right")
     ax.set(xscale="log", xlim=(0.95, 105), ylim=(-0.02, 1.03), xlabel=SPARSITY_LABEL, ylabel="dimensionality $D_i$")
 
 

@@ -20,6 +20,8 @@ from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
 # Sweeps trained with twice the steps, and as in the authors' notebook.
 LONGER_SWEEP, NOTEBOOK_SWEEP = "uniform_longer", "uniform_notebook"
+# What the names of the best known models start with.
+BEST = "best_"
 # Thresholds of |cos| above which features are joined; the one that is used, and others for comparison.
 COSINE_THRESHOLDS = (0.1, 0.15, recognition.JOINING_COSINE, 0.25, 0.3)
 
@@ -29,7 +31,8 @@ def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFr
 
     Args:
         figure: Name of the figure.
-        trained: Trained sweeps of the figure, by experiment.
+        trained: Trained sweeps of the figure, by experiment; under ``best_`` and the name of an experiment, its best
+            known models.
 
     Returns:
         Tables by name; the report shows ``numbers`` beside the figure.
@@ -47,8 +50,8 @@ def measure(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFr
 
 def measure_dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return D* of every model and of the best products of polytopes, and how far training has converged."""
-    rows = []
-    for name, models in trained.items():
+    rows, best = [], _best_curves(trained)
+    for name, models in _ordinary(trained).items():
         W = models.best()["W"]
         rows.append(
             models.sweep.points()[["density", "seed"]].assign(
@@ -66,11 +69,38 @@ def measure_dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str,
     convergence = _convergence(curves)
     return {
         "curves": curves,
-        # Every other density is enough for a smooth curve, and takes half the time.
-        "optimum": tegum.per_dimension(tegum.optima(trained[LARGE_SWEEP].sweep.density[::2])),
+        "best": best,
+        "optimum": _best_products(trained),
         "convergence": convergence,
         "numbers": _format_convergence(convergence, curves),
     }
+
+
+def _ordinary(trained: dict[str, SweepResult]) -> dict[str, SweepResult]:
+    """Return the sweeps without the best known models."""
+    return {name: models for name, models in trained.items() if not name.startswith(BEST)}
+
+
+def _best_curves(trained: dict[str, SweepResult]) -> pd.DataFrame:
+    """Return D* and the loss of the best known models, one row per experiment and density."""
+    columns = ["experiment", "density", "dimensions_per_feature", "loss", "loss_error"]
+    rows = [
+        models.points[["density", "loss"]].assign(
+            experiment=name.removeprefix(BEST),
+            dimensions_per_feature=geometry.dimensions_per_feature(models.best()["W"]).numpy(),
+            loss_error=models.loss_error[:, 0].numpy(),
+        )
+        for name, models in trained.items()
+        if name.startswith(BEST)
+    ]
+    found = pd.concat(rows) if rows else pd.DataFrame(columns=columns)
+    return found[columns].drop_duplicates(["experiment", "density"], ignore_index=True)
+
+
+def _best_products(trained: dict[str, SweepResult]) -> pd.DataFrame:
+    """Return D* of the best products of polytopes if there are more features than can be represented."""
+    # Every other density is enough for a smooth curve, and takes half the time.
+    return tegum.per_dimension(tegum.optima(trained[LARGE_SWEEP].sweep.density[::2]))
 
 
 def _convergence(curves: pd.DataFrame) -> pd.DataFrame:
@@ -104,7 +134,7 @@ def _format_convergence(convergence: pd.DataFrame, curves: pd.DataFrame) -> pd.D
 def measure_feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return D_i and the tegum factor of every feature, the clusters of D_i, and the graphs of some models."""
     curve, features, factors, thresholds = [], [], [], []
-    for experiment, models in trained.items():
+    for experiment, models in _ordinary(trained).items():
         best = models.best()["W"]
         dimensionality, norm = geometry.dimensionality(best).numpy(), geometry.norms(best).numpy()
         points = models.sweep.points()[["density", "seed"]].assign(experiment=experiment)
@@ -127,6 +157,8 @@ def measure_feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str,
                     features.append(pd.DataFrame(columns).assign(**coordinates))
     tables = {
         "curve": pd.concat(curve, ignore_index=True),
+        "best": _best_curves(trained),
+        "optimum": _best_products(trained),
         "features": pd.concat(features, ignore_index=True),
         "factors": pd.concat(factors, ignore_index=True),
         "thresholds": pd.concat(thresholds, ignore_index=True),
