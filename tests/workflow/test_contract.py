@@ -13,6 +13,8 @@ pytestmark = pytest.mark.integration
 SHOWN = {"notebook", "report", "crate"}
 ENDS = {"judge"} | SHOWN
 TRAIN = {"train:introduction", "train_basic_small"}
+SEARCH_BASIC = {"search:basic_small", "search:basic_small_linear", "optimality"}
+SEARCH = {"search:introduction"} | SEARCH_BASIC
 
 
 def section(name: str) -> set[str]:
@@ -46,8 +48,9 @@ def test_nothing_to_do_does_nothing(made: Project) -> None:
         ("src/superposition/plotting/style.py", {"draw:introduction", "draw:theory"} | SHOWN),
         ("src/superposition/analysis/tables.py", section("introduction") | section("theory") | ENDS),
         ("src/superposition/pipeline/claims.py", ENDS),
-        ("src/superposition/training/runner.py", TRAIN | section("introduction") | section("theory") | ENDS),
-        ("src/superposition/core/draws.py", TRAIN | section("introduction") | section("theory") | ENDS),
+        ("src/superposition/training/runner.py", TRAIN | SEARCH | section("introduction") | section("theory") | ENDS),
+        ("src/superposition/core/draws.py", TRAIN | SEARCH | section("introduction") | section("theory") | ENDS),
+        ("src/superposition/search/exchange.py", SEARCH | {"crate"}),
         ("src/superposition/pipeline/report.py", SHOWN),
         ("src/superposition/paper/basic/measure.py", set()),
     ],
@@ -79,8 +82,8 @@ def test_a_touched_file_with_its_old_content_makes_nothing_again(made: Project) 
 @pytest.mark.parametrize(
     ("experiment", "jobs"),
     [
-        ("introduction", {"train:introduction"} | section("introduction") | ENDS),
-        ("basic_small_linear", {"train_basic_small"} | section("theory") | ENDS),
+        ("introduction", {"train:introduction", "search:introduction", "optimality"} | section("introduction") | ENDS),
+        ("basic_small_linear", {"train_basic_small"} | SEARCH_BASIC | section("theory") | ENDS),
     ],
 )
 def test_a_change_of_one_experiment_trains_that_one(made: Project, experiment: str, jobs: set[str]) -> None:

@@ -16,7 +16,7 @@ from superposition.search.polishing import GROUPS, Bench, gains
 from superposition.training.devices import available_cores, thread_pool
 
 # The number of samples and of feature values on which models are compared, and their stream, on which none was chosen.
-DRAWS = (2**19, 2**25, 9)
+DRAWS = (2**17, 2**25, 9)
 
 
 class Best(NamedTuple):
