@@ -27,7 +27,7 @@ TRIAL, FINAL = (1 / 40, 500), (1 / 10, 2000)
 FINALISTS = 3
 # The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
 # losses as they are.
-TRIED = 6
+TRIED = 4
 # Candidates whose loss exceeds the best by more than this share after the trial are given up.
 MARGIN = 0.1
 # A model replaces the best if its loss is lower by this share, and by two standard errors of the difference.
