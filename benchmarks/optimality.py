@@ -21,11 +21,11 @@ from superposition.training.evaluation import losses
 from superposition.training.runner import train
 
 # Starts at every density, and how many of their ends, those with the lowest losses, are followed to exact minima.
-STARTS, FOLLOWED = 4096, 8
+STARTS, FOLLOWED = 1024, 8
 SIZES = ((3, 1), (5, 1), (8, 1), (4, 2), (5, 2), (6, 2), (7, 2), (8, 2))
 DENSITIES = (0.5, 0.1, 0.02)
 # The trainings of the large models: their seeds, and how many times longer they are than those of the sweep.
-SEEDS, LONGER = 5, 4
+SEEDS, LONGER = 5, 2
 LARGE_DENSITIES = (0.681292069058, 0.464158883361, 0.1)
 
 

@@ -1,6 +1,7 @@
 """Models that need no training under the condition they are proposed for: exact ones, and those carried over."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from superposition.core.models import Model
 from superposition.search.conditions import Condition
 from superposition.theory import exact, optimum, tegum
-from superposition.theory.polytopes import Polytope, product_name
+from superposition.theory.polytopes import Polytope
 
 # The source of models that are known to be the best.
 EXACT = "exact optimum"
@@ -66,6 +67,17 @@ def carry_over(parameters: Float[Tensor, " size"], source: Condition, target: Co
         p = {k: torch.nn.functional.pad(v, (0, missing)) if k.startswith("W") else v for k, v in p.items()}
         p["b"] = torch.cat([p["b"], mean])
     return target.model.pack(p)
+
+
+def drop_features(parameters: Float[Tensor, " size"], condition: Condition, kept: int) -> Tensor:
+    """Return a model that keeps its longest features; of the others W_i is 0, and b_i the mean of the feature."""
+    p = condition.model.unpack(parameters.clone())
+    dropped = p["W"].square().sum(0).argsort(descending=True, stable=True)[kept:]
+    for name, values in p.items():
+        if name.startswith("W"):
+            values[:, dropped] = 0
+    p["b"][dropped] = exact.feature_mean(condition.density)[dropped].to(parameters.dtype)
+    return condition.model.pack(p)
 
 
 def swap_features(parameters: Float[Tensor, " size"], model: Model, generator: torch.Generator) -> Tensor:
@@ -138,7 +150,7 @@ def _products(condition: Condition) -> Iterator[tuple[str, Tensor]]:
     """Yield the best exact products of polytopes, one for each polytope that is a factor of it."""
     density, n, m = float(condition.density[0]), condition.model.n, condition.model.m
     found = {
-        product_name(f.polytope.name for f in product): product
+        _count(f.polytope.name for f in product): product
         for factor in _fitting(density, n, m)
         for product in [sorted((factor, *_rest(density, n, m, factor)), key=lambda f: f.polytope.name)]
     }
@@ -146,12 +158,17 @@ def _products(condition: Condition) -> Iterator[tuple[str, Tensor]]:
     yield from ((name, _place(found[name], condition)) for name in best)
 
 
+def _count(names: Iterable[str]) -> str:
+    """Return the names of factors, each once and with its number."""
+    return " + ".join(f"{count} × {name}" for name, count in sorted(Counter(names).items()))
+
+
 def _pairs(condition: Condition) -> Iterator[tuple[str, Tensor]]:
     """Yield arrangements with dedicated dimensions for the costliest features and digons of the next ones."""
     n, m = condition.model.n, condition.model.m
     for pairs in range(0, min(m, n - m) + 1, -(-m // 8)):
         factors = [_UNIT_SINGLE] * (m - pairs) + [_UNIT_DIGON] * pairs
-        yield f"{m - pairs} dedicated dimensions + {pairs} digons", _place(factors, condition)
+        yield _count(f.polytope.name for f in factors), _place(factors, condition)
 
 
 def _place(factors: list[_Factor] | tuple[_Factor, ...], condition: Condition) -> Tensor:

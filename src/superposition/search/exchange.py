@@ -14,13 +14,15 @@ from jaxtyping import Float64
 
 from superposition.core.weights import SweepResult
 from superposition.search.conditions import Condition, Family
-from superposition.search.constructions import EXACT, Candidate, carry_over, known_models, swap_features
+from superposition.search.constructions import EXACT, Candidate, carry_over, drop_features, known_models, swap_features
 from superposition.search.polishing import GROUPS, Bench, gains
 
 # The initialisations at every point that take part, those with the lowest losses.
 INITIALISATIONS = 3
 # The variations of the best model of every condition that are tried in a round.
 VARIATIONS = 12
+# The shares of its features that are kept when the features of a model are all alike.
+KEPT = (1 / 4, 1 / 2, 3 / 4)
 # Steps of polishing, of every candidate and of the best ones of a condition: the share of those of the sweep, and the
 # largest number.
 TRIAL, FINAL = (1 / 40, 500), (1 / 10, 2000)
@@ -202,7 +204,12 @@ def _describe(source: Condition, target: Condition) -> str:
 def _varied(best: Candidate, condition: Condition, number: int) -> list[Candidate]:
     """Return variations of the best model of a condition."""
     if condition.uniform:
-        return []
+        # The features of large sparse models crowd each other.
+        kept = [round(share * condition.model.n) for share in KEPT] if condition.model.n > 4 * condition.model.m else []
+        return [
+            best._replace(source=f"{k} features kept", parameters=drop_features(best.parameters, condition, k))
+            for k in kept
+        ]
     generator = torch.Generator().manual_seed(number)
     return [
         best._replace(source="features swapped", parameters=swap_features(best.parameters, condition.model, generator))
