@@ -4,12 +4,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from superposition.core.sweep import Sweep
 from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate
 from superposition.theory import exact
@@ -31,6 +33,7 @@ EVALUATION_SEED = 1
 # Samples with a single active feature are integrated, and others may be rare. As many samples are drawn as yield the
 # number of others that is asked for, up to this number of feature values.
 MAX_VALUES = 2**27
+USUAL_EVALUATION = Sweep.model_fields["evaluation"].default
 # Models that are handled together.
 PIECE = 64
 
@@ -90,8 +93,10 @@ class Bench:
                 return analytic
             block, coactive = _block(plan, points, 0), has_closed_form(plan.sweep)
             engine = Fused(block, TrainingConfig.of(plan.sweep), parameters.float())
-            wanted = max(samples, values / plan.sweep.n) * (_thinning(plan, block, points) if coactive else 1)
-            count = max(2, round(min(wanted, MAX_VALUES / plan.sweep.n) / GROUPS))
+            wanted = max(samples, values / plan.sweep.n) * (_thinning(plan, int(points[0])) if coactive else 1)
+            # A sweep that ranks its initialisations on fewer values than most is compared on fewer values here, too.
+            share = min(1, plan.sweep.evaluation / USUAL_EVALUATION)
+            count = max(2, round(share * min(wanted, MAX_VALUES / plan.sweep.n) / GROUPS))
             drawn = [engine.losses(count, coactive, (EVALUATION_SEED + stream, group))[0] for group in range(GROUPS)]
             return analytic + block.gates.any_from[:, :1].double() * torch.from_numpy(np.stack(drawn, axis=1))
 
@@ -101,15 +106,17 @@ class Bench:
     def _by_plan(
         self, work: Callable[[Plan, np.ndarray, Tensor], Tensor], candidates: Sequence[Candidate]
     ) -> list[Tensor]:
-        """Apply a function to pieces of the candidates, each at points of one plan; return a row for each candidate."""
+        """Apply a function to pieces of the candidates; return a row for each candidate.
+
+        A piece has points of one plan that need the same number of samples.
+        """
         conditions = [self.family.conditions[c.condition] for c in candidates]
         grouped = defaultdict(list)
         for number, (candidate, condition) in enumerate(zip(candidates, conditions, strict=True)):
-            grouped[condition.experiment, candidate.parameters.dtype].append(number)
+            thinning = _thinning(condition.plan, condition.point)
+            grouped[condition.experiment, candidate.parameters.dtype, thinning].append(number)
         pieces = []
         for numbers in grouped.values():
-            # Conditions of similar density are evaluated together, as they need similar numbers of samples.
-            numbers.sort(key=lambda k: conditions[k].point)
             size = max(1, min(PIECE, BLOCK_STATE // conditions[numbers[0]].model.size))
             pieces += [numbers[first : first + size] for first in range(0, len(numbers), size)]
 
@@ -127,12 +134,15 @@ def _block(plan: Plan, points: np.ndarray, stream: int) -> Block:
     return replace(plan.block(points), key=torch.tensor([[POLISHING_SEED, stream]]).expand(len(points), -1))
 
 
-def _thinning(plan: Plan, block: Block, points: np.ndarray) -> float:
-    """Return how many samples that are not all-zero there are for each one with two or more active features."""
-    density = torch.from_numpy(plan.densities[points])
-    any_active = block.gates.any_from[:, 0].double()
-    several = any_active - exact.single_active_probability(density).sum(-1)
-    return float((any_active / several.clamp_min(1e-12)).max())
+@cache
+def _thinning(plan: Plan, point: int) -> int:
+    """Return about how many samples that are not all-zero there are for each one with two or more active features.
+
+    It is a power of 2, so that similar conditions can be evaluated together.
+    """
+    any_active = float(plan.block(np.array([point])).gates.any_from[0, 0])
+    single = float(exact.single_active_probability(torch.from_numpy(plan.densities[point])).sum())
+    return 2 ** round(np.log2(any_active / max(any_active - single, 1e-12)))
 
 
 def gains(
