@@ -34,13 +34,13 @@ TRIED = 4
 MARGIN = 0.1
 # A model replaces the best if its loss is lower by this share, and by two standard errors of the difference.
 MIN_GAIN = 3e-4
-MAX_ROUNDS = 5
+MAX_ROUNDS = 8
 # The numbers of samples, and of feature values, on which losses are compared; small models can afford more samples.
 LEVELS = ((2**14, 0), (2**17, 0), (2**19, 2**25))
 # Candidates of a condition that are compared on more samples than the fewest.
 CHALLENGERS = 3
 # Rounds without success after which the best model of a condition is not varied any further.
-PATIENCE = 2
+PATIENCE = 3
 
 
 @dataclass

@@ -30,8 +30,7 @@ POLISHING_SEED = 2**32 - 1
 GROUPS = 16
 # Their keys are this and the number of the stream, then the number of the group; training ranks models on key (0, 0).
 EVALUATION_SEED = 1
-# Samples with a single active feature are integrated, and others may be rare. As many samples are drawn as yield the
-# number of others that is asked for, up to this number of feature values.
+# The largest number of feature values on which a model is evaluated, however rare the samples that matter.
 MAX_VALUES = 2**27
 USUAL_EVALUATION = Sweep.model_fields["evaluation"].default
 # Models that are handled together.
@@ -82,7 +81,7 @@ class Bench:
 
         Args:
             candidates: The models.
-            samples: Least number of samples, without those that are integrated.
+            samples: Least number of samples that matter.
             values: Least number of feature values in these.
             stream: Number of the stream of samples.
         """
@@ -93,7 +92,7 @@ class Bench:
                 return analytic
             block, coactive = _block(plan, points, 0), has_closed_form(plan.sweep)
             engine = Fused(block, TrainingConfig.of(plan.sweep), parameters.float())
-            wanted = max(samples, values / plan.sweep.n) * (_thinning(plan, int(points[0])) if coactive else 1)
+            wanted = max(samples, values / plan.sweep.n) * _rarity(plan, int(points[0]))
             # A sweep that ranks its initialisations on fewer values than most is compared on fewer values here, too.
             share = min(1, plan.sweep.evaluation / USUAL_EVALUATION)
             count = max(2, round(share * min(wanted, MAX_VALUES / plan.sweep.n) / GROUPS))
@@ -113,8 +112,8 @@ class Bench:
         conditions = [self.family.conditions[c.condition] for c in candidates]
         grouped = defaultdict(list)
         for number, (candidate, condition) in enumerate(zip(candidates, conditions, strict=True)):
-            thinning = _thinning(condition.plan, condition.point)
-            grouped[condition.experiment, candidate.parameters.dtype, thinning].append(number)
+            rarity = _rarity(condition.plan, condition.point)
+            grouped[condition.experiment, candidate.parameters.dtype, rarity].append(number)
         pieces = []
         for numbers in grouped.values():
             size = max(1, min(PIECE, BLOCK_STATE // conditions[numbers[0]].model.size))
@@ -135,14 +134,20 @@ def _block(plan: Plan, points: np.ndarray, stream: int) -> Block:
 
 
 @cache
-def _thinning(plan: Plan, point: int) -> int:
-    """Return about how many samples that are not all-zero there are for each one with two or more active features.
+def _rarity(plan: Plan, point: int) -> int:
+    """Return about how many samples it takes to learn as much as from one in which every feature matters.
 
-    It is a power of 2, so that similar conditions can be evaluated together.
+    Where samples with a single active feature are integrated, only those with two or more count; and if few features
+    make up most of the loss, most others tell little. It is a power of 2, so that similar conditions can be evaluated
+    together.
     """
-    any_active = float(plan.block(np.array([point])).gates.any_from[0, 0])
-    single = float(exact.single_active_probability(torch.from_numpy(plan.densities[point])).sum())
-    return 2 ** round(np.log2(any_active / max(any_active - single, 1e-12)))
+    cost = plan.importances[point] * plan.densities[point]
+    factor = len(cost) * (cost**2).sum() / cost.sum() ** 2
+    if has_closed_form(plan.sweep):
+        any_active = float(plan.block(np.array([point])).gates.any_from[0, 0])
+        single = float(exact.single_active_probability(torch.from_numpy(plan.densities[point])).sum())
+        factor *= any_active / max(any_active - single, 1e-12)
+    return 2 ** round(np.log2(factor))
 
 
 def gains(
