@@ -25,7 +25,7 @@ VARIATIONS = 12
 KEPT = (1 / 4, 1 / 2, 3 / 4)
 # Steps of polishing, of every candidate and of the best ones of a condition: the share of those of the sweep, and the
 # largest number.
-TRIAL, FINAL = (1 / 40, 500), (1 / 10, 2000)
+TRIAL, FINAL = (1 / 20, 500), (1 / 10, 2000)
 FINALISTS = 3
 # The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
 # losses as they are.
