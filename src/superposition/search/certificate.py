@@ -12,7 +12,7 @@ from superposition.core.weights import SweepResult
 from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate
 from superposition.search.exchange import Search, search
-from superposition.search.polishing import GROUPS, Bench, gains
+from superposition.search.polishing import GROUPS, Bench
 from superposition.training.devices import available_cores, thread_pool
 
 # The number of samples and of feature values on which models are compared, and their stream, on which none was chosen.
@@ -54,7 +54,7 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
             numbers = family.of_point[name]
             of_point = [Candidate(k, name, p) for k, p in zip(numbers, models.model.pack(models.best()), strict=True)]
             losses = state.bench.losses(of_point, *DRAWS)
-            excess, excess_error = gains(losses, known[numbers])
+            excess, excess_error = state.bench.gains(of_point, losses, known[numbers])
             columns = {
                 "trained": losses.mean(axis=1),
                 "trained_error": _error(losses),
@@ -79,7 +79,7 @@ def _gaps(state: Search, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     rivals = state.rivals()
     numbers = [rival.condition for rival in rivals]
-    excess, of_excess = gains(known[numbers], state.bench.losses(rivals, *DRAWS))
+    excess, of_excess = state.bench.gains(rivals, known[numbers], state.bench.losses(rivals, *DRAWS))
     share, error = np.zeros(len(known)), np.zeros(len(known))
     for place in np.argsort(excess):
         if excess[place] > 0:

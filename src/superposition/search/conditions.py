@@ -70,6 +70,11 @@ class Condition:
         return exact.feature_mean(self.density, self.plan.sweep.values)
 
     @property
+    def dropped(self) -> float:
+        """The loss of a model that drops every feature."""
+        return float((self.importance * exact.feature_variance(self.density, self.plan.sweep.values)).sum())
+
+    @property
     def uniform(self) -> bool:
         """Whether all features have the same density and importance 1."""
         return bool((self.density == self.density[0]).all() and (self.importance == 1).all())

@@ -15,7 +15,7 @@ from jaxtyping import Float64
 from superposition.core.weights import SweepResult
 from superposition.search.conditions import Condition, Family
 from superposition.search.constructions import EXACT, Candidate, carry_over, drop_features, known_models, swap_features
-from superposition.search.polishing import GROUPS, Bench, gains
+from superposition.search.polishing import GROUPS, Bench
 
 # The initialisations at every point that take part, those with the lowest losses.
 INITIALISATIONS = 3
@@ -83,7 +83,7 @@ class Search:
             won = excess < -np.maximum(least, (2 if level == len(LEVELS) - 1 else 4) * error)
             for place in sorted(np.flatnonzero(won), key=lambda k: -excess[k]):
                 self._replace(running[place])
-            lost = won | (excess > error) | (excess - 2 * error > -least)
+            lost = won | (excess - 2 * error > -least)
             running = [running[place] for place in np.flatnonzero(~lost)]
             running = lowest(running, excess[~lost], CHALLENGERS)
             if not running:
@@ -95,7 +95,7 @@ class Search:
         found = self.bench.losses([*(self.best[k] for k in missing), *candidates], *LEVELS[level], stream=level)
         self.losses |= {(k, level): loss for k, loss in zip(missing, found, strict=False)}
         of_best = [self.losses[c.condition, level] for c in candidates]
-        return gains(found[len(missing) :], np.array(of_best).reshape(-1, GROUPS))
+        return self.bench.gains(candidates, found[len(missing) :], np.array(of_best).reshape(-1, GROUPS))
 
     def _replace(self, candidate: Candidate) -> None:
         """Make a candidate the best model of its condition."""

@@ -35,6 +35,9 @@ EVALUATION_SEED = 1
 # The largest number of feature values on which a model is evaluated, however rare the samples that matter.
 MAX_VALUES = 2**27
 USUAL_EVALUATION = Sweep.model_fields["evaluation"].default
+# Losses are compared in units of the lower one, but not of less than this share of the loss of a model that drops every
+# feature: under some conditions the best model has no loss at all.
+LEAST_LOSS = 1e-4
 # Models that are handled together.
 PIECE = 64
 
@@ -107,6 +110,23 @@ class Bench:
         found = self._by_plan(evaluate, candidates)
         return np.nan_to_num(torch.stack(found).numpy(), nan=np.inf) if found else np.empty((0, GROUPS))
 
+    def gains(
+        self,
+        candidates: Sequence[Candidate],
+        losses: Float64[np.ndarray, "candidate group"],
+        over: Float64[np.ndarray, "candidate group"],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return by what share losses lie above others on the same draws, and the standard error of that share.
+
+        Args:
+            candidates: The models, or others under the same conditions.
+            losses: Losses under these conditions.
+            over: The losses that they are compared with.
+        """
+        least = LEAST_LOSS * np.array([self.family.conditions[c.condition].dropped for c in candidates])
+        relative = (losses - over) / np.maximum(over.mean(axis=1), least)[:, None]
+        return relative.mean(axis=1), relative.std(axis=1, ddof=1) / GROUPS**0.5
+
     def _by_plan(
         self, work: Callable[[Plan, np.ndarray, Tensor], Tensor], candidates: Sequence[Candidate]
     ) -> list[Tensor]:
@@ -155,11 +175,3 @@ def _rarity(plan: Plan, point: int) -> int:
         single = float(exact.single_active_probability(torch.from_numpy(plan.densities[point])).sum())
         factor *= any_active / max(any_active - single, 1e-12)
     return 2 ** round(np.log2(factor))
-
-
-def gains(
-    losses: Float64[np.ndarray, "candidate group"], over: Float64[np.ndarray, "candidate group"]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return by what share losses lie above others on the same draws, and the standard error of that share."""
-    relative = (losses - over) / over.mean(axis=-1, keepdims=True)
-    return relative.mean(axis=-1), relative.std(axis=-1, ddof=1) / GROUPS**0.5
