@@ -64,6 +64,16 @@ def test_the_exact_optimum_is_the_best(tmp_path_factory: pytest.TempPathFactory)
     assert (best.table["known_error"] == 0).all()
 
 
+def test_a_condition_without_loss_has_finite_shares() -> None:
+    """With as many dimensions as features the best model has no loss."""
+    table = find_best({"all": train(Sweep.parse(KEYS | {"n": 4, "m": 4, "restarts": 1}), "cpu")}, threads=1)[
+        "all"
+    ].table
+    assert (table["known"] < 1e-12).all()
+    assert np.isfinite(table[["excess", "excess_error", "gap", "gap_error"]]).all(axis=None)
+    assert (table["excess"] >= 0).all()
+
+
 def test_seeds_and_sweeps_share_what_is_best_under_the_same_condition(trained: dict[str, SweepResult]) -> None:
     seeds = train(FAMILY["four"].model_copy(update={"seeds": 2, "restarts": 1}), "cpu")
     tables = {name: best.table for name, best in find_best(trained | {"seeds": seeds}, threads=1).items()}

@@ -1,17 +1,16 @@
 """The contents of ``config.yaml``: what it may say, and what it means at each scale."""
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from superposition.core.errors import SuperpositionError, short_repr
 from superposition.core.grid import MAX_SEED
 from superposition.core.sweep import Sweep
 from superposition.core.validation import Strict, as_tuple, check_known, explain
-from superposition.pipeline.sections import NAME_PATTERN, Figure, Name, Section, read_sections
+from superposition.pipeline.sections import Figure, Name, Section, read_sections
 from superposition.pipeline.stages import CUSTOM
 
 # Keys that every experiment has to give, because no default makes sense.
@@ -141,9 +140,10 @@ def _families(experiments: Mapping[str, dict[str, Any]], sweeps: Mapping[str, Sw
     """Group the experiments that can be searched by family."""
     families: dict[str, tuple[str, ...]] = {}
     for name, entry in experiments.items():
-        family = entry.get("family", name)
-        if not isinstance(family, str) or not re.match(NAME_PATTERN, family):
-            raise SuperpositionError(f"config.experiments.{name}.family: should be a name, not {short_repr(family)}")
+        try:
+            family = TypeAdapter(Name).validate_python(entry.get("family", name))
+        except ValidationError as error:
+            raise SuperpositionError(explain(error, f"config.experiments.{name}.family")) from None
         if sweeps[name].compiled:
             families[family] = (*families.get(family, ()), name)
     return families
