@@ -81,6 +81,7 @@ onstart:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/draw.smk"
 include: "workflow/rules/judge.smk"

@@ -124,8 +124,8 @@ def prepare(sweep: Sweep, device: str) -> float:
     torch.backends.cuda.matmul.allow_tf32 = False
     engine, _ = first_engine(sweep, device)
     engine.advance(0, 1)
-    if not evaluation._is_exact(sweep):
-        engine.losses(1, evaluation._has_closed_form(sweep))
+    if not evaluation.is_exact(sweep):
+        engine.losses(1, evaluation.has_closed_form(sweep))
     wait_for(device)
     return time.perf_counter() - start
 

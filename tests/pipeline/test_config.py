@@ -105,6 +105,9 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("experiments.one.quick.steps", 0, ["config.experiments.one", "quick", "steps", "not 0"]),
     ("experiments.one.quick.m", 5, ["config.experiments.one", "quick", "m = 5"]),
     ("experiments.one.quick.colour", 1, ["config.experiments.one", "quick", "colour", "unknown"]),
+    # family
+    ("experiments.one.family", 1, ["config.experiments.one.family"]),
+    ("experiments.one.family", "a/b", ["config.experiments.one.family", "a/b"]),
     # sections
     ("sections.basic.colour", 1, ["paper.basic.section.colour"]),
     ("sections.basic.title", "", ["paper.basic.section.title"]),
@@ -186,6 +189,13 @@ def test_defaults_reach_every_experiment_and_are_overridden() -> None:
         model="relu_output", n=4, m=2, density=[1, 0.1], steps=200, batch=8, learning_rate=0.1
     )
     assert parse(with_("defaults", GONE)).sweeps["one"].steps == Sweep(**ENTRY).steps
+
+
+def test_experiments_are_searched_in_families() -> None:
+    """Alone if they name none; sweeps that only the reference engine can train are not searched."""
+    config = with_("experiments.three.family", "two")
+    config["experiments"]["four"] = {"model": "relu_output", "n": 4, "m": 2, "density": 0.5, "noise": 0.1}
+    assert parse(config).families == {"one": ("one",), "two": ("two", "three")}
 
 
 def test_quick_overrides_at_scale_quick_only() -> None:

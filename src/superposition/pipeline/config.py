@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from superposition.core.errors import SuperpositionError, short_repr
 from superposition.core.grid import MAX_SEED
@@ -16,7 +16,7 @@ from superposition.pipeline.stages import CUSTOM
 # Keys that every experiment has to give, because no default makes sense.
 REQUIRED_KEYS = ["model", "n", "m"]
 # Keys of an experiment that are not fields of its sweep.
-EXTRA_KEYS = ("from_paper", "quick")
+EXTRA_KEYS = ("from_paper", "quick", "family")
 # Training settings that are varied to test how robust verdicts are, and their names in tables.
 VARIED = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
 
@@ -49,6 +49,8 @@ class Config:
         seed: The seed of all sweeps that do not set one themselves.
         sweeps: The sweep of every experiment.
         reduced: The same sweeps on the grids of scale quick, with the settings ``VARIED`` of this scale.
+        families: The experiments whose best models are searched together, by family; one that names no family is
+            searched alone. Sweeps that only the reference engine can train are not searched.
         from_paper: The keys of every experiment whose values the paper states.
         sensitivity: The claims to judge again with varied training configurations, by section.
         sections: The sections, those of the paper first.
@@ -60,6 +62,7 @@ class Config:
     seed: int
     sweeps: dict[str, Sweep]
     reduced: dict[str, Sweep]
+    families: dict[str, tuple[str, ...]]
     from_paper: dict[str, tuple[str, ...]]
     sensitivity: dict[str, tuple[str, ...]]
     sections: dict[str, Section]
@@ -91,6 +94,7 @@ class Config:
             file.seed,
             sweeps,
             reduced,
+            _families(file.experiments, sweeps),
             from_paper,
             _sensitivity_by_section(file, sections),
             sections,
@@ -130,6 +134,19 @@ def _parse_from_paper(name: str, entry: dict[str, Any], scale: Scale) -> tuple[s
         raise SuperpositionError(f"{where}: should be a list of keys, not {short_repr(keys)}")
     check_known(where, keys, Sweep.model_fields)
     return tuple(key for key in keys if scale == "paper" or key not in entry.get("quick", {}))
+
+
+def _families(experiments: Mapping[str, dict[str, Any]], sweeps: Mapping[str, Sweep]) -> dict[str, tuple[str, ...]]:
+    """Group the experiments that can be searched by family."""
+    families: dict[str, tuple[str, ...]] = {}
+    for name, entry in experiments.items():
+        try:
+            family = TypeAdapter(Name).validate_python(entry.get("family", name))
+        except ValidationError as error:
+            raise SuperpositionError(explain(error, f"config.experiments.{name}.family")) from None
+        if sweeps[name].compiled:
+            families[family] = (*families.get(family, ()), name)
+    return families
 
 
 def _sensitivity_by_section(file: ConfigFile, known: Collection[str]) -> dict[str, tuple[str, ...]]:

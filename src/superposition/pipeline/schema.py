@@ -53,6 +53,11 @@ def _config() -> dict[str, Any]:
             "description": "keys whose values are stated in the paper",
         },
         "quick": {**overrides, "description": "values that differ at scale quick"},
+        "family": {
+            "type": "string",
+            **NAMES,
+            "description": "experiments of one family try each other's models in the search for the best ones",
+        },
     }
     experiment = {**overrides, "properties": {**keys, **extra}, "required": REQUIRED_KEYS}
     file = ConfigFile.model_json_schema()

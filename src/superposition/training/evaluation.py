@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from superposition.core.models import Model, Parameters
@@ -24,7 +24,7 @@ ENUMERATED = 2**12
 ANALYTIC_MODELS = {"cpu": 64, "cuda": 512}
 
 
-def _has_closed_form(sweep: Sweep) -> bool:
+def has_closed_form(sweep: Sweep) -> bool:
     """Tell whether the loss of samples with one active feature has a closed form.
 
     It has if features are independent and never negative, the hidden layer is linear, the output is linear or a ReLU,
@@ -40,13 +40,13 @@ def _is_enumerable(sweep: Sweep) -> bool:
     return sweep.values == BINARY and independent and sweep.loss_alone and samples <= ENUMERATED
 
 
-def _is_exact(sweep: Sweep) -> bool:
+def is_exact(sweep: Sweep) -> bool:
     """Tell whether the whole expected loss is computed in closed form, without sampling."""
     linear, bounded = Model.of(sweep).output_function == "linear", sweep.values.shape == "uniform"
-    return _is_enumerable(sweep) or (_has_closed_form(sweep) and (linear or (bounded and sweep.n <= 3)))
+    return _is_enumerable(sweep) or (has_closed_form(sweep) and (linear or (bounded and sweep.n <= 3)))
 
 
-def _analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor, "instance size"]) -> Tensor:
+def analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float[Tensor, "instance size"]) -> Tensor:
     """Return the share of the expected loss that needs no sampling.
 
     This is the whole loss if it is exact; otherwise the share of the all-zero sample and, where it has a closed form,
@@ -57,16 +57,16 @@ def _analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float32[Tensor
     p, values = model.unpack(parameters.double()), plan.sweep.values
     if _is_enumerable(plan.sweep):
         return exact.enumerated_loss(model, p, density, importance, plan.sweep.signed)
-    if model.output_function == "linear" and _has_closed_form(plan.sweep):
+    if model.output_function == "linear" and has_closed_form(plan.sweep):
         return exact.linear_loss(p["W"], p["b"], density, importance, values, p.get("W_out"))
-    if _is_exact(plan.sweep):
+    if is_exact(plan.sweep):
         return exact.expected_loss(model, p, density, importance, minimum=values.minimum)
     all_zero = exact.all_zero_loss(model, p, importance)
     if plan.sweep.penalised:
         x = torch.zeros(len(point), 1, model.n, dtype=torch.float64)
         all_zero = all_zero + torch.from_numpy(plan.l1[point]) * model.hidden(p, x)[:, 0].abs().sum(-1)
     loss = plan.block(instances).gates.all_zero_probability.double() * all_zero
-    if _has_closed_form(plan.sweep):
+    if has_closed_form(plan.sweep):
         single = exact.single_active_loss(p["W"], p["b"], importance, values, p.get("W_out"))
         loss = loss + (exact.single_active_probability(density) * single).sum(-1)
     return loss
@@ -118,7 +118,7 @@ def evaluate(
         config = TrainingConfig.of(plan.sweep)
         engine = make_engine(plan.sweep, device, block, config, parameters[instances])
         any_active = block.gates.any_from[:, 0].double()
-        drawn = engine.losses(samples, coactive=_has_closed_form(plan.sweep))
+        drawn = engine.losses(samples, coactive=has_closed_form(plan.sweep))
         loss[instances], error[instances] = (any_active * torch.from_numpy(values) for values in drawn)
 
     size = max(1, min(ANALYTIC_MODELS[device.type], LOSS_CHUNK // plan.sweep.n**2))
@@ -128,9 +128,9 @@ def evaluate(
         # padded with repetitions.
         instances = np.arange(first, min(first + size, len(plan)))
         padded = np.resize(instances, size)
-        loss[instances] += _analytic_loss(plan, padded, parameters[padded])[: len(instances)]
+        loss[instances] += analytic_loss(plan, padded, parameters[padded])[: len(instances)]
 
-    if not _is_exact(plan.sweep):
+    if not is_exact(plan.sweep):
         for_each(draw, plan.chunks(device, threads), device, pool)
     for _ in pool.map(add_analytic, range(0, len(plan), size)):
         pass

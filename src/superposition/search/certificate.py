@@ -1,0 +1,105 @@
+"""How far trained models are from the best that is known, at every point of a family of sweeps."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from superposition.core.grid import COORDINATES
+from superposition.core.weights import SweepResult
+from superposition.search.conditions import Family
+from superposition.search.constructions import Candidate
+from superposition.search.exchange import Search, search
+from superposition.search.polishing import GROUPS, Bench
+from superposition.training.devices import available_cores, thread_pool
+
+# The number of samples and of feature values on which models are compared, and their stream, on which none was chosen.
+DRAWS = (2**17, 2**25, 9)
+
+
+class Best(NamedTuple):
+    """The best known models of a sweep, one at every point.
+
+    Attributes:
+        models: The models; the sweep has one initialisation.
+        table: One row per point: its coordinates; the loss of the trained model and of the best known one (``trained``,
+            ``known``) with their standard errors; where the best known one comes from; by what share the trained model
+            costs more (``excess``); and by what share the best known one costs more than any construction (``gap``).
+    """
+
+    models: SweepResult
+    table: pd.DataFrame
+
+
+def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) -> dict[str, Best]:
+    """Search for the best models at all points of sweeps that exchange models, and compare the trained ones with them.
+
+    The search runs on the CPU. On the same machine, the same trained models give the same bytes, whatever the number of
+    threads.
+
+    Args:
+        trained: The sweeps, by name of the experiment.
+        threads: Number of threads; all available cores by default.
+    """
+    family = Family({name: models.sweep for name, models in trained.items()})
+    with thread_pool(threads or available_cores()) as pool:
+        state = search(Bench(family, pool), trained)
+        best = [state.best[k] for k in range(len(family.conditions))]
+        known = state.bench.losses(best, *DRAWS)
+        gap, gap_error = _gaps(state, known)
+        found = {}
+        for name, models in trained.items():
+            numbers = family.of_point[name]
+            of_point = [Candidate(k, name, p) for k, p in zip(numbers, models.model.pack(models.best()), strict=True)]
+            losses = state.bench.losses(of_point, *DRAWS)
+            excess, excess_error = state.bench.gains(of_point, losses, known[numbers])
+            columns = {
+                "trained": losses.mean(axis=1),
+                "trained_error": _error(losses),
+                "known": known[numbers].mean(axis=1),
+                "known_error": _error(known[numbers]),
+                "source": [best[k].source for k in numbers],
+                "excess": excess,
+                "excess_error": excess_error,
+                "gap": gap[numbers],
+                "gap_error": gap_error[numbers],
+            }
+            table = models.sweep.points()[[*COORDINATES]].assign(**columns)
+            table.insert(0, "experiment", name)
+            found[name] = Best(_result(models, [best[k] for k in numbers], known[numbers]), table)
+    return found
+
+
+def _gaps(state: Search, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return by what share the best model of every condition lies above the best construction, and the error.
+
+    The share is 0 where no construction has a lower loss.
+    """
+    rivals = state.rivals()
+    numbers = [rival.condition for rival in rivals]
+    excess, of_excess = state.bench.gains(rivals, known[numbers], state.bench.losses(rivals, *DRAWS))
+    share, error = np.zeros(len(known)), np.zeros(len(known))
+    for place in np.argsort(excess):
+        if excess[place] > 0:
+            share[numbers[place]], error[numbers[place]] = excess[place], of_excess[place]
+    return share, error
+
+
+def _error(losses: np.ndarray) -> np.ndarray:
+    """Return the standard error of losses from their scatter over groups of draws."""
+    return losses.std(axis=1, ddof=1) / GROUPS**0.5
+
+
+def _result(models: SweepResult, best: Sequence[Candidate], losses: np.ndarray) -> SweepResult:
+    """Return models as the result of a sweep."""
+    dtype = next(iter(models.parameters.values())).dtype
+    return SweepResult(
+        sweep=models.sweep.model_copy(update={"restarts": 1, "snapshots": 0}),
+        parameters=models.model.unpack(torch.stack([c.parameters.to(dtype) for c in best])[:, None]),
+        loss=torch.from_numpy(losses.mean(axis=1))[:, None],
+        loss_error=torch.from_numpy(_error(losses))[:, None],
+        snapshot_steps=torch.zeros(0, dtype=torch.int64),
+        device=models.device,
+    )

@@ -1,0 +1,217 @@
+"""The search: conditions exchange their best models, and vary them, until none improves.
+
+Everything is computed on the CPU, in pieces that do not depend on the number of threads.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from superposition.core.weights import SweepResult
+from superposition.search.conditions import Condition, Family
+from superposition.search.constructions import EXACT, Candidate, carry_over, drop_features, known_models, swap_features
+from superposition.search.polishing import GROUPS, Bench
+
+# The initialisations at every point that take part, those with the lowest losses.
+INITIALISATIONS = 3
+# The variations of the best model of every condition that are tried in a round.
+VARIATIONS = 12
+# The shares of its features that are kept when the features of a model are all alike.
+KEPT = (1 / 4, 1 / 2, 3 / 4)
+# Steps of polishing, of every candidate and of the best ones of a condition: the share of those of the sweep, and the
+# largest number.
+TRIAL, FINAL = (1 / 20, 500), (1 / 10, 2000)
+FINALISTS = 3
+# The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
+# losses as they are.
+TRIED = 4
+# Candidates whose loss exceeds the best by more than this share after the trial are given up.
+MARGIN = 0.1
+# A model replaces the best if its loss is lower by this share, and by two standard errors of the difference.
+MIN_GAIN = 3e-4
+MAX_ROUNDS = 8
+# The numbers of samples, and of feature values, on which losses are compared; small models can afford more samples.
+LEVELS = ((2**14, 0), (2**17, 0), (2**19, 2**25))
+# Candidates of a condition that are compared on more samples than the fewest.
+CHALLENGERS = 3
+# Rounds without success after which the best model of a condition is not varied any further.
+PATIENCE = 3
+
+
+@dataclass
+class Search:
+    """The best models found so far.
+
+    Attributes:
+        bench: The conditions, with the means to polish and to compare.
+        best: The best model of every condition.
+        changed: The conditions whose best model is new since the last round.
+        losses: The losses of the best models, by condition and level, as far as they are known.
+    """
+
+    bench: Bench
+    best: dict[int, Candidate]
+    changed: set[int]
+    losses: dict[tuple[int, int], Float64[np.ndarray, " group"]] = field(default_factory=dict)
+
+    @cached_property
+    def searched(self) -> dict[int, list[int]]:
+        """The conditions that are searched, because no exact optimum is known, with their neighbours."""
+        family = self.bench.family
+        return {k: [*family.neighbours(k)] for k, condition in enumerate(family.conditions) if not condition.solvable}
+
+    def challenge(self, candidates: Sequence[Candidate]) -> tuple[np.ndarray, np.ndarray]:
+        """Give every condition the best of these models if it beats what it has.
+
+        Candidates race: those that are not clearly worse on few samples are compared on more and different ones, until
+        they win, lose, or no more samples are allowed.
+
+        Returns:
+            By what share the losses of all candidates lie above those of the best models, and the standard errors; both
+            on the fewest samples.
+        """
+        running, first = [*candidates], self._compare(candidates, 0)
+        for level in range(len(LEVELS)):
+            excess, error = self._compare(running, level) if level else first
+            # Exact losses differ by no error.
+            least = np.where(error > 0, MIN_GAIN, 0)
+            won = excess < -np.maximum(least, (2 if level == len(LEVELS) - 1 else 4) * error)
+            for place in sorted(np.flatnonzero(won), key=lambda k: -excess[k]):
+                self._replace(running[place])
+            lost = won | (excess - 2 * error > -least)
+            running = [running[place] for place in np.flatnonzero(~lost)]
+            running = lowest(running, excess[~lost], CHALLENGERS)
+            if not running:
+                break
+        return first
+
+    def _compare(self, candidates: Sequence[Candidate], level: int) -> tuple[np.ndarray, np.ndarray]:
+        missing = sorted({c.condition for c in candidates if (c.condition, level) not in self.losses})
+        found = self.bench.losses([*(self.best[k] for k in missing), *candidates], *LEVELS[level], stream=level)
+        self.losses |= {(k, level): loss for k, loss in zip(missing, found, strict=False)}
+        of_best = [self.losses[c.condition, level] for c in candidates]
+        return self.bench.gains(candidates, found[len(missing) :], np.array(of_best).reshape(-1, GROUPS))
+
+    def _replace(self, candidate: Candidate) -> None:
+        """Make a candidate the best model of its condition."""
+        k = candidate.condition
+        self.best[k] = candidate
+        self.changed.add(k)
+        self.losses = {key: loss for key, loss in self.losses.items() if key[0] != k}
+
+    def exchange(self) -> tuple[list[Candidate], np.ndarray]:
+        """Try the models that are new under other conditions; return these candidates and their excess."""
+        new, self.changed = self.changed, set()
+        carried = [c for k, near in self.searched.items() for c in self._carried(k, [j for j in near if j in new])]
+        return carried, self.challenge(carried)[0]
+
+    def rivals(self) -> list[Candidate]:
+        """Return the best construction under every condition where it is not clearly worse than the best model.
+
+        Constructions are the models that are known without training, and those carried over, as they are.
+        """
+        conditions = self.bench.family.conditions
+        built = [c for k in self.searched for c in known_models(k, conditions[k])]
+        built += [c for k, near in self.searched.items() for c in self._carried(k, near)]
+        for level in range(len(LEVELS)):
+            excess, error = self._compare(built, level)
+            close = np.flatnonzero(excess < 2 * error)
+            built = lowest([built[k] for k in close], excess[close], (CHALLENGERS, CHALLENGERS, 1)[level])
+        return built
+
+    def _carried(self, k: int, near: Sequence[int]) -> list[Candidate]:
+        """Return the best models of other conditions, carried over to condition k."""
+        found, target = [], self.bench.family.conditions[k]
+        for j in near:
+            source = self.bench.family.conditions[j]
+            if (parameters := carry_over(self.best[j].parameters, source, target)) is not None:
+                found.append(Candidate(k, _describe(source, target), parameters))
+        return found
+
+    def advance(self, candidates: Sequence[Candidate], number: int) -> None:
+        """Polish all candidates for a short time, and the promising ones for longer."""
+        tried = self.bench.polish(candidates, *TRIAL, stream=2 * number)
+        excess, error = self.challenge(tried)
+        promising = np.flatnonzero(excess < MARGIN + 2 * error)
+        finalists = lowest([tried[k] for k in promising], excess[promising], FINALISTS)
+        self.challenge(self.bench.polish(finalists, *FINAL, stream=2 * number + 1))
+
+
+def search(bench: Bench, trained: Mapping[str, SweepResult]) -> Search:
+    """Search for the best model under every condition of a family.
+
+    Args:
+        bench: The conditions of the family.
+        trained: The trained models of every sweep.
+    """
+    conditions, start = bench.family.conditions, [*_trained_models(bench.family, trained)]
+    best = {c.condition: c for c in reversed(start)}
+    state = Search(bench, best, changed=set(range(len(conditions))))
+    solved = {c.condition for c in start if c.source == EXACT}
+    start += [c for k in range(len(conditions)) if k not in solved for c in known_models(k, conditions[k])]
+    excess, _ = state.challenge(start)
+    failures = dict.fromkeys(state.searched, 0)
+    for number in range(MAX_ROUNDS):
+        carried, of_carried = state.exchange()
+        if number == 0:
+            carried, of_carried = carried + start, np.concatenate([of_carried, excess])
+        alive = [k for k, failed in failures.items() if failed < PATIENCE]
+        varied = [c for k in alive for c in _varied(best[k], conditions[k], number)]
+        nearest = [c for c in lowest(carried, of_carried, TRIED) if c.condition in state.searched]
+        if not (candidates := nearest + varied):
+            break
+        state.advance(candidates, number)
+        failures = {k: 0 if k in state.changed else failed + 1 for k, failed in failures.items()}
+    # What is best now has not been tried elsewhere yet.
+    while state.exchange()[0]:
+        pass
+    return state
+
+
+def lowest(candidates: Sequence[Candidate], excess: np.ndarray, limit: int) -> list[Candidate]:
+    """Return the candidates of every condition with the least excess, at most ``limit`` of them."""
+    count, found = defaultdict[int, int](int), []
+    for place in np.argsort(excess, kind="stable"):
+        count[candidates[place].condition] += 1
+        if count[candidates[place].condition] <= limit:
+            found.append(candidates[place])
+    return found
+
+
+def _trained_models(family: Family, trained: Mapping[str, SweepResult]) -> list[Candidate]:
+    """Return the best initialisations at every point of all sweeps."""
+    found = []
+    for name, models in trained.items():
+        flat = models.model.pack(models.parameters)
+        source = EXACT if models.sweep.solver == "exact" else name
+        ranked = models.loss.argsort(dim=1, stable=True)[:, : 1 if models.sweep.exactly_solvable else INITIALISATIONS]
+        for point, k in enumerate(family.of_point[name]):
+            found += [Candidate(k, source, flat[point, r]) for r in ranked[point]]
+    return found
+
+
+def _describe(source: Condition, target: Condition) -> str:
+    """Return where a model was carried over from: the sweep, and those coordinates that differ."""
+    apart = [k for k, v in source.coordinates.items() if v != target.coordinates[k] and k != "seed"]
+    return ", ".join([source.experiment, *(f"{k} {source.coordinates[k]:.4g}" for k in apart)])
+
+
+def _varied(best: Candidate, condition: Condition, number: int) -> list[Candidate]:
+    """Return variations of the best model of a condition."""
+    if condition.uniform:
+        # The features of large sparse models crowd each other.
+        kept = [round(share * condition.model.n) for share in KEPT] if condition.model.n > 4 * condition.model.m else []
+        return [
+            best._replace(source=f"{k} features kept", parameters=drop_features(best.parameters, condition, k))
+            for k in kept
+        ]
+    generator = torch.Generator().manual_seed(MAX_ROUNDS * condition.plan.sweep.seed + number)
+    return [
+        best._replace(source="features swapped", parameters=swap_features(best.parameters, condition.model, generator))
+        for _ in range(VARIATIONS)
+    ]

@@ -1,0 +1,177 @@
+"""Polishing of models from given parameters, and comparison of their losses on the same draws."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from superposition.core.sweep import Sweep
+from superposition.search.conditions import Family
+from superposition.search.constructions import Candidate
+from superposition.theory import exact
+from superposition.training.blocks import BLOCK_STATE, Plan
+from superposition.training.engine import Block, TrainingConfig
+from superposition.training.evaluation import analytic_loss, has_closed_form, is_exact
+from superposition.training.fused import Fused
+
+# The learning rate of polishing, over that of the sweep; it falls to 0 along a cosine.
+RATE = 0.3
+# Feature values in a step of polishing, and the smallest number of samples.
+STEP_VALUES, MIN_BATCH = 2**15, 512
+# The first word of the key of the samples that models are polished on, plus the seed of the sweep; no stream of
+# training has as large a number.
+POLISHING_SEED = 2**32 - 1
+# The independent groups of draws whose scatter gives the errors of differences between losses.
+GROUPS = 16
+# The first word of the keys of these draws, less that of the draws on which training ranks models and the number of the
+# stream; the second word is the number of the group.
+EVALUATION_SEED = 1
+# The largest number of feature values on which a model is evaluated, however rare the samples that matter.
+MAX_VALUES = 2**27
+USUAL_EVALUATION = Sweep.model_fields["evaluation"].default
+# Losses are compared in units of the lower one, but not of less than this share of the loss of a model that drops every
+# feature: under some conditions the best model has no loss at all.
+LEAST_LOSS = 1e-4
+# Models that are handled together.
+PIECE = 64
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The conditions of a family, with the means to polish models and to compare their losses there."""
+
+    family: Family
+    pool: ThreadPoolExecutor
+
+    def polish(self, candidates: Sequence[Candidate], share: float, limit: int, stream: int) -> list[Candidate]:
+        """Train candidates further, at a low and falling learning rate.
+
+        Args:
+            candidates: The models.
+            share: The number of steps, over that of the sweep.
+            limit: The largest number of steps.
+            stream: Number of the stream of samples.
+        """
+
+        def train(plan: Plan, points: np.ndarray, parameters: Tensor) -> Tensor:
+            sweep = plan.sweep
+            config = TrainingConfig(
+                steps=max(1, min(limit, round(share * sweep.steps))),
+                batch=max(MIN_BATCH, STEP_VALUES // sweep.n),
+                learning_rate=RATE * sweep.learning_rate,
+                schedule="cosine",
+                warmup=0.0,
+                weight_decay=0.0,
+            )
+            engine = Fused(_block(plan, points, stream), config, parameters.float())
+            engine.advance(0, config.steps)
+            return engine.parameters
+
+        polished = self._by_plan(train, candidates)
+        return [
+            c._replace(source=c.source.removesuffix(", polished") + ", polished", parameters=p)
+            for c, p in zip(candidates, polished, strict=True)
+        ]
+
+    def losses(
+        self, candidates: Sequence[Candidate], samples: int, values: int, stream: int
+    ) -> Float64[np.ndarray, "candidate group"]:
+        """Return expected losses on groups of draws that all candidates share; infinite for models that diverged.
+
+        Args:
+            candidates: The models.
+            samples: Least number of samples that matter.
+            values: Least number of feature values in these.
+            stream: Number of the stream of samples.
+        """
+
+        def evaluate(plan: Plan, points: np.ndarray, parameters: Tensor) -> Tensor:
+            analytic = analytic_loss(plan, points, parameters)[:, None].expand(-1, GROUPS)
+            if is_exact(plan.sweep):
+                return analytic
+            wanted = max(samples, values / plan.sweep.n) * _rarity(plan, int(points[0]))
+            # A sweep that ranks its initialisations on fewer values than most is compared on fewer values here, too.
+            share = min(1, plan.sweep.evaluation / USUAL_EVALUATION)
+            count = max(2, round(share * min(wanted, MAX_VALUES / plan.sweep.n) / GROUPS))
+            block, config = plan.block(points), TrainingConfig.of(plan.sweep)
+            seed = block.evaluation_key[0] + EVALUATION_SEED + stream
+            drawn = []
+            for group in range(GROUPS):
+                engine = Fused(replace(block, evaluation_key=(seed, group)), config, parameters.float())
+                drawn.append(engine.losses(count, has_closed_form(plan.sweep))[0])
+            return analytic + block.gates.any_from[:, :1].double() * torch.from_numpy(np.stack(drawn, axis=1))
+
+        found = self._by_plan(evaluate, candidates)
+        return np.nan_to_num(torch.stack(found).numpy(), nan=np.inf) if found else np.empty((0, GROUPS))
+
+    def gains(
+        self,
+        candidates: Sequence[Candidate],
+        losses: Float64[np.ndarray, "candidate group"],
+        over: Float64[np.ndarray, "candidate group"],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return by what share losses lie above others on the same draws, and the standard error of that share.
+
+        Args:
+            candidates: The models, or others under the same conditions.
+            losses: Losses under these conditions.
+            over: The losses that they are compared with.
+        """
+        least = LEAST_LOSS * np.array([self.family.conditions[c.condition].dropped for c in candidates])
+        relative = (losses - over) / np.maximum(over.mean(axis=1), least)[:, None]
+        return relative.mean(axis=1), relative.std(axis=1, ddof=1) / GROUPS**0.5
+
+    def _by_plan(
+        self, work: Callable[[Plan, np.ndarray, Tensor], Tensor], candidates: Sequence[Candidate]
+    ) -> list[Tensor]:
+        """Apply a function to pieces of the candidates; return a row for each candidate.
+
+        A piece has points of one plan that need the same number of samples.
+        """
+        conditions = [self.family.conditions[c.condition] for c in candidates]
+        grouped = defaultdict(list)
+        for number, (candidate, condition) in enumerate(zip(candidates, conditions, strict=True)):
+            rarity = _rarity(condition.plan, condition.point)
+            grouped[condition.experiment, candidate.parameters.dtype, rarity].append(number)
+        pieces = []
+        for numbers in grouped.values():
+            size = max(1, min(PIECE, BLOCK_STATE // conditions[numbers[0]].model.size))
+            pieces += [numbers[first : first + size] for first in range(0, len(numbers), size)]
+
+        def run(piece: list[int]) -> Iterable[tuple[int, Tensor]]:
+            parameters = torch.stack([candidates[k].parameters for k in piece])
+            points = np.array([conditions[k].point for k in piece])
+            return zip(piece, work(conditions[piece[0]].plan, points, parameters), strict=True)
+
+        rows = dict(row for rows in self.pool.map(run, pieces) for row in rows)
+        return [rows[number] for number in range(len(candidates))]
+
+
+def _block(plan: Plan, points: np.ndarray, stream: int) -> Block:
+    """Return the block of the instances at some points, all of which see the same samples."""
+    return replace(
+        plan.block(points), key=torch.tensor([[POLISHING_SEED - plan.sweep.seed, stream]]).expand(len(points), -1)
+    )
+
+
+@cache
+def _rarity(plan: Plan, point: int) -> int:
+    """Return about how many samples it takes to learn as much as from one in which every feature matters.
+
+    Where samples with a single active feature are integrated, only those with two or more count; and if few features
+    make up most of the loss, most others tell little. It is a power of 2, so that similar conditions can be evaluated
+    together.
+    """
+    cost = plan.importances[point] * plan.densities[point]
+    factor = len(cost) * (cost**2).sum() / cost.sum() ** 2
+    if has_closed_form(plan.sweep):
+        any_active = float(plan.block(np.array([point])).gates.any_from[0, 0])
+        single = float(exact.single_active_probability(torch.from_numpy(plan.densities[point])).sum())
+        factor *= any_active / max(any_active - single, 1e-12)
+    return 2 ** round(np.log2(factor))

@@ -1,0 +1,80 @@
+"""The search on small sweeps: it repairs what training missed, the same in any division of the work."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from superposition.core.sweep import Sweep
+from superposition.core.weights import SweepResult
+from superposition.search.certificate import Best, find_best
+from superposition.training.runner import train
+
+KEYS = {"model": "relu_output", "m": 2, "density": [0.3, 0.1, 0.05], "restarts": 6, "steps": 600, "batch": 256}
+FAMILY = {name: Sweep.parse(KEYS | {"n": n}) for name, n in (("four", 4), ("six", 6))}
+
+
+@pytest.fixture(scope="module")
+def trained() -> dict[str, SweepResult]:
+    return {name: train(sweep, "cpu") for name, sweep in FAMILY.items()}
+
+
+def planted(models: SweepResult) -> SweepResult:
+    """All models of the second point drop all features, but for a tenth of what they represent."""
+    parameters = {k: v.clone() for k, v in models.parameters.items()}
+    for v in parameters.values():
+        v[1] *= 0.1
+    return replace(models, parameters=parameters)
+
+
+@pytest.fixture(scope="module")
+def found(trained: dict[str, SweepResult]) -> dict[str, Best]:
+    return find_best(trained | {"six": planted(trained["six"])}, threads=1)
+
+
+def test_a_bad_model_is_replaced(found: dict[str, Best], trained: dict[str, SweepResult]) -> None:
+    row = found["six"].table.iloc[1]
+    assert row["excess"] > 0.5
+    assert row["source"] != "six"
+    assert row["known"] <= float(trained["six"].loss[1].min()) * 1.005
+    assert float(found["six"].models.loss[1, 0]) == row["known"]
+
+
+def test_nothing_is_beaten_by_a_construction(found: dict[str, Best]) -> None:
+    table = pd.concat(best.table for best in found.values())
+    assert (table["gap"] <= np.maximum(1e-3, 2 * table["gap_error"])).all()
+    assert (table["excess"] >= -np.maximum(1e-3, 2 * table["excess_error"])).all()
+
+
+def test_threads_change_no_byte(found: dict[str, Best], trained: dict[str, SweepResult]) -> None:
+    again = find_best(trained | {"six": planted(trained["six"])}, threads=3)
+    for name, best in found.items():
+        pd.testing.assert_frame_equal(best.table, again[name].table, check_exact=True)
+        assert all(torch.equal(v, again[name].models.parameters[k]) for k, v in best.models.parameters.items())
+
+
+def test_the_exact_optimum_is_the_best(tmp_path_factory: pytest.TempPathFactory) -> None:
+    keys = {"model": "relu_output", "n": 2, "m": 1, "density": [1, 0.1], "restarts": 2, "steps": 300}
+    best = find_best({"small": train(Sweep.parse(keys), "cpu")}, threads=1)["small"]
+    optimum = train(Sweep.parse(keys | {"solver": "exact", "restarts": 10}), "cpu").loss.min(dim=1).values
+    np.testing.assert_allclose(best.table["known"], optimum, rtol=1e-9)
+    assert (best.table["excess"] >= 0).all()
+    assert (best.table["known_error"] == 0).all()
+
+
+def test_a_condition_without_loss_has_finite_shares() -> None:
+    """With as many dimensions as features the best model has no loss."""
+    table = find_best({"all": train(Sweep.parse(KEYS | {"n": 4, "m": 4, "restarts": 1}), "cpu")}, threads=1)[
+        "all"
+    ].table
+    assert (table["known"] < 1e-12).all()
+    assert np.isfinite(table[["excess", "excess_error", "gap", "gap_error"]]).all(axis=None)
+    assert (table["excess"] >= 0).all()
+
+
+def test_seeds_and_sweeps_share_what_is_best_under_the_same_condition(trained: dict[str, SweepResult]) -> None:
+    seeds = train(FAMILY["four"].model_copy(update={"seeds": 2, "restarts": 1}), "cpu")
+    tables = {name: best.table for name, best in find_best(trained | {"seeds": seeds}, threads=1).items()}
+    np.testing.assert_array_equal(tables["seeds"]["known"], np.repeat(tables["four"]["known"], 2))

@@ -1,0 +1,97 @@
+"""Constructions against closed forms: what is carried over or placed has the loss that theory gives it."""
+
+import pytest
+import torch
+
+from superposition.core.sweep import Sweep
+from superposition.search.conditions import Condition, Family
+from superposition.search.constructions import carry_over, drop_features, known_models, swap_features
+from superposition.theory import branches, exact, tegum
+
+
+def condition(**keys: object) -> Condition:
+    return Family({"one": Sweep.parse({"model": "relu_output", "density": 0.2} | keys)}).conditions[0]
+
+
+def loss(c: Condition, parameters: torch.Tensor) -> torch.Tensor:
+    return exact.expected_loss(c.model, c.model.unpack(parameters.double()), c.density, c.importance)
+
+
+def drawn(c: Condition) -> torch.Tensor:
+    return torch.randn(c.model.size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_an_absent_feature_costs_its_variance(n: int) -> None:
+    small, large = condition(n=1, m=1), condition(n=n, m=1, importance={"decay": 0.5})
+    padded = carry_over(drawn(small), small, large)
+    assert padded is not None
+    absent = (large.importance * exact.feature_variance(large.density))[1:].sum()
+    torch.testing.assert_close(loss(large, padded), loss(small, drawn(small)) + absent)
+
+
+def test_a_dropped_feature_costs_its_variance() -> None:
+    c = condition(n=3, m=2)
+    kept = c.model.unpack(drop_features(drawn(c), c, 1))
+    longest = c.model.unpack(drawn(c))["W"].square().sum(0).argmax()
+    alone = condition(n=1, m=1)
+    b, norm = kept["b"][longest], kept["W"][:, longest].norm()
+    expected = loss(alone, torch.stack([norm, b])) + 2 * exact.feature_variance(c.density[0])
+    torch.testing.assert_close(loss(c, c.model.pack(kept)), expected)
+
+
+def test_two_models_beside_each_other_cost_twice_as_much() -> None:
+    one, two = condition(n=1, m=1), condition(n=2, m=2)
+    beside = carry_over(drawn(one), one, two)
+    assert beside is not None
+    torch.testing.assert_close(loss(two, beside), 2 * loss(one, drawn(one)))
+
+
+def test_the_longest_features_are_kept_and_unequal_ones_are_not_dropped() -> None:
+    small, large = condition(n=3, m=2), condition(n=5, m=2)
+    padded = carry_over(drawn(small), small, large)
+    assert padded is not None
+    torch.testing.assert_close(carry_over(padded, large, small), drawn(small))
+    assert carry_over(padded, large, condition(n=3, m=2, importance={"decay": 0.5})) is None
+
+
+def test_models_of_another_size_or_architecture_do_not_fit() -> None:
+    small = condition(n=3, m=2)
+    for other in (condition(n=5, m=3), condition(n=3, m=2, model="relu_hidden")):
+        assert carry_over(drawn(small), small, other) is None
+
+
+@pytest.mark.parametrize(("n", "m", "density"), [(7, 2, 0.05), (7, 3, 0.3), (5, 2, 0.7)])
+def test_the_best_products_are_proposed_and_cost_what_theory_says(n: int, m: int, density: float) -> None:
+    c = condition(n=n, m=m, density=density)
+    found = known_models(0, c)
+    losses = []
+    for candidate in found:
+        p = c.model.unpack(candidate.parameters)
+        losses.append(float(branches.precise_loss(p["W"][None], p["b"][None], c.density[None])[0]))
+    best = tegum.best_products(tegum.optima([density]), n, m)
+    assert losses[0] == pytest.approx(best["best_loss"][0], rel=1e-3)
+    assert losses[0] <= min(losses) * (1 + 1e-3)
+
+
+def test_a_linear_model_keeps_what_costs_most() -> None:
+    c = condition(model="linear", n=4, m=2, importance=[0.5, 1.0, 0.1, 2.0])
+    (best,) = known_models(0, c)
+    p = c.model.unpack(best.parameters)
+    cost = exact.linear_loss(p["W"], p["b"], c.density, c.importance)
+    torch.testing.assert_close(cost, exact.linear_optimum(2, c.density, c.importance))
+
+
+@pytest.mark.parametrize("keys", [{}, {"model": "absolute"}, {"model": "relu_hidden", "hidden_bias": True}])
+def test_swapped_features_keep_their_weights_together(keys: dict[str, object]) -> None:
+    model = condition(n=6, m=3, **keys).model
+    parameters = torch.arange(float(model.size))
+    swapped = swap_features(parameters, model, torch.Generator().manual_seed(1))
+    assert not torch.equal(swapped, parameters)
+
+    def columns(p: dict[str, torch.Tensor]) -> set[tuple[float, ...]]:
+        return set(
+            map(tuple, torch.cat([v[None] if v.ndim == 1 else v for k, v in p.items() if k != "b_hidden"]).T.tolist())
+        )
+
+    assert columns(model.unpack(swapped)) == columns(model.unpack(parameters))

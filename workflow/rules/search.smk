@@ -1,0 +1,40 @@
+# Search for the best model at every point of the sweeps of a family, and certify how far the trained ones are from it.
+# `rule all` makes none of this: the target is `optimality`.
+
+
+rule search:
+    input:
+        weights=lambda wildcards: expand(rules.train.output, experiment=CONFIG.families[wildcards.family]),
+        code=sources("workflow/scripts/search.py"),
+    output:
+        directory(f"{OUT}/best/{{family}}"),
+    log:
+        f"{OUT}/logs/search/{{family}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/search/{{family}}.tsv"
+    wildcard_constraints:
+        family="|".join(CONFIG.families) or "none",
+    conda:
+        "../envs/superposition.yaml"
+    threads: workflow.cores or 1
+    script:
+        "../scripts/search.py"
+
+
+rule optimality:
+    input:
+        best=expand(rules.search.output, family=CONFIG.families),
+        code=sources("workflow/scripts/optimality.py"),
+    output:
+        points=f"{OUT}/optimality.csv",
+        figures=f"{OUT}/optimality_by_figure.csv",
+    log:
+        f"{OUT}/logs/optimality.log",
+    benchmark:
+        f"{OUT}/benchmarks/optimality.tsv"
+    conda:
+        "../envs/superposition.yaml"
+    params:
+        figures={name: figure.experiments for name, figure in CONFIG.figures.items()},
+    script:
+        "../scripts/optimality.py"
