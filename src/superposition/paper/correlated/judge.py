@@ -37,7 +37,12 @@ def _first_collapse(data: Tables) -> float:
 def _best_without(where: str) -> Criterion:
     """Return the criterion that the best model shows the arrangement at all densities of a kind."""
     return Criterion(
-        f"densities at which the best model does not show it, of those {where}", "<", 1, "the paper", "it is ideal", ".0f"
+        f"densities at which the best model does not show it, of those {where}",
+        "<",
+        1,
+        "the paper",
+        "it is ideal",
+        ".0f",
     )
 
 
