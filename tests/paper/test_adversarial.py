@@ -12,7 +12,7 @@ from tests.real import CONFIG
 
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.paper.adversarial import MAIN_EXPERIMENT, _size_where_one, draw, judge, measure, removal_sizes
+from superposition.paper.adversarial import MAIN_EXPERIMENT, draw, judge, measure, removal_sizes, size_where_one
 from superposition.pipeline.claims import Tables
 
 DENSITIES = (1.0, 0.5, 0.2, 0.1, 0.05)
@@ -198,7 +198,7 @@ def test_one_pair_counts_as_one() -> None:
 )
 def test_where_a_curve_falls_to_one(values: list[float], expected: float) -> None:
     """Its logarithm is a straight line between two sizes."""
-    assert _size_where_one(pd.Series(values, index=[0.0, 1.0, 2.0])) == pytest.approx(expected)
+    assert size_where_one(pd.Series(values, index=[0.0, 1.0, 2.0])) == pytest.approx(expected)
 
 
 def test_a_size_of_removal_is_that_of_the_median_replicate(trained_against: Tables) -> None:
@@ -240,7 +240,7 @@ def test_numbers_in_the_report_of_training_against_attacks() -> None:
     models = pd.concat(
         pd.DataFrame(columns).assign(n=100, m=20, density=density) for density, columns in ((0.3, one), (0.03, none))
     )
-    sparse, dense = measure._summarise_removal(models).to_dict("records")
+    sparse, dense = measure.summarise_removal(models).to_dict("records")
     assert dense == {
         "n, m": "100, 20",
         "1-S": "0.3",

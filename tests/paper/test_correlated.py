@@ -333,10 +333,10 @@ def test_crossings_of_other_kinds_are_unknown(monkeypatch: pytest.MonkeyPatch) -
         return torch.full_like(start, 0.15), ends, b
 
     monkeypatch.setattr(branches, "crossing", crossing)
-    found = measure._find_crossings(table, W, torch.zeros(4, 6, dtype=torch.float64))
+    found = measure.find_crossings(table, W, torch.zeros(4, 6, dtype=torch.float64))
     assert found.to_dict("list") == {"fewer": [0], "density": [pytest.approx(0.15)], "error": [0.0]}
     assert started == [0.1, 0.15, 0.15], "the first from the density at hand, the others from where it ended"
-    unknown = measure._find_crossings(table, W, torch.zeros(4, 6, dtype=torch.float64))
+    unknown = measure.find_crossings(table, W, torch.zeros(4, 6, dtype=torch.float64))
     assert unknown[["density", "error"]].isna().all().all()
 
 
@@ -345,7 +345,7 @@ def test_no_crossing_where_the_order_stays(loss: list[float]) -> None:
     """A crossing far from all densities would be searched for."""
     table = pd.DataFrame({"density": [0.1, 0.1, 0.2, 0.2], "collapsed": [0, 1, 0, 1], "loss": loss})
     W = torch.zeros(4, 2, 6, dtype=torch.float64)
-    found = measure._find_crossings(table, W, W[:, 0])
+    found = measure.find_crossings(table, W, W[:, 0])
     assert found.empty
     assert [*found.columns] == ["fewer", "density", "error"]
 

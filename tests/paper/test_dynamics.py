@@ -26,8 +26,8 @@ from superposition.paper.dynamics import (
     SMALL_INIT,
     XAVIER_INIT,
     Coincidence,
-    _fall_within,
     draw,
+    fall_within,
     judge,
     loss_fall_at_jumps,
     measure,
@@ -71,7 +71,7 @@ def test_sum_within_a_window() -> None:
     """Against a loop; a snapshot near two moments counts once."""
     rng = np.random.default_rng(0)
     fall, moments = rng.normal(size=30), rng.integers(0, 30, (5, 3))
-    found = _fall_within(fall, moments, 2)
+    found = fall_within(fall, moments, 2)
     for row, value in zip(moments, found, strict=True):
         assert value == pytest.approx(sum(fall[k] for k in range(30) if any(abs(k - at) <= 2 for at in row)))
 
@@ -145,10 +145,10 @@ def test_pairs_across() -> None:
 def test_stages() -> None:
     lines = np.zeros((3, 6))
     lines[0, :3] = lines[1, 3:] = 3**-0.5
-    assert measure._describe_stage(lines) == "0 in 2"
-    assert measure._describe_stage(measure.OCTAHEDRON) == "6 in 3"
-    assert measure._describe_stage(measure.OCTAHEDRON * [0, 1, 1, 1, 1, 1]) == "5 in 3"
-    assert measure._describe_stage(0.1 * measure.OCTAHEDRON) == "0 in 0"
+    assert measure.describe_stage(lines) == "0 in 2"
+    assert measure.describe_stage(measure.OCTAHEDRON) == "6 in 3"
+    assert measure.describe_stage(measure.OCTAHEDRON * [0, 1, 1, 1, 1, 1]) == "5 in 3"
+    assert measure.describe_stage(0.1 * measure.OCTAHEDRON) == "0 in 0"
 
 
 def test_runs(data: Tables) -> None:
@@ -181,8 +181,8 @@ def test_which_run_is_shown() -> None:
             "loss": [0.1, 0.3, 0.2, 0.0, 0.1, 0.0],
         }
     )
-    assert measure._choose_run(runs) == 2
-    assert measure._choose_run(runs.assign(octahedron=False)) == 3
+    assert measure.choose_run(runs) == 2
+    assert measure.choose_run(runs.assign(octahedron=False)) == 3
 
 
 # Claims

@@ -106,11 +106,11 @@ def measured(figure: str, trained: SweepResult, seeds: int = 1, others: tuple[fl
         patch.setattr(branches, "SOBOL_POINTS", 2**8)
         patch.setattr(measure, "SOBOL_SEEDS", tuple(range(seeds)))
         patch.setattr(measure, "CROSSOVER_DENSITIES", others)
-        branches._inputs.cache_clear()
+        branches.sobol_inputs.cache_clear()
         try:
             return getattr(measure, figure)({"pentagon": trained, "pentagon_importance": by_importance(), **restarts()})
         finally:
-            branches._inputs.cache_clear()
+            branches.sobol_inputs.cache_clear()
 
 
 @functools.cache
@@ -206,19 +206,19 @@ def test_shape(how: tuple, angle: float) -> None:
     b = np.array([-0.1, -0.2, -0.3, -0.5, -0.4])[[0, *how[2]]]
     expected = {"norm_varied": 1.3, "norm_near": 1.05, "norm_far": 0.85, "angle": angle}
     expected |= {"bias_varied": -0.1, "bias_near": -0.3, "bias_far": -0.4}
-    assert measure._describe_shape(W, b) == pytest.approx(expected)
+    assert measure.describe_shape(W, b) == pytest.approx(expected)
 
 
 @given(turns, st.floats(-10, 10))
 def test_the_angle_is_the_mean_of_both_sides(how: tuple, skew: float) -> None:
     """A varied feature that leans to one side would look as if it pushed."""
     W = turned(at(skew, 72, 144, -144, -72), *how)
-    assert measure._describe_shape(W, np.zeros(5))["angle"] == pytest.approx(72)
+    assert measure.describe_shape(W, np.zeros(5))["angle"] == pytest.approx(72)
 
 
 def test_shape_of_a_dropped_feature() -> None:
     """A column of zeros would be divided by."""
-    shape = measure._describe_shape(digons(), np.zeros(5))
+    shape = measure.describe_shape(digons(), np.zeros(5))
     assert np.isfinite([*shape.values()]).all()
     assert (shape["norm_varied"], shape["norm_near"], shape["norm_far"]) == pytest.approx((0, 1, 1))
 
@@ -288,12 +288,12 @@ def test_branches_without_a_kind(kept: str) -> None:
     W = torch.from_numpy(solution[kept]).float().expand_as(trained.parameters["W"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "SOBOL_POINTS", 2**6)
-        branches._inputs.cache_clear()
+        branches.sobol_inputs.cache_clear()
         parameters = trained.parameters | {"W": W}
-        table = measure._trace_branches(
+        table = measure.trace_branches(
             SweepResult(SWEEP, parameters, trained.loss, trained.loss, trained.snapshot_steps)
         )
-        branches._inputs.cache_clear()
+        branches.sobol_inputs.cache_clear()
     assert {*table["kind"]} <= {"pentagon", "two digons"}
     if kept == "two digons":
         assert {*table["kind"]} == {kept}, "at equal densities, two digons are a minimum of their own"

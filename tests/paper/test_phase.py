@@ -146,13 +146,13 @@ def two_features() -> dict[str, pd.DataFrame]:
         return real_two_features()
 
 
-real_two_features, equal_importance = measure._measure_transition, functools.cache(measure._equal_importance_losses)
+real_two_features, equal_importance = measure.measure_transition, functools.cache(measure.equal_importance_losses)
 
 
 def measured(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "_measure_transition", two_features)
-        patch.setattr(measure, "_equal_importance_losses", equal_importance)
+        patch.setattr(measure, "measure_transition", two_features)
+        patch.setattr(measure, "equal_importance_losses", equal_importance)
         return getattr(measure, figure)(trained)
 
 
@@ -255,7 +255,7 @@ def test_prototypes(figure: str, scale: str) -> None:
 @both_figures
 def test_lines_between_the_fixed_configurations(figure: str) -> None:
     """On one side of each line another configuration is the best than on the other, anywhere on the grid."""
-    for x, y in draw._prototype_boundaries(figure == "phase_2in1"):
+    for x, y in draw.prototype_boundaries(figure == "phase_2in1"):
         for where in np.linspace(0.02, 0.98, 30):
             at = np.array([np.interp(where, np.linspace(0, 1, len(line)), line) for line in (x, y)])
             slope = np.array([x[-1] - x[0], y[-1] - y[0]])
@@ -278,7 +278,7 @@ def test_the_papers_rule() -> None:
     """The model of the highest loss is left out, wherever it is, and the others' shares are averaged."""
     absent, pair, own = [[1, 0]], [[1, -1]], [[0, 1]]
     loss = [[0.3, 0.1, 0.9, 0.2], [0.9, 0.101, 0.1, 0.1011]]
-    rows = measure._trained_panels(
+    rows = measure.trained_panels(
         trained_by_hand(loss, [[absent, pair, own, pair], [own, absent, pair, absent]]), tensor([0.1, 0.1])
     )
     lead, average = (rows[rows["panel"] == name] for name in ("trained", "average"))
@@ -296,7 +296,7 @@ def test_the_papers_rule() -> None:
 def test_best_basin() -> None:
     """Within 1 % of the optimum's loss, and not of the best trained one's; all restarts count, the worst one, too."""
     loss = [[0.1009, 0.1011, 0.5, 0.1], [0.203, 0.21, 0.22, 0.23]]
-    rows = measure._trained_panels(trained_by_hand(loss, [[[[1, 0]]] * 4] * 2), tensor([0.1, 0.2]))
+    rows = measure.trained_panels(trained_by_hand(loss, [[[[1, 0]]] * 4] * 2), tensor([0.1, 0.2]))
     assert rows.loc[rows["panel"] == "trained", "best_basin"].tolist() == [0.5, 0]
     assert rows.loc[rows["panel"] == "average", "best_basin"].isna().all()
 
@@ -326,9 +326,9 @@ def test_best_basin() -> None:
 )
 def test_arrangement(W: list[list[float]], name: str) -> None:
     """However it is turned."""
-    assert measure._describe_arrangement(tensor(W)) == name
+    assert measure.describe_arrangement(tensor(W)) == name
     for seed in range(4):
-        assert measure._describe_arrangement(torch.from_numpy(turned(np.array(W), np.random.default_rng(seed)))) == name
+        assert measure.describe_arrangement(torch.from_numpy(turned(np.array(W), np.random.default_rng(seed)))) == name
 
 
 # measure
@@ -397,7 +397,7 @@ def test_recipe_beside_ours(figure: str, scale: str) -> None:
     number = np.arange(len(grid), dtype=float)
     grid["phase"], grid["best_basin"] = [f"p{k:g}" for k in number], number
     shuffled = grid.sample(frac=1, random_state=0)
-    rows = measure._compare_with_notebook(recipe, shuffled)
+    rows = measure.compare_with_notebook(recipe, shuffled)
     assert len(rows) == len(recipe.loss)
     pd.testing.assert_frame_equal(rows[KEYS], recipe.sweep.points()[KEYS])
     for name, column, value in (
@@ -418,7 +418,7 @@ def test_recipe(figure: str) -> None:
     loss = recipe.loss.clone()
     loss[1, loss[1] < 9] *= 1.5
     ours = changed(data, figure, "grid", "panel == 'trained'", loss=9.0)[figure]["grid"]
-    rows = measure._compare_with_notebook(replace(recipe, loss=loss), ours)
+    rows = measure.compare_with_notebook(replace(recipe, loss=loss), ours)
     best, _ = best_fixed(figure, recipe.sweep)
     clear = (rows["relative_importance"] - 1).abs() > 1e-9
     assert rows["phase"][clear].tolist() == [FIXED[figure][k].phase for k in best[clear]]
@@ -470,8 +470,8 @@ def test_numbers_of_three_features() -> None:
         assert f"{inside[key].min():.3g} to {inside[key].max():.3g}" in text
     none = diagrams()["phase_3in2"]["grid"].replace("triangle", "1|2-3")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "_equal_importance_losses", equal_importance)
-        words = " ".join(measure._measure_triangle(none)["numbers"]["found"])
+        patch.setattr(measure, "equal_importance_losses", equal_importance)
+        words = " ".join(measure.measure_triangle(none)["numbers"]["found"])
     assert "0 of 1681" in words
     assert "nan" not in words
 
@@ -545,13 +545,13 @@ def test_surfaces_of_every_setting() -> None:
 
 def test_what_becomes_of_the_same_sign() -> None:
     """With a trained bias: at p = 1 it stays, in a valley; in sparser models no minimum is left there."""
-    words = measure._format_same_sign(two_in_one.same_sign_minima([1.0, 0.5, 0.1])).astype(str)
+    words = measure.format_same_sign(two_in_one.same_sign_minima([1.0, 0.5, 0.1])).astype(str)
     kinds = words["with a trained bias"].tolist()
     assert kinds[1] == kinds[2] != kinds[0]
     assert words.iloc[0].str.contains("valley").any()
     assert words.iloc[1:].apply(lambda row: row.str.contains("no minimum").any(), axis=1).all()
     stays = two_in_one.same_sign_minima([1.0]).assign(curvature=1.0)
-    assert measure._format_same_sign(stays)["with a trained bias"].item() not in kinds
+    assert measure.format_same_sign(stays)["with a trained bias"].item() not in kinds
 
 
 # the claims

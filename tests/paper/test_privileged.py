@@ -118,7 +118,7 @@ def test_how_often_hidden_units_are_on(bias: float, on: float) -> None:
     point = models.sweep.density.index(0.05)
     something = 1 - 0.95**10
     expected = on if bias > 0 else on / something
-    assert measure._active_fraction(models, point) == pytest.approx(expected, rel=0.03)
+    assert measure.active_fraction(models, point) == pytest.approx(expected, rel=0.03)
 
 
 # codes
@@ -182,13 +182,13 @@ def test_another_kind_is_not_as_stated(what: str) -> None:
     density, kind = OFF[what]
     table = regimes_by_density(codes_of(of_kinds(STATED | {density: kind}))).set_index("density")
     assert table.index[~table["agrees"]].tolist() == [density]
-    assert not measure._is_of_paper_kind(density, kind)
-    assert measure._is_of_paper_kind(density, STATED[density])
+    assert not measure.is_of_paper_kind(density, kind)
+    assert measure.is_of_paper_kind(density, STATED[density])
 
 
 def test_densities_that_the_paper_does_not_speak_of() -> None:
     assert paper_regime(0.1) is None
-    assert not measure._is_of_paper_kind(0.1, STATED[0.08])
+    assert not measure.is_of_paper_kind(0.1, STATED[0.08])
 
 
 def test_an_inhibited_feature_does_not_make_a_neuron_polysemantic() -> None:

@@ -78,7 +78,7 @@ def test_numbers_in_the_report() -> None:
         for name, columns in ((EQUAL_IMPORTANCES, one), (FALLING_IMPORTANCES, none))
     )
     features = pd.DataFrame({"feature": [0, 1, 2], "importance": [1, 0.7, 0.49]})
-    first, second = measure._summarise({"models": models, "features": features}).to_dict("records")
+    first, second = measure.summarise({"models": models, "features": features}).to_dict("records")
     exact = {"a feature of importance 1 goes at (exact)": f"{l1.threshold_coefficient(1, 0.03):.3f}", "1-S": "0.03"}
     exact["features per dimension without"] = "2.25"
     assert first == exact | {

@@ -64,7 +64,7 @@ def _patterns(n: int, distribution: Distribution) -> _Patterns:
 
 
 @cache
-def _inputs(n: int, distribution: Distribution, seed: int) -> Float64[Tensor, "pattern inputs sample"]:
+def sobol_inputs(n: int, distribution: Distribution, seed: int) -> Float64[Tensor, "pattern inputs sample"]:
     """Sample every pattern with several active features; the last input is 1, for the bias."""
     active = _patterns(n, distribution).active
     values = torch.quasirandom.SobolEngine(n, scramble=True, seed=seed).draw(SOBOL_POINTS, dtype=torch.float64)
@@ -101,7 +101,7 @@ def precise_loss(
     single = patterns.active[count == 1].long().argmax(-1)
     loss = loss + (probability[:, count == 1] * exact.single_active_loss(W, b, ones)[:, single]).sum(-1)
     affine = torch.cat([W.mT @ W, b[..., None]], dim=-1)
-    return loss + _SampledLoss.apply(affine, probability[:, count > 1], _inputs(n, distribution, seed))
+    return loss + _SampledLoss.apply(affine, probability[:, count > 1], sobol_inputs(n, distribution, seed))
 
 
 class _SampledLoss(torch.autograd.Function):

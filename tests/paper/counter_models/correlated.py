@@ -144,11 +144,11 @@ def measured(trained: SweepResult, seeds: int = 1) -> dict[str, pd.DataFrame]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "SOBOL_POINTS", 2**8)
         patch.setattr(measure, "SOBOL_SEEDS", tuple(range(seeds)))
-        branches._inputs.cache_clear()
+        branches.sobol_inputs.cache_clear()
         try:
             return measure.collapse({"collapse": trained})
         finally:
-            branches._inputs.cache_clear()
+            branches.sobol_inputs.cache_clear()
 
 
 @functools.cache

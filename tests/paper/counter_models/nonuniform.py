@@ -38,11 +38,11 @@ def measured(solve: Solve) -> Tables:
     """Return the tables of these solutions; the exact branches are followed with few samples."""
     trained = {name: solved(name, solve) for name in ("pentagon", "pentagon_importance")}
     trained |= {f"polytopes_{m}_{n}": fits(f"polytopes_{m}_{n}") for m in (2, 3) for n in (5, 6)}
-    branches._inputs.cache_clear()
+    branches.sobol_inputs.cache_clear()
     few = {"SOBOL_SEEDS": (0, 1), "CROSSOVER_DENSITIES": (0.05, 0.1)}
     with patch.object(branches, "SOBOL_POINTS", 2**6), patch.multiple(measure, **few):
         tables = {figure: getattr(measure, figure)(trained) for figure in ("pentagon_solutions", "pentagon_loss")}
-    branches._inputs.cache_clear()
+    branches.sobol_inputs.cache_clear()
     return tables
 
 

@@ -26,7 +26,7 @@ def _antipodal(experiment: str) -> SweepResult:
 def always_antipodal() -> Tables:
     """Trained and optimal models in superposition at every density and relative importance."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("_measure_transition", "_measure_triangle"):
+        for name in ("measure_transition", "measure_triangle"):
             patch.setattr(measure, name, lambda *_: {})
         return {
             figure: getattr(measure, figure)({name: _antipodal(name) for name in QUICK.figures[figure].experiments})

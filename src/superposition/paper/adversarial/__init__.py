@@ -17,7 +17,7 @@ SIZE_CONVENTIONS = {
 }
 
 
-def _size_where_one(values: pd.Series) -> float:
+def size_where_one(values: pd.Series) -> float:
     """Return the size of attacks at which a curve first falls to 1, interpolated in its logarithm; inf if never."""
     above, sizes = values.to_numpy() > 1, values.index.to_numpy()
     if above.all():
@@ -40,4 +40,4 @@ def removal_sizes(models: pd.DataFrame, measure: str) -> pd.Series:
         The sizes, over the mean input norm, by n and density; inf where the measure stays above 1.
     """
     medians = models.groupby(["n", "density", "attack"])[measure].median().unstack("attack")
-    return pd.Series({at: _size_where_one(row.dropna()) for at, row in medians.iterrows()}, dtype=float)
+    return pd.Series({at: size_where_one(row.dropna()) for at, row in medians.iterrows()}, dtype=float)

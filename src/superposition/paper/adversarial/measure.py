@@ -36,7 +36,7 @@ CONTROLS = {
 def adversarial_training(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure superposition and clean loss of models that were trained against attacks."""
     models = pd.concat([_attacked_models(name, models) for name, models in trained.items()], ignore_index=True)
-    return {"models": models, "numbers": _summarise_removal(models)}
+    return {"models": models, "numbers": summarise_removal(models)}
 
 
 def adversarial(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
@@ -162,7 +162,7 @@ def _attacked_models(name: str, trained: SweepResult) -> pd.DataFrame:
     )
 
 
-def _summarise_removal(models: pd.DataFrame) -> pd.DataFrame:
+def summarise_removal(models: pd.DataFrame) -> pd.DataFrame:
     """Summarise by n and density what training against attacks of growing size does."""
     rows = []
     one, gone = (removal_sizes(models, measure) for measure in ("features_per_dimension", "interference"))

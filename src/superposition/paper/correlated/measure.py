@@ -232,10 +232,10 @@ def _follow_branches(models: SweepResult, counts: np.ndarray) -> tuple[pd.DataFr
     table = pd.DataFrame({"point": point, "density": densities[point], "collapsed": collapsed, "loss": loss})
     table = table[[count_collapsed_pairs(w) == count for w, (_, count) in zip(W.numpy(), starts, strict=True)]]
     table = table[table["loss"] <= 1.25 * table.groupby("point")["loss"].transform("min")]
-    return table.sort_values(["collapsed", "density"], ignore_index=True), _find_crossings(table, W, b)
+    return table.sort_values(["collapsed", "density"], ignore_index=True), find_crossings(table, W, b)
 
 
-def _find_crossings(table: pd.DataFrame, W: torch.Tensor, b: torch.Tensor) -> pd.DataFrame:
+def find_crossings(table: pd.DataFrame, W: torch.Tensor, b: torch.Tensor) -> pd.DataFrame:
     """Find the crossing of each pair of branches, starting where the order of their losses changes.
 
     Args:

@@ -63,15 +63,15 @@ def loss_fall_at_jumps(data: dict[str, pd.DataFrame], seed: int = 0) -> Coincide
         return Coincidence(float("nan"), np.full(SHUFFLES, np.nan), np.full(SHUFFLES, np.nan))
     at_random = np.zeros(SHUFFLES)
     for model, at, start in zip(fall, moments, models["settled"], strict=True):
-        at_random += _fall_within(model, rng.integers(start, len(model), (SHUFFLES, len(at))), window)
+        at_random += fall_within(model, rng.integers(start, len(model), (SHUFFLES, len(at))), window)
     # The fall of every model (rows) at the moments of every model (columns).
-    crossed = np.array([[_fall_within(model, at[None], window)[0] for at in moments] for model in fall])
+    crossed = np.array([[fall_within(model, at[None], window)[0] for at in moments] for model in fall])
     orders = rng.permuted(np.tile(np.arange(len(models)), (SHUFFLES, 1)), axis=1)
     of_others = crossed[np.arange(len(models)), orders].sum(1)
     return Coincidence(float(crossed.trace() / total), at_random / total, of_others / total)
 
 
-def _fall_within(fall: Float[np.ndarray, " k"], moments: np.ndarray, window: int) -> Float[np.ndarray, " draw"]:
+def fall_within(fall: Float[np.ndarray, " k"], moments: np.ndarray, window: int) -> Float[np.ndarray, " draw"]:
     """Return the sum of ``fall`` within a window of the moments, for each draw of moments [draw, moment]."""
     # The change of the number of open windows at each snapshot: its cumulative sum says where any is open.
     ends = np.zeros((len(moments), len(fall) + 1), dtype=int)

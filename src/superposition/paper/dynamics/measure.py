@@ -99,13 +99,13 @@ def geometric_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
                     "across": antipodes_in_other_set(along[-1]),
                     "represented": _count_represented(along[-1]),
                     "loss": loss[-1, restart],
-                    "path": " → ".join(_describe_stage(along[k]) for k in [*plateaus, -1]),
+                    "path": " → ".join(describe_stage(along[k]) for k in [*plateaus, -1]),
                     "plateaus": len(plateaus),
                     "flattest": min(flatness, default=np.nan),
                 }
             )
     table = pd.DataFrame(runs)
-    shown = _choose_run(table)
+    shown = choose_run(table)
     models = trained[SMALL_INIT]
     steps, along = models.snapshot_steps.numpy(), models.snapshots["W"][:, 0, shown].double().numpy()
     loss, found, plateaus = curves[SMALL_INIT, shown]
@@ -122,7 +122,7 @@ def geometric_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
     }
 
 
-def _choose_run(runs: pd.DataFrame) -> int:
+def choose_run(runs: pd.DataFrame) -> int:
     """Choose the run to show: that with the lowest loss among the most frequent path.
 
     Runs start from small weights and end as the octahedron; if none does, all runs from small weights are candidates.
@@ -146,7 +146,7 @@ def _count_represented(W: Float[np.ndarray, "3 6"]) -> int:
     return int(((W**2).sum(0) > 0.5).sum())
 
 
-def _describe_stage(W: Float[np.ndarray, "3 6"]) -> str:
+def describe_stage(W: Float[np.ndarray, "3 6"]) -> str:
     """Describe how many features a model represents in how many dimensions (singular values above ½)."""
     return f"{_count_represented(W)} in {(np.linalg.svd(W, compute_uv=False) > 0.5).sum()}"
 

@@ -162,7 +162,7 @@ def _draw_graph(ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
     for _, factor in sorted(nodes.groupby("factor"), key=lambda item: (-len(item[1]), item[0])):
         members = factor["feature"].to_numpy()
         inside = edges[edges["i"].isin(members) & edges["j"].isin(members)]
-        ring, radius = _place_on_ring(members, inside)
+        ring, radius = place_on_ring(members, inside)
         if corner[0] + 2 * radius > width:
             corner, row_height = np.array([0.0, corner[1] - row_height - 0.5]), 0.0
         for feature, point in zip(members, ring, strict=True):
@@ -179,7 +179,7 @@ def _draw_graph(ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
     ax.set_aspect("equal")
 
 
-def _place_on_ring(members: np.ndarray, edges: pd.DataFrame) -> tuple[np.ndarray, float]:
+def place_on_ring(members: np.ndarray, edges: pd.DataFrame) -> tuple[np.ndarray, float]:
     """Place the features of a factor on a circle, in the order of their angles in the factor's main plane.
 
     Args:

@@ -49,7 +49,7 @@ def dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.Data
             )
         )
     curves = pd.concat(rows, ignore_index=True)
-    convergence = _convergence(curves)
+    convergence = compare_convergence(curves)
     # Every other density is enough for a smooth curve, and takes half the time.
     optima = tegum.optima(trained[LARGE_SWEEP].sweep.density[::2])
     return {
@@ -62,7 +62,7 @@ def dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.Data
     }
 
 
-def _convergence(curves: pd.DataFrame) -> pd.DataFrame:
+def compare_convergence(curves: pd.DataFrame) -> pd.DataFrame:
     """Compare our losses with those after twice the steps and with the authors' training configuration."""
     by_density = {
         name: rows.set_index(rows["density"].round(9))[["loss", "loss_error", "dimensions_per_feature"]]
@@ -121,12 +121,12 @@ def feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.Data
         "factors": pd.concat(factors, ignore_index=True),
         "thresholds": pd.concat(thresholds, ignore_index=True),
     }
-    clusters = _test_clusters(tables["features"])
+    clusters = count_around_lines(tables["features"])
     edges = _find_edges(trained[LARGE_SWEEP], tables["features"])
-    return tables | {"clusters": clusters, "edges": edges, "numbers": _format_clusters(clusters, tables["factors"])}
+    return tables | {"clusters": clusters, "edges": edges, "numbers": format_clusters(clusters, tables["factors"])}
 
 
-def _test_clusters(features: pd.DataFrame) -> pd.DataFrame:
+def count_around_lines(features: pd.DataFrame) -> pd.DataFrame:
     """Test whether more D_i lie near a line than a smooth distribution would put there.
 
     The lines are the values of the paper's polytopes and, as a control, others far from them. D_i within
@@ -149,7 +149,7 @@ def _test_clusters(features: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["polytope", "line", "inside", "beside", "models_more", "models_less", "chance"])
 
 
-def _format_clusters(clusters: pd.DataFrame, factors: pd.DataFrame) -> pd.DataFrame:
+def format_clusters(clusters: pd.DataFrame, factors: pd.DataFrame) -> pd.DataFrame:
     """Format the test of every polytope's line, with the features recognised as that polytope and their residuals."""
     lines = clusters[clusters["polytope"] != ""]
     recognised = factors.groupby("polytope").agg(features=("features", "sum"), residual=("residual", "median"))

@@ -48,7 +48,7 @@ def pentagon_loss(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     models = trained["pentagon"]
     return {
         "fits": _classify_fits(models),
-        "branches": _trace_branches(models),
+        "branches": trace_branches(models),
         "crossovers": _find_crossovers(),
         "importance": _best_solutions(trained["pentagon_importance"], "relative_importance"),
         "restarts": _count_missed({name: models for name, models in trained.items() if "polytopes" in name}),
@@ -73,7 +73,7 @@ def classify_solution(W: Float[np.ndarray, "2 5"]) -> str:
     return "two digons" if square else "other"
 
 
-def _describe_shape(W: Float[np.ndarray, "2 5"], b: Float[np.ndarray, " 5"]) -> dict[str, float]:
+def describe_shape(W: Float[np.ndarray, "2 5"], b: Float[np.ndarray, " 5"]) -> dict[str, float]:
     """Return norms and biases of the varied feature, its neighbours and the two far ones, and the neighbours' angle."""
     norm = np.linalg.norm(W, axis=0)
     cosine = W[:, 0] @ W[:, 1:] / np.maximum(norm[0] * norm[1:], 1e-12)
@@ -98,7 +98,7 @@ def _best_solutions(models: SweepResult, axis: str) -> pd.DataFrame:
     for point, W, b in zip(models.points.itertuples(), best["W"].numpy(), best["b"].numpy(), strict=True):
         kind = classify_solution(W)
         common = {"point": point.Index, axis: getattr(point, axis), "kind": kind, "loss": point.loss}
-        common |= _describe_shape(W, b)
+        common |= describe_shape(W, b)
         aligned = alignment.align(W, TWO_DIGONS if kind == "two digons" else PENTAGON.corners, FEATURE_ORDERS)
         rows += [common | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(aligned.T)]
     return pd.DataFrame(rows)
@@ -122,7 +122,7 @@ def _densities(density: float | Float64[Tensor, " k"], ratio: Float64[Tensor, " 
     return torch.stack([ratio * others, *[others] * 4], dim=-1)
 
 
-def _trace_branches(models: SweepResult) -> pd.DataFrame:
+def trace_branches(models: SweepResult) -> pd.DataFrame:
     """Follow both kinds of solutions from the best trained ones as far as they are local minima of their kind.
 
     The pentagon is followed from equal densities in both directions, the two digons from the lowest density of the
@@ -145,8 +145,8 @@ def _trace_branches(models: SweepResult) -> pd.DataFrame:
             if classify_solution(W[step, k].numpy()) != name:
                 break
             row = {"kind": name, "point": point, "relative_density": float(ratios[point]), "loss": float(loss[step, k])}
-            rows.append(row | _describe_shape(W[step, k].numpy(), b[step, k].numpy()))
-    columns = ["kind", "point", "relative_density", "loss", *_describe_shape(PENTAGON.corners, np.zeros(5))]
+            rows.append(row | describe_shape(W[step, k].numpy(), b[step, k].numpy()))
+    columns = ["kind", "point", "relative_density", "loss", *describe_shape(PENTAGON.corners, np.zeros(5))]
     table = pd.DataFrame(rows, columns=columns).drop_duplicates(["kind", "point"])
     return table.sort_values(["kind", "relative_density"], ignore_index=True)
 

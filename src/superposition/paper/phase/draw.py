@@ -27,7 +27,7 @@ def phase_2in1(tables: dict[str, pd.DataFrame]) -> Figure:
     for panel, ax in maps.items():
         rows = grid[grid["panel"] == panel]
         _draw_map(ax, rows, rows[list(PHASES)].to_numpy() @ palette)
-        for x, y in _prototype_boundaries(two_features):
+        for x, y in prototype_boundaries(two_features):
             ax.plot(x, y, color="0.15", lw=0.9, ls="-" if panel == "prototypes" else "--")
         ax.set_title(PANELS[panel])
     for ax in axes[:, 0]:
@@ -86,7 +86,7 @@ def _draw_map(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **options: Any) 
     style.frame(ax)
 
 
-def _prototype_boundaries(two_features: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+def prototype_boundaries(two_features: bool) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the boundaries between the phases of the fixed configurations, in base-10 logarithms of r and p."""
     low, high = np.linspace(-1.1, 0, 60), np.linspace(0, 1.1, 60)
     # This is the curve of two_in_one.prototype_boundary, which is not imported so that drawing needs no torch.

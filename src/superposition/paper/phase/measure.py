@@ -27,26 +27,26 @@ PATH_RATIOS, PATH_DENSITIES = (0.1, 0.3, 1.0), tuple(np.geomspace(1, 0.1, 81).to
 
 def phase_2in1(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the phase diagrams of two features in one dimension, and the exact transition."""
-    return _measure_diagrams("phase_2in1", trained) | _measure_transition()
+    return _measure_diagrams("phase_2in1", trained) | measure_transition()
 
 
 def phase_3in2(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the phase diagrams of three features in two dimensions, and where W ⊥ [1, 1, 1] is optimal."""
     diagrams = _measure_diagrams("phase_3in2", trained)
-    return diagrams | _measure_triangle(diagrams["grid"])
+    return diagrams | measure_triangle(diagrams["grid"])
 
 
 def _measure_diagrams(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the phase diagrams, the comparison with the authors' training, and the features of all models."""
     models, optima = trained[figure], trained[f"{figure}_optimum"]
     grid = pd.concat(
-        [_prototype_panel(models), _optimum_panel(optima), _trained_panels(models, optima.loss.min(dim=1).values)],
+        [_prototype_panel(models), _optimum_panel(optima), trained_panels(models, optima.loss.min(dim=1).values)],
         ignore_index=True,
     )
     standard = {name: tables.features(models).assign(experiment=name) for name, models in trained.items()}
     return {
         "grid": grid,
-        "recipe": _compare_with_notebook(trained[f"{figure}_notebook"], grid),
+        "recipe": compare_with_notebook(trained[f"{figure}_notebook"], grid),
         "features": pd.concat(standard.values(), ignore_index=True),
     }
 
@@ -106,10 +106,10 @@ def _optimum_panel(optima: SweepResult) -> pd.DataFrame:
     W = optima.best()["W"]
     loss = optima.loss.min(dim=1).values.numpy()
     panel = _panel("optimum", optima.sweep, phase_shares(W), loss)
-    return panel.assign(arrangement=[_describe_arrangement(w) for w in W])
+    return panel.assign(arrangement=[describe_arrangement(w) for w in W])
 
 
-def _trained_panels(models: SweepResult, optimal_loss: Float64[Tensor, " point"]) -> pd.DataFrame:
+def trained_panels(models: SweepResult, optimal_loss: Float64[Tensor, " point"]) -> pd.DataFrame:
     """Return the diagrams of the best restart ("trained") and of the paper's rule ("average").
 
     The paper's rule averages over all restarts but the one with the highest loss. ``best_basin`` is the share of
@@ -124,11 +124,11 @@ def _trained_panels(models: SweepResult, optimal_loss: Float64[Tensor, " point"]
     W = models.best()["W"]
     best = _panel("trained", sweep, phase_shares(W), loss.min(dim=1).values.numpy())
     reached = (loss <= 1.01 * optimal_loss[:, None]).double().mean(dim=1)
-    arrangements = [_describe_arrangement(w) for w in W]
+    arrangements = [describe_arrangement(w) for w in W]
     return pd.concat([best.assign(arrangement=arrangements, best_basin=reached.numpy()), average])
 
 
-def _compare_with_notebook(notebook: SweepResult, grid: pd.DataFrame) -> pd.DataFrame:
+def compare_with_notebook(notebook: SweepResult, grid: pd.DataFrame) -> pd.DataFrame:
     """Return the average of models trained as in the authors' notebook, beside the optimum and our models.
 
     They were trained at some of the points of the grid.
@@ -140,13 +140,13 @@ def _compare_with_notebook(notebook: SweepResult, grid: pd.DataFrame) -> pd.Data
         points = notebook.sweep.points()[keys].round(9)
         return grid.loc[[(panel, *point) for point in points.itertuples(index=False)], column].to_numpy(copy=True)
 
-    rows = _trained_panels(notebook, torch.from_numpy(ours("optimum", "loss")))
+    rows = trained_panels(notebook, torch.from_numpy(ours("optimum", "loss")))
     beside = {"phase_optimum": ours("optimum", "phase"), "phase_ours": ours("average", "phase")}
     average = rows[rows["panel"] == "average"].assign(**beside, best_basin_ours=ours("trained", "best_basin"))
     return average.assign(best_basin=rows.loc[rows["panel"] == "trained", "best_basin"])
 
 
-def _describe_arrangement(W: Float64[Tensor, "m n"]) -> str:
+def describe_arrangement(W: Float64[Tensor, "m n"]) -> str:
     """Describe which features share dimensions: ``1|2`` (one each), ``1|2-3`` (2 and 3 are opposite), ``triangle``, …
 
     Features with ‖W_i‖ ≤ 0.1 do not count. Signs are ignored, because at p = 1, where features are always active, x
@@ -164,7 +164,7 @@ def _describe_arrangement(W: Float64[Tensor, "m n"]) -> str:
     return "|".join(sorted(alone + pairs)) or "none"
 
 
-def _measure_transition() -> dict[str, pd.DataFrame]:
+def measure_transition() -> dict[str, pd.DataFrame]:
     """Return the exact transition between absent and superposition for n = 2, m = 1."""
     boundary = two_in_one.boundary(RATIOS)
     numbers = pd.DataFrame(
@@ -189,9 +189,9 @@ def _measure_transition() -> dict[str, pd.DataFrame]:
     }
 
 
-def _measure_triangle(grid: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def measure_triangle(grid: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return where W ⊥ [1, 1, 1], the configuration that the paper leaves out, is optimal for n = 3, m = 2."""
-    equal = _equal_importance_losses()
+    equal = equal_importance_losses()
     optimum = grid[grid["panel"] == "optimum"]
     inside = optimum[optimum["arrangement"] == "triangle"]
     ranges = [
@@ -208,7 +208,7 @@ def _measure_triangle(grid: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {"equal_importance": equal, "numbers": pd.DataFrame(numbers.items(), columns=["W ⊥ [1, 1, 1]", "found"])}
 
 
-def _equal_importance_losses() -> pd.DataFrame:
+def equal_importance_losses() -> pd.DataFrame:
     """Return the losses of the local optima of each kind for three equal features in two dimensions, by density."""
     model, p = Model("relu_output", 3, 2), torch.logspace(0, -2, 101, dtype=torch.float64)
     density, importance = p[:, None].expand(-1, 3), torch.ones(len(p), 3, dtype=torch.float64)
@@ -269,11 +269,11 @@ def loss_surfaces(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         "paths": paths,
         "basins": landscape.basins(paths),
         "trained": ends,
-        "numbers": _format_same_sign(same_sign),
+        "numbers": format_same_sign(same_sign),
     }
 
 
-def _format_same_sign(same_sign: pd.DataFrame) -> pd.DataFrame:
+def format_same_sign(same_sign: pd.DataFrame) -> pd.DataFrame:
     """Format whether W_1 = W_2 = 1/√2, a minimum without a bias, remains one with a trained bias."""
     moved = np.hypot(same_sign["w0"] - 0.5**0.5, same_sign["w1"] - 0.5**0.5)
     flat = same_sign["curvature"] < 1e-6

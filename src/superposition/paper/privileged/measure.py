@@ -72,7 +72,7 @@ def privileged_vs_not(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
                     "loss": models.loss[point].min().item(),
                     "loss_error": models.loss_error[point, models.loss[point].argmin()].item(),
                     "least_bias": best["b_hidden"].min().item() if "b_hidden" in best else np.nan,
-                    "on": _active_fraction(models, point),
+                    "on": active_fraction(models, point),
                 }
             )
             if experiment == "privileged":
@@ -102,7 +102,7 @@ def _weights_table(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:
     return pd.DataFrame({"neuron": neuron.ravel(), "feature": feature.ravel(), "weight": W.ravel()})
 
 
-def _active_fraction(models: SweepResult, point: int) -> float:
+def active_fraction(models: SweepResult, point: int) -> float:
     """Return how often a hidden unit of the best model is active, over samples that are not all-zero."""
     _, x = samples(models.sweep, point, 2**16)
     best = {k: v[point] for k, v in models.best().items()}
@@ -156,7 +156,7 @@ def privileged_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
     weights, units, features, basins, thresholds = [], [], [], [], []
     for point, density in enumerate(sweep.density):
         here, runs = {"point": point, "density": density}, models.loss[point].numpy()
-        paper_kind = np.array([_is_of_paper_kind(density, W) for W in W_all[point]])
+        paper_kind = np.array([is_of_paper_kind(density, W) for W in W_all[point]])
         order = np.argsort(runs, kind="stable")
         ranked = np.concatenate([order[:RERANKED], order[paper_kind[order]][:RERANKED_OF_PAPER_KIND]])
         at = precise.model_copy(update={"density": (density,)})
@@ -209,7 +209,7 @@ def privileged_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
     return tables | {"numbers": _summarise_regimes(tables)}
 
 
-def _is_of_paper_kind(density: float, W: Float[np.ndarray, "m n"]) -> bool:
+def is_of_paper_kind(density: float, W: Float[np.ndarray, "m n"]) -> bool:
     """Return whether a model is of the kind that the paper finds at this density."""
     regime, code = paper_regime(density), neurons.representing_neurons(W)
     if regime is None:

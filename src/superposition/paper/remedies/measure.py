@@ -29,7 +29,7 @@ def l1_penalty(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
             [_exact_gains(density) for density in trained[EQUAL_IMPORTANCES].sweep.density], ignore_index=True
         ),
     }
-    return tables | {"frequency": frequency.reduction_per_activation(), "numbers": _summarise(tables)}
+    return tables | {"frequency": frequency.reduction_per_activation(), "numbers": summarise(tables)}
 
 
 def _models_table(name: str, trained: SweepResult) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def _exact_gains(density: float) -> pd.DataFrame:
     return pd.DataFrame({"density": density, "l1": COEFFICIENTS, "one": one, "pair": pair, "norm": norm})
 
 
-def _summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Summarise by importances and density where superposition is gone and what that costs."""
     rows = []
     for (name, density), models in tables["models"].groupby(["experiment", "density"], sort=False):
