@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from tests.readme import ROOT, block
 from tests.real import RAW
 
-from superposition.paper.custom.draw import draw
-from superposition.paper.custom.measure import measure
+from superposition.pipeline import stages
 from superposition.pipeline.config import CUSTOM, Config
 from superposition.training.runner import train
 
@@ -26,7 +25,8 @@ def test_an_example(path: Any) -> None:
     trained = {name: train(config.sweeps[name], device="cpu", progress=False) for name in entries}
     for figure in config.figures_of(CUSTOM):
         (name,) = config.figures[figure].experiments
-        assert isinstance(draw(figure, measure(figure, {name: trained[name]})), Figure)
+        measure, draw = (stages.find(CUSTOM, stage, figure) for stage in ("measure", "draw"))
+        assert isinstance(draw(measure({name: trained[name]})), Figure)
 
 
 def test_a_model_of_ones_own() -> None:
