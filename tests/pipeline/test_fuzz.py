@@ -33,9 +33,9 @@ def only(*names: str, **other: Any) -> dict[str, Any]:
 # Every way to write a value is in it.
 REAL = only(
     *("introduction", "phase_2in1", "phase_2in1_optimum", "phase_2in1_notebook", "collapse", "pentagon"),
-    sensitivity=["introduction.dense", "nonuniform.snap"],
+    sensitivity=["introduction.dense", "introduction.pentagon"],
 )
-BARE = only("introduction", "pentagon", sensitivity=[])
+BARE = only("introduction", sensitivity=[])
 # The examples are many, so they are cheap; the profile of conftest.py repeats them.
 many = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
@@ -107,7 +107,7 @@ def edited(part: Any, kind: str, path: tuple[Any, ...], name: Any, value: Any) -
 @pytest.fixture(scope="module", autouse=True)
 def few_sections() -> Iterator[None]:
     """Those that the experiments above are enough for."""
-    few = {name: about for name, about in read_sections().items() if name in ("introduction", "nonuniform", "custom")}
+    few = {name: about for name, about in read_sections().items() if name in ("introduction", "custom")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("superposition.pipeline.config.read_sections", lambda: dict(few))
         yield
@@ -119,7 +119,7 @@ def verdict(config: Any) -> Config | str:
         return Config.parse(config)
     except SuperpositionError as error:
         line = str(error)
-    assert line.startswith(("config.", "paper."))
+    assert line.startswith(("config", "paper."))
     assert line.isprintable(), "one line, which any terminal and any log can show"
     assert len(line) < 2000
     return line

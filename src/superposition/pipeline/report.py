@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import nbformat
 import pandas as pd
@@ -171,9 +171,9 @@ def prose(text: str) -> Markup:
     return Markup(re.sub(subscript, lambda m: f"<i>{m[1]}</i><sub>{m[2] or m[3]}</sub>", line))
 
 
-def number(value: float, digits: int = 3) -> str:
+def number(value: SupportsFloat, digits: int = 3) -> str:
     """Format a number with so many significant digits."""
-    return f"{value:.{digits}g}"
+    return f"{float(value):.{digits}g}"
 
 
 def breakable(name: str) -> Markup:

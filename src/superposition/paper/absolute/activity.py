@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from superposition.core import features
 from superposition.core.weights import SweepResult
@@ -54,7 +54,7 @@ def primary_shares(
     return among_large, among_small
 
 
-def visible_features(W: Float[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
+def visible_features(W: Float[np.ndarray, "m n"]) -> Int[np.ndarray, " m"]:
     """Return the number of features that are visible in every neuron."""
     size = np.abs(W)
     return (size >= VISIBLE_SHARE * size.max(1, keepdims=True)).sum(1)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 # D_i of a feature that is absent, in a digon, or in a dedicated dimension.
 LEVELS = (0.0, 0.5, 1.0)
@@ -81,7 +81,7 @@ def fall_within(fall: Float[np.ndarray, " k"], moments: np.ndarray, window: int)
     return (fall * (ends.cumsum(1)[:, :-1] > 0)).sum(1)
 
 
-def swaps_at_jumps(data: dict[str, pd.DataFrame], seed: int = 0) -> tuple[int, Float[np.ndarray, " shuffle"]]:
+def swaps_at_jumps(data: dict[str, pd.DataFrame], seed: int = 0) -> tuple[int, Int[np.ndarray, " shuffle"]]:
     """Count the jumps at which the D_i of another feature jumps the other way, within the window.
 
     Args:

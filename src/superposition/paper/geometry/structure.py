@@ -26,7 +26,7 @@ def measure_structure(trained: dict[str, SweepResult]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _describe(W: Float64[np.ndarray, "m n"]) -> dict[str, float]:
+def _describe(W: Float64[np.ndarray, "m n"]) -> dict[str, float | int]:
     """Describe one model.
 
     Returns:
