@@ -71,7 +71,7 @@ class Relative(Strict):
 
 
 class Decay(Strict):
-    """One number per feature that decays geometrically: decay^i, with i from 0."""
+    """A geometric sequence, with one number per feature: decay^i, with i from 0."""
 
     decay: Annotated[float, Field(gt=0, le=1)]
 
@@ -86,7 +86,7 @@ class Decay(Strict):
 
 
 class Zipf(Strict):
-    """One number per feature that falls by Zipf's law: (i + 1)^-zipf, with i from 0."""
+    """A sequence that falls by Zipf's law, with one number per feature: (i + 1)^-zipf, with i from 0."""
 
     zipf: Annotated[float, Field(ge=0, le=10)]
 

@@ -29,7 +29,7 @@ Tables = dict[str, dict[str, pd.DataFrame]]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a judging function measured.
+    """Numbers that a judging function measured for a claim.
 
     Attributes:
         numbers: One number per criterion of the claim.

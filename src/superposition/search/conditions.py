@@ -24,7 +24,7 @@ NEAREST = 1
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """What the loss of a model depends on.
+    """An architecture, densities and importances: all that the loss of given weights depends on.
 
     Attributes:
         experiment: The first experiment that has this condition.
