@@ -120,6 +120,7 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("figures.first.shows", "a\0b", ["paper.basic.section.figures.first.shows", r"a\x00b"]),  # no XML may have it
     ("figures.first.experiments", ["one", "zoo"], ["figures.first.experiments", "zoo", "one, two, three"]),
     ("figures.first.experiments", "one", ["paper.basic.section.figures.first.experiments"]),
+    ("figures.first.best", ["one", "zoo"], ["paper.basic.section.figures.first.best", "zoo", "three, one"]),
 ]
 
 
@@ -195,6 +196,19 @@ def test_experiments_are_searched_in_families() -> None:
     config = with_("experiments.three.family", "two")
     config["experiments"]["four"] = {"model": "relu_output", "n": 4, "m": 2, "density": 0.5, "noise": 0.1}
     assert parse(config).families == {"one": ("one",), "two": ("two", "three")}
+
+
+def test_best_known_models_are_those_of_families() -> None:
+    """A figure names experiments, and gets their families; what is not searched has no best known models."""
+    raw = with_("experiments.three.family", "two")
+    raw["figures"]["first"]["best"] = ["three"]
+    config = parse(raw)
+    assert config.families_of_best("first") == ["two"]
+    assert config.families_of_best("second") == []
+    assert config.reduced_sweeps("basic").keys() == {"third"}
+    raw["experiments"]["three"]["noise"] = 0.1
+    message = refusal(raw)
+    assert message == "paper.basic.section.figures.first.best: unknown 'three', allowed are one"
 
 
 def test_quick_overrides_at_scale_quick_only() -> None:

@@ -121,6 +121,8 @@ def test_errors_name_the_experiment_and_the_variant(monkeypatch: pytest.MonkeyPa
     short = SWEEP.model_copy(update={"batch": 2})
     with pytest.raises(SuperpositionError, match=r"^wolf, batch size halved: sweep\.batch: "):
         judge_variants(list(claims), {"one": lambda _: {}}, {"one": {"wolf": short}}, "cpu", 1)
+    with pytest.raises(SuperpositionError, match=r"^sensitivity: one needs the best known models"):
+        judge_variants(list(claims), {"one": lambda _: {}}, {}, "cpu", 1)
     long = SWEEP.model_copy(update={"steps": 600_000})
     monkeypatch.setattr(sensitivity, "VARIANTS", {"steps doubled": {"steps": 2.0}})
     with pytest.raises(SuperpositionError, match=r"^wolf, steps doubled: sweep\.steps: .*1200000$"):

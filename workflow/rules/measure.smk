@@ -1,9 +1,10 @@
-# Measure the trained models of a figure: weights to tables.
+# Measure the trained models of a figure, and the best known ones if it needs them: weights to tables.
 
 
 rule measure:
     input:
         weights=lambda wildcards: expand(rules.train.output, experiment=CONFIG.figures[wildcards.figure].experiments),
+        best=lambda wildcards: expand(rules.search.output, family=CONFIG.families_of_best(wildcards.figure)),
         code=stage_code("measure", "measure"),
     output:
         directory(f"{OUT}/tables/{{figure}}"),
@@ -16,5 +17,6 @@ rule measure:
     params:
         section=section_of,
         experiments=lambda wildcards: CONFIG.figures[wildcards.figure].experiments,
+        best=lambda wildcards: CONFIG.figures[wildcards.figure].best,
     script:
         "../scripts/measure.py"

@@ -1,4 +1,4 @@
-"""Measure the trained models of a figure: weights to tables."""
+"""Measure the trained models of a figure, and the best known ones if it needs them: weights to tables."""
 
 from pathlib import Path
 
@@ -8,5 +8,8 @@ from superposition.pipeline.jobs import job_log
 
 with job_log(snakemake):
     measure = stages.find(snakemake.params.section, "measure", snakemake.wildcards.figure)
-    trained = {Path(path).stem: SweepResult.load(path) for path in snakemake.input.weights}
-    files.write(measure(trained), snakemake.output[0])
+    models = [{Path(path).stem: SweepResult.load(path) for path in snakemake.input.weights}]
+    if names := snakemake.params.best:
+        paths = {path.stem: path for folder in snakemake.input.best for path in Path(folder).glob("*.safetensors")}
+        models.append({name: SweepResult.load(paths[name]) for name in names})
+    files.write(measure(*models), snakemake.output[0])

@@ -88,26 +88,37 @@ class Config:
             reduced[name] = by_scale["quick"].model_copy(update={key: getattr(sweeps[name], key) for key in VARIED})
             from_paper[name] = _parse_from_paper(name, entry, file.scale)
         sections = _with_custom_sweeps(read_sections(), sweeps)
+        families = _families(file.experiments, sweeps)
+        searched = {name for family in families.values() for name in family}
         return cls(
             file.scale,
             file.device,
             file.seed,
             sweeps,
             reduced,
-            _families(file.experiments, sweeps),
+            families,
             from_paper,
             _sensitivity_by_section(file, sections),
             sections,
-            _figures(sections, file.experiments),
+            _figures(sections, file.experiments, searched),
         )
 
     def figures_of(self, section: str) -> list[str]:
         """Return the names of a section's figures, in the order of the report."""
         return list(self.sections[section].figures)
 
+    def families_of_best(self, figure: str) -> list[str]:
+        """Return the families in which the best known models of a figure are searched."""
+        best = self.figures[figure].best
+        return [family for family, members in self.families.items() if not set(members).isdisjoint(best)]
+
     def reduced_sweeps(self, section: str) -> dict[str, dict[str, Sweep]]:
-        """Return the reduced sweeps of a section, by figure and then by experiment."""
-        return {f: {e: self.reduced[e] for e in self.figures[f].experiments} for f in self.figures_of(section)}
+        """Return the reduced sweeps of a section, by figure and then by experiment.
+
+        Figures that need the best known models are left out, because these are not searched again.
+        """
+        figures = [name for name in self.figures_of(section) if not self.figures[name].best]
+        return {f: {e: self.reduced[e] for e in self.figures[f].experiments} for f in figures}
 
     def animated(self) -> list[str]:
         """Return the names of the figures that are also animated."""
@@ -174,13 +185,16 @@ def _with_custom_sweeps(sections: dict[str, Section], sweeps: Mapping[str, Sweep
     return sections | ({CUSTOM: standard.model_copy(update={"figures": figures})} if figures else {})
 
 
-def _figures(sections: Mapping[str, Section], experiments: Collection[str]) -> dict[str, Figure]:
-    """Return the figures of all sections by name."""
+def _figures(
+    sections: Mapping[str, Section], experiments: Collection[str], searched: Collection[str]
+) -> dict[str, Figure]:
+    """Return the figures of all sections by name; ``searched``: the experiments that have best known models."""
     figures: dict[str, Figure] = {}
     for section, about in sections.items():
         for name, entry in about.figures.items():
             where = f"paper.{section}.section.figures.{name}"
             check_known(f"{where}.experiments", entry.experiments, experiments)
+            check_known(f"{where}.best", entry.best, [name for name in entry.experiments if name in searched])
             if name in figures:
                 raise SuperpositionError(f"{where}: the section {figures[name].section} has a figure of this name")
             figures[name] = Figure(section=section, **dict(entry))

@@ -26,6 +26,7 @@ class FigureEntry(Strict):
     title: Text
     shows: Annotated[Text, Field(description="what the figure shows; for a figure of the paper, in our words")]
     experiments: Annotated[Names, Field(description="the experiments that it needs; empty if nothing is trained")] = ()
+    best: Annotated[Names, Field(description="those of them whose best known models it needs beside the trained")] = ()
     animated: Annotated[bool, Field(description="whether the function `animate_<figure>` makes a GIF of it")] = False
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from superposition.core.errors import error_context
+from superposition.core.errors import SuperpositionError, error_context
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline.claims import Claim
@@ -63,7 +63,7 @@ def judge_variants(
     Args:
         claims: The claims to judge.
         measures: The functions that measure the figures of the section, by figure.
-        figures: The sweeps of every figure of the section, by figure and then by experiment.
+        figures: The sweeps of the figures of the section that can be trained again, by figure and then by experiment.
         device: What to train on.
         threads: The number of threads to train with.
 
@@ -71,13 +71,16 @@ def judge_variants(
         One row per variant and claim, with the columns ``COLUMNS``.
 
     Raises:
-        SuperpositionError: An experiment cannot be trained under a variant; the message names both.
+        SuperpositionError: An experiment cannot be trained under a variant, and the message names both. Or a claim
+            needs a figure that is not among ``figures``.
     """
     rows = []
     for variant in VARIANTS:
         models: dict[str, SweepResult] = {}
 
         def make(figure: str, variant: str = variant, models: dict[str, SweepResult] = models) -> dict:
+            if figure not in figures:
+                raise SuperpositionError(f"sensitivity: {figure} needs the best known models, which are not varied")
             for name, sweep in figures[figure].items():
                 if name not in models:
                     with error_context(f"{name}, {variant}"):
