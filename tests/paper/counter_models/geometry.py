@@ -11,8 +11,9 @@ from tests.real import QUICK
 
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
-from superposition.paper.geometry import LARGE_SWEEP, directions, measure, packing, structure
+from superposition.paper.geometry import LARGE_SWEEP, directions, measure, structure
 from superposition.pipeline.claims import Tables
+from superposition.theory import packing
 
 FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes", "direction_left_out")
 # Densities at which a square, and a triangular and a pentagonal bipyramid are the best products.

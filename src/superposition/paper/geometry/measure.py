@@ -16,10 +16,9 @@ from superposition.paper.geometry import (
     REPLICATED_SWEEP,
     SIGNIFICANCE,
     directions,
-    packing,
     structure,
 )
-from superposition.theory import exact, tegum
+from superposition.theory import exact, packing, tegum
 from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS, product_name, tegum_product
 
 # Sweeps trained with twice the steps, and as in the authors' notebook.

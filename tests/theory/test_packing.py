@@ -10,8 +10,7 @@ from torch import Tensor
 
 from superposition.analysis import recognition
 from superposition.core import geometry
-from superposition.paper.geometry import packing
-from superposition.theory import exact, polytopes
+from superposition.theory import exact, packing, polytopes
 from superposition.theory.catalogue import polytopes_with, simplex
 
 seeds = st.integers(0, 10**6)
