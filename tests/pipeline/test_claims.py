@@ -151,14 +151,14 @@ def test_check_compares_with_the_record(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", REGISTERED)
 def test_claims_of_a_section(name: str) -> None:
-    """A claim is shown beside a figure of its section, links to a sentence, and can be told from the others."""
+    """A claim is shown beside a figure of its section, has an id of its own, and links to its sentence in the paper."""
     claims = REGISTERED[name]
     assert claims.section == name
     counts = Counter([claim.id for claim in claims] + [omission.id for omission in claims.omissions])
     assert max(counts.values(), default=1) == 1
     for claim in claims:
         assert claim.figure in CONFIG.figures_of(name)
-        assert claim.phrase or claim.about == "a belief"
+        assert bool(claim.link) == (CONFIG.sections[name].anchor is not None)
         assert (claim.expected == "described") == (not claim.criteria)
         assert claim.expected != "corrected" or claim.correction
 

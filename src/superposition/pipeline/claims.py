@@ -1,4 +1,4 @@
-"""Claims of the paper, and the verdict on each.
+"""Claims of the paper, or of common summaries of it, and the verdict on each.
 
 A function of the section measures the numbers of a claim from the tables, and the claim's criteria turn them into the
 verdict (see ``criteria``). A statement for which no bound would be fair has no criteria: its numbers are described,
@@ -93,7 +93,7 @@ class Claim:
         figure: The figure that the claim is shown beside.
         paper: The paper's statement in our words, with its hedges.
         about: What the statement speaks of.
-        phrase: Words of the paper by which the statement is found.
+        phrase: Words of the paper by which the statement is found; empty if it is not the paper's.
         criteria: The criteria of the statement; empty if it is described only.
         correction: The criteria of its correction; empty if none is at hand.
         expected: The verdict on record.
@@ -114,8 +114,8 @@ class Claim:
 
     @property
     def link(self) -> str:
-        """The address of the paper's own sentence, which a browser highlights."""
-        return f"{PAPER_URL}#:~:text={quote(self.phrase)}"
+        """The address of the paper's own sentence, which a browser highlights; empty if there is none."""
+        return f"{PAPER_URL}#:~:text={quote(self.phrase)}" if self.phrase else ""
 
     def judge(self, tables: Tables) -> Judgement:
         """Judge the claim from the tables of its section."""
@@ -193,7 +193,7 @@ class Claims:
         figure: str,
         paper: str,
         about: About,
-        phrase: str,
+        phrase: str = "",
         criteria: Sequence[Criterion] = (),
         correction: Sequence[Criterion] = (),
         expected: Verdict = "reproduced",

@@ -1,7 +1,7 @@
 """Criteria: measured numbers beside their bounds, and the verdict that follows from them.
 
-Every bound has a source: the paper's own number, an exact calculation, the midpoint between the alternatives, a null
-model or a measurement error.
+Every bound has a source: the number that the paper, or the summary of it that is judged, states; an exact calculation,
+the midpoint between the alternatives, a null model or a measurement error.
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, SupportsFloat
 
 Verdict = Literal["reproduced", "corrected", "not reproduced", "described"]
-Source = Literal["the paper", "exact calculation", "midpoint", "null model", "measurement error"]
+Source = Literal["the paper", "the summary", "exact calculation", "midpoint", "null model", "measurement error"]
 # A comparison is close if its bound is within this factor of the measured number, or within this many standard errors.
 CLOSE_FACTOR, CLOSE_ERRORS = 1.25, 3.0
 

@@ -39,16 +39,26 @@ def _section(section: Section, claims: Claims) -> str:
         for figure, about in section.figures.items()
     ]
     judged = [
-        [f"[`{claim.id}`]({claim.link})", _escaped(claim.paper), claim.about, f"`{claim.figure}`", claim.expected]
+        [
+            f"[`{claim.id}`]({claim.link})" if claim.link else f"`{claim.id}`",
+            _escaped(claim.paper),
+            claim.about,
+            f"`{claim.figure}`",
+            claim.expected,
+        ]
         for claim in claims
     ]
     left_out = [[f"`{claim.id}`", _escaped(claim.paper), _escaped(claim.why)] for claim in claims.omissions]
     tables = [_table(["figure", "what it shows"], figures)]
     if judged:
-        tables.append(_table(["claim", "the paper", "speaks of", "figure", "verdict"], judged))
+        tables.append(
+            _table(
+                ["claim", "the paper" if section.anchor else "the statement", "speaks of", "figure", "verdict"], judged
+            )
+        )
     if left_out:
         tables.append(_table(["not judged", "the paper", "why"], left_out))
-    return "\n\n".join([f"## {title}", *tables])
+    return "\n\n".join([f"## {title}", *([_escaped(section.text)] if section.text else []), *tables])
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

@@ -43,6 +43,9 @@ class Section(Strict):
     anchor: Annotated[
         str | None, Field(pattern=r"^#", description="link to the section of the paper; null if it has no such section")
     ] = None
+    text: Annotated[Text | None, Field(description="text below the title, such as where its statements come from")] = (
+        None
+    )
     position: Annotated[int, Field(description="place in the report among the sections with an anchor")] = 0
     figures: Annotated[dict[Name, FigureEntry], Field(min_length=1)]
 
