@@ -1,5 +1,6 @@
 """Toy Models of Superposition, replicated: `snakemake --cores all` makes every figure, the claims and the report."""
 
+import functools
 import glob
 import os
 import shutil
@@ -85,6 +86,7 @@ include: "workflow/rules/search.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/draw.smk"
 include: "workflow/rules/judge.smk"
+include: "workflow/rules/robustness.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/explorer.smk"
 include: "workflow/rules/crate.smk"

@@ -75,6 +75,8 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("colour", 1, ["config.colour"]),
     ("scale", "huge", ["config.scale", "paper", "quick", "huge"]),
     ("device", "tpu", ["config.device", "cpu", "cuda", "auto", "tpu"]),
+    ("other_seeds", 0, ["config.other_seeds", "1"]),
+    ("other_seeds", [1, 2], ["config.other_seeds"]),
     ("defaults", [1], ["config.defaults"]),
     ("defaults.colour", 1, ["config.defaults", "colour", "steps"]),
     ("defaults.n", 4, ["config.defaults", "'n'"]),
@@ -384,3 +386,8 @@ def test_claims_to_judge_again_are_told_apart_by_section() -> None:
     raw |= {"scale": "paper", "sensitivity": ["privileged.b", "phase.p", "privileged.a"]}
     found = parse(raw).sensitivity
     assert list(found.items()) == [("privileged", ("privileged.b", "privileged.a")), ("phase", ("phase.p",))]
+
+
+def test_other_seeds_are_as_many_as_asked_for_and_never_that_of_the_run() -> None:
+    for seed, expected in ((0, (1, 2, 3)), (2, (0, 1, 3)), (9, (0, 1, 2))):
+        assert parse(BASE | {"seed": seed, "other_seeds": 3}).other_seeds == expected

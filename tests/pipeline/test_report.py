@@ -29,6 +29,8 @@ from superposition.pipeline import files, report
 from superposition.pipeline.claims import COLUMNS, CRITERIA_COLUMNS, PAPER_URL
 from superposition.pipeline.config import Config
 from superposition.pipeline.page import render
+from superposition.pipeline.robustness import COLUMNS as COUNTED
+from superposition.pipeline.robustness import VERDICTS
 
 ROOT = Path(__file__).parents[2]
 TEXT, TEMPLATE = ROOT / "report/report.md.j2", ROOT / "report/template/index.html.j2"
@@ -145,10 +147,15 @@ def make_results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tup
 
 
 def make_page(
-    folder: Path, config: dict[str, Any] = CONFIG, configfiles: tuple[str, ...] = (), execute: bool = False
+    folder: Path,
+    config: dict[str, Any] = CONFIG,
+    configfiles: tuple[str, ...] = (),
+    execute: bool = False,
+    record: Path | None = None,
 ) -> BeautifulSoup:
     """Make the report; without its figures unless the notebook is executed, which takes seconds."""
-    notebook, path = report.build_notebook(TEXT, folder, Config.parse(config), configfiles), folder / "report.ipynb"
+    notebook = report.build_notebook(TEXT, folder, Config.parse(config), configfiles, record)
+    path = folder / "report.ipynb"
     if execute:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", str(ROOT / "src"))
@@ -488,6 +495,26 @@ def test_sensitivity(tmp_path: Path) -> None:
         ["introduction.dense", "✓ reproduced", "✗ not reproduced", "the same"],
         ["basic.bias", "✗ not reproduced", "the same", "the same"],
     ]
+
+
+def test_verdicts_under_other_seeds(tmp_path: Path) -> None:
+    """Those that differ too often have a table of their own; without a record there is neither table nor heading."""
+    folder = make_results(tmp_path)
+    assert tables(make_page(folder), "share") == []
+    counted = {
+        "introduction.dense": {"reproduced": 10, "corrected": 0},
+        "basic.linear_is_pca": {"reproduced": 3, "corrected": 7},
+        "basic.gone": {"reproduced": 10, "corrected": 0},
+    }
+    blank = dict.fromkeys(VERDICTS, 0) | {"expected": "reproduced", "seeds": 10, "numbers": "Loss: 1 < 2"}
+    rows = [blank | {"claim": claim} | counts for claim, counts in counted.items()]
+    pd.DataFrame(rows, columns=COUNTED).to_csv(tmp_path / "record.csv", index=False)
+    page = make_page(folder, record=tmp_path / "record.csv")
+    expected = {claim[0]: claim[7] for claim in CLAIMS}["basic.linear_is_pca"]
+    ((row,),) = tables(page, "share")
+    assert row["claim"] == "basic.linear_is_pca"
+    assert row["share"] == {"reproduced": "30 %", "corrected": "70 %"}[expected]
+    assert "1 of 2 were always the same" in text(page)
 
 
 def luminance(colour: str) -> float:

@@ -17,6 +17,8 @@ from tests.workflow.project import OUT, ROOT, Project, digest, wait_for
 from tests.workflow.slurm import NODES, Slurm, missing, running
 from tests.workflow.test_runs import train_long
 
+from superposition.core.weights import SweepResult
+
 pytestmark = pytest.mark.integration
 
 # The profiles, and what makes them ask more often than is polite on a cluster.
@@ -238,7 +240,7 @@ def test_a_gpu_is_asked_for_where_the_profile_says_so(fresh: Project, slurm: Slu
         text = text.replace("  mem_mb:", "  gpu: 0\n  mem_mb:", 1)
         (fresh.path / f"profiles/{profile}/config.yaml").write_text(text)
     asking = yaml.safe_load(text)["set-resources"]
-    assert [rule for rule in asking if asking[rule].get("gpu") == 1] == ["train", "part", "vary"]
+    assert [rule for rule in asking if asking[rule].get("gpu") == 1] == ["train", "part", "train_seed", "vary"]
     train_long(fresh)
     with start(fresh, slurm, profile, f"{OUT}/tables/theory") as process:
         wait_for(lambda: training(fresh) is not None, "training")
@@ -257,6 +259,7 @@ def test_the_quick_reproduction_is_the_same(tmp_path: Path, slurm: Slurm, profil
     other = Project(tmp_path)
     uncomment(other, profile, "train: train|group-components:|  train: 4")
     few = ["--group-components", "train=14", "--jobs", "2", "--cores", "1"]
-    code, output = run(other, slurm, profile, *few, "--config", "scale=quick")
+    seed = SweepResult.load(ROOT / OUT / "weights/introduction.safetensors").sweep.seed
+    code, output = run(other, slurm, profile, *few, "--config", "scale=quick", f"seed={seed}")
     assert code == 0, output
     same(ROOT, other.path)

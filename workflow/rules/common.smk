@@ -26,3 +26,9 @@ def stage_code(script, stage):
     return lambda wildcards: sources(
         f"workflow/scripts/{script}.py", f"superposition.paper.{section_of(wildcards)}.{stage}"
     )
+
+
+@functools.cache
+def config_of(seed):
+    """Return the configuration of the run with another seed."""
+    return Config.parse(SETTINGS | {"seed": int(seed)})

@@ -4,6 +4,8 @@
 rule notebook:
     input:
         text="report/report.md.j2",
+        # What is on record about other seeds. A run does not make it again: that takes many times as long.
+        robustness=glob.glob(f"report/robustness/{CONFIG.scale}.csv"),
         claims=rules.judge.output,
         drawings=expand(rules.draw.output, figure=CONFIG.figures),
         animations=expand(rules.animate.output, figure=CONFIG.animated()),

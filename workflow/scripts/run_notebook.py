@@ -11,7 +11,9 @@ from superposition.pipeline.report import build_notebook
 with job_log(snakemake):
     output = Path(snakemake.output[0])
     config = Config.parse(snakemake.params.config)
-    notebook = build_notebook(Path(snakemake.input.text), output.parent, config, snakemake.params.configfiles)
+    text, configfiles = Path(snakemake.input.text), snakemake.params.configfiles
+    record = next(map(Path, snakemake.input.robustness), None)
+    notebook = build_notebook(text, output.parent, config, configfiles, record)
     papermill.execute_notebook(
         notebook,
         output,

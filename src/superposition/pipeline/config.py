@@ -30,6 +30,9 @@ class ConfigFile(Strict):
     scale: Scale = "paper"
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="replaces all random numbers by others")] = 0
+    other_seeds: Annotated[
+        int, Field(ge=1, le=MAX_SEED, description="number of seeds under which the target robustness judges all claims")
+    ] = 10
     defaults: Annotated[dict[str, Any], Field(default_factory=dict)]
     sensitivity: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z0-9_]+$")], ...],
@@ -47,6 +50,7 @@ class Config:
         scale: The scale of the run.
         device: What models are trained on.
         seed: The seed of all sweeps that do not set one themselves.
+        other_seeds: The seeds under which the target ``robustness`` judges all claims again.
         sweeps: The sweep of every experiment.
         reduced: The same sweeps on the grids of scale quick, with the settings ``VARIED`` of this scale.
         families: The experiments whose best models are searched together, by family; one that names no family is
@@ -60,6 +64,7 @@ class Config:
     scale: Scale
     device: Device
     seed: int
+    other_seeds: tuple[int, ...]
     sweeps: dict[str, Sweep]
     reduced: dict[str, Sweep]
     families: dict[str, tuple[str, ...]]
@@ -94,6 +99,7 @@ class Config:
             file.scale,
             file.device,
             file.seed,
+            tuple(seed for seed in range(file.other_seeds + 1) if seed != file.seed)[: file.other_seeds],
             sweeps,
             reduced,
             families,

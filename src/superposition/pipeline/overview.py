@@ -35,38 +35,38 @@ def _section(section: Section, claims: Claims) -> str:
     """Return a section's heading with tables of its figures, of its claims, and of the statements left out."""
     title = f"[{section.title}]({PAPER_URL}{section.anchor})" if section.anchor else section.title
     figures = [
-        [f"`{figure}`", f"**{_escaped(about.title)}.** {_escaped(about.shows)}"]
+        [f"`{figure}`", f"**{escaped(about.title)}.** {escaped(about.shows)}"]
         for figure, about in section.figures.items()
     ]
     judged = [
         [
             f"[`{claim.id}`]({claim.link})" if claim.link else f"`{claim.id}`",
-            _escaped(claim.paper),
+            escaped(claim.paper),
             claim.about,
             f"`{claim.figure}`",
             claim.expected,
         ]
         for claim in claims
     ]
-    left_out = [[f"`{claim.id}`", _escaped(claim.paper), _escaped(claim.why)] for claim in claims.omissions]
-    tables = [_table(["figure", "what it shows"], figures)]
+    left_out = [[f"`{claim.id}`", escaped(claim.paper), escaped(claim.why)] for claim in claims.omissions]
+    tables = [markdown_table(["figure", "what it shows"], figures)]
     if judged:
         tables.append(
-            _table(
+            markdown_table(
                 ["claim", "the paper" if section.anchor else "the statement", "speaks of", "figure", "verdict"], judged
             )
         )
     if left_out:
-        tables.append(_table(["not judged", "the paper", "why"], left_out))
-    return "\n\n".join([f"## {title}", *([_escaped(section.text)] if section.text else []), *tables])
+        tables.append(markdown_table(["not judged", "the paper", "why"], left_out))
+    return "\n\n".join([f"## {title}", *([escaped(section.text)] if section.text else []), *tables])
 
 
-def _table(header: list[str], rows: list[list[str]]) -> str:
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     """Return a table in Markdown."""
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Return text without what Markdown would take for markup or for the end of a table's cell."""
     return re.sub(r"([\\|*<])", r"\\\1", text)
 

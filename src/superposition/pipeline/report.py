@@ -25,6 +25,7 @@ from superposition.pipeline.claims import ERROR, NOT_AT_THIS_SCALE, PAPER_URL
 from superposition.pipeline.config import Config
 from superposition.pipeline.history import commit, trace_jobs, versions
 from superposition.pipeline.machine import machine
+from superposition.pipeline.robustness import FIRM_SHARE, agreement
 
 Tables = dict[str, pd.DataFrame]
 Claim = dict[str, str]
@@ -78,7 +79,9 @@ class Results:
 # The notebook
 
 
-def build_notebook(text: Path, results: Path, config: Config, configfiles: Sequence[str] = ()) -> nbformat.NotebookNode:
+def build_notebook(
+    text: Path, results: Path, config: Config, configfiles: Sequence[str] = (), record: Path | None = None
+) -> nbformat.NotebookNode:
     """Build the notebook from its text.
 
     Args:
@@ -86,6 +89,7 @@ def build_notebook(text: Path, results: Path, config: Config, configfiles: Seque
         results: The results folder.
         config: The configuration of the run.
         configfiles: The configuration files that were merged into ``config.yaml``.
+        record: The verdicts under other seeds that are on record for the scale, if there are any.
     """
     environment = Environment(
         loader=FileSystemLoader(text.parent),
@@ -96,7 +100,8 @@ def build_notebook(text: Path, results: Path, config: Config, configfiles: Seque
     )
     environment.filters |= {"number": number, "prose": prose, "breakable": breakable, "tally": tally, "of": of_figure}
     environment.tests["unexpected"] = is_unexpected
-    source = environment.get_template(text.name).render(_contents(results, config, configfiles))
+    contents = _contents(results, config, configfiles) | _robustness(record, results)
+    source = environment.get_template(text.name).render(contents)
     cells = []
     for part in re.split(r"^\+\+\+$|^(```python\n.*?\n```)$", source, flags=re.MULTILINE | re.DOTALL):
         if part and part.startswith("```python\n"):
@@ -159,6 +164,15 @@ def _sensitivity(results: Path, config: Config) -> dict[str, Any]:
     verdicts = verdicts.loc[table["claim"].unique(), table["variant"].unique()]
     reference, others = verdicts.iloc[:, 0], verdicts.iloc[:, 1:]
     return {"variants": verdicts, "same": int(others.eq(reference, axis=0).to_numpy().sum())}
+
+
+def _robustness(record: Path | None, results: Path) -> dict[str, Any]:
+    """Return how often the verdicts on record came under other seeds."""
+    if record is None:
+        return {"seeds": 0}
+    table, claims = pd.read_csv(record, keep_default_na=False), Results(results).claims
+    found = agreement(table, dict(zip(claims["claim"], claims["expected"], strict=True)))
+    return {"seeds": table["seeds"].max(), "robustness": found.to_dict("records"), "firm_share": FIRM_SHARE}
 
 
 # How the template shows values

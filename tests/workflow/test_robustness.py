@@ -1,0 +1,43 @@
+"""The target `robustness`: all claims judged again under other seeds, with the real Snakemake."""
+
+import pandas as pd
+import pytest
+from tests.workflow.project import OUT, Project, digest
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def small(fresh: Project) -> Project:
+    """A project of one section with a single experiment."""
+    fresh.shrink("introduction")
+    fresh.configure(fresh.config() | {"other_seeds": 2})
+    return fresh
+
+
+def test_claims_are_judged_under_other_seeds(small: Project) -> None:
+    """Every seed draws what a run with that seed draws, what is there is not made again, and it can go on alone."""
+    assert not [job for job in small.jobs() if "seed" in job or "robustness" in job], "the run itself does not need it"
+    run = small.snakemake("--", "robustness")
+    assert run.returncode == 0, run.stderr
+    table = pd.read_csv(small.path / OUT / "robustness.csv")
+    seeds = [pd.read_csv(small.path / OUT / f"seeds/{seed}/claims.csv") for seed in (1, 2)]
+    judged = seeds[0][seeds[0]["verdict"] != "needs scale paper"]
+    assert table["claim"].tolist() == judged["claim"].tolist()
+    assert set(table["seeds"]) == {2}
+    dense = [claims.set_index("claim").loc["introduction.dense", "verdict"] for claims in seeds]
+    assert table.set_index("claim").loc["introduction.dense", dense[0]] == dense.count(dense[0])
+
+    weights = {seed: OUT / f"seeds/{seed}/weights/introduction.safetensors" for seed in (1, 2)}
+    assert digest(small.path / weights[1]) != digest(small.path / weights[2])
+    assert small.jobs("--", "robustness") == set()
+    for made in ("robustness.csv", "seeds/2/claims.csv"):
+        (small.path / OUT / made).unlink()
+    assert small.jobs("--", "robustness") == {"judge_seed:2", "robustness"}
+    more = small.jobs("--config", "other_seeds=3", "--", "robustness")
+    assert more == {"train_seed:3", "measure_seed:3", "judge_seed:3", "judge_seed:2", "robustness"}
+
+    own = OUT / "weights/introduction.safetensors"
+    run = small.snakemake("--config", "seed=2", "--", str(own))
+    assert run.returncode == 0, run.stderr
+    assert digest(small.path / own) == digest(small.path / weights[2])
