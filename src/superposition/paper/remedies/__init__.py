@@ -1,6 +1,7 @@
-"""Models without superposition, by an L1 penalty on the hidden units (paper: "The strategic picture").
+"""Models without superposition, and features out of superposition (paper: "The strategic picture").
 
-Models trained with equal and with falling importances, compared with the exact optimum of a single hidden dimension.
+Models trained with an L1 penalty and equal or falling importances are compared with the exact optimum of a single
+hidden dimension. Sparse autoencoders look for the features of models without a penalty.
 """
 
 import pandas as pd
@@ -20,3 +21,14 @@ def models_without_superposition(models: pd.DataFrame) -> pd.DataFrame:
     A model has no superposition if its interference is below that of a single antipodal pair, 2/(m + 1).
     """
     return models[(models["interference"] < 2 / (models["m"] + 1)) & (models["represented_features"] > 0)]
+
+
+def most_agreed(autoencoders: pd.DataFrame) -> pd.DataFrame:
+    """Select the largest autoencoder of every density, at the penalty at which two sizes agree most.
+
+    The choice needs no knowledge of the features.
+    """
+    largest, smaller = sorted(autoencoders["elements"].unique())[:-3:-1]
+    by_size = {size: rows.set_index(["density", "penalty"]) for size, rows in autoencoders.groupby("elements")}
+    best = by_size[smaller].groupby("density")["agreement"].idxmax()
+    return by_size[largest].loc[best].reset_index()

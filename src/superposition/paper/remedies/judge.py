@@ -3,7 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from superposition.paper.remedies import EQUAL_IMPORTANCES, FALLING_IMPORTANCES, models_without_superposition
+from superposition.paper.remedies import (
+    EQUAL_IMPORTANCES,
+    FALLING_IMPORTANCES,
+    models_without_superposition,
+    most_agreed,
+)
 from superposition.pipeline.claims import Claims, Finding, Tables
 from superposition.pipeline.criteria import Criterion, Number
 
@@ -247,6 +252,59 @@ def linear_in_m(data: Tables) -> Finding:
     )
 
 
+@claims.add(
+    "sparse_autoencoder",
+    figure="sparse_autoencoder",
+    paper="A published comment by Sharkey, Braun and Millidge: a one-layer sparse autoencoder recovers the features "
+    "of toy data, sparse combinations of them; dead neurons, losses and the agreement of dictionaries of several "
+    "sizes look suitable to count the features",
+    about="trained models",
+    phrase="suitable to count the number",
+    criteria=[
+        Criterion(
+            "mean cosine between a feature and the nearest element of a dictionary with twice as many elements, at "
+            "the lowest density and the penalty at which dictionaries of this and the next smaller size agree most",
+            ">",
+            None,
+            "midpoint",
+            "half way between the best of 100 random dictionaries and the features themselves",
+        ),
+        Criterion(
+            "share of the features that this dictionary recovers: an element is within half the angle to the nearest "
+            "other feature",
+            ">",
+            None,
+            "null model",
+            "the largest share among 100 random dictionaries of this size, a false-positive rate of 1 %",
+        ),
+        Criterion(
+            "difference between its number of live elements and the number of features, relative to the latter",
+            "<",
+            0.5,
+            "midpoint",
+            "half way between as many live elements as features, and no dead one among twice as many",
+        ),
+    ],
+)
+def sparse_autoencoder(data: Tables) -> Finding:
+    models = data["sparse_autoencoder"]["autoencoders"]
+    chosen = most_agreed(models)
+    row = chosen.loc[chosen["density"].idxmin()]
+    by_density = "; ".join(
+        f"{r.recovered} of {r.features} features at 1-S = {r.density:g} (penalty {r.penalty:g}, {r.live} live)"
+        for r in chosen.sort_values("density", ascending=False).itertuples()
+    )
+    return Finding(
+        [
+            Number(row["cosine"], bound=(1 + row["random_cosine"]) / 2),
+            Number(row["recovered"] / row["features"], bound=row["random_recovered"] / row["features"]),
+            Number(abs(row["live"] / row["features"] - 1)),
+        ],
+        text=f"recovered with {row['elements']} elements: {by_density}",
+        note="The comment states no setting: the toy data are the hidden activations of models with n = 100 and m = 20",
+    )
+
+
 claims.leave_out(
     "regime_without",
     paper="There may be, for every model, a regime without superposition or polysemanticity",
@@ -260,12 +318,4 @@ claims.leave_out(
     "monosemanticity",
     phrase="price to be paid for monosemanticity",
     why="The comment summarises experiments of another paper (arXiv 2211.09169), whose settings are not in this one.",
-)
-claims.leave_out(
-    "sparse_autoencoder",
-    paper="A published comment by Sharkey, Braun and Millidge: a one-layer sparse autoencoder recovers the features of "
-    "toy data, and three statistics estimate their number",
-    phrase="suitable to count the number",
-    why="The comment gives no setting: it would need autoencoders trained on the hidden activations of these models "
-    "over a range of sizes and penalties.",
 )

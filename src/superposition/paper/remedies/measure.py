@@ -1,4 +1,4 @@
-"""Measure what an L1 penalty does to trained models, and compute the exact optimum of a dimension."""
+"""Measure what an L1 penalty does to trained models, the exact optimum of a dimension, and sparse autoencoders."""
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from superposition.core.weights import SweepResult
 from superposition.paper.remedies import (
     EQUAL_IMPORTANCES,
     FALLING_IMPORTANCES,
+    autoencoder,
     falling_importances_label,
     frequency,
     l1,
@@ -100,3 +101,10 @@ def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def _smallest_coefficient(models: pd.DataFrame) -> str:
     """Format the smallest coefficient of the given models, or a dash if there are none."""
     return f"{models['l1'].min():g}" if len(models) else "–"
+
+
+def sparse_autoencoder(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return what sparse autoencoders recover from the models without a penalty."""
+    models = trained[EQUAL_IMPORTANCES]
+    points = models.sweep.points()
+    return {"autoencoders": autoencoder.measure_recovery(models, points.index[points["l1"] == 0].tolist())}
