@@ -1,15 +1,24 @@
-"""The L1 penalty, on models and tables made by hand."""
+"""The L1 penalty and sparse autoencoders, on models and tables made by hand."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.paper.counter_models.remedies import DENSITIES, M, N, packed
+import torch
+from tests.paper.counter_models.remedies import DENSITIES, M, N, packed, untrained_autoencoders
 from tests.paper.synthetic import drawn_twice, through_files
 from tests.real import CONFIG
 
-from superposition.paper.remedies import EQUAL_IMPORTANCES, FALLING_IMPORTANCES, draw, judge, l1, measure
+from superposition.paper.remedies import (
+    EQUAL_IMPORTANCES,
+    FALLING_IMPORTANCES,
+    autoencoder,
+    draw,
+    judge,
+    l1,
+    measure,
+)
 from superposition.pipeline.claims import Tables
 
 
@@ -22,7 +31,7 @@ def measured() -> dict[str, pd.DataFrame]:
 
 @pytest.fixture
 def data(measured: dict[str, pd.DataFrame]) -> Tables:
-    return {"l1_penalty": measured}
+    return {"l1_penalty": measured} | untrained_autoencoders()
 
 
 def test_models(measured: dict[str, pd.DataFrame]) -> None:
@@ -136,3 +145,29 @@ def test_the_sweeps_are_comparable() -> None:
         sweep = CONFIG.sweeps[name]
         assert sweep.l1[0] == 0
         assert max(sweep.l1) > l1.threshold_coefficient(1, max(sweep.density))
+
+
+def test_an_autoencoder_finds_the_axes_of_antipodal_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four pairs at right angles, rotated: some of 24 elements lie on each of the eight directions, and 3 cannot."""
+    for name, value in {"STEPS": 500, "SIZES": (0.25, 2.0), "PENALTIES": (0.2,)}.items():
+        monkeypatch.setattr(autoencoder, name, value)
+    models, generator = packed({0: 8}), torch.Generator().manual_seed(0)
+    models.parameters["W"] = torch.linalg.qr(torch.randn(M, M, generator=generator))[0] @ models.parameters["W"]
+    table = measure.sparse_autoencoder({EQUAL_IMPORTANCES: models})["autoencoders"].set_index("elements")
+    few, many = table.loc[N // 4], table.loc[2 * N]
+    assert (table["features"] == 8).all()
+    assert (many["recovered"] == 8).all()
+    assert (many["cosine"] > 0.98).all()
+    assert many["unexplained"].max() < few["unexplained"].min()
+    assert (few["recovered"] <= 3).all()
+
+
+def test_random_elements_recover_what_random_elements_do() -> None:
+    """Autoencoders that were not trained are no better than the null model, and few of their elements are dead."""
+    table = untrained_autoencoders()["sparse_autoencoder"]["autoencoders"]
+    assert (table["cosine"] < table["random_cosine"] + 0.1).all()
+    assert (table["live"] >= 0.9 * table["elements"]).all()
+
+
+def test_the_figure_of_autoencoders_is_the_same_every_time(tmp_path: Path) -> None:
+    assert len(drawn_twice(draw, "sparse_autoencoder", untrained_autoencoders(), tmp_path)) > 10_000

@@ -7,7 +7,7 @@ import torch
 
 from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.paper.remedies import EQUAL_IMPORTANCES, FALLING_IMPORTANCES, frequency, measure
+from superposition.paper.remedies import EQUAL_IMPORTANCES, FALLING_IMPORTANCES, autoencoder, frequency, measure
 from superposition.pipeline.claims import Tables
 
 EXPERIMENTS = (EQUAL_IMPORTANCES, FALLING_IMPORTANCES)
@@ -48,10 +48,19 @@ def pairs_without_collisions() -> Tables:
         return {"l1_penalty": measure.l1_penalty(dict.fromkeys(EXPERIMENTS, packed({0.0: 8, 0.2: 8})))}
 
 
+@functools.cache
+def untrained_autoencoders() -> Tables:
+    """Autoencoders whose elements are random directions."""
+    with mock.patch.object(autoencoder, "STEPS", 0):
+        return {"sparse_autoencoder": measure.sparse_autoencoder({EQUAL_IMPORTANCES: packed({0.0: 8})})}
+
+
 COUNTER_MODELS = {
     "l1": untouched,
     "l1_threshold": dedicated_to_the_least_important,
     "small_l1_is_free": untouched,
     "same_as_larger": dedicated_to_the_least_important,
     "activation_frequency": pairs_without_collisions,
+    "sparse_autoencoder": untrained_autoencoders,
+    "counting_features": untrained_autoencoders,
 }

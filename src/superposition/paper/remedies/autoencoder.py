@@ -1,7 +1,7 @@
 """Sparse autoencoders on the hidden activations of toy models (a comment on the paper by Sharkey et al.).
 
-An autoencoder has one layer: h' = D ReLU(Dᵀh + c), where the elements of its dictionary, the columns of D, have norm 1.
-It minimises ‖h - h'‖² plus a penalty on the sum of its activations, and sees nothing of a model but h.
+An autoencoder has one hidden layer: h' = D ReLU(Eᵀh + c), where the elements of its dictionary, the columns of D, have
+norm 1. It minimises ‖h - h'‖² plus a penalty on the sum of its activations, and sees nothing of a model but h.
 """
 
 import pandas as pd
@@ -14,9 +14,9 @@ from superposition.core import geometry
 from superposition.core.weights import SweepResult
 
 # Elements of a dictionary per feature of the model, and coefficients of the penalty.
-SIZES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
-PENALTIES = (0.03, 0.1, 0.3)
-STEPS, BATCH, LEARNING_RATE = 1000, 256, 0.02
+SIZES = (0.25, 0.5, 1.0, 2.0)
+PENALTIES = (0.1, 0.2, 0.4, 0.8)
+STEPS, BATCH, LEARNING_RATE = 1500, 128, 0.015
 # Samples on which autoencoders are measured, and random dictionaries with which they are compared.
 TEST_SAMPLES, RANDOM_DICTIONARIES = 8192, 100
 
@@ -45,8 +45,8 @@ def measure_recovery(models: SweepResult, rows: list[int]) -> pd.DataFrame:
     sizes = [round(share * sweep.n) for share in SIZES]
     trained = [_train(W, p, size, generator) for size in sizes]
     table = []
-    for size, (D, c), (larger, _) in zip(sizes, trained, [*trained[1:], (None, None)], strict=True):
-        code = functional.relu(h[:, None] @ D + c)
+    for size, (D, E, c), (larger, *_) in zip(sizes, trained, [*trained[1:], (None,)], strict=True):
+        code = functional.relu(h[:, None] @ E + c)
         lost = (code @ D.mT - h[:, None]).square().sum((2, 3)) / h.square().sum((1, 2))[:, None]
         live = (code > 0).any(2)
         drawn = functional.normalize(torch.randn(RANDOM_DICTIONARIES, sweep.m, size, generator=generator), dim=1)
@@ -85,24 +85,26 @@ def _hidden_activations(
 
 def _train(
     W: Float[Tensor, "model m n"], p: Float[Tensor, " model"], size: int, generator: torch.Generator
-) -> tuple[Float[Tensor, "model penalty m element"], Float[Tensor, "model penalty 1 element"]]:
-    """Return the dictionaries and the biases of autoencoders, trained with every penalty on every model."""
+) -> tuple[Dictionary, Dictionary, Dictionary]:
+    """Return D, E and c of autoencoders that were trained with every penalty on every model, [model, penalty, …]."""
     shape = (len(W), len(PENALTIES))
-    directions = torch.randn(*shape, W.shape[1], size, generator=generator).requires_grad_()
-    c = torch.zeros(*shape, 1, size, requires_grad=True)
-    optimizer = torch.optim.Adam([directions, c], lr=LEARNING_RATE)
+    directions = functional.normalize(torch.randn(*shape, W.shape[1], size, generator=generator), dim=2)
+    E, c = directions.clone(), torch.zeros(*shape, 1, size)
+    parameters = [part.requires_grad_() for part in (directions, E, c)]
+    optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     penalty = torch.tensor(PENALTIES)[:, None]
     for _ in range(STEPS):
         h = _hidden_activations(W, p, BATCH, generator)[:, None]
         D = functional.normalize(directions, dim=2)
-        code = functional.relu(h @ D + c)
+        code = functional.relu(h @ E + c)
         loss = (code @ D.mT - h).square().sum(-1) + penalty * code.sum(-1)
         optimizer.zero_grad()
+        # The sum over autoencoders, not their mean, so that each is trained as if it were alone.
         loss.mean(-1).sum().backward()
         optimizer.step()
         schedule.step()
-    return functional.normalize(directions, dim=2).detach(), c.detach()
+    return functional.normalize(directions, dim=2).detach(), E.detach(), c.detach()
 
 
 def _nearest(directions: Dictionary, others: Dictionary) -> Float[Tensor, "*batch element"]:

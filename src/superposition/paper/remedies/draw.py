@@ -1,4 +1,4 @@
-"""Draw the figure of the L1 penalty: what a growing coefficient does to models."""
+"""Draw what a growing L1 penalty does to models, and what sparse autoencoders recover from them."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import NullFormatter
 
-from superposition.paper.remedies import EQUAL_IMPORTANCES, falling_importances_label
+from superposition.paper.remedies import EQUAL_IMPORTANCES, falling_importances_label, most_agreed
 from superposition.plotting import style
 
 
@@ -72,3 +72,57 @@ def _draw_remaining(ax: Axes, features: pd.DataFrame, m: int) -> AxesImage:
     every = np.arange(0, len(coefficients), 3)
     ax.set_xticks(every, [f"{coefficients[i]:g}" for i in every])
     return image
+
+
+def sparse_autoencoder(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw how many features autoencoders recover by size and penalty; below, three ways to count the features."""
+    models = tables["autoencoders"]
+    fig = plt.figure(figsize=(style.PAGE, 4.1))
+    top, below = fig.subfigures(2, 1, height_ratios=(1.0, 1.15))
+    by_density = sorted(models.groupby("density"), key=lambda item: -item[0])
+    axes = top.subplots(1, len(by_density), sharey=True, squeeze=False)[0]
+    for ax, (density, rows) in zip(axes, by_density, strict=True):
+        image = _draw_recovered(ax, rows)
+        ax.set_title(f"{style.density_title(density)}\n{rows['features'].iloc[0]} features")
+    axes[0].set_ylabel("penalty")
+    style.colorbar(top, image, "share recovered", ax=axes, shrink=0.9)
+    _draw_counts(below.subplots(1, 3), tables["autoencoders"])
+    return fig
+
+
+def _draw_recovered(ax: Axes, rows: pd.DataFrame) -> AxesImage:
+    """Draw the share of the features that is recovered as a map, with their number in every cell."""
+    counts = rows.pivot(index="penalty", columns="elements", values="recovered")
+    share = counts / rows["features"].iloc[0]
+    image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto", origin="lower")
+    for (row, column), count in np.ndenumerate(counts.to_numpy()):
+        colour = "w" if share.iloc[row, column] > 0.6 else "k"
+        ax.text(column, row, f"{count}", ha="center", va="center", fontsize=6, color=colour)
+    ax.set_xticks(range(counts.shape[1]), [f"{size}" for size in counts.columns])
+    ax.set_yticks(range(counts.shape[0]), [f"{penalty:g}" for penalty in counts.index])
+    ax.set_xlabel("elements")
+    style.frame(ax)
+    return image
+
+
+def _draw_counts(axes: np.ndarray, models: pd.DataFrame) -> None:
+    """Draw live elements, unexplained share and agreement by size, at the penalty that the agreement selects."""
+    penalties = most_agreed(models).set_index("density")["penalty"]
+    shown = models[models["penalty"] == models["density"].map(penalties)]
+    for colour, (density, rows) in zip(style.CATEGORIES, shown.groupby("density"), strict=False):
+        label = f"{density:g}, {rows['penalty'].iloc[0]:g}"
+        for ax, column in zip(axes, ("live", "unexplained", "agreement"), strict=True):
+            ax.plot(rows["elements"], rows[column], ".-", color=colour, ms=4, label=label)
+            ax.axvline(rows["features"].iloc[0], color=colour, lw=0.6, ls=":", zorder=0)
+    sizes = sorted(shown["elements"].unique())
+    axes[0].plot(sizes, sizes, color="0.6", lw=0.8, zorder=0)
+    axes[0].text(
+        0.93 * sizes[-1], 0.95 * sizes[-1], "none dead", ha="right", va="bottom", rotation=38, fontsize=6, color="0.4"
+    )
+    axes[0].set_ylabel("live elements")
+    axes[1].set(ylabel="unexplained share of $\\|h\\|^2$", yscale="log")
+    axes[2].set_ylabel("cosine to the next larger\ndictionary")
+    axes[2].set_ylim(top=1.02)
+    axes[0].legend(title="$1-S$, penalty", fontsize=6, title_fontsize=6)
+    for ax in axes:
+        ax.set_xlabel("elements (dotted: features)")
