@@ -23,7 +23,7 @@ os.environ.update(PYTHONPATH=f"{workflow.basedir}/src", TQDM_POSITION="1")
 
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline import stages
-from superposition.pipeline.config import Config
+from superposition.pipeline.configuration.config import Config
 from workflow.configfile import check_file
 from workflow.sources import sources
 from workflow.times import clamp_future_mtimes

@@ -20,9 +20,9 @@ import torch
 import yaml
 from limits import matrix_rate
 
-from superposition.core.sweep import Sweep
-from superposition.pipeline.config import Config
-from superposition.pipeline.history import trace_jobs
+from superposition.core.experiment.sweep import Sweep
+from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.record.history import trace_jobs
 
 
 def arithmetic(sweep: Sweep) -> float:

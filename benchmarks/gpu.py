@@ -37,7 +37,7 @@ from throughput import SHAPES, table
 
 from superposition import Sweep, SweepResult, train
 from superposition.pipeline import stages
-from superposition.pipeline.config import Config
+from superposition.pipeline.configuration.config import Config
 from superposition.training import evaluation
 from superposition.training.blocks import Plan
 from superposition.training.devices import ENGINES, available_cores, resolve_device

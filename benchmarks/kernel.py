@@ -37,9 +37,9 @@ import torch
 import yaml
 from limits import REPETITIONS, copy_rate, fastest, matrix_rate
 
-from superposition.core.sweep import Sweep
-from superposition.pipeline.config import Config
-from superposition.pipeline.machine import machine
+from superposition.core.experiment.sweep import Sweep
+from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.record.machine import machine
 from superposition.training import fused
 from superposition.training.blocks import Plan
 from superposition.training.engine import TrainingConfig

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.search.certificate import find_best
 from superposition.theory import branches, tegum

@@ -35,7 +35,7 @@ from peers import AUTHORS, FIGURES, Figure, Models, relu_output
 from torch import Tensor
 
 from superposition import Sweep, SweepResult, losses, train
-from superposition.pipeline.machine import machine
+from superposition.pipeline.record.machine import machine
 from superposition.training.devices import available_cores
 
 T = TypeVar("T")

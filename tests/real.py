@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from superposition.pipeline.config import Config
+from superposition.pipeline.configuration.config import Config
 
 ROOT = Path(__file__).parents[1]
 RAW = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from superposition.pipeline import stages
-from superposition.pipeline.config import Config
+from superposition.pipeline.configuration.config import Config
 
 # The original, which tests may replace by the function below.
 PARSE, PAPER = Config.parse, stages.PAPER

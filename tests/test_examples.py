@@ -9,7 +9,7 @@ from tests.readme import ROOT, block
 from tests.real import RAW
 
 from superposition.pipeline import stages
-from superposition.pipeline.config import Config
+from superposition.pipeline.configuration.config import Config
 from superposition.training.runner import train
 
 TINY = {"steps": 3, "batch": 20, "restarts": 2, "evaluation": 1000}

@@ -19,7 +19,7 @@ from tests.real import CONFIG
 from tests.workflow.project import Project
 
 from superposition.pipeline import overview, stages
-from superposition.pipeline.sections import Section
+from superposition.pipeline.configuration.sections import Section
 
 README, DOCS = PAGES[0].read_text(encoding="utf-8"), ROOT / "docs"
 CLAIMS = [claim for section in CONFIG.sections for claim in stages.find(section, "judge", "claims")]
@@ -141,9 +141,8 @@ def test_the_map_of_rooms() -> None:
     rows = [row.strip(" |").split(" | ") for row in table[0].strip().splitlines()[2:]]
     package = ROOT / "src/superposition"
     rooms = {room.strip("`"): re.findall(r"`(\w+)`", modules) for room, modules in rows}
-    assert sorted(rooms) == sorted(
-        "paper/<section>" if path.parent.name == "paper" else path.parent.name for path in package.glob("*/__init__.py")
-    )
+    folders = (str(path.parent.relative_to(package)) for path in package.glob("*/**/__init__.py"))
+    assert sorted(rooms) == sorted({re.sub("^paper.*", "paper/<section>", folder) for folder in folders})
     assert not [
         (room, name) for room, names in rooms.items() for name in names if not (package / room / f"{name}.py").is_file()
     ]

@@ -7,7 +7,7 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from superposition.core.errors import SuperpositionError
 from superposition.core.validation import check_known
-from superposition.pipeline.config import ConfigFile
+from superposition.pipeline.configuration.config import ConfigFile
 
 
 def check_file(path: str | Path) -> None:

@@ -19,9 +19,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "core.errors": ["SuperpositionError"],
-        "core.distribution": ["Distribution"],
+        "core.experiment.distribution": ["Distribution"],
         "core.models": ["Model"],
-        "core.sweep": ["Sweep"],
+        "core.experiment.sweep": ["Sweep"],
         "core.weights": ["SweepResult"],
         "paper.custom.plot": ["plot"],
         "training.evaluation": ["losses"],

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from superposition.analysis import tables
-from superposition.core.grid import COORDINATES
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.grid import COORDINATES
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from superposition.core import features
-from superposition.core.distribution import Distribution
+from superposition.core.experiment.distribution import Distribution
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.features import Gates, samples
-from superposition.core.sweep import Sweep
 
 SAMPLES = 2**17
 MIXED = Distribution(correlated=((4, 1),), anticorrelated=((0, 3, 5),))

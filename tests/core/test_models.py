@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model, Parameters
-from superposition.core.sweep import Sweep
 
 MODELS = [
     Model("linear", 4, 2),

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from superposition.core import archive
 from superposition.core.errors import SuperpositionError
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 
 

@@ -12,7 +12,7 @@ from tests.real import CONFIG
 
 from superposition.core.weights import SweepResult
 from superposition.pipeline import files
-from superposition.pipeline.claims import Claims, Tables
+from superposition.pipeline.judging.claims import Claims, Tables
 from superposition.plotting import style
 from superposition.theory import exact
 

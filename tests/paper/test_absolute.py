@@ -13,7 +13,7 @@ from tests.paper.synthetic import drawn_twice, through_files
 from tests.real import CONFIG
 
 from superposition.analysis import neurons
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.absolute import (
     activity,
@@ -25,7 +25,7 @@ from superposition.paper.absolute import (
     measure,
     motifs_of_shown_model,
 )
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 from superposition.training.evaluation import losses
 
 

@@ -10,10 +10,10 @@ from tests.paper.counter_models.adversarial import M, packed
 from tests.paper.synthetic import changed, drawn_twice, through_files
 from tests.real import CONFIG
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.adversarial import MAIN_EXPERIMENT, draw, judge, measure, removal_sizes, size_where_one
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 DENSITIES = (1.0, 0.5, 0.2, 0.1, 0.05)
 

@@ -7,7 +7,7 @@ import pytest
 from tests.paper.synthetic import drawn_twice, through_files
 
 from superposition.paper.appendix import PAPER_SETTING, compression, draw, judge, measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 FIGURE = "nonlinear_compression"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.adversarial import attacks
 from superposition.paper.adversarial.attacks import Target, gradient_ascent

@@ -12,7 +12,7 @@ from tests.paper.synthetic import drawn_twice, packed, through_files
 from tests.real import CONFIG
 
 from superposition.paper.basic import draw, judge, measure, noise
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 from superposition.plotting import style
 
 FIGURES = ("basic_small", "basic_large")

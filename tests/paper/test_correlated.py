@@ -38,7 +38,7 @@ from superposition.paper.correlated import (
     measure,
     pca_onset,
 )
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 from superposition.theory import branches
 
 FIGURES = ("correlated_organization", "local_bases", "collapse")

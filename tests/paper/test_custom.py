@@ -17,9 +17,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from superposition.core.errors import SuperpositionError
-from superposition.core.grid import COORDINATES
+from superposition.core.experiment.grid import COORDINATES
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
-from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.custom import draw, measure, select_points
 from superposition.paper.custom.plot import KINDS, plot

@@ -32,7 +32,7 @@ from superposition.paper.dynamics import (
     loss_fall_at_jumps,
     measure,
 )
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 FIGURES = ("energy_levels", "geometric_learning")
 

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from tests.paper.synthetic import Solution, drawn_twice, judged, through_files, trained, verdict
 
 from superposition.paper.introduction import draw, judge, measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 Polar = list[tuple[float, float]]  # length and direction in degrees of every column of W
 

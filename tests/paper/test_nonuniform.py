@@ -21,7 +21,7 @@ from tests.real import QUICK
 
 from superposition.core.weights import SweepResult
 from superposition.paper.nonuniform import TWO_DIGONS, draw, judge, measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 from superposition.theory import branches
 
 FIGURES = ("pentagon_solutions", "pentagon_loss")

@@ -17,8 +17,8 @@ from scipy.optimize import minimize
 from tests.paper.synthetic import changed, drawn, drawn_twice, through_files
 from tests.real import CONFIGS
 
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
-from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.geometry import (
     GALLERY,
@@ -33,7 +33,7 @@ from superposition.paper.geometry import (
     structure,
 )
 from superposition.paper.geometry.claims.dimensions import longest_plateau
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 from superposition.plotting import vectors
 from superposition.theory import exact, polytopes, tegum
 from superposition.theory.catalogue import simplex

@@ -19,8 +19,8 @@ from matplotlib.colors import to_rgb
 from tests.paper.synthetic import changed, drawn_twice, judged, through_files
 from tests.real import CONFIG, CONFIGS
 
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
-from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.phase import (
     PANELS,
@@ -34,7 +34,7 @@ from superposition.paper.phase import (
     triangle_digon_crossover,
     two_in_one,
 )
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 from superposition.theory import exact, optimum
 
 FIGURES = ("phase_2in1", "phase_3in2")

@@ -34,7 +34,7 @@ from superposition.paper.privileged import (
     paper_regime,
     regimes_by_density,
 )
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from superposition.paper.remedies import (
     l1,
     measure,
 )
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.real import CONFIG
 
 from superposition.core.weights import SweepResult
 from superposition.paper.theory import draw, interference, judge
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 DENSITIES = CONFIG.sweeps["basic_small"].density
 # Up to 10 features in 5 dimensions, alone or as antipodes: the expected loss has a closed form.

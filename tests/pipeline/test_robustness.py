@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from superposition.pipeline import robustness, stages
-from superposition.pipeline.config import Config
+from superposition.pipeline.configuration.config import Config
 from superposition.pipeline.robustness import agreement, count_verdicts, describe, page
 
 ROOT = Path(__file__).parents[2]

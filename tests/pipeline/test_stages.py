@@ -8,7 +8,7 @@ from tests.sections import write_sections
 
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline import stages
-from superposition.pipeline.sections import read_sections
+from superposition.pipeline.configuration.sections import read_sections
 
 
 def test_every_figure_has_its_functions() -> None:

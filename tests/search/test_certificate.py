@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.search.certificate import Best, find_best
 from superposition.training.runner import train

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.search.conditions import Condition, Family
 from superposition.search.constructions import carry_over, drop_features, known_models, swap_features
 from superposition.theory import branches, exact, tegum

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import optimize
 
-from superposition.core.distribution import Distribution
+from superposition.core.experiment.distribution import Distribution
 from superposition.core.models import Model
 from superposition.theory import branches, exact, polytopes, tegum
 from superposition.theory.polytopes import Polytope

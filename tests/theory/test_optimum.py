@@ -9,8 +9,8 @@ from scipy import optimize
 from tests.theory.test_simplices import ARRANGEMENTS
 
 from superposition.core import geometry
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
-from superposition.core.sweep import Sweep
 from superposition.theory import exact, optimum
 from superposition.theory.optimum import best_models
 from superposition.theory.simplices import arrange_simplices, arrangements

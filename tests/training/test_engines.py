@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from superposition.core import draws, features
-from superposition.core.distribution import Distribution
 from superposition.core.errors import SuperpositionError
+from superposition.core.experiment.distribution import Distribution
 from superposition.core.features import Gates
 from superposition.core.models import Model
 from superposition.theory import exact

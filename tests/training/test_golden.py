@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.training import devices
 from superposition.training.autograd import Autograd
 from superposition.training.captured import Captured

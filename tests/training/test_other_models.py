@@ -11,8 +11,8 @@ import torch
 from superposition.analysis import tables
 from superposition.core import draws, features
 from superposition.core.errors import SuperpositionError
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import ACTIVATIONS, Model
-from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.custom.plot import plot
 from superposition.theory import exact
@@ -133,7 +133,7 @@ def test_the_same_bytes_however_a_sweep_is_cut(
     """Whether a block of the reference engine holds some restarts of a point, one point or all of them."""
     plan = sweep(**changes, steps=4, evaluation=500)
     for models in (1, 3, 100):
-        monkeypatch.setattr("superposition.core.sweep.REFERENCE_BLOCK_VALUES", models * plan.n * plan.batch)
+        monkeypatch.setattr("superposition.core.experiment.sweep.REFERENCE_BLOCK_VALUES", models * plan.n * plan.batch)
         whole = content(train(plan, threads=1), tmp_path / "whole")
         assert content(train(plan, threads=2), tmp_path / "again") == whole
         for parts in {min(2, plan.max_parts), plan.max_parts}:

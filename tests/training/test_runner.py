@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from superposition.core.errors import SuperpositionError
-from superposition.core.grid import Relative
-from superposition.core.sweep import TRAINING_KEYS, Sweep
+from superposition.core.experiment.grid import Relative
+from superposition.core.experiment.sweep import TRAINING_KEYS, Sweep
 from superposition.core.weights import SweepResult
 from superposition.theory import exact
 from superposition.training import blocks, devices, evaluation
@@ -457,7 +457,7 @@ def test_solved_models_do_not_depend_on_threads_or_parts(monkeypatch: pytest.Mon
     plan = sweep(**SOLVED)
     whole = train(plan, threads=2)
     monkeypatch.setattr(
-        "superposition.core.sweep.POINTS_PER_SEARCH", 3
+        "superposition.core.experiment.sweep.POINTS_PER_SEARCH", 3
     )  # There are eight points, so the last part is smaller.
     first = train(plan, threads=1)
     expected = content(first, tmp_path / "first")

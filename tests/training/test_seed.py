@@ -9,8 +9,8 @@ from tests.real import RAW
 
 from superposition.core import features
 from superposition.core.errors import SuperpositionError
-from superposition.core.sweep import Sweep
-from superposition.pipeline.config import Config
+from superposition.core.experiment.sweep import Sweep
+from superposition.pipeline.configuration.config import Config
 from superposition.training import evaluation
 from superposition.training.runner import train
 

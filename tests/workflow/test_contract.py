@@ -46,10 +46,10 @@ def test_nothing_to_do_does_nothing(made: Project) -> None:
         ("src/superposition/paper/theory/__init__.py", section("theory") | ENDS),
         ("src/superposition/plotting/style.py", {"draw:introduction", "draw:theory"} | SHOWN),
         ("src/superposition/analysis/tables.py", section("introduction") | section("theory") | ENDS),
-        ("src/superposition/pipeline/claims.py", JUDGED),
+        ("src/superposition/pipeline/judging/claims.py", JUDGED),
         ("src/superposition/training/runner.py", TRAIN | section("introduction") | section("theory") | ENDS),
         ("src/superposition/core/draws.py", TRAIN | section("introduction") | section("theory") | ENDS),
-        ("src/superposition/pipeline/report.py", SHOWN),
+        ("src/superposition/pipeline/report/notebook.py", SHOWN),
         ("src/superposition/paper/custom/measure.py", set()),
     ],
 )

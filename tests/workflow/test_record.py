@@ -27,10 +27,11 @@ from tests.workflow.project import OUT, Project, digest
 from workflow.sources import sources
 
 from superposition.core.errors import SuperpositionError
-from superposition.core.sweep import Sweep
-from superposition.pipeline import provenance, stages
-from superposition.pipeline.config import Config
-from superposition.pipeline.history import trace_jobs
+from superposition.core.experiment.sweep import Sweep
+from superposition.pipeline import stages
+from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.record import provenance
+from superposition.pipeline.record.history import trace_jobs
 
 pytestmark = pytest.mark.integration
 
@@ -255,7 +256,7 @@ def test_the_record_is_a_provenance_run_crate(made: Project, tmp_path: Path) -> 
 
 def test_a_file_is_traced_from_the_shell(made: Project) -> None:
     """Nobody reads JSON to learn which sweep a figure shows."""
-    command = [sys.executable, "-m", "superposition.pipeline.provenance", str(OUT / "figures/theory.svg")]
+    command = [sys.executable, "-m", "superposition.pipeline.record.provenance", str(OUT / "figures/theory.svg")]
     env = os.environ | {"PYTHONPATH": str(made.path / "src")}
     run = subprocess.run(command, cwd=made.path, env=env, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

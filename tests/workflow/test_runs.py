@@ -14,7 +14,7 @@ import pytest
 from tests.workflow.project import OUT, TINY, Project, digest, wait_for
 
 from superposition.core.weights import SweepResult
-from superposition.pipeline.claims import COLUMNS
+from superposition.pipeline.judging.claims import COLUMNS
 
 pytestmark = pytest.mark.integration
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from superposition.pipeline.claims import check
 from superposition.pipeline.jobs import job_log
+from superposition.pipeline.judging.claims import check
 
 with job_log(snakemake):
     print(check(pd.read_csv(snakemake.input.claims)))

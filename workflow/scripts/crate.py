@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from superposition.pipeline.config import Config
-from superposition.pipeline.history import trace_jobs
+from superposition.pipeline.configuration.config import Config
 from superposition.pipeline.jobs import job_log
-from superposition.pipeline.provenance import build_crate
+from superposition.pipeline.record.history import trace_jobs
+from superposition.pipeline.record.provenance import build_crate
 
 with job_log(snakemake):
     files, params = snakemake.input, snakemake.params

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from superposition.pipeline.jobs import job_log
-from superposition.pipeline.optimality import by_figure
+from superposition.search.summary import by_figure
 
 with job_log(snakemake):
     tables = [pd.read_csv(path) for folder in snakemake.input.best for path in sorted(Path(folder).glob("*.csv"))]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from superposition.pipeline.jobs import job_log
-from superposition.pipeline.page import render
+from superposition.pipeline.report.page import render
 
 with job_log(snakemake):
     html = render(Path(snakemake.input.notebook[0]), Path(snakemake.input.template))

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import papermill
 
-from superposition.pipeline.config import Config
+from superposition.pipeline.configuration.config import Config
 from superposition.pipeline.jobs import job_log
-from superposition.pipeline.report import build_notebook
+from superposition.pipeline.report.notebook import build_notebook
 
 with job_log(snakemake):
     output = Path(snakemake.output[0])

@@ -3,7 +3,7 @@
 import json
 
 from superposition.core.errors import error_context
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline.jobs import job_log
 from superposition.training.runner import train

@@ -2,10 +2,10 @@
 
 import json
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.pipeline import stages
 from superposition.pipeline.jobs import job_log
-from superposition.pipeline.sensitivity import judge_variants
+from superposition.pipeline.judging.sensitivity import judge_variants
 
 with job_log(snakemake):
     section, figures = snakemake.wildcards.section, snakemake.params.sweeps

@@ -12,8 +12,8 @@ import pandas as pd
 import torch
 
 from superposition.core import geometry
-from superposition.core.grid import COORDINATES
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.grid import COORDINATES
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.theory import exact
 

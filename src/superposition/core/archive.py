@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from superposition.core.errors import SuperpositionError
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 
 # All metadata is in one entry, because safetensors would order several at random.
 _METADATA_KEY = "superposition"

@@ -27,9 +27,9 @@ import torch
 from jaxtyping import Float32, Int32
 from torch import Tensor
 
-from superposition.core.distribution import Distribution
-from superposition.core.sweep import Sweep
-from superposition.core.values import UNIFORM, Values
+from superposition.core.experiment.distribution import Distribution
+from superposition.core.experiment.sweep import Sweep
+from superposition.core.experiment.values import UNIFORM, Values
 
 # An all-zero sample that is less probable than this counts as impossible. Its share of a gradient is far below rounding
 # and would be a subnormal number, which some processors multiply a hundred times more slowly.

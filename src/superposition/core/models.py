@@ -21,8 +21,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from superposition.core.grid import BUILT_IN_MODELS, CUSTOM_MODELS
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.grid import BUILT_IN_MODELS, CUSTOM_MODELS
+from superposition.core.experiment.sweep import Sweep
 
 Parameters = Mapping[str, Tensor]
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from superposition.core import archive
 from superposition.core.errors import SuperpositionError
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
-from superposition.core.sweep import Sweep
 
 
 @dataclass(frozen=True)

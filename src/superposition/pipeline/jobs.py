@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from superposition.core.errors import SuperpositionError
-from superposition.pipeline.machine import machine
+from superposition.pipeline.record.machine import machine
 
 # The option of Linux's prctl that sets the signal a process gets when its parent dies.
 PR_SET_PDEATHSIG = 1

@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 from superposition.pipeline import stages
-from superposition.pipeline.claims import PAPER_URL, Claims
-from superposition.pipeline.config import Config
-from superposition.pipeline.sections import Section
+from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.configuration.sections import Section
+from superposition.pipeline.judging.claims import PAPER_URL, Claims
 
 
 def page(config: Config) -> str:

@@ -12,8 +12,8 @@ import pandas as pd
 import yaml
 
 from superposition.pipeline import stages
-from superposition.pipeline.claims import ERROR, NOT_AT_THIS_SCALE
-from superposition.pipeline.config import Config
+from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.judging.claims import ERROR, NOT_AT_THIS_SCALE
 from superposition.pipeline.overview import escaped, markdown_table
 
 RECORDS = Path("report/robustness")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from superposition.core.grid import COORDINATES
+from superposition.core.experiment.grid import COORDINATES
 from superposition.core.weights import SweepResult
 from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate

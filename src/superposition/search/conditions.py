@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from superposition.core.grid import COORDINATES
+from superposition.core.experiment.grid import COORDINATES
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
-from superposition.core.sweep import Sweep
 from superposition.theory import exact
 from superposition.training.blocks import Plan
 

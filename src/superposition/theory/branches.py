@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
-from superposition.core.distribution import Distribution
+from superposition.core.experiment.distribution import Distribution
 from superposition.core.models import Model
 from superposition.theory import bfgs, exact, optimum
 

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from superposition.core.experiment.values import UNIFORM, Values
 from superposition.core.models import Model, Parameters
-from superposition.core.values import UNIFORM, Values
 
 
 @cache

@@ -10,10 +10,10 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from superposition.core import draws
+from superposition.core.experiment.grid import MAX_REPLICATES
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.features import Gates
-from superposition.core.grid import MAX_REPLICATES
 from superposition.core.models import Model
-from superposition.core.sweep import Sweep
 from superposition.theory import exact
 from superposition.training.engine import Block
 

@@ -11,8 +11,8 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from superposition.core.errors import SuperpositionError
-from superposition.core.grid import BUILT_IN_MODELS
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.grid import BUILT_IN_MODELS
+from superposition.core.experiment.sweep import Sweep
 from superposition.training.autograd import Autograd
 from superposition.training.captured import Captured
 from superposition.training.engine import Block, Engine, TrainingConfig

@@ -9,7 +9,7 @@ parameter w with gradient g:
 
 To add a key that says how models are trained, add a field to ``Sweep`` and its name to ``sweep.TRAINING_KEYS``. If a
 step depends on it, add it to :class:`TrainingConfig` as well, and let the engines use it. Then regenerate the schema:
-``python -m superposition.pipeline.schema``.
+``python -m superposition.pipeline.configuration.schema``.
 """
 
 from collections.abc import Callable
@@ -21,9 +21,9 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.features import Gates
 from superposition.core.models import Model
-from superposition.core.sweep import Sweep
 
 # Adam's default constants, which the authors' notebook uses too.
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8

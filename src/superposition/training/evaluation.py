@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
+from superposition.core.experiment.sweep import Sweep
+from superposition.core.experiment.values import BINARY
 from superposition.core.models import Model, Parameters
-from superposition.core.sweep import Sweep
-from superposition.core.values import BINARY
 from superposition.theory import exact
 from superposition.training.blocks import Plan
 from superposition.training.devices import for_each, make_engine, resolve_device, thread_pool

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from superposition.core.cost import WORK_PER_CORE_HOUR
 from superposition.core.errors import SuperpositionError
+from superposition.core.experiment.cost import WORK_PER_CORE_HOUR
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
-from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.theory import optimum
 from superposition.training.blocks import Plan

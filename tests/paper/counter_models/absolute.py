@@ -10,7 +10,7 @@ from tests.real import CONFIG
 
 from superposition.core.weights import SweepResult
 from superposition.paper.absolute import MAIN_EXPERIMENTS, activity, measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 Layers = tuple[np.ndarray, np.ndarray]
 

@@ -5,10 +5,10 @@ from unittest import mock
 
 import torch
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.adversarial import MAIN_EXPERIMENT, measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 M, N = 4, 12
 

@@ -3,7 +3,7 @@
 from unittest import mock
 
 from superposition.paper.appendix import measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 FIGURE = "nonlinear_compression"
 

@@ -7,10 +7,10 @@ import numpy as np
 from tests.paper.synthetic import Solution, packed, trained
 from tests.real import CONFIG
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.basic import measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 
 def _tables(make: Callable[[str, Sweep], SweepResult]) -> Tables:

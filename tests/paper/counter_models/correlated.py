@@ -11,10 +11,10 @@ import pytest
 import torch
 from tests.real import QUICK
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.correlated import ANTIPODAL_SQUARE, HEXAGON, SQUARE, measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 from superposition.theory import branches
 
 SWEEPS = QUICK.sweeps | {

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.dynamics import SMALL_INIT, XAVIER_INIT, measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 SNAPSHOTS, MODELS, DIGONS = 100, 12, 12
 N, M = 3 * DIGONS, DIGONS + 1  # a third of the features stay away; the last dimension is for the pair that comes late

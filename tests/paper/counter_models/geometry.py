@@ -12,7 +12,7 @@ from tests.real import QUICK
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.geometry import LARGE_SWEEP, directions, measure, structure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 from superposition.theory import packing
 
 FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes", "direction_left_out")

@@ -6,7 +6,7 @@ import numpy as np
 from tests.paper.synthetic import Solution, trained
 
 from superposition.paper.introduction import measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 
 @functools.cache

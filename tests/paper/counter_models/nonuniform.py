@@ -11,7 +11,7 @@ from tests.real import QUICK
 
 from superposition.core.weights import SweepResult
 from superposition.paper.nonuniform import PENTAGON, TWO_DIGONS, measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 from superposition.theory import branches
 
 Solve = Callable[[float], tuple[np.ndarray, np.ndarray]]  # from the relative density or importance to W and b

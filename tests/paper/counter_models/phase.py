@@ -10,7 +10,7 @@ from tests.real import QUICK
 
 from superposition.core.weights import SweepResult
 from superposition.paper.phase import landscape, measure, prototypes, two_in_one
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 
 def _antipodal(experiment: str) -> SweepResult:

@@ -10,7 +10,7 @@ from tests.real import CONFIG
 
 from superposition.core.weights import SweepResult
 from superposition.paper.privileged import measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 M, N = 5, 10
 SIZES = {"restarts": 60, "evaluation": 2**16}  # the losses of the models here lie far apart

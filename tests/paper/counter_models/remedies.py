@@ -5,10 +5,10 @@ from unittest import mock
 
 import torch
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.remedies import EQUAL_IMPORTANCES, FALLING_IMPORTANCES, autoencoder, frequency, measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 EXPERIMENTS = (EQUAL_IMPORTANCES, FALLING_IMPORTANCES)
 DENSITIES, M, N = (0.3, 0.03), 4, 12

@@ -8,7 +8,7 @@ from tests.real import CONFIG
 
 from superposition.core.weights import SweepResult
 from superposition.paper.theory import interference, measure
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 
 # Uniform models are only described; the smallest of them stand for all.
 UNIFORM = functools.cache(lambda: packed("uniform_100_20", 40))

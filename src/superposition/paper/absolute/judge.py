@@ -13,8 +13,8 @@ from superposition.paper.absolute import (
     layer_matrix,
     motifs_of_shown_model,
 )
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("absolute")
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from superposition.analysis import neurons
 from superposition.core import features
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.absolute import (
     MAIN_EXPERIMENTS,

@@ -5,8 +5,8 @@ import pandas as pd
 from scipy.stats import kendalltau, spearmanr
 
 from superposition.paper.adversarial import MAIN_EXPERIMENT, MIN_ASCENT_DENSITY, SIZE_CONVENTIONS, removal_sizes
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("adversarial")
 

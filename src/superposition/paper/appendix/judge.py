@@ -3,8 +3,8 @@
 import numpy as np
 
 from superposition.paper.appendix import PAPER_SETTING, compression
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("appendix")
 

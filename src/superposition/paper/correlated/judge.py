@@ -5,8 +5,8 @@ import pandas as pd
 from scipy.stats import binomtest, fisher_exact
 
 from superposition.paper.correlated import ARRANGEMENTS, PAPER_CROSSINGS, PAPER_PCA_ONSET, pca_onset
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("correlated")
 

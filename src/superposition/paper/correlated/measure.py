@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from superposition.analysis import alignment
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
-from superposition.core.distribution import Distribution
+from superposition.core.experiment.distribution import Distribution
 from superposition.core.weights import SweepResult
 from superposition.paper.correlated import ARRANGEMENTS, HEXAGON, MODELS_PER_ROW, count_collapsed_pairs, nearest_density
 from superposition.theory import branches

@@ -14,7 +14,7 @@ from matplotlib.typing import ColorType
 
 from superposition.analysis import neurons
 from superposition.core.errors import SuperpositionError
-from superposition.core.grid import COORDINATES
+from superposition.core.experiment.grid import COORDINATES
 from superposition.paper.custom import MAX_MODELS, MAX_PANELS, select_points
 from superposition.plotting import panels, style, vectors
 

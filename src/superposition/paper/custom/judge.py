@@ -1,5 +1,5 @@
 """Claims about custom sweeps: there are none."""
 
-from superposition.pipeline.claims import Claims
+from superposition.pipeline.judging.claims import Claims
 
 claims = Claims("custom")

@@ -4,8 +4,8 @@ import numpy as np
 from scipy.stats import binomtest
 
 from superposition.paper.dynamics import SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps, swaps_at_jumps
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("dynamics")
 

@@ -1,7 +1,7 @@
 """Judge the claims about uniform superposition: features per dimension, D_i, polytopes, and the aside."""
 
 from superposition.paper.geometry.claims import aside, dimensionality, dimensions, polytopes
-from superposition.pipeline.claims import Claims
+from superposition.pipeline.judging.claims import Claims
 
 topics = (dimensions, dimensionality, polytopes, aside)
 claims = Claims(

@@ -8,8 +8,8 @@ import pandas as pd
 
 from superposition.analysis import alignment
 from superposition.paper.nonuniform import PAPER_CROSSOVER, PENTAGON, TWO_DIGONS
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("nonuniform")
 

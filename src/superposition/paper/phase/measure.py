@@ -11,8 +11,8 @@ from torch import Tensor
 from superposition.analysis import tables
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
-from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.phase import PHASES, activations, landscape, prototypes, triangle_digon_crossover, two_in_one
 from superposition.theory import bfgs, exact, simplices

@@ -8,8 +8,8 @@ from scipy.stats import binomtest
 
 from superposition.analysis import neurons
 from superposition.paper.privileged import MODEL_LABELS, MONOSEMANTIC_THRESHOLDS, at_point, regimes_by_density
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("privileged")
 

@@ -10,8 +10,8 @@ from superposition.paper.remedies import (
     models_without_superposition,
     most_agreed,
 )
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("remedies")
 

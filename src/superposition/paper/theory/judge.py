@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("theory")
 

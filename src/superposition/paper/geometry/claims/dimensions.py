@@ -12,8 +12,8 @@ from superposition.paper.geometry import (
     SWEEPS_BY_N,
     compare_with_best_product,
 )
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("geometry")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from superposition.paper.geometry import LARGE_SWEEP, SIGNIFICANCE, compare_with_best_product, polytope_sizes
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 from superposition.theory.polytopes import FRACTIONS, factors_of
 
 claims = Claims("geometry")

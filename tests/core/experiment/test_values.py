@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from superposition.core.errors import SuperpositionError
+from superposition.core.experiment.sweep import Sweep
+from superposition.core.experiment.values import PREDEFINED, Values
 from superposition.core.features import samples
 from superposition.core.models import Model
-from superposition.core.sweep import Sweep
-from superposition.core.values import PREDEFINED, Values
 from superposition.theory import exact
 
 BASE: dict[str, Any] = {"model": "relu_output", "n": 4, "m": 2, "density": [0.5, 0.1]}

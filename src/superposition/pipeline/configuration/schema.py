@@ -1,15 +1,15 @@
 """The JSON schemas of ``config.yaml`` and ``section.yaml``, with which editors complete and check these files.
 
-``python -m superposition.pipeline.schema`` writes them to ``workflow/schemas``.
+``python -m superposition.pipeline.configuration.schema`` writes them to ``workflow/schemas``.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-from superposition.core.sweep import Sweep
-from superposition.pipeline.config import REQUIRED_KEYS, ConfigFile
-from superposition.pipeline.sections import MAX_NAME_LENGTH, NAME_PATTERN, Section
+from superposition.core.experiment.sweep import Sweep
+from superposition.pipeline.configuration.config import REQUIRED_KEYS, ConfigFile
+from superposition.pipeline.configuration.sections import MAX_NAME_LENGTH, NAME_PATTERN, Section
 
 # The names of experiments and figures.
 NAMES = {"pattern": NAME_PATTERN, "maxLength": MAX_NAME_LENGTH}

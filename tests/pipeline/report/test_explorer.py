@@ -15,10 +15,10 @@ import torch
 from tests.real import ROOT
 from tests.sections import parse
 
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
-from superposition.core.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.pipeline import explorer
+from superposition.pipeline.report import explorer
 from superposition.theory import exact, optimum
 from superposition.training.autograd import Autograd
 from superposition.training.blocks import Plan

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from superposition.core.errors import SuperpositionError, error_context
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.pipeline.claims import Claim
-from superposition.pipeline.config import VARIED
+from superposition.pipeline.configuration.config import VARIED
+from superposition.pipeline.judging.claims import Claim
 from superposition.training.runner import train
 
 # The factors by which each variant multiplies training settings, by the name of the variant.

@@ -23,16 +23,17 @@ from bs4 import BeautifulSoup, Tag
 from PIL import Image
 from tests.sections import parse as parse_with_sections
 
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.pipeline import files, report
-from superposition.pipeline.claims import COLUMNS, CRITERIA_COLUMNS, PAPER_URL
-from superposition.pipeline.config import Config
-from superposition.pipeline.page import render
+from superposition.pipeline import files
+from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.judging.claims import COLUMNS, CRITERIA_COLUMNS, PAPER_URL
+from superposition.pipeline.report import notebook
+from superposition.pipeline.report.page import render
 from superposition.pipeline.robustness import COLUMNS as COUNTED
 from superposition.pipeline.robustness import VERDICTS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEXT, TEMPLATE = ROOT / "report/report.md.j2", ROOT / "report/template/index.html.j2"
 CONFIG: dict[str, Any] = {
     "defaults": {"steps": 1234},
@@ -154,14 +155,14 @@ def make_page(
     record: Path | None = None,
 ) -> BeautifulSoup:
     """Make the report; without its figures unless the notebook is executed, which takes seconds."""
-    notebook = report.build_notebook(TEXT, folder, Config.parse(config), configfiles, record)
+    built = notebook.build_notebook(TEXT, folder, Config.parse(config), configfiles, record)
     path = folder / "report.ipynb"
     if execute:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", str(ROOT / "src"))
-            papermill.execute_notebook(notebook, path, cwd=folder, progress_bar=False)
+            papermill.execute_notebook(built, path, cwd=folder, progress_bar=False)
     else:
-        nbformat.write(notebook, path)
+        nbformat.write(built, path)
     (folder / "report.html").write_text(render(path, TEMPLATE), encoding="utf-8")
     return BeautifulSoup((folder / "report.html").read_text(encoding="utf-8"), "html.parser")
 
@@ -274,9 +275,9 @@ def test_everything_is_shown(page: BeautifulSoup, folder: Path) -> None:
 
 def test_the_notebook_shows_where_figures_come_from(page: BeautifulSoup, folder: Path) -> None:
     """It ran without errors, holds no pictures, and has a cell per figure that draws from the tables."""
-    notebook = nbformat.read(folder / "report.ipynb", as_version=4)
-    nbformat.validate(notebook)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    written = nbformat.read(folder / "report.ipynb", as_version=4)
+    nbformat.validate(written)
+    code = [cell for cell in written.cells if cell.cell_type == "code"]
     assert [cell.metadata.tags for cell in code if "parameters" in cell.metadata.tags] == [["parameters"]]
     assert all(cell.metadata.papermill.exception is False for cell in code)
     for name in CONFIG["figures"]:
@@ -286,7 +287,7 @@ def test_the_notebook_shows_where_figures_come_from(page: BeautifulSoup, folder:
 
 def test_changed_data_are_drawn(folder: Path) -> None:
     """The stored drawing is that of the stored tables alone."""
-    stored = report.Results(folder)
+    stored = notebook.Results(folder)
     draw = lambda data: len(data["models"])  # noqa: E731
     data = stored.tables("introduction")
     assert "figures/introduction.svg" in stored.show("introduction", draw, data)._repr_html_()
@@ -353,9 +354,9 @@ def test_corrections_are_gathered(page: BeautifulSoup, tmp_path: Path) -> None:
 
 
 def test_a_verdict_is_told_by_more_than_its_colour() -> None:
-    assert len({*report.VERDICT_MARKS.values()}) == len(report.VERDICT_MARKS)
+    assert len({*notebook.VERDICT_MARKS.values()}) == len(notebook.VERDICT_MARKS)
     style = TEMPLATE.read_text(encoding="utf-8")
-    assert all(f".{verdict.replace(' ', '-')} {{" in style for verdict in report.VERDICT_MARKS)
+    assert all(f".{verdict.replace(' ', '-')} {{" in style for verdict in notebook.VERDICT_MARKS)
 
 
 NASTY = "<b>&\"quoted\" 'too'</b><script>alert(1)</script> *a* `b` |c| [d](e) {{ f }}"
@@ -395,7 +396,7 @@ def test_text_is_no_markup(tmp_path: Path) -> None:
 )
 def test_prose(plain: str, marked: str) -> None:
     """Indices are set as such; identifiers stay whole."""
-    assert report.prose(plain) == marked
+    assert notebook.prose(plain) == marked
 
 
 def test_parameters(page: BeautifulSoup) -> None:
@@ -422,7 +423,7 @@ def test_parameters(page: BeautifulSoup) -> None:
 )
 def test_ways_to_show_a_parameter(entry: dict[str, Any], key: str, shown: str | None) -> None:
     sweep = Sweep.parse({"model": "linear", "n": 3, "m": 2, "density": 0.5} | entry)
-    _, chosen = report.describe_parameters(sweep, ())
+    _, chosen = notebook.describe_parameters(sweep, ())
     assert chosen.get(key) == shown
 
 
@@ -532,7 +533,7 @@ def test_contrast() -> None:
     named = dict(re.findall(r"--(\w+): (#\w+)", style))
     pairs = [(named[ink], ground) for ink in ("ink", "soft", "link") for ground in ("#fff", named["wash"])]
     badges = re.findall(r"background: (#\w+); color: (#\w+)", style)
-    assert len(badges) == len(report.VERDICT_MARKS)
+    assert len(badges) == len(notebook.VERDICT_MARKS)
     for pair in [*pairs, *badges]:
         dark, light = sorted(map(luminance, pair))
         assert (light + 0.05) / (dark + 0.05) >= 4.5, pair

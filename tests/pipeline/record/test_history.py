@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from superposition.core.errors import SuperpositionError
-from superposition.pipeline import history
-from superposition.pipeline.machine import processor
+from superposition.pipeline.record import history
+from superposition.pipeline.record.machine import processor
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with this module in it, in which we are."""
-    module = tmp_path / "src/superposition/pipeline/history.py"
+    module = tmp_path / "src/superposition/pipeline/record/history.py"
     module.parent.mkdir(parents=True)
     shutil.copy(history.__file__, module)
     monkeypatch.setattr(history, "__file__", str(module))
@@ -42,7 +42,7 @@ def test_the_commit(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [".gitignore", "src/superposition/pipeline/history.py", "src/new.py", "workflow/new.smk"]
+    "path", [".gitignore", "src/superposition/pipeline/record/history.py", "src/new.py", "workflow/new.smk"]
 )
 def test_changes_are_marked(checkout: Path, path: str) -> None:
     """A commit alone would send the reader to code that did not run; so would a new module that is not in git yet."""
@@ -54,7 +54,7 @@ def test_changes_are_marked(checkout: Path, path: str) -> None:
 
 def test_the_checkout_of_something_else_around_the_code(checkout: Path) -> None:
     """Its commit says nothing of the code: sources unpacked below another repository."""
-    git("rm", "-q", "--cached", "src/superposition/pipeline/history.py")
+    git("rm", "-q", "--cached", "src/superposition/pipeline/record/history.py")
     git("commit", "-qm", "second")
     assert history.commit() == "not in a git checkout"
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tests.real import RAW
 
 from superposition.core.errors import SuperpositionError, short_repr
-from superposition.core.sweep import Sweep
-from superposition.pipeline.config import Config
-from superposition.pipeline.sections import read_sections
+from superposition.core.experiment.sweep import Sweep
+from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.configuration.sections import read_sections
 from superposition.training import runner
 from superposition.training.autograd import Autograd
 from superposition.training.devices import ENGINES
@@ -109,7 +109,7 @@ def few_sections() -> Iterator[None]:
     """Those that the experiments above are enough for."""
     few = {name: about for name, about in read_sections().items() if name in ("introduction", "custom")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("superposition.pipeline.config.read_sections", lambda: dict(few))
+        patch.setattr("superposition.pipeline.configuration.config.read_sections", lambda: dict(few))
         yield
 
 

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 
 from superposition.core.errors import SuperpositionError
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.pipeline import sensitivity
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
-from superposition.pipeline.sensitivity import COLUMNS, VARIANTS, judge_variants, scale_settings
+from superposition.pipeline.judging import sensitivity
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.sensitivity import COLUMNS, VARIANTS, judge_variants, scale_settings
 from superposition.training import runner
 
 ABOUT = {"paper": "", "about": "trained models", "phrase": "", "criteria": [Criterion("x", ">", 0, "the paper", "")]}

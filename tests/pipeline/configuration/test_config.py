@@ -13,9 +13,9 @@ from tests.real import RAW, ROOT
 from tests.sections import parse, split
 
 from superposition.core.errors import SuperpositionError
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.pipeline import stages
-from superposition.pipeline.schema import schemas
+from superposition.pipeline.configuration.schema import schemas
 from superposition.pipeline.stages import CUSTOM
 
 BASE: dict[str, Any] = {
@@ -350,7 +350,7 @@ def valid(config: dict[str, Any]) -> bool:
 
 
 def test_the_schema_on_disk_is_the_current_one() -> None:
-    """``python -m superposition.pipeline.schema`` writes it anew."""
+    """``python -m superposition.pipeline.configuration.schema`` writes it anew."""
     for name, schema in SCHEMAS.items():
         assert json.loads((ROOT / f"workflow/schemas/{name}.schema.json").read_text(encoding="utf-8")) == schema
         jsonschema.Draft202012Validator.check_schema(schema)

@@ -3,10 +3,10 @@
 A results folder with its record is an RO-Crate that follows the profile Provenance Run Crate 0.5. A file is the
 ``result`` of the job that made it, and the ``object`` of a job is what it read: other results, the entry of the
 configuration, the code. Links thus lead from a figure to its tables, weights, sweeps and sources; every file has its
-SHA-256. What a job read and wrote is taken from its log (see :mod:`superposition.pipeline.history`).
+SHA-256. What a job read and wrote is taken from its log (see :mod:`superposition.pipeline.record.history`).
 
-``python -m superposition.pipeline.provenance results/paper/figures/introduction.svg`` follows these links, and fails if
-one of the files has changed since; for a results folder, such as ``results/paper``, it checks all files.
+``python -m superposition.pipeline.record.provenance results/paper/figures/introduction.svg`` follows these links, and
+fails if one of the files has changed since; for a results folder, such as ``results/paper``, it checks all files.
 """
 
 import mimetypes
@@ -23,10 +23,10 @@ from rocrate.utils import as_list
 
 from superposition.core import archive
 from superposition.core.errors import SuperpositionError
-from superposition.pipeline.claims import PAPER_URL
-from superposition.pipeline.config import Config
-from superposition.pipeline.history import Job, commit, sha256, versions
-from superposition.pipeline.machine import machine
+from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.judging.claims import PAPER_URL
+from superposition.pipeline.record.history import Job, commit, sha256, versions
+from superposition.pipeline.record.machine import machine
 
 RECORD = "ro-crate-metadata.json"
 # The folder of the results that holds a copy of the code.

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from superposition.core.errors import SuperpositionError, short_repr
-from superposition.core.grid import MAX_SEED
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.grid import MAX_SEED
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.validation import Strict, as_tuple, check_known, explain
-from superposition.pipeline.sections import Figure, Name, Section, read_sections
+from superposition.pipeline.configuration.sections import Figure, Name, Section, read_sections
 from superposition.pipeline.stages import CUSTOM
 
 # Keys that every experiment has to give, because no default makes sense.

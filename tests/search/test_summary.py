@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from superposition.core.grid import COORDINATES
-from superposition.pipeline.optimality import by_figure
+from superposition.core.experiment.grid import COORDINATES
+from superposition.search.summary import by_figure
 
 
 def test_the_furthest_point_of_every_figure() -> None:

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from superposition.core import cost
-from superposition.core.cost import MAX_HEADER_SIZE
-from superposition.core.distribution import Distribution
 from superposition.core.errors import SuperpositionError, short_repr
-from superposition.core.grid import COORDINATES
-from superposition.core.sweep import Sweep
+from superposition.core.experiment import cost
+from superposition.core.experiment.cost import MAX_HEADER_SIZE
+from superposition.core.experiment.distribution import Distribution
+from superposition.core.experiment.grid import COORDINATES
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 
 BASE: dict[str, Any] = {"model": "relu_output", "n": 4, "m": 2, "density": 0.1}
@@ -323,7 +323,7 @@ def test_parts_make_up_the_points(points: int, parts: int, exact: bool) -> None:
     """Parts have about the same size, and points that are searched together stay together."""
     plan = Sweep(model="linear", n=2, m=1, density=0.1, seeds=points, restarts=3, solver="exact" if exact else "adam")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("superposition.core.sweep.POINTS_PER_SEARCH", 4)
+        patch.setattr("superposition.core.experiment.sweep.POINTS_PER_SEARCH", 4)
         assert plan.max_parts == (-(-points // 4) if exact else points)
         if parts > plan.max_parts:
             with pytest.raises(SuperpositionError, match=rf"^part 1 of {parts}: .* 1 to {plan.max_parts} parts$"):

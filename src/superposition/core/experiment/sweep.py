@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from superposition.core import cost
 from superposition.core.errors import SuperpositionError
-from superposition.core.grid import BUILT_IN_MODELS, Grid
+from superposition.core.experiment import cost
+from superposition.core.experiment.grid import BUILT_IN_MODELS, Grid
 from superposition.core.validation import explain
 
 # The keys that say how models are trained on samples; a sweep that is solved exactly ignores them. Those that a single

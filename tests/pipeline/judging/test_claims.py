@@ -10,8 +10,8 @@ from tests.real import CONFIG
 
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline import stages
-from superposition.pipeline.claims import COLUMNS, ERROR, NOT_AT_THIS_SCALE, Claims, Finding, check
-from superposition.pipeline.criteria import Comparison, Criterion, Number, decide
+from superposition.pipeline.judging.claims import COLUMNS, ERROR, NOT_AT_THIS_SCALE, Claims, Finding, check
+from superposition.pipeline.judging.criteria import Comparison, Criterion, Number, decide
 
 REGISTERED = {name: stages.find(name, "judge", "claims") for name in CONFIG.sections}
 SMALL = Criterion("weight, kg", "<", 2, "the paper", "at most two")

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from superposition.core.distribution import Distribution, parse_distribution
 from superposition.core.errors import short_repr
+from superposition.core.experiment.distribution import Distribution, parse_distribution
+from superposition.core.experiment.values import UNIFORM, Values, parse_values
 from superposition.core.validation import Strict, as_tuple
-from superposition.core.values import UNIFORM, Values, parse_values
 
 # Float32 has no reciprocals of much smaller densities.
 MIN_DENSITY = 1e-30

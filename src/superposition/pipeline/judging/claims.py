@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from superposition.core.errors import SuperpositionError, short_repr
-from superposition.pipeline.criteria import Comparison, Criterion, Number, Verdict, decide
+from superposition.pipeline.judging.criteria import Comparison, Criterion, Number, Verdict, decide
 
 PAPER_URL = "https://transformer-circuits.pub/2022/toy_model/index.html"
 # What a statement speaks of.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from superposition.core.grid import COORDINATES
+from superposition.core.experiment.grid import COORDINATES
 
 
 def by_figure(certificate: pd.DataFrame, figures: Mapping[str, Sequence[str]]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.real import CONFIG, CONFIGS, RAW
 
-from superposition.pipeline.config import CUSTOM
+from superposition.pipeline.configuration.config import CUSTOM
 
 by_scale = pytest.mark.parametrize("scale", CONFIGS)
 TRAINING = {"steps", "batch", "learning_rate", "schedule", "weight_decay"}

@@ -19,12 +19,12 @@ from markupsafe import Markup, escape
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from superposition.core import archive
-from superposition.core.sweep import TRAINING_KEYS, Sweep
+from superposition.core.experiment.sweep import TRAINING_KEYS, Sweep
 from superposition.pipeline import files, stages
-from superposition.pipeline.claims import ERROR, NOT_AT_THIS_SCALE, PAPER_URL
-from superposition.pipeline.config import Config
-from superposition.pipeline.history import commit, trace_jobs, versions
-from superposition.pipeline.machine import machine
+from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.judging.claims import ERROR, NOT_AT_THIS_SCALE, PAPER_URL
+from superposition.pipeline.record.history import commit, trace_jobs, versions
+from superposition.pipeline.record.machine import machine
 from superposition.pipeline.robustness import FIRM_SHARE, agreement
 
 Tables = dict[str, pd.DataFrame]

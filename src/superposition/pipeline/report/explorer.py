@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 
 from superposition.analysis import alignment
-from superposition.core.sweep import Sweep
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.pipeline.config import CUSTOM, Config
+from superposition.pipeline.configuration.config import CUSTOM, Config
 
 View = dict[str, Any]
 # Largest number of weights of one view; longer sweeps are thinned along their densities.

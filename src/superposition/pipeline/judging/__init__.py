@@ -1,0 +1,1 @@
+"""Verdicts: criteria, the claims that they decide, and how far verdicts depend on the training configuration."""
