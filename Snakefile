@@ -98,6 +98,7 @@ rule all:
         expand(f"{OUT}/figures/{{figure}}.{{format}}", figure=CONFIG.figures, format=["svg", "png"]),
         expand(f"{OUT}/figures/{{figure}}.gif", figure=CONFIG.animated()),
         f"{OUT}/claims.csv",
+        f"{OUT}/optimality.csv",
         f"{OUT}/report.html",
         f"{OUT}/explorer.html",
         f"{OUT}/ro-crate-metadata.json",

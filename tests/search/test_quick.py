@@ -10,7 +10,7 @@ TABLE = ROOT / "results/quick/optimality.csv"
 
 @pytest.mark.integration
 @pytest.mark.quick
-@pytest.mark.skipif(not TABLE.exists(), reason="needs the target optimality at scale quick")
+@pytest.mark.skipif(not TABLE.exists(), reason="needs the reproduction at scale quick")
 def test_every_point_is_certified_and_no_construction_beats_what_is_best() -> None:
     table = pd.read_csv(TABLE)
     points = {name: QUICK.sweeps[name].size for names in QUICK.families.values() for name in names}

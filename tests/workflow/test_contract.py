@@ -13,6 +13,7 @@ pytestmark = pytest.mark.integration
 SHOWN = {"notebook", "report", "crate"}
 JUDGED = {"judge"} | SHOWN
 ENDS = JUDGED | {"explorer"}
+SEARCH = {"search:pentagon", "search:basic", "search:uniform", "optimality"}
 TRAIN = {f"train:{name}" for name in ("introduction", "basic_small", "basic_small_linear", "uniform_400_30")}
 
 
@@ -47,8 +48,10 @@ def test_nothing_to_do_does_nothing(made: Project) -> None:
         ("src/superposition/plotting/style.py", {"draw:introduction", "draw:theory"} | SHOWN),
         ("src/superposition/analysis/tables.py", section("introduction") | section("theory") | ENDS),
         ("src/superposition/pipeline/judging/claims.py", JUDGED),
-        ("src/superposition/training/runner.py", TRAIN | section("introduction") | section("theory") | ENDS),
-        ("src/superposition/core/draws.py", TRAIN | section("introduction") | section("theory") | ENDS),
+        ("src/superposition/training/runner.py", TRAIN | SEARCH | section("introduction") | section("theory") | ENDS),
+        ("src/superposition/core/draws.py", TRAIN | SEARCH | section("introduction") | section("theory") | ENDS),
+        ("src/superposition/search/exchange.py", SEARCH | {"crate"}),
+        ("src/superposition/search/summary.py", {"optimality", "crate"}),
         ("src/superposition/pipeline/report/notebook.py", SHOWN),
         ("src/superposition/paper/custom/measure.py", set()),
     ],
@@ -89,8 +92,11 @@ def test_a_touched_file_with_its_old_content_makes_nothing_again(made: Project) 
 @pytest.mark.parametrize(
     ("experiment", "jobs"),
     [
-        ("introduction", {"train:introduction"} | section("introduction") | ENDS),
-        ("basic_small_linear", {"train:basic_small_linear"} | section("theory") | ENDS),
+        ("introduction", {"train:introduction", "search:pentagon", "optimality"} | section("introduction") | ENDS),
+        (
+            "basic_small_linear",
+            {"train:basic_small_linear", "search:basic", "optimality"} | section("theory") | ENDS,
+        ),
     ],
 )
 def test_a_change_of_one_experiment_trains_that_one(made: Project, experiment: str, jobs: set[str]) -> None:
@@ -114,10 +120,8 @@ def test_an_own_sweep_is_made_with_the_rest_and_disturbs_nothing(made: Project) 
     with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
         made.configure(config)
         assert made.jobs("results/quick/weights/mine.safetensors") == {"train:mine"}
-        assert (
-            made.jobs()
-            == {"train:mine"} | section("mine_gram") | section("mine_points") | section("mine_dimensionality") | ENDS
-        )
+        shown = section("mine_gram") | section("mine_points") | section("mine_dimensionality")
+        assert made.jobs() == {"train:mine", "search:mine", "optimality"} | shown | ENDS
 
 
 def test_one_figure_alone(fresh: Project) -> None:

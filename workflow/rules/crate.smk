@@ -15,7 +15,14 @@ WORKFLOW_FILES = [
 
 rule crate:
     input:
-        results=[*rules.notebook.input, *rules.notebook.output, *rules.report.output, *rules.explorer.output],
+        results=[
+            *rules.optimality.input.best,
+            *rules.optimality.output,
+            *rules.notebook.input,
+            *rules.notebook.output,
+            *rules.report.output,
+            *rules.explorer.output,
+        ],
         workflow=[file for part in WORKFLOW_FILES for file in sorted(glob.glob(part, recursive=True))]
         + sources(*glob.glob("workflow/*.py")),
         configs=workflow.configfiles,

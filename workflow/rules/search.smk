@@ -1,5 +1,4 @@
 # Search for the best model at every point of the sweeps of a family, and certify how far the trained ones are from it.
-# `rule all` makes none of this: the target is `optimality`.
 
 
 rule search:

@@ -16,7 +16,7 @@ from superposition.search.polishing import GROUPS, Bench
 from superposition.training.devices import available_cores, thread_pool
 
 # The number of samples and of feature values on which models are compared, and their stream, on which none was chosen.
-DRAWS = (2**17, 2**25, 9)
+DRAWS = (2**16, 2**24, 9)
 
 
 class Best(NamedTuple):
@@ -53,7 +53,9 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
         for name, models in trained.items():
             numbers = family.of_point[name]
             of_point = [Candidate(k, name, p) for k, p in zip(numbers, models.model.pack(models.best()), strict=True)]
-            losses = state.bench.losses(of_point, *DRAWS)
+            losses = known[numbers]
+            others = [k for k, c in enumerate(of_point) if not torch.equal(c.parameters, best[c.condition].parameters)]
+            losses[others] = state.bench.losses([of_point[k] for k in others], *DRAWS)
             excess, excess_error = state.bench.gains(of_point, losses, known[numbers])
             columns = {
                 "trained": losses.mean(axis=1),

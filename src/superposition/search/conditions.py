@@ -85,6 +85,11 @@ class Condition:
         return self.plan.sweep.plain and not (self.plan.attack[self.point] or self.plan.l1[self.point])
 
     @property
+    def has_products(self) -> bool:
+        """Whether the best exact products of polytopes are known."""
+        return self.model.name == "relu_output" and self.plain and self.uniform
+
+    @property
     def solvable(self) -> bool:
         """Whether the best model is known without a search."""
         return self.plan.sweep.exactly_solvable or (self.model.name == "linear" and self.plain)

@@ -34,11 +34,13 @@ class Candidate(NamedTuple):
         condition: Number of the condition in its family.
         source: Where the model comes from.
         parameters: Its parameters.
+        built: Whether the model is known without training.
     """
 
     condition: int
     source: str
     parameters: Float[Tensor, " size"]
+    built: bool = False
 
 
 def carry_over(parameters: Float[Tensor, " size"], source: Condition, target: Condition) -> Tensor | None:
@@ -102,8 +104,8 @@ def known_models(number: int, condition: Condition) -> list[Candidate]:
     elif model.name == "linear" and condition.plain:
         found = [(EXACT, _place([_UNIT_SINGLE] * model.m, condition))]
     elif model.name == "relu_output" and condition.plain:
-        found = [*(_products(condition) if condition.uniform else _pairs(condition))]
-    return [Candidate(number, source, parameters) for source, parameters in found]
+        found = [*(_products(condition) if condition.has_products else _pairs(condition))]
+    return [Candidate(number, source, parameters, built=True) for source, parameters in found]
 
 
 class _Factor(NamedTuple):

@@ -23,24 +23,27 @@ INITIALISATIONS = 3
 VARIATIONS = 12
 # The shares of its features that are kept when the features of a model are all alike.
 KEPT = (1 / 4, 1 / 2, 3 / 4)
+# A feature with a smaller ‖W_i‖² is not represented: to drop it changes nothing.
+MIN_NORM2 = 0.01
 # Steps of polishing, of every candidate and of the best ones of a condition: the share of those of the sweep, and the
 # largest number.
-TRIAL, FINAL = (1 / 20, 500), (1 / 10, 2000)
-FINALISTS = 3
+TRIAL, FINAL = (1 / 30, 500), (1 / 10, 2000)
+FINALISTS = 2
 # The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
 # losses as they are.
-TRIED = 4
+TRIED = 3
 # Candidates whose loss exceeds the best by more than this share after the trial are given up.
 MARGIN = 0.1
 # A model replaces the best if its loss is lower by this share, and by two standard errors of the difference.
 MIN_GAIN = 3e-4
 MAX_ROUNDS = 8
 # The numbers of samples, and of feature values, on which losses are compared; small models can afford more samples.
-LEVELS = ((2**14, 0), (2**17, 0), (2**19, 2**25))
-# Candidates of a condition that are compared on more samples than the fewest.
-CHALLENGERS = 3
-# Rounds without success after which the best model of a condition is not varied any further.
-PATIENCE = 3
+LEVELS = ((2**13, 0), (2**15, 2**22), (2**17, 2**25))
+# Candidates of a condition that are compared on more samples, and on most.
+CHALLENGERS = (2, 1)
+# Rounds without success after which the best model of a condition is not varied any further. Variations of models of
+# equal features are always the same.
+PATIENCE, PATIENCE_IF_UNIFORM = 3, 1
 
 
 @dataclass
@@ -65,32 +68,26 @@ class Search:
         family = self.bench.family
         return {k: [*family.neighbours(k)] for k, condition in enumerate(family.conditions) if not condition.solvable}
 
-    def challenge(self, candidates: Sequence[Candidate]) -> tuple[np.ndarray, np.ndarray]:
+    def challenge(self, candidates: Sequence[Candidate]) -> None:
         """Give every condition the best of these models if it beats what it has.
 
         Candidates race: those that are not clearly worse on few samples are compared on more and different ones, until
         they win, lose, or no more samples are allowed.
-
-        Returns:
-            By what share the losses of all candidates lie above those of the best models, and the standard errors; both
-            on the fewest samples.
         """
-        running, first = [*candidates], self._compare(candidates, 0)
-        for level in range(len(LEVELS)):
-            excess, error = self._compare(running, level) if level else first
+        running = [*candidates]
+        for level, errors in enumerate((4, 4, 2)):
+            excess, error = self.compare(running, level)
             # Exact losses differ by no error.
             least = np.where(error > 0, MIN_GAIN, 0)
-            won = excess < -np.maximum(least, (2 if level == len(LEVELS) - 1 else 4) * error)
+            won = excess < -np.maximum(least, errors * error)
             for place in sorted(np.flatnonzero(won), key=lambda k: -excess[k]):
                 self._replace(running[place])
-            lost = won | (excess - 2 * error > -least)
-            running = [running[place] for place in np.flatnonzero(~lost)]
-            running = lowest(running, excess[~lost], CHALLENGERS)
-            if not running:
-                break
-        return first
+            open_ = np.flatnonzero(~won & (excess - 2 * error <= -least))
+            if level < len(CHALLENGERS):
+                running = lowest([running[place] for place in open_], excess[open_], CHALLENGERS[level])
 
-    def _compare(self, candidates: Sequence[Candidate], level: int) -> tuple[np.ndarray, np.ndarray]:
+    def compare(self, candidates: Sequence[Candidate], level: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Return by what share the losses of candidates lie above those of the best models, and the standard errors."""
         missing = sorted({c.condition for c in candidates if (c.condition, level) not in self.losses})
         found = self.bench.losses([*(self.best[k] for k in missing), *candidates], *LEVELS[level], stream=level)
         self.losses |= {(k, level): loss for k, loss in zip(missing, found, strict=False)}
@@ -104,11 +101,19 @@ class Search:
         self.changed.add(k)
         self.losses = {key: loss for key, loss in self.losses.items() if key[0] != k}
 
-    def exchange(self) -> tuple[list[Candidate], np.ndarray]:
-        """Try the models that are new under other conditions; return these candidates and their excess."""
+    def exchange(self) -> list[Candidate]:
+        """Return the models that are new since the last time, carried over to other conditions.
+
+        Products of polytopes are proposed under every condition where they fit, and need not be carried over.
+        """
         new, self.changed = self.changed, set()
-        carried = [c for k, near in self.searched.items() for c in self._carried(k, [j for j in near if j in new])]
-        return carried, self.challenge(carried)[0]
+        products = {k for k, c in enumerate(self.bench.family.conditions) if c.has_products}
+        built = {k for k in new & products if self.best[k].built}
+        return [
+            carried
+            for k, near in self.searched.items()
+            for carried in self._carried(k, [j for j in near if j in (new - built if k in products else new)])
+        ]
 
     def rivals(self) -> list[Candidate]:
         """Return the best construction under every condition where it is not clearly worse than the best model.
@@ -119,9 +124,9 @@ class Search:
         built = [c for k in self.searched for c in known_models(k, conditions[k])]
         built += [c for k, near in self.searched.items() for c in self._carried(k, near)]
         for level in range(len(LEVELS)):
-            excess, error = self._compare(built, level)
+            excess, error = self.compare(built, level)
             close = np.flatnonzero(excess < 2 * error)
-            built = lowest([built[k] for k in close], excess[close], (CHALLENGERS, CHALLENGERS, 1)[level])
+            built = lowest([built[k] for k in close], excess[close], (*CHALLENGERS, 1)[level])
         return built
 
     def _carried(self, k: int, near: Sequence[int]) -> list[Candidate]:
@@ -134,9 +139,9 @@ class Search:
         return found
 
     def advance(self, candidates: Sequence[Candidate], number: int) -> None:
-        """Polish all candidates for a short time, and the promising ones for longer."""
+        """Polish all candidates a little and the promising ones for longer, and let these challenge the best models."""
         tried = self.bench.polish(candidates, *TRIAL, stream=2 * number)
-        excess, error = self.challenge(tried)
+        excess, error = self.compare(tried)
         promising = np.flatnonzero(excess < MARGIN + 2 * error)
         finalists = lowest([tried[k] for k in promising], excess[promising], FINALISTS)
         self.challenge(self.bench.polish(finalists, *FINAL, stream=2 * number + 1))
@@ -154,22 +159,23 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> Search:
     state = Search(bench, best, changed=set(range(len(conditions))))
     solved = {c.condition for c in start if c.source == EXACT}
     start += [c for k in range(len(conditions)) if k not in solved for c in known_models(k, conditions[k])]
-    excess, _ = state.challenge(start)
+    state.challenge(start)
     failures = dict.fromkeys(state.searched, 0)
     for number in range(MAX_ROUNDS):
-        carried, of_carried = state.exchange()
-        if number == 0:
-            carried, of_carried = carried + start, np.concatenate([of_carried, excess])
-        alive = [k for k, failed in failures.items() if failed < PATIENCE]
+        carried = state.exchange() + (start if number == 0 else [])
+        nearest = lowest(carried, state.compare(carried)[0], TRIED)
+        alive = [
+            k for k, failed in failures.items() if failed < (PATIENCE_IF_UNIFORM if conditions[k].uniform else PATIENCE)
+        ]
         varied = [c for k in alive for c in _varied(best[k], conditions[k], number)]
-        nearest = [c for c in lowest(carried, of_carried, TRIED) if c.condition in state.searched]
-        if not (candidates := nearest + varied):
+        if not (candidates := [c for c in nearest if c.condition in state.searched] + varied):
             break
         state.advance(candidates, number)
         failures = {k: 0 if k in state.changed else failed + 1 for k, failed in failures.items()}
-    # What is best now has not been tried elsewhere yet.
-    while state.exchange()[0]:
-        pass
+    # Now that most models are as good as they become, some may be the best under other conditions as they are.
+    state.changed = set(range(len(conditions)))
+    while carried := state.exchange():
+        state.challenge(carried)
     return state
 
 
@@ -205,13 +211,16 @@ def _varied(best: Candidate, condition: Condition, number: int) -> list[Candidat
     """Return variations of the best model of a condition."""
     if condition.uniform:
         # The features of large sparse models crowd each other.
-        kept = [round(share * condition.model.n) for share in KEPT] if condition.model.n > 4 * condition.model.m else []
+        norm2 = condition.model.unpack(best.parameters)["W"].square().sum(0)
+        represented, n = int((norm2 > MIN_NORM2).sum()), condition.model.n
+        kept = [round(share * n) for share in KEPT] if n > 4 * condition.model.m else []
         return [
-            best._replace(source=f"{k} features kept", parameters=drop_features(best.parameters, condition, k))
+            Candidate(best.condition, f"{k} features kept", drop_features(best.parameters, condition, k))
             for k in kept
+            if k < represented
         ]
     generator = torch.Generator().manual_seed(MAX_ROUNDS * condition.plan.sweep.seed + number)
     return [
-        best._replace(source="features swapped", parameters=swap_features(best.parameters, condition.model, generator))
+        Candidate(best.condition, "features swapped", swap_features(best.parameters, condition.model, generator))
         for _ in range(VARIATIONS)
     ]

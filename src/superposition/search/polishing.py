@@ -11,10 +11,11 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from superposition.core.experiment.grid import MAX_REPLICATES
 from superposition.core.experiment.sweep import Sweep
 from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate
-from superposition.theory import exact
+from superposition.search.rare import is_rare, rare_losses
 from superposition.training.blocks import BLOCK_STATE, Plan
 from superposition.training.engine import Block, TrainingConfig
 from superposition.training.evaluation import analytic_loss, has_closed_form, is_exact
@@ -32,7 +33,7 @@ GROUPS = 16
 # The first word of the keys of these draws, less that of the draws on which training ranks models and the number of the
 # stream; the second word is the number of the group.
 EVALUATION_SEED = 1
-# The largest number of feature values on which a model is evaluated, however rare the samples that matter.
+# The largest number of feature values on which a model is evaluated.
 MAX_VALUES = 2**27
 USUAL_EVALUATION = Sweep.model_fields["evaluation"].default
 # Losses are compared in units of the lower one, but not of less than this share of the loss of a model that drops every
@@ -75,7 +76,7 @@ class Bench:
 
         polished = self._by_plan(train, candidates)
         return [
-            c._replace(source=c.source.removesuffix(", polished") + ", polished", parameters=p)
+            Candidate(c.condition, c.source.removesuffix(", polished") + ", polished", p)
             for c, p in zip(candidates, polished, strict=True)
         ]
 
@@ -87,7 +88,7 @@ class Bench:
         Args:
             candidates: The models.
             samples: Least number of samples that matter.
-            values: Least number of feature values in these.
+            values: Least number of feature values in these, except where losses come from rare samples.
             stream: Number of the stream of samples.
         """
 
@@ -95,12 +96,14 @@ class Bench:
             analytic = analytic_loss(plan, points, parameters)[:, None].expand(-1, GROUPS)
             if is_exact(plan.sweep):
                 return analytic
-            wanted = max(samples, values / plan.sweep.n) * _rarity(plan, int(points[0]))
+            seed, point = plan.sweep.seed * MAX_REPLICATES + EVALUATION_SEED + stream, int(points[0])
             # A sweep that ranks its initialisations on fewer values than most is compared on fewer values here, too.
-            share = min(1, plan.sweep.evaluation / USUAL_EVALUATION)
-            count = max(2, round(share * min(wanted, MAX_VALUES / plan.sweep.n) / GROUPS))
+            share = min(1, plan.sweep.evaluation / USUAL_EVALUATION) / GROUPS
+            if is_rare(plan, point):
+                return rare_losses(plan, point, parameters.float(), max(2, round(share * samples)), GROUPS, seed)
+            wanted = max(samples, values / plan.sweep.n) * _spread(plan, point)
+            count = max(2, round(share * min(wanted, MAX_VALUES / plan.sweep.n)))
             block, config = plan.block(points), TrainingConfig.of(plan.sweep)
-            seed = block.evaluation_key[0] + EVALUATION_SEED + stream
             drawn = []
             for group in range(GROUPS):
                 engine = Fused(replace(block, evaluation_key=(seed, group)), config, parameters.float())
@@ -132,13 +135,15 @@ class Bench:
     ) -> list[Tensor]:
         """Apply a function to pieces of the candidates; return a row for each candidate.
 
-        A piece has points of one plan that need the same number of samples.
+        A piece has one point of a plan where losses come from rare samples, and otherwise points of one plan that need
+        the same number of samples.
         """
         conditions = [self.family.conditions[c.condition] for c in candidates]
         grouped = defaultdict(list)
         for number, (candidate, condition) in enumerate(zip(candidates, conditions, strict=True)):
-            rarity = _rarity(condition.plan, condition.point)
-            grouped[condition.experiment, candidate.parameters.dtype, rarity].append(number)
+            plan, point = condition.plan, condition.point
+            kind = ("rare", point) if is_rare(plan, point) else ("usual", _spread(plan, point))
+            grouped[condition.experiment, candidate.parameters.dtype, kind].append(number)
         pieces = []
         for numbers in grouped.values():
             size = max(1, min(PIECE, BLOCK_STATE // conditions[numbers[0]].model.size))
@@ -161,17 +166,11 @@ def _block(plan: Plan, points: np.ndarray, stream: int) -> Block:
 
 
 @cache
-def _rarity(plan: Plan, point: int) -> int:
-    """Return about how many samples it takes to learn as much as from one in which every feature matters.
+def _spread(plan: Plan, point: int) -> int:
+    """Return about how many samples tell as much as one would if all features had the same cost.
 
-    Where samples with a single active feature are integrated, only those with two or more count; and if few features
-    make up most of the loss, most others tell little. It is a power of 2, so that similar conditions can be evaluated
-    together.
+    If few features make up most of the loss, most samples tell little. The number is a power of 2, so that similar
+    conditions can be evaluated together.
     """
     cost = plan.importances[point] * plan.densities[point]
-    factor = len(cost) * (cost**2).sum() / cost.sum() ** 2
-    if has_closed_form(plan.sweep):
-        any_active = float(plan.block(np.array([point])).gates.any_from[0, 0])
-        single = float(exact.single_active_probability(torch.from_numpy(plan.densities[point])).sum())
-        factor *= any_active / max(any_active - single, 1e-12)
-    return 2 ** round(np.log2(factor))
+    return 2 ** round(np.log2(len(cost) * (cost**2).sum() / cost.sum() ** 2))

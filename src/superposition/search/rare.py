@@ -1,0 +1,116 @@
+"""Losses that come from rare samples: those with at least two active features, of which few may matter.
+
+Where features are sparse, nearly all samples that are not all-zero have a single active feature. Their share of the
+loss is an integral over one number. The rest is estimated from samples that are drawn given that at least two features
+are active, and costly pairs of features more often than they occur. Weights make up for this.
+"""
+
+from functools import cache
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64
+from torch import Tensor
+
+from superposition.core.experiment.values import Values
+from superposition.theory import exact
+from superposition.training.blocks import Plan
+from superposition.training.evaluation import analytic_loss, has_closed_form
+
+# Samples are weighted if, on average, at most so many features are active and if one weighted sample replaces at least
+# so many ordinary ones, which a compiled loop evaluates faster.
+MAX_ACTIVE, MIN_REPLACED = 3.0, 8
+# The number of values, of either sign, over which the loss of a single active feature is averaged.
+SINGLE_VALUES = 64
+
+
+@cache
+def is_rare(plan: Plan, point: int) -> bool:
+    """Tell whether losses at a point are estimated from weighted samples."""
+    density, cost = plan.densities[point], plan.importances[point] * plan.densities[point]
+    if any(d.sets for d in plan.sweep.distribution) or plan.attack[point] or density.sum() > MAX_ACTIVE:
+        return False
+    count = exact.active_count_probability(torch.from_numpy(density))
+    several = float(count[2:].sum() / count[1:].sum())
+    return len(cost) * (cost**2).sum() / cost.sum() ** 2 >= MIN_REPLACED * several
+
+
+def rare_losses(
+    plan: Plan, point: int, parameters: Float32[Tensor, "model size"], samples: int, groups: int, seed: int
+) -> Float64[Tensor, "model group"]:
+    """Return the expected losses of models at one point, estimated from independent groups of weighted samples.
+
+    Args:
+        plan: The plan of a sweep, with a single instance at every point.
+        point: Number of the point.
+        parameters: The models.
+        samples: Number of samples in each group.
+        groups: Number of groups.
+        seed: Seed of the samples.
+    """
+    model, sweep = plan.model, plan.sweep
+    density, importance = (torch.from_numpy(a[point]) for a in (plan.densities, plan.importances))
+    p, l1 = model.unpack(parameters), float(plan.l1[point])
+
+    def sample_losses(x: Tensor) -> Float64[Tensor, "model sample"]:
+        loss = model.loss(p, x, importance.float().expand(len(parameters), -1))
+        return (loss + l1 * model.hidden(p, x).abs().sum(-1) if l1 else loss).double()
+
+    loss = analytic_loss(plan, np.full(len(parameters), point), parameters)
+    if not has_closed_form(sweep):
+        x, weight = _single_samples(density, sweep.signed, sweep.values)
+        loss = loss + sample_losses(x) @ weight
+    generator = torch.Generator().manual_seed(seed)
+    cost = importance * density
+    drawn = (_several_samples(density, cost, samples, sweep.signed, sweep.values, generator) for _ in range(groups))
+    return loss[:, None] + torch.stack([sample_losses(x) @ weight for x, weight in drawn], dim=1)
+
+
+def _single_samples(
+    density: Float64[Tensor, " n"], signed: bool, values: Values
+) -> tuple[Float32[Tensor, "sample n"], Float64[Tensor, " sample"]]:
+    """Return samples with a single active feature, and their weights, which sum to the probability of such samples."""
+    share = (torch.arange(SINGLE_VALUES * (1 + signed)) + 0.5) / (SINGLE_VALUES * (1 + signed))
+    x = torch.eye(len(density))[:, None] * _value(share, signed, values)[:, None]
+    weight = exact.single_active_probability(density) / len(share)
+    return x.flatten(0, 1), weight.repeat_interleave(len(share))
+
+
+def _several_samples(
+    density: Float64[Tensor, " n"],
+    cost: Float64[Tensor, " n"],
+    samples: int,
+    signed: bool,
+    values: Values,
+    generator: torch.Generator,
+) -> tuple[Float32[Tensor, "sample n"], Float64[Tensor, " sample"]]:
+    """Draw samples with at least two active features, and their weights.
+
+    The sum over samples of a weight times a function is an estimate of the function's expectation, counted as zero
+    where fewer than two features are active. Each sample starts from a pair of active features, and the others are
+    active with their densities; a sample that could have started from any of k pairs counts as a k-th. Pairs are drawn
+    at equal steps along the sum of their chances, so that each is drawn nearly as often as expected, and successive
+    samples have well-spread values of their pairs.
+    """
+    first, second = torch.triu_indices(len(density), len(density), 1)
+    probability = density[first] * density[second]
+    chance = probability * (cost[first] + cost[second] + cost.mean())
+    chance /= chance.sum()
+    step = (torch.arange(samples) + torch.rand((), generator=generator, dtype=torch.float64)) / samples
+    pair = torch.searchsorted(chance.cumsum(0), step).clamp_max(len(chance) - 1)
+    seed = int(torch.randint(2**31, (), generator=generator))
+    pairs = torch.quasirandom.SobolEngine(2, scramble=True, seed=seed).draw(samples)
+    u, p = torch.rand(samples, len(density), generator=generator), density.float()
+    # The features of the pair are active, because their numbers are below the densities.
+    members = torch.stack([first[pair], second[pair]], dim=1)
+    u.scatter_(1, members, p[members] * pairs)
+    active = u < p
+    x = torch.where(active, _value(u / p, signed, values), 0.0)
+    count = active.sum(1)
+    return x, probability[pair] / (chance[pair] * samples * (count * (count - 1) / 2))
+
+
+def _value(share: Float32[Tensor, "*batch"], signed: bool, values: Values) -> Float32[Tensor, "*batch"]:
+    """Return the values of active features, uniform in magnitude, from numbers uniform on [0, 1)."""
+    t = 2 * share - 1 if signed else share
+    return torch.copysign(values.minimum + (1 - values.minimum) * t.abs(), t)
