@@ -5,14 +5,17 @@ import { format, html, subscript, svg } from "./page.js";
 
 /** Largest number of features that are labelled. */
 const MAX_LABELLED = 20;
-const SIZE = 320;
 
 /** The columns of W as arrows, in up to three dimensions. Three dimensions can be turned. */
 export class Arrangement {
-  /** @param {string} label what is shown, for screen readers */
-  constructor(label) {
+  /**
+   * @param {string} label what is shown, for screen readers
+   * @param {number} [size] width and height; the smaller, the larger are the letters
+   */
+  constructor(label, size = 320) {
+    this.size = size;
     this.element = svg("svg", {
-      viewBox: `0 0 ${SIZE} ${SIZE}`,
+      viewBox: `0 0 ${size} ${size}`,
       role: "img",
       "aria-label": label,
       class: "arrangement",
@@ -58,13 +61,18 @@ export class Arrangement {
 
   draw() {
     const { columns, colours, joined, reach } = this.model;
-    const unit = SIZE / 2 / reach;
+    const unit = this.size / 2 / reach;
     const at = columns.map((place) => this.project(place));
-    const [x, y] = [0, 1].map((axis) => (/** @type {number[]} */ p) => SIZE / 2 + (axis ? -1 : 1) * unit * p[axis]);
+    const [x, y] = [0, 1].map(
+      (axis) => (/** @type {number[]} */ p) => this.size / 2 + (axis ? -1 : 1) * unit * p[axis],
+    );
     const line = (/** @type {number[]} */ from, /** @type {number[]} */ to, /** @type {Record<string, any>} */ more) =>
       svg("line", { x1: x(from), y1: y(from), x2: x(to), y2: y(to), ...more });
-    const parts = [svg("circle", { cx: SIZE / 2, cy: SIZE / 2, r: unit, class: "unit" })];
+    const parts = [svg("circle", { cx: this.size / 2, cy: this.size / 2, r: unit, class: "unit" })];
     const dimensions = columns[0]?.length ?? 2;
+    // A line needs little height.
+    const [top, height] = dimensions === 1 ? [0.35 * this.size, 0.3 * this.size] : [0, this.size];
+    this.element.setAttribute("viewBox", `0 ${top} ${this.size} ${height}`);
     for (let axis = 0; axis < dimensions; axis++) {
       const end = [0, 1, 2].map((k) => (k === axis ? 1 : 0)).slice(0, dimensions);
       parts.push(line(this.project(end.map((v) => -v)), this.project(end), { class: "unit" }));
@@ -202,10 +210,12 @@ export class Matrix {
    * @param {(i: number, j: number) => number} value
    * @param {number} rows
    * @param {number} columns
+   * @param {number} [reach] the value with the darkest colour, by default the largest
    */
-  show(value, rows, columns) {
-    let reach = 1;
-    for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) reach = Math.max(reach, Math.abs(value(i, j)));
+  show(value, rows, columns, reach = 0) {
+    if (!reach)
+      for (let i = 0; i < rows; i++)
+        for (let j = 0; j < columns; j++) reach = Math.max(reach, 1, Math.abs(value(i, j)));
     const size = { width: 320, height: Math.max(120, (260 * rows) / Math.max(rows, columns) + 50) };
     const every = [1, 2, 5, 10, 20, 50, 100].find((step) => Math.max(rows, columns) / step <= 12) ?? 1000;
     const numbers = (/** @type {number} */ count) => [...Array(count + 1).keys()].filter((k) => k && k % every === 0);

@@ -109,14 +109,14 @@ export class Chart {
   }
 
   /**
-   * Writes a text at a place.
-   * @param {number} x
+   * Writes a text at the right end of a line across the chart.
    * @param {number} y
    * @param {string} text
-   * @param {Record<string, any>} [attributes]
+   * @param {boolean} below whether it stands below the line
    */
-  text(x, y, text, attributes = {}) {
-    return this.add(svg("text", { x: this.place.x(x) + 3, y: this.place.y(y) - 3, ...attributes }, text));
+  mark(y, text, below) {
+    const place = { x: this.frame.x + this.frame.width - 3, y: this.place.y(y) + (below ? 9 : -3) };
+    return this.add(svg("text", { ...place, "text-anchor": "end", class: "mark" }, text));
   }
 
   /**

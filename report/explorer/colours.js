@@ -18,7 +18,7 @@ const IMPORTANCE = ["#fee838", "#ddc858", "#bbad6d", "#9a9376", "#7c7b78", "#606
 const VIRIDIS = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"];
 const PLASMA = ["#0d0887", "#4c02a1", "#7e03a8", "#aa2395", "#cc4778", "#e66c5c", "#f89540", "#fdc527", "#f0f921"];
 /** @type {Record<string, string>} the colours of features by the polytope that their factor forms */
-export const POLYTOPES = {
+const POLYTOPES = {
   single: CATEGORIES[5],
   digon: CATEGORIES[0],
   triangle: CATEGORIES[3],
@@ -29,8 +29,15 @@ export const POLYTOPES = {
   heptagon: CATEGORIES[8],
   icosahedron: CATEGORIES[9],
   other: "#8c8c8c",
-  absent: "#cccccc",
+  // Lighter than all others on a light page, and darker on a dark one.
+  absent: "var(--absent)",
 };
+
+/**
+ * Returns the colour of the features of a factor.
+ * @param {string} name the polytope that the factor forms
+ */
+export const polytopeColour = (name) => POLYTOPES[name] ?? POLYTOPES.other;
 /** The phases of the extra feature in a phase diagram: absent, in superposition, in a dedicated dimension. */
 export const PHASES = ["#ffffff", CATEGORIES[1], CATEGORIES[0]];
 

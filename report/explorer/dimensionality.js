@@ -1,24 +1,45 @@
 // D_i by sparsity: point at a feature to see its factor, its neighbours and the graph of its model.
 import { Arrangement } from "./arrangement.js";
 import { Chart } from "./chart.js";
-import { POLYTOPES } from "./colours.js";
-import { FRACTIONS, JOINING_COSINE } from "./learning.js";
+import { polytopeColour } from "./colours.js";
+import { choice } from "./controls.js";
+import { JOINING_COSINE, drawFractions } from "./learning.js";
 import { Model, principalCoordinates, unpack } from "./models.js";
-import { factList, fixed, format, html, nearest, panel, svg, table, widePanel } from "./page.js";
+import { announced, factList, fixed, format, html, nearest, panel, svg, table, widePanel } from "./page.js";
 
 /** Largest factor that is drawn as a solid. */
 const MAX_CORNERS = 24;
 
 /**
- * Shows the dimensionality of every feature of the large models.
+ * Shows the dimensionality of every feature of the large models, one sweep at a time.
  * @param {HTMLElement} root
  * @param {any} view
  * @param {import("./page.js").Address} address
  */
 export function showDimensionality(root, view, address) {
-  const { n, m, density, polytopes } = view;
-  const [W, D] = [unpack(view.W), unpack(view.dimensionality)];
-  const kind = (/** @type {number} */ k) => polytopes[view.polytope[k]];
+  const names = Object.keys(view.sweeps);
+  const chosen = address.text("sweep", names[0]);
+  const body = html("div");
+  const draw = (/** @type {string} */ name) =>
+    body.replaceChildren(sweepPanels({ ...view.sweeps[name], polytopes: view.polytopes }, address));
+  const options = names.map((name) => /** @type {[string, string]} */ ([name, view.sweeps[name].title]));
+  const change = (/** @type {string} */ name) => {
+    address.set({ sweep: name });
+    draw(name);
+  };
+  root.append(html("div", { class: "controls" }, choice("models", options, chosen, change)), body);
+  draw(names.includes(chosen) ? chosen : names[0]);
+}
+
+/**
+ * Returns the panels of one sweep.
+ * @param {any} sweep
+ * @param {import("./page.js").Address} address
+ */
+function sweepPanels(sweep, address) {
+  const { n, m, density, polytopes } = sweep;
+  const [W, D] = [unpack(sweep.W), unpack(sweep.dimensionality)];
+  const kind = (/** @type {number} */ k) => polytopes[sweep.polytope[k]];
   const xs = density.map((/** @type {number} */ p) => 1 / p);
   const step = Math.sqrt(xs[1] / xs[0]);
   // The features of one model are placed side by side around its value.
@@ -29,19 +50,20 @@ export function showDimensionality(root, view, address) {
     { from: 0, to: 1.03, title: "dimensionality Dᵢ" },
     matchMedia("(max-width: 44rem)").matches ? {} : { width: 560, height: 330 },
   );
-  for (const fraction of Object.keys(FRACTIONS)) chart.rule("y", Number(fraction), { class: "unit" });
-  for (const name of polytopes) {
+  drawFractions(chart);
+  const present = polytopes.filter((/** @type {string} */ name) => [...D.keys()].some((k) => kind(k) === name));
+  for (const name of present) {
     const members = [...D.keys()].filter((k) => kind(k) === name);
     chart.dots(
       members.map(x),
       members.map((k) => D[k]),
-      POLYTOPES[name] ?? POLYTOPES.other,
+      polytopeColour(name),
       1.8,
     );
   }
-  chart.line(xs, view.curve, { style: "stroke-width:1" });
+  chart.line(xs, sweep.curve, { style: "stroke-width:1" });
 
-  const facts = html("div");
+  const facts = announced();
   const solid = new Arrangement("The factor of the feature; arrow keys turn it");
   solid.element.classList.add("solid");
   const solidNote = html("p", { class: "note" });
@@ -61,15 +83,15 @@ export function showDimensionality(root, view, address) {
     const circle = svg("circle", { cx: chart.place.x(x(k)), cy: chart.place.y(D[k]), r: 5, class: "cursor" });
     cursor = [chart.rule("x", xs[point]), chart.add(circle)];
     const model = new Model(W.subarray(point * m * n, (point + 1) * m * n), m, n);
-    const factor = view.factor[k];
-    const together = [...Array(n).keys()].filter((i) => view.factor[point * n + i] === factor);
+    const factor = sweep.factor[k];
+    const together = [...Array(n).keys()].filter((i) => sweep.factor[point * n + i] === factor);
     facts.replaceChildren(
-      ...describeFeature(model, feature, D[k], kind(k), factor < 0 ? [] : together, density[point], view.curve[point]),
+      ...describeFeature(model, feature, D[k], kind(k), factor < 0 ? [] : together, density[point], sweep.curve[point]),
     );
-    graph.replaceChildren(drawGraph(view, model, point, feature, (i) => choose(point, i)));
+    graph.replaceChildren(drawGraph(sweep, model, point, feature, (i) => choose(point, i)));
     const drawn = factor >= 0 && together.length <= MAX_CORNERS;
     solid.element.style.display = drawn ? "" : "none";
-    if (drawn) showFactor(solid, model, together, feature, POLYTOPES[kind(k)] ?? POLYTOPES.other);
+    if (drawn) showFactor(solid, model, together, feature, polytopeColour(kind(k)));
     solidNote.textContent = drawn
       ? "In the three directions in which it extends most. The feature chosen is black, or white on a dark page. Drag to turn."
       : factor < 0
@@ -97,38 +119,32 @@ export function showDimensionality(root, view, address) {
     },
     (dx, dy) => choose(at.point + dx, at.feature + dy),
   );
-  const names = polytopes.map((/** @type {string} */ name) =>
-    html("li", {}, html("i", { style: `background:${POLYTOPES[name] ?? POLYTOPES.other}` }), name),
-  );
-  root.append(
-    html(
-      "div",
-      { class: "panels" },
-      widePanel(
-        "D_i by sparsity",
-        chart.element,
-        html(
-          "ul",
-          { class: "legend" },
-          ...names,
-          html("li", {}, "line: D*"),
-          html("li", {}, "a click holds the feature"),
-        ),
-      ),
-      panel("The feature", facts),
-      panel("Its factor", solid.element, solidNote),
-      panel(
-        "The graph of its model",
-        graph,
-        html(
-          "p",
-          { class: "note" },
-          `Represented features by factor; those with |cos| > ${JOINING_COSINE} are joined.`,
-        ),
-      ),
-    ),
+  const names = present.map((/** @type {string} */ name) =>
+    html("li", {}, html("i", { style: `background:${polytopeColour(name)}` }), name),
   );
   show();
+  return html(
+    "div",
+    { class: "panels" },
+    widePanel(
+      "D_i by sparsity",
+      chart.element,
+      html(
+        "ul",
+        { class: "legend" },
+        ...names,
+        html("li", {}, "line: D*"),
+        html("li", {}, "a click holds the feature"),
+      ),
+    ),
+    panel("The feature", facts),
+    panel("Its factor", solid.element, solidNote),
+    panel(
+      "The graph of its model",
+      graph,
+      html("p", { class: "note" }, `Represented features by factor; those with |cos| > ${JOINING_COSINE} are joined.`),
+    ),
+  );
 }
 
 /**
@@ -199,18 +215,18 @@ function joined(model, features) {
 
 /**
  * Draws the graph of a model: the features of every factor on a circle, the factors in rows.
- * @param {any} view
+ * @param {any} sweep
  * @param {Model} model
  * @param {number} point
  * @param {number} feature
  * @param {(feature: number) => void} choose called when a feature is chosen
  */
-function drawGraph(view, model, point, feature, choose) {
-  const { n, polytopes } = view;
+function drawGraph(sweep, model, point, feature, choose) {
+  const { n, polytopes } = sweep;
   /** @type {Map<number, number[]>} */
   const factors = new Map();
   for (let i = 0; i < n; i++) {
-    const factor = view.factor[point * n + i];
+    const factor = sweep.factor[point * n + i];
     if (factor >= 0) factors.set(factor, [...(factors.get(factor) ?? []), i]);
   }
   const ordered = [...factors.values()].sort((a, b) => b.length - a.length);
@@ -230,8 +246,8 @@ function drawGraph(view, model, point, feature, choose) {
         svg("line", { x1: place[a][0], y1: place[a][1], x2: place[b][0], y2: place[b][1], class: "edge" }),
       );
     members.forEach((i, k) => {
-      const name = polytopes[view.polytope[point * n + i]];
-      const more = { fill: POLYTOPES[name] ?? POLYTOPES.other, class: "tip stack", onclick: () => choose(i) };
+      const name = polytopes[sweep.polytope[point * n + i]];
+      const more = { fill: polytopeColour(name), class: "tip stack", onclick: () => choose(i) };
       const dot = svg(
         "circle",
         { cx: place[k][0], cy: place[k][1], r: i === feature ? 5.5 : 3.2, ...more },

@@ -2,13 +2,26 @@
 import { Arrangement } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { CATEGORIES, featureColours } from "./colours.js";
+import { Slider } from "./controls.js";
 import { Model, unpack } from "./models.js";
-import { factList, format, html, nearest, panel, slider, svg } from "./page.js";
+import { announced, factList, format, html, nearest, panel, svg } from "./page.js";
 
 /** Features with a larger |cos| are joined in the graph of a model. */
 export const JOINING_COSINE = 0.2;
 /** Dimensionalities of polytopes. */
-export const FRACTIONS = { 1: "1", 0.75: "3/4", 0.6667: "2/3", 0.5: "1/2", 0.4: "2/5", 0.375: "3/8" };
+const FRACTIONS = { "3/4": 3 / 4, "2/3": 2 / 3, "1/2": 1 / 2, "2/5": 2 / 5, "3/8": 3 / 8 };
+
+/**
+ * Draws the dimensionalities of polytopes as lines across a chart of D_i.
+ * @param {Chart} chart
+ */
+export function drawFractions(chart) {
+  for (const [name, value] of Object.entries(FRACTIONS)) {
+    chart.rule("y", value, { class: "unit" });
+    // The labels of neighbours lie on either side of their lines.
+    chart.mark(value, name, name === "2/3" || name === "3/8");
+  }
+}
 
 /**
  * Shows one model over training.
@@ -37,7 +50,7 @@ export function showLearning(root, view, address) {
     { height: 180 },
   );
   const dimensions = new Chart("D_i over training", x, { from: 0, to: 1.05, title: "Dᵢ" });
-  for (const fraction of Object.keys(FRACTIONS)) dimensions.rule("y", Number(fraction), { class: "unit" });
+  drawFractions(dimensions);
   for (const { at: moment } of view.marks) losses.rule("x", moment, { "stroke-dasharray": "3 3" });
   losses.line(step, loss);
   for (let i = 0; i < n; i++)
@@ -52,7 +65,7 @@ export function showLearning(root, view, address) {
   picture?.element.classList.toggle("solid", m === 3);
   const reach = 1.2 * Math.max(1.2, ...Array.from({ length: n }, (_, i) => models.at(-1).norm(i)));
   const geometry = html("div", {}, ...(picture ? [picture.element] : []));
-  const facts = html("div");
+  const facts = announced();
   /** @type {Element[]} */
   let cursors = [];
   const show = () => {
@@ -73,28 +86,29 @@ export function showLearning(root, view, address) {
       }),
     );
   };
-  const control = html("div", { class: "controls" });
-  const move = (/** @type {number} */ k) => {
-    at = Math.min(Math.max(k, 0), step.length - 1);
-    address.set({ step: step[at] });
-    show();
-  };
-  control.append(
-    slider("training step", step, at, move, (value) => String(value)),
-    playButton(control, () => at, step.length),
+  const slider = new Slider(
+    "training step",
+    step,
+    at,
+    (k) => {
+      at = k;
+      address.set({ step: step[at] });
+      show();
+    },
+    String,
   );
   const hold = { held: false };
   for (const chart of [losses, dimensions])
     chart.interactive(
-      (value) => setSlider(control, nearest(step, value)),
-      (dx) => setSlider(control, at + dx),
+      (value) => slider.move(nearest(step, value)),
+      (dx) => slider.move(at + dx),
       hold,
     );
   const note = solid
     ? `Colours: the sets of features.${m === 3 ? " Drag to turn." : ""}`
     : `The features with ‖Wᵢ‖² > ½ on a circle; those with |cos| > ${JOINING_COSINE} are joined, orange if opposite.`;
   root.append(
-    control,
+    html("div", { class: "controls" }, slider.element),
     html(
       "div",
       { class: "panels" },
@@ -104,43 +118,6 @@ export function showLearning(root, view, address) {
     ),
   );
   show();
-  return () => control.dispatchEvent(new Event("stop"));
-}
-
-/**
- * Moves the slider, and with it everything else.
- * @param {HTMLElement} control
- * @param {number} index
- */
-function setSlider(control, index) {
-  const input = /** @type {HTMLInputElement} */ (control.querySelector("input"));
-  input.value = String(index);
-  input.dispatchEvent(new Event("input"));
-}
-
-/**
- * Creates the button that plays training from the present step.
- * @param {HTMLElement} control
- * @param {() => number} present
- * @param {number} count
- */
-function playButton(control, present, count) {
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  let timer;
-  const stop = () => {
-    clearInterval(timer);
-    timer = undefined;
-    button.textContent = "Play";
-  };
-  const play = () => {
-    if (timer) return stop();
-    button.textContent = "Pause";
-    if (present() === count - 1) setSlider(control, 0);
-    timer = setInterval(() => (present() === count - 1 ? stop() : setSlider(control, present() + 1)), 80);
-  };
-  const button = html("button", { type: "button", onclick: play }, "Play");
-  control.addEventListener("stop", stop);
-  return button;
 }
 
 /**

@@ -2,8 +2,9 @@
 import { Arrangement, Matrix, gramEntry } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { CATEGORIES, featureColours } from "./colours.js";
+import { Slider, choice, field } from "./controls.js";
 import { Model } from "./models.js";
-import { choice, factList, field, format, html, panel } from "./page.js";
+import { factList, format, html, nearest, panel } from "./page.js";
 import { featureTable } from "./sweep.js";
 
 const MODELS = /** @type {[string, string][]} */ ([
@@ -54,12 +55,13 @@ export function showLive(root, _, address, data) {
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const [trainer, searcher] = [new Worker(url), new Worker(url)];
   /** @type {State} */
-  const state = { spec: readSpec(address), paused: false, best: NaN, history: [] };
+  const state = { spec: readSpec(address), paused: stillWanted(), best: NaN, history: [] };
   const shown = createPanels(root);
   let models = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let searchSoon;
   const message = html("p", { class: "error", role: "alert" });
+  const status = html("p", { class: "spoken", role: "status" });
 
   const start = (/** @type {Float32Array | undefined} */ parameters) => {
     const spec = readSpec(address);
@@ -91,8 +93,11 @@ export function showLive(root, _, address, data) {
     state.last = report;
     if (report.rate) state.history.push([report.step, report.loss]);
     shown.update(state, report);
+    // The numbers change too often to be read out.
+    if (report.step === state.spec.steps)
+      status.textContent = `Trained ${report.step} steps: loss ${format(report.loss)}`;
   };
-  root.prepend(createControls(address, state, start, trainer), message);
+  root.prepend(createControls(address, state, start, trainer), message, status);
   start(undefined);
   return () => {
     clearTimeout(searchSoon);
@@ -101,6 +106,9 @@ export function showLive(root, _, address, data) {
     URL.revokeObjectURL(url);
   };
 }
+
+/** Returns whether the reader asked for as little motion as possible; then training waits for the button. */
+const stillWanted = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /**
  * Creates the settings and buttons.
@@ -118,10 +126,14 @@ function createControls(address, state, start, trainer) {
   };
   const number = (/** @type {string} */ key, /** @type {string} */ label, /** @type {any} */ attributes) =>
     field(label, address.text(key, String(DEFAULTS[key])), set(key), { type: "number", ...attributes });
-  const pause = html("button", { type: "button", onclick: () => hold(!state.paused) }, "Pause");
+  const pause = html(
+    "button",
+    { type: "button", onclick: () => hold(!state.paused) },
+    state.paused ? "Train" : "Pause",
+  );
   const hold = (/** @type {boolean} */ paused) => {
     state.paused = paused;
-    pause.textContent = paused ? "Go on" : "Pause";
+    pause.textContent = paused ? "Train" : "Pause";
     trainer.postMessage({ paused });
   };
   const restart = () => {
@@ -152,7 +164,7 @@ function createControls(address, state, start, trainer) {
     number("steps", "steps", { min: 1, max: 100000 }),
     number("batch", "batch", { min: 2, max: 8192 }),
     number("rate", "learning rate", { min: 0.0001, max: 1, step: "any" }),
-    html("button", { type: "button", onclick: restart }, "Train again"),
+    html("button", { type: "button", onclick: restart }, "Start anew"),
     pause,
     html("label", { class: "row" }, keep, "go on from the present weights when a setting changes"),
   );
@@ -164,21 +176,12 @@ function createControls(address, state, start, trainer) {
  * @param {(value: string) => void} change
  */
 function densitySlider(address, change) {
-  const value = () => Number((10 ** -(Number(input.value) / 20)).toPrecision(3));
-  const input = html("input", {
-    type: "range",
-    min: 0,
-    max: 60,
-    step: 1,
-    oninput: () => {
-      shown.textContent = format(value());
-      change(String(value()));
-    },
-  });
+  const values = Array.from({ length: 61 }, (_, k) => Number((10 ** (-k / 20)).toPrecision(3)));
   const present = address.number("density", DEFAULTS.density);
-  input.value = String(Math.round(-20 * Math.log10(present)));
-  const shown = html("output", {}, format(present));
-  return html("label", { class: "wide" }, html("span", {}, "feature density 1−S ", shown), input);
+  const index = nearest(values, present);
+  // The address may name a value in between.
+  values[index] = present;
+  return new Slider("feature density 1−S", values, index, (k) => change(String(values[k]))).element;
 }
 
 /**

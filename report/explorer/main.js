@@ -40,7 +40,7 @@ function show() {
   const root = html("div");
   main.replaceChildren(
     html("h2", { id: "title" }, view.title),
-    html("p", { class: "shows" }, ...prose(view.shows)),
+    html("p", { class: "shows" }, ...prose(view.shows), ...(view === LIVE ? [] : reportLinks(view.figures))),
     root,
   );
   leave = SHOWN[view.kind](root, view, address, data);
@@ -48,6 +48,15 @@ function show() {
     if (link.getAttribute("href") === `#${view.figures[0]}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   /** @type {HTMLSelectElement} */ (document.querySelector("nav select")).value = view.figures[0];
+}
+
+/**
+ * Returns links to figures in the report.
+ * @param {string[]} figures
+ */
+function reportLinks(figures) {
+  const links = figures.map((name) => html("a", { href: `report.html#figure-${name}` }, name));
+  return [" In the report: ", ...links.flatMap((link, k) => (k ? [", ", link] : [link])), "."];
 }
 
 /** Fills the navigation: links, and a list for narrow screens. */

@@ -1,8 +1,9 @@
 // Neurons: their weights as stacks, and the features and the code of the one chosen.
 import { Matrix } from "./arrangement.js";
 import { plasma } from "./colours.js";
+import { Slider } from "./controls.js";
 import { Model, unpack } from "./models.js";
-import { factList, format, html, panel, slider, svg, table } from "./page.js";
+import { announced, factList, format, html, panel, svg, table } from "./page.js";
 
 /** A feature belongs to a neuron if it drives it with at least this share of its strongest drive (analysis/neurons.py). */
 const MEMBER = 0.25;
@@ -28,7 +29,7 @@ export function showNeurons(root, view, address) {
   };
   at.neuron = Math.min(Math.max(at.neuron, 0), m - 1);
   const picture = html("div");
-  const facts = html("div");
+  const facts = announced();
   const matrix = new Matrix("The weights of all neurons", (k, i) => `weight of neuron ${k} for feature ${i}`);
 
   const show = () => {
@@ -38,6 +39,8 @@ export function showNeurons(root, view, address) {
       at.neuron = neuron;
       address.set({ neuron: neuron + 1 });
       show();
+      // The stacks are drawn anew, so that the keyboard's focus would be lost.
+      picture.querySelectorAll(".stack")[neuron].focus();
     };
     picture.replaceChildren(stacks(model, out && part(out), view.signed, choose, at.neuron));
     facts.replaceChildren(...describeNeuron(model, out && part(out), view.signed, at.neuron));
@@ -48,11 +51,11 @@ export function showNeurons(root, view, address) {
       html(
         "div",
         { class: "controls" },
-        slider("feature density 1−S", view.density, at.point, (point) => {
+        new Slider("feature density 1−S", view.density, at.point, (point) => {
           at.point = point;
           address.set({ density: view.density[point] });
           show();
-        }),
+        }).element,
       ),
     );
   root.append(
@@ -105,8 +108,7 @@ export function stacks(model, out, signed, choose, chosen) {
         width: step,
         height: height - 16,
         fill: background,
-        stroke: k === chosen ? "#111" : "none",
-        "stroke-width": 2,
+        class: k === chosen ? "chosen" : undefined,
       }),
     );
     group.append(...pile(W, k, n, x, step, middle, -unit));

@@ -1,4 +1,4 @@
-// Elements, controls and the state of the page, which is kept in its address.
+// Elements, the formats of numbers, and the state of the page, which is kept in its address.
 
 /**
  * Creates an HTML element.
@@ -90,64 +90,16 @@ export function prose(text) {
 }
 
 /**
- * Creates a slider over a list of values.
- * @param {string} label
- * @param {any[]} values
- * @param {number} index the value at first
- * @param {(index: number) => void} change
- * @param {(value: any) => string} [text]
- */
-export function slider(label, values, index, change, text = (value) => format(value)) {
-  const shown = html("output", {}, text(values[index]));
-  const input = html("input", {
-    type: "range",
-    min: 0,
-    max: values.length - 1,
-    value: index,
-    "aria-valuetext": text(values[index]),
-    oninput: () => {
-      shown.textContent = text(values[Number(input.value)]);
-      input.setAttribute("aria-valuetext", shown.textContent);
-      change(Number(input.value));
-    },
-  });
-  input.value = String(index);
-  return html("label", { class: "wide" }, html("span", {}, label, " ", shown), input);
-}
-
-/**
- * Creates a choice between options.
- * @param {string} label
- * @param {[string, string][]} options values and their texts
- * @param {string} value the value at first
- * @param {(value: string) => void} change
- */
-export function choice(label, options, value, change) {
-  const items = options.map(([key, text]) => html("option", { value: key, selected: key === value }, text));
-  const select = html("select", { onchange: () => change(select.value) }, ...items);
-  return html("label", {}, html("span", {}, label), select);
-}
-
-/**
- * Creates a field for a text or a number.
- * @param {string} label
- * @param {string | number} value
- * @param {(value: string) => void} change
- * @param {Record<string, any>} [attributes]
- */
-export function field(label, value, change, attributes = {}) {
-  const input = html("input", { type: "text", size: 8, ...attributes, value, onchange: () => change(input.value) });
-  return html("label", {}, html("span", {}, label), input);
-}
-
-/**
- * Creates a list of facts, to be read out when they change.
+ * Creates a list of facts.
  * @param {Record<string, string | Node>} facts
  */
 export function factList(facts) {
   const rows = Object.entries(facts).flatMap(([name, value]) => [html("dt", {}, name), html("dd", {}, value)]);
-  return html("dl", { "aria-live": "polite" }, ...rows);
+  return html("dl", {}, ...rows);
 }
+
+/** Creates a place for facts, which screen readers read out when it is filled anew. */
+export const announced = () => html("div", { "aria-live": "polite" });
 
 /**
  * Creates a table.

@@ -3,7 +3,7 @@ import { Arrangement } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { CATEGORIES, PHASES, mix, viridis } from "./colours.js";
 import { unpack } from "./models.js";
-import { factList, fixed, format, html, nearest, panel, subscript, svg, table } from "./page.js";
+import { announced, factList, fixed, format, html, nearest, panel, subscript, svg, table, widePanel } from "./page.js";
 
 const PHASE_NAMES = ["absent", "in superposition", "in a dedicated dimension"];
 const MAPS = {
@@ -37,10 +37,10 @@ export function showPhase(root, view, address) {
   const maps = Object.entries({ ...MAPS, reached: "Restarts within 1 % of the optimum's loss" }).map(([name, title]) =>
     drawMap(view, title, colours[name] ?? ((/** @type {number} */ k) => viridis(view.reached[k])), name),
   );
-  const facts = html("div");
+  const facts = announced();
   const pictures = ["fixed configuration", "optimum", "best trained"].map((name) => ({
     name,
-    picture: new Arrangement(`The columns of W as arrows: ${name}`),
+    picture: new Arrangement(`The columns of W as arrows: ${name}`, 170),
   }));
   const models = html("div");
   root.append(
@@ -50,7 +50,7 @@ export function showPhase(root, view, address) {
       "div",
       { class: "panels" },
       panel("At this point", facts),
-      panel("Arrangement", arrangementPanel(pictures, m)),
+      widePanel("Arrangement", arrangementPanel(pictures, m)),
     ),
     panel("Models", models),
   );
@@ -105,7 +105,9 @@ export function showPhase(root, view, address) {
     const columns = (/** @type {{W: ArrayLike<number>}} */ { W }) =>
       Array.from({ length: n }, (_, i) => Array.from({ length: m }, (_, j) => W[j * n + i]));
     const palette = Array.from({ length: n }, (_, i) => CATEGORIES[Number(i === n - 1)]);
-    [paper, best, one(order[0])].forEach((model, which) => pictures[which].picture.show(columns(model), palette));
+    [paper, best, one(order[0])].forEach((model, which) =>
+      pictures[which].picture.show(upright(columns(model)), palette, { reach: 1.3 }),
+    );
   };
   const hold = { held: false };
   for (const { chart } of maps)
@@ -118,6 +120,20 @@ export function showPhase(root, view, address) {
 }
 
 /**
+ * Turns a model so that its longest column points to the right and the next one outside that line upwards.
+ * @param {number[][]} columns the columns of W, [n][m] with m ≤ 2
+ */
+function upright(columns) {
+  const length = columns.map((column) => Math.hypot(...column));
+  const first = columns[length.indexOf(Math.max(...length))];
+  if (first.length === 1) return columns.map(([x]) => [x * Math.sign(first[0])]);
+  const [cos, sin] = first.map((v) => v / Math.hypot(...first));
+  const turned = columns.map(([x, y]) => [cos * x + sin * y, cos * y - sin * x]);
+  const side = Math.sign(turned.find(([, y]) => Math.abs(y) > 0.1)?.[1] ?? 1);
+  return turned.map(([x, y]) => [x, side * y]);
+}
+
+/**
  * Puts the pictures of the models side by side.
  * @param {{name: string, picture: Arrangement}[]} pictures
  * @param {number} m
@@ -127,7 +143,11 @@ function arrangementPanel(pictures, m) {
     html("figure", {}, picture.element, html("figcaption", {}, name)),
   );
   const axis = m === 1 ? "on the line h" : "in the plane of h";
-  const note = html("p", { class: "note" }, `The columns of W ${axis}. Orange: the extra feature.`);
+  const note = html(
+    "p",
+    { class: "note" },
+    `The columns of W ${axis}, turned so that the longest points to the right. Orange: the extra feature.`,
+  );
   return html("div", {}, html("div", { class: "row" }, ...figures), note);
 }
 
@@ -161,7 +181,10 @@ function drawMap({ density, ratio, n, boundary }, title, colour, name) {
   chart.cells(ratio.length, density.length, (column, row) => colour(row * ratio.length + column));
   const stroke = { style: "stroke:#222", "stroke-dasharray": name === "prototypes" ? undefined : "4 3" };
   for (const [xs, ys] of fixedBoundaries(n)) chart.line(xs, ys, stroke);
-  if (boundary && name === "optimum") chart.dots(boundary.relative_importance, boundary.p_optimum, "#222", 6);
+  if (boundary && name === "optimum") {
+    const { relative_importance: r, p_optimum: p } = exactBoundary(boundary);
+    chart.dots(r, p, "#222", 6);
+  }
   /** @type {Element[]} */
   let cursor = [];
   const mark = (/** @type {number} */ column, /** @type {number} */ row) => {
@@ -184,7 +207,7 @@ function legend() {
   );
   const lines = [
     "lines: boundaries of the fixed configurations",
-    "points in the optimum's diagram: exact boundary of absent and superposition",
+    "points: exact boundaries of the optimum",
     "a click holds the point",
   ];
   return html("ul", { class: "legend" }, ...items, ...lines.map((text) => html("li", {}, text)));
@@ -218,6 +241,15 @@ function fixedBoundaries(n) {
 }
 
 /**
+ * Returns the boundary of the optimum at all relative importances: exchanging the two features turns r into 1/r, and
+ * an extra feature that is absent into one with the dimension to itself.
+ * @param {any} boundary
+ */
+function exactBoundary({ relative_importance: r, p_optimum: p }) {
+  return { relative_importance: [...r, ...r.map((/** @type {number} */ v) => 1 / v)], p_optimum: [...p, ...p] };
+}
+
+/**
  * Returns where the boundaries are at a relative importance.
  * @param {any} view
  * @param {number} r
@@ -227,10 +259,10 @@ function boundaries({ n, boundary }, r) {
   const edge = r <= 1 ? (4 * r) / (2 + 5 * r) : n === 2 ? 4 / (5 + 2 * r) : NaN;
   const phases = r <= 1 ? "absent | superposition" : "superposition | dedicated";
   const facts = Number.isNaN(edge) ? {} : { [`${phases}, fixed configurations`]: `1−S = ${format(edge)} at this r` };
-  if (!boundary || r > 1) return facts;
-  const k = nearest(boundary.relative_importance, r);
-  const place = `at r = ${format(boundary.relative_importance[k])}`;
-  return { ...facts, [`${phases}, exact`]: `1−S = ${format(boundary.p_optimum[k])} ${place}` };
+  if (!boundary) return facts;
+  const { relative_importance: known, p_optimum: p } = exactBoundary(boundary);
+  const k = nearest(known, r);
+  return { ...facts, [`${phases}, exact`]: `1−S = ${format(p[k])} at r = ${format(known[k], 3)}` };
 }
 
 /**

@@ -2,9 +2,10 @@
 import { Arrangement, Matrix, gramEntry } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { CATEGORIES, featureColours } from "./colours.js";
+import { Slider, choice } from "./controls.js";
 import { Model, unpack } from "./models.js";
 import { stacks } from "./neurons.js";
-import { choice, factList, fixed, format, html, nearest, panel, slider, table } from "./page.js";
+import { announced, factList, fixed, format, html, nearest, panel, table } from "./page.js";
 
 /** @type {Record<string, string>} */
 const AXIS_NAMES = {
@@ -60,24 +61,27 @@ function sweepParts(sweep, chart, address) {
   const index = Object.fromEntries(
     axes.map((/** @type {any} */ [name, values]) => [name, place(name, values, address)]),
   );
+  const modelAt = (/** @type {number} */ point) => new Model(W.subarray(point * m * n, (point + 1) * m * n), m, n);
   const picture = new Arrangement("The columns of W as arrows; arrow keys turn a solid");
   const gram = new Matrix("The matrix WᵀW", gramEntry);
   const neurons = html("div");
-  const facts = html("div");
+  const facts = announced();
   const features = html("div");
-  const beside = chart && drawCharts(chart, varying);
+  // One scale for all models, so that what moves is the model.
+  const longest = Math.max(1.1, ...Array.from(loss, (_, point) => norms(modelAt(point))).flat());
+  const beside = chart && drawChart(chart, varying);
 
   const show = () => {
     const point = axes.reduce(
       (/** @type {number} */ k, /** @type {any} */ [name, values]) => k * values.length + index[name],
       0,
     );
-    const model = new Model(W.subarray(point * m * n, (point + 1) * m * n), m, n);
+    const model = modelAt(point);
     const distribution = axes.find((/** @type {any} */ [name]) => name === "distribution")[1][index.distribution];
     const colours = featureColours({ ...sweep, sets: sweep.sets[distribution] });
-    if (m <= 3) picture.show(model.columns(), colours, { reach: 1.2 * Math.max(1.2, ...norms(model)) });
+    if (m <= 3) picture.show(model.columns(), colours, { reach: 1.25 * longest });
     picture.element.classList.toggle("solid", m === 3);
-    gram.show((i, j) => model.gram(i, j), n, n);
+    gram.show((i, j) => model.gram(i, j), n, n, longest ** 2);
     if (sweep.model === "relu_hidden" || sweep.model === "absolute")
       neurons.replaceChildren(
         stacks(model, out && out.subarray(point * m * n, (point + 1) * m * n), sweep.signed, () => {}),
@@ -93,19 +97,31 @@ function sweepParts(sweep, chart, address) {
     features.replaceChildren(featureTable(model, b.subarray(point * n, (point + 1) * n)));
     beside?.mark(Object.fromEntries(axes.map((/** @type {any} */ [name, values]) => [name, values[index[name]]])));
   };
-  const sliders = varying.map((/** @type {any} */ [name, values]) => {
+  /** @type {Record<string, Slider>} */
+  const sliders = {};
+  const controls = varying.map((/** @type {any} */ [name, values]) => {
     const change = (/** @type {number} */ at) => {
       index[name] = at;
       address.set({ [name]: name === "distribution" ? at : values[at] });
       show();
     };
-    if (name !== "distribution") return slider(AXIS_NAMES[name], values, index[name], change);
+    if (name !== "distribution") {
+      sliders[name] = new Slider(AXIS_NAMES[name], values, index[name], change);
+      return sliders[name].element;
+    }
     const options = values.map((/** @type {string} */ value, /** @type {number} */ k) => [
       String(k),
       describeSets(value),
     ]);
     return choice(AXIS_NAMES[name], options, String(index[name]), (value) => change(Number(value)));
   });
+  if (beside) {
+    const values = axes.find((/** @type {any} */ [name]) => name === chart.axis)[1];
+    beside.chart.interactive(
+      (/** @type {number} */ x) => sliders[chart.axis].move(nearest(values, x)),
+      (/** @type {number} */ dx) => sliders[chart.axis].move(index[chart.axis] + dx),
+    );
+  }
   show();
   const note = html("p", { class: "note" }, ...colourNote(sweep), m === 3 ? " Drag to turn." : "");
   const panels = [
@@ -117,7 +133,7 @@ function sweepParts(sweep, chart, address) {
     panel("Features", features),
   ];
   return [
-    ...(sliders.length ? [html("div", { class: "controls" }, ...sliders)] : []),
+    ...(controls.length ? [html("div", { class: "controls" }, ...controls)] : []),
     html("div", { class: "panels" }, ...panels),
   ];
 }
@@ -180,29 +196,26 @@ export function featureTable(model, b) {
 }
 
 /**
- * Draws the chart beside a sweep.
+ * Draws the chart beside a sweep; its axis runs as the slider does.
  * @param {any} given
  * @param {any[]} varying the axes with several values
  */
-function drawCharts({ title, axis, y, lines, log, marks = [] }, varying) {
+function drawChart({ title, axis, y, lines, log, marks = [] }, varying) {
   const xs = varying.find(([name]) => name === axis)[1];
   const values = lines.flatMap((/** @type {any} */ line) => line.y).filter((/** @type {any} */ v) => v !== null);
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const room = log ? 0 : 0.05 * (high - low);
+  const room = 0.05 * (high - low);
   const chart = new Chart(
     title,
-    { from: Math.min(...xs), to: Math.max(...xs), title: AXIS_NAMES[axis], log: true },
-    {
-      from: log ? low / 1.1 : low - room,
-      to: log ? high * 1.1 : Math.min(high + room, low + 40 * room),
-      title: y,
-      log,
-    },
+    { from: xs[0], to: xs.at(-1), title: AXIS_NAMES[axis], log: true },
+    { from: log ? low / 1.1 : low - room, to: log ? high * 1.1 : high + room, title: y, log },
   );
   for (const { at } of marks) chart.rule("x", at, { "stroke-dasharray": "3 3" });
+  const colour = (/** @type {any} */ line, /** @type {number} */ k) =>
+    line.colour === null ? "var(--ink)" : CATEGORIES[line.colour ?? k];
   lines.forEach((/** @type {any} */ line, /** @type {number} */ k) => {
-    if (line.dots) chart.dots(line.x, line.y, CATEGORIES[line.colour ?? k], 4);
-    else chart.line(line.x, line.y, { style: `stroke:${CATEGORIES[line.colour ?? k]}` });
+    if (line.dots) chart.dots(line.x, line.y, colour(line, k), 4);
+    else chart.line(line.x, line.y, { style: `stroke:${colour(line, k)}` });
   });
   /** @type {Element | undefined} */
   let cursor;
@@ -214,12 +227,16 @@ function drawCharts({ title, axis, y, lines, log, marks = [] }, varying) {
     html(
       "li",
       {},
-      html("i", { class: line.dots ? "dot" : "", style: `background:${CATEGORIES[line.colour ?? k]}` }),
+      html("i", { class: line.dots ? "dot" : "", style: `background:${colour(line, k)}` }),
       describeSets(line.name),
     ),
   );
   const crossings = marks.length
     ? [html("li", {}, `dashed: ${marks.map((/** @type {any} */ mark) => mark.name).join("; ")}`)]
     : [];
-  return { mark, element: html("div", {}, chart.element, html("ul", { class: "legend" }, ...names, ...crossings)) };
+  return {
+    chart,
+    mark,
+    element: html("div", {}, chart.element, html("ul", { class: "legend" }, ...names, ...crossings)),
+  };
 }

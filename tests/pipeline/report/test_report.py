@@ -217,6 +217,8 @@ def content(image: Tag) -> bytes:
     return base64.b64decode(image["src"].split("base64,")[1])
 
 
+# The figures of the configuration that the explorer shows.
+EXPLORED = {"introduction", "basic_small", "basic_large"}
 AROUND = ("Summary", "Where the paper needs a correction", "The setting", "How certain are the verdicts?", "Provenance")
 
 
@@ -230,7 +232,9 @@ def assert_shows(page: BeautifulSoup, config: dict[str, Any], claims: list[tuple
         about = config["figures"][name]
         assert text(part.h3) == f"{about['title']} {name}"
         anchor = config["sections"][about["section"]]["anchor"]
-        assert [link["href"] for link in part.select(".caption a")] == [PAPER_URL + anchor]
+        paper, *explorer = [link["href"] for link in part.select(".caption a")]
+        assert paper == PAPER_URL + anchor
+        assert [link.partition("&")[0] for link in explorer] == [f"explorer.html#{name}"] * (name in EXPLORED)
         shown = [row for table in tables(part, "criteria") for row in table]
         expected = [dict(zip(COLUMNS, claim, strict=True)) for claim in claims if claim[2] == name]
         for row, claim in zip(shown, expected, strict=True):

@@ -1,1 +1,1 @@
-"""The pages that show the results: the report, as a notebook and as one HTML page, and the explorer."""
+"""The report, as a notebook and as one HTML page."""

@@ -18,7 +18,7 @@ from tests.sections import parse
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
 from superposition.core.weights import SweepResult
-from superposition.pipeline.report import explorer
+from superposition.pipeline.explorer import page
 from superposition.theory import exact, optimum
 from superposition.training.autograd import Autograd
 from superposition.training.blocks import Plan
@@ -32,17 +32,17 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu"]
 
 def run_script(module: str, code: str, folder: Path) -> Any:
     """Run a module of the page and some code that sets ``result``, in Node.js or a browser; return the result."""
-    script = f"{explorer.bundle(PAGE / module)}\nlet result;\n{code}\n"
+    script = f"{page.bundle(PAGE / module)}\nlet result;\n{code}\n"
     if node := shutil.which("node"):
         command = [node, "--input-type=module", "--eval", f"{script}console.log(JSON.stringify(result));"]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     if BROWSER is None:
         pytest.skip("neither Node.js nor Chromium is installed")
-    page = folder / "page.html"
-    page.write_text(
+    path = folder / "page.html"
+    path.write_text(
         f"<pre></pre><script>{script}document.querySelector('pre').textContent = JSON.stringify(result)</script>"
     )
-    command = [BROWSER, *FLAGS, f"--user-data-dir={folder}/profile", "--dump-dom", page.as_uri()]
+    command = [BROWSER, *FLAGS, f"--user-data-dir={folder}/profile", "--dump-dom", path.as_uri()]
     found = re.search("<pre>(.*)</pre>", subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert found
     return json.loads(found[1])
@@ -132,7 +132,7 @@ CUSTOM: dict[str, Any] = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if BROWSER is None:
         pytest.skip("Chromium is not installed")
@@ -184,11 +184,11 @@ def test_a_custom_sweep_has_its_place(browser: Any, tmp_path: Path) -> None:
         loss = torch.rand(sweep.size, 1, generator=rng, dtype=torch.float64)
         results[name] = SweepResult(sweep, parameters, loss, 0 * loss, torch.zeros(0, dtype=torch.int64))
         results[name].save(tmp_path / f"weights/{name}.safetensors")
-    page = tmp_path / "explorer.html"
-    page.write_text(explorer.render(explorer.collect(tmp_path, config), PAGE / "index.html.j2"), encoding="utf-8")
+    path = tmp_path / "explorer.html"
+    path.write_text(page.render(page.collect(tmp_path, config), PAGE / "index.html.j2"), encoding="utf-8")
     kinds = {"pairs": ("gram", "points", "dimensionality"), "neurons": ("gram", "dimensionality")}
-    assert explorer.explored_figures(config) == [f"{name}_{kind}" for name in kinds for kind in kinds[name]]
-    reader = Reader(browser, page)
+    assert [*page.addresses(config)] == [f"{name}_{kind}" for name in kinds for kind in kinds[name]]
+    reader = Reader(browser, path)
     points = results["pairs"].points
     norms = results["pairs"].best()["W"].norm(dim=1)
     for k, point in enumerate(points.itertuples()):
@@ -299,10 +299,12 @@ def test_moving_a_slider(reader: Reader) -> None:
 
 @pytest.mark.quick
 def test_pointing_at_a_feature(reader: Reader) -> None:
-    """Its D_i and its factor, and those of its neighbour when that is asked for."""
-    rows = table("feature_dimensionality", "features").query(f"experiment == '{explorer.LARGE_SWEEP}' and factor >= 0")
-    for row in rows.iloc[[0, len(rows) // 2, -1]].itertuples():
-        reader.open(f"feature_dimensionality&density={row.density}&feature={row.feature + 1}")
+    """Its D_i and its factor, in every sweep of the figure and with every seed."""
+    rows = table("feature_dimensionality", "features").query("factor >= 0")
+    models = rows.groupby(["experiment", "seed"])
+    for row in pd.concat([group.iloc[[0, len(group) // 2, -1]] for _, group in models]).itertuples():
+        sweep = f"{row.experiment}_seed_{row.seed}" if row.seed else row.experiment
+        reader.open(f"dimensions_per_feature&sweep={sweep}&density={row.density}&feature={row.feature + 1}")
         assert float(reader.fact("Dᵢ")) == pytest.approx(row.dimensionality, rel=1e-3)
         assert float(reader.fact("‖Wᵢ‖")) == pytest.approx(row.norm, rel=2e-3)
         assert reader.fact("factor").startswith(row.polytope)

@@ -1,0 +1,91 @@
+"""The page: its views, the addresses of figures in it, and its data, styles and scripts in one file."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from superposition.pipeline.configuration.config import CUSTOM, Config
+from superposition.pipeline.explorer.packing import columns
+from superposition.pipeline.explorer.views import VIEWS, Run, View, show_sweeps
+
+# Largest number of features of a custom sweep with a view.
+MAX_FEATURES = 500
+
+
+def collect(results: Path, config: Config) -> dict[str, Any]:
+    """Return everything that the page shows: its views, and what the live view compares models with.
+
+    Args:
+        results: The results folder, such as ``results/paper``.
+        config: The configuration of the run.
+    """
+    run = Run(results, config)
+    views = []
+    for view in _paper_views(config):
+        figure = config.figures[next(iter(view.figures))]
+        shown = [name for name in view.figures if name in config.figures]
+        views.append({"figures": shown, "title": figure.title, "shows": figure.shows} | view.collect(run))
+    for name, figures in _custom_figures(config).items():
+        views.append({"figures": figures, "title": f"{name}, a custom sweep", "shows": ""} | show_sweeps(run, name))
+    best = run.table("polytopes", "models") if "polytopes" in config.figures else None
+    products = None if best is None else columns(best[["n", "m", "density", "best_loss"]])
+    return {"scale": config.scale, "views": views, "products": products}
+
+
+def addresses(config: Config) -> dict[str, str]:
+    """Return where the page shows each figure, for links such as ``explorer.html#phase_2in1&r=0.5&density=0.1``."""
+    paper = {
+        figure: f"{figure}&{settings}" if settings else figure
+        for view in _paper_views(config)
+        for figure, settings in view.figures.items()
+        if figure in config.figures
+    }
+    return paper | {figure: figure for figures in _custom_figures(config).values() for figure in figures}
+
+
+def _paper_views(config: Config) -> list[View]:
+    """Return the views whose first figure is in the configuration."""
+    return [view for view in VIEWS if next(iter(view.figures)) in config.figures]
+
+
+def _custom_figures(config: Config) -> dict[str, list[str]]:
+    """Return the figures of every custom sweep whose models are small enough to be shown."""
+    found: dict[str, list[str]] = {}
+    for figure in config.figures_of(CUSTOM) if CUSTOM in config.sections else ():
+        (name,) = config.figures[figure].experiments
+        if config.sweeps[name].n <= MAX_FEATURES:
+            found.setdefault(name, []).append(figure)
+    return found
+
+
+def render(data: dict[str, Any], template: Path) -> str:
+    """Put the data, and the styles and scripts beside the template, into the template."""
+    folder = template.parent
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    return environment.from_string(template.read_text(encoding="utf-8")).render(
+        scale=data["scale"],
+        style=(folder / "style.css").read_text(encoding="utf-8"),
+        script=bundle(folder / "main.js"),
+        worker=bundle(folder / "worker.js"),
+        # An end tag in a text would end the script element.
+        data=json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
+    )
+
+
+def bundle(entry: Path) -> str:
+    """Join an ES module and the modules that it imports into one script; no two may use the same top-level name."""
+    found: dict[Path, str] = {}
+
+    def add(path: Path) -> None:
+        source = path.read_text(encoding="utf-8")
+        pattern = r'^import \{[^}]*\} from "\./([a-z]+\.js)";\n'
+        for name in re.findall(pattern, source, re.MULTILINE):
+            if path.parent / name not in found:
+                add(path.parent / name)
+        found[path] = re.sub(r"^export ", "", re.sub(pattern, "", source, flags=re.MULTILINE), flags=re.MULTILINE)
+
+    add(entry)
+    return "\n".join(found.values())

@@ -1,0 +1,88 @@
+"""A sweep at any of its points: the model with the lowest loss, turned so that what moves is what changes."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from superposition.analysis import alignment
+from superposition.core.experiment.sweep import Sweep
+from superposition.core.weights import SweepResult
+from superposition.pipeline.explorer.packing import float32, int16, numbers
+
+# Largest number of weights of one sweep; longer sweeps are thinned along their densities.
+MAX_WEIGHTS = 200_000
+# Largest number of orders of the features that are tried one by one.
+MAX_ORDERS = 5040
+
+
+def describe_sweep(result: SweepResult) -> dict[str, Any]:
+    """Return the model with the lowest loss at every point of a sweep.
+
+    Rotations and equivalent features are free, so in up to three dimensions every model is aligned with the one before
+    it along the first axis of the sweep: what moves is what changes.
+    """
+    sweep, best = result.sweep, result.best()
+    kept = _kept_points(sweep)
+    points = sweep.points().iloc[kept]
+    W, b = (best[name][kept].numpy().copy() for name in ("W", "b"))
+    if sweep.m <= 3 and "W_out" not in best:
+        _align(W, b, [_equivalent_orders(sweep, k) for k in kept], _stride(points))
+    relative = (sweep.relative_density, sweep.relative_importance)
+    return {
+        "model": sweep.model,
+        "n": sweep.n,
+        "m": sweep.m,
+        "axes": [[name, points[name].drop_duplicates().tolist()] for name in points],
+        "importance": numbers(sweep.importances()[0]),
+        "signed": sweep.signed,
+        "sets": {d.name: [list(members) for members in d.sets] for d in sweep.distribution},
+        "varied": sorted({i for r in relative if r for i in r.features}),
+        "W": int16(W.reshape(len(kept), -1)),
+        "out": int16(best["W_out"][kept].flatten(1)) if "W_out" in best else None,
+        "b": int16(b),
+        "loss": float32(result.loss.min(dim=1).values[kept]),
+    }
+
+
+def _stride(points: pd.DataFrame) -> int:
+    """Return how many rows apart neighbours along the first varying axis are."""
+    lengths = [points[name].nunique() for name in points]
+    return len(points) // next((length for length in lengths if length > 1), len(points))
+
+
+def _equivalent_orders(sweep: Sweep, point: int) -> np.ndarray | None:
+    """Return the orders of the features that change nothing at a point; None for all orders of many features."""
+    only = range(point, point + 1)
+    sets = sweep.distributions(only)[0].sets
+    values = list(zip(sweep.densities(only)[0].tolist(), sweep.importances(only)[0].tolist(), strict=True))
+    if sets:
+        alike = len(set(values)) == 1 and sum(map(len, sets)) == sweep.n
+        return alignment.symmetric_orders(*sets) if alike else np.arange(sweep.n)[None]
+    classes = [[i for i, other in enumerate(values) if other == value] for value in dict.fromkeys(values)]
+    if math.prod(math.factorial(len(members)) for members in classes) > MAX_ORDERS:
+        return None if len(classes) == 1 else np.arange(sweep.n)[None]
+    permuted = itertools.product(*map(itertools.permutations, classes))
+    orders = np.tile(np.arange(sweep.n), (math.prod(math.factorial(len(members)) for members in classes), 1))
+    for order, parts in zip(orders, permuted, strict=True):
+        for members, part in zip(classes, parts, strict=True):
+            order[members] = part
+    return orders
+
+
+def _align(W: np.ndarray, b: np.ndarray, orders: Sequence[np.ndarray | None], stride: int) -> None:
+    """Rotate every model and reorder its features so that it lies close to the one ``stride`` before it, in place."""
+    for k in range(stride, len(W)):
+        rotation, order = alignment.find_alignment(W[k], W[k - stride], orders[k])
+        W[k], b[k] = rotation @ W[k][:, order], b[k][order]
+
+
+def _kept_points(sweep: Sweep) -> list[int]:
+    """Return the points to show: all of them, or those of some densities if there are too many weights."""
+    others = sweep.size // len(sweep.density)
+    count = max(1, min(len(sweep.density), MAX_WEIGHTS // (others * sweep.m * sweep.n)))
+    shown = np.linspace(0, len(sweep.density) - 1, count).round().astype(int)
+    return [k * others + i for k in shown.tolist() for i in range(others)]
