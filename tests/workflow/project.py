@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.workflow import forked
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "src", "workflow", "profiles", "report", "examples")
@@ -77,6 +78,8 @@ class Project:
     def snakemake(self, *words: str, before: Sequence[str] = (), **variables: str) -> subprocess.CompletedProcess[str]:
         """``before``: words before the command; ``variables``: of the environment, beside those of the tests."""
         env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")} | variables
+        if not before:
+            return forked.snakemake(["--cores", "2", *words], self.path, env)
         return subprocess.run(
             [*before, *self.command(*words)],
             cwd=self.path,
