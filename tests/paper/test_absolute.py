@@ -1,14 +1,14 @@
 """Computation in superposition: measures and verdicts on models made by hand."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tests.paper.counter_models.absolute import SEVERAL, circuit, exact, hundred_of, made, mixed
+from tests.paper.counter_models.absolute import SEVERAL, circuit, exact, few_samples, hundred_of, made, mixed
 from tests.paper.synthetic import drawn_twice, through_files
 from tests.real import CONFIG
 
@@ -27,6 +27,12 @@ from superposition.paper.absolute import (
 )
 from superposition.pipeline.judging.claims import Tables
 from superposition.training.evaluation import losses
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quickly_measured() -> Iterator[None]:
+    with few_samples():
+        yield
 
 
 @pytest.fixture(scope="module")
