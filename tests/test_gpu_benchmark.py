@@ -34,8 +34,10 @@ SECTIONS = [
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     gpu = importlib.import_module("gpu")
-    monkeypatch.setattr(gpu, "TESTS", "tests/training/test_captured.py -k odd")
+    monkeypatch.setattr(gpu, "TESTS", "tests/pipeline/test_files.py")
     monkeypatch.setattr(gpu, "SHAPES", (replace(gpu.SHAPES[0], points=4),))
+    for name, value in {"COPY": 2**20, "MATRIX": 256, "RECIPE_STEPS": 12}.items():
+        monkeypatch.setattr(gpu, name, value)
     return gpu
 
 
@@ -50,6 +52,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copytree(stages.PAPER / name, tmp_path / "paper" / name)
     monkeypatch.setattr(stages, "PAPER", tmp_path / "paper")
     path = tmp_path / "config.yaml"
+    few = {name: entry | {"batch": 64, "evaluation": 4000, "quick": {}} for name, entry in few.items()}
     path.write_text(yaml.safe_dump({"defaults": whole["defaults"], "experiments": few}))
     return path
 

@@ -36,8 +36,12 @@ REAL = only(
     sensitivity=["introduction.dense", "introduction.pentagon"],
 )
 BARE = only("introduction", sensitivity=[])
-# The examples are many, so they are cheap; the profile of conftest.py repeats them.
-many = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def many(times: int) -> settings:
+    """Try so many times the examples of the profile (``conftest.py``): these are cheap, and slips are many."""
+    checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    return settings(max_examples=times * settings.default.max_examples, suppress_health_check=checks)
 
 
 def endless(kind: type) -> Any:
@@ -141,7 +145,7 @@ def words(place: Any) -> set[str]:
     return {short_repr(place), place} if isinstance(place, str) else {short_repr(place)}
 
 
-@settings(many, max_examples=1200)
+@many(8)
 @given(st.lists(EDITS, min_size=1, max_size=3), st.sampled_from(["paper", "quick"]))
 def test_a_changed_file(edits: list[Any], scale: str) -> None:
     """config.yaml after a few slips of the pen: a key gone, misspelt or in the wrong place, a value of another kind."""
@@ -244,7 +248,7 @@ def train(sweep: Sweep) -> None:
     assert len(trained.snapshot_steps) == sweep.snapshots
 
 
-@settings(many, max_examples=700)
+@many(3)
 @given(entry=entries())
 @pytest.mark.usefixtures("without_compiler")
 def test_an_own_sweep(entry: dict[str, Any]) -> None:
@@ -266,7 +270,7 @@ def without_compiler() -> Iterator[None]:
         yield
 
 
-@settings(many, max_examples=500)
+@many(3)
 @given(st.dictionaries(st.sampled_from(sorted(Sweep.model_fields)), VALUES, max_size=3), entries())
 def test_an_own_sweep_with_other_values(wrong: dict[str, Any], entry: dict[str, Any]) -> None:
     """Any key with any value; what is still accepted is planned."""
@@ -278,7 +282,7 @@ def test_an_own_sweep_with_other_values(wrong: dict[str, Any], entry: dict[str, 
         plan(found)
 
 
-@settings(many, max_examples=60)
+@many(1)
 @given(
     st.sampled_from(
         [{"model": "relu_output", "n": 3, "m": 2}, {"model": "absolute", "n": 2, "m": 3, "distribution": "signed"}]
