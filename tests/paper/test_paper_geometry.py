@@ -564,11 +564,16 @@ def test_leverage_of_any_model() -> None:
     assert (found.excess, found.gap) == pytest.approx(((D - score).max(), (score - D).max()), abs=1e-5)
 
 
-def test_sharpness() -> None:
+def test_distances_to_the_lines() -> None:
     """Factors at the lines are at no distance from them; two features at 60°, D_i = 4/5, are 1/20 from 3/4."""
     pair = np.array([[1, 0.5], [0, 3**0.5 / 2]])
-    found = structure.measure_sharpness(tiny([padded(W, 3, 8) for W in (product(tetrahedron=1), pair)]))
-    np.testing.assert_allclose(found["distance"], [0, 0.05], atol=1e-3)
+    models = tiny([padded(W, 3, 8) for W in (product(tetrahedron=1), pair)])
+    densities = models.sweep.density
+    found = structure.measure_distances({"any": models}, min(densities), max(densities))
+    by_model = found.groupby("point")["distance"]
+    assert by_model.size().tolist() == [4, 2]
+    np.testing.assert_allclose(by_model.mean(), [0, 0.05], atol=1e-3)
+    assert set(structure.measure_distances({"any": models}, max(densities), 1)["density"]) == {max(densities)}
 
 
 def test_known_solutions() -> None:

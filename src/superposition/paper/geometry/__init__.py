@@ -11,6 +11,8 @@ LARGE_SWEEP, REPLICATED_SWEEP = "uniform_400_30", "uniform_200_20"
 # Sweeps that differ in n alone, and in m alone.
 SWEEPS_BY_N = ("uniform_100_20", REPLICATED_SWEEP, "uniform_400_20")
 SWEEPS_BY_M = ("uniform_400_20", LARGE_SWEEP, "uniform_400_40")
+# Pairs of sweeps that differ in the number of steps alone: fewer, more.
+SWEEPS_BY_STEPS = (("uniform_shorter", REPLICATED_SWEEP), (LARGE_SWEEP, "uniform_longer"))
 
 # Half the width of the band around a line in which D_i are counted. The band and its neighbourhood of the same width
 # together reach to the middle between the two closest lines, 2/5 and 3/8.
@@ -52,3 +54,9 @@ def compare_with_best_product(curves: pd.DataFrame, optimum: pd.DataFrame) -> pd
     both = large.merge(optimum, on="density", suffixes=("", "_of_product"))
     dropped = both["density"] / 3 - both["density"] ** 2 / 4
     return both.assign(product_loss=(both["n"] - both["m"] * both["gain"]) * dropped)
+
+
+def mean_distances(features: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean distance of D_i to the nearest line, by density and experiment, over the first seed's features."""
+    first = features[features["seed"] == 0]
+    return first.pivot_table(index="density", columns="experiment", values="distance").sort_index(ascending=False)

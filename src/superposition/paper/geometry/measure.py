@@ -55,7 +55,6 @@ def dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.Data
         "curves": curves,
         "optimum": tegum.per_dimension(optima),
         "known": structure.known_solutions(curves, optima),
-        "sharpness": structure.measure_sharpness(trained),
         "convergence": convergence,
         "numbers": _format_convergence(convergence, curves),
     }
@@ -320,3 +319,14 @@ def direction_left_out(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
         "optima": directions.find_optima(),
         "projections": directions.measure_projections(),
     }
+
+
+# How sharp the lines of D_i are
+
+
+def line_sharpness(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return how far D_i are from the lines, at the densities at which a polytope with a line is the best one."""
+    handovers = tegum.handovers(tegum.optima(trained[REPLICATED_SWEEP].sweep.density[::2]))
+    lowest = handovers.set_index("dense_side")["density"]["square antiprism"]
+    highest = handovers.set_index("sparse_side")["density"]["tetrahedron"]
+    return {"features": structure.measure_distances(trained, lowest, highest)}

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float64
 
 from superposition.analysis import recognition
+from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.geometry import GALLERY, SWEEPS_BY_M, SWEEPS_BY_N
@@ -60,16 +61,23 @@ def _describe(W: Float64[np.ndarray, "m n"]) -> dict[str, float | int]:
     }
 
 
-def measure_sharpness(trained: dict[str, SweepResult]) -> pd.DataFrame:
-    """Return the mean distance of D_i to the nearest line, over the represented features of the best models."""
+def measure_distances(trained: dict[str, SweepResult], lowest: float, highest: float) -> pd.DataFrame:
+    """Return D_i of every represented feature and its distance to the nearest line, at some range of densities.
+
+    The models are the best at every point, the rows one for each feature.
+    """
     rows = []
     for experiment, models in trained.items():
-        W = models.best()["W"]
-        distance = np.abs(geometry.dimensionality(W).numpy()[..., None] - LINES).min(axis=-1)
-        represented = (geometry.norms(W).square() > 0.5).numpy()
-        mean = np.where(represented, distance, 0).sum(-1) / np.maximum(represented.sum(-1), 1)
-        columns = {"experiment": experiment, "distance": np.where(represented.any(-1), mean, np.nan)}
-        rows.append(models.sweep.points()[["density", "seed"]].assign(**columns))
+        W, sweep = models.best()["W"], models.sweep
+        points = numbered_points(sweep, "density", "seed").assign(
+            experiment=experiment, n=sweep.n, m=sweep.m, steps=sweep.steps
+        )
+        represented = (geometry.norms(W).square() > 0.5) & torch.from_numpy(
+            points["density"].between(lowest, highest).to_numpy()
+        )[:, None]
+        D = geometry.dimensionality(W)[represented].numpy()
+        distance = np.abs(D[:, None] - LINES).min(axis=1)
+        rows.append(points.iloc[represented.nonzero()[:, 0]].assign(dimensionality=D, distance=distance))
     return pd.concat(rows, ignore_index=True)
 
 

@@ -1,13 +1,11 @@
-"""Judge D_i: the lines at which they cluster, how sharp these are, and what they add up to."""
+"""Judge D_i: the lines at which they cluster, and what they add up to."""
 
 import pandas as pd
 
 from superposition.paper.geometry import (
     LARGE_SWEEP,
     LINE_HALF_WIDTH,
-    REPLICATED_SWEEP,
     SIGNIFICANCE,
-    SWEEPS_BY_N,
     compare_with_best_product,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
@@ -15,10 +13,6 @@ from superposition.pipeline.judging.criteria import Criterion, Number
 from superposition.theory.polytopes import FRACTION_LABELS
 
 claims = Claims("geometry")
-
-# Mean distance to the nearest line of a D_i that is uniform between the lowest line, 3/8, and 1: the sum of the squared
-# gaps between lines over four times the range.
-UNIFORM_DISTANCE = sum(gap**2 for gap in (1 / 4, 1 / 12, 1 / 6, 1 / 10, 1 / 40)) / (4 * 5 / 8)
 
 
 @claims.add(
@@ -133,63 +127,4 @@ def leverage(data: Tables) -> Finding:
         text=f"the leverage score is larger than D_i by at most {models['gap'].max():.3f}, and by "
         f"{models['mean_gap'].median():.1e} on average over the features of half of the models",
         note="They are equal if and only if W_i is an eigenvector of WWᵀ, as in polytopes",
-    )
-
-
-def _sharpness(data: Tables, seed: int | None = None) -> pd.DataFrame:
-    """Return the mean distance of D_i to the nearest line where a polytope with a line is best, by density and sweep.
-
-    It is the mean over all seeds, or that of one seed.
-    """
-    optimum, sharpness = (data["dimensions_per_feature"][name] for name in ("optimum", "sharpness"))
-    lined = optimum[optimum["polytope"].isin(["tetrahedron", "triangle", "digon", "pentagon", "square antiprism"])]
-    sharpness = sharpness[sharpness["density"].between(lined["density"].min(), lined["density"].max())]
-    sharpness = sharpness if seed is None else sharpness[sharpness["seed"] == seed]
-    return sharpness.pivot_table(index="density", columns="experiment", values="distance", sort=True)[::-1]
-
-
-@claims.add(
-    "pressure",
-    figure="dimensions_per_feature",
-    paper="A later comment (Henighan and Olah): the number of features that compete to be represented influences the "
-    "polytopes; often, the structure is cleaner with more pressure, above all at high sparsity",
-    about="trained models",
-    phrase="competing to be represented significantly",
-    expected="described",
-    at_quick=False,
-)
-def pressure(data: Tables) -> Finding:
-    table = _sharpness(data)[[*SWEEPS_BY_N]].dropna()
-    rows = ", ".join(
-        f"{' / '.join(f'{distance:.3f}' for distance in row)} at {density:.3g}" for density, row in table.iterrows()
-    )
-    falling = (table[SWEEPS_BY_N[-1]] < table[SWEEPS_BY_N[0]]).sum()
-    return Finding(
-        text=f"mean distance of D_i to the nearest line for n = 100 / 200 / 400, m = 20, by 1-S: {rows}; it is lower "
-        f"for n = 400 than for n = 100 at {falling} of {len(table)} densities",
-        note=f"D_i that are uniform between 3/8 and 1 have a mean distance of {UNIFORM_DISTANCE:.3f}. No verdict, "
-        "because with the same number of steps larger models are further from the best solution",
-    )
-
-
-@claims.add(
-    "longer_training",
-    figure="dimensions_per_feature",
-    paper="A later comment (Henighan and Olah): training longer, too, seems to produce cleaner structure",
-    about="trained models",
-    phrase="training longer seems to also produce",
-    expected="described",
-    at_quick=False,
-)
-def longer_training(data: Tables) -> Finding:
-    longer = _sharpness(data, 0)[[LARGE_SWEEP, "uniform_longer"]].dropna()
-    table = _sharpness(data, 0)[["uniform_shorter", REPLICATED_SWEEP]].dropna()
-    short, long = (table[name].to_numpy() for name in table)
-    by_density = ", ".join(f"{a:.4f} / {b:.4f} at {density:.3g}" for density, (a, b) in longer.iterrows())
-    return Finding(
-        text="n = 200, m = 20, the same seed: D_i are nearer to the lines after 3000 steps than after 375 at "
-        f"{(long < short).sum()} of {len(table)} densities, with a mean distance of {long.mean():.4f} and "
-        f"{short.mean():.4f}; n = 400, m = 30, after 3000 / 6000 steps: {by_density}",
-        note="No verdict: the comment states no setting, and so few densities would tell a smaller effect from chance "
-        "only if they all agreed",
     )

@@ -1,0 +1,72 @@
+"""Judge how sharp the lines of D_i are, by the number of features that compete and by the length of the training."""
+
+from scipy.stats import binomtest
+
+from superposition.paper.geometry import SIGNIFICANCE, SWEEPS_BY_N, SWEEPS_BY_STEPS, mean_distances
+from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
+
+claims = Claims("geometry")
+
+# Mean distance to the nearest line of a D_i that is uniform between the lowest line, 3/8, and 1: the sum of the squared
+# gaps between lines over four times the range.
+UNIFORM_DISTANCE = sum(gap**2 for gap in (1 / 4, 1 / 12, 1 / 6, 1 / 10, 1 / 40)) / (4 * 5 / 8)
+
+
+@claims.add(
+    "pressure",
+    figure="line_sharpness",
+    paper="A later comment (Henighan and Olah): the number of features that compete to be represented influences the "
+    "polytopes; often, the structure is cleaner with more pressure, above all at high sparsity",
+    about="trained models",
+    phrase="competing to be represented significantly",
+    expected="described",
+    at_quick=False,
+)
+def pressure(data: Tables) -> Finding:
+    table = mean_distances(data["line_sharpness"]["features"])[[*SWEEPS_BY_N]].dropna()
+    rows = ", ".join(
+        f"{' / '.join(f'{distance:.3f}' for distance in row)} at {density:.3g}" for density, row in table.iterrows()
+    )
+    falling = (table[SWEEPS_BY_N[-1]] < table[SWEEPS_BY_N[0]]).sum()
+    return Finding(
+        text=f"mean distance of D_i to the nearest line for n = 100 / 200 / 400, m = 20, by 1-S: {rows}; it is lower "
+        f"for n = 400 than for n = 100 at {falling} of {len(table)} densities",
+        note=f"D_i that are uniform between 3/8 and 1 have a mean distance of {UNIFORM_DISTANCE:.3f}. No verdict, "
+        "because with the same number of steps larger models are further from the best solution",
+    )
+
+
+@claims.add(
+    "longer_training",
+    figure="line_sharpness",
+    paper="A later comment (Henighan and Olah): training longer, too, seems to produce cleaner structure",
+    about="trained models",
+    phrase="training longer seems to also produce",
+    criteria=[
+        Criterion(
+            "chance that D_i are nearer to the lines after more steps at as many densities, if fewer steps were as "
+            "likely to be better",
+            "<",
+            SIGNIFICANCE,
+            "null model",
+            "a sign test over densities, for an eighth of the steps and for twice the steps; a false-positive rate of "
+            "1 %",
+            ".1g",
+        )
+    ],
+    at_quick=False,
+)
+def longer_training(data: Tables) -> Finding:
+    table = mean_distances(data["line_sharpness"]["features"])
+    pairs = [table[[*names]].dropna() for names in SWEEPS_BY_STEPS]
+    nearer = [int((pair.iloc[:, 1] < pair.iloc[:, 0]).sum()) for pair in pairs]
+    total = sum(map(len, pairs))
+    chance = binomtest(sum(nearer), total, alternative="greater").pvalue if total else 1.0
+    means = [" and ".join(f"{mean:.4f}" for mean in pair.mean()) for pair in pairs]
+    return Finding(
+        [Number(chance)],
+        text=f"nearer at {nearer[0]} of {len(pairs[0])} densities for n = 200, m = 20 (375 and 3000 steps: mean distance "
+        f"{means[0]}), and at {nearer[1]} of {len(pairs[1])} for n = 400, m = 30 (3000 and 6000 steps: {means[1]})",
+        note="Models of a pair start from the same weights",
+    )
