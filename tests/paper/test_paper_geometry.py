@@ -39,7 +39,7 @@ from superposition.theory import exact, polytopes, tegum
 from superposition.theory.catalogue import simplex
 from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
-FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes", "direction_left_out")
+FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes", "direction_left_out", "line_sharpness")
 DENSITIES = CONFIGS["quick"].sweeps[LARGE_SWEEP].density
 EXACT = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
 Factors = Mapping[str, int]  # how many of each polytope
@@ -111,7 +111,8 @@ def products(
 @functools.cache
 def large_models() -> dict[str, SweepResult]:
     models = {}
-    for name in CONFIGS["quick"].figures["dimensions_per_feature"].experiments:
+    figures = CONFIGS["quick"].figures
+    for name in {*figures["dimensions_per_feature"].experiments, *figures["line_sharpness"].experiments}:
         sweep = CONFIGS["quick"].sweeps[name]
         every = [{part: count * sweep.m // 10 for part, count in model.items()} for model in LARGE_MODELS]
         chosen = [every[DENSITIES.index(p)] for p in np.take(DENSITIES, nearest(sweep.density))]
@@ -567,13 +568,11 @@ def test_leverage_of_any_model() -> None:
 def test_distances_to_the_lines() -> None:
     """Factors at the lines are at no distance from them; two features at 60°, D_i = 4/5, are 1/20 from 3/4."""
     pair = np.array([[1, 0.5], [0, 3**0.5 / 2]])
-    models = tiny([padded(W, 3, 8) for W in (product(tetrahedron=1), pair)])
-    densities = models.sweep.density
-    found = structure.measure_distances({"any": models}, min(densities), max(densities))
-    by_model = found.groupby("point")["distance"]
+    models = tiny([padded(W, 3, 8) for W in (product(tetrahedron=1), pair)], densities=[0.5, 0.4])
+    by_model = structure.measure_distances(models, 0.4, 0.5).groupby("point")["distance"]
     assert by_model.size().tolist() == [4, 2]
     np.testing.assert_allclose(by_model.mean(), [0, 0.05], atol=1e-3)
-    assert set(structure.measure_distances({"any": models}, max(densities), 1)["density"]) == {max(densities)}
+    assert set(structure.measure_distances(models, 0.45, 1)["density"]) == {0.5}
 
 
 def test_known_solutions() -> None:

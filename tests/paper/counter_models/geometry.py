@@ -15,7 +15,7 @@ from superposition.paper.geometry import LARGE_SWEEP, directions, measure, struc
 from superposition.pipeline.judging.claims import Tables
 from superposition.theory import packing
 
-FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes", "direction_left_out")
+FIGURES = ("dimensions_per_feature", "feature_dimensionality", "polytopes", "direction_left_out", "line_sharpness")
 # Densities at which a square, and a triangular and a pentagonal bipyramid are the best products.
 DENSITIES = (0.05, 0.215443469003, 0.562341325190)
 
@@ -109,6 +109,7 @@ COUNTER_MODELS = dict.fromkeys(
         "dense_basis_is_arbitrary",
         "budget",
         "split_lines",
+        "longer_training",
     ),
     random_models,
 ) | {

@@ -57,6 +57,6 @@ def compare_with_best_product(curves: pd.DataFrame, optimum: pd.DataFrame) -> pd
 
 
 def mean_distances(features: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean distance of D_i to the nearest line, by density and experiment, over the first seed's features."""
-    first = features[features["seed"] == 0]
-    return first.pivot_table(index="density", columns="experiment", values="distance").sort_index(ascending=False)
+    """Return the mean distance of D_i to the nearest line, by density and seed in rows, and by experiment."""
+    table = features.pivot_table(index=["density", "seed"], columns="experiment", values="distance")
+    return table.sort_index(ascending=False)

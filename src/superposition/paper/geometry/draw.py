@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import NullFormatter
 
 from superposition.analysis import alignment
 from superposition.paper.geometry import (
@@ -18,6 +19,8 @@ from superposition.paper.geometry import (
     REPLICATED_SWEEP,
     SWEEPS_BY_M,
     SWEEPS_BY_N,
+    SWEEPS_BY_STEPS,
+    mean_distances,
     polytope_sizes,
 )
 from superposition.plotting import panels, style, vectors
@@ -312,3 +315,48 @@ def direction_left_out(data: dict[str, pd.DataFrame]) -> Figure:
     for ax in axes:
         ax.set(xscale="log", xlim=(0.95, 105), xlabel=SPARSITY_LABEL)
     return fig
+
+
+# How sharp the lines of D_i are
+
+
+def line_sharpness(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw the D_i of models that differ in steps or in n; below, their mean distance to the nearest line."""
+    features = tables["features"]
+    fig = plt.figure(figsize=(style.PAGE, 4.9))
+    top, below = fig.subfigures(2, 1, height_ratios=(1.4, 1.0))
+    axes = top.subplots(1, 4, sharex=True, sharey=True)
+    shown = (*SWEEPS_BY_STEPS[0], SWEEPS_BY_N[0], SWEEPS_BY_N[-1])
+    for ax, name in zip(axes, shown, strict=True):
+        rows = features[(features["experiment"] == name) & (features["seed"] == 0)]
+        ax.scatter(1 / rows["density"], rows["dimensionality"], s=5, lw=0, alpha=0.4, color=style.CATEGORIES[0])
+        ax.set(title=_size_and_steps(rows), xscale="log", xlabel=SPARSITY_LABEL)
+    panels.fraction_lines(*axes)
+    axes[0].set(ylabel="$D_i$ of represented features", ylim=(-0.02, 1.02))
+    left, right = below.subplots(1, 2, sharey=True)
+    distances = mean_distances(features).groupby("density").mean()
+    for pair, colour in zip(SWEEPS_BY_STEPS, style.CATEGORIES, strict=False):
+        for name, line in zip(pair, (":", "-"), strict=True):
+            label = _size_and_steps(features[features["experiment"] == name]).replace("\n", ", ")
+            curve = distances[name].dropna()
+            left.plot(1 / curve.index, curve, line, marker=".", ms=4, color=colour, label=label)
+    for name, colour in zip(SWEEPS_BY_N, style.CATEGORIES[2:], strict=False):
+        n = features.loc[features["experiment"] == name, "n"].iloc[0]
+        curve = distances[name].dropna()
+        right.plot(1 / curve.index, curve, ".-", ms=4, color=colour, label=f"{n}")
+    left.set(title="by steps", ylabel="mean distance\nto the nearest line")
+    right.set(title="by features, $m = 20$")
+    right.legend(title="$n$")
+    left.legend()
+    for ax in (left, right):
+        ax.set(xscale="log", xlabel=SPARSITY_LABEL)
+    for ax in (*axes, left, right):
+        ax.set_xticks([1, 2, 5, 10], ["1", "2", "5", "10"])
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    return fig
+
+
+def _size_and_steps(rows: pd.DataFrame) -> str:
+    """Return the size of a sweep's models and the number of its steps."""
+    n, m, steps = rows[["n", "m", "steps"]].iloc[0]
+    return f"$n = {n}$, $m = {m}$\n{steps} steps"

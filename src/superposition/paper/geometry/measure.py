@@ -327,6 +327,6 @@ def direction_left_out(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
 def line_sharpness(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return how far D_i are from the lines, at the densities at which a polytope with a line is the best one."""
     handovers = tegum.handovers(tegum.optima(trained[REPLICATED_SWEEP].sweep.density[::2]))
-    lowest = handovers.set_index("dense_side")["density"]["square antiprism"]
-    highest = handovers.set_index("sparse_side")["density"]["tetrahedron"]
+    lowest = handovers.loc[handovers["dense_side"].isin(FRACTIONS), "density"].min()
+    highest = handovers.loc[handovers["sparse_side"].isin(FRACTIONS), "density"].max()
     return {"features": structure.measure_distances(trained, lowest, highest)}

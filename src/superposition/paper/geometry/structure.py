@@ -72,9 +72,8 @@ def measure_distances(trained: dict[str, SweepResult], lowest: float, highest: f
         points = numbered_points(sweep, "density", "seed").assign(
             experiment=experiment, n=sweep.n, m=sweep.m, steps=sweep.steps
         )
-        represented = (geometry.norms(W).square() > 0.5) & torch.from_numpy(
-            points["density"].between(lowest, highest).to_numpy()
-        )[:, None]
+        inside = points["density"].between(lowest, highest).to_numpy(copy=True)
+        represented = (geometry.norms(W).square() > 0.5) & torch.from_numpy(inside)[:, None]
         D = geometry.dimensionality(W)[represented].numpy()
         distance = np.abs(D[:, None] - LINES).min(axis=1)
         rows.append(points.iloc[represented.nonzero()[:, 0]].assign(dimensionality=D, distance=distance))

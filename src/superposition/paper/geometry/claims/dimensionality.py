@@ -1,10 +1,9 @@
 """Judge D_i: the lines at which they cluster, and what they add up to."""
 
-import pandas as pd
-
 from superposition.paper.geometry import (
     LARGE_SWEEP,
     LINE_HALF_WIDTH,
+    REPLICATED_SWEEP,
     SIGNIFICANCE,
     compare_with_best_product,
 )

@@ -24,7 +24,7 @@ UNIFORM_DISTANCE = sum(gap**2 for gap in (1 / 4, 1 / 12, 1 / 6, 1 / 10, 1 / 40))
     at_quick=False,
 )
 def pressure(data: Tables) -> Finding:
-    table = mean_distances(data["line_sharpness"]["features"])[[*SWEEPS_BY_N]].dropna()
+    table = mean_distances(data["line_sharpness"]["features"])[[*SWEEPS_BY_N]].groupby("density").mean().dropna()[::-1]
     rows = ", ".join(
         f"{' / '.join(f'{distance:.3f}' for distance in row)} at {density:.3g}" for density, row in table.iterrows()
     )
@@ -45,13 +45,13 @@ def pressure(data: Tables) -> Finding:
     phrase="training longer seems to also produce",
     criteria=[
         Criterion(
-            "chance that D_i are nearer to the lines after more steps at as many densities, if fewer steps were as "
-            "likely to be better",
+            "chance that D_i are nearer to the lines after more steps in as many pairs of models, if fewer steps were "
+            "as likely to be better",
             "<",
             SIGNIFICANCE,
             "null model",
-            "a sign test over densities, for an eighth of the steps and for twice the steps; a false-positive rate of "
-            "1 %",
+            "a sign test over densities and seeds, with an eighth of the steps and with twice the steps; a "
+            "false-positive rate of 1 %",
             ".1g",
         )
     ],
@@ -66,7 +66,7 @@ def longer_training(data: Tables) -> Finding:
     means = [" and ".join(f"{mean:.4f}" for mean in pair.mean()) for pair in pairs]
     return Finding(
         [Number(chance)],
-        text=f"nearer at {nearer[0]} of {len(pairs[0])} densities for n = 200, m = 20 (375 and 3000 steps: mean distance "
-        f"{means[0]}), and at {nearer[1]} of {len(pairs[1])} for n = 400, m = 30 (3000 and 6000 steps: {means[1]})",
+        text=f"nearer in {nearer[0]} of {len(pairs[0])} for n = 200, m = 20 (375 and 3000 steps: mean distance "
+        f"{means[0]}), and in {nearer[1]} of {len(pairs[1])} for n = 400, m = 30 (3000 and 6000 steps: {means[1]})",
         note="Models of a pair start from the same weights",
     )
