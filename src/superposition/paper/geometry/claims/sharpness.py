@@ -3,8 +3,8 @@
 from scipy.stats import binomtest
 
 from superposition.paper.geometry import SIGNIFICANCE, SWEEPS_BY_N, SWEEPS_BY_STEPS, mean_distances
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("geometry")
 
