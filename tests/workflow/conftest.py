@@ -23,6 +23,15 @@ def fresh(tmp_path: Path) -> Project:
     return project
 
 
+@pytest.fixture
+def copied(made: Project, fresh: Project) -> Project:
+    """Everything made, to be changed."""
+    for part in ("results", ".snakemake"):
+        shutil.copytree(made.path / part, fresh.path / part)
+    shutil.copy2(made.path / "config.yaml", fresh.path)  # No newer than the results.
+    return fresh
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
     """Everything made. Tests put back what they change; each of the tests' processes has a copy."""

@@ -242,7 +242,7 @@ def test_a_gpu_is_asked_for_where_the_profile_says_so(fresh: Project, slurm: Slu
     asking = yaml.safe_load(text)["set-resources"]
     assert [rule for rule in asking if asking[rule].get("gpu") == 1] == ["train", "part", "train_seed", "vary"]
     train_long(fresh)
-    with start(fresh, slurm, profile, f"{OUT}/tables/theory") as process:
+    with start(fresh, slurm, profile, LONG) as process:
         wait_for(lambda: training(fresh) is not None, "training")
         environment = training(fresh).environ()
         asked = slurm("scontrol", "show", "job", environment["SLURM_JOB_ID"])

@@ -22,7 +22,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """One section of the paper, hardly trained, and the files that the README shows; at the scale of its commands."""
     project = Project(tmp_path_factory.mktemp("own"))
     project.shrink("introduction")
-    project.configure(project.config() | {"scale": "paper", "sensitivity": []})
+    config = project.config()
+    few = {"defaults": config["defaults"] | {"steps": 500, "batch": 256}, "scale": "paper", "sensitivity": []}
+    project.configure(config | few)
     for path, text in files().items():
         (project.path / path).parent.mkdir(exist_ok=True)
         (project.path / path).write_text(text, encoding="utf-8")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from workflow.sources import SRC, _imports, sources
+from workflow.sources import SRC, sources
 
 from superposition.core.errors import SuperpositionError
 
@@ -80,5 +80,27 @@ def test_imports_that_do_not_say_where_from_are_refused(
 
 def test_every_import_says_where_from() -> None:
     """Of every file, also of those that no rule asks for yet."""
-    for path in SRC.rglob("*.py"):
-        _imports(path)
+    paths = [path for path in SRC.rglob("*.py") if path.parent.name != "superposition"]
+    modules = [".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__") for path in paths]
+    assert set(sources(*modules)) >= {str(path.relative_to(SRC.parent)) for path in paths}
+
+
+def test_the_packages_around_a_module_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python runs the ``__init__`` of every package on the way to a module, which may import others."""
+    monkeypatch.setattr("workflow.sources.SRC", tmp_path / "src")
+    files = {
+        "__init__": "import superposition.unused",
+        "room/__init__": "import superposition.other",
+        "room/part/__init__": "",
+        "room/part/module": "",
+        "room/part/unused": "",
+        "other": "",
+        "unused": "",
+    }
+    for name, text in files.items():
+        path = tmp_path / f"{PACKAGE}/{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "script.py").write_text("import superposition.room.part.module")
+    used = [name for name in files if "unused" not in name and name != "__init__"]
+    assert sources("script.py") == sorted(f"{PACKAGE}/{name}.py" for name in used)
