@@ -20,7 +20,7 @@ Solution = tuple[np.ndarray, np.ndarray, float]  # W, b, loss
 
 
 def trained(experiment: str, solve: Callable[[float], Solution]) -> SweepResult:
-    """The solution at every density as the best of the restarts, at a place that differs; the others are noise.
+    """Return a sweep whose best restart, a different one at every density, is the solution; the others are noise.
 
     The losses of linear models are exact, and their biases the best ones, those of the noise, too.
     """
@@ -44,7 +44,7 @@ def trained(experiment: str, solve: Callable[[float], Solution]) -> SweepResult:
 
 
 def packed(experiment: str, represented: Mapping[float, int] | int) -> SweepResult:
-    """Models that represent so many of the most important features, with the bias E[x_i] for the others.
+    """Return models that represent so many of the most important features, with the bias E[x_i] for the others.
 
     Beyond m they share dimensions, the least important one with the next after m and so on, as antipodes; beyond 2m all
     have random directions and negative biases.
@@ -71,7 +71,7 @@ def packed(experiment: str, represented: Mapping[float, int] | int) -> SweepResu
 
 
 def changed(data: Tables, figure: str, table: str, where: str, **columns: Any) -> Tables:
-    """A copy in which the cells of some rows are others: values, or functions of the old ones."""
+    """Return a copy with other cells in some rows: values, or functions of the old ones."""
     rows = data[figure][table].copy()
     here = rows.eval(where).to_numpy()
     assert here.any(), f"no row where {where}"
@@ -91,14 +91,14 @@ def verdict(claims: Claims, name: str, data: Tables) -> str:
 
 
 def through_files(data: Tables, folder: Path) -> Tables:
-    """The tables as the judge gets them: written and read again."""
+    """Return the tables as the judge gets them: written and read again."""
     for figure, parts in data.items():
         files.write(parts, folder / figure)
     return {figure: files.read(folder / figure) for figure in data}
 
 
 def drawn(draw: ModuleType, figure: str, data: Tables, folder: Path) -> str:
-    """The SVG that a section's module ``draw`` makes of a figure; the tables stay as they were."""
+    """Return the SVG that a section's module ``draw`` makes of a figure, and check that it changes no table."""
     before = {name: table.copy() for name, table in data[figure].items()}
     style.save(getattr(draw, figure)(data[figure]), folder / "drawn.svg")
     for name, table in data[figure].items():
@@ -107,7 +107,7 @@ def drawn(draw: ModuleType, figure: str, data: Tables, folder: Path) -> str:
 
 
 def drawn_twice(draw: ModuleType, figure: str, data: Tables, folder: Path) -> str:
-    """The SVG, from two drawings whose bytes have to be the same."""
+    """Return the SVG of two drawings, after checking that their bytes are the same."""
     first, second = (drawn(draw, figure, data, folder) for _ in range(2))
     assert first == second
     return first

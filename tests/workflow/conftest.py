@@ -11,13 +11,13 @@ from tests.workflow.project import ROOT, Project
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled() -> None:
-    """The package, for all copies of it: else the first jobs of each would do that."""
+    """Compile the package to bytecode once, for all copies of it."""
     compileall.compile_dir(ROOT / "src", quiet=1)
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Project:
-    """Nothing made yet."""
+    """Return a project in which nothing has been made."""
     project = Project(tmp_path)
     project.shrink("introduction", "theory")
     return project
@@ -25,7 +25,7 @@ def fresh(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def copied(made: Project, fresh: Project) -> Project:
-    """Everything made, to be changed."""
+    """Return a project in which everything has been made, for one test to change."""
     for part in ("results", ".snakemake"):
         shutil.copytree(made.path / part, fresh.path / part)
     shutil.copy2(made.path / "config.yaml", fresh.path)  # No newer than the results.
@@ -34,7 +34,7 @@ def copied(made: Project, fresh: Project) -> Project:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
-    """Everything made. Tests put back what they change; each of the tests' processes has a copy."""
+    """Return a project in which everything has been made, one per process. Tests put back what they change."""
     project = Project(tmp_path_factory.mktemp("a place with spaces and ümlauts"))
     project.shrink("introduction", "theory")
     base = tmp_path_factory.getbasetemp()

@@ -34,7 +34,7 @@ def wait_for(what: Callable[[], bool], name: str, seconds: float = 120) -> None:
 
 
 class Project:
-    """A checkout of its own."""
+    """A copy of the checkout, in which a test runs Snakemake."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -52,7 +52,7 @@ class Project:
         return self.path / f"src/superposition/paper/{name}/section.yaml"
 
     def sections(self) -> dict[str, dict[str, Any]]:
-        """What the files of the sections say, without that of custom sweeps."""
+        """Return the contents of every ``section.yaml`` but that of custom sweeps."""
         files = {path.parent.name: path for path in self.section("*").parents[1].glob("*/section.yaml")}
         return {name: yaml.safe_load(file.read_text()) for name, file in files.items() if name != "custom"}
 
@@ -76,7 +76,7 @@ class Project:
         return [sys.executable, "-m", "snakemake", "--cores", "2", *words]
 
     def snakemake(self, *words: str, before: Sequence[str] = (), **variables: str) -> subprocess.CompletedProcess[str]:
-        """``before``: words before the command; ``variables``: of the environment, beside those of the tests."""
+        """Run Snakemake to its end, with words before the command and further variables of the environment."""
         env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")} | variables
         if not before:
             return forked.snakemake(["--cores", "2", *words], self.path, env)
@@ -90,7 +90,7 @@ class Project:
         )
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """In a process group of its own, to be killed; what it says is in the file ``said``."""
+        """Start Snakemake in a process group of its own, to be killed. Its output goes to the file ``said``."""
         with (self.path / "said").open("wb") as said:
             return subprocess.Popen(
                 self.command(*words),
@@ -109,7 +109,7 @@ class Project:
         file.write_text(text)
 
     def jobs(self, *words: str) -> set[str]:
-        """The jobs that Snakemake would run, as ``rule`` or ``rule:wildcard``."""
+        """Return the jobs that Snakemake would run, as ``rule`` or ``rule:wildcard``."""
         run = self.snakemake("-n", *words)
         assert run.returncode == 0, run.stderr
         blocks = re.split(r"\n(?=(?:local)?rule )", run.stdout + run.stderr)

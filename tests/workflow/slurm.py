@@ -1,4 +1,4 @@
-"""A SLURM of one's own on this machine, for the tests: two nodes, pretended to have four cores and a GPU each."""
+"""A SLURM on this machine that the tests start: two nodes, which claim to have four cores and a GPU each."""
 
 import getpass
 import os
@@ -52,13 +52,13 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=1-0
 
 
 def missing() -> list[str]:
-    """The programs that are not installed here."""
+    """Return the programs that are not installed here."""
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     return [name for name in PROGRAMS if not shutil.which(name, path=path)]
 
 
 class Slurm:
-    """One that runs. Its commands find it by ``environment``, and nothing else does."""
+    """A running SLURM. Only commands with its ``environment`` find it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -73,13 +73,13 @@ class Slurm:
         }
 
     def __call__(self, *words: str) -> str:
-        """What a command of SLURM says."""
+        """Run a command of SLURM and return its output."""
         return subprocess.run(
             words, env=self.environment, check=True, capture_output=True, text=True, timeout=60
         ).stdout.strip()
 
     def kill(self, job: str | None = None) -> None:
-        """Kills the processes of a job, or those of all jobs, behind SLURM's back."""
+        """Kill the processes of a job, or those of all jobs, behind SLURM's back."""
         for process in psutil.process_iter():
             with suppress(psutil.Error):  # it may have ended, or be another's
                 its = process.environ()
@@ -91,13 +91,13 @@ class Slurm:
         return self("sinfo", "--noheader", "--Node", "--format=%t").split()
 
     def enforce(self, limits: str) -> None:
-        """Whether a job that its partition cannot run is refused (``ALL``), or waits for ever (``NO``)."""
+        """Let SLURM refuse a job that its partition cannot run (``ALL``), or keep it waiting for ever (``NO``)."""
         file = self.folder / "slurm.conf"
         file.write_text(re.sub(r"(?<=EnforcePartLimits=)\w+", limits, file.read_text()))
         self("scontrol", "reconfigure")
 
     def heal(self) -> None:
-        """Takes back into service what was drained or down."""
+        """Take nodes that are drained or down back into service."""
         for node, state in zip(NODES, self.states(), strict=True):
             if state.startswith("d"):
                 self("scontrol", "update", f"nodename={node}", "state=resume")
@@ -106,7 +106,7 @@ class Slurm:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Slurm]:
-    """Starts it, and stops it with all its jobs."""
+    """Start a SLURM, and stop it in the end with all its jobs."""
     host = socket.gethostname().partition(".")[0]
     slurm = Slurm(folder)
     (folder / "slurm.conf").write_text(

@@ -50,7 +50,7 @@ def start(project: Project, slurm: Slurm, profile: str, *words: str) -> subproce
 
 
 def run(project: Project, slurm: Slurm, profile: str, *words: str) -> tuple[int, str]:
-    """The exit code, and what Snakemake and its jobs said."""
+    """Return the exit code, and the output of Snakemake and its jobs."""
     with start(project, slurm, profile, *words) as process:
         output, _ = process.communicate()
     return process.returncode, output
@@ -63,7 +63,7 @@ def submitted(output: str) -> int:
 
 
 def same(made: Path, other: Path) -> None:
-    """All results but those that say when and where they were made."""
+    """Check that all results are the same bytes, but for those that say when and where they were made."""
     files = [
         path.relative_to(made)
         for part in ("weights", "tables", "figures", "claims.csv")
@@ -75,7 +75,7 @@ def same(made: Path, other: Path) -> None:
 
 
 def test_the_profiles_ask_for_the_same() -> None:
-    """What was measured stands in both, as Snakemake profiles cannot share."""
+    """Both profiles repeat the measured resources, because profiles of Snakemake cannot share them."""
     first, second = (yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text()) for name in EAGER)
     own = ("executor", "slurm-", "cluster-generic-")
     first, second = ({k: v for k, v in one.items() if not k.startswith(own)} for one in (first, second))
@@ -108,7 +108,7 @@ def test_a_split_sweep_is_the_same(made: Project, fresh: Project, slurm: Slurm, 
 
 
 def training(project: Project) -> psutil.Process | None:
-    """The process that trains, once it has begun."""
+    """Return the process that trains, once it has begun."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # it may have ended
@@ -133,7 +133,7 @@ def kill_all(slurm: Slurm, process: psutil.Process, job: str) -> None:
 
 
 def lose_node(slurm: Slurm, process: psutil.Process, job: str) -> None:
-    """The job goes on where a node is drained; where it is down, SLURM itself starts the job on the other one."""
+    """Drain the node of a job, which goes on; then take the node down, and SLURM starts the job on the other one."""
     node = slurm("squeue", "--noheader", "--format=%N", f"--jobs={job}")
     assert node in NODES
     slurm("scontrol", "update", f"nodename={node}", "state=drain", "reason=test")
@@ -143,7 +143,7 @@ def lose_node(slurm: Slurm, process: psutil.Process, job: str) -> None:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The digest of the long experiment's weights."""
+    """Return the digest of the long experiment's weights when nothing disturbs its training."""
     project = Project(tmp_path_factory.mktemp("undisturbed"))
     project.shrink("introduction", "theory")
     train_long(project)
@@ -226,7 +226,7 @@ def test_a_job_that_waits_for_ever_can_be_seen_and_cancelled(fresh: Project, slu
 
 
 def uncomment(project: Project, profile: str, lines: str) -> str:
-    """The text of the profile with these of its comments in force."""
+    """Uncomment lines of a profile, and return its text."""
     file = project.path / f"profiles/{profile}/config.yaml"
     text = re.sub(rf"^( *)# ({lines})", r"\1\2", file.read_text(), flags=re.MULTILINE)
     file.write_text(text)

@@ -23,7 +23,7 @@ def section(name: str) -> set[str]:
 
 @contextmanager
 def edited(path: Path, old: str, new: str) -> Iterator[None]:
-    """A change to a file, undone afterwards to the last nanosecond."""
+    """Change a file, and undo that afterwards to the last nanosecond."""
     before, times = path.read_text(), os.stat(path)
     assert old in before
     path.write_text(before.replace(old, new, 1))

@@ -19,7 +19,7 @@ KINDS = ("gram", "points", "dimensionality")  # of the standard figures
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """One section of the paper, hardly trained, and the files that the README shows; at the scale of its commands."""
+    """Return a project with one section, hardly trained, and the files that the pages show, at scale paper."""
     project = Project(tmp_path_factory.mktemp("own"))
     project.shrink("introduction")
     config = project.config()
@@ -32,7 +32,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def follow(project: Project, name: str) -> None:
-    """Runs the commands of a block of the README."""
+    """Run the commands of a block of the pages."""
     for line in block(name).splitlines():
         snakemake, *words = shlex.split(line, comments=True)
         assert snakemake == "snakemake"
@@ -41,7 +41,7 @@ def follow(project: Project, name: str) -> None:
 
 
 def headings(project: Project) -> list[str]:
-    """Of the sections, between what comes before and after them."""
+    """Return the headings of the sections in the report."""
     html = (project.path / OUT / "report.html").read_text(encoding="utf-8")
     return [re.sub("<.*?>", "", heading) for heading in re.findall(r"<h2.*?>(.*?)</h2>", html)][3:-2]
 
@@ -95,7 +95,7 @@ def test_a_figure_of_ones_own(project: Project) -> None:
 
 
 def test_errors_are_one_line(project: Project) -> None:
-    """Of a file of one's own as of config.yaml."""
+    """An error in a configuration file of the user is one line, as one in config.yaml is."""
     path = project.path / "wrong.yaml"
     for text, words in (
         ("experiments: {mine: {model: linear, n: 2, m: 3, density: 1}}", "config.experiments.mine: m = 3 > n = 2"),

@@ -33,7 +33,7 @@ VICTIMS = ("group", "job", "snakemake")
 
 
 def small(path: Path) -> Project:
-    """A figure of two experiments, and a custom sweep."""
+    """Make a project with one figure of two experiments."""
     project = Project(path)
     file = project.section("introduction")
     file.write_text(file.read_text().replace("[introduction]", "[introduction, basic_small]"))
@@ -43,7 +43,7 @@ def small(path: Path) -> Project:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, float]:
-    """Everything made, and the seconds that it took."""
+    """Return a project in which everything has been made, and the seconds that it took."""
     project = small(tmp_path_factory.mktemp("undisturbed"))
     start = time.monotonic()
     run = project.snakemake()
@@ -53,7 +53,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, floa
 
 @pytest.fixture
 def copied(undisturbed: tuple[Project, float], tmp_path: Path) -> Project:
-    """Everything made, to be damaged."""
+    """Return a project in which everything has been made, for one test to damage."""
     project = small(tmp_path)
     for made in ("results", ".snakemake"):
         shutil.copytree(undisturbed[0].path / made, tmp_path / made)
@@ -61,7 +61,7 @@ def copied(undisturbed: tuple[Project, float], tmp_path: Path) -> Project:
 
 
 def results(project: Project) -> dict[str, str]:
-    """Digests of everything that is made, without what says when it was made and how long that took."""
+    """Return digests of all results, without what says when they were made and how long that took."""
     out, digests = project.path / OUT, {}
     for path in sorted(path for path in out.rglob("*") if path.is_file()):
         name = str(path.relative_to(out))
@@ -77,7 +77,7 @@ def results(project: Project) -> dict[str, str]:
 
 
 def record(out: Path) -> bytes:
-    """What the record of the run names; the files are there, with the checksums that it gives them."""
+    """Return the names in the record of a run, after comparing its checksums with the files."""
     graph = json.loads((out / "ro-crate-metadata.json").read_text(encoding="utf-8"))["@graph"]
     for entity in graph:
         if "sha256" in entity:
@@ -86,7 +86,7 @@ def record(out: Path) -> bytes:
 
 
 def whole(project: Project) -> dict[str, tuple[int, int]]:
-    """The weights that are there: which file it is, and when it was written."""
+    """Return inode and time of every weights file, all of which have to be whole."""
     found = {}
     for path in (project.path / OUT / "weights").glob("*.safetensors"):
         SweepResult.load(path)
@@ -95,12 +95,12 @@ def whole(project: Project) -> dict[str, tuple[int, int]]:
 
 
 def marked(project: Project, name: str) -> bool:
-    """Snakemake has not seen yet that it is finished: it makes it again."""
+    """Return whether Snakemake takes a file for unfinished and will make it again."""
     return (project.path / ".snakemake/incomplete" / base64.urlsafe_b64encode(name.encode()).decode()).exists()
 
 
 def scripts(run: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The jobs at work."""
+    """Return the processes of the jobs at work."""
     found = []
     for process in psutil.Process(run.pid).children(recursive=True):
         with suppress(psutil.Error):  # it may have ended
@@ -110,7 +110,7 @@ def scripts(run: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def kill(run: subprocess.Popen[bytes], victim: str, number: signal.Signals, rng: random.Random) -> bool:
-    """All processes of a run, one job, or Snakemake alone. Whether there was anything left to kill."""
+    """Signal all processes of a run, one job, or Snakemake alone; return whether there was anything to signal."""
     try:
         if victim == "group":
             os.killpg(run.pid, number)
@@ -157,7 +157,7 @@ mounting = pytest.mark.skipif(not NAMESPACES, reason="no mount namespaces here (
 
 
 def within(project: Project, script: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Snakemake, ``"$@"`` of a script that may mount things; they go with it."""
+    """Run Snakemake as ``"$@"`` of a script whose mounts end with it."""
     sh = ["unshare", "--map-root-user", "--mount", "sh", "-ec", script, "sh"]
     return project.snakemake(*words, before=sh, **variables)
 

@@ -46,7 +46,7 @@ def entities(project: Project) -> dict[str, Entity]:
 
 
 def ids(value: Any) -> list[str]:
-    """Those that a property refers to, be it one or several."""
+    """Return the ids that a property refers to, be it one or several."""
     return [reference["@id"] for reference in (value if isinstance(value, list) else [value])]
 
 
@@ -61,7 +61,7 @@ def maker(graph: dict[str, Entity], name: str) -> Entity:
 
 @contextmanager
 def replaced(path: Path, content: bytes) -> Iterator[None]:
-    """Another content, with no trace in the times."""
+    """Give a file other content for a while, with no trace in its times."""
     before, times = path.read_bytes(), path.stat()
     path.write_bytes(content)
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -214,14 +214,14 @@ TERMS = RO_CRATE["@context"] | {
 
 
 def issues(crate: Path) -> list[str]:
-    """What the community's validator has against a crate."""
+    """Return what the community's validator has against a crate."""
     settings = ValidationSettings(rocrate_uri=crate, profile_identifier="provenance-run-crate-0.5", no_cache=True)
     return [str(issue.message) for issue in validate(settings).get_issues()]
 
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one address that the validator needs, without a network."""
+    """Serve the one address that the validator needs without a network."""
 
     def send(self: Any, request: requests.PreparedRequest, **_: Any) -> requests.Response:
         if request.url != CONTEXT:

@@ -33,7 +33,7 @@ def test_what_draws_or_judges_does_not_depend_on_what_measures(section: str) -> 
 
 
 def imported(names: list[str], lines: list[str]) -> list[str]:
-    """Which of these packages are there after these lines."""
+    """Return which of these packages a new Python process has imported after these lines."""
     code = "\n".join([*lines, f"import sys; print(*[name for name in {names} if name in sys.modules])"])
     env = os.environ | {"PYTHONPATH": str(SRC)}
     run = subprocess.run([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True, check=True)
