@@ -60,12 +60,12 @@ class Project:
         return {name: entry for section in self.sections().values() for name, entry in section["figures"].items()}
 
     def shrink(self, *sections: str) -> None:
-        """Keep some sections and their experiments, on the grids of scale quick and hardly trained."""
+        """Keep some sections and their experiments, on the grids of scale quick, with small models, hardly trained."""
         for name in self.sections().keys() - sections:
             shutil.rmtree(self.section(name).parent)
         config, used = self.config(), {name for entry in self.figures().values() for name in entry["experiments"]}
         entries = {
-            k: {**entry, **entry["quick"], **TINY, "quick": {}}
+            k: {**entry, **entry["quick"], **TINY, "n": min(entry["n"], 20), "m": min(entry["m"], 5), "quick": {}}
             for k, entry in config["experiments"].items()
             if k in used
         }
