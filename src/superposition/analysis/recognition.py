@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from scipy.sparse.csgraph import connected_components
 
 from superposition.analysis.alignment import difference
+from superposition.analysis.representation import is_represented
 from superposition.theory.catalogue import polytopes_with
 
 # |cos| between two features above which they are joined in the interference graph. The polytopes named in the paper are
@@ -68,7 +69,7 @@ def find_factors(
         The number of every feature's factor, -1 if the feature is not represented; and one row per factor, with its
         number as the index and the columns ``polytope``, ``features`` and ``residual``.
     """
-    represented = np.flatnonzero((W**2).sum(0) > 0.5)
+    represented = np.flatnonzero(is_represented((W**2).sum(0)))
     factor_of, rows = np.full(W.shape[1], -1), []
     for number, part in enumerate(components(W[:, represented], min_cosine)):
         factor_of[represented[part]] = number

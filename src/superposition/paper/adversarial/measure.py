@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 
+from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
@@ -68,7 +69,7 @@ def _vulnerability_at(models: SweepResult, point: int) -> dict[str, float]:
     at any density.
     """
     target = attacks.make_target(models, point, SAMPLES)
-    represented = geometry.norms(target.W) ** 2 > 0.5
+    represented = is_represented(geometry.norms(target.W) ** 2)
     any_represented = bool(represented.any())
     # A model without superposition cannot be misled about features that it does not represent. For a comparison that
     # does not depend on these, attack represented features only and count only their errors; and attack one at a time.

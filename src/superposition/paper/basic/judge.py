@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from superposition.analysis.representation import is_represented
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
 
@@ -54,7 +55,7 @@ def _model_size(data: Tables, figure: str) -> tuple[int, int]:
 
 def _represented(features: pd.DataFrame) -> pd.Series:
     """Return a mask of the features whose ‖W_i‖² is nearer to 1 than to 0."""
-    return features["norm"] ** 2 > 0.5
+    return is_represented(features["norm"] ** 2)
 
 
 def _counts(data: Tables, figure: str, suffix: str = "") -> pd.DataFrame:

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
 from superposition.analysis import alignment
+from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.experiment.distribution import Distribution
@@ -28,7 +29,7 @@ def has_arrangement(name: str, W: Float[np.ndarray, "2 n"]) -> bool:
     All features have to be represented. Orthogonal: partners are 75° to 105° apart. Antipodal: 165° or more. Side by
     side: no pair is collapsed, and going around the origin every feature is next to its partner.
     """
-    if not ((W**2).sum(0) > 0.5).all():
+    if not is_represented((W**2).sum(0)).all():
         return False
     cosine = (W[:, ::2] * W[:, 1::2]).sum(0) / np.linalg.norm(W[:, ::2], axis=0) / np.linalg.norm(W[:, 1::2], axis=0)
     angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
@@ -60,7 +61,7 @@ def correlated_organization(trained: dict[str, SweepResult]) -> dict[str, pd.Dat
                     "density": point.density,
                     "shown": point.density == shown,
                     "restarts": len(W_all),
-                    "represented": int(((W_all**2).sum(1) > 0.5).all(1).sum()),
+                    "represented": int(is_represented((W_all**2).sum(1)).all(1).sum()),
                     "stated": sum(arranged),
                     "collapsed": sum(count_collapsed_pairs(W) > 0 for W in W_all),
                     "best": arranged[point.restart],
@@ -96,7 +97,7 @@ def _measure_independent(models: SweepResult) -> pd.DataFrame:
     rows = []
     for point in models.points.query("distribution == 'independent'").itertuples():
         W_all = models.parameters["W"][point.Index].double().numpy()
-        complete = ((W_all**2).sum(1) > 0.5).all(1)
+        complete = is_represented((W_all**2).sum(1)).all(1)
         W = W_all[point.restart]
         around = np.sort(np.degrees(np.arctan2(W[1], W[0])))
         steps = np.diff([*around, around[0] + 360])
@@ -146,7 +147,7 @@ def local_bases(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
                     "within": squares[same & ~np.eye(len(order), dtype=bool)].mean(),
                     "between": squares[~same].mean(),
                     "chance": _chance_of_sets(squares, half) if restart == point.restart else np.nan,
-                    "represented": int((gram.diagonal() > 0.5).sum()),
+                    "represented": int(is_represented(gram.diagonal()).sum()),
                 }
             )
             if restart == point.restart:

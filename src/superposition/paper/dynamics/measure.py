@@ -7,6 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from superposition.analysis import alignment, recognition
+from superposition.analysis.representation import is_represented
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.dynamics import JUMP_WINDOW, LEVEL_TOLERANCE, LEVELS, SMALL_INIT, XAVIER_INIT, trajectories
@@ -44,7 +45,7 @@ def energy_levels(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     for restart in range(models.sweep.restarts):
         levels = dimensionality[:, restart]
         start = trajectories.settling_snapshot(levels, window, MAX_SETTLED_CHANGE)
-        represented = norms[restart] ** 2 > 0.5
+        represented = is_represented(norms[restart] ** 2)
         model_jumps = trajectories.find_jumps(levels, window, MIN_JUMP).query(f"snapshot >= {start}")
         found.append(model_jumps.assign(restart=restart))
         for least in (MIN_JUMP / 1.5, MIN_JUMP, MIN_JUMP * 1.5):
@@ -143,7 +144,7 @@ def antipodes_in_other_set(W: Float[np.ndarray, "3 6"]) -> bool:
 
 def _count_represented(W: Float[np.ndarray, "3 6"]) -> int:
     """Count the features with ‖W_i‖² > ½."""
-    return int(((W**2).sum(0) > 0.5).sum())
+    return int(is_represented((W**2).sum(0)).sum())
 
 
 def describe_stage(W: Float[np.ndarray, "3 6"]) -> str:

@@ -6,6 +6,7 @@ import torch
 from scipy.stats import binomtest
 
 from superposition.analysis import alignment, recognition
+from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
@@ -282,7 +283,7 @@ def _compare_packings(trained: dict[str, SweepResult]) -> pd.DataFrame:
         if n >= 2 * m:
             row["apart"] = alignment.difference(packed.numpy(), thomson.numpy())
             W = sparsest.get((n, m))
-            if W is not None and ((W**2).sum(0) > 0.5).all():
+            if W is not None and is_represented((W**2).sum(0)).all():
                 row["trained_from_packing"] = alignment.difference(W, packed.numpy())
                 row["trained_from_thomson"] = alignment.difference(W, thomson.numpy())
         rows.append(row)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float64
 
 from superposition.analysis import recognition
+from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
@@ -39,7 +40,7 @@ def _describe(W: Float64[np.ndarray, "m n"]) -> dict[str, float | int]:
     m, n = W.shape
     D = geometry.dimensionality(torch.from_numpy(W)).numpy()
     leverage = (np.linalg.svd(W, full_matrices=False)[2] ** 2).sum(0)
-    represented = W[:, (W**2).sum(0) > 0.5]
+    represented = W[:, is_represented((W**2).sum(0))]
     cosine = geometry.cosines(torch.from_numpy(represented)).numpy()
     # Each feature has a cosine of 1 with itself.
     paired = ((np.abs(cosine) > 0.5).sum(0) == 2) & (cosine < -(3**0.5) / 2).any(0)
@@ -73,7 +74,7 @@ def measure_distances(trained: dict[str, SweepResult], lowest: float, highest: f
             experiment=experiment, n=sweep.n, m=sweep.m, steps=sweep.steps
         )
         inside = points["density"].between(lowest, highest).to_numpy(copy=True)
-        represented = (geometry.norms(W).square() > 0.5) & torch.from_numpy(inside)[:, None]
+        represented = is_represented(geometry.norms(W).square()) & torch.from_numpy(inside)[:, None]
         D = geometry.dimensionality(W)[represented].numpy()
         distance = np.abs(D[:, None] - LINES).min(axis=1)
         rows.append(points.iloc[represented.nonzero()[:, 0]].assign(dimensionality=D, distance=distance))

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.representation import is_represented
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
 
@@ -29,7 +30,7 @@ def _norms_and_cosines(data: Tables, density: float) -> tuple[np.ndarray, pd.Dat
 
 def _wrongly_represented(norms: np.ndarray, represented: int) -> Number:
     """Count the features that are represented although they should not be, or the reverse; the first few should be."""
-    return Number(((norms**2 > 0.5) != (np.arange(len(norms)) < represented)).sum())
+    return Number((is_represented(norms**2) != (np.arange(len(norms)) < represented)).sum())
 
 
 @claims.add(
@@ -88,7 +89,7 @@ def dense(data: Tables) -> Finding:
 )
 def antipodal(data: Tables) -> Finding:
     norms, cosine = _norms_and_cosines(data, 0.2)
-    kept = np.flatnonzero(norms**2 > 0.5)
+    kept = np.flatnonzero(is_represented(norms**2))
     angles = np.degrees(np.arccos(np.clip(cosine.loc[kept, kept], -1, 1))).to_numpy()
     opposite = angles > 135
     deviation = np.abs(angles - np.where(opposite, 180, 90))[~np.eye(len(kept), dtype=bool)]

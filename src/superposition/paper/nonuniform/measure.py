@@ -9,6 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from superposition.analysis import alignment, recognition
+from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core.weights import SweepResult
 from superposition.paper.nonuniform import PENTAGON, TWO_DIGONS
@@ -61,7 +62,7 @@ def classify_solution(W: Float[np.ndarray, "2 5"]) -> str:
     In a pentagon all features are represented, with angles of 72° ± 36° between neighbours. In two digons the varied
     feature is not represented, and the others form a square.
     """
-    represented = (W**2).sum(0) > 0.5
+    represented = is_represented((W**2).sum(0))
     if not np.isfinite(W).all():
         return "other"
     if represented.all():

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from superposition.analysis.representation import is_represented
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 
@@ -51,7 +52,7 @@ def measure_recovery(models: SweepResult, rows: list[int]) -> pd.DataFrame:
         live = (code > 0).any(2)
         drawn = functional.normalize(torch.randn(RANDOM_DICTIONARIES, sweep.m, size, generator=generator), dim=1)
         for k, density in enumerate(densities):
-            features = W[k][:, geometry.norms(W[k]) ** 2 > 0.5]
+            features = W[k][:, is_represented(geometry.norms(W[k]) ** 2)]
             random_cosine, random_recovered = _compare(features.expand(len(drawn), -1, -1), drawn)
             cosine, recovered = _compare(features.expand(len(PENALTIES), -1, -1), D[k])
             for j, penalty in enumerate(PENALTIES):

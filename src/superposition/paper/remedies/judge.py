@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
+from superposition.analysis.representation import is_represented
 from superposition.paper.remedies import (
     EQUAL_IMPORTANCES,
     FALLING_IMPORTANCES,
@@ -110,7 +111,9 @@ def l1_threshold(data: Tables) -> Finding:
     free = models_without_superposition(models.query(f"experiment == '{FALLING_IMPORTANCES}' and l1 > 0"))[
         ["density", "l1"]
     ]
-    left = features.assign(kept=features["norm"] ** 2 > 0.5, pays=features["threshold"] > features["l1"]).merge(free)
+    left = features.assign(
+        kept=is_represented(features["norm"] ** 2), pays=features["threshold"] > features["l1"]
+    ).merge(free)
     by_model = left.groupby(["density", "l1"])
     difference = by_model["kept"].sum() - by_model["pays"].sum()
     skipped = by_model["kept"].agg(lambda kept: bool(np.diff(kept.astype(int)).max() > 0))

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
@@ -46,7 +47,7 @@ def _models_table(name: str, trained: SweepResult) -> pd.DataFrame:
         clean_loss=clean[:, 0],
         clean_loss_error=error[:, 0],
         features_per_dimension=1 / geometry.dimensions_per_feature(W).numpy(),
-        represented_features=(geometry.norms(W) ** 2 > 0.5).sum(1).numpy(),
+        represented_features=is_represented(geometry.norms(W) ** 2).sum(1).numpy(),
         interference=geometry.relative_interference(W).numpy(),
         # Share of the squared weight that lies on the main hidden unit of each feature.
         aligned=(largest / W.square().sum((1, 2))).numpy(),

@@ -6,6 +6,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from superposition.analysis.recognition import components
+from superposition.analysis.representation import is_represented
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.theory import exact
@@ -60,7 +61,7 @@ def signs(models: SweepResult) -> pd.DataFrame:
     best, importance = models.best(), models.sweep.importances()
     rows = []
     for W, b, weight in zip(best["W"], best["b"], importance, strict=True):
-        kept = geometry.norms(W).square() > 0.5
+        kept = is_represented(geometry.norms(W).square())
         gram = geometry.gram(W[:, kept]).fill_diagonal_(0.0)
         i, j = torch.nonzero(gram > 0, as_tuple=True)
         cost = torch.from_numpy(weight)[kept][j]
@@ -104,7 +105,7 @@ def graphs(models: SweepResult) -> pd.DataFrame:
     """
     rows = []
     for W in models.best()["W"]:
-        kept = W[:, geometry.norms(W).square() > 0.5]
+        kept = W[:, is_represented(geometry.norms(W).square())]
         square = geometry.cosines(kept).fill_diagonal_(0.0) ** 2
         partners = square.sum(0) ** 2 / (square**2).sum(0)
         sizes = [len(part) for part in components(kept.numpy())]

@@ -7,6 +7,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from superposition.analysis import tables
+from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core.weights import SweepResult
 from superposition.paper.theory import interference
@@ -75,7 +76,7 @@ def _measure_linear_terms(models: SweepResult) -> pd.DataFrame:
     return points.loc[points.index.repeat(sweep.restarts)].assign(
         restart=np.tile(np.arange(sweep.restarts), len(points)),
         m=sweep.m,
-        represented=(norm2 > 0.5).sum(-1).flatten().numpy(),
+        represented=is_represented(norm2).sum(-1).flatten().numpy(),
         benefit_term=benefit.flatten().numpy(),
         interference_term=interference.flatten().numpy(),
         loss=models.loss.flatten().numpy(),
