@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from superposition.analysis.rows import rows_at
 from superposition.paper.appendix import PAPER_SETTING, compression
 from superposition.plotting import style
 
@@ -22,7 +23,7 @@ def nonlinear_compression(tables: dict[str, pd.DataFrame]) -> Figure:
     for place, (Z_value, rows) in enumerate(tables["errors"].groupby("Z")):
         error.plot(rows["width"], rows["error"], color=style.CATEGORIES[place], label=f"$Z = {Z_value}$")
     error.axhline(compression.BEST_LINEAR_ERROR, color="k", ls="--", lw=1, label="keep one value, or the mean")
-    from_paper = tables["errors"][(tables["errors"]["Z"] == Z) & np.isclose(tables["errors"]["width"], width)]
+    from_paper = rows_at(tables["errors"], Z=Z, width=width)
     error.plot(from_paper["width"], from_paper["error"], "o", color="k", ms=4, zorder=3)
     error.set(xscale="log", yscale="log", xlabel="width $\\epsilon$ of the segments", ylabel="mean squared error")
     error.legend(loc="lower right")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from superposition.analysis.rows import rows_at
 from superposition.paper.appendix import PAPER_SETTING, compression
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
@@ -61,7 +62,7 @@ def nonlinear_beats_linear(data: Tables) -> Finding:
     expected="corrected",
 )
 def neurons_per_segment(data: Tables) -> Finding:
-    errors = data["nonlinear_compression"]["errors"].query(f"width == {PAPER_SETTING[1]}").set_index("Z")["error"]
+    errors = rows_at(data["nonlinear_compression"]["errors"], width=PAPER_SETTING[1]).set_index("Z")["error"]
     wins = errors.index[errors < compression.BEST_LINEAR_ERROR]
     return Finding(
         [Number(min(wins, default=np.nan))],

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
+from superposition.analysis.rows import rows_at
 from superposition.core.weights import SweepResult
 from superposition.paper.appendix import PAPER_SETTING, compression
 
@@ -26,7 +27,7 @@ def nonlinear_compression(trained: dict[str, SweepResult]) -> dict[str, pd.DataF
         [(name, compression.mean_squared_error(Z, width * factor)) for name, factor in READINGS.items()],
         columns=["reading", "error"],
     )
-    shown = errors[np.isclose(errors["width"], PAPER_SETTING[1])]["error"].to_numpy()
+    shown = rows_at(errors, width=PAPER_SETTING[1])["error"].to_numpy()
     numbers = pd.DataFrame(
         {
             "Z": [str(Z) for Z in Z_VALUES],

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from superposition.analysis.rows import at_point
 from superposition.paper.correlated import (
     ARRANGEMENTS,
     DISTRIBUTION_LABELS,
@@ -27,7 +28,7 @@ AXIS_LIMIT = 1.4
 
 def _nearest_model(table: pd.DataFrame, density: float) -> pd.DataFrame:
     """Return the rows of the model whose density is nearest, in the logarithm, to the given one."""
-    return table[table["point"] == table.loc[np.log(table["density"] / density).abs().idxmin(), "point"]]
+    return at_point(table, table.loc[np.log(table["density"] / density).abs().idxmin(), "point"])
 
 
 def _draw_model(ax: Axes, W: Float[np.ndarray, "2 n"]) -> None:

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from superposition.analysis.rows import at_point
 from superposition.plotting import style, vectors
 
 
@@ -16,7 +17,7 @@ def introduction(tables: dict[str, pd.DataFrame]) -> Figure:
     fig, axes = plt.subplots(1, len(models), figsize=(style.PAGE, 2.5), sharex=True, sharey=True)
     scale = Normalize(0, features["importance"].max())
     for ax, model in zip(np.atleast_1d(axes), models.itertuples(), strict=True):
-        rows = features[features["point"] == model.point]
+        rows = at_point(features, model.point)
         vectors.feature_arrows(ax, rows, style.IMPORTANCE(scale(rows["importance"].to_numpy())))
         ax.set_title(f"{1 - model.density:.0%} sparsity ({style.density_title(model.density)})")
     colours = plt.cm.ScalarMappable(scale, style.IMPORTANCE)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from superposition.analysis.representation import is_represented
+from superposition.analysis.rows import rows_at
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
 
@@ -24,8 +25,8 @@ WRONGLY_REPRESENTED = Criterion(
 def _norms_and_cosines(data: Tables, density: float) -> tuple[np.ndarray, pd.DataFrame]:
     """Return ‖W_i‖ and the matrix of cosines between features for the best model at one density."""
     features, pairs = data["introduction"]["features"], data["introduction"]["pairs"]
-    norms = features[features["density"] == density]["norm"].to_numpy()
-    return norms, pairs[pairs["density"] == density].pivot(index="i", columns="j", values="cosine")
+    norms = rows_at(features, density=density)["norm"].to_numpy()
+    return norms, rows_at(pairs, density=density).pivot(index="i", columns="j", values="cosine")
 
 
 def _wrongly_represented(norms: np.ndarray, represented: int) -> Number:
@@ -62,7 +63,7 @@ def _wrongly_represented(norms: np.ndarray, represented: int) -> Number:
 )
 def dense(data: Tables) -> Finding:
     norms, cosine = _norms_and_cosines(data, 1.0)
-    model = data["introduction"]["models"].query("density == 1").iloc[0]
+    model = rows_at(data["introduction"]["models"], density=1).iloc[0]
     tilt = abs(np.degrees(np.arccos(cosine.loc[0, 1])) - 90)
     excess, error = model["loss"] / model["linear_optimum"] - 1, model["loss_error"] / model["linear_optimum"]
     return Finding([_wrongly_represented(norms, 2), Number(tilt), Number(excess, error, bound=3 * error)])
@@ -117,7 +118,7 @@ def antipodal(data: Tables) -> Finding:
     ],
 )
 def pentagon(data: Tables) -> Finding:
-    features, pairs = (data["introduction"][table].query("density == 0.1") for table in ("features", "pairs"))
+    features, pairs = (rows_at(data["introduction"][table], density=0.1) for table in ("features", "pairs"))
     norms, _ = _norms_and_cosines(data, 0.1)
     around = np.sort(np.degrees(np.arctan2(features["w1"], features["w0"])))
     steps = np.array([b - a for a, b in itertools.pairwise([*around, around[0] + 360])])

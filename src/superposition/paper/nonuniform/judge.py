@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from superposition.analysis import alignment
+from superposition.analysis.rows import rows_at
 from superposition.paper.nonuniform import PAPER_CROSSOVER, PENTAGON, TWO_DIGONS
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
@@ -70,7 +71,7 @@ def _weights(model: pd.DataFrame) -> np.ndarray:
 )
 def pentagon_when_equal(data: Tables) -> Finding:
     solutions, equal = (data["pentagon_solutions"][name] for name in ("solutions", "equal"))
-    model = solutions[solutions["relative_density"] == 1]
+    model = rows_at(solutions, relative_density=1)
     W, fit = _weights(model), model.iloc[0]
     exact = equal.iloc[(equal["density"] - 0.05).abs().argmin()]
     return Finding(
@@ -154,7 +155,7 @@ def snap(data: Tables) -> Finding:
 def _crossover(data: Tables) -> pd.Series:
     """Return the crossing of the exact branches at the density of the other features in the trained models."""
     fits, crossovers = (data["pentagon_loss"][name] for name in ("fits", "crossovers"))
-    return crossovers.set_index("density").loc[fits["density"].iloc[0]]
+    return rows_at(crossovers, density=fits["density"].iloc[0]).iloc[0]
 
 
 @claims.add(
@@ -325,7 +326,7 @@ def importance_deforms(data: Tables) -> Finding:
 )
 def norm_bias(data: Tables) -> Finding:
     solutions, equal, limits = (data["pentagon_solutions"][name] for name in ("solutions", "equal", "limits"))
-    model = solutions[solutions["relative_density"] == 1]
+    model = rows_at(solutions, relative_density=1)
     norms = np.linalg.norm(_weights(model), axis=0)
     biases = model[[f"bias_{which}" for which in ("varied", "near", "far")]].iloc[0]
     norm, bias = norms.mean(), biases.mean()

@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from superposition.analysis.rows import rows_at
 from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
 from superposition.plotting import style
 
@@ -102,7 +103,7 @@ def _draw_norms(ax: Axes, norms: pd.DataFrame) -> None:
     """Draw ‖W_2‖ of the optimum over the density, one curve per relative importance."""
     ratios = sorted(norms["relative_importance"].unique())
     for ratio, colour in zip(ratios, plt.cm.viridis(np.linspace(0, 0.9, len(ratios))), strict=True):
-        rows = norms[norms["relative_importance"] == ratio]
+        rows = rows_at(norms, relative_importance=ratio)
         ax.plot(rows["density"], rows["norm"], color=colour, lw=1, label=f"{ratio:g}")
     ax.set(xscale="log", xlabel="feature density $1-S$", ylabel=r"$\Vert W_2\Vert$ of the optimum", xlim=(0.08, 1))
     _label_densities(ax)

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.rows import rows_at
 from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
@@ -24,8 +25,11 @@ HALF_WAY = float(np.hypot(*(CONFUSED - (1, 0))) / 2)
 def _grid(data: Tables, figure: str, panel: str, value: str = "phase") -> pd.DataFrame:
     """Return a column of one panel of a phase diagram, by density (from dense to sparse) and relative importance."""
     grid = data[figure]["grid"]
-    grid = grid[grid["panel"] == panel].round({"relative_importance": 9})
-    return grid.pivot(index="density", columns="relative_importance", values=value).sort_index(ascending=False)
+    return (
+        grid[grid["panel"] == panel]
+        .pivot(index="density", columns="relative_importance", values=value)
+        .sort_index(ascending=False)
+    )
 
 
 @claims.add(
@@ -299,9 +303,8 @@ def exact_loss(data: Tables) -> Finding:
 
 def _minimum(data: Tables, density: float, ratio: float) -> np.ndarray:
     """Return W of the global minimum without a bias."""
-    paths = data["loss_surfaces"]["paths"]
-    here = np.isclose(paths["density"], density) & np.isclose(paths["relative_importance"], ratio)
-    return paths.loc[here, ["w0", "w1"]].to_numpy()[0]
+    minimum = rows_at(data["loss_surfaces"]["paths"], density=density, relative_importance=ratio).iloc[0]
+    return minimum[["w0", "w1"]].to_numpy(dtype=float)
 
 
 def _distance(where: str, relation: Literal["<", ">"]) -> Criterion:
@@ -375,7 +378,7 @@ def _step_ratio(path: pd.DataFrame) -> float:
     ],
 )
 def smooth_movement(data: Tables) -> Finding:
-    path = data["loss_surfaces"]["paths"].query("relative_importance == 0.3").sort_values("density", ascending=False)
+    path = rows_at(data["loss_surfaces"]["paths"], relative_importance=0.3).sort_values("density", ascending=False)
     same = path[(path["w1"] > 0).cummin()]
     distance = np.hypot(same["w0"] - 1, same["w1"]).to_numpy()
     ends = [same.iloc[k] for k in (0, -1)] if len(same) else []
@@ -416,8 +419,8 @@ JUMP = _largest_step("for r = 1", ">")
     expected="corrected",
 )
 def two_minima(data: Tables) -> Finding:
-    basins, path = data["loss_surfaces"]["basins"], data["loss_surfaces"]["paths"].query("relative_importance == 1")
-    path = path.sort_values("density", ascending=False)
+    basins, paths = data["loss_surfaces"]["basins"], data["loss_surfaces"]["paths"]
+    path = rows_at(paths, relative_importance=1).sort_values("density", ascending=False)
     smallest = basins.loc[basins["reached"].idxmin()]
     share = smallest["reached"]
     relative = Number(share / (1 - share), (share / (1 - share) ** 3 / smallest["starts"]) ** 0.5)

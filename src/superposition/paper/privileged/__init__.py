@@ -5,6 +5,8 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from superposition.analysis.rows import at_point
+
 # Name of the model of each experiment in tables and figures.
 MODEL_LABELS = {
     "privileged_linear": "linear hidden layer",
@@ -69,11 +71,6 @@ def matches_regime(regime: Regime, monosemantic: int, polysemantic_features: int
         return monosemantic == regime.monosemantic and all(word.count("●") == 2 for word in codewords) and distinct
     counts = (monosemantic, polysemantic_features)
     return counts == (regime.monosemantic, regime.polysemantic_features) and (distinct or not regime.code)
-
-
-def at_point(table: pd.DataFrame, point: int) -> pd.DataFrame:
-    """Return the rows of a table at one point of the sweep."""
-    return table[table["point"] == point]
 
 
 def regimes_by_density(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -7,13 +7,13 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from superposition.analysis import neurons
+from superposition.analysis.rows import at_point, rows_at
 from superposition.paper.privileged import (
     LOSS_TOLERANCE,
     MODEL_LABELS,
     MONOSEMANTIC_THRESHOLDS,
     PAPER_REGIMES,
     SHOWN_DENSITY,
-    at_point,
     regimes_by_density,
 )
 from superposition.plotting import panels, style
@@ -43,7 +43,7 @@ def privileged_vs_not(tables: dict[str, pd.DataFrame]) -> Figure:
 
     aligned, rotated, compared = axes[1]
     bins = np.linspace(0, 100, 21)
-    for name, runs in tables["alignment"].query(f"density == {SHOWN_DENSITY}").groupby("model", sort=False):
+    for name, runs in rows_at(tables["alignment"], density=SHOWN_DENSITY).groupby("model", sort=False):
         aligned.hist(100 * runs["alignment"], bins, histtype="step", color=colours[name], lw=1.2)
     aligned.set(xlabel="% of rotations less aligned", ylabel="models", xlim=(0, 100))
     for x, (name, runs) in enumerate(tables["rotated"].groupby("model", sort=False)):

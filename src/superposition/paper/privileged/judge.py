@@ -7,7 +7,8 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from superposition.analysis import neurons
-from superposition.paper.privileged import MODEL_LABELS, MONOSEMANTIC_THRESHOLDS, at_point, regimes_by_density
+from superposition.analysis.rows import at_point
+from superposition.paper.privileged import MODEL_LABELS, MONOSEMANTIC_THRESHOLDS, regimes_by_density
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from superposition.analysis import neurons
+from superposition.analysis.rows import at_point
 from superposition.core.features import samples
 from superposition.core.weights import SweepResult
 from superposition.paper.privileged import (
@@ -13,7 +14,6 @@ from superposition.paper.privileged import (
     MODEL_LABELS,
     MONOSEMANTIC_THRESHOLDS,
     SHOWN_DENSITY,
-    at_point,
     matches_regime,
     paper_regime,
     regimes_by_density,

@@ -5,6 +5,7 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from superposition.analysis.representation import is_represented
+from superposition.analysis.rows import rows_at
 from superposition.paper.remedies import (
     EQUAL_IMPORTANCES,
     FALLING_IMPORTANCES,
@@ -341,7 +342,7 @@ def counting_features(data: Tables) -> Finding:
     models = data["sparse_autoencoder"]["autoencoders"]
     chosen = most_agreed(models)
     row = chosen.loc[chosen["density"].idxmin()]
-    same = models[(models["density"] == row["density"]) & (models["penalty"] == row["penalty"])]
+    same = rows_at(models, density=row["density"], penalty=row["penalty"])
     few, equal, many = (same.iloc[place] for place in (-3, -2, -1))
     dead, half_dead = many["elements"] - many["live"], few["elements"] - few["live"]
     chance = fisher_exact([[dead, many["live"]], [half_dead, few["live"]]], alternative="greater").pvalue

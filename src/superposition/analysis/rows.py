@@ -1,0 +1,26 @@
+"""Rows of a table by where they lie on the grid of a sweep: by the number of their point, or by its coordinates."""
+
+import numpy as np
+import pandas as pd
+
+# Coordinates that differ by less than this share are the same: computed in two ways, they differ in the last digits.
+SAME = 1e-6
+
+
+def at_point(table: pd.DataFrame, point: int) -> pd.DataFrame:
+    """Return the rows of a table at one point of the sweep, given by its number in the column ``point``."""
+    return table[table["point"] == point]
+
+
+def rows_at(table: pd.DataFrame, **coordinates: float) -> pd.DataFrame:
+    """Return the rows of a table at a point of its grid, given by coordinates such as ``density=0.1``.
+
+    Raises:
+        LookupError: The grid has no such point.
+    """
+    found = table
+    for name, value in coordinates.items():
+        found = found[np.isclose(found[name], value, rtol=SAME, atol=0)]
+    if found.empty:
+        raise LookupError(f"no rows at {', '.join(f'{name} {value:g}' for name, value in coordinates.items())}")
+    return found
