@@ -21,6 +21,8 @@ export class Arrangement {
       class: "arrangement",
     });
     this.turn = { azimuth: 0.6, elevation: 0.3 };
+    /** @type {Arrangement[]} pictures that turn together */
+    this.together = [this];
     /** @type {{columns: number[][], colours: string[], joined: number[][], names: number[], reach: number}} */
     this.model = { columns: [], colours: [], joined: [], names: [], reach: 1.4 };
     this.element.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
@@ -43,7 +45,18 @@ export class Arrangement {
   rotate(azimuth, elevation) {
     this.turn.azimuth -= azimuth;
     this.turn.elevation = Math.min(Math.max(this.turn.elevation + elevation, -1.5), 1.5);
-    this.draw();
+    for (const picture of this.together) picture.draw();
+  }
+
+  /**
+   * Makes another picture turn with this one.
+   * @param {Arrangement} other
+   */
+  joinTurning(other) {
+    other.turn = this.turn;
+    this.together.push(other);
+    other.together = this.together;
+    other.draw();
   }
 
   /**

@@ -123,10 +123,15 @@ function sweepParts(sweep, chart, address) {
     );
   }
   show();
-  const note = html("p", { class: "note" }, ...colourNote(sweep), m === 3 ? " Drag to turn." : "");
+  const note = html(
+    "p",
+    { class: "note" },
+    ...colourNote(sweep),
+    m === 3 ? " Drag to turn, or use the arrow keys." : "",
+  );
   const panels = [
     ...(m <= 3 ? [panel("Arrangement", picture.element, note)] : []),
-    ...(sweep.exact ? [exactPanel(sweep.exact, m)] : []),
+    ...(sweep.exact ? [exactPanel(sweep.exact, m, picture)] : []),
     ...(neurons.childNodes.length ? [panel("Neurons", neurons)] : []),
     panel("WᵀW", gram.element, facts),
     ...(beside ? [panel(chart.title, beside.element)] : []),
@@ -142,11 +147,13 @@ function sweepParts(sweep, chart, address) {
  * Shows an exact polytope.
  * @param {number[][]} corners
  * @param {number} m
+ * @param {Arrangement} model the picture of the model, with which the polytope turns
  */
-function exactPanel(corners, m) {
+function exactPanel(corners, m, model) {
   const picture = new Arrangement("The corners of the exact polytope; arrow keys turn a solid");
-  picture.show(corners, Array(corners.length).fill(CATEGORIES[2]));
+  picture.show(corners, Array(corners.length).fill(CATEGORIES[2]), { reach: model.model.reach });
   picture.element.classList.toggle("solid", m === 3);
+  model.joinTurning(picture);
   return panel("The paper's polytope, exact", picture.element);
 }
 

@@ -19,11 +19,16 @@ MAX_WEIGHTS = 200_000
 MAX_ORDERS = 5040
 
 
-def describe_sweep(result: SweepResult) -> dict[str, Any]:
+def describe_sweep(result: SweepResult, corners: np.ndarray | None = None) -> dict[str, Any]:
     """Return the model with the lowest loss at every point of a sweep.
 
     Rotations and equivalent features are free, so in up to three dimensions every model is aligned with the one before
     it along the first axis of the sweep: what moves is what changes.
+
+    Args:
+        result: The models of the sweep.
+        corners: The corners of a polytope, [m, n]. All models of a sweep of equivalent features are turned together so
+            that the one that is most like it lies as it does.
     """
     sweep, best = result.sweep, result.best()
     kept = _kept_points(sweep)
@@ -31,6 +36,10 @@ def describe_sweep(result: SweepResult) -> dict[str, Any]:
     W, b = (best[name][kept].numpy().copy() for name in ("W", "b"))
     if sweep.m <= 3 and "W_out" not in best:
         _align(W, b, [_equivalent_orders(sweep, k) for k in kept], _stride(points))
+    if corners is not None:
+        likest = min(W, key=lambda model: alignment.difference(model, corners))
+        rotation, order = alignment.find_alignment(likest, corners)
+        W, b = rotation @ W[:, :, order], b[:, order]
     relative = (sweep.relative_density, sweep.relative_importance)
     return {
         "model": sweep.model,

@@ -172,10 +172,10 @@ def _polytopes_view(run: Run) -> Data:
         rows = table[(table["n"] == n) & (table["m"] == m)]
         names = {"trained": "trained model", "best": "best product", "second": "second best"}
         notes = {shown: rows[key].tolist() for key, shown in names.items()}
-        exact = corners.get_group(size)[["w0", "w1", "w2"]].iloc[:, :m] if size in corners.groups else None
-        sweeps[name] = describe_sweep(models) | {
+        exact = corners.get_group(size)[["w0", "w1", "w2"]].to_numpy()[:, :m] if size in corners.groups else None
+        sweeps[name] = describe_sweep(models, None if exact is None else exact.T) | {
             "notes": notes,
-            "exact": None if exact is None else [numbers(corner) for corner in exact.to_numpy()],
+            "exact": None if exact is None else [numbers(corner) for corner in exact],
         }
         charts[name] = _product_chart(rows)
     return {"kind": "sweep", "sweeps": sweeps, "charts": charts}
