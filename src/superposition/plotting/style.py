@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.animation import Animation, PillowWriter
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure, FigureBase
@@ -70,6 +71,19 @@ def save(figure: Figure, *paths: str | Path) -> None:
             metadata = {"Date": None} if str(path).endswith(".svg") else {"Software": None}
             figure.savefig(path, metadata=metadata)
     plt.close(figure)
+
+
+def moving_figure(width: float, height: float) -> Figure:
+    """Create a figure whose frames are drawn only when an animation of it is saved.
+
+    Args:
+        width: Width in inches.
+        height: Height in inches.
+    """
+    figure = plt.figure(figsize=(width, height), layout="none")
+    # The canvas of a window would draw every frame twice, once to show it and once to save it.
+    FigureCanvasBase(figure)
+    return figure
 
 
 def save_animation(animation: Animation, path: str | Path) -> None:

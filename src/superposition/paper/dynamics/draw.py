@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.animation import FuncAnimation
-from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 
@@ -116,9 +115,7 @@ def geometric_learning(tables: dict[str, pd.DataFrame]) -> Figure:
 def animate_geometric_learning(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
     """Animate the run that the figure shows."""
     frames, curve = tables["frames"], tables["curve"]
-    fig = plt.figure(figsize=(4.4, 2.4), layout="none")
-    # The canvas of a window would draw every frame twice, once to show it and once to save it.
-    FigureCanvasBase(fig)
+    fig = style.moving_figure(4.4, 2.4)
     title = fig.text(0.25, 0.95, "", fontsize=8, ha="center")
     axis = fig.add_axes((0, 0, 0.5, 0.95), projection="3d")
     ax = fig.add_axes((0.63, 0.2, 0.32, 0.68))
