@@ -1,13 +1,17 @@
 """Models made by hand, in place of trained ones: ideal weights for the real sweeps of ``config.yaml``."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.animation import PillowWriter
+from PIL import Image, ImageSequence
 from tests.real import CONFIG
 
 from superposition.core.weights import SweepResult
@@ -111,3 +115,16 @@ def drawn_twice(draw: ModuleType, figure: str, data: Tables, folder: Path) -> st
     first, second = (drawn(draw, figure, data, folder) for _ in range(2))
     assert first == second
     return first
+
+
+def animated_twice(draw: ModuleType, figure: str, data: Tables, folder: Path) -> int:
+    """The number of frames of an animation, which differ from each other; its bytes are the same every time."""
+    paths = [folder / "one.gif", folder / "two.gif"]
+    for path in paths:
+        getattr(draw, f"animate_{figure}")(data[figure]).save(path, PillowWriter(fps=8), dpi=40)
+        plt.close("all")
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    with Image.open(paths[0]) as gif:
+        frames = [frame.convert("RGB").tobytes() for frame in ImageSequence.Iterator(gif)]
+    assert all(one != other for one, other in itertools.pairwise(frames))
+    return len(frames)

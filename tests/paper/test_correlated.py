@@ -26,7 +26,7 @@ from tests.paper.counter_models.correlated import (
     regime,
     turned,
 )
-from tests.paper.synthetic import drawn, drawn_twice, through_files, verdict
+from tests.paper.synthetic import animated_twice, drawn, drawn_twice, through_files, verdict
 
 from superposition.paper.correlated import (
     ARRANGEMENTS,
@@ -386,6 +386,8 @@ def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
     """As the tables come back from their files."""
     data = through_files({figure: ideal()[figure]}, tmp_path)
     assert "</svg>" in drawn_twice(draw, figure, data, tmp_path)
+    if figure == "collapse":
+        assert animated_twice(draw, figure, data, tmp_path) > 1
 
 
 def test_organization_is_drawn() -> None:

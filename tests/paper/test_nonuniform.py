@@ -16,7 +16,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.paper.synthetic import changed, drawn, drawn_twice, through_files
+from tests.paper.synthetic import animated_twice, changed, drawn, drawn_twice, through_files
 from tests.real import QUICK
 
 from superposition.core.weights import SweepResult
@@ -410,6 +410,8 @@ def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
     """As the tables come back from their files."""
     data = through_files({figure: table_of(figure)}, tmp_path)
     assert "</svg>" in drawn_twice(draw, figure, data, tmp_path)
+    if figure == "pentagon_solutions":
+        assert animated_twice(draw, figure, data, tmp_path) > 1
 
 
 def test_solutions_are_drawn() -> None:

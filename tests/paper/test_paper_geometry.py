@@ -14,7 +14,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import minimize
-from tests.paper.synthetic import changed, drawn, drawn_twice, through_files
+from tests.paper.synthetic import animated_twice, changed, drawn, drawn_twice, through_files
 from tests.real import CONFIGS
 
 from superposition.core.experiment.sweep import Sweep
@@ -653,7 +653,10 @@ def texts(figure: Figure) -> list[str]:
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
     """As the tables come back from their files."""
-    assert "</svg>" in drawn_twice(draw, figure, through_files({figure: table_of(figure)}, tmp_path), tmp_path)
+    data = through_files({figure: table_of(figure)}, tmp_path)
+    assert "</svg>" in drawn_twice(draw, figure, data, tmp_path)
+    if figure == "polytopes":
+        assert animated_twice(draw, figure, data, tmp_path) > 1
 
 
 def test_curves_are_drawn() -> None:

@@ -121,6 +121,14 @@ def draw_polytope(ax: Axes, W: Float[np.ndarray, "m n"], colour: str) -> None:
     ax.set_axis_off()
 
 
+def project(points: Float[np.ndarray, "n 3"], angle: float) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, " n"]]:
+    """Turn points about the vertical axis, and return where they are seen and how near they are."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, y, z = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ points.T
+    up, towards = np.array([[np.cos(ELEVATION), -np.sin(ELEVATION)], [np.sin(ELEVATION), np.cos(ELEVATION)]]) @ [z, x]
+    return np.stack([y, up], axis=1), towards
+
+
 def _set_view(ax: Axes3D, zoom: float) -> None:
     """Set the viewing direction to ``VIEW``."""
     ax.view_init(elev=np.degrees(ELEVATION), azim=np.degrees(AZIMUTH))

@@ -6,9 +6,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from superposition.analysis import alignment
 from superposition.analysis.rows import at_point
 from superposition.paper.correlated import (
     ARRANGEMENTS,
@@ -24,6 +26,8 @@ from superposition.plotting import style
 
 # The axes around a model extend to this value in all directions.
 AXIS_LIMIT = 1.4
+# Colours of solutions with no, one, two or three collapsed pairs.
+BRANCH_COLOURS = [plt.cm.viridis(value) for value in (0.0, 0.33, 0.62, 0.88)]
 
 
 def _nearest_model(table: pd.DataFrame, density: float) -> pd.DataFrame:
@@ -127,14 +131,16 @@ def collapse(tables: dict[str, pd.DataFrame]) -> Figure:
         _draw_model(ax, model.sort_values("feature")[["w0", "w1"]].to_numpy().T)
         ax.set_title(style.density_title(round(model["density"].iloc[0], 3)), fontsize=7)
     regimes, ax = below.subplots(2, 1, sharex=True, height_ratios=[1, 3.2])
-    colours = [plt.cm.viridis(value) for value in (0.0, 0.33, 0.62, 0.88)]
     paper = [*((low * high) ** 0.5 for low, high in PAPER_CROSSINGS.values())]
     ours = [crossings.get(fewer, np.nan) for fewer in PAPER_CROSSINGS]
     for y, crossed_at in ((1, ours), (0, paper)):
         edges = [lowest, *crossed_at, 1.0]
         for count, (low, high) in enumerate(itertools.pairwise(edges)):
-            regimes.barh(y, high - low, left=low, color=colours[count], height=0.75)
-            ink, behind = "w" if count < 2 else "k", {"boxstyle": "circle,pad=0.2", "fc": colours[count], "lw": 0}
+            regimes.barh(y, high - low, left=low, color=BRANCH_COLOURS[count], height=0.75)
+            ink, behind = (
+                "w" if count < 2 else "k",
+                {"boxstyle": "circle,pad=0.2", "fc": BRANCH_COLOURS[count], "lw": 0},
+            )
             regimes.text((low * high) ** 0.5, y, str(count), color=ink, bbox=behind, ha="center", va="center")
     regimes.barh(0, 1 - PAPER_PCA_ONSET, left=PAPER_PCA_ONSET, color="none", hatch="////", ec="0.3", height=0.75, lw=0)
     onset = pca_onset(tables)
@@ -146,7 +152,7 @@ def collapse(tables: dict[str, pd.DataFrame]) -> Figure:
     least = paths.groupby("point")["loss"].min()
     for count, rows in paths.groupby("collapsed"):
         excess = rows["loss"].to_numpy() / least[rows["point"]].to_numpy() - 1
-        ax.plot(rows["density"], 100 * excess, ".-", ms=3, lw=1, color=colours[count], label=f"{count}")
+        ax.plot(rows["density"], 100 * excess, ".-", ms=3, lw=1, color=BRANCH_COLOURS[count], label=f"{count}")
     pca = tables["pca"][tables["pca"]["point"].isin(least.index)]
     excess = pca["loss"].to_numpy() / least[pca["point"]].to_numpy() - 1
     ax.plot(pca["density"], 100 * excess, "--", color="0.4", lw=0.9, label="principal components")
@@ -155,3 +161,37 @@ def collapse(tables: dict[str, pd.DataFrame]) -> Figure:
     ax.set(xscale="log", xlim=(lowest, 1), ylim=(-0.5, 16), xlabel="$1-S$", ylabel="loss above the best, %")
     ax.legend(title="collapsed pairs", loc="upper left", ncols=2)
     return fig
+
+
+def animate_collapse(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
+    """Animate the best model as features become dense, beside the excess loss of every branch."""
+    best, paths = tables["best"].sort_values(["density", "feature"]), tables["branches"]
+    pairs = alignment.symmetric_orders((0, 1), (2, 3), (4, 5))
+    models: dict[float, np.ndarray] = {}
+    for density, model in best.groupby("density"):
+        W = model[["w0", "w1"]].to_numpy(copy=True).T
+        # Rotations and the order of the pairs are free: what moves is what changes.
+        models[density] = alignment.align(W, [*models.values()][-1], pairs) if models else W
+    collapsed = best.groupby("density")["collapsed"].first()
+    fig = style.moving_figure(4.4, 2.4)
+    plane, ax = fig.add_axes((0.02, 0.02, 0.46, 0.86)), fig.add_axes((0.63, 0.2, 0.34, 0.68))
+    title = fig.text(0.25, 0.93, "", fontsize=8, ha="center")
+    least = paths.groupby("point")["loss"].min()
+    for (count, rows), colour in zip(paths.groupby("collapsed"), BRANCH_COLOURS, strict=True):
+        excess = rows["loss"].to_numpy() / least[rows["point"]].to_numpy() - 1
+        ax.plot(rows["density"], 100 * excess, lw=1, color=colour, label=f"{count}")
+    line = ax.axvline(1, color="0.2", lw=0.8)
+    ax.set(xscale="log", xlim=(min(models), 1), ylim=(-0.5, 16), xlabel="$1-S$", ylabel="loss above the best, %")
+    ax.legend(title="collapsed\npairs", loc=(0.27, 0.44))
+    ax.tick_params(which="both", labelsize=6)
+    ax.xaxis.set_major_formatter("{x:g}")
+
+    def show(density: float) -> list:
+        fig.set_layout_engine("none")
+        plane.clear()
+        _draw_model(plane, models[density])
+        title.set_text(f"1−S = {density:.3f}, collapsed pairs: {collapsed[density]}")
+        line.set_xdata([density, density])
+        return []
+
+    return FuncAnimation(fig, show, frames=[*models])

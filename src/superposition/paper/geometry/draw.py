@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
@@ -289,6 +290,44 @@ def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> Non
         )
     axes[0].set(ylabel="features $n$", yticks=range(4, 10), ylim=(3.5, 9.5))
     fig.legend(points, ["a trained model is better than every product of these polytopes"], loc="outside lower center")
+
+
+def animate_polytopes(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
+    """Animate the solids of the gallery, which turn once: exact ones in grey above the trained models."""
+    solids = []
+    for n, m, factors in (entry for entry in GALLERY if entry[1] == 3):
+        name, columns = product_name(factors), ["w0", "w1", "w2"]
+        corners = tables["corners"].query(f"n == {n} and m == {m}")[columns].to_numpy(copy=True).T
+        models = tables["models"].query(f"n == {n} and m == {m} and trained == '{name}'")
+        if not models.empty:
+            best = models.loc[models["residual"].idxmin()]
+            rows = tables["features"].query(f"n == {n} and m == {m} and point == {best['point']}")
+            solids.append((name, corners, alignment.align(rows[columns].to_numpy(copy=True).T, corners)))
+    fig = style.moving_figure(5.4, 2.08)
+    ax = fig.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(-1.3, 2.6 * len(solids) - 1.1), ylim=(-4.1, 1.8), aspect="equal")
+    ax.set_axis_off()
+    parts = []
+    for column, (name, exact, trained) in enumerate(solids):
+        ax.text(2.6 * column, 1.35, name.replace(" ", "\n", 1), ha="center", va="center", fontsize=7)
+        for row, (W, colour) in enumerate(((exact, "0.3"), (trained, style.CATEGORIES[0]))):
+            ax.add_collection(lines := LineCollection([], colors=colour, capstyle="round"))
+            points = ax.scatter([], [], s=8, color=colour, zorder=2)
+            parts.append((W.T, np.array(vectors.hull_edges(W.T)), np.array([2.6 * column, -2.6 * row]), lines, points))
+
+    def show(angle: float) -> list:
+        fig.set_layout_engine("none")
+        for corners, edges, centre, lines, points in parts:
+            places, nearness = vectors.project(corners, angle)
+            places += centre
+            points.set_offsets(places)
+            lines.set_segments(list(places[edges]))
+            # Edges at the back are fainter.
+            near = nearness[edges].mean(axis=1) > -0.05
+            lines.set(alpha=np.where(near, 1, 0.35), linewidths=np.where(near, 1, 0.5))
+        return []
+
+    return FuncAnimation(fig, show, frames=np.linspace(0, 2 * np.pi, 30, endpoint=False).tolist())
 
 
 # The aside

@@ -1,10 +1,11 @@
-"""Draw the solutions in canonical orientation, and the losses of the two kinds of solutions."""
+"""Draw the solutions in canonical orientation, at rest and in motion, and the losses of the two kinds of solutions."""
 
 from collections.abc import Callable
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -54,6 +55,42 @@ def pentagon_solutions(tables: dict[str, pd.DataFrame]) -> Figure:
         ax.set(xscale="log", xlabel="relative density")
         ax.axvline(1, color="0.7", lw=0.6, ls=":")
     return fig
+
+
+def animate_pentagon_solutions(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
+    """Animate the best solution as the varied feature becomes sparser, beside the loss of every best solution."""
+    solutions = tables["solutions"].sort_values(["relative_density", "feature"])
+    best = solutions[solutions["feature"] == 0]
+    fig = style.moving_figure(4.4, 2.4)
+    plane, ax = fig.add_axes((0.02, 0.02, 0.46, 0.86)), fig.add_axes((0.63, 0.2, 0.34, 0.68))
+    title = fig.text(0.25, 0.93, "", fontsize=8, ha="center")
+    plane.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.8", lw=0.6))
+    plane.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal")
+    plane.set_axis_off()
+    # The feature that varies lies above the others, also where it is absent.
+    arrows = [plane.plot([], [], "o-", lw=1.5, ms=4, markevery=[1], zorder=3 - (i > 0))[0] for i in range(5)]
+    for kind, rows in best.groupby("kind"):
+        ax.plot(rows["relative_density"], rows["loss"], ".", color=COLOURS[kind], ms=4, label=kind)
+    (mark,) = ax.plot([], [], "o", mfc="none", mec="0.2", ms=7)
+    ax.set(xscale="log", yscale="log", xlabel="relative density", ylabel="loss of the best solution")
+    ax.set_yticks([0.005, 0.01, 0.02])
+    ax.legend(loc="lower right")
+    ax.tick_params(which="both", labelsize=6)
+    for side in (ax.xaxis, ax.yaxis):
+        # Powers of ten would be typeset as formulas again in every frame.
+        side.set_major_formatter("{x:g}")
+        side.set_minor_formatter("")
+
+    def show(ratio: float) -> list:
+        fig.set_layout_engine("none")
+        model = solutions[solutions["relative_density"] == ratio]
+        for arrow, row in zip(arrows, model.itertuples(), strict=True):
+            arrow.set(data=([0, row.w0], [0, row.w1]), color=COLOURS[row.kind], mfc="k" if row.feature == 0 else None)
+        title.set_text(f"relative density (black): {ratio:.2f}")
+        mark.set_data([ratio], [model["loss"].iloc[0]])
+        return []
+
+    return FuncAnimation(fig, show, frames=sorted(solutions["relative_density"].unique(), reverse=True))
 
 
 def pentagon_loss(tables: dict[str, pd.DataFrame]) -> Figure:
