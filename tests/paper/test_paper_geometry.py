@@ -1,5 +1,6 @@
 """Uniform superposition: tables from weights, the claims about them, and the figures. The models are made by hand."""
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,8 @@ from superposition.paper.geometry import (
     LINE_HALF_WIDTH,
     REPLICATED_SWEEP,
     SIGNIFICANCE,
+    SWEEPS_BY_M,
+    SWEEPS_BY_N,
     directions,
     draw,
     judge,
@@ -142,7 +145,18 @@ def of_large(figure: str) -> dict[str, SweepResult]:
 
 @functools.cache
 def table_of(figure: str) -> dict[str, pd.DataFrame]:
-    return getattr(measure, figure)(small_models() if figure == "polytopes" else of_large(figure))
+    if figure == "direction_left_out":
+        return measure.direction_left_out({})
+    models = small_models() if figure == "polytopes" else of_large(figure)
+    return getattr(measure, figure)(models, best_of(figure, models))
+
+
+def best_of(figure: str, models: Mapping[str, SweepResult]) -> dict[str, SweepResult]:
+    """The best known models of a figure: the same as the trained ones, at a tenth of their loss."""
+    return {
+        name: dataclasses.replace(models[name], loss=models[name].loss / 10)
+        for name in CONFIGS["quick"].figures[figure].best
+    }
 
 
 def ideal() -> Tables:
@@ -183,9 +197,7 @@ def test_curves(experiment: str) -> None:
 def test_lengths_count_in_d_star_but_not_in_the_budget() -> None:
     """A product in fewer dimensions than there are leaves the rest of the budget unused."""
     one = products(CONFIGS["quick"].sweeps[LARGE_SWEEP], [{"pentagon": 6}] * 7, norm=1.2)
-    rows = measure.dimensions_per_feature(large_models() | {LARGE_SWEEP: one})["curves"].query(
-        f"experiment == '{LARGE_SWEEP}'"
-    )
+    rows = measure.measure_curves({LARGE_SWEEP: one}, DENSITIES)
     np.testing.assert_allclose(rows["dimensions_per_feature"], 30 / (30 * 1.44), rtol=1e-4)
     np.testing.assert_allclose(rows["budget"], 12 / 30, rtol=1e-4)
 
@@ -204,9 +216,9 @@ def test_the_optimum_is_that_of_products() -> None:
 def test_convergence() -> None:
     """Negative where longer training has the lower loss; each density beside its own."""
     table = table_of("dimensions_per_feature")["convergence"]
-    assert table["compared"].value_counts().to_dict() == {"longer": 7, "notebook": 4}
+    assert table["compared"].value_counts().to_dict() == {"longer": 7, "known": 7, "notebook": 4}
     for row in table.itertuples():
-        assert row.relative == pytest.approx(-0.01 if row.compared == "longer" else 0.5)
+        assert row.relative == pytest.approx({"longer": -0.01, "notebook": 0.5, "known": -0.9}[row.compared])
         assert row.loss_ours == pytest.approx(row.density / 10)
         assert row.loss_error == row.loss_error_ours == pytest.approx(row.density / 1e4)
         assert row.dimensions_per_feature == pytest.approx(row.dimensions_per_feature_ours, rel=1e-4)
@@ -214,22 +226,24 @@ def test_convergence() -> None:
     assert shown["1-S"].tolist() == ["1", "0.4642", "0.2154", "0.1", "0.04642", "0.02154", "0.01"]
     assert shown["our loss"].iloc[:2].tolist() == ["0.1000", "0.0464"]
     assert set(shown["twice the steps"]) == {"-1.00%"}
+    assert set(shown["the best known model"]) == {"-90.00%"}
     assert shown["the authors' recipe, 10 000 steps"].tolist() == ["+50.00%", ""] * 3 + ["+50.00%"]
 
 
 @pytest.mark.parametrize(("scale", "longer", "recipe", "sizes"), [("paper", 7, 4, 13), ("quick", 7, 4, 7)])
 def test_densities_of_the_experiments_meet(scale: str, longer: int, recipe: int, sizes: int) -> None:
     """Every density of the coarser sweeps is one of the finer; as rows are joined by it, else they would be lost."""
-    parts = []
+    parts = {}
     for name in CONFIGS[scale].figures["dimensions_per_feature"].experiments:
-        sweep = CONFIGS[scale].sweeps[name]
-        columns = {"experiment": name, "n": sweep.n, "m": sweep.m, "represented": 30.0, "dimensions_per_feature": 0.5}
-        parts.append(sweep.points()[["density", "seed"]].assign(**columns, loss=1.0, loss_error=0.0))
-    curves = pd.concat(parts, ignore_index=True)
-    joined = measure.compare_convergence(curves)
-    assert joined["compared"].value_counts().to_dict() == {"longer": longer, "notebook": recipe}
-    known = structure.known_solutions(curves, pd.DataFrame({"density": []}))
-    assert known.groupby("density").size().tolist() == [5] * sizes
+        sweep = CONFIGS[scale].sweeps[name].model_copy(update={"n": 4, "m": 2, "restarts": 1})
+        parts[name] = made(sweep, lambda point, sweep=sweep: np.zeros((sweep.m, sweep.n)))
+    grid = CONFIGS[scale].sweeps[LARGE_SWEEP].density
+    curves = measure.measure_curves(parts, grid)
+    np.testing.assert_allclose(curves["density"], np.take(grid, curves["position"]))
+    joined = measure.compare_convergence(curves, curves)
+    assert joined["compared"].value_counts().to_dict() == {"known": len(grid), "longer": longer, "notebook": recipe}
+    shared = curves[curves["experiment"].isin([*SWEEPS_BY_N, *SWEEPS_BY_M])].groupby("position")["experiment"].nunique()
+    assert (shared == 5).sum() == sizes
 
 
 def test_features_of_large_models() -> None:
@@ -271,11 +285,16 @@ def tiny(weights: list[np.ndarray], densities: Sequence[float] | None = None) ->
     return {LARGE_SWEEP: made(sweep, lambda point: weights[point])}
 
 
+def described(weights: list[np.ndarray]) -> dict[str, pd.DataFrame]:
+    """Tables of models of any size, which are also the best known ones."""
+    return measure.feature_dimensionality(tiny(weights), tiny(weights))
+
+
 def test_thresholds_decide_what_is_joined() -> None:
     """Two digons under |cos| = 0.22 are one factor up to 0.19, and two from 0.25 on; the factors' table is of 0.19."""
     a = np.array([1.0, 0, 0])
     b = np.array([0.22, math.sqrt(1 - 0.22**2), 0])
-    tables = measure.feature_dimensionality(tiny([np.stack([a, -a, b, -b, [0, 0, 1.0]], axis=1)] * 2))
+    tables = described([np.stack([a, -a, b, -b, [0, 0, 1.0]], axis=1)] * 2)
     found = tables["thresholds"].query("polytope != 'single' and density == 0.5").set_index("joined")
     assert found["factors"].to_dict() == {0.1: 1, 0.15: 1, 0.19: 1, 0.25: 2, 0.3: 2}
     assert found["features"].tolist() == [4] * 5
@@ -289,7 +308,7 @@ def test_thresholds_decide_what_is_joined() -> None:
 def scattered(models: Sequence[np.ndarray]) -> pd.DataFrame:
     """Features with these D_i, a model each."""
     parts = [
-        pd.DataFrame({"experiment": LARGE_SWEEP, "density": 1 / (1 + k // 3), "seed": k % 3, "dimensionality": values})
+        pd.DataFrame({"experiment": LARGE_SWEEP, "point": k, "dimensionality": values})
         for k, values in enumerate(models)
     ]
     return pd.concat(parts, ignore_index=True)
@@ -400,13 +419,13 @@ def test_edges_are_of_the_models_with_the_most() -> None:
         product(icosahedron=1),  # one component, but sparser
         product(tetrahedron=1),
     ]
-    edges = measure.feature_dimensionality(tiny([padded(W, 6, 13) for W in models]))["edges"]
+    edges = described([padded(W, 6, 13) for W in models])["edges"]
     assert sorted(edges["density"].unique(), reverse=True) == [0.4, 0.3, 0.2, 0.1]
 
 
 def test_one_component_is_drawn() -> None:
     models = [product(digon=3), product(icosahedron=1), product(hexagon=1)]
-    edges = measure.feature_dimensionality(tiny([padded(W, 6, 13) for W in models]))["edges"]
+    edges = described([padded(W, 6, 13) for W in models])["edges"]
     assert edges["density"].unique().tolist() == [0.5, 0.4]
 
 
@@ -417,7 +436,7 @@ def test_edges_are_pairs_of_represented_features() -> None:
     W[:, [4, 2]] = np.array([[0, 0, 1.1, 0], [0, 0.049, -1, 0]]).T  # W_1·W_2 is 0.0098, W_4·W_2 is -1.1
     W[:, 5] = 0, 0, 0.06, 0.9  # W_4·W_5 is 0.066, W_2·W_5 is -0.06
     W[:, 8] = 0.5, 0, 0, 0  # not represented
-    edges = measure.feature_dimensionality(tiny([W]))["edges"]
+    edges = described([W])["edges"]
     found = {(row.i, row.j): row.dot for row in edges.itertuples()}
     assert found == pytest.approx({(1, 7): -0.95, (2, 4): -1.1, (4, 5): 0.066, (2, 5): -0.06}, rel=1e-5)
     assert (edges["i"] < edges["j"]).all()
@@ -536,7 +555,7 @@ def test_trained_models_beside_packings() -> None:
     assert table.loc[(2, 5), ["trained_from_thomson", "trained_from_packing", "apart"]].max() < 1e-3
 
 
-# structure, known solutions, the aside
+# structure, the aside
 
 
 def test_structure_of_products() -> None:
@@ -573,26 +592,6 @@ def test_distances_to_the_lines() -> None:
     assert by_model.size().tolist() == [4, 2]
     np.testing.assert_allclose(by_model.mean(), [0, 0.05], atol=1e-3)
     assert set(structure.measure_distances(models, 0.45, 1)["density"]) == {0.5}
-
-
-def test_known_solutions() -> None:
-    """A smaller model with dropped features, two side by side, and a product each win where they cost least."""
-    variance = 0.5 / 3 - 0.25 / 4
-    sizes = {"uniform_100_20": 5.0, "uniform_200_20": 60.0, "uniform_400_20": 1.0, "uniform_400_30": 99.0}
-    parts = [
-        {"experiment": name, "n": int(name[8:11]), "m": int(name[12:]), "density": 0.5, "loss": loss, "represented": k}
-        for k, (name, loss) in enumerate((sizes | {"uniform_400_40": 999.0}).items(), start=1)
-    ]
-    curves = pd.DataFrame(parts).assign(dimensions_per_feature=0.9)
-    optima = pd.DataFrame(
-        {"density": [0.5], "gain": [4 / 3], "dimensions": [3], "features": [4], "norm": [1.0], "polytope": ["any"]}
-    )
-    known = structure.known_solutions(curves, optima).set_index("experiment")
-    assert known.loc["uniform_400_20", "loss"] == 1
-    assert known.loc["uniform_200_20", ["loss", "dimensions_per_feature"]].tolist() == [5 + 100 * variance, 20 / 1]
-    assert known.loc["uniform_400_30", "loss"] == pytest.approx((400 - 40) * variance)
-    assert known.loc["uniform_400_30", "dimensions_per_feature"] == pytest.approx(3 / 4)
-    assert known.loc["uniform_400_40", ["loss", "dimensions_per_feature"]].tolist() == [10 + 200 * variance, 40 / 2]
 
 
 def exact_loss(k: int, density: float) -> float:
@@ -674,9 +673,9 @@ def test_curves_are_drawn() -> None:
         len(line.get_xdata()) == 7 and np.allclose(line.get_xdata(), x) and np.allclose(line.get_ydata(), y)
         for line in curve_ax.lines
     )
-    assert len(sizes.lines) == 5
+    assert len(sizes.lines) == 10
     percent = {round(float(value), 6) for line in loss.lines for value in line.get_ydata()}
-    assert percent == {0.0, -1.0, 50.0}
+    assert percent == {0.0, -1.0, 50.0, -90.0}
     plt.close(drawn)
 
 
@@ -688,8 +687,9 @@ def test_dimensionalities_are_drawn() -> None:
     """Every D_i of the large models, lines at the paper's fractions, D*, and the graph of some models."""
     data = table_of("feature_dimensionality")
     drawn = draw.feature_dimensionality(data)
-    scatter, side, *graphs = drawn.axes
-    assert "1/(1-S)" in scatter.get_xlabel()
+    scatter, side, of_best, _, *graphs = drawn.axes
+    np.testing.assert_allclose(points_of(of_best), points_of(scatter))
+    assert "1/(1-S)" in of_best.get_xlabel()
     assert "D_i" in scatter.get_ylabel()
     shown = data["features"].query(f"experiment == '{LARGE_SWEEP}'")
     expected = np.stack([1 / shown["density"], shown["dimensionality"]], axis=1)

@@ -39,8 +39,9 @@ def random_models() -> Tables:
     experiments["polytopes"] = ("polytopes_2_4", "polytopes_3_5", "polytopes_3_7")
     with patch.multiple(packing, STARTS=4), patch.multiple(directions, DENSITIES=(0.05, 0.9), SIZES=(3, 4)):
         return {
-            figure: getattr(measure, figure)({name: random_directions(name) for name in names})
+            figure: getattr(measure, figure)(*[{name: random_directions(name) for name in names}] * arguments)
             for figure, names in experiments.items()
+            for arguments in (2 if QUICK.figures[figure].best else 1,)
         }
 
 

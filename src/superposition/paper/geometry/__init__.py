@@ -39,21 +39,18 @@ def polytope_sizes(optima: pd.DataFrame) -> pd.DataFrame:
     return optima.drop_duplicates("polytope").set_index("polytope")[["dimensions", "features"]]
 
 
-def compare_with_best_product(curves: pd.DataFrame, optimum: pd.DataFrame) -> pd.DataFrame:
-    """Return the models of the paper's size beside the best product whose factors are all the same polytope.
-
-    Args:
-        curves: Table of the trained models.
-        optimum: Table of the best polytope per dimension.
+def beside_best(data: dict[str, pd.DataFrame], experiment: str = LARGE_SWEEP) -> pd.DataFrame:
+    """Return the trained models of a sweep beside the best known ones; ``data``: tables of ``dimensions_per_feature``.
 
     Returns:
-        The rows of both at the densities that they share, in ascending order, with ``product_loss``, the product's loss
-        with all other features dropped.
+        One row per density, in ascending order. The columns of the best known models end in ``_known``; ``excess`` is
+        by what share the trained one costs more, and ``deviation`` the same difference in standard errors.
     """
-    large = curves[curves["experiment"] == LARGE_SWEEP].sort_values("density")
-    both = large.merge(optimum, on="density", suffixes=("", "_of_product"))
-    dropped = both["density"] / 3 - both["density"] ** 2 / 4
-    return both.assign(product_loss=(both["n"] - both["m"] * both["gain"]) * dropped)
+    trained, known = (table[table["experiment"] == experiment] for table in (data["curves"], data["best"]))
+    both = trained.merge(known, on=["position", "seed"], suffixes=("", "_known")).sort_values("density")
+    error = (both["loss_error"] ** 2 + both["loss_error_known"] ** 2) ** 0.5
+    difference = both["loss"] - both["loss_known"]
+    return both.assign(excess=difference / both["loss_known"], deviation=difference / error)
 
 
 def mean_distances(features: pd.DataFrame) -> pd.DataFrame:

@@ -28,13 +28,15 @@ from superposition.plotting import panels, style, vectors
 from superposition.theory.polytopes import factors_of, product_name
 
 SPARSITY_LABEL = "$1/(1-S)$"
+# The colour of the best known models.
+BEST_KNOWN = "black"
 
 
 # Large models
 
 
 def dimensions_per_feature(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw D* by sparsity, D* of other sizes, and how the loss changes with other training configurations."""
+    """Draw D* by sparsity, trained and best known, D* of other sizes, and losses relative to ours."""
     fig, axes = plt.subplot_mosaic(
         [["curve", "sizes"], ["curve", "loss"]], figsize=(style.PAGE, 3.7), width_ratios=[1.6, 1]
     )
@@ -47,12 +49,16 @@ def dimensions_per_feature(tables: dict[str, pd.DataFrame]) -> Figure:
     runs = replicates["seed"].nunique()
     extremes = replicates.groupby("sparsity")["dimensions_per_feature"].agg(["min", "max"])
     ax.fill_between(extremes.index, extremes["min"], extremes["max"], color=style.CATEGORIES[1], alpha=0.5, lw=0)
-    large, best = curves[curves["experiment"] == LARGE_SWEEP], tables["optimum"]
-    ax.plot(1 / best["density"], best["dimensions_per_feature"], color="0.3", lw=0.9, ls="--")
+    known = tables["best"].assign(sparsity=1 / tables["best"]["density"]).sort_values("sparsity")
+    large, best = (table[table["experiment"] == LARGE_SWEEP] for table in (curves, known))
+    product = tables["optimum"]
+    ax.plot(1 / product["density"], product["dimensions_per_feature"], color="0.3", lw=0.9, ls="--")
+    ax.plot(best["sparsity"], best["dimensions_per_feature"], color=BEST_KNOWN, lw=1.2)
     ax.plot(large["sparsity"], large["dimensions_per_feature"], ".-", color=style.CATEGORIES[0], ms=3.5, lw=0.8)
     ax.legend(
         handles=[
-            plt.Line2D([], [], color=style.CATEGORIES[0], marker=".", lw=0.8, label="$n=400$, $m=30$"),
+            plt.Line2D([], [], color=style.CATEGORIES[0], marker=".", lw=0.8, label="$n=400$, $m=30$, trained"),
+            plt.Line2D([], [], color=BEST_KNOWN, lw=1.2, label="$n=400$, $m=30$, best known"),
             plt.Rectangle(
                 (0, 0), 1, 1, fc=style.CATEGORIES[1], alpha=0.5, label=f"$n=200$, $m=20$: range of {runs} runs"
             ),
@@ -71,31 +77,39 @@ def dimensions_per_feature(tables: dict[str, pd.DataFrame]) -> Figure:
     )
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
 
-    _draw_sizes(axes["sizes"], curves)
+    _draw_sizes(axes["sizes"], curves, known)
     _draw_convergence(axes["loss"], tables["convergence"])
     return fig
 
 
-def _draw_sizes(ax: Axes, curves: pd.DataFrame) -> None:
-    """Draw D* of models with other n and m, at the densities that all of them have."""
+def _draw_sizes(ax: Axes, curves: pd.DataFrame, known: pd.DataFrame) -> None:
+    """Draw D* by n and m at the densities that all have: markers for trained models, lines for the best known."""
     sizes = [*SWEEPS_BY_N, *SWEEPS_BY_M[1:]]
-    common = curves[curves["experiment"] == sizes[0]]["sparsity"].round(9)
+    common = curves[curves["experiment"] == sizes[0]]["position"]
     for name, marker, colour in zip(sizes, "v.^os", style.CATEGORIES[: len(sizes)], strict=True):
-        rows = curves[(curves["experiment"] == name) & curves["sparsity"].round(9).isin(common)]
+        rows, best = (
+            table[(table["experiment"] == name) & table["position"].isin(common)] for table in (curves, known)
+        )
         label = f"{rows['n'].iloc[0]}, {rows['m'].iloc[0]}"
-        mean = rows.groupby("sparsity")["dimensions_per_feature"].mean()
-        ax.plot(mean, marker + "-", color=colour, ms=3, lw=0.7, mfc="none", label=label)
+        mean, mean_of_best = (table.groupby("sparsity")["dimensions_per_feature"].mean() for table in (rows, best))
+        ax.plot(mean_of_best, color=colour, lw=0.7)
+        ax.plot(mean, marker, color=colour, ms=3, mfc="none", label=label)
     ax.set(xscale="log", yscale="log", xlim=(0.9, 110), xlabel=SPARSITY_LABEL, ylabel="$D^*$")
     ax.set(yticks=[0.1, 0.3, 1], yticklabels=["0.1", "0.3", "1"])
     ax.minorticks_off()
+    ax.set_title("lines: best known", loc="right", fontsize=7)
     ax.legend(title="$n$, $m$", title_fontsize=7, handlelength=1.2, labelspacing=0.2)
 
 
 def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
-    """Draw losses after twice the steps and with the authors' training configuration, relative to ours."""
+    """Draw losses after twice the steps, with the authors' training configuration, and best known, relative to ours."""
     ax.axhline(0, color="0.6", lw=0.5)
-    kinds = (("longer", "twice the steps", "o"), ("notebook", "authors' recipe", "s"))
-    for (name, label, marker), colour in zip(kinds, style.CATEGORIES[2:4], strict=True):
+    kinds = (
+        ("longer", "twice the steps", "o", style.CATEGORIES[2]),
+        ("notebook", "authors' recipe", "s", style.CATEGORIES[3]),
+        ("known", "best known", ".", BEST_KNOWN),
+    )
+    for name, label, marker, colour in kinds:
         rows = convergence[convergence["compared"] == name]
         ax.plot(1 / rows["density"], 100 * rows["relative"], marker, color=colour, ms=3.5, label=label)
     ax.set_yscale("symlog", linthresh=1)
@@ -106,15 +120,20 @@ def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
 
 
 def feature_dimensionality(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw D_i of every feature, their distribution beside it, and the graphs of some models below."""
+    """Draw D_i of every feature, trained and best known, their distributions, and the graphs of some trained models."""
     graphs = tables["edges"][["density", "point"]].drop_duplicates().sort_values("density", ascending=False)
-    fig = plt.figure(figsize=(style.PAGE, 5.4))
-    top, bottom = fig.subfigures(2, 1, height_ratios=[1.9, 1])
-    scatter, side = top.subplots(1, 2, width_ratios=[4, 1], sharey=True)
-    panels.fraction_lines(scatter, side)
+    fig = plt.figure(figsize=(style.PAGE, 8.0))
+    top, bottom = fig.subfigures(2, 1, height_ratios=[3.4, 1])
+    axes = top.subplots(2, 2, width_ratios=[4, 1], sharex="col", sharey=True)
     large = tables["features"][tables["features"]["experiment"] == LARGE_SWEEP]
-    _draw_points(scatter, large, tables["curve"])
-    _draw_distribution(side, tables["features"])
+    for (scatter, side), (kind, prefix) in zip(axes, (("trained", ""), ("best known", "best_")), strict=True):
+        panels.fraction_lines(scatter, side)
+        features, curve = tables[f"{prefix}features"], tables[f"{prefix}curve"]
+        _draw_points(scatter, features[features["experiment"] == LARGE_SWEEP], curve, tables["optimum"])
+        _draw_distribution(side, features)
+        scatter.set_title(f"{kind} models, $n=400$, $m=30$", loc="left")
+    for ax in axes[0]:
+        ax.set_xlabel("")
     graph_axes = bottom.subplots(1, max(1, len(graphs)), squeeze=False)[0]
     for ax, model in zip(graph_axes, graphs.itertuples(), strict=False):
         nodes = large[(large["point"] == model.point) & (large["factor"] >= 0)]
@@ -126,20 +145,22 @@ def feature_dimensionality(tables: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def _draw_points(ax: Axes, features: pd.DataFrame, curve: pd.DataFrame) -> None:
-    """Draw D_i of every feature by sparsity, coloured by the polytope of its factor, and D*."""
+def _draw_points(ax: Axes, features: pd.DataFrame, curve: pd.DataFrame, optimum: pd.DataFrame) -> None:
+    """Draw D_i of every feature by sparsity, coloured by the polytope of its factor, and D* beside that of products."""
     kind = features["polytope"].where(features["polytope"].isin([*style.POLYTOPES]), "other")
     for name, rows in features.groupby(kind, sort=False):
         colour = style.POLYTOPES[name]
         ax.scatter(1 / rows["density"], rows["dimensionality"], s=5, color=colour, lw=0, rasterized=True)
     curve = curve[curve["experiment"] == LARGE_SWEEP]
     (line,) = ax.plot(1 / curve["density"], curve["dimensions_per_feature"], color="black", lw=0.7, label="$D^*$")
+    (product,) = ax.plot(1 / optimum["density"], optimum["dimensions_per_feature"], color="0.3", lw=0.9, ls="--")
+    product.set_label("$D^*$ of the best product")
     handles = [
         plt.Line2D([], [], marker="o", ls="", ms=3.5, color=colour, label=name)
         for name, colour in style.POLYTOPES.items()
         if (kind == name).any()
     ]
-    ax.legend(handles=[*handles, line], ncols=2, loc="upper right")
+    ax.legend(handles=[*handles, line, product], ncols=2, loc="upper right")
     ax.set(xscale="log", xlim=(0.95, 105), ylim=(-0.02, 1.03), xlabel=SPARSITY_LABEL, ylabel="dimensionality $D_i$")
 
 
@@ -236,7 +257,7 @@ def polytopes(tables: dict[str, pd.DataFrame]) -> Figure:
         vectors.draw_polytope(lower, alignment.align(W, corners), colour=style.CATEGORIES[0])
         lower.set_title(f"$1-S={best['density']:.2g}$", fontsize=6.5, pad=2)
     _draw_gains(middle, tables)
-    _draw_products(bottom, tables["models"], sizes["features"])
+    _draw_products(bottom, tables["best_models"], sizes["features"])
     return fig
 
 
@@ -256,7 +277,7 @@ def _draw_gains(fig: SubFigure, tables: dict[str, pd.DataFrame]) -> None:
 
 
 def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> None:
-    """Draw the best product of polytopes by n and density, marking where the best trained model is better."""
+    """Draw the best product of polytopes by n and density, marking where the best known model is better."""
     axes = fig.subplots(1, 2, sharey=True)
     for ax, (m, rows) in zip(axes, models[models["n"] < 10].groupby("m"), strict=True):
         sparsity = np.sort(1 / rows["density"].unique())
@@ -279,8 +300,8 @@ def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> Non
                 if last / first > 1.45:
                     text = " + ".join(str(size[part]) for part in parts)
                     ax.text((first * last) ** 0.5, n, text, ha="center", va="center", fontsize=6.5)
-            # The losses of trained models have sampling errors: smaller differences may be noise.
-            better = line["trained_loss"] + 3 * line["trained_error"] < line["best_loss"]
+            # The losses of models have sampling errors: smaller differences may be noise.
+            better = line["known_loss"] + 3 * line["known_error"] < line["best_loss"]
             points = ax.plot(line["sparsity"][better], line["n"][better] + 0.28, "k.", ms=2.2)
         ax.set(
             xscale="log",
@@ -289,7 +310,9 @@ def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> Non
             title=f"$m={m}$: features per factor of the best product",
         )
     axes[0].set(ylabel="features $n$", yticks=range(4, 10), ylim=(3.5, 9.5))
-    fig.legend(points, ["a trained model is better than every product of these polytopes"], loc="outside lower center")
+    fig.legend(
+        points, ["the best known model is better than every product of these polytopes"], loc="outside lower center"
+    )
 
 
 def animate_polytopes(tables: dict[str, pd.DataFrame]) -> FuncAnimation:

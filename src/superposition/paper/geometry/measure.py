@@ -1,5 +1,8 @@
 """Measure D* and D_i, tegum factors, the best products of polytopes, and packings."""
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
@@ -31,75 +34,129 @@ COSINE_THRESHOLDS = (0.1, 0.15, recognition.JOINING_COSINE, 0.25, 0.3)
 # Large models
 
 
-def dimensions_per_feature(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return D* of every model and of the best products of polytopes, and how far training has converged."""
-    rows = []
-    for name, models in trained.items():
-        W = models.best()["W"]
-        rows.append(
-            numbered_points(models.sweep, "density", "seed").assign(
-                experiment=name,
-                n=models.sweep.n,
-                m=models.sweep.m,
-                dimensions_per_feature=geometry.dimensions_per_feature(W).numpy(),
-                represented=W.square().sum((-2, -1)).numpy(),
-                budget=geometry.dimensionality(W).sum(-1).numpy() / models.sweep.m,
-                loss=models.loss.min(dim=1).values.numpy(),
-                loss_error=models.loss_error[:, 0].numpy(),
-            )
-        )
-    curves = pd.concat(rows, ignore_index=True)
-    convergence = compare_convergence(curves)
+def dimensions_per_feature(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return D* of trained models, of the best known ones and of the best products, and how far training has come."""
+    grid = trained[LARGE_SWEEP].sweep.density
+    curves, known = (measure_curves(models, grid) for models in (trained, best))
+    convergence = compare_convergence(curves, known)
     # Every other density is enough for a smooth curve, and takes half the time.
-    optima = tegum.optima(trained[LARGE_SWEEP].sweep.density[::2])
+    optima = tegum.optima(grid[::2])
     return {
         "curves": curves,
+        "best": known,
         "optimum": tegum.per_dimension(optima),
-        "known": structure.known_solutions(curves, optima),
         "convergence": convergence,
         "numbers": _format_convergence(convergence, curves),
     }
 
 
-def compare_convergence(curves: pd.DataFrame) -> pd.DataFrame:
-    """Compare our losses with those after twice the steps and with the authors' training configuration."""
-    by_density = {
-        name: rows.set_index(rows["density"].round(9))[["loss", "loss_error", "dimensions_per_feature"]]
-        for name, rows in curves.groupby("experiment")
-    }
-    ours = by_density[LARGE_SWEEP].add_suffix("_ours")
-    others = {"longer": by_density[LONGER_SWEEP], "notebook": by_density[NOTEBOOK_SWEEP]}
-    table = pd.concat(
-        [ours.join(other, how="inner").assign(compared=name) for name, other in others.items()]
-    ).reset_index()
+def measure_curves(models: dict[str, SweepResult], grid: Sequence[float]) -> pd.DataFrame:
+    """Return D*, ‖W‖_F², Σ_i D_i / m and the loss of every model.
+
+    Args:
+        models: The models of every experiment.
+        grid: All densities that experiments share; ``position`` is that of the model's density among them.
+    """
+    rows = []
+    for name, found in models.items():
+        W, points = found.best()["W"], numbered_points(found.sweep, "density", "seed")
+        rows.append(
+            points.assign(
+                experiment=name,
+                position=np.abs(np.log(np.divide.outer(points["density"].to_numpy(), grid))).argmin(axis=1),
+                n=found.sweep.n,
+                m=found.sweep.m,
+                dimensions_per_feature=geometry.dimensions_per_feature(W).numpy(),
+                represented=W.square().sum((-2, -1)).numpy(),
+                budget=geometry.dimensionality(W).sum(-1).numpy() / found.sweep.m,
+                loss=found.loss.min(dim=1).values.numpy(),
+                loss_error=found.loss_error[:, 0].numpy(),
+            )
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
+def compare_convergence(curves: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Compare our losses with other ones of the same size.
+
+    These are the losses after twice the steps, with the authors' training configuration, and of the best known models.
+    """
+    columns = ["position", "loss", "loss_error", "dimensions_per_feature"]
+    experiments = {"longer": LONGER_SWEEP, "notebook": NOTEBOOK_SWEEP, "known": LARGE_SWEEP}
+    ours = curves[curves["experiment"] == LARGE_SWEEP][["density", *columns]]
+    rows = []
+    for compared, experiment in experiments.items():
+        others = known if compared == "known" else curves
+        others = others[others["experiment"] == experiment][columns]
+        rows.append(ours.merge(others, on="position", suffixes=("_ours", "")).assign(compared=compared))
+    table = pd.concat(rows, ignore_index=True)
     return table.assign(relative=table["loss"] / table["loss_ours"] - 1)
 
 
 def _format_convergence(convergence: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """Format the comparison beside the range of replicates, a yardstick for differences between single runs."""
-    shown = {"longer": "twice the steps", "notebook": "the authors' recipe, 10 000 steps"}
-    table = convergence.pivot(index="density", columns="compared", values="relative")[[*shown]]
+    shown = {
+        "longer": "twice the steps",
+        "notebook": "the authors' recipe, 10 000 steps",
+        "known": "the best known model",
+    }
+    table = convergence.pivot(index="position", columns="compared", values="relative")[[*shown]].dropna(thresh=2)
     table = table.map(lambda part: "" if np.isnan(part) else f"{part:+.2%}").rename(columns=shown)
-    replicates = curves[curves["experiment"] == REPLICATED_SWEEP]
-    loss = replicates.groupby(replicates["density"].round(9))["loss"]
+    loss = curves[curves["experiment"] == REPLICATED_SWEEP].groupby("position")["loss"]
     apart = ((loss.max() - loss.min()) / loss.mean()).reindex(table.index)
-    ours = convergence.groupby("density")["loss_ours"].first()
-    table.insert(0, "1-S", table.index.map("{:.4g}".format))
-    table.insert(1, "our loss", ours.map("{:.4f}".format))
-    return table.assign(**{"replicates of n = 200 are apart by": apart.map("{:.2%}".format)})[::-1]
+    ours = convergence.groupby("position")[["density", "loss_ours"]].first().loc[table.index]
+    table.insert(0, "1-S", ours["density"].map("{:.4g}".format))
+    table.insert(1, "our loss", ours["loss_ours"].map("{:.4f}".format))
+    return table.assign(**{"replicates of n = 200 are apart by": apart.map("{:.2%}".format)})
 
 
-def feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return D_i and the tegum factor of every feature, the clusters of D_i, and the graphs of some models."""
+def feature_dimensionality(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return D_i and the tegum factor of every feature, the clusters of D_i, and the graphs of some models.
+
+    The tables of the best known models have names that begin with ``best_``.
+    """
+    tables = _measure_features(trained, COSINE_THRESHOLDS)
+    # The best known models of replicates are the same.
+    known = _measure_features({name: first_replicate(models) for name, models in best.items()})
+    tables |= {f"best_{name}": known[name] for name in ("curve", "features", "models")}
+    clusters, of_best = (count_around_lines(found["features"]) for found in (tables, known))
+    edges = _find_edges(trained[LARGE_SWEEP], tables["features"])
+    numbers = format_clusters(clusters, tables["factors"])
+    optimum = tegum.per_dimension(tegum.optima(trained[LARGE_SWEEP].sweep.density[::2]))
+    return tables | {
+        "clusters": clusters,
+        "best_clusters": of_best,
+        "edges": edges,
+        "optimum": optimum,
+        "numbers": numbers,
+    }
+
+
+def first_replicate(models: SweepResult) -> SweepResult:
+    """Return the models of the first seed."""
+    sweep, every = models.sweep, slice(None, None, models.sweep.seeds)
+    return dataclasses.replace(
+        models,
+        sweep=sweep.model_copy(update={"seeds": 1}),
+        parameters={name: values[every] for name, values in models.parameters.items()},
+        loss=models.loss[every],
+        loss_error=models.loss_error[every],
+    )
+
+
+def _measure_features(
+    models_of: dict[str, SweepResult], thresholds_of: Sequence[float] = (recognition.JOINING_COSINE,)
+) -> dict[str, pd.DataFrame]:
+    """Return D_i and the factor of every feature, for several thresholds of |cos| above which features are joined."""
     curve, features, factors, thresholds = [], [], [], []
-    for experiment, models in trained.items():
+    for experiment, models in models_of.items():
         best = models.best()["W"]
         dimensionality, norm = geometry.dimensionality(best).numpy(), geometry.norms(best).numpy()
         points = numbered_points(models.sweep, "density", "seed").assign(experiment=experiment)
         curve.append(points.assign(dimensions_per_feature=geometry.dimensions_per_feature(best).numpy()))
         for point, W in zip(points.itertuples(index=False), best.numpy(), strict=True):
             coordinates = {"experiment": experiment, "point": point.point, "density": point.density, "seed": point.seed}
-            for joined in COSINE_THRESHOLDS:
+            for joined in thresholds_of:
                 factor_of, found = recognition.find_factors(W, joined)
                 counts = found.groupby("polytope")["features"].agg(factors="size", features="sum").reset_index()
                 thresholds.append(counts.assign(joined=joined, **coordinates))
@@ -113,16 +170,13 @@ def feature_dimensionality(trained: dict[str, SweepResult]) -> dict[str, pd.Data
                         "polytope": found["polytope"].reindex(factor_of).fillna("absent").to_numpy(),
                     }
                     features.append(pd.DataFrame(columns).assign(**coordinates))
-    tables = {
+    return {
         "curve": pd.concat(curve, ignore_index=True),
         "features": pd.concat(features, ignore_index=True),
-        "models": structure.measure_structure(trained),
+        "models": structure.measure_structure(models_of),
         "factors": pd.concat(factors, ignore_index=True),
         "thresholds": pd.concat(thresholds, ignore_index=True),
     }
-    clusters = count_around_lines(tables["features"])
-    edges = _find_edges(trained[LARGE_SWEEP], tables["features"])
-    return tables | {"clusters": clusters, "edges": edges, "numbers": format_clusters(clusters, tables["factors"])}
 
 
 def count_around_lines(features: pd.DataFrame) -> pd.DataFrame:
@@ -133,7 +187,7 @@ def count_around_lines(features: pd.DataFrame) -> pd.DataFrame:
     0 and 1, all on one side). If the distribution were smooth, equally many models would have fewer inside and more
     inside. This is a sign test over models, because the features of one model are not independent of each other.
     """
-    models = [group.to_numpy() for _, group in features.groupby(["experiment", "density", "seed"])["dimensionality"]]
+    models = [group.to_numpy() for _, group in features.groupby(["experiment", "point"])["dimensionality"]]
     polytope_at = {fraction: name for name, fraction in FRACTIONS.items()}
     between = np.arange(0.1, 1 - 2 * LINE_HALF_WIDTH, 2 * LINE_HALF_WIDTH)
     clear = np.abs(between[:, None] - [*polytope_at]).min(axis=1) > 4 * LINE_HALF_WIDTH
@@ -193,15 +247,17 @@ def _find_edges(models: SweepResult, features: pd.DataFrame) -> pd.DataFrame:
 # Small models, in two and three dimensions
 
 
-def polytopes(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the best trained models and the best products of polytopes at every size and density, and packings."""
+def polytopes(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the trained and the best known models, the best products of polytopes, and packings, for every size."""
     optima = tegum.optima(sorted({p for models in trained.values() for p in models.sweep.density}))
-    compared = [_compare_with_products(models, optima) for models in trained.values()]
-    models, features = (pd.concat(part, ignore_index=True) for part in zip(*compared, strict=True))
+    models, features = _compare_with_products(trained, optima, "trained")
+    known_models, known_features = _compare_with_products(best, optima, "known")
     thomson = _compare_packings(trained)
     return {
         "models": models,
         "features": features,
+        "best_models": known_models,
+        "best_features": known_features,
         "optima": optima,
         "corners": _gallery_corners(),
         "exact": structure.exact_dimensionalities(),
@@ -211,35 +267,39 @@ def polytopes(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     }
 
 
-def _compare_with_products(models: SweepResult, optima: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compare the best trained model at every density with the best product of polytopes.
+def _compare_with_products(
+    models_of: dict[str, SweepResult], optima: pd.DataFrame, kind: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare the best of some models at every size and density with the best product of polytopes.
 
     Returns:
-        One row per density with the tegum product that the model forms and the best product, and one row per feature.
+        One row per model with the tegum product that it forms and its loss (``kind``, ``<kind>_loss``,
+        ``<kind>_error``) and the best product, and one row per feature.
     """
-    rows, features = [], []
-    n, m = models.sweep.n, models.sweep.m
-    for point, W in zip(models.points.itertuples(), models.best()["W"], strict=True):
-        factor_of, found = recognition.find_factors(W.numpy())
-        coordinates = {"n": n, "m": m, "point": point.Index, "density": point.density}
-        trained = {
-            "trained": product_name(found["polytope"]),
-            "represented": int((factor_of >= 0).sum()),
-            "residual": found["residual"].max(),
-            "trained_loss": point.loss,
-            "trained_error": float(models.loss_error[point.Index, point.restart]),
-        }
-        rows.append(coordinates | trained)
-        columns = {
-            "feature": np.arange(n),
-            "factor": factor_of,
-            "polytope": found["polytope"].reindex(factor_of).fillna("absent").to_numpy(),
-            "dimensionality": geometry.dimensionality(W).numpy(),
-        }
-        columns |= {f"w{k}": w for k, w in enumerate(W.numpy())}
-        features.append(pd.DataFrame(columns).assign(**coordinates))
-    best = tegum.best_products(optima, n, m)
-    return pd.DataFrame(rows).merge(best, on="density"), pd.concat(features, ignore_index=True)
+    compared, features = [], []
+    for models in models_of.values():
+        rows, (n, m) = [], (models.sweep.n, models.sweep.m)
+        for point, W in zip(models.points.itertuples(), models.best()["W"], strict=True):
+            factor_of, found = recognition.find_factors(W.numpy())
+            coordinates = {"n": n, "m": m, "point": point.Index, "density": point.density}
+            formed = {
+                kind: product_name(found["polytope"]),
+                "represented": int((factor_of >= 0).sum()),
+                "residual": found["residual"].max(),
+                f"{kind}_loss": point.loss,
+                f"{kind}_error": float(models.loss_error[point.Index, point.restart]),
+            }
+            rows.append(coordinates | formed)
+            columns = {
+                "feature": np.arange(n),
+                "factor": factor_of,
+                "polytope": found["polytope"].reindex(factor_of).fillna("absent").to_numpy(),
+                "dimensionality": geometry.dimensionality(W).numpy(),
+            }
+            columns |= {f"w{k}": w for k, w in enumerate(W.numpy())}
+            features.append(pd.DataFrame(columns).assign(**coordinates))
+        compared.append(pd.DataFrame(rows).merge(tegum.best_products(optima, n, m), on="density"))
+    return pd.concat(compared, ignore_index=True), pd.concat(features, ignore_index=True)
 
 
 def _gallery_corners() -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The structure of models: pairs, components, leverage scores, the sharpness of lines, known and exact solutions."""
+"""The structure of models: pairs, components, leverage scores, the sharpness of lines, and exact solutions."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
-from superposition.paper.geometry import GALLERY, SWEEPS_BY_M, SWEEPS_BY_N
+from superposition.paper.geometry import GALLERY
 from superposition.theory import polytopes, tegum
 from superposition.theory.polytopes import FRACTIONS, Polytope
 
@@ -23,7 +23,12 @@ def measure_structure(trained: dict[str, SweepResult]) -> pd.DataFrame:
     rows = []
     for experiment, models in trained.items():
         for point, W in zip(models.sweep.points().itertuples(), models.best()["W"].numpy(), strict=True):
-            coordinates = {"experiment": experiment, "density": point.density, "seed": point.seed}
+            coordinates = {
+                "experiment": experiment,
+                "point": point.Index,
+                "density": point.density,
+                "seed": point.seed,
+            }
             rows.append(coordinates | _describe(W))
     return pd.DataFrame(rows)
 
@@ -79,43 +84,6 @@ def measure_distances(trained: dict[str, SweepResult], lowest: float, highest: f
         distance = np.abs(D[:, None] - LINES).min(axis=1)
         rows.append(points.iloc[represented.nonzero()[:, 0]].assign(dimensionality=D, distance=distance))
     return pd.concat(rows, ignore_index=True)
-
-
-def known_solutions(curves: pd.DataFrame, optima: pd.DataFrame) -> pd.DataFrame:
-    """Return the best known solution of every size that is compared, at the densities that all of them have.
-
-    A solution is a trained model, a smaller one with dropped features, two models of half the size side by side, or m
-    dimensions filled with one polytope.
-
-    Returns:
-        One row per size and density: ``trained``, the D* of the best trained model, and the loss and D* of the best
-        known solution.
-    """
-    curves = curves[curves["experiment"].isin([*SWEEPS_BY_N, *SWEEPS_BY_M])]
-    densities = set.intersection(*({*rows["density"].round(9)} for _, rows in curves.groupby("experiment")))
-    rows = []
-    for density in sorted(densities):
-        here = curves[curves["density"].round(9) == density]
-        best = here.loc[here.groupby("experiment")["loss"].idxmin()]
-        dropped = density / 3 - density**2 / 4
-        filled = optima[(optima["density"].round(9) == density)]
-        for model in best.itertuples():
-            n, m = model.n, model.m
-            solutions = [
-                (copies * part.loss + (n - copies * part.n) * dropped, copies * part.represented)
-                for part in best.itertuples()
-                for copies in (1, 2)
-                if copies * part.m == m and copies * part.n <= n
-            ]
-            solutions += [
-                ((n - m * row.gain) * dropped, m / row.dimensions * row.features * row.norm**2)
-                for row in filled.itertuples()
-                if m % row.dimensions == 0 and m // row.dimensions * row.features <= n
-            ]
-            loss, norm2 = min(solutions)
-            rows.append((model.experiment, n, m, density, model.dimensions_per_feature, loss, m / norm2))
-    columns = ["experiment", "n", "m", "density", "trained", "loss", "dimensions_per_feature"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def exact_dimensionalities() -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from superposition.paper.geometry import LARGE_SWEEP, SIGNIFICANCE, compare_with_best_product, polytope_sizes
+from superposition.paper.geometry import LARGE_SWEEP, SIGNIFICANCE, polytope_sizes
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
 from superposition.theory.polytopes import FRACTIONS, factors_of
@@ -44,17 +44,23 @@ def fractions_are_polytopes(data: Tables) -> Finding:
     )
 
 
-def _bipyramids(data: Tables, n: int, name: str) -> dict[float, np.ndarray]:
-    """Return the D_i, in ascending order, of the best models of n features in space where this bipyramid is best.
+def _bipyramids(data: Tables, n: int, name: str) -> pd.DataFrame:
+    """Return the D_i, in ascending order, of the models of n features in space where this bipyramid is best.
 
-    That is at the densities at which it is the best product, and no trained model is better by more than three standard
-    errors.
+    That is at the densities at which it is the best product, and the best known model is not better by more than three
+    standard errors.
+
+    Returns:
+        A row per density, and the columns ``trained`` and ``known``.
     """
-    models = data["polytopes"]["models"].query(f"n == {n} and m == 3 and best == '{name}'")
-    models = models[models["best_loss"] - models["trained_loss"] < 3 * models["trained_error"]]
-    features = data["polytopes"]["features"].query(f"n == {n} and m == 3")
-    features = features[features["density"].isin(models["density"])]
-    return {density: np.sort(rows["dimensionality"]) for density, rows in features.groupby("density")}
+    tables = data["polytopes"]
+    models = tables["best_models"].query(f"n == {n} and m == 3 and best == '{name}'")
+    models = models[models["best_loss"] - models["known_loss"] < 3 * models["known_error"]].set_index("point")
+    found = {}
+    for kind, table in (("trained", "features"), ("known", "best_features")):
+        features = tables[table].query(f"n == {n} and m == 3").groupby("point")["dimensionality"]
+        found[kind] = features.apply(lambda D: np.sort(D)).reindex(models.index)
+    return pd.DataFrame(found).set_index(models["density"])
 
 
 @claims.add(
@@ -65,8 +71,12 @@ def _bipyramids(data: Tables, n: int, name: str) -> dict[float, np.ndarray]:
     about="trained models",
     phrase="there seem to be split lines",
     criteria=[
-        nearer_to_the_pair("n = 5, m = 3: largest distance of D_i from 1/2, 2/3, over that of 3/5"),
-        nearer_to_the_pair("n = 7, m = 3: largest distance of D_i from 2/5, 1/2, over that of 3/7"),
+        nearer_to_the_pair(
+            "n = 5, m = 3: largest distance of D_i, trained and best known, from 1/2, 2/3, over that of 3/5"
+        ),
+        nearer_to_the_pair(
+            "n = 7, m = 3: largest distance of D_i, trained and best known, from 2/5, 1/2, over that of 3/7"
+        ),
         Criterion(
             "large models: lowest probability, for 3/5 and 3/7, that a smooth distribution has as many models with "
             "more D_i near the line than beside it",
@@ -85,8 +95,8 @@ def split_lines(data: Tables) -> Finding:
         (7, "pentagonal bipyramid", [2 / 5] * 5 + [1 / 2] * 2, 3 / 7),
     ):
         models = _bipyramids(data, n, name)
-        found.append(f"{name} at 1-S = {', '.join(f'{density:.3g}' for density in models)}")
-        off = [np.abs(D - pair).max() / np.abs(np.array(pair) - ruled_out).min() for D in models.values()]
+        found.append(f"{name} at 1-S = {', '.join(f'{density:.3g}' for density in models.index)}")
+        off = [np.abs(D - pair).max() / np.abs(np.array(pair) - ruled_out).min() for D in models.stack()]
         distances.append(max(off, default=np.nan))
     clusters = data["feature_dimensionality"]["clusters"].set_index("line")["chance"]
     chances = [clusters.iloc[np.abs(clusters.index - line).argmin()] for line in (3 / 5, 3 / 7)]
@@ -98,13 +108,13 @@ def split_lines(data: Tables) -> Finding:
     figure="polytopes",
     paper="Parts of the graph of features are disconnected if and only if they are in different tegum factors, so that "
     "each feature should have the dimensionality of its own factor, without interference from the others",
-    about="trained models",
+    about="the optimum",
     phrase="disconnected if and only if they",
     criteria=[
         exactly_zero("largest difference between D_i in an exact product and in its factor"),
         Criterion(
-            "share of the features of recognised factors, in small models, whose D_i is nearest to that of their own "
-            "polytope",
+            "share of the features of recognised factors, in the best known small models, whose D_i is nearest to that "
+            "of their own polytope",
             ">",
             0.5,
             "midpoint",
@@ -125,19 +135,38 @@ def tegum(data: Tables) -> Finding:
         nearest = own.unique()[distance.argmin(axis=1)] if len(features) else expected
         return features.assign(off=(features["dimensionality"] / expected - 1).abs(), nearest=nearest == expected)
 
-    small, large = (recognised(data[figure]["features"]) for figure in ("polytopes", "feature_dimensionality"))
+    models = {
+        f"{kind} {size} models": recognised(data[figure][table])
+        for size, figure in (("small", "polytopes"), ("large", "feature_dimensionality"))
+        for kind, table in (("best known", "best_features"), ("trained", "features"))
+    }
+    known = models["best known small models"]
     thresholds = data["feature_dimensionality"]["thresholds"]
     counts = thresholds[thresholds["polytope"] != "other"].groupby("joined")["features"].sum()
     return Finding(
-        [Number((exact["dimensionality"] - exact["expected"]).abs().max()), Number(small["nearest"].mean())],
+        [Number((exact["dimensionality"] - exact["expected"]).abs().max()), Number(known["nearest"].mean())],
         text="D_i within 1 % and 5 % of the polytope's: "
         + "; ".join(
             f"{(part['off'] < 0.01).mean():.1%} and {(part['off'] < 0.05).mean():.1%} of {len(part)} features in {name}"
-            for name, part in (("small models", small), ("large ones", large))
+            for name, part in models.items()
         ),
-        note="Features of large models in recognised factors, by the |cosine| above which two features are joined: "
-        + ", ".join(f"{joined:g}: {count}" for joined, count in counts.items()),
+        note="Features of large trained models in recognised factors, by the |cosine| above which two features are "
+        "joined: " + ", ".join(f"{joined:g}: {count}" for joined, count in counts.items()),
     )
+
+
+def compare_with_best_product(data: Tables) -> pd.DataFrame:
+    """Return the best known models of n = 400 beside the best product whose factors are all the same polytope.
+
+    Returns:
+        The rows of both at the densities that they share, in ascending order, with ``product_loss``, the product's loss
+        with all other features dropped.
+    """
+    best, optimum = (data["dimensions_per_feature"][name] for name in ("best", "optimum"))
+    large = best[best["experiment"] == LARGE_SWEEP].sort_values("density")
+    both = large.merge(optimum, on="density", suffixes=("", "_of_product"))
+    dropped = both["density"] / 3 - both["density"] ** 2 / 4
+    return both.assign(product_loss=(both["n"] - both["m"] * both["gain"]) * dropped)
 
 
 @claims.add(
@@ -151,20 +180,19 @@ def tegum(data: Tables) -> Finding:
     at_quick=False,
 )
 def low_dimensional_factors(data: Tables) -> Finding:
-    curves, optimum = (data["dimensions_per_feature"][name] for name in ("curves", "optimum"))
-    both = compare_with_best_product(curves, optimum)
+    both = compare_with_best_product(data)
     better = both[both["product_loss"] - both["loss"] > 3 * both["loss_error"]]["density"]
-    models = data["feature_dimensionality"]["models"]
-    large = models[models["experiment"] == LARGE_SWEEP].merge(both[["density"]], on="density").sort_values("density")
+    models = data["feature_dimensionality"]["best_models"]
+    large = models[(models["experiment"] == LARGE_SWEEP) & models["point"].isin(both["point"])].sort_values("density")
     apart = large[large["largest_rank"].cummin() < large["m"]][::-1]
     return Finding(
-        text="n = 400, m = 30, dimensions of the largest connected component by 1-S: "
+        text="n = 400, m = 30, best known models, dimensions of the largest connected component by 1-S: "
         + ", ".join(f"{row.largest_rank} at {row.density:.3g}" for row in apart.itertuples())
         + "; 30 at all lower ones"
-        + f". The trained model has a lower loss than every product of polytopes in up to 3 dimensions at "
+        + f". The best known model has a lower loss than every product of polytopes in up to 3 dimensions at "
         f"{len(better)} of {len(both)} densities"
         + (f", all of them at 1-S ≤ {better.max():.3g}" if len(better) else ""),
-        note="Where the trained model is not better, it may be that training has not found what is",
+        note="Where it is not better, it may be that neither training nor the search has found what is",
     )
 
 
