@@ -145,10 +145,9 @@ def of_large(figure: str) -> dict[str, SweepResult]:
 
 @functools.cache
 def table_of(figure: str) -> dict[str, pd.DataFrame]:
-    if figure == "direction_left_out":
-        return measure.direction_left_out({})
     models = small_models() if figure == "polytopes" else of_large(figure)
-    return getattr(measure, figure)(models, best_of(figure, models))
+    best = best_of(figure, models)
+    return getattr(measure, figure)(*([models, best] if best else [models]))
 
 
 def best_of(figure: str, models: Mapping[str, SweepResult]) -> dict[str, SweepResult]:
