@@ -45,10 +45,10 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
     """
     family = Family({name: models.sweep for name, models in trained.items()})
     with thread_pool(threads or available_cores()) as pool:
-        state = search(Bench(family, pool), trained)
+        state, rivals = search(Bench(family, pool), trained)
         best = [state.best[k] for k in range(len(family.conditions))]
         known = state.bench.losses(best, *DRAWS)
-        gap, gap_error = _gaps(state, known)
+        gap, gap_error = _gaps(state, rivals, known)
         found = {}
         for name, models in trained.items():
             numbers = family.of_point[name]
@@ -74,12 +74,11 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
     return found
 
 
-def _gaps(state: Search, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return by what share the best model of every condition lies above the best construction, and the error.
+def _gaps(state: Search, rivals: Sequence[Candidate], known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return by what share the best model of every condition lies above the best of its rivals, and the error.
 
-    The share is 0 where no construction has a lower loss.
+    The share is 0 where no rival has a lower loss.
     """
-    rivals = state.rivals()
     numbers = [rival.condition for rival in rivals]
     excess, of_excess = state.bench.gains(rivals, known[numbers], state.bench.losses(rivals, *DRAWS))
     share, error = np.zeros(len(known)), np.zeros(len(known))

@@ -82,7 +82,12 @@ class Condition:
     @property
     def plain(self) -> bool:
         """Whether a tied model of independent features, uniform on [0, 1], minimises nothing but the loss."""
-        return self.plan.sweep.plain and not (self.plan.attack[self.point] or self.plan.l1[self.point])
+        return self.plan.sweep.plain and self.loss_alone
+
+    @property
+    def loss_alone(self) -> bool:
+        """Whether models minimise nothing but the loss, without attacks and penalties."""
+        return not (self.plan.attack[self.point] or self.plan.l1[self.point])
 
     @property
     def has_products(self) -> bool:

@@ -20,7 +20,7 @@ from superposition.search.polishing import GROUPS, Bench
 # The initialisations at every point that take part, those with the lowest losses.
 INITIALISATIONS = 3
 # The variations of the best model of every condition that are tried in a round.
-VARIATIONS = 12
+VARIATIONS = 8
 # The shares of its features that are kept when the features of a model are all alike.
 KEPT = (1 / 4, 1 / 2, 3 / 4)
 # A feature with a smaller ‖W_i‖² is not represented: to drop it changes nothing.
@@ -33,17 +33,18 @@ FINALISTS = 2
 # losses as they are.
 TRIED = 3
 # Candidates whose loss exceeds the best by more than this share after the trial are given up.
-MARGIN = 0.1
-# A model replaces the best if its loss is lower by this share, and by two standard errors of the difference.
+MARGIN = 0.03
+# A model replaces the best if its loss is lower by this share, and clearly so.
 MIN_GAIN = 3e-4
 MAX_ROUNDS = 8
 # The numbers of samples, and of feature values, on which losses are compared; small models can afford more samples.
-LEVELS = ((2**13, 0), (2**15, 2**22), (2**17, 2**25))
-# Candidates of a condition that are compared on more samples, and on most.
-CHALLENGERS = (2, 1)
+LEVELS = ((2**12, 0), (2**15, 2**22), (2**17, 2**25))
+# A candidate wins at once if its loss is lower by so many standard errors, and goes on to the next level if it is not
+# higher by so many than a loss that would win; of each condition only so many candidates go on.
+WINNING, STAYING, CHALLENGERS = (4, 4, 3), (2, 0.5), (2, 1)
 # Rounds without success after which the best model of a condition is not varied any further. Variations of models of
 # equal features are always the same.
-PATIENCE, PATIENCE_IF_UNIFORM = 3, 1
+PATIENCE, PATIENCE_IF_UNIFORM = 2, 1
 
 
 @dataclass
@@ -68,6 +69,11 @@ class Search:
         family = self.bench.family
         return {k: [*family.neighbours(k)] for k, condition in enumerate(family.conditions) if not condition.solvable}
 
+    @cached_property
+    def improved(self) -> dict[int, list[int]]:
+        """Those of them under which models are polished and varied: where nothing but the loss is minimised."""
+        return {k: near for k, near in self.searched.items() if self.bench.family.conditions[k].loss_alone}
+
     def challenge(self, candidates: Sequence[Candidate]) -> None:
         """Give every condition the best of these models if it beats what it has.
 
@@ -75,15 +81,15 @@ class Search:
         they win, lose, or no more samples are allowed.
         """
         running = [*candidates]
-        for level, errors in enumerate((4, 4, 2)):
+        for level in range(len(LEVELS)):
             excess, error = self.compare(running, level)
             # Exact losses differ by no error.
             least = np.where(error > 0, MIN_GAIN, 0)
-            won = excess < -np.maximum(least, errors * error)
+            won = excess < -np.maximum(least, WINNING[level] * error)
             for place in sorted(np.flatnonzero(won), key=lambda k: -excess[k]):
                 self._replace(running[place])
-            open_ = np.flatnonzero(~won & (excess - 2 * error <= -least))
-            if level < len(CHALLENGERS):
+            if level < len(STAYING):
+                open_ = np.flatnonzero(~won & (excess - STAYING[level] * error < -least))
                 running = lowest([running[place] for place in open_], excess[open_], CHALLENGERS[level])
 
     def compare(self, candidates: Sequence[Candidate], level: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +117,7 @@ class Search:
         built = {k for k in new & products if self.best[k].built}
         return [
             carried
-            for k, near in self.searched.items()
+            for k, near in self.improved.items()
             for carried in self._carried(k, [j for j in near if j in (new - built if k in products else new)])
         ]
 
@@ -123,11 +129,9 @@ class Search:
         conditions = self.bench.family.conditions
         built = [c for k in self.searched for c in known_models(k, conditions[k])]
         built += [c for k, near in self.searched.items() for c in self._carried(k, near)]
-        for level in range(len(LEVELS)):
-            excess, error = self.compare(built, level)
-            close = np.flatnonzero(excess < 2 * error)
-            built = lowest([built[k] for k in close], excess[close], (*CHALLENGERS, 1)[level])
-        return built
+        excess, error = self.compare(built)
+        close = np.flatnonzero(excess < 2 * error)
+        return lowest([built[k] for k in close], excess[close], 1)
 
     def _carried(self, k: int, near: Sequence[int]) -> list[Candidate]:
         """Return the best models of other conditions, carried over to condition k."""
@@ -147,20 +151,24 @@ class Search:
         self.challenge(self.bench.polish(finalists, *FINAL, stream=2 * number + 1))
 
 
-def search(bench: Bench, trained: Mapping[str, SweepResult]) -> Search:
+def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, list[Candidate]]:
     """Search for the best model under every condition of a family.
 
     Args:
         bench: The conditions of the family.
         trained: The trained models of every sweep.
+
+    Returns:
+        The search at its end, and the constructions that come closest to the best models.
     """
-    conditions, start = bench.family.conditions, [*_trained_models(bench.family, trained)]
+    conditions, start = bench.family.conditions, _trained_models(bench.family, trained, 0)
     best = {c.condition: c for c in reversed(start)}
     state = Search(bench, best, changed=set(range(len(conditions))))
     solved = {c.condition for c in start if c.source == EXACT}
     start += [c for k in range(len(conditions)) if k not in solved for c in known_models(k, conditions[k])]
     state.challenge(start)
-    failures = dict.fromkeys(state.searched, 0)
+    start += [c for rank in range(1, INITIALISATIONS) for c in _trained_models(bench.family, trained, rank)]
+    failures = dict.fromkeys(state.improved, 0)
     for number in range(MAX_ROUNDS):
         carried = state.exchange() + (start if number == 0 else [])
         nearest = lowest(carried, state.compare(carried)[0], TRIED)
@@ -168,15 +176,16 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> Search:
             k for k, failed in failures.items() if failed < (PATIENCE_IF_UNIFORM if conditions[k].uniform else PATIENCE)
         ]
         varied = [c for k in alive for c in _varied(best[k], conditions[k], number)]
-        if not (candidates := [c for c in nearest if c.condition in state.searched] + varied):
+        if not (candidates := [c for c in nearest if c.condition in state.improved] + varied):
             break
         state.advance(candidates, number)
         failures = {k: 0 if k in state.changed else failed + 1 for k, failed in failures.items()}
-    # Now that most models are as good as they become, some may be the best under other conditions as they are.
-    state.changed = set(range(len(conditions)))
-    while carried := state.exchange():
-        state.challenge(carried)
-    return state
+    # Under some conditions a model that was found last may be better than the best as it is.
+    while True:
+        state.changed = set()
+        state.challenge(rivals := state.rivals())
+        if not state.changed:
+            return state, rivals
 
 
 def lowest(candidates: Sequence[Candidate], excess: np.ndarray, limit: int) -> list[Candidate]:
@@ -189,15 +198,14 @@ def lowest(candidates: Sequence[Candidate], excess: np.ndarray, limit: int) -> l
     return found
 
 
-def _trained_models(family: Family, trained: Mapping[str, SweepResult]) -> list[Candidate]:
-    """Return the best initialisations at every point of all sweeps."""
+def _trained_models(family: Family, trained: Mapping[str, SweepResult], rank: int) -> list[Candidate]:
+    """Return the initialisations of a given rank at every point of all sweeps; rank 0 has the lowest losses."""
     found = []
     for name, models in trained.items():
-        flat = models.model.pack(models.parameters)
-        source = EXACT if models.sweep.solver == "exact" else name
-        ranked = models.loss.argsort(dim=1, stable=True)[:, : 1 if models.sweep.exactly_solvable else INITIALISATIONS]
-        for point, k in enumerate(family.of_point[name]):
-            found += [Candidate(k, source, flat[point, r]) for r in ranked[point]]
+        if rank < models.loss.shape[1] and not (rank and models.sweep.exactly_solvable):
+            flat, ranked = models.model.pack(models.parameters), models.loss.argsort(dim=1, stable=True)[:, rank]
+            source = EXACT if models.sweep.solver == "exact" else name
+            found += [Candidate(k, source, flat[p, ranked[p]]) for p, k in enumerate(family.of_point[name])]
     return found
 
 

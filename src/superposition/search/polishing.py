@@ -25,6 +25,8 @@ from superposition.training.fused import Fused
 RATE = 0.3
 # Feature values in a step of polishing, and the smallest number of samples.
 STEP_VALUES, MIN_BATCH = 2**15, 512
+# Where rare samples decide between features of very unequal cost, so many times more steps and samples are needed.
+MORE_STEPS, MORE_SAMPLES, DELICATE_SPREAD = 3, 4, 4
 # The first word of the key of the samples that models are polished on, plus the seed of the sweep; no stream of
 # training has as large a number.
 POLISHING_SEED = 2**32 - 1
@@ -61,10 +63,10 @@ class Bench:
         """
 
         def train(plan: Plan, points: np.ndarray, parameters: Tensor) -> Tensor:
-            sweep = plan.sweep
+            sweep, delicate = plan.sweep, _is_delicate(plan, int(points[0]))
             config = TrainingConfig(
-                steps=max(1, min(limit, round(share * sweep.steps))),
-                batch=max(MIN_BATCH, STEP_VALUES // sweep.n),
+                steps=max(1, min(limit, round((MORE_STEPS if delicate else 1) * share * sweep.steps))),
+                batch=(MORE_SAMPLES if delicate else 1) * max(MIN_BATCH, STEP_VALUES // sweep.n),
                 learning_rate=RATE * sweep.learning_rate,
                 schedule="cosine",
                 warmup=0.0,
@@ -163,6 +165,11 @@ def _block(plan: Plan, points: np.ndarray, stream: int) -> Block:
     return replace(
         plan.block(points), key=torch.tensor([[POLISHING_SEED - plan.sweep.seed, stream]]).expand(len(points), -1)
     )
+
+
+def _is_delicate(plan: Plan, point: int) -> bool:
+    """Tell whether rare samples decide between features of very unequal cost."""
+    return has_closed_form(plan.sweep) and is_rare(plan, point) and _spread(plan, point) >= DELICATE_SPREAD
 
 
 @cache

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float32, Float64
 from torch import Tensor
 
+from superposition.core.experiment.sweep import Sweep
 from superposition.core.experiment.values import Values
 from superposition.theory import exact
 from superposition.training.blocks import Plan
@@ -22,6 +23,8 @@ from superposition.training.evaluation import analytic_loss, has_closed_form
 MAX_ACTIVE, MIN_REPLACED = 3.0, 8
 # The number of values, of either sign, over which the loss of a single active feature is averaged.
 SINGLE_VALUES = 64
+# The number of feature values that are drawn at once.
+CHUNK = 2**18
 
 
 @cache
@@ -60,10 +63,13 @@ def rare_losses(
     if not has_closed_form(sweep):
         x, weight = _single_samples(density, sweep.signed, sweep.values)
         loss = loss + sample_losses(x) @ weight
-    generator = torch.Generator().manual_seed(seed)
-    cost = importance * density
-    drawn = (_several_samples(density, cost, samples, sweep.signed, sweep.values, generator) for _ in range(groups))
-    return loss[:, None] + torch.stack([sample_losses(x) @ weight for x, weight in drawn], dim=1)
+    generator, several = torch.Generator().manual_seed(seed), list[Tensor]()
+    # Samples must not depend on the number of models, which see the same ones in every call.
+    at_once = max(1, min(groups, CHUNK // (samples * model.n)))
+    for _ in range(0, groups, at_once):
+        x, weight = _several_samples(density, importance * density, at_once, samples, sweep, generator)
+        several.append((sample_losses(x.flatten(0, 1)).unflatten(1, weight.shape) * weight).sum(-1))
+    return loss[:, None] + torch.cat(several, dim=1)[:, :groups]
 
 
 def _single_samples(
@@ -79,34 +85,33 @@ def _single_samples(
 def _several_samples(
     density: Float64[Tensor, " n"],
     cost: Float64[Tensor, " n"],
+    groups: int,
     samples: int,
-    signed: bool,
-    values: Values,
+    sweep: Sweep,
     generator: torch.Generator,
-) -> tuple[Float32[Tensor, "sample n"], Float64[Tensor, " sample"]]:
-    """Draw samples with at least two active features, and their weights.
+) -> tuple[Float32[Tensor, "group sample n"], Float64[Tensor, "group sample"]]:
+    """Draw independent groups of samples with at least two active features, and their weights.
 
-    The sum over samples of a weight times a function is an estimate of the function's expectation, counted as zero
-    where fewer than two features are active. Each sample starts from a pair of active features, and the others are
-    active with their densities; a sample that could have started from any of k pairs counts as a k-th. Pairs are drawn
-    at equal steps along the sum of their chances, so that each is drawn nearly as often as expected, and successive
-    samples have well-spread values of their pairs.
+    The sum over the samples of a group of a weight times a function is an estimate of the function's expectation,
+    counted as zero where fewer than two features are active. Each sample starts from a pair of active features, and the
+    others are active with their densities; a sample that could have started from any of k pairs counts as a k-th. Pairs
+    are drawn at equal steps along the sum of their chances, so that each is drawn nearly as often as expected, and
+    successive samples have well-spread values of their pairs.
     """
     first, second = torch.triu_indices(len(density), len(density), 1)
     probability = density[first] * density[second]
     chance = probability * (cost[first] + cost[second] + cost.mean())
     chance /= chance.sum()
-    step = (torch.arange(samples) + torch.rand((), generator=generator, dtype=torch.float64)) / samples
+    step = (torch.arange(samples) + torch.rand(groups, 1, generator=generator, dtype=torch.float64)) / samples
     pair = torch.searchsorted(chance.cumsum(0), step).clamp_max(len(chance) - 1)
-    seed = int(torch.randint(2**31, (), generator=generator))
-    pairs = torch.quasirandom.SobolEngine(2, scramble=True, seed=seed).draw(samples)
-    u, p = torch.rand(samples, len(density), generator=generator), density.float()
+    spread = torch.quasirandom.SobolEngine(2).draw(samples) + torch.rand(groups, 1, 2, generator=generator)
+    u, p = torch.rand(groups, samples, len(density), generator=generator), density.float()
     # The features of the pair are active, because their numbers are below the densities.
-    members = torch.stack([first[pair], second[pair]], dim=1)
-    u.scatter_(1, members, p[members] * pairs)
+    members = torch.stack([first[pair], second[pair]], dim=-1)
+    u.scatter_(-1, members, p[members] * (spread % 1))
     active = u < p
-    x = torch.where(active, _value(u / p, signed, values), 0.0)
-    count = active.sum(1)
+    x = torch.where(active, _value(u / p, sweep.signed, sweep.values), 0.0)
+    count = active.sum(-1)
     return x, probability[pair] / (chance[pair] * samples * (count * (count - 1) / 2))
 
 
