@@ -36,7 +36,7 @@ TRIED = 3
 MARGIN = 0.03
 # A model replaces the best if its loss is lower by this share, and clearly so.
 MIN_GAIN = 3e-4
-MAX_ROUNDS = 8
+MAX_ROUNDS = 5
 # The numbers of samples, and of feature values, on which losses are compared; small models can afford more samples.
 LEVELS = ((2**12, 0), (2**15, 2**22), (2**17, 2**25))
 # A candidate wins at once if its loss is lower by so many standard errors, and goes on to the next level if it is not
@@ -162,10 +162,12 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
         The search at its end, and the constructions that come closest to the best models.
     """
     conditions, start = bench.family.conditions, _trained_models(bench.family, trained, 0)
-    best = {c.condition: c for c in reversed(start)}
+    solved = {c.condition: c for c in start if c.source == EXACT}
+    built = [c for k in range(len(conditions)) if k not in solved for c in known_models(k, conditions[k])]
+    solved |= {c.condition: c for c in built if c.source == EXACT}
+    best = {c.condition: c for c in reversed(start)} | solved
     state = Search(bench, best, changed=set(range(len(conditions))))
-    solved = {c.condition for c in start if c.source == EXACT}
-    start += [c for k in range(len(conditions)) if k not in solved for c in known_models(k, conditions[k])]
+    start = [c for c in start + built if c.condition not in solved]
     state.challenge(start)
     start += [c for rank in range(1, INITIALISATIONS) for c in _trained_models(bench.family, trained, rank)]
     failures = dict.fromkeys(state.improved, 0)

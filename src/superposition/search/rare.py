@@ -35,7 +35,7 @@ def is_rare(plan: Plan, point: int) -> bool:
         return False
     count = exact.active_count_probability(torch.from_numpy(density))
     several = float(count[2:].sum() / count[1:].sum())
-    return len(cost) * (cost**2).sum() / cost.sum() ** 2 >= MIN_REPLACED * several
+    return bool(len(cost) * (cost**2).sum() / cost.sum() ** 2 >= MIN_REPLACED * several)
 
 
 def rare_losses(
@@ -55,7 +55,8 @@ def rare_losses(
     density, importance = (torch.from_numpy(a[point]) for a in (plan.densities, plan.importances))
     p, l1 = model.unpack(parameters), float(plan.l1[point])
 
-    def sample_losses(x: Tensor) -> Float64[Tensor, "model sample"]:
+    def sample_losses(x: Float32[Tensor, "sample n"]) -> Float64[Tensor, "model sample"]:
+        x = x.expand(len(parameters), -1, -1)
         loss = model.loss(p, x, importance.float().expand(len(parameters), -1))
         return (loss + l1 * model.hidden(p, x).abs().sum(-1) if l1 else loss).double()
 
