@@ -98,8 +98,8 @@ def part_seconds(engine: Fused, folder: str) -> dict[str, float]:
     loop = ctypes.CDLL(f"{folder}/parts.so")
     at = {name: ctypes.c_void_p(value) for name, value in engine.arguments().items()}
     gradients = np.zeros(engine.block.model.size, dtype=np.float32)
-    rest = at["data"], at["empty"], at["l1"], at["parameters"], ctypes.c_void_p(gradients.ctypes.data)
-    names = DENSE + (SPARSE if dict(fused.constants(engine.block))["FEW"] else ())
+    rest = at["data"], at["all_zero"], at["l1"], at["parameters"], ctypes.c_void_p(gradients.ctypes.data)
+    names = DENSE + (SPARSE if dict(fused.constants(engine.block))["SPARSE_RATIO"] else ())
 
     def repeat(part: int, times: int) -> int:
         return loop.repeat(part, times, len(engine.block) // 2, *rest, engine.config.batch)
@@ -142,7 +142,7 @@ def row(shape: Shape, matrix: float, copy: float) -> dict[str, float | str]:
 
 
 # The architectures whose code is checked, as constants of fused.cpp. The first has whole register blocks alone.
-LARGEST = {"FEATURES": 400, "HIDDEN": 40, "TILE": 128, "FEW": 3}
+LARGEST = {"FEATURES": 400, "HIDDEN": 40, "TILE": 128, "SPARSE_RATIO": 3}
 CHECKED = {
     "n = 400, m = 40": LARGEST,
     "n = 100, m = 40, |x|": LARGEST | {"FEATURES": 100, "ABSOLUTE": 1, "UNTIED": 1, "RELU_HIDDEN": 1, "SIGNED": 1},
@@ -160,7 +160,7 @@ CONSTANTS = (
     "SIGNED",
     "ATTACKED",
     "PENALISED",
-    "FEW",
+    "SPARSE_RATIO",
 )
 
 

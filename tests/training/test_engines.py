@@ -98,7 +98,7 @@ def config(
 def handle_sparsely(monkeypatch: pytest.MonkeyPatch, few: int, module: ModuleType = fused) -> None:
     """Let the CPU engine handle a tile sparsely if fewer than one in ``few`` of its values are nonzero."""
     usual = module.constants
-    monkeypatch.setattr(module, "constants", lambda block: tuple((dict(usual(block)) | {"FEW": few}).items()))
+    monkeypatch.setattr(module, "constants", lambda block: tuple((dict(usual(block)) | {"SPARSE_RATIO": few}).items()))
 
 
 @pytest.fixture(params=CASES)
@@ -329,7 +329,7 @@ ANY = (
     ("MINIMUM", 0),
     ("HIDDEN_BIAS", 0),
 )
-ANY += (("SETS", 0), ("SIGNED", 0), ("ATTACKED", 0), ("PENALISED", 0), ("TILE", 64), ("FEW", 0))
+ANY += (("SETS", 0), ("SIGNED", 0), ("ATTACKED", 0), ("PENALISED", 0), ("TILE", 64), ("SPARSE_RATIO", 0))
 
 
 @pytest.fixture

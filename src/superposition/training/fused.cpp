@@ -3,7 +3,8 @@
 // It is compiled once per architecture (see fused.py), with the sizes and the model as constants:
 //   FEATURES n, HIDDEN m, ABSOLUTE (the target is |x|), UNTIED, RELU_HIDDEN, NEGATIVE_SLOPE (of the output activation,
 //   whose slope is 1 above 0), HIDDEN_BIAS, SETS, SIGNED, MINIMUM (magnitudes are uniform on [MINIMUM, 1]), ATTACKED,
-//   PENALISED, TILE (samples per tile), FEW (a tile is sparse if fewer than one in FEW of its values are nonzero; 0: never).
+//   PENALISED, TILE (samples per tile), SPARSE_RATIO (a tile is handled sparsely if fewer than one in so many of its
+//   values are nonzero; 0: never).
 //
 // The inner axis of every array is the sample, LANES samples to a vector, so models of any size use the full width of
 // the machine. Other loops that are worth vectorising are marked with omp simd.
@@ -33,8 +34,8 @@ constexpr int n = FEATURES, m = HIDDEN, REGISTER_ROWS = m >= 5 ? 5 : 4;
 static_assert(TILE % (4 * LANES) == 0, "a tile is a whole number of register blocks");
 // Rows of uniforms: one per gate, then one per feature for the values of set members.
 constexpr int ROWS = SETS ? 2 * n : n;
-// If fewer than one in FEW values of a tile are nonzero, products visit only these.
-constexpr bool SPARSE = FEW > 0;
+// If fewer than one in SPARSE_RATIO values of a tile are nonzero, products visit only these.
+constexpr bool SPARSE = SPARSE_RATIO > 0;
 // Hidden units, padded to whole vectors.
 constexpr int UNITS = (m + LANES - 1) / LANES * LANES;
 // Philox makes four rows at a time. Under attack, one more row picks the feature that is attacked.
@@ -53,7 +54,8 @@ constexpr int W_IN = 0, W_OUT = UNTIED ? m * n : 0, BIAS = W_OUT + m * n, HIDDEN
               PARAMETERS = HIDDEN_BIAS_AT + (HIDDEN_BIAS ? m : 0);
 // The smallest models are trained entirely in registers, which hold the gradients and all intermediate values of a
 // vector of samples. For n = 4 and above this was measured to be slower, with 16 registers as well as with 32.
-constexpr bool SMALL = PARAMETERS + 2 * (n + m) <= 20 && !(UNTIED || HIDDEN_BIAS || SETS || ATTACKED || PENALISED);
+constexpr bool IN_REGISTERS =
+    PARAMETERS + 2 * (n + m) <= 20 && !(UNTIED || HIDDEN_BIAS || SETS || ATTACKED || PENALISED);
 
 // One number per hidden unit, of a sample or of a feature.
 struct alignas(64) Row {
@@ -76,7 +78,7 @@ struct Tile {
     alignas(64) float attacked_x[ATTACKED ? n : 1][TILE];
     alignas(64) int32_t attacked[TILE];  // index of the attacked feature
     Row sample_h[SPARSE ? TILE : 1], sample_dh[SPARSE ? TILE : 1];  // h and dh with the sample as outer axis
-    Bits on[n], wrong[n];                                            // where x and dz are nonzero
+    Bits active[n], nonzero_dz[n];                                   // where x and dz are nonzero
 };
 
 // The input of the model: x, under attack if there is one.
@@ -153,7 +155,7 @@ inline void add_sums(const vec* a, float* to) {
 }
 
 // Returns the 64-bit products of b and the lower halves of a's lanes.
-inline wide times(wide a, uint32_t b) {
+inline wide multiply_low_halves(wide a, uint32_t b) {
     const wide factor = uint64_t(b) - wide{};
 #ifdef __AVX2__
     wide product;
@@ -188,7 +190,7 @@ SHARED void draw(Tile& tile, uint32_t first, uint32_t step, uint32_t purpose, ui
             uint32_t k0 = seed, k1 = restart;
             UNROLLED for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
                 UNROLLED for (auto& [c0, c1, c2, c3] : c) {
-                    const wide a = times(c0, 0xD2511F53u), b = times(c2, 0xCD9E8D57u);
+                    const wide a = multiply_low_halves(c0, 0xD2511F53u), b = multiply_low_halves(c2, 0xCD9E8D57u);
                     c0 = (b >> 32) ^ c1 ^ uint64_t(k0);
                     c1 = b;
                     c2 = (a >> 32) ^ c3 ^ uint64_t(k1);
@@ -215,16 +217,16 @@ struct Data {
     const int32_t *gate, *own_value;              // [n] the feature's gate; whether its value is a second number
     const float* importance;                      // [n]
     const float* shift;                           // [j][i] change of feature j under the attack on feature i
-    float empty;                                  // P(no gate active)
+    float all_zero;                               // P(no gate active)
     float l1;                                     // weight of the sum of |h|
 };
 
 namespace {
 
-// Scales the number of a gate, unless an earlier gate is active already; notes in `found` whether this one is.
-inline vec scale_gate(vec u, float any_from, float density, mask& found) {
-    u = found ? u : u * any_from;
-    found |= u < density;
+// Scales the number of a gate, unless an earlier gate is active already; notes in `any_active` whether this one is.
+inline vec scale_gate(vec u, float any_from, float density, mask& any_active) {
+    u = any_active ? u : u * any_from;
+    any_active |= u < density;
     return u;
 }
 
@@ -244,14 +246,14 @@ inline vec feature_value(vec u, float density, float inverse_width) {
 }
 
 // Computes the feature values of one tile for one instance, given that at least one gate is active.
-SHARED void features(Tile& tile, const Data& d) {
+SHARED void compute_features(Tile& tile, const Data& d) {
     // Every row depends on the one before it, so four vectors are interleaved to hide the latency.
     for (int t = 0; t < TILE; t += 4 * LANES) {
-        mask found[4] = {};
+        mask any_active[4] = {};
         for (int r = 0; r < n; ++r) {
             const float any_from = d.any_from[r], density = d.gate_density[r], inverse_width = d.inverse_width[r];
             UNROLLED for (int v = 0; v < 4; ++v) {
-                const vec u = scale_gate(load(&tile.uniform[r][t + v * LANES]), any_from, density, found[v]);
+                const vec u = scale_gate(load(&tile.uniform[r][t + v * LANES]), any_from, density, any_active[v]);
                 if constexpr (SETS)
                     store(&tile.gate[r][t + v * LANES], u);
                 else
@@ -275,7 +277,7 @@ SHARED void features(Tile& tile, const Data& d) {
 }
 
 // Computes the analytic attack on every feature i, as column i of shift: size (WᵀW)_ij / |(WᵀW)_i|.
-void attacks(const float* p, float size, float* shift) {
+void compute_attacks(const float* p, float size, float* shift) {
     for (int j = 0; j < n; ++j)
         for (int i = 0; i < n; ++i) shift[j * n + i] = 0.f;
     for (int k = 0; k < m; ++k)
@@ -343,6 +345,7 @@ inline void outer_block(const float (*a)[TILE], const float (*b)[TILE], const fl
     UNROLLED for (int i = 0; i < I; ++i) add_sums<J>(s[i], g + i * n);
 }
 
+// Does the same for I rows of g and all its columns.
 template <int I, bool BOTH>
 inline void outer_rows(const float (*a)[TILE], const float (*b)[TILE], const float (*c)[TILE],
                        const float (*d)[TILE], float* g) {
@@ -352,9 +355,10 @@ inline void outer_rows(const float (*a)[TILE], const float (*b)[TILE], const flo
     if constexpr (n % J) outer_block<I, n % J, BOTH>(a, b + j, c, d + j, g + j);
 }
 
+// Does the same for all of g.
 template <bool BOTH>
-inline void outer(const float (*a)[TILE], const float (*b)[TILE], const float (*c)[TILE],
-                  const float (*d)[TILE], float* g) {
+inline void add_outer_products(const float (*a)[TILE], const float (*b)[TILE], const float (*c)[TILE],
+                               const float (*d)[TILE], float* g) {
     int i = 0;
     constexpr int R = REGISTER_ROWS;
     for (; i + R <= m; i += R) outer_rows<R, BOTH>(a + i, b, c + i, d, g + i * n);
@@ -362,7 +366,7 @@ inline void outer(const float (*a)[TILE], const float (*b)[TILE], const float (*
 }
 
 // Marks where `in` is nonzero; returns whether it is so sparse that visiting the nonzero values one by one pays off.
-inline bool few(const float (*in)[TILE], Bits* bits) {
+inline bool is_sparse(const float (*in)[TILE], Bits* bits) {
     int count = 0;
     for (int j = 0; j < n; ++j)
         for (int w = 0; w < TILE / 64; ++w) {
@@ -371,11 +375,12 @@ inline bool few(const float (*in)[TILE], Bits* bits) {
             bits[j][w] = b;
             count += __builtin_popcountll(b);
         }
-    return count * FEW < n * TILE;
+    return count * SPARSE_RATIO < n * TILE;
 }
 
+// Calls `visit` with the number of every sample whose bit is set.
 template <class Visit>
-inline void each(const Bits& bits, Visit visit) {
+inline void for_each_bit(const Bits& bits, Visit visit) {
     for (int w = 0; w < TILE / 64; ++w)
         for (uint64_t b = bits[w]; b; b &= b - 1) visit(64 * w + __builtin_ctzll(b));
 }
@@ -398,35 +403,35 @@ constexpr Lanes<0, 1, 2, 3> lanes;
 
 // Transposes a square of vectors: swaps the off-diagonal blocks of BLOCK by BLOCK, then recurses into smaller blocks.
 template <int BLOCK = LANES / 2, int... L>
-inline void transpose(vec* a, Lanes<L...> all) {
+inline void transpose_square(vec* a, Lanes<L...> all) {
     UNROLLED for (int k = 0; k < LANES; ++k)
         if (!(k & BLOCK)) {
             const vec low = a[k], high = a[k + BLOCK];
             a[k] = SHUFFLE(low, high, (L & BLOCK ? L - BLOCK + LANES : L)...);
             a[k + BLOCK] = SHUFFLE(low, high, (L & BLOCK ? L + LANES : L + BLOCK)...);
         }
-    if constexpr (BLOCK > 1) transpose<BLOCK / 2>(a, all);
+    if constexpr (BLOCK > 1) transpose_square<BLOCK / 2>(a, all);
 }
 
 // Transposes rows of hidden units, one per sample, to rows of samples, one per hidden unit.
-inline void turn(const Row* rows, float (*out)[TILE]) {
+inline void transpose(const Row* rows, float (*out)[TILE]) {
     for (int i = 0; i < m; i += LANES)
         for (int t = 0; t < TILE; t += LANES) {
             vec a[LANES];
             UNROLLED for (int k = 0; k < LANES; ++k) a[k] = load(&rows[t + k].unit[i]);
-            transpose(a, lanes);
+            transpose_square(a, lanes);
             UNROLLED for (int k = 0; k < LANES; ++k)
                 if (i + k < m) store(&out[i + k][t], a[k]);
         }
 }
 
 // Transposes rows of samples to rows of hidden units; the values of the padding units do not matter.
-inline void turn(const float (*in)[TILE], Row* rows) {
+inline void transpose(const float (*in)[TILE], Row* rows) {
     for (int i = 0; i < m; i += LANES)
         for (int t = 0; t < TILE; t += LANES) {
             vec a[LANES];
             UNROLLED for (int k = 0; k < LANES; ++k) a[k] = i + k < m ? load(&in[i + k][t]) : vec{};
-            transpose(a, lanes);
+            transpose_square(a, lanes);
             UNROLLED for (int k = 0; k < LANES; ++k) store(&rows[t + k].unit[i], a[k]);
         }
 }
@@ -437,7 +442,7 @@ inline vec target(vec x) {
 }
 
 // Fills the columns, unless an earlier tile of the step has done so.
-void prepare(Columns& c, const float* p) {
+void fill_columns(Columns& c, const float* p) {
     if (c.used) return;
     c.used = true;
     for (Row& gradient : c.in_gradient) gradient = {};
@@ -450,7 +455,7 @@ void prepare(Columns& c, const float* p) {
 }
 
 // Adds the gradients of the columns to g at the end of a step.
-void finish(Columns& c, float* g) {
+void add_column_gradients(Columns& c, float* g) {
     if (!c.used) return;
     c.used = false;
     for (int i = 0; i < m; ++i)
@@ -460,34 +465,34 @@ void finish(Columns& c, float* g) {
         }
 }
 
-SHARED void hidden(Tile& tile, const float* p) {
+SHARED void compute_hidden(Tile& tile, const float* p) {
     product<REGISTER_ROWS, m, n, n, 1>(p + W_IN, input(tile), tile.h, [&](int i, int, vec a) {
         if constexpr (HIDDEN_BIAS) a += p[HIDDEN_BIAS_AT + i];
         return RELU_HIDDEN ? relu(a) : a;
     });
 }
 
-// Does the same as `hidden`, visiting only active features.
-void hidden_of_few(Tile& tile, const float* p, const Columns& c) {
+// Does the same as `compute_hidden`, visiting only active features.
+void compute_sparse_hidden(Tile& tile, const float* p, const Columns& c) {
     Row start{};
     if constexpr (HIDDEN_BIAS) std::memcpy(start.unit, p + HIDDEN_BIAS_AT, sizeof(float) * m);
     for (Row& h : tile.sample_h) h = start;
     for (int j = 0; j < n; ++j)
-        each(tile.on[j], [&](int t) { add(tile.sample_h[t], input(tile)[j][t], c.in[j]); });
+        for_each_bit(tile.active[j], [&](int t) { add(tile.sample_h[t], input(tile)[j][t], c.in[j]); });
     if constexpr (RELU_HIDDEN)
         for (Row& h : tile.sample_h)
             for (int v = 0; v < UNITS; v += LANES) store(&h.unit[v], relu(load(&h.unit[v])));
-    turn(tile.sample_h, tile.h);
+    transpose(tile.sample_h, tile.h);
 }
 
 // Computes dh and the gradient of the output weights, visiting only outputs with a nonzero slope.
-void back_from_few(Tile& tile, Columns& c) {
+void compute_sparse_hidden_slope(Tile& tile, Columns& c) {
     const Row* out = UNTIED ? c.out : c.in;
     Row* gradient = UNTIED ? c.out_gradient : c.in_gradient;
     for (Row& dh : tile.sample_dh) dh = {};
     for (int j = 0; j < n; ++j) {
         Row g = gradient[j];
-        each(tile.wrong[j], [&](int t) {
+        for_each_bit(tile.nonzero_dz[j], [&](int t) {
             add(tile.sample_dh[t], tile.dz[j][t], out[j]);
             add(g, tile.dz[j][t], tile.sample_h[t]);
         });
@@ -502,15 +507,15 @@ void back_from_few(Tile& tile, Columns& c) {
 }
 
 // Computes the gradient of the input weights, visiting only active features.
-void input_gradient_of_few(const Tile& tile, const float (*x)[TILE], Columns& c) {
+void add_sparse_input_gradient(const Tile& tile, const float (*x)[TILE], Columns& c) {
     for (int j = 0; j < n; ++j) {
         Row g = c.in_gradient[j];
-        each(tile.on[j], [&](int t) { add(g, x[j][t], tile.sample_dh[t]); });
+        for_each_bit(tile.active[j], [&](int t) { add(g, x[j][t], tile.sample_dh[t]); });
         c.in_gradient[j] = g;
     }
 }
 
-// Returns the weight in the loss of a batch of every sample but the all-zero one, whose weight is `empty`.
+// Returns the weight in the loss of a batch of every sample but the all-zero one, whose weight is `all_zero`.
 inline float sample_weight(const Data& d, int batch) { return d.any_from[0] / float(batch - 1); }
 
 // Returns an output from z, its value before the activation.
@@ -528,21 +533,21 @@ inline vec error_slope(vec z, vec x, float scale) {
     return z > 0.f ? slope : float(NEGATIVE_SLOPE) * slope;
 }
 
-// Computes dz, the gradient of the weighted loss with respect to the outputs before their ReLU. Sample 0 has the weight
-// of the all-zero sample, and samples past the end of the batch have none.
-void output_slope(Tile& tile, const Data& d, const float* p, int first, int batch) {
+// Computes dz, the gradient of the weighted loss with respect to the outputs before their activation. Sample 0 has the
+// weight of the all-zero sample, and samples past the end of the batch have none.
+void compute_output_slope(Tile& tile, const Data& d, const float* p, int first, int batch) {
     const float weight = sample_weight(d, batch);
     product<REGISTER_ROWS, n, m, 1, n>(p + W_OUT, tile.h, tile.dz, [&](int j, int t, vec a) {
         return error_slope(a + p[BIAS + j], load(&tile.x[j][t]), 2.f * weight * d.importance[j]);
     });
     if (first == 0)
-        for (int j = 0; j < n; ++j) tile.dz[j][0] *= d.empty / weight;
+        for (int j = 0; j < n; ++j) tile.dz[j][0] *= d.all_zero / weight;
     for (int t = batch - first; t < TILE; ++t)
         for (int j = 0; j < n; ++j) tile.dz[j][t] = 0.f;
 }
 
-// Computes dh, the gradient with respect to the hidden units before their ReLU.
-void hidden_slope(Tile& tile, const float* p) {
+// Computes dh, the gradient with respect to the hidden units before their activation.
+void compute_hidden_slope(Tile& tile, const float* p) {
     product<REGISTER_ROWS, m, n, n, 1>(p + W_OUT, tile.dz, tile.dh, [&](int i, int t, vec a) {
         if constexpr (RELU_HIDDEN) return load(&tile.h[i][t]) > 0.f ? a : vec{};
         return a;
@@ -553,7 +558,7 @@ void hidden_slope(Tile& tile, const float* p) {
 void add_penalty_slope(Tile& tile, const Data& d, int first, int batch) {
     const float weight = sample_weight(d, batch);
     alignas(64) float slope[TILE];
-    for (int t = 0; t < TILE; ++t) slope[t] = first + t >= batch ? 0.f : d.l1 * (first + t ? weight : d.empty);
+    for (int t = 0; t < TILE; ++t) slope[t] = first + t >= batch ? 0.f : d.l1 * (first + t ? weight : d.all_zero);
     for (int i = 0; i < m; ++i)
         for (int t = 0; t < TILE; t += LANES) {
             const vec h = load(&tile.h[i][t]), s = load(&slope[t]);
@@ -572,34 +577,34 @@ void add_row_sums(const float (*a)[TILE], float* to) {
 }
 
 // Adds the gradient of the weighted loss of one tile to g or, where the tile is handled sparsely, to the columns.
-void gradient(Tile& tile, const Data& d, const float* p, float* g, Columns* c, int first, int batch) {
-    const bool few_on = SPARSE && few(input(tile), tile.on);
-    if (few_on) {
-        prepare(*c, p);
-        hidden_of_few(tile, p, *c);
+void add_gradient(Tile& tile, const Data& d, const float* p, float* g, Columns* c, int first, int batch) {
+    const bool sparse_input = SPARSE && is_sparse(input(tile), tile.active);
+    if (sparse_input) {
+        fill_columns(*c, p);
+        compute_sparse_hidden(tile, p, *c);
     } else {
-        hidden(tile, p);
+        compute_hidden(tile, p);
     }
-    output_slope(tile, d, p, first, batch);
-    const bool few_wrong = SPARSE && few(tile.dz, tile.wrong);
-    if (few_wrong) {
-        prepare(*c, p);
-        if (!few_on) turn(tile.h, tile.sample_h);
-        back_from_few(tile, *c);
-        if (!few_on || HIDDEN_BIAS || PENALISED) turn(tile.sample_dh, tile.dh);
+    compute_output_slope(tile, d, p, first, batch);
+    const bool sparse_slope = SPARSE && is_sparse(tile.dz, tile.nonzero_dz);
+    if (sparse_slope) {
+        fill_columns(*c, p);
+        if (!sparse_input) transpose(tile.h, tile.sample_h);
+        compute_sparse_hidden_slope(tile, *c);
+        if (!sparse_input || HIDDEN_BIAS || PENALISED) transpose(tile.sample_dh, tile.dh);
     } else {
-        hidden_slope(tile, p);
+        compute_hidden_slope(tile, p);
     }
     if constexpr (PENALISED) add_penalty_slope(tile, d, first, batch);
-    if (few_on) {
-        if (!few_wrong || PENALISED) turn(tile.dh, tile.sample_dh);
-        input_gradient_of_few(tile, input(tile), *c);
+    if (sparse_input) {
+        if (!sparse_slope || PENALISED) transpose(tile.dh, tile.sample_dh);
+        add_sparse_input_gradient(tile, input(tile), *c);
     }
-    if (!UNTIED && !few_on && !few_wrong) {
-        outer<true>(tile.h, tile.dz, tile.dh, input(tile), g + W_IN);
+    if (!UNTIED && !sparse_input && !sparse_slope) {
+        add_outer_products<true>(tile.h, tile.dz, tile.dh, input(tile), g + W_IN);
     } else {
-        if (!few_wrong) outer<false>(tile.h, tile.dz, tile.h, tile.dz, g + W_OUT);
-        if (!few_on) outer<false>(tile.dh, input(tile), tile.h, tile.dz, g + W_IN);
+        if (!sparse_slope) add_outer_products<false>(tile.h, tile.dz, tile.h, tile.dz, g + W_OUT);
+        if (!sparse_input) add_outer_products<false>(tile.dh, input(tile), tile.h, tile.dz, g + W_IN);
     }
     add_row_sums<n>(tile.dz, g + BIAS);
     if constexpr (HIDDEN_BIAS) add_row_sums<m>(tile.dh, g + HIDDEN_BIAS_AT);
@@ -610,20 +615,21 @@ struct Constant {
     constexpr operator bool() const { return VALUE; }
 };
 
-// Does the same as `features` and `gradient` for the smallest models, in a single pass with all sums in the same order.
-void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g, int first, int batch) {
+// Does the same as `compute_features` and `add_gradient` for the smallest models, in a single pass with all sums in the
+// same order.
+void add_gradient_in_registers(const Tile& tile, const Data& d, const float* p, float* g, int first, int batch) {
     const float weight = sample_weight(d, batch);
     const int stop = batch - first < TILE ? batch - first : TILE;
     const mask lane = lane_numbers();
     vec W_gradient[m][n] = {}, b_gradient[n] = {};
-    // Adds one vector of samples. Only the outer vectors have the all-zero sample or samples past the end of the batch.
-    const auto add_samples = [&](int t, auto outer) __attribute__((always_inline)) {
+    // Adds one vector of samples. Only the vectors at either end have the all-zero sample or samples past the batch.
+    const auto add_samples = [&](int t, auto at_end) __attribute__((always_inline)) {
         vec x[n], h[m] = {}, dz[n], dh[m] = {};
-        mask found{};
+        mask any_active{};
         UNROLLED for (int j = 0; j < n; ++j) {
-            const vec u = scale_gate(load(&tile.uniform[j][t]), d.any_from[j], d.gate_density[j], found);
+            const vec u = scale_gate(load(&tile.uniform[j][t]), d.any_from[j], d.gate_density[j], any_active);
             x[j] = feature_value(u, d.gate_density[j], d.inverse_width[j]);
-            if (outer) x[j] = first + t + lane > 0 ? x[j] : vec{};
+            if (at_end) x[j] = first + t + lane > 0 ? x[j] : vec{};
         }
         UNROLLED for (int i = 0; i < m; ++i) {
             UNROLLED for (int j = 0; j < n; ++j) h[i] += p[W_IN + i * n + j] * x[j];
@@ -633,8 +639,8 @@ void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g
             vec a{};
             UNROLLED for (int i = 0; i < m; ++i) a += p[W_OUT + i * n + j] * h[i];
             dz[j] = error_slope(a + p[BIAS + j], x[j], 2.f * weight * d.importance[j]);
-            if (outer) {
-                dz[j] = first + t + lane > 0 ? dz[j] : dz[j] * (d.empty / weight);
+            if (at_end) {
+                dz[j] = first + t + lane > 0 ? dz[j] : dz[j] * (d.all_zero / weight);
                 dz[j] = t + lane < stop ? dz[j] : vec{};
             }
             b_gradient[j] += dz[j];
@@ -658,7 +664,7 @@ void gradient_of_small(const Tile& tile, const Data& d, const float* p, float* g
 }
 
 // Returns the data of instance i.
-Data instance(const Data& d, const float* shifts, const float* l1, int i) {
+Data data_of_instance(const Data& d, const float* shifts, const float* l1, int i) {
     Data at = d;
     if constexpr (ATTACKED) at.shift = shifts + long(i) * n * n;
     if constexpr (PENALISED) at.l1 = l1[i];
@@ -692,9 +698,9 @@ extern "C" {
 //   parameters, mean, square: [count][PARAMETERS], updated in place.
 //   gradients: [count][PARAMETERS], scratch memory that holds the gradients of the last step on return.
 //   rate: [stop - start], the learning rates.
-//   empty: [count], P(no gate active).
+//   all_zero: [count], P(no gate active).
 //   attack, l1: [count], the size of the attacks and the weight of the penalty; read only if ATTACKED or PENALISED.
-void train(int count, const Data* data, const float* empty, const float* attack, const float* l1,
+void train(int count, const Data* data, const float* all_zero, const float* attack, const float* l1,
            float* parameters, float* mean, float* square,
            float* gradients, int start, int stop, int batch, uint32_t seed, uint32_t restart,
            const float* rate, float weight_decay, float beta1, float beta2, float epsilon) {
@@ -704,26 +710,27 @@ void train(int count, const Data* data, const float* empty, const float* attack,
     for (int step = start; step < stop; ++step) {
         std::memset(gradients, 0, sizeof(float) * count * PARAMETERS);
         if constexpr (ATTACKED)
-            for (long i = 0; i < count; ++i) attacks(parameters + i * PARAMETERS, attack[i], &shifts[i * n * n]);
+            for (long i = 0; i < count; ++i)
+                compute_attacks(parameters + i * PARAMETERS, attack[i], &shifts[i * n * n]);
         for (int first = 0; first < batch; first += TILE) {
             draw(*tile, first, step, TRAINING, seed, restart);
             for (int i = 0; i < count; ++i) {
-                Data d = instance(*data, shifts, l1, i);
-                d.empty = empty[i];
+                Data d = data_of_instance(*data, shifts, l1, i);
+                d.all_zero = all_zero[i];
                 const float* p = parameters + long(i) * PARAMETERS;
                 float* g = gradients + long(i) * PARAMETERS;
-                if constexpr (SMALL) {
-                    gradient_of_small(*tile, d, p, g, first, batch);
+                if constexpr (IN_REGISTERS) {
+                    add_gradient_in_registers(*tile, d, p, g, first, batch);
                     continue;
                 }
-                features(*tile, d);
+                compute_features(*tile, d);
                 if (first == 0)
                     for (int j = 0; j < n; ++j) tile->x[j][0] = input(*tile)[j][0] = 0.f;  // sample 0 is all-zero
-                gradient(*tile, d, p, g, SPARSE ? &columns[i] : nullptr, first, batch);
+                add_gradient(*tile, d, p, g, SPARSE ? &columns[i] : nullptr, first, batch);
             }
         }
         if constexpr (SPARSE)
-            for (long i = 0; i < count; ++i) finish(columns[i], gradients + i * PARAMETERS);
+            for (long i = 0; i < count; ++i) add_column_gradients(columns[i], gradients + i * PARAMETERS);
         adamw(long(count) * PARAMETERS, gradients, parameters, mean, square, step, rate[step - start], weight_decay, beta1,
               beta2, epsilon);
     }
@@ -740,14 +747,14 @@ void evaluate(int count, const Data* data, const float* attack, const float* l1,
     Tile* tile = new Tile();
     float* shifts = new float[ATTACKED ? long(count) * n * n : 0];
     if constexpr (ATTACKED)
-        for (long i = 0; i < count; ++i) attacks(parameters + i * PARAMETERS, attack[i], &shifts[i * n * n]);
+        for (long i = 0; i < count; ++i) compute_attacks(parameters + i * PARAMETERS, attack[i], &shifts[i * n * n]);
     for (int first = 0; first < samples; first += TILE) {
         draw(*tile, first, 0, EVALUATION, seed, restart);
         for (int i = 0; i < count; ++i) {
-            const Data d = instance(*data, shifts, l1, i);
+            const Data d = data_of_instance(*data, shifts, l1, i);
             const float* p = parameters + long(i) * PARAMETERS;
-            features(*tile, d);
-            hidden(*tile, p);
+            compute_features(*tile, d);
+            compute_hidden(*tile, p);
             product<REGISTER_ROWS, n, m, 1, n>(p + W_OUT, tile->h, tile->dz, [&](int j, int t, vec a) {
                 const vec z = a + p[BIAS + j];
                 const vec error = output(z) - target(load(&tile->x[j][t]));
@@ -756,24 +763,24 @@ void evaluate(int count, const Data* data, const float* attack, const float* l1,
             real sum{}, square{};
             for (int t = 0; t < TILE; t += LANES) {
                 vec loss{};
-                mask on{};  // counts active features downwards, because a true comparison is -1
+                mask active{};  // counts active features downwards, because a true comparison is -1
                 for (int j = 0; j < n; ++j) {
                     loss += load(&tile->dz[j][t]);
-                    on += load(&tile->x[j][t]) != 0.f;
+                    active += load(&tile->x[j][t]) != 0.f;
                 }
                 if constexpr (PENALISED)
                     for (int i = 0; i < m; ++i) {
                         const vec h = load(&tile->h[i][t]);
                         loss += d.l1 * (h > 0.f ? h : -h);
                     }
-                if (coactive) loss = on < -1 ? loss : vec{};
+                if (coactive) loss = active < -1 ? loss : vec{};
                 loss = lane < samples - first - t ? loss : vec{};
                 halfvec half[2];
                 std::memcpy(half, &loss, sizeof loss);
                 for (halfvec h : half) {
-                    const real each = __builtin_convertvector(h, real);
-                    sum += each;
-                    square += each * each;
+                    const real loss_of_lane = __builtin_convertvector(h, real);
+                    sum += loss_of_lane;
+                    square += loss_of_lane * loss_of_lane;
                 }
             }
             for (int l = 0; l < LANES / 2; ++l) {

@@ -48,7 +48,7 @@ class _Data(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("gate_density", "any_from", "low", "high", "inverse_width")),
         *((name, ctypes.c_void_p) for name in ("gate", "own_value", "importance")),
         ("shift", ctypes.c_void_p),
-        ("empty", ctypes.c_float),
+        ("all_zero", ctypes.c_float),
         ("l1", ctypes.c_float),
     ]
 
@@ -57,7 +57,7 @@ class _Data(ctypes.Structure):
 _POINTER, _INTEGER, _WORD, _REAL = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_float
 _TRAIN: dict[str, Any] = {
     "count": _INTEGER,
-    **dict.fromkeys(("data", "empty", "attack", "l1", "parameters", "mean", "square", "gradients"), _POINTER),
+    **dict.fromkeys(("data", "all_zero", "attack", "l1", "parameters", "mean", "square", "gradients"), _POINTER),
     **dict.fromkeys(("start", "stop", "batch"), _INTEGER),
     **dict.fromkeys(("seed", "restart"), _WORD),
     "rate": _POINTER,
@@ -77,7 +77,7 @@ def _tile_size(n: int) -> int:
     return 512 if n <= 2 else 256 if n <= 10 else 128
 
 
-def _sparse_threshold(n: int) -> int:
+def _sparse_ratio(n: int) -> int:
     """Return the k such that a tile is handled sparsely if fewer than one in k of its values are nonzero.
 
     0 means never. The values were measured.
@@ -175,7 +175,7 @@ def constants(block: Block) -> Constants:
         ("ATTACKED", int(block.attack is not None)),
         ("PENALISED", int(block.l1 is not None)),
         ("TILE", _tile_size(model.n)),
-        ("FEW", _sparse_threshold(model.n)),
+        ("SPARSE_RATIO", _sparse_ratio(model.n)),
     )
 
 
@@ -223,7 +223,7 @@ class Fused:
         return {
             "count": len(self.block),
             "data": ctypes.addressof(self._data),
-            "empty": self._all_zero_probability.data_ptr(),
+            "all_zero": self._all_zero_probability.data_ptr(),
             "attack": None if self._attack is None else self._attack.data_ptr(),
             "l1": None if self._l1 is None else self._l1.data_ptr(),
             "parameters": self.parameters.data_ptr(),
