@@ -5,9 +5,10 @@ and inverse Hessian. Waiting problems replace those that have finished, so the b
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 # Gradient norm at which a search stops.
@@ -43,72 +44,93 @@ def minimise(
         The minima, their values and the norms of the gradients there.
     """
 
-    def evaluate(points: Tensor, problems: Tensor) -> tuple[Tensor, Tensor]:
-        points = points.detach().requires_grad_()
-        values = objective(points, problems)
-        (gradients,) = torch.autograd.grad(values.sum(), points)
-        return values.detach(), gradients
-
-    x, eye = start.clone(), torch.eye(start.shape[1], dtype=start.dtype)
+    x = start.clone()
     f, g = torch.empty_like(x[:, 0]), torch.empty_like(x)
     for batch in torch.arange(len(x)).split(BATCH_SIZE):
-        f[batch], g[batch] = evaluate(x[batch], batch)
+        f[batch], g[batch] = _evaluate(objective, x[batch], batch)
     waiting = torch.arange(len(x))[(g.norm(dim=1) > tolerance) & (max_evaluations > 1)]
 
-    def next_problems(count: int) -> list[Tensor]:
-        """Return the initial state of up to ``count`` waiting problems.
-
-        The state holds, for each problem: index, point, value, gradient, inverse Hessian, scale of the next step,
-        whether the inverse Hessian has been updated, and the number of evaluations left.
-        """
+    def begin(count: int) -> _Searches:
+        """Begin the searches of up to ``count`` waiting problems."""
         nonlocal waiting
-        problems, waiting = waiting[:count], waiting[count:]
-        ones, zeros = torch.ones_like(f[problems]), torch.zeros_like(problems)
-        return [
-            problems,
-            x[problems],
-            f[problems],
-            g[problems],
-            eye.repeat(len(problems), 1, 1),
-            ones,
-            zeros > 0,
-            zeros + max_evaluations - 1,
-        ]
+        problem, waiting = waiting[:count], waiting[count:]
+        return _Searches.begin(problem, x[problem], f[problem], g[problem], max_evaluations - 1)
 
-    state = next_problems(BATCH_SIZE)
-    while len(state[0]):
-        problems, point, value, gradient, inverse, scale, updated, remaining = state
-        step = -(inverse @ gradient[:, :, None])[..., 0]
-        slope = (step * gradient).sum(1)
-        step *= scale[:, None]
-        trial = point + step
-        trial_value, trial_gradient = evaluate(trial, problems)
-        remaining -= 1
-        rounding = 4 * torch.finfo(f.dtype).eps * value.abs().clamp(min=1)
-        accepted = trial_value <= value + 1e-4 * scale * slope + rounding
-
-        # A step that lowers the value too little is halved. After many halvings the inverse Hessian is reset; if it has
-        # not been updated since the last reset, the search ends.
-        scale = torch.where(accepted, 1.0, scale / 2)
-        if (stalled := scale < 2.0**-30).any():
-            remaining[stalled & ~updated] = 0
-            reset = stalled & updated
-            inverse[reset], scale[reset], updated[reset] = eye, 1.0, False
-
-        moved = accepted[:, None]
-        y = torch.where(moved, trial_gradient - gradient, 0.0)
-        point, gradient = torch.where(moved, trial, point), torch.where(moved, trial_gradient, gradient)
-        value = torch.where(accepted, trial_value, value)
-        updated |= _update(inverse, step, y)
-
-        state = [problems, point, value, gradient, inverse, scale, updated, remaining]
-        unfinished = (gradient.norm(dim=1) > tolerance) & (remaining > 0)
-        # Waiting problems take the places of those that have finished.
+    searches = begin(BATCH_SIZE)
+    while len(searches.problem):
+        searches = _advance(searches, objective)
+        unfinished = (searches.gradient.norm(dim=1) > tolerance) & (searches.remaining > 0)
         if not unfinished.all():
-            x[problems], f[problems], g[problems] = point, value, gradient
-            kept = [part[unfinished] for part in state]
-            state = [torch.cat(parts) for parts in zip(kept, next_problems(BATCH_SIZE - len(kept[0])), strict=True)]
+            problem = searches.problem
+            x[problem], f[problem], g[problem] = searches.point, searches.value, searches.gradient
+            # Waiting problems take the places of those that have finished.
+            kept = [part[unfinished] for part in searches]
+            added = begin(BATCH_SIZE - len(kept[0]))
+            searches = _Searches(*(torch.cat(parts) for parts in zip(kept, added, strict=True)))
     return x, f, g.norm(dim=1)
+
+
+class _Searches(NamedTuple):
+    """The state of searches in progress, one problem per row."""
+
+    problem: Int64[Tensor, " problem"]
+    point: Float64[Tensor, "problem variable"]
+    value: Float64[Tensor, " problem"]
+    gradient: Float64[Tensor, "problem variable"]
+    inverse: Float64[Tensor, "problem variable variable"]  # approximate inverse Hessian
+    scale: Float64[Tensor, " problem"]  # factor of the next step
+    updated: Bool[Tensor, " problem"]  # whether the inverse Hessian has been updated since it was last reset
+    remaining: Int64[Tensor, " problem"]  # number of evaluations left
+
+    @classmethod
+    def begin(cls, problem: Tensor, point: Tensor, value: Tensor, gradient: Tensor, remaining: int) -> "_Searches":
+        """Begin searches with the identity as inverse Hessian."""
+        ones, zeros = torch.ones_like(value), torch.zeros_like(problem)
+        inverse = torch.eye(point.shape[1], dtype=point.dtype).repeat(len(problem), 1, 1)
+        return cls(problem, point, value, gradient, inverse, ones, zeros > 0, zeros + remaining)
+
+
+def _evaluate(objective: Objective, points: Tensor, problems: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the values and the gradients of the objective."""
+    points = points.detach().requires_grad_()
+    values = objective(points, problems)
+    (gradients,) = torch.autograd.grad(values.sum(), points)
+    return values.detach(), gradients
+
+
+def _advance(searches: _Searches, objective: Objective) -> _Searches:
+    """Try one step of every search; inverse Hessians and counts change in place."""
+    problem, point, value, gradient, inverse, scale, updated, remaining = searches
+    step = -(inverse @ gradient[:, :, None])[..., 0]
+    slope = (step * gradient).sum(1)
+    step *= scale[:, None]
+    trial = point + step
+    trial_value, trial_gradient = _evaluate(objective, trial, problem)
+    remaining -= 1
+    rounding = 4 * torch.finfo(value.dtype).eps * value.abs().clamp(min=1)
+    accepted = trial_value <= value + 1e-4 * scale * slope + rounding
+
+    # A step that lowers the value too little is halved. After many halvings the inverse Hessian is reset; if it has
+    # not been updated since the last reset, the search ends.
+    scale = torch.where(accepted, 1.0, scale / 2)
+    if (stalled := scale < 2.0**-30).any():
+        remaining[stalled & ~updated] = 0
+        reset = stalled & updated
+        inverse[reset], scale[reset], updated[reset] = torch.eye(point.shape[1], dtype=point.dtype), 1.0, False
+
+    moved = accepted[:, None]
+    y = torch.where(moved, trial_gradient - gradient, 0.0)
+    updated |= _update(inverse, step, y)
+    return _Searches(
+        problem,
+        torch.where(moved, trial, point),
+        torch.where(accepted, trial_value, value),
+        torch.where(moved, trial_gradient, gradient),
+        inverse,
+        scale,
+        updated,
+        remaining,
+    )
 
 
 def _update(

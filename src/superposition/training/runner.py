@@ -4,9 +4,11 @@ import itertools
 import logging
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 from tqdm import tqdm
 
@@ -69,23 +71,57 @@ def train(
     torch_device = resolve_device(device)
     if sweep.solver == "exact":
         return _solve(sweep, threads, hide_bar, sweep.part_range(*part))
-    torch.backends.cuda.matmul.allow_tf32 = False
-    plan, config = Plan(sweep, part), TrainingConfig.of(sweep)
+    plan = Plan(sweep, part)
     if not is_fast(sweep, torch_device):
-        minutes = 60 * sweep.work * len(plan) / sweep.models / WORK_PER_CORE_HOUR / threads
-        LOG.warning(
-            "%s: the compiled engine does not know this model or these features; plain PyTorch takes about %s",
-            sweep.model,
-            f"{minutes / 60:.1f} hours" if minutes > 90 else f"{max(1, round(minutes))} min",
-        )
-    steps = snapshot_steps(sweep)
+        _warn_of_duration(plan, threads)
+    total, title = len(plan) * sweep.steps, label or sweep.model
+    with (
+        tqdm(total=total, unit="step", unit_scale=True, disable=hide_bar, desc=title, leave=False) as bar,
+        thread_pool(threads) as pool,
+    ):
+        final, snapshots = _train_blocks(plan, torch_device, threads, pool, bar)
+        loss, error = evaluate(plan, final, torch_device, threads, pool)
+    shape = (len(plan.points), sweep.restarts)
+    return SweepResult(
+        sweep=sweep,
+        parameters=plan.model.unpack(final.unflatten(0, shape)),
+        loss=loss.unflatten(0, shape),
+        loss_error=error.unflatten(0, shape),
+        snapshot_steps=torch.from_numpy(snapshot_steps(sweep)),
+        snapshots=plan.model.unpack(snapshots.unflatten(1, shape)) if len(snapshots) else {},
+        device="cpu" if torch_device.type == "cpu" else torch.cuda.get_device_name(torch_device),
+        first_point=plan.first_point,
+    )
+
+
+def _warn_of_duration(plan: Plan, threads: int) -> None:
+    """Warn that a sweep is trained by plain PyTorch, and about how long that takes."""
+    sweep = plan.sweep
+    minutes = 60 * sweep.work * len(plan) / sweep.models / WORK_PER_CORE_HOUR / threads
+    LOG.warning(
+        "%s: the compiled engine does not know this model or these features; plain PyTorch takes about %s",
+        sweep.model,
+        f"{minutes / 60:.1f} hours" if minutes > 90 else f"{max(1, round(minutes))} min",
+    )
+
+
+def _train_blocks(
+    plan: Plan, device: torch.device, threads: int, pool: ThreadPoolExecutor, bar: tqdm
+) -> tuple[Float32[Tensor, "instance size"], Float32[Tensor, "snapshot instance size"]]:
+    """Train all blocks of a plan; return the final parameters of every instance, and those at its snapshots.
+
+    Raises:
+        SuperpositionError: A model diverged.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = False
+    sweep, config, steps = plan.sweep, TrainingConfig.of(plan.sweep), snapshot_steps(plan.sweep)
     final = torch.empty(len(plan), plan.model.size)
     snapshots = torch.empty(len(steps), len(plan), plan.model.size)
     stop = threading.Event()
 
     def train_block(instances: np.ndarray) -> None:
         block = plan.block(instances)
-        engine = make_engine(sweep, torch_device, block, config, plan.initial(block, instances))
+        engine = make_engine(sweep, device, block, config, plan.initial(block, instances))
         for start, end in _segments(sweep, len(block)):
             if stop.is_set():
                 return
@@ -100,31 +136,13 @@ def train(
             bar.update(len(block) * (end - start))
         final[instances] = engine.parameters.detach().cpu()
 
-    total = len(plan) * sweep.steps
-    with (
-        tqdm(
-            total=total, unit="step", unit_scale=True, disable=hide_bar, desc=label or sweep.model, leave=False
-        ) as bar,
-        thread_pool(threads) as pool,
-    ):
-        try:
-            for_each(train_block, plan.blocks(torch_device, threads), torch_device, pool)
-            loss, error = evaluate(plan, final, torch_device, threads, pool)
-        except BaseException:
-            stop.set()
-            raise
-
-    shape = (len(plan.points), sweep.restarts)
-    return SweepResult(
-        sweep=sweep,
-        parameters=plan.model.unpack(final.unflatten(0, shape)),
-        loss=loss.unflatten(0, shape),
-        loss_error=error.unflatten(0, shape),
-        snapshot_steps=torch.from_numpy(steps),
-        snapshots=plan.model.unpack(snapshots.unflatten(1, shape)) if len(steps) else {},
-        device="cpu" if torch_device.type == "cpu" else torch.cuda.get_device_name(torch_device),
-        first_point=plan.first_point,
-    )
+    try:
+        for_each(train_block, plan.blocks(device, threads), device, pool)
+    except BaseException:
+        # Blocks that are still being trained end after their present segment.
+        stop.set()
+        raise
+    return final, snapshots
 
 
 def _solve(sweep: Sweep, threads: int, hide_bar: bool | None, points: range) -> SweepResult:
