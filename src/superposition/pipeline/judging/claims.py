@@ -183,6 +183,14 @@ class Claims:
     items: list[Claim] = field(default_factory=list)
     omissions: list[Omission] = field(default_factory=list)
 
+    @classmethod
+    def gather(cls, *topics: "Claims") -> "Claims":
+        """Return the claims of all topics of a section, in this order."""
+        (section,) = {topic.section for topic in topics}
+        return cls(
+            section, [claim for topic in topics for claim in topic], [o for topic in topics for o in topic.omissions]
+        )
+
     def __iter__(self) -> Iterator[Claim]:
         return iter(self.items)
 

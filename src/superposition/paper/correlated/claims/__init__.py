@@ -1,0 +1,1 @@
+"""The claims about correlated features, by topic."""

@@ -1,0 +1,254 @@
+"""Judge how the members of correlated pairs and anticorrelated sets lie to each other."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest, fisher_exact
+
+from superposition.paper.correlated import ARRANGEMENTS
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
+
+claims = Claims("correlated")
+
+
+def _shares(data: Tables, name: str, independent: bool = False) -> pd.DataFrame:
+    """Return the shares of the models with an arrangement, one row per density."""
+    (arrangement,) = (known for known in ARRANGEMENTS if known.name == name)
+    shares = data["correlated_organization"]["shares"]
+    wanted = "independent" if independent else arrangement.distribution
+    return shares[(shares["arrangement"] == name) & (shares["distribution"] == wanted)].assign(
+        chance=arrangement.chance
+    )
+
+
+def _chance(shares: pd.DataFrame) -> float:
+    """Return the probability of so many models with the arrangement if all pairings of its corners were as likely."""
+    if not (represented := int(shares["represented"].sum())):
+        return 1.0
+    return binomtest(int(shares["stated"].sum()), represented, shares["chance"].iloc[0], alternative="greater").pvalue
+
+
+def _first_collapse(data: Tables) -> float:
+    """Return the density from which on a collapsed pair is better than none, with three pairs in two dimensions."""
+    crossings = data["collapse"]["crossings"].set_index("fewer")["density"]
+    return float(crossings.get(0, np.nan))
+
+
+def _best_without(where: str) -> Criterion:
+    """Return the criterion that the best model shows the arrangement at all densities of a kind."""
+    return Criterion(
+        f"densities at which the best model does not show it, of those {where}",
+        "<",
+        1,
+        "the paper",
+        "it is ideal",
+        ".0f",
+    )
+
+
+BY_CHANCE = Criterion(
+    "probability of so many models with it, among those that represent all features",
+    "<",
+    0.01,
+    "null model",
+    "all pairings of the same corners are equally likely",
+    ".1g",
+)
+MOSTLY_REPRESENTED = "at which most models represent all features"
+
+
+def _arrangement(shares: pd.DataFrame, where: pd.Series, tested: bool = True) -> Finding:
+    """Return the numbers for an arrangement at the selected densities."""
+    here = shares[where]
+    densities = here["density"]
+    missing = (~here["best"].astype(bool)).sum() if len(here) else np.nan
+    return Finding(
+        [Number(missing), *([Number(_chance(here))] if tested else [])],
+        text=f"at 1-S from {densities.min():.2g} to {densities.max():.2g} {here['stated'].sum()} of "
+        f"{here['represented'].sum()} models show it; by chance {shares['chance'].iloc[0]:.0%} would",
+    )
+
+
+@claims.add(
+    "orthogonal",
+    figure="correlated_organization",
+    paper="Models ideally represent correlated features as orthogonal, in separate tegum factors",
+    about="trained models",
+    phrase="ideally represents correlated features",
+    criteria=[_best_without(MOSTLY_REPRESENTED), BY_CHANCE],
+    at_quick=False,
+)
+def orthogonal(data: Tables) -> Finding:
+    shares = _shares(data, "orthogonal")
+    return _arrangement(shares, shares["represented"] > shares["restarts"] / 2)
+
+
+@claims.add(
+    "antipodal",
+    figure="correlated_organization",
+    paper="Models prefer to have anticorrelated features interfere, ideally as antipodal pairs in one tegum factor",
+    about="trained models",
+    phrase="models prefer to have them interfere",
+    criteria=[_best_without(MOSTLY_REPRESENTED), BY_CHANCE],
+    at_quick=False,
+)
+def antipodal(data: Tables) -> Finding:
+    shares = _shares(data, "antipodal")
+    return _arrangement(shares, shares["represented"] > shares["restarts"] / 2)
+
+
+@claims.add(
+    "side_by_side",
+    figure="correlated_organization",
+    paper="Where they cannot be orthogonal, models prefer correlated features as close together as possible, with "
+    "positive rather than negative interference: three pairs form a hexagon of neighbours",
+    about="trained models",
+    phrase="as close together as possible",
+    criteria=[
+        Criterion(
+            "share of the densities below the first collapse at which the best model shows it",
+            ">",
+            0.5,
+            "midpoint",
+            "the majority; no density is stated",
+            ".0%",
+        ),
+        BY_CHANCE,
+    ],
+    at_quick=False,
+)
+def side_by_side(data: Tables) -> Finding:
+    shares = _shares(data, "side by side")
+    below = shares["density"] < _first_collapse(data)
+    finding = _arrangement(shares, below)
+    return Finding(
+        [Number(shares.loc[below, "best"].astype(bool).mean()), *finding.numbers[1:]],
+        text=finding.text,
+        note=f"By exact calculation no pair is collapsed below 1-S = {_first_collapse(data):.3f}",
+    )
+
+
+@claims.add(
+    "no_independent_hexagon",
+    figure="correlated_organization",
+    paper="Six independent features will not be embedded as a hexagon like this",
+    about="trained models",
+    phrase="features arranged in a hexagon",
+    criteria=[
+        Criterion(
+            "densities at which the best model of six independent features is a regular hexagon",
+            "<",
+            1,
+            "the paper",
+            "at none",
+            ".0f",
+        )
+    ],
+    correction=[
+        Criterion(
+            "largest deviation of an angle between neighbours from 60° at the lowest density",
+            "<",
+            6,
+            "midpoint",
+            "half way to the 72° of a pentagon",
+            ".1f",
+        )
+    ],
+    expected="corrected",
+    at_quick=False,
+)
+def no_independent_hexagon(data: Tables) -> Finding:
+    table = data["correlated_organization"]["independent"].sort_values("density")
+    regular = table[table["deviation"] < 6]
+    return Finding(
+        [Number(len(regular))],
+        [Number(table["deviation"].iloc[0])],
+        correction="Sparse independent features do form a hexagon: the best model does at every density up to "
+        f"{regular['density'].max():.2g}",
+        note=f"At 1-S = {table['density'].iloc[0]:g}, {table['represented'].iloc[0]} restarts represent all six",
+    )
+
+
+@claims.add(
+    "failed_collapse",
+    figure="collapse",
+    paper="Sometimes a pair collapses among these models; here that is an optimisation failure",
+    about="trained models",
+    phrase="features arranged in a hexagon",
+    criteria=[
+        Criterion(
+            "share of the models with a collapsed pair, below the first collapse, whose loss is above that of the "
+            "exact branch without one by three standard errors",
+            ">",
+            0.5,
+            "midpoint",
+            "the majority; next to the collapse the losses are the same within their errors",
+            ".0%",
+        )
+    ],
+    at_quick=False,
+)
+def failed_collapse(data: Tables) -> Finding:
+    tables = data["collapse"]
+    exact = tables["branches"].query("collapsed == 0").set_index("density")["loss"]
+    fits = tables["fits"][tables["fits"]["density"] < _first_collapse(data)]
+    collapsed = fits[fits["collapsed"] > 0]
+    excess = collapsed["loss"] - collapsed["density"].map(exact)
+    return Finding(
+        [Number((excess > 3 * collapsed["loss_error"]).mean())],
+        text=f"{len(collapsed)} of {len(fits)} models have a collapsed pair; in the median their loss is "
+        f"{(excess / collapsed['density'].map(exact)).median():.0%} higher",
+    )
+
+
+@claims.add(
+    "preference_order",
+    figure="collapse",
+    paper="There seems to be an order of preference for correlated features: orthogonal, else close together with "
+    "positive interference, else collapsed to the principal component",
+    about="trained models",
+    phrase="prefers positive interference between correlated",
+    expected="described",
+)
+def preference_order(data: Tables) -> Finding:
+    two, three = (_shares(data, name) for name in ("orthogonal", "side by side"))
+    largest = {
+        words: shares.loc[shares["best"].astype(bool), "density"].max()
+        for words, shares in (("orthogonal with two pairs", two), ("side by side with three", three))
+    }
+    return Finding(
+        text="the best models are "
+        + ", ".join(f"{words} up to 1-S = {density:.2g}" for words, density in largest.items())
+        + f"; beyond, pairs collapse (three pairs: from {_first_collapse(data):.3f} on, exactly)"
+    )
+
+
+@claims.add(
+    "grouping",
+    figure="correlated_organization",
+    paper="Correlation strongly influences which features are grouped together in superposition",
+    about="trained models",
+    phrase="influences which features are grouped together",
+    criteria=[
+        Criterion(
+            "probability of so many more models with partners in separate factors than with independent features",
+            "<",
+            0.01,
+            "null model",
+            "Fisher's exact test over the models of all densities that represent all features",
+            ".1g",
+        )
+    ],
+    at_quick=False,
+)
+def grouping(data: Tables) -> Finding:
+    counts = []
+    for independent in (False, True):
+        shares = _shares(data, "orthogonal", independent)
+        shares = shares[shares["represented"] > shares["restarts"] / 2]
+        counts.append([shares["stated"].sum(), (shares["represented"] - shares["stated"]).sum()])
+    shown = [f"{stated} of {stated + other}" for stated, other in counts]
+    return Finding(
+        [Number(fisher_exact(counts, alternative="greater").pvalue)],
+        text=f"{shown[0]} models of correlated pairs, {shown[1]} of independent features",
+    )

@@ -1,0 +1,1 @@
+"""The claims about features of different densities, by topic."""

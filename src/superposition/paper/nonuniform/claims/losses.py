@@ -1,0 +1,160 @@
+"""Judge where the losses of the pentagon and of two digons cross, and whether anything but kinds of solutions jumps."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from superposition.analysis.rows import rows_at
+from superposition.paper.nonuniform import PAPER_CROSSOVER
+from superposition.paper.nonuniform.claims.solutions import out_of_place, weights_of
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
+
+claims = Claims("nonuniform")
+
+
+def above_its_error(statistic: str) -> Criterion:
+    """Return the criterion that a phase change is of first order."""
+    why = "three times its error; it is 0 if the change is not of first order"
+    return Criterion(statistic, ">", None, "measurement error", why, ".3f")
+
+
+def smooth(statistic: str) -> Criterion:
+    """Return the criterion that solutions deform smoothly until they snap."""
+    why = "half way between a smooth deformation, whose steps vanish as the grid gets finer, and no snap at all"
+    return Criterion(statistic, "<", 0.5, "midpoint", why, ".2f")
+
+
+def _crossover(data: Tables) -> pd.Series:
+    """Return the crossing of the exact branches at the density of the other features in the trained models."""
+    fits, crossovers = (data["pentagon_loss"][name] for name in ("fits", "crossovers"))
+    return rows_at(crossovers, density=fits["density"].iloc[0]).iloc[0]
+
+
+@claims.add(
+    "crossover",
+    figure="pentagon_loss",
+    paper="The phase change, where the loss curves of the two geometries cross, is where the varied feature is about "
+    "2.5 "
+    "times sparser than the others",
+    about="trained models",
+    phrase="two different geometries crossing over",
+    criteria=[
+        Criterion(
+            "distance of the crossing of the exact branches from 2.5 times sparser",
+            "<",
+            0.05,
+            "the paper",
+            "2.5, to the precision with which it is written",
+            ".3f",
+        ),
+    ],
+    correction=[
+        Criterion(
+            "distance from 2.5 times sparser",
+            ">",
+            None,
+            "measurement error",
+            "three times the range of the results for different samples of the exact loss",
+            ".3f",
+        ),
+        out_of_place("best fits that are not of the kind with the lower exact loss"),
+    ],
+    expected="corrected",
+)
+def crossover(data: Tables) -> Finding:
+    fits, crossovers = (data["pentagon_loss"][name] for name in ("fits", "crossovers"))
+    exact, error = _crossover(data)[["crossover", "error"]]
+    best = fits.loc[fits.groupby("relative_density")["loss"].idxmin()]
+    wrong = (best["kind"] != np.where(best["relative_density"] < exact, "two digons", "pentagon")).sum()
+    distance, spread = abs(1 / exact - 1 / PAPER_CROSSOVER), error / exact**2
+    density_of_paper = np.exp(
+        np.interp(np.log(PAPER_CROSSOVER), np.log(crossovers["crossover"]), np.log(crossovers["density"]))
+    )
+    return Finding(
+        [Number(distance, spread)],
+        [Number(distance, spread, bound=3 * spread), Number(wrong)],
+        text=f"they cross where the varied feature is {1 / exact:.3f} times sparser",
+        correction=f"The losses cross where it is {1 / exact:.2f} times sparser. Where they cross depends on how dense "
+        "the "
+        "others are",
+        note="By the density of the others: "
+        + ", ".join(f"{1 / row.crossover:.2f} at {row.density:g}" for row in crossovers.itertuples())
+        + f"; it would be 2.5 at about {density_of_paper:.2g}",
+    )
+
+
+@claims.add(
+    "first_order",
+    figure="pentagon_loss",
+    paper="That the loss curves of the two geometries cross directly confirms that the phase change is genuinely one "
+    "of "
+    "first order",
+    about="trained models",
+    phrase="genuinely a first order phase change",
+    criteria=[
+        above_its_error("smallest difference of the branches' slopes d ln L / d ln r where they cross"),
+        above_its_error("smallest jump of the varied feature's norm there"),
+    ],
+)
+def first_order(data: Tables) -> Finding:
+    crossovers, branches = (data["pentagon_loss"][name] for name in ("crossovers", "branches"))
+    kinks, jumps = (
+        crossovers.assign(size=(crossovers[f"{name}_pentagon"] - crossovers[f"{name}_digons"]).abs())
+        .sort_values("size", na_position="first")
+        .iloc[0]
+        for name in ("slope", "norm")
+    )
+    overlap = branches.groupby("kind")["relative_density"].agg(["min", "max"])
+    return Finding(
+        [
+            Number(row["size"], row[f"{name}_error"], bound=3 * row[f"{name}_error"])
+            for name, row in (("slope", kinks), ("norm", jumps))
+        ],
+        text=f"others' densities {', '.join(f'{p:g}' for p in crossovers['density'])}; both kinds are local minima "
+        "from "
+        f"relative density {overlap['min'].max():.3g} to {overlap['max'].min():.3g}",
+    )
+
+
+def _steps(solutions: pd.DataFrame, axis: str) -> tuple[float, str]:
+    """Compare the steps of WᵀW between neighbouring solutions of one kind with those at changes of kind.
+
+    Returns:
+        The largest of the first over the smallest of the others, and where the kind changes.
+    """
+    models = [
+        (value, rows["kind"].iloc[0], weights_of(rows).T @ weights_of(rows))
+        for value, rows in solutions.groupby(axis, sort=True)
+    ]
+    same, change, where = [], [], []
+    for (low, before, gram), (high, after, next_gram) in itertools.pairwise(models):
+        size = float(np.linalg.norm(next_gram - gram) / np.linalg.norm(gram))
+        if before == after:
+            same.append(size)
+        else:
+            change.append(size)
+            where.append(f"the change from {before} to {after} is between {low:.3g} and {high:.3g}")
+    return (max(same) / min(change) if same and change else np.nan), "; ".join(where)
+
+
+@claims.add(
+    "importance_deforms",
+    figure="pentagon_loss",
+    paper="As features vary in importance or sparsity, polytopes deform smoothly while the imbalance builds, up to a "
+    "critical breaking point at which they snap to another polytope",
+    about="trained models",
+    phrase="smooth deformation of polytopes",
+    criteria=[
+        smooth(f"largest step of WᵀW within one kind, over the smallest at a change of kind, by {axis}")
+        for axis in ("sparsity", "importance")
+    ],
+)
+def importance_deforms(data: Tables) -> Finding:
+    by_density, density_text = _steps(data["pentagon_solutions"]["solutions"], "relative_density")
+    by_importance, importance_text = _steps(data["pentagon_loss"]["importance"], "relative_importance")
+    return Finding(
+        [Number(by_density), Number(by_importance)],
+        text=f"by sparsity, {density_text}; by importance, {importance_text}",
+    )

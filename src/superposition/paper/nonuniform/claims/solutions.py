@@ -1,0 +1,139 @@
+"""Judge the pentagon of equal features, how it deforms, and where it snaps."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from superposition.analysis import alignment
+from superposition.analysis.rows import rows_at
+from superposition.paper.nonuniform import PENTAGON, TWO_DIGONS
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
+
+claims = Claims("nonuniform")
+
+
+def out_of_place(statistic: str) -> Criterion:
+    """Return the criterion that kinds of solutions are in order."""
+    why = "the branch with the lowest loss changes once; not one may be of another kind"
+    return Criterion(statistic, "<", 1, "exact calculation", why, ".0f")
+
+
+def excess(statistic: str, relation: Literal["<", ">"]) -> Criterion:
+    """Return the criterion that one precise loss exceeds another, or that it does not."""
+    why = "ten times the relative error of a precise loss, 10⁻⁴"
+    return Criterion(statistic, relation, 1e-3, "measurement error", why, ".2%")
+
+
+def _best_fits(data: Tables) -> pd.DataFrame:
+    """Return the best fit at every relative density, one row each."""
+    solutions = data["pentagon_solutions"]["solutions"]
+    return solutions[solutions["feature"] == 0].sort_values("relative_density", ignore_index=True)
+
+
+def weights_of(model: pd.DataFrame) -> np.ndarray:
+    """Return W from the rows of its features, [hidden, feature]."""
+    return model.sort_values("feature")[["w0", "w1"]].to_numpy().T
+
+
+@claims.add(
+    "pentagon_when_equal",
+    figure="pentagon_solutions",
+    paper="If all five features are equally dense, they form a regular pentagon",
+    about="trained models",
+    phrase="we get a regular pentagon",
+    criteria=[
+        Criterion(
+            "relative difference of WᵀW from a regular pentagon's",
+            "<",
+            alignment.difference(TWO_DIGONS, PENTAGON.corners) / 2,
+            "midpoint",
+            "half of that of two digons with the fifth feature at zero",
+            ".2%",
+        ),
+        excess("relative excess of the pentagon's loss over that of the best fit", "<"),
+        excess("relative excess of the loss of two digons over the pentagon's", ">"),
+    ],
+)
+def pentagon_when_equal(data: Tables) -> Finding:
+    solutions, equal = (data["pentagon_solutions"][name] for name in ("solutions", "equal"))
+    model = rows_at(solutions, relative_density=1)
+    W, fit = weights_of(model), model.iloc[0]
+    exact = equal.iloc[(equal["density"] - 0.05).abs().argmin()]
+    return Finding(
+        [
+            Number(alignment.difference(W, PENTAGON.corners)),
+            Number(exact["loss"] / fit["precise_loss"] - 1),
+            Number(exact["digons_loss"] / exact["loss"] - 1),
+        ],
+        text=f"norms from {np.linalg.norm(W, axis=0).min():.3f} to {np.linalg.norm(W, axis=0).max():.3f}",
+    )
+
+
+@claims.add(
+    "stretch",
+    figure="pentagon_solutions",
+    paper="A denser feature is given more space, as the others repel from it; a sparser one takes less, as other "
+    "points "
+    "push towards it",
+    about="trained models",
+    phrase="the other features repel from it",
+    criteria=[
+        Criterion(
+            f"smallest change in the stated direction of the angle to the neighbours, {which}",
+            ">",
+            0,
+            "exact calculation",
+            "at equal densities the angle is 72° by symmetry",
+            ".2f",
+        )
+        for which in ("exact branch of the pentagon", "best fits that are pentagons")
+    ],
+)
+def stretch(data: Tables) -> Finding:
+    exact = data["pentagon_loss"]["branches"].query("kind == 'pentagon'")
+    fits = _best_fits(data).query("kind == 'pentagon'")
+
+    def smallest(table: pd.DataFrame) -> float:
+        change = (table["angle"] - 72) * np.sign(np.log(table["relative_density"]).round(9))
+        both_sides = (table["relative_density"] > 1.001).any() and (table["relative_density"] < 0.999).any()
+        return float(change[change.index[(table["relative_density"] - 1).abs() > 1e-3]].min()) if both_sides else np.nan
+
+    return Finding(
+        [Number(smallest(exact)), Number(smallest(fits))],
+        text="exact branch, by relative density: "
+        + ", ".join(f"{row.angle:.1f}° at {row.relative_density:.2g}" for row in exact.iloc[::5].itertuples()),
+    )
+
+
+@claims.add(
+    "snap",
+    figure="pentagon_solutions",
+    paper="If the varied feature is sufficiently sparse, the pentagon collapses to a pair of digons with the sparser "
+    "feature at zero",
+    about="trained models",
+    phrase="pair of digons with the sparser",
+    criteria=[
+        out_of_place("best fits, from equal densities down, that are not pentagons first and two digons after"),
+        Criterion(
+            "largest norm of the varied feature in two digons",
+            "<",
+            0.5,
+            "midpoint",
+            "half way between zero and a represented feature",
+            ".4f",
+        ),
+    ],
+)
+def snap(data: Tables) -> Finding:
+    models = _best_fits(data).query("relative_density < 1.001")
+    digons = models["kind"] == "two digons"
+    first = models.loc[models["kind"] == "pentagon", "relative_density"].min()
+    expected = np.where(models["relative_density"] < first, "two digons", "pentagon")
+    wrong = (models["kind"] != expected).sum() if digons.any() and first <= 1 else np.nan
+    return Finding(
+        [Number(wrong), Number(models.loc[digons, "norm_varied"].max())],
+        text=f"two digons up to relative density {models.loc[digons, 'relative_density'].max():.3g}, a pentagon from "
+        f"{first:.3g}",
+    )

@@ -1,0 +1,1 @@
+"""The claims about superposition as a phase change, by topic."""

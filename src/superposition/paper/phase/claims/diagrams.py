@@ -1,0 +1,271 @@
+"""Judge which phases there are, where they change, and by how much."""
+
+import numpy as np
+import pandas as pd
+
+from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
+
+claims = Claims("phase")
+
+DIAGRAMS = ("phase_2in1", "phase_3in2")
+# The panels in which every point has one model; the average mixes several.
+SINGLE = ("prototypes", "optimum", "trained")
+
+
+def _grid(data: Tables, figure: str, panel: str, value: str = "phase") -> pd.DataFrame:
+    """Return a column of one panel of a phase diagram, by density (from dense to sparse) and relative importance."""
+    grid = data[figure]["grid"]
+    return (
+        grid[grid["panel"] == panel]
+        .pivot(index="density", columns="relative_importance", values=value)
+        .sort_index(ascending=False)
+    )
+
+
+@claims.add(
+    "three_phases",
+    figure="phase_2in1",
+    paper="A feature is not learned, or learned in superposition, or has a dimension of its own; both diagrams, "
+    "empirical and theoretical, show the three regions, and the transitions between them seem sharp",
+    about="trained models",
+    phrase="three outcomes for a feature",
+    criteria=[
+        Criterion(
+            "area of a phase relative to its area in the theoretical diagram, smallest over the phases, over the exact "
+            "optimum and the best trained model, and over both diagrams",
+            ">",
+            0.5,
+            "midpoint",
+            "half way between no such phase (0) and the predicted one (1)",
+        )
+    ],
+)
+def three_phases(data: Tables) -> Finding:
+    areas = {
+        figure: pd.crosstab(data[figure]["grid"]["panel"], data[figure]["grid"]["phase"], normalize="index").reindex(
+            index=list(PANELS), columns=list(PHASES), fill_value=0.0
+        )
+        for figure in DIAGRAMS
+    }
+    relative = [area.loc[["optimum", "trained"]] / area.loc["prototypes"] for area in areas.values()]
+    return Finding(
+        [Number(min(table.to_numpy().min() for table in relative))],
+        text="; ".join(
+            f"{figure}, {panel}: " + ", ".join(f"{phase} {share:.0%}" for phase, share in row.items())
+            for figure, area in areas.items()
+            for panel, row in area.iterrows()
+        ),
+        note="Outcomes are those of single models. An average over nine models, as in the paper's diagram, mixes them",
+    )
+
+
+@claims.add(
+    "sparsity_necessary",
+    figure="phase_2in1",
+    paper="As expected, sparsity is necessary for superposition, and it interacts with relative importance",
+    about="the optimum",
+    phrase="sparsity is necessary for superposition",
+    criteria=[
+        Criterion(
+            "highest density with superposition at any relative importance other than 1, in the theoretical diagram, "
+            "the exact optimum and the best trained model of both diagrams",
+            "<",
+            1,
+            "the paper",
+            "none at 1-S = 1; for equal features the dense optimum has no preferred basis",
+        ),
+        Criterion(
+            "highest such density relative to that at the relative importance at which it is lowest, two features, "
+            "smallest of the three panels",
+            ">",
+            10**0.05,
+            "measurement error",
+            "one step of the grid",
+        ),
+    ],
+)
+def sparsity_necessary(data: Tables) -> Finding:
+    highest = {(figure, panel): _highest(_grid(data, figure, panel)) for figure in DIAGRAMS for panel in SINGLE}
+    ranges = [highest["phase_2in1", panel].max() / highest["phase_2in1", panel].min() for panel in SINGLE]
+    return Finding(
+        [Number(max(density.max() for density in highest.values())), Number(min(ranges))],
+        text="highest density with superposition at r = 0.1, 0.5, 0.9, 1.1, 2, 10: "
+        + "; ".join(
+            f"{figure}, {panel} "
+            + ", ".join(
+                f"{density.reindex([r], method='nearest').item():.2g}".replace("nan", "none")
+                for r in (0.1, 0.5, 0.9, 1.1, 2, 10)
+            )
+            for (figure, panel), density in highest.items()
+        ),
+    )
+
+
+def _highest(phases: pd.DataFrame) -> pd.Series:
+    """Return the highest density with superposition by relative importance other than 1; NaN where there is none."""
+    phases = phases.drop(columns=1.0)
+    shared = phases == "superposition"
+    return shared.idxmax().where(shared.any()).astype(float)
+
+
+@claims.add(
+    "first_order",
+    figure="phase_2in1",
+    paper="There appears to be a real phase change: the optimal weights change discontinuously, in magnitude and in "
+    "superposition",
+    about="the optimum",
+    phrase="discontinuously changes in magnitude",
+    criteria=[
+        Criterion(
+            "change of ‖W_2‖ of the exact optimum within 10⁻⁶ of the density at which it changes fastest, relative to "
+            "the change within 10⁻⁴, smallest over relative importances from 0.1 to 0.99",
+            ">",
+            0.55,
+            "midpoint",
+            "half way between a jump (1) and the fastest continuous change, with the square root of the distance (0.1)",
+        )
+    ],
+)
+def first_order(data: Tables) -> Finding:
+    jumps, transitions, boundary = (data["phase_2in1"][name] for name in ("jumps", "transitions", "boundary"))
+    kink = boundary["slope_below"] / boundary["slope_above"]
+    near_one = "; ".join(
+        f"r = {row.relative_importance:g}: ‖W_2‖ leaves 0 at 1-S = {row.p_optimum:.3f} and jumps from "
+        f"{row.norm_above:.2f} to {row.norm_below:.2f} at {row.p_strong:.3f}"
+        for row in boundary.query("relative_importance > 0.5").itertuples()
+    )
+    return Finding(
+        [Number((jumps["near"] / jumps["far"]).min())],
+        text="‖W_2‖ jumps by "
+        + ", ".join(f"{row.near:.2f} (r = {row.relative_importance:g})" for row in jumps.itertuples())
+        + f"; there dL/dp of the optimal loss changes by a factor of {kink.min():.2f} to {kink.max():.2f}",
+        note="The superposition of feature 1 is W_2² and jumps with it; for r > 1 the features change places, with 1/r "
+        "in place of r. But the jump is not always where the feature first appears: it appears with a jump for r = "
+        f"{_ranges(transitions, True)} and continuously for r = {_ranges(transitions, False)} (in steps of 0.01), "
+        f"where a weak superposition comes before the jump. {near_one}",
+    )
+
+
+def _ranges(transitions: pd.DataFrame, jump: bool) -> str:
+    """Describe the relative importances at which the transition is of one kind, as in "0.1 to 0.56 and 0.9 to 0.99"."""
+    places = np.flatnonzero(transitions["jump"] == jump)
+    runs = np.split(transitions["relative_importance"].to_numpy()[places], np.flatnonzero(np.diff(places) > 1) + 1)
+    return " and ".join(f"{run[0]:g} to {run[-1]:g}" for run in runs if len(run)) or "no value"
+
+
+@claims.add(
+    "crossover_kink",
+    figure="phase_kinks",
+    paper="In the theoretical model the loss functions cross, so that the derivative of the optimal loss is "
+    "discontinuous: a first-order phase change",
+    about="the theoretical model",
+    phrase="crossover between the functions",
+    criteria=[
+        Criterion(
+            "jump of the derivative of the optimal loss across a boundary, relative to its closed form, smallest over "
+            "points on all boundaries of both diagrams",
+            ">",
+            0.5,
+            "midpoint",
+            "half way between no jump (0) and r/3, 1/3, p²/6 or Var[x], which follow from the losses (1)",
+        )
+    ],
+)
+def crossover_kink(data: Tables) -> Finding:
+    kinks = data["phase_kinks"]["kinks"]
+    ranges = kinks.groupby(["features", "boundary", "variable"], sort=False)["jump"].agg(["min", "max"])
+    return Finding(
+        [Number((kinks["jump"] / kinks["exact"]).min())],
+        text="; ".join(
+            f"{features} features, {boundary}: dL/d{variable} falls by {row['min']:.2g} to {row['max']:.2g}"
+            for (features, boundary, variable), row in ranges.iterrows()
+        ),
+        note="A theorem: with v = Var[x] the losses are rv, v and (1 + r)p²/6, and for three features also p²/3",
+    )
+
+
+@claims.add(
+    "theory_predicts",
+    figure="phase_3in2",
+    paper="The phase change is observed both in the empirical and in the theoretical diagram",
+    about="trained models",
+    phrase="observed in both the empirical",
+    criteria=[
+        Criterion(
+            "share of the points at which the best of ten models is in another phase than the theoretical model, "
+            "relative to that of diagrams with the same areas in random places, larger of both diagrams",
+            "<",
+            0.5,
+            "midpoint",
+            "half way between the same diagram (0) and no relation (1)",
+        ),
+        Criterion(
+            "largest change of the extent to which the extra feature is represented, from one density to the next, for "
+            "the best of ten models: median over relative importances below 1, smaller of both diagrams",
+            ">",
+            0.5,
+            "midpoint",
+            "a phase change makes more than half of the whole change within a step of the grid",
+        ),
+    ],
+)
+def theory_predicts(data: Tables) -> Finding:
+    apart, steps, texts = [], [], []
+    for figure in DIAGRAMS:
+        theory, trained, average = (_grid(data, figure, panel) for panel in ("prototypes", "trained", "average"))
+        apart.append((theory != trained).to_numpy().mean() / _random_disagreement(theory, trained))
+        absent = _grid(data, figure, "trained", "absent")
+        steps.append(absent.loc[:, absent.columns < 0.99].diff().abs().max().median())
+        texts.append(
+            f"{figure}: the phase of the theoretical model at {(theory == trained).to_numpy().mean():.1%} of the "
+            f"points, average by the paper's rule {(theory == average).to_numpy().mean():.1%}"
+        )
+    return Finding(
+        [Number(max(apart)), Number(min(steps))],
+        text="; ".join(texts),
+        note="An average over nine of ten models blurs the diagram: many of them end in other local minima. "
+        + _compare_training(data),
+    )
+
+
+def _random_disagreement(a: pd.DataFrame, b: pd.DataFrame) -> float:
+    """Return how often two diagrams with the areas of these differ if the places of their phases are independent."""
+    areas = (np.unique(table.to_numpy(), return_counts=True) for table in (a, b))
+    shares = [dict(zip(names, counts / a.size, strict=True)) for names, counts in areas]
+    return 1 - sum(share * shares[1].get(phase, 0.0) for phase, share in shares[0].items())
+
+
+def _compare_training(data: Tables) -> str:
+    """Say how often models trained as in the authors' notebook reach the optimum, beside ours."""
+    comparisons = []
+    for figure in DIAGRAMS:
+        rows = data[figure]["recipe"]
+        theirs, ours = ((rows[column] == rows["phase_optimum"]).mean() for column in ("phase", "phase_ours"))
+        comparisons.append(
+            f"{figure}: {rows['best_basin'].mean():.0%} reach the optimum (ours {rows['best_basin_ours'].mean():.0%}), "
+            f"and their average has its phase at {theirs:.0%} (ours {ours:.0%})"
+        )
+    return "So do models trained as in the authors' notebook. " + "; ".join(comparisons)
+
+
+@claims.add(
+    "joint_superposition",
+    figure="phase_3in2",
+    paper="For three features in two dimensions a last solution, with all three in joint superposition, is left out",
+    about="the theoretical model",
+    phrase="not consider a last solution",
+    expected="described",
+)
+def joint_superposition(data: Tables) -> Finding:
+    grid = data["phase_3in2"]["grid"].query("panel == 'optimum'")
+    inside = grid[grid["arrangement"] == "triangle"]
+    crossover = triangle_digon_crossover(data["phase_3in2"]["equal_importance"])
+    return Finding(
+        text=f"it is the exact optimum at {len(inside)} of {len(grid)} points, with r from "
+        f"{inside['relative_importance'].min():.2g} to {inside['relative_importance'].max():.2g} and 1-S from "
+        f"{inside['density'].min():.2g} to {inside['density'].max():.2g}; for three equal features, at every density "
+        f"above {crossover:.3f}",
+        note="The paper's diagram has no region for it; it lies where the boundaries meet",
+    )
