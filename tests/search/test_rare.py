@@ -59,7 +59,7 @@ def test_the_loss_is_that_of_ordinary_samples(keys: dict[str, object]) -> None:
 
 def test_weights_are_for_sparse_independent_features() -> None:
     assert is_rare(plan_of(density=0.02), 0)
-    assert is_rare(plan_of(n=80, m=20, density=0.01, importance={"decay": 0.9}), 0)
+    assert is_rare(plan_of(n=80, m=20, density=0.002, importance={"decay": 0.9}), 0)
     for keys in (
         {"density": 0.5},
         {"n": 400, "m": 30, "density": 0.01},

@@ -4,7 +4,7 @@ Everything is computed on the CPU, in pieces that do not depend on the number of
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -31,7 +31,7 @@ TRIAL, FINAL = (1 / 30, 500), (1 / 10, 2000)
 FINALISTS = 2
 # The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
 # losses as they are.
-TRIED = 3
+TRIED = 2
 # Candidates whose loss exceeds the best by more than this share after the trial are given up.
 MARGIN = 0.03
 # A model replaces the best if its loss is lower by this share, and clearly so.
@@ -121,14 +121,13 @@ class Search:
             for carried in self._carried(k, [j for j in near if j in (new - built if k in products else new)])
         ]
 
-    def rivals(self) -> list[Candidate]:
-        """Return the best construction under every condition where it is not clearly worse than the best model.
+    def rivals(self, where: Collection[int]) -> list[Candidate]:
+        """Return the best construction under each of some conditions where it is not clearly worse than the best model.
 
         Constructions are the models that are known without training, and those carried over, as they are.
         """
-        conditions = self.bench.family.conditions
-        built = [c for k in self.searched for c in known_models(k, conditions[k])]
-        built += [c for k, near in self.searched.items() for c in self._carried(k, near)]
+        built = [c for k in where for c in known_models(k, self.bench.family.conditions[k])]
+        built += [c for k in where for c in self._carried(k, self.searched[k])]
         excess, error = self.compare(built)
         close = np.flatnonzero(excess < 2 * error)
         return lowest([built[k] for k in close], excess[close], 1)
@@ -183,11 +182,14 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
         state.advance(candidates, number)
         failures = {k: 0 if k in state.changed else failed + 1 for k, failed in failures.items()}
     # Under some conditions a model that was found last may be better than the best as it is.
-    while True:
+    rivals, state.changed = dict[int, Candidate](), set(range(len(conditions)))
+    while new := state.changed:
         state.changed = set()
-        state.challenge(rivals := state.rivals())
-        if not state.changed:
-            return state, rivals
+        affected = [k for k, near in state.searched.items() if k in new or not new.isdisjoint(near)]
+        found = {c.condition: c for c in state.rivals(affected)}
+        rivals = {k: c for k, c in rivals.items() if k not in affected} | found
+        state.challenge([*found.values()])
+    return state, [*rivals.values()]
 
 
 def lowest(candidates: Sequence[Candidate], excess: np.ndarray, limit: int) -> list[Candidate]:

@@ -15,7 +15,7 @@ from superposition.core.experiment.grid import MAX_REPLICATES
 from superposition.core.experiment.sweep import Sweep
 from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate
-from superposition.search.rare import is_rare, rare_losses
+from superposition.search.rare import is_rare, rare_losses, rarity
 from superposition.training.blocks import BLOCK_STATE, Plan
 from superposition.training.engine import Block, TrainingConfig
 from superposition.training.evaluation import analytic_loss, has_closed_form, is_exact
@@ -26,7 +26,7 @@ RATE = 0.3
 # Feature values in a step of polishing, and the smallest number of samples.
 STEP_VALUES, MIN_BATCH = 2**15, 512
 # Where rare samples decide between features of very unequal cost, so many times more steps and samples are needed.
-MORE_STEPS, MORE_SAMPLES, DELICATE_SPREAD = 3, 4, 4
+MORE_STEPS, MORE_SAMPLES, DELICATE_SPREAD = 2, 4, 3
 # The first word of the key of the samples that models are polished on, plus the seed of the sweep; no stream of
 # training has as large a number.
 POLISHING_SEED = 2**32 - 1
@@ -37,6 +37,8 @@ GROUPS = 16
 EVALUATION_SEED = 1
 # The largest number of feature values on which a model is evaluated.
 MAX_VALUES = 2**27
+# The number of feature values that one in a weighted sample is worth.
+WORTH = 8
 USUAL_EVALUATION = Sweep.model_fields["evaluation"].default
 # Losses are compared in units of the lower one, but not of less than this share of the loss of a model that drops every
 # feature: under some conditions the best model has no loss at all.
@@ -90,7 +92,7 @@ class Bench:
         Args:
             candidates: The models.
             samples: Least number of samples that matter.
-            values: Least number of feature values in these, except where losses come from rare samples.
+            values: Least number of feature values in these; fewer if samples are weighted.
             stream: Number of the stream of samples.
         """
 
@@ -102,8 +104,9 @@ class Bench:
             # A sweep that ranks its initialisations on fewer values than most is compared on fewer values here, too.
             share = min(1, plan.sweep.evaluation / USUAL_EVALUATION) / GROUPS
             if is_rare(plan, point):
-                return rare_losses(plan, point, parameters.float(), max(2, round(share * samples)), GROUPS, seed)
-            wanted = max(samples, values / plan.sweep.n) * _spread(plan, point)
+                count = max(2, round(share * max(samples, values / plan.sweep.n / WORTH)))
+                return rare_losses(plan, point, parameters.float(), count, GROUPS, seed)
+            wanted = max(samples, values / plan.sweep.n) * _factor(plan, point)
             count = max(2, round(share * min(wanted, MAX_VALUES / plan.sweep.n)))
             block, config = plan.block(points), TrainingConfig.of(plan.sweep)
             drawn = []
@@ -144,7 +147,7 @@ class Bench:
         grouped = defaultdict(list)
         for number, (candidate, condition) in enumerate(zip(candidates, conditions, strict=True)):
             plan, point = condition.plan, condition.point
-            kind = ("rare", point) if is_rare(plan, point) else ("usual", _spread(plan, point))
+            kind = ("rare", point) if is_rare(plan, point) else ("usual", _factor(plan, point))
             grouped[condition.experiment, candidate.parameters.dtype, kind].append(number)
         pieces = []
         for numbers in grouped.values():
@@ -172,12 +175,16 @@ def _is_delicate(plan: Plan, point: int) -> bool:
     return has_closed_form(plan.sweep) and is_rare(plan, point) and _spread(plan, point) >= DELICATE_SPREAD
 
 
-@cache
-def _spread(plan: Plan, point: int) -> int:
-    """Return about how many samples tell as much as one would if all features had the same cost.
-
-    If few features make up most of the loss, most samples tell little. The number is a power of 2, so that similar
-    conditions can be evaluated together.
-    """
+def _spread(plan: Plan, point: int) -> float:
+    """Return how unequal the costs of features are: 1 if all are equal, and n if a single one makes up the loss."""
     cost = plan.importances[point] * plan.densities[point]
-    return 2 ** round(np.log2(len(cost) * (cost**2).sum() / cost.sum() ** 2))
+    return float(len(cost) * (cost**2).sum() / cost.sum() ** 2)
+
+
+@cache
+def _factor(plan: Plan, point: int) -> int:
+    """Return how many times more samples are needed than if all mattered.
+
+    It is a power of 2, so that similar conditions can be evaluated together.
+    """
+    return 2 ** round(np.log2((rarity if has_closed_form(plan.sweep) else _spread)(plan, point)))

@@ -19,8 +19,9 @@ from superposition.training.blocks import Plan
 from superposition.training.evaluation import analytic_loss, has_closed_form
 
 # Samples are weighted if, on average, at most so many features are active and if one weighted sample replaces at least
-# so many ordinary ones, which a compiled loop evaluates faster.
-MAX_ACTIVE, MIN_REPLACED = 3.0, 8
+# so many ordinary ones, which a compiled loop evaluates faster. Where more are active, ordinary samples cost less for
+# the same error.
+MAX_ACTIVE, MIN_REPLACED = 0.25, 8
 # The number of values, of either sign, over which the loss of a single active feature is averaged.
 SINGLE_VALUES = 64
 # The number of feature values that are drawn at once.
@@ -28,14 +29,23 @@ CHUNK = 2**18
 
 
 @cache
+def rarity(plan: Plan, point: int) -> float:
+    """Return about how many samples it takes to learn as much as from one in which every feature matters.
+
+    Of the samples that are not all-zero, those with a single active feature tell nothing that is not known. And if few
+    features make up most of the loss, most others tell little.
+    """
+    cost = plan.importances[point] * plan.densities[point]
+    count = exact.active_count_probability(torch.from_numpy(plan.densities[point]))
+    several = max(float(count[2:].sum() / count[1:].sum()), 1e-12)
+    return float(len(cost) * (cost**2).sum() / cost.sum() ** 2 / several)
+
+
 def is_rare(plan: Plan, point: int) -> bool:
     """Tell whether losses at a point are estimated from weighted samples."""
-    density, cost = plan.densities[point], plan.importances[point] * plan.densities[point]
-    if any(d.sets for d in plan.sweep.distribution) or plan.attack[point] or density.sum() > MAX_ACTIVE:
-        return False
-    count = exact.active_count_probability(torch.from_numpy(density))
-    several = float(count[2:].sum() / count[1:].sum())
-    return bool(len(cost) * (cost**2).sum() / cost.sum() ** 2 >= MIN_REPLACED * several)
+    has_sets = any(d.sets for d in plan.sweep.distribution)
+    sparse = plan.densities[point].sum() <= MAX_ACTIVE and not plan.attack[point]
+    return bool(sparse and not has_sets and rarity(plan, point) >= MIN_REPLACED)
 
 
 def rare_losses(
