@@ -32,7 +32,7 @@ def made(n: int, seeds: int, kept: tuple[int, ...]) -> SweepResult:
 @pytest.fixture(scope="module")
 def measured() -> dict[str, pd.DataFrame]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "SAMPLES", 2000)
+        patch.setattr(measure, "ATTACK_SAMPLES", 2000)
         return measure.adversarial(
             {MAIN_EXPERIMENT: made(16, 3, (1, 2, 2, 3, 4)), "other": made(12, 1, (1, 1, 2, 2, 3))}
         )
@@ -89,7 +89,7 @@ def test_gradient_ascent_is_at_least_as_good(measured: dict[str, pd.DataFrame]) 
 
 
 def test_only_some_densities_of_other_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "SAMPLES", 100)
+    monkeypatch.setattr(measure, "ATTACK_SAMPLES", 100)
     monkeypatch.setattr(measure, "OTHER_DENSITIES", 3)
     trained = {MAIN_EXPERIMENT: made(12, 1, (1,) * 5), "other": made(12, 1, (1,) * 5)}
     table = measure.adversarial(trained)["models"]
@@ -98,7 +98,7 @@ def test_only_some_densities_of_other_sizes(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_models_that_represent_nothing_are_no_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dense model may spread its dimensions over all features: then there is nothing to attack in particular."""
-    monkeypatch.setattr(measure, "SAMPLES", 100)
+    monkeypatch.setattr(measure, "ATTACK_SAMPLES", 100)
     spread = made(12, 1, (1,) * 5)
     spread.parameters["W"][:] = torch.full((M, 12), 0.2)
     table = measure.adversarial({MAIN_EXPERIMENT: spread})["models"]

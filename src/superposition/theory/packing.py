@@ -15,7 +15,7 @@ from superposition.core import geometry
 from superposition.theory import bfgs
 
 # Number of random arrangements from which each minimum is searched for.
-STARTS = 50
+PACKING_STARTS = 50
 # Gradient norm at which a search ends; the energy is then exact up to rounding.
 GRADIENT_TOLERANCE = 1e-7
 
@@ -51,14 +51,16 @@ def minimise_energy(energy: Energy, sizes: Sequence[tuple[int, int]]) -> list[tu
         The arrangement and its energy, one pair per size.
     """
     n, m = (max(number) for number in zip(*sizes, strict=True))
-    starts = torch.zeros(len(sizes), STARTS, m, n, dtype=torch.float64)
+    starts = torch.zeros(len(sizes), PACKING_STARTS, m, n, dtype=torch.float64)
     for start, (columns, rows) in zip(starts, sizes, strict=True):
-        drawn = torch.randn(STARTS, rows * columns, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        drawn = torch.randn(
+            PACKING_STARTS, rows * columns, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+        )
         start[:, :rows, :columns] = torch.nn.functional.normalize(drawn.unflatten(1, (rows, columns)), dim=1)
     found, values, _ = bfgs.minimise(
         lambda x, _: energy(x.unflatten(1, (m, n))), starts.flatten(0, 1).flatten(1), GRADIENT_TOLERANCE
     )
-    arrangements, values = torch.nn.functional.normalize(found.view_as(starts), dim=-2), values.view(-1, STARTS)
+    arrangements, values = torch.nn.functional.normalize(found.view_as(starts), dim=-2), values.view(-1, PACKING_STARTS)
     return [
         (arrangements[size, best, :rows, :columns], float(values[size, best]))
         for size, (best, (columns, rows)) in enumerate(zip(values.argmin(dim=1), sizes, strict=True))

@@ -89,7 +89,7 @@ def circuit(inhibition: float = -40.0) -> Layers:
 @contextmanager
 def few_samples() -> Iterator[None]:
     """Measure activations over few samples: hand-made models differ by much more than the noise."""
-    with mock.patch.object(activity, "SAMPLES", 2**11):
+    with mock.patch.object(activity, "ACTIVITY_SAMPLES", 2**11):
         yield
 
 

@@ -35,7 +35,7 @@ def without_superposition() -> Tables:
     """M features in dedicated dimensions at every density."""
     density = [1.0, 0.5, 0.2, 0.1]
     models = result(packed(1, N).expand(4, -1, -1), density=density)
-    with mock.patch.object(measure, "SAMPLES", 500):
+    with mock.patch.object(measure, "ATTACK_SAMPLES", 500):
         return {"adversarial": measure.adversarial({MAIN_EXPERIMENT: models})}
 
 

@@ -8,7 +8,7 @@ from superposition.core import features
 from superposition.core.weights import SweepResult
 from superposition.theory import exact
 
-SAMPLES = 2**15
+ACTIVITY_SAMPLES = 2**15
 # An activation is large from this share of the neuron's largest input weight on.
 LARGE_SHARE = 0.5
 # A feature is visible in a neuron if its input weight is at least this share of the largest.
@@ -23,7 +23,7 @@ def explained_variance(
     The share is 1 - E[(|x_i| - y_i)²] / Var[|x_i|]. Only the difference to the output of a dropped feature, which is
     the mean of |x_i|, is sampled: the share of a dropped feature is exactly 0.
     """
-    gates, drawn = features.samples(models.sweep, point, SAMPLES)
+    gates, drawn = features.samples(models.sweep, point, ACTIVITY_SAMPLES)
     x = drawn.double()
     p = {name: part[point, restart].double() for name, part in models.parameters.items()}
     density = torch.from_numpy(models.sweep.densities()[point])
@@ -32,7 +32,7 @@ def explained_variance(
     # The all-zero sample, whose output is ReLU(b), is not among those drawn.
     zero = gates.all_zero_probability[0] * (mean.square() - torch.relu(p["b"]).square())
     share = (gates.any_from[0, 0] * gain.mean(0) + zero) / variance
-    error = gates.any_from[0, 0] * gain.std(0) / SAMPLES**0.5 / variance
+    error = gates.any_from[0, 0] * gain.std(0) / ACTIVITY_SAMPLES**0.5 / variance
     return share.numpy(), error.numpy()
 
 
@@ -43,7 +43,7 @@ def primary_shares(
 
     An activation is small if it is positive and not large. A neuron without such activations has NaN.
     """
-    _, drawn = features.samples(models.sweep, point, SAMPLES)
+    _, drawn = features.samples(models.sweep, point, ACTIVITY_SAMPLES)
     W = models.parameters["W"][point, restart].double()
     h = models.model.hidden({"W": W}, drawn.double())
     largest, primary = W.abs().max(dim=1)

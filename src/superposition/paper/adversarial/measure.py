@@ -22,11 +22,11 @@ from superposition.training.evaluation import losses
 
 # Size of attacks, over the mean norm of the input.
 RELATIVE_SIZE = 0.1
-SAMPLES = 2**12
+ATTACK_SAMPLES = 2**12
 # Number of densities that are measured, spread evenly over those of the main experiment and of the others.
 MAIN_DENSITIES, OTHER_DENSITIES = 25, 7
 # Starts and steps of gradient ascent; half of the starts are the best analytic attacks.
-STARTS, STEPS = 16, 60
+ASCENT_STARTS, ASCENT_STEPS = 16, 60
 # Variants of the attack that leave out features that are not represented.
 CONTROLS = {
     "represented": "represented features alone",
@@ -68,7 +68,7 @@ def _vulnerability_at(models: SweepResult, point: int) -> dict[str, float]:
     features, and each changes one output by the size of the attack. Its loss therefore rises by the square of the size,
     at any density.
     """
-    target = attacks.make_target(models, point, SAMPLES)
+    target = attacks.make_target(models, point, ATTACK_SAMPLES)
     represented = is_represented(geometry.norms(target.W) ** 2)
     any_represented = bool(represented.any())
     # A model without superposition cannot be misled about features that it does not represent. For a comparison that
@@ -91,15 +91,17 @@ def _vulnerability_at(models: SweepResult, point: int) -> dict[str, float]:
 
 def _ascents_at(models: SweepResult, point: int) -> dict[str, float]:
     """Compare the worst analytic attack with gradient ascent, for one attack on all samples and for one on each."""
-    target = attacks.make_target(models, point, SAMPLES)
+    target = attacks.make_target(models, point, ATTACK_SAMPLES)
     size = RELATIVE_SIZE * target.mean_norm
     analytic = target.analytic_attacks()
-    random = torch.randn(STARTS // 2, models.sweep.n, generator=torch.Generator().manual_seed(1 + models.sweep.seed))
-    starts = torch.cat([target.rank(size * analytic)[: STARTS // 2], random])
+    random = torch.randn(
+        ASCENT_STARTS // 2, models.sweep.n, generator=torch.Generator().manual_seed(1 + models.sweep.seed)
+    )
+    starts = torch.cat([target.rank(size * analytic)[: ASCENT_STARTS // 2], random])
     return {
         "analytic": target.worst_rise(size * analytic) / size**2,
-        "all_samples": attacks.gradient_ascent(target, starts, size, STEPS) / size**2,
-        "each_sample": attacks.gradient_ascent(target, starts, size, STEPS, per_sample=True) / size**2,
+        "all_samples": attacks.gradient_ascent(target, starts, size, ASCENT_STEPS) / size**2,
+        "each_sample": attacks.gradient_ascent(target, starts, size, ASCENT_STEPS, per_sample=True) / size**2,
     }
 
 
@@ -108,7 +110,7 @@ def _masking_at(models: SweepResult, point: int) -> dict[str, float]:
 
     The rise of the loss is relative to that under the best analytic attack on each sample.
     """
-    target = attacks.make_target(models, point, SAMPLES).ranking_subset
+    target = attacks.make_target(models, point, ATTACK_SAMPLES).ranking_subset
     size = RELATIVE_SIZE * target.mean_norm
     gradient = target.rise_and_gradient_per_sample(torch.zeros_like(target.x))[1]
     along_gradient = target.rise_and_gradient_per_sample(size * torch.nn.functional.normalize(gradient, dim=1))[0]

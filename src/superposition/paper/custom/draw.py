@@ -37,10 +37,10 @@ OUTSIDE_SETS = "0.6"
 NOTE_STYLE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 7, "color": "0.35"}
 
 
-Tables = dict[str, pd.DataFrame]
+FigureTables = dict[str, pd.DataFrame]
 
 
-def gram(tables: Tables) -> Figure:
+def gram(tables: FigureTables) -> Figure:
     """Draw WᵀW, b and ‖W_i‖ of the selected models.
 
     Models with a ReLU hidden layer also show W; absolute models show both layers instead of WᵀW.
@@ -72,7 +72,7 @@ def _layers(weights: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 @style.with_solids
-def points(tables: Tables) -> Figure:
+def points(tables: FigureTables) -> Figure:
     """Draw the columns of W of the selected models as arrows."""
     grid, m = _coordinates(tables["models"]), int(tables["models"]["m"].iloc[0])
     if m not in (2, 3):
@@ -107,7 +107,7 @@ def points(tables: Tables) -> Figure:
     return fig
 
 
-def dimensionality(tables: Tables) -> Figure:
+def dimensionality(tables: FigureTables) -> Figure:
     """Draw D_i of every feature along the longest axis of the sweep.
 
     There is a panel for every combination of values on the other axes; all seeds are drawn together.

@@ -24,7 +24,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 # Points of the grid along each axis, and nodes for the value of one active feature.
 POINTS, NODES = 13, 12
 # Starts of the searches: each feature alone, both opposite, both alike.
-STARTS = ((1.0, 0.0), (0.0, 1.0), (1.0, -1.0), (0.7, 0.7), (1.0, -0.4), (0.4, -1.0))
+ACTIVATION_STARTS = ((1.0, 0.0), (0.0, 1.0), (1.0, -1.0), (0.7, 0.7), (1.0, -0.4), (0.4, -1.0))
 
 Axis = Float64[Tensor, " k"]
 
@@ -56,8 +56,8 @@ def best_models(activation: Callable[[Tensor], Tensor]) -> tuple[pd.DataFrame, F
     """Return the points of a grid of relative importance and density, and the weights of the best model at each."""
     axes = (10 ** torch.linspace(low, high, POINTS, dtype=torch.float64) for low, high in ((-1, 1), (-2, 0)))
     r, p = torch.cartesian_prod(*axes).T
-    W = torch.tensor(STARTS, dtype=torch.float64).repeat(len(p), 1)
-    density, ratio = (axis.repeat_interleave(len(STARTS)) for axis in (p, r))
+    W = torch.tensor(ACTIVATION_STARTS, dtype=torch.float64).repeat(len(p), 1)
+    density, ratio = (axis.repeat_interleave(len(ACTIVATION_STARTS)) for axis in (p, r))
     start = torch.cat([W, torch.where(W == 0, density[:, None] / 2, 0.0)], dim=1)
     unit = density * (1 + ratio)
 
@@ -65,6 +65,6 @@ def best_models(activation: Callable[[Tensor], Tensor]) -> tuple[pd.DataFrame, F
         return expected_loss(activation, model, density[which], ratio[which]) / unit[which]
 
     found, losses, _ = bfgs.minimise(objective, start, tolerance=1e-6, max_evaluations=80)
-    lowest = losses.view(-1, len(STARTS)).argmin(dim=1)
-    best = found.view(-1, len(STARTS), 4)[torch.arange(len(p)), lowest, None, :2]
+    lowest = losses.view(-1, len(ACTIVATION_STARTS)).argmin(dim=1)
+    best = found.view(-1, len(ACTIVATION_STARTS), 4)[torch.arange(len(p)), lowest, None, :2]
     return pd.DataFrame({"density": p, "relative_importance": r}), best

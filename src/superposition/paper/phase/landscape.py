@@ -10,24 +10,24 @@ from torch import Tensor
 from superposition.paper.phase import two_in_one
 
 # Starts of the searches for the global minimum: W_1 and W_2 of equal signs, a weak W_2, and opposite signs.
-STARTS = ((0.8, 0.6), (1.0, 0.1), (1.0, -0.3), (1.0, -0.8))
+MINIMUM_STARTS = ((0.8, 0.6), (1.0, 0.1), (1.0, -0.3), (1.0, -0.8))
 # Models whose exact loss is compared with samples, and samples for each of them.
-MODELS, SAMPLES = 24, 200_000
+RANDOM_MODELS, LOSS_SAMPLES = 24, 200_000
 # Gradient descent for the basins: starts per density, learning rate relative to the density, steps.
-DRAWN, RATE, STEPS = 256, 0.2, 150
+DESCENT_STARTS, DESCENT_RATE, DESCENT_STEPS = 256, 0.2, 150
 
 
 def sampled_losses() -> pd.DataFrame:
     """Return the exact losses of random models without a bias beside losses on samples, with their standard errors."""
     random = torch.Generator().manual_seed(0)
-    uniform = torch.rand(MODELS, 4, generator=random, dtype=torch.float64)
+    uniform = torch.rand(RANDOM_MODELS, 4, generator=random, dtype=torch.float64)
     W, p, r = 2 * two_in_one.EXTENT * uniform[:, :2] - two_in_one.EXTENT, uniform[:, 2], 10 ** (2 * uniform[:, 3] - 1)
-    x = torch.rand(2, SAMPLES, 2, generator=random, dtype=torch.float64)
+    x = torch.rand(2, LOSS_SAMPLES, 2, generator=random, dtype=torch.float64)
     rows = []
     for w, density, ratio, exact in zip(W, p, r, two_in_one.loss(W, p, r), strict=True):
         values = x[0] * (x[1] < density)
         errors = (values - torch.relu((values @ w)[:, None] * w)) ** 2 @ torch.stack([torch.ones_like(ratio), ratio])
-        rows.append((density, ratio, *w, exact, errors.mean(), errors.std() / SAMPLES**0.5))
+        rows.append((density, ratio, *w, exact, errors.mean(), errors.std() / LOSS_SAMPLES**0.5))
     columns = ["density", "relative_importance", "w0", "w1", "loss", "sampled", "error"]
     return pd.DataFrame([[float(value) for value in row] for row in rows], columns=columns)
 
@@ -35,10 +35,10 @@ def sampled_losses() -> pd.DataFrame:
 def global_minima(ratios: Sequence[float], densities: Sequence[float]) -> pd.DataFrame:
     """Return the weights of the lowest minimum, with W_1 ≥ 0, by relative importance r ≤ 1 and density."""
     r, p = torch.cartesian_prod(*(torch.tensor(axis, dtype=torch.float64) for axis in (ratios, densities))).T
-    start = torch.tensor(STARTS, dtype=torch.float64).repeat(len(p), 1)
-    x, losses = two_in_one.minimise_loss(start, *(axis.repeat_interleave(len(STARTS)) for axis in (p, r)))
-    lowest = losses.view(-1, len(STARTS)).argmin(dim=1)
-    W = x.view(-1, len(STARTS), 2)[torch.arange(len(p)), lowest]
+    start = torch.tensor(MINIMUM_STARTS, dtype=torch.float64).repeat(len(p), 1)
+    x, losses = two_in_one.minimise_loss(start, *(axis.repeat_interleave(len(MINIMUM_STARTS)) for axis in (p, r)))
+    lowest = losses.view(-1, len(MINIMUM_STARTS)).argmin(dim=1)
+    W = x.view(-1, len(MINIMUM_STARTS), 2)[torch.arange(len(p)), lowest]
     W = W * torch.where(W[:, :1] < 0, -1.0, 1.0)
     return pd.DataFrame({"density": p, "relative_importance": r, "w0": W[:, 0], "w1": W[:, 1]})
 
@@ -57,15 +57,15 @@ def basins(minima: pd.DataFrame) -> pd.DataFrame:
     """
     points = pd.concat([_beside_transition(path) for _, path in minima.groupby("relative_importance")])
     p, r = (torch.tensor(points[name].to_numpy()) for name in ("density", "relative_importance"))
-    drawn = torch.quasirandom.SobolEngine(2, scramble=True, seed=0).draw(DRAWN, dtype=torch.float64)
+    drawn = torch.quasirandom.SobolEngine(2, scramble=True, seed=0).draw(DESCENT_STARTS, dtype=torch.float64)
     W = (2 * two_in_one.EXTENT * drawn - two_in_one.EXTENT).repeat(len(points), 1)
-    W = _descend(W, p.repeat_interleave(DRAWN), r.repeat_interleave(DRAWN))
+    W = _descend(W, p.repeat_interleave(DESCENT_STARTS), r.repeat_interleave(DESCENT_STARTS))
     sign = torch.tensor(points["w1"].to_numpy()).sign()
-    reached = (W.prod(1).view(-1, DRAWN) * sign[:, None] > 0).double().mean(1)
+    reached = (W.prod(1).view(-1, DESCENT_STARTS) * sign[:, None] > 0).double().mean(1)
     count = [
         len(table) for table in two_in_one.distinct_minima(list(zip(p.tolist(), r.tolist(), strict=True)), bias=False)
     ]
-    return points[["density", "relative_importance"]].assign(reached=reached, starts=DRAWN, minima=count)
+    return points[["density", "relative_importance"]].assign(reached=reached, starts=DESCENT_STARTS, minima=count)
 
 
 def _beside_transition(path: pd.DataFrame) -> pd.DataFrame:
@@ -77,8 +77,8 @@ def _beside_transition(path: pd.DataFrame) -> pd.DataFrame:
 
 def _descend(W: Float64[Tensor, "k 2"], p: Float64[Tensor, " k"], r: Float64[Tensor, " k"]) -> Float64[Tensor, "k 2"]:
     """Follow the gradient of the loss without a bias."""
-    for _ in range(STEPS):
+    for _ in range(DESCENT_STEPS):
         W = W.detach().requires_grad_()
         (gradient,) = torch.autograd.grad((two_in_one.loss(W, p, r) / p).sum(), W)
-        W = W - RATE * gradient
+        W = W - DESCENT_RATE * gradient
     return W.detach()

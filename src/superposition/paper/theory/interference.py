@@ -12,9 +12,9 @@ from superposition.core.weights import SweepResult
 from superposition.theory import exact
 
 # Draws of random directions, and the quantile of their positive interference: of draws, so many have less.
-DRAWS, QUANTILE = 2000, 0.01
+RANDOM_DIRECTIONS, QUANTILE = 2000, 0.01
 # Samples on which the ReLU is compared with its argument.
-SAMPLES = 2000
+FILTERED_SAMPLES = 2000
 
 
 def pair_losses() -> pd.DataFrame:
@@ -36,7 +36,7 @@ def relu_effects(models: SweepResult, lowest: float = 0.0) -> pd.DataFrame:
     """
     best, importance = models.best(), torch.from_numpy(models.sweep.importances())
     random = torch.Generator().manual_seed(0)
-    shape = (len(importance), SAMPLES, models.sweep.n)
+    shape = (len(importance), FILTERED_SAMPLES, models.sweep.n)
     active = (
         torch.rand(shape, generator=random, dtype=torch.float64) < torch.from_numpy(models.sweep.densities())[:, None]
     )
@@ -84,7 +84,7 @@ def _positive_share(gram: Float64[Tensor, "*batch n n"]) -> Float64[Tensor, "*ba
 
 def _random_share(n: int, m: int) -> float:
     """Return the quantile of the positive share of the interference between n random directions in m dimensions."""
-    directions = torch.randn(DRAWS, m, n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    directions = torch.randn(RANDOM_DIRECTIONS, m, n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     cosine = geometry.cosines(directions)
     cosine.diagonal(dim1=-2, dim2=-1).zero_()
     return float(_positive_share(cosine).quantile(QUANTILE))

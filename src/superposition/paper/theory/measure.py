@@ -14,7 +14,7 @@ from superposition.paper.theory import interference
 from superposition.theory import exact
 
 # Samples from which L_k is estimated, for each number k of active features.
-SAMPLES = 20_000
+SAMPLES_PER_COUNT = 20_000
 
 
 def theory(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
@@ -40,15 +40,15 @@ def _measure_active_counts(models: SweepResult) -> pd.DataFrame:
     random = torch.Generator().manual_seed(models.sweep.seed)
     parts = []
     for k in range(model.n + 1):
-        order = torch.rand(SAMPLES, model.n, generator=random, dtype=torch.float64).argsort(dim=1)
-        x = torch.rand(SAMPLES, model.n, generator=random, dtype=torch.float64) * (order < k)
+        order = torch.rand(SAMPLES_PER_COUNT, model.n, generator=random, dtype=torch.float64).argsort(dim=1)
+        x = torch.rand(SAMPLES_PER_COUNT, model.n, generator=random, dtype=torch.float64) * (order < k)
         loss = model.loss(best, x.expand(len(importance), -1, -1), importance)
         parts.append(
             numbered_points(models.sweep).assign(
                 active=k,
                 probability=probability[:, k].numpy(),
                 loss=loss.mean(-1).numpy(),
-                loss_error=(loss.std(-1) / SAMPLES**0.5).numpy(),
+                loss_error=(loss.std(-1) / SAMPLES_PER_COUNT**0.5).numpy(),
                 closed_form=closed[:, k].numpy(),
                 total=models.loss.min(dim=1).values.numpy(),
                 total_error=tables.models(models)["loss_error"],

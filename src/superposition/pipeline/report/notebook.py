@@ -28,8 +28,8 @@ from superposition.pipeline.record.history import commit, trace_jobs, versions
 from superposition.pipeline.record.machine import machine
 from superposition.pipeline.robustness import FIRM_SHARE, agreement
 
-Tables = dict[str, pd.DataFrame]
-Claim = dict[str, str]
+FigureTables = dict[str, pd.DataFrame]
+ClaimRow = dict[str, str]
 
 # The mark of each verdict, in the order in which they are counted.
 VERDICT_MARKS = {
@@ -65,11 +65,11 @@ class Results:
         """The numbers that were compared with bounds."""
         return pd.read_csv(self.folder / "criteria.csv")
 
-    def tables(self, figure: str) -> Tables:
+    def tables(self, figure: str) -> FigureTables:
         """Read the tables of a figure, by name."""
         return files.read(self.folder / "tables" / figure)
 
-    def show(self, figure: str, draw: Callable[[Tables], Any], data: Tables) -> Any:
+    def show(self, figure: str, draw: Callable[[FigureTables], Any], data: FigureTables) -> Any:
         """Show the stored drawing of a figure if the data are those of its tables; otherwise draw them."""
         stored = self.tables(figure)
         if data.keys() == stored.keys() and all(data[name].equals(table) for name, table in stored.items()):
@@ -197,18 +197,18 @@ def breakable(name: str) -> Markup:
     return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(name))))
 
 
-def tally(claims: Sequence[Claim]) -> list[tuple[str, int]]:
+def tally(claims: Sequence[ClaimRow]) -> list[tuple[str, int]]:
     """Count the claims with each verdict that there is."""
     verdicts = [claim["verdict"] for claim in claims]
     return [(verdict, verdicts.count(verdict)) for verdict in VERDICT_MARKS if verdict in verdicts]
 
 
-def of_figure(claims: Sequence[Claim], figure: str) -> list[Claim]:
+def of_figure(claims: Sequence[ClaimRow], figure: str) -> list[ClaimRow]:
     """Return the claims about a figure."""
     return [claim for claim in claims if claim["figure"] == figure]
 
 
-def is_unexpected(claim: Claim) -> bool:
+def is_unexpected(claim: ClaimRow) -> bool:
     """Return whether a verdict is not the one on record."""
     return claim["verdict"] not in (claim["expected"], NOT_AT_THIS_SCALE)
 
