@@ -117,7 +117,7 @@ def test_counts_of_neurons(data: Tables) -> None:
 
 
 def test_only_the_best_restart_counts() -> None:
-    """And only the main recipe."""
+    """Only the main training configuration counts, too."""
     models = hundred_of(SEVERAL)
     models["absolute_dense"].parameters["W"][:, 0] = 1.0
     counts = count_monosemantic(measure.absolute_neurons(models)["neurons"])

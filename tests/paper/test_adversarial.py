@@ -212,7 +212,7 @@ def test_a_size_of_removal_is_that_of_the_median_replicate(trained_against: Tabl
 
 
 def test_prices_are_over_the_same_replicate_without_attacks() -> None:
-    """Of the same density and seed; the loss is that without attacks, whatever was minimised."""
+    """Prices compare models of the same density and seed, by the loss without attacks, whatever was minimised."""
     sweep = Sweep(
         model="relu_output", n=16, m=M, density=[0.5, 0.2], attack=[0, 0.5], seeds=2, restarts=1, evaluation=2**12
     )
@@ -228,7 +228,7 @@ def test_prices_are_over_the_same_replicate_without_attacks() -> None:
 
 
 def test_numbers_in_the_report_of_training_against_attacks() -> None:
-    """What is largest, where it falls to one and what it costs there; of curves that do not fall, the largest size."""
+    """The report has the peak, and where the curve falls to one at what cost; the largest size if it never falls."""
     one = {
         "attack": [0.0, 0.5, 1.0],
         "features_per_dimension": [2.0, 4.0, 0.25],

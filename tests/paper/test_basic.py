@@ -41,7 +41,7 @@ def numbers() -> dict[str, list[float]]:
 
 
 def test_all_claims_hold_for_the_ideal_models(tmp_path: Path) -> None:
-    """And survive the way through files, where densities are compared for equality."""
+    """Verdicts survive the way through files."""
     claims = judge.claims.judge(tables(), "paper")[0]
     assert claims["verdict"].tolist() == claims["expected"].tolist()
     assert not claims["measured"].str.contains("nan").any()
@@ -82,7 +82,7 @@ def test_superposition_reaches_the_most_important_last() -> None:
 
 
 def test_loss_below_the_best_linear_one() -> None:
-    """Of 6 features in 5 dimensions, by hand; without the ReLU, the pair costs as much as its squares."""
+    """Six features in 5 dimensions, by hand: without the ReLU, the pair costs as much as its squares."""
     p, importance = 0.3, 0.7 ** np.arange(20)
     v = p / 3 - p**2 / 4
     models = tables()["basic_small"]["models"].query("experiment == 'basic_small' and density == 0.3").iloc[0]

@@ -113,7 +113,7 @@ def test_side_by_side(how: tuple, off: list[float]) -> None:
 
 @pytest.mark.parametrize("row", ARRANGEMENTS, ids=list(ARRANGEMENTS_BY_NAME))
 def test_chance_is_the_share_of_pairings(row: Arrangement) -> None:
-    """What the models are compared with would not be chance: all orders of the features on the corners are counted."""
+    """Chance is a share of all pairings: all orders of the features on the corners are counted."""
     n = row.corners.shape[1]
     found = [measure.has_arrangement(row.name, row.corners[:, [*order]]) for order in itertools.permutations(range(n))]
     assert np.mean(found) == pytest.approx(row.chance)
@@ -141,7 +141,7 @@ def test_collapsed_pairs(how: tuple, apart: list[float]) -> None:
 
 
 def test_shares() -> None:
-    """Of each row at all densities: how many are so, in both distributions; one density is shown."""
+    """Every row counts the models with an arrangement at all densities, in both distributions; one density is shown."""
     shares = organization()["shares"]
     assert len(shares) == 3 * 2 * 7
     assert (shares["restarts"] == 40).all()
@@ -222,7 +222,7 @@ def test_pairs_are_in_canonical_order() -> None:
 
 
 def covariance(p: float) -> np.ndarray:
-    """Of three pairs, each on or off as a whole: by all patterns, with the mean and the square of a uniform value."""
+    """Return the covariance of three pairs, each on or off as a whole, from all patterns and the moments of a value."""
     second, mean = np.zeros((6, 6)), np.zeros(6)
     for on in itertools.product([0, 1], repeat=3):
         share = math.prod(p if one else 1 - p for one in on)
@@ -445,7 +445,7 @@ def test_bases_are_drawn() -> None:
 
 @pytest.mark.parametrize("what", ["no crossings", "unknown crossings", "no onset", "one branch", "few densities"])
 def test_collapse_with_something_missing(what: str, tmp_path: Path) -> None:
-    """What was not found would stop the figure."""
+    """Solutions that were not found do not stop the figure."""
     data = collapse()
     data = {
         "no crossings": data | {"crossings": data["crossings"][:0]},

@@ -170,7 +170,7 @@ def test_runs(data: Tables) -> None:
 
 
 def test_which_run_is_shown() -> None:
-    """Of the most frequent path to the octahedron the one with the lowest loss, from small weights."""
+    """The run shown has the lowest loss among the most frequent path to the octahedron, from small weights."""
     runs = pd.DataFrame(
         {
             "experiment": [SMALL_INIT] * 5 + [XAVIER_INIT],
@@ -206,7 +206,7 @@ def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: 
 
 
 def test_drawn_without_jumps_and_without_plateaus(tmp_path: Path) -> None:
-    """What a hardly trained model leaves."""
+    """A hardly trained model has neither jumps nor plateaus."""
     still = np.zeros((SNAPSHOTS, 2, M, N))
     still[:, :, 0, 0] = 1
     tables = measure.energy_levels({"energy_levels": along_training(energy_sweep(restarts=2), still)})

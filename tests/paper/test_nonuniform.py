@@ -54,7 +54,7 @@ def turned(W: np.ndarray, turn: float, mirror: float, order: Sequence[int] = (1,
 
 
 def residual(W: np.ndarray, exact: np.ndarray) -> float:
-    """Of the Gram matrices, for arrangements so near that the order of the features is the same."""
+    """Return the difference of Gram matrices, for arrangements so near that the features have the same order."""
     gram, expected = (W.T @ W * W.shape[1] / (W**2).sum(), exact.T @ exact * W.shape[1] / (exact**2).sum())
     return float(np.linalg.norm(gram - expected) / np.linalg.norm(expected))
 
@@ -177,7 +177,7 @@ def test_what_is_represented_beside_two_digons(norm: float, expected: str) -> No
 
 @pytest.mark.parametrize("corner", range(1, 5))
 def test_how_square_digons_are(corner: int) -> None:
-    """What is called two digons is within the same residual as any polytope; a trapezium or three rays are none."""
+    """Two digons are recognised within the same residual as any polytope; a trapezium or three rays are none."""
     found = set()
     for degrees in np.linspace(0, 40, 81):
         W = digons()

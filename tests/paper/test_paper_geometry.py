@@ -344,7 +344,7 @@ def test_clusters_stand_out() -> None:
 
 
 def test_smooth_distributions_have_no_clusters() -> None:
-    """Of many lines in many sets of models, not more stand out by chance than stated."""
+    """Among many lines in many sets of models, not more stand out by chance than stated."""
     rng = np.random.default_rng(0)
     chances = np.concatenate(
         [measure.count_around_lines(scattered(rng.uniform(size=(24, 200))))["chance"] for _ in range(60)]
@@ -408,7 +408,7 @@ def product(**factors: int) -> np.ndarray:
 
 
 def test_edges_are_of_the_models_with_the_most() -> None:
-    """Of triangles, digons, pentagons and antiprisms; and the densest model that is one component."""
+    """Edges show models with the most triangles, digons, pentagons and antiprisms, and the densest of one component."""
     models = [
         product(triangle=1, single=3),  # fewer triangles
         product(triangle=2, digon=1),

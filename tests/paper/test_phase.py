@@ -68,7 +68,7 @@ TRIANGLE = [[1, -0.5, -0.5], [0, 0.75**0.5, -(0.75**0.5)]]
 
 
 def fixed_losses(figure: str, p: Any, r: Any) -> np.ndarray:
-    """Of every configuration, [configuration, point]."""
+    """Return the losses of every configuration, [configuration, point]."""
     return np.stack([kind.loss(p, p / 3 - p**2 / 4, r) for kind in FIXED[figure]])
 
 
@@ -196,7 +196,7 @@ def tensor(values: Any) -> torch.Tensor:
     ],
 )
 def test_shares(W: list[list[float]], expected: tuple[float, ...], name: str) -> None:
-    """Of the last feature; several models at once are not mixed up."""
+    """Shares describe the last feature; several models at once are not mixed up."""
     other = [[1.0] + [0.0] * (len(W[0]) - 1)] * len(W)
     found = measure.phase_shares(tensor([W, other]))
     np.testing.assert_allclose(found, [expected, (1, 0, 0)], atol=1e-12)
@@ -337,7 +337,7 @@ def test_arrangement(W: list[list[float]], name: str) -> None:
 @both_figures
 @pytest.mark.parametrize("scale", CONFIGS)
 def test_every_panel_covers_the_grid(figure: str, scale: str) -> None:
-    """And they are of the experiments they name: trained models are a little worse than the optimum."""
+    """Panels show the experiments that they name: trained models are a little worse than the optimum."""
     data, points = diagrams(scale), CONFIGS[scale].sweeps[figure].points()[KEYS]
     assert set(data[figure]["grid"]["panel"]) == set(PANELS)
     assert data[figure]["grid"].index.is_unique
@@ -392,7 +392,7 @@ def test_the_recipes_points_are_every_fifth_of_the_grid(figure: str, scale: str)
 @both_figures
 @pytest.mark.parametrize("scale", CONFIGS)
 def test_recipe_beside_ours(figure: str, scale: str) -> None:
-    """What stands beside the recipe's numbers is of the same point of the grid: told by another number everywhere."""
+    """The numbers beside the recipe's are of the same point of the grid, as every point has another number."""
     grid, recipe = diagrams(scale)[figure]["grid"].copy(), models(figure, "_notebook", scale)
     number = np.arange(len(grid), dtype=float)
     grid["phase"], grid["best_basin"] = [f"p{k:g}" for k in number], number
@@ -516,7 +516,7 @@ def coarse(p: float, r: float) -> pd.DataFrame:
 
 @functools.cache
 def surfaces() -> Tables:
-    """Of random ends of training."""
+    """Return the tables of loss surfaces with random ends of training."""
     sweep = CONFIGS["quick"].sweeps["loss_surfaces"]
     generator = torch.Generator().manual_seed(0)
     shape = (len(sweep.points()), sweep.restarts)
@@ -572,7 +572,7 @@ def numbers() -> dict[str, list[float]]:
 
 @pytest.mark.parametrize("scale", CONFIGS)
 def test_claims_hold_for_the_ideal_models(scale: str, tmp_path: Path) -> None:
-    """And survive the way through files."""
+    """Verdicts survive the way through files."""
     data = diagrams(scale) | theoretical() | surfaces()
     claims = judge.claims.judge(data, scale)[0]
     assert claims["verdict"].tolist() == claims["expected"].tolist()
@@ -646,7 +646,7 @@ def test_expected_loss_by_quadrature(model: tuple[float, ...], tolerance: float)
 
 
 def test_phases_of_other_activations() -> None:
-    """Those of the ReLU are the exact ones; an odd function has no use for opposite features."""
+    """The phases of the ReLU are the exact ones; an odd function has no use for opposite features."""
     grid = theoretical()["phase_activations"]["grid"].round(dict.fromkeys(KEYS, 9))
     relu = grid[grid["activation"] == "ReLU"].set_index(KEYS)["phase"]
     p, r = (tensor(relu.index.get_level_values(key).tolist()) for key in KEYS)

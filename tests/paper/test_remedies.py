@@ -65,7 +65,7 @@ def test_thresholds_of_features(measured: dict[str, pd.DataFrame]) -> None:
 
 
 def test_a_pair_always_gains_more_than_one_feature(measured: dict[str, pd.DataFrame]) -> None:
-    """What the correction rests on, at every coefficient."""
+    """The correction rests on this, at every coefficient."""
     exact = measured["exact"]
     assert set(exact["density"]) == set(DENSITIES)
     assert (exact["pair"] >= exact["one"]).all()

@@ -73,7 +73,7 @@ def test_active_counts() -> None:
 
 
 def test_share_of_the_sparse_loss() -> None:
-    """Of samples with one feature or none, at the lowest density: by hand from the closed forms."""
+    """The share of samples with one feature or none, at the lowest density, follows by hand from closed forms."""
     p, dropped, pairs = 0.001, IMPORTANCE[10:].sum(), IMPORTANCE[:10].sum()
     total = dropped * (p / 3 - p**2 / 4) + pairs * p**2 / 6
     counts = ideal()["theory"]["active_counts"].query(f"density == {p} and active < 2")

@@ -11,7 +11,7 @@ from superposition.pipeline import files
 
 
 def test_read(tmp_path: Path) -> None:
-    """What a figure and a judge get is what was measured; other files in the folder are no tables."""
+    """Figures and judges get exactly what was measured; other files in the folder are no tables."""
     written = {
         "models": pd.DataFrame({"model": ["linear", "relu_output"], "loss": [0.1, 1 / 3], "best": [True, False]}),
         "pairs": pd.DataFrame({"i": [0, 1], "dot": [float("nan"), -1e-9]}),

@@ -75,7 +75,7 @@ def test_the_page_shows_loose_verdicts_first(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_what_is_on_record_is_about_claims_of_today() -> None:
-    """And the page shows it."""
+    """The page shows the record, too."""
     known = {claim.id for section in CONFIG.sections for claim in stages.find(section, "judge", "claims")}
     for file in (ROOT / robustness.RECORDS).glob("*.csv"):
         assert set(pd.read_csv(file)["claim"]) <= known

@@ -29,7 +29,7 @@ def test_another_seed_has_no_model_in_common(entry: dict[str, Any]) -> None:
 
 
 def test_losses_are_ranked_by_other_samples() -> None:
-    """Which all sweeps of the seed share; and so are the samples on which models are measured."""
+    """All sweeps of a seed share the samples by which models are ranked, and those on which they are measured."""
     sweeps = [Sweep.parse(PLAIN | {"seed": seed, "evaluation": 5000}) for seed in (0, 1)]
     parameters = train(sweeps[0]).parameters
     (first, error), (second, _) = (evaluation.losses(sweep, parameters) for sweep in sweeps)

@@ -56,7 +56,7 @@ def made(
 
 
 def yardstick(density: float) -> float:
-    """What it costs to drop all but the first twenty of a hundred features with I_i = 0.8^i."""
+    """Return what it costs to drop all but the first twenty of a hundred features with I_i = 0.8^i."""
     return sum(0.8**i for i in range(20, 100)) * (density / 3 - density**2 / 4)
 
 

@@ -51,7 +51,7 @@ def organised(sweep: Sweep, arrangements: Callable[[str, int, int], np.ndarray])
 
 
 def arrangement(distribution: str, point: int, rank: int) -> np.ndarray:
-    """Of 40 models by their loss: 36 as stated of a correlated set, three others, and one without a feature.
+    """Make 40 models by their loss: 36 as stated of a correlated set, three others, and one without a feature.
 
     Of independent features every third is antipodal and the others orthogonal; every seventh hexagon is as stated.
     """

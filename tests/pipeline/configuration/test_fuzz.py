@@ -45,7 +45,7 @@ def many(times: int) -> settings:
 
 
 def endless(kind: type) -> Any:
-    """What YAML makes of an anchor that holds itself."""
+    """Return what YAML makes of an anchor that holds itself."""
     return (loop := []).append(loop) or loop if kind is list else (knot := {}).update(quick=knot) or knot
 
 
@@ -75,7 +75,7 @@ KEYS = st.sampled_from([*TEXTS, *DATES, None, True, 1, 2.5, math.nan, (1, 2), b"
 
 
 def paths(part: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Of every key and item."""
+    """Yield the paths of every key and item."""
     for key, value in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
         yield (*above, key)
         yield from paths(value, (*above, key))
@@ -110,7 +110,7 @@ def edited(part: Any, kind: str, path: tuple[Any, ...], name: Any, value: Any) -
 
 @pytest.fixture(scope="module", autouse=True)
 def few_sections() -> Iterator[None]:
-    """Those that the experiments above are enough for."""
+    """Return the sections for which the experiments above are enough."""
     few = {name: about for name, about in read_sections().items() if name in ("introduction", "custom")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("superposition.pipeline.configuration.config.read_sections", lambda: dict(few))
@@ -118,7 +118,7 @@ def few_sections() -> Iterator[None]:
 
 
 def verdict(config: Any) -> Config | str:
-    """What it means, or the line with which it is refused."""
+    """Return what a configuration means, or the line with which it is refused."""
     try:
         return Config.parse(config)
     except SuperpositionError as error:
@@ -130,7 +130,7 @@ def verdict(config: Any) -> Config | str:
 
 
 def plan(config: Config) -> None:
-    """What Snakemake and its jobs ask of a configuration."""
+    """Compute what Snakemake and its jobs ask of a configuration."""
     for name, sweep in config.sweeps.items():
         assert Sweep.parse(json.loads(sweep.spec()), name) == sweep
         assert sweep.work > 0

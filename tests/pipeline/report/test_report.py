@@ -503,7 +503,7 @@ def test_sensitivity(tmp_path: Path) -> None:
 
 
 def test_verdicts_under_other_seeds(tmp_path: Path) -> None:
-    """Those that differ too often have a table of their own; without a record there is neither table nor heading."""
+    """Verdicts that differ too often have a table of their own; without a record there is neither table nor heading."""
     folder = make_results(tmp_path)
     assert tables(make_page(folder), "share") == []
     counted = {
