@@ -94,7 +94,7 @@ export function stacks(model, out, signed, choose, chosen) {
       class: "stack",
       tabindex: 0,
       role: "button",
-      "aria-pressed": k === chosen,
+      "aria-pressed": String(k === chosen),
       "aria-label": `neuron ${k + 1}: features ${members.map((i) => i + 1).join(", ")}`,
       onclick: () => choose(k),
       onkeydown: (/** @type {KeyboardEvent} */ event) => ["Enter", " "].includes(event.key) && choose(k),

@@ -67,6 +67,7 @@ function sweepParts(sweep, chart, address) {
   const neurons = html("div");
   const facts = announced();
   const features = html("div");
+  const again = html("p", { class: "note" });
   // One scale for all models, so that what moves is the model.
   const longest = Math.max(1.1, ...Array.from(loss, (_, point) => norms(modelAt(point))).flat());
   const beside = chart && drawChart(chart, varying);
@@ -77,8 +78,8 @@ function sweepParts(sweep, chart, address) {
       0,
     );
     const model = modelAt(point);
-    const distribution = axes.find((/** @type {any} */ [name]) => name === "distribution")[1][index.distribution];
-    const colours = featureColours({ ...sweep, sets: sweep.sets[distribution] });
+    const values = Object.fromEntries(axes.map((/** @type {any} */ [name, values]) => [name, values[index[name]]]));
+    const colours = featureColours({ ...sweep, sets: sweep.sets[values.distribution] });
     if (m <= 3) picture.show(model.columns(), colours, { reach: 1.25 * longest });
     picture.element.classList.toggle("solid", m === 3);
     gram.show((i, j) => model.gram(i, j), n, n, longest ** 2);
@@ -95,7 +96,8 @@ function sweepParts(sweep, chart, address) {
       }),
     );
     features.replaceChildren(featureTable(model, b.subarray(point * n, (point + 1) * n)));
-    beside?.mark(Object.fromEntries(axes.map((/** @type {any} */ [name, values]) => [name, values[index[name]]])));
+    again.replaceChildren(...(sweep.live ? [liveLink(sweep, point, values)] : []));
+    beside?.mark(values);
   };
   /** @type {Record<string, Slider>} */
   const sliders = {};
@@ -135,12 +137,27 @@ function sweepParts(sweep, chart, address) {
     ...(neurons.childNodes.length ? [panel("Neurons", neurons)] : []),
     panel("WᵀW", gram.element, facts),
     ...(beside ? [panel(chart.title, beside.element)] : []),
-    panel("Features", features),
+    panel("Features", features, again),
   ];
   return [
     ...(controls.length ? [html("div", { class: "controls" }, ...controls)] : []),
     html("div", { class: "panels" }, ...panels),
   ];
+}
+
+/**
+ * Returns a link to the live view that trains the same model again.
+ * @param {any} sweep
+ * @param {number} point
+ * @param {Record<string, any>} values the values of all axes at that point
+ */
+function liveLink({ live, signed, restart }, point, { density, distribution, seed }) {
+  const sets = describeSets(distribution);
+  const settings = { ...live, density, seed: live.seed + seed, restart: restart[point], signed: Number(signed) };
+  for (const kind of ["correlated", "anticorrelated"])
+    settings[kind] = sets.match(new RegExp(`\\b${kind}((?: \\d+(?:\\+\\d+)+)+)`))?.[1].trim() ?? "";
+  const address = Object.entries(settings).map(([key, value]) => `${key}=${value}`.replaceAll(" ", "%20"));
+  return html("a", { href: `#${["live", ...address].join("&")}` }, "Train this model again here");
 }
 
 /**

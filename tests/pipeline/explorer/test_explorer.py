@@ -229,6 +229,7 @@ def test_every_view_opens(browser: Any, reader: Reader, width: int) -> None:
     assert len(views) > 10
     for view in views:
         narrow.open(view)
+        assert narrow.page.locator("nav option:checked").get_attribute("value") == view
         assert narrow.page.evaluate("document.documentElement.scrollWidth") == width, view
     assert narrow.problems == []
 
@@ -298,6 +299,91 @@ def test_moving_a_slider(reader: Reader) -> None:
 
 
 @pytest.mark.quick
+@pytest.mark.parametrize(
+    ("figure", "experiment"),
+    [
+        ("introduction", "introduction"),
+        ("basic_small", "basic_small_linear"),
+        ("basic_large", "basic_large"),
+        ("polytopes", "polytopes_3_8"),
+        ("correlated_organization", "organization_6"),
+        ("collapse", "collapse"),
+    ],
+)
+def test_every_sweep_shows_its_models(reader: Reader, figure: str, experiment: str) -> None:
+    """The best model of the first and the next density, chosen with the keyboard: its loss, norms and biases."""
+    models = SweepResult.load(reader.path.parent / f"weights/{experiment}.safetensors")
+    points, best = models.points, models.best()
+    reader.open(f"{figure}&sweep={experiment}&density={points['density'].iloc[0]}")
+    for density in points["density"].drop_duplicates().tolist()[:2]:
+        k = int(np.argmax(points["density"] == density))
+        assert float(reader.fact("loss")) == pytest.approx(points["loss"].iloc[k], rel=1e-4)
+        rows = np.array([row[1:3] for row in reader.rows("Features")], dtype=float)
+        for shown, expected in zip(rows.T, (best["W"][k].norm(dim=0), best["b"][k]), strict=True):
+            assert sorted(shown) == pytest.approx(sorted(expected.tolist()), abs=2e-3)
+        if models.sweep.size > 1:
+            reader.page.locator("input[type=range]").press("ArrowRight")
+    assert reader.problems == []
+
+
+@pytest.mark.quick
+def test_the_chart_beside_a_sweep_moves_its_slider(reader: Reader) -> None:
+    """With a click and with the arrow keys; what is known at that density stands beside the model."""
+    best = table("collapse", "best").drop_duplicates("density").sort_values("density", ascending=False)
+    reader.open("collapse")
+    chart = reader.page.locator(".panel:has(h3:text-is('Losses of the branches')) svg")
+    box = chart.bounding_box()
+    chart.click(position={"x": box["width"] * 0.6, "y": box["height"] / 2})
+    for key in (None, "ArrowRight", "ArrowLeft"):
+        if key:
+            chart.press(key)
+        shown = best.iloc[int(reader.page.locator("input[type=range]").input_value())]
+        assert float(reader.fact("loss")) == pytest.approx(shown["loss"], rel=1e-4)
+        assert int(reader.fact("collapsed pairs")) == shown["collapsed"]
+    assert 0 < int(reader.page.locator("input[type=range]").input_value()) < len(best) - 1
+    assert reader.problems == []
+
+
+@pytest.mark.quick
+def test_solids_turn_and_sliders_play(reader: Reader) -> None:
+    """With the keyboard alone: the polytope turns with the model, and a press of the button plays all densities."""
+    rows = table("polytopes", "models").query("n == 8 and m == 3").sort_values("density", ascending=False)
+    reader.open(f"polytopes&sweep=polytopes_3_8&density={rows['density'].iloc[0]}")
+    solids = reader.page.locator("svg.arrangement.solid")
+    before = solids.evaluate_all("solids => solids.map((solid) => solid.innerHTML)")
+    solids.nth(1).press("ArrowUp")
+    after = solids.evaluate_all("solids => solids.map((solid) => solid.innerHTML)")
+    assert len(after) == 2
+    assert all(one != other for one, other in zip(before, after, strict=True))
+    for name, column in (("trained model", "trained"), ("best product", "best")):
+        assert reader.fact(name) == rows[column].iloc[0]
+    reader.page.get_by_role("button", name="Play: feature density 1−S").press("Enter")
+    reader.page.locator(f".slider output:text-is('{rows['density'].iloc[-1]:g}')").wait_for()
+    assert float(reader.fact("loss")) == pytest.approx(rows["trained_loss"].iloc[-1], rel=1e-4)
+    reader.page.get_by_role("button", name="Play: feature density 1−S").wait_for()
+    assert reader.problems == []
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("figure", ["absolute_small", "absolute_zoom", "asymmetric_motif"])
+def test_every_neuron_shows_its_weights(reader: Reader, figure: str) -> None:
+    """Of the second neuron, chosen with the keyboard, which stays there."""
+    weights = table(figure if figure != "absolute_zoom" else "absolute_neurons", "weights")
+    if "density" in weights:
+        weights = weights[weights["density"] == weights["density"].min()]
+        reader.open(f"{figure}&density={weights['density'].iloc[0]}")
+    else:
+        reader.open(figure)
+    reader.page.locator(".stack").nth(1).press("Enter")
+    assert reader.page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
+    expected = weights[weights["neuron"] == 1].set_index("feature")
+    for feature, weight, out, *_ in reader.rows("The neuron chosen"):
+        row = expected.loc[int(feature) - 1]
+        assert [float(weight), float(out)] == pytest.approx([row["weight"], row["out"]], rel=6e-3, abs=1e-3)
+    assert reader.problems == []
+
+
+@pytest.mark.quick
 def test_pointing_at_a_feature(reader: Reader) -> None:
     """Its D_i and its factor, in every sweep of the figure and with every seed."""
     rows = table("feature_dimensionality", "features").query("factor >= 0")
@@ -321,4 +407,28 @@ def test_the_live_view_trains_as_the_package_does(reader: Reader) -> None:
     spec["correlated"] = [[0, 1], [2, 3]]
     expected, rounding = trained(spec)
     assert (np.abs(found - expected) < 2 * rounding).all()
+    assert reader.problems == []
+
+
+@pytest.mark.quick
+def test_the_live_view_trains_the_models_of_the_run(reader: Reader) -> None:
+    """From the link beside a model to the same weights at the end, not only up to rotation."""
+    models = SweepResult.load(reader.path.parent / "weights/introduction.safetensors")
+    reader.open(f"introduction&density={models.points['density'].iloc[0]}")
+    reader.page.get_by_role("link", name="Train this model again here").click()
+    reader.page.wait_for_selector(f"[data-step='{models.sweep.steps}']")
+    found = np.array(reader.page.locator("[data-step]").get_attribute("data-parameters").split(), dtype=float)
+    expected = np.concatenate([models.best()[name][0].flatten() for name in ("W", "b")])
+    assert found == pytest.approx(expected, abs=5e-3)
+    assert reader.problems == []
+
+
+@pytest.mark.quick
+def test_the_live_view_knows_the_exact_optimum(reader: Reader) -> None:
+    """The lowest loss that it shows is that of the optimum at the same point of the phase diagram."""
+    optimum = table("phase_2in1", "grid").query("panel == 'optimum' and relative_importance < 1").iloc[-1]
+    reader.open(f"live&n=2&m=1&density={optimum['density']}&decay={optimum['relative_importance']}&until=20")
+    reader.page.locator("dt:text-is('lowest loss, exact') + dd:not(:text-is('not known'))").wait_for()
+    shown = reader.fact("lowest loss, exact").replace(" × 10⁻", "e-")
+    assert float(shown.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789"))) == pytest.approx(optimum["loss"], rel=1e-4)
     assert reader.problems == []

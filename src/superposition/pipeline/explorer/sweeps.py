@@ -1,6 +1,7 @@
 """A sweep at any of its points: the model with the lowest loss, turned so that what moves is what changes."""
 
 import itertools
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from superposition.analysis import alignment
+from superposition.core.experiment.grid import MAX_REPLICATES
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline.explorer.packing import float32, int16, numbers
@@ -17,6 +19,12 @@ from superposition.pipeline.explorer.packing import float32, int16, numbers
 MAX_WEIGHTS = 200_000
 # Largest number of orders of the features that are tried one by one.
 MAX_ORDERS = 5040
+# Largest number of features, and the keys of a sweep, with which the live view trains.
+LIVE_FEATURES = 20
+LIVE_KEYS = {
+    *("model", "n", "m", "density", "importance", "distribution", "seed", "seeds", "restarts"),
+    *("steps", "batch", "learning_rate", "evaluation", "snapshots"),
+}
 
 
 def describe_sweep(result: SweepResult, corners: np.ndarray | None = None) -> dict[str, Any]:
@@ -54,7 +62,20 @@ def describe_sweep(result: SweepResult, corners: np.ndarray | None = None) -> di
         "out": int16(best["W_out"][kept].flatten(1)) if "W_out" in best else None,
         "b": int16(b),
         "loss": float32(result.loss.min(dim=1).values[kept]),
+        "live": _live_settings(sweep),
+        "restart": result.points["restart"].iloc[kept].tolist(),
     }
+
+
+def _live_settings(sweep: Sweep) -> dict[str, Any] | None:
+    """Return the settings with which the live view trains the same models; None if it cannot."""
+    chosen = json.loads(sweep.spec())
+    importance = chosen.get("importance", 1)
+    decay = importance.get("decay") if isinstance(importance, dict) else 1 if importance == 1 else None
+    if decay is None or sweep.n > LIVE_FEATURES or sweep.m > 3 or not chosen.keys() <= LIVE_KEYS:
+        return None
+    settings = {key: getattr(sweep, key) for key in ("model", "n", "m", "steps", "batch")}
+    return settings | {"decay": decay, "rate": sweep.learning_rate, "seed": sweep.seed * MAX_REPLICATES}
 
 
 def _stride(points: pd.DataFrame) -> int:
