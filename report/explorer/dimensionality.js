@@ -20,8 +20,7 @@ export function showDimensionality(root, view, address) {
   const names = Object.keys(view.sweeps);
   const chosen = address.text("sweep", names[0]);
   const body = html("div");
-  const draw = (/** @type {string} */ name) =>
-    body.replaceChildren(sweepPanels({ ...view.sweeps[name], polytopes: view.polytopes }, address));
+  const draw = (/** @type {string} */ name) => body.replaceChildren(sweepPanels(view.sweeps[name], address));
   const options = names.map((name) => /** @type {[string, string]} */ ([name, view.sweeps[name].title]));
   const change = (/** @type {string} */ name) => {
     address.set({ sweep: name });
@@ -51,8 +50,7 @@ function sweepPanels(sweep, address) {
     matchMedia("(max-width: 44rem)").matches ? {} : { width: 560, height: 330 },
   );
   drawFractions(chart);
-  const present = polytopes.filter((/** @type {string} */ name) => [...D.keys()].some((k) => kind(k) === name));
-  for (const name of present) {
+  for (const name of polytopes) {
     const members = [...D.keys()].filter((k) => kind(k) === name);
     chart.dots(
       members.map(x),
@@ -119,7 +117,7 @@ function sweepPanels(sweep, address) {
     },
     (dx, dy) => choose(at.point + dx, at.feature + dy),
   );
-  const names = present.map((/** @type {string} */ name) =>
+  const names = polytopes.map((/** @type {string} */ name) =>
     html("li", {}, html("i", { style: `background:${polytopeColour(name)}` }), name),
   );
   show();

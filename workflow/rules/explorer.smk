@@ -7,6 +7,7 @@ rule explorer:
         page=[file for kind in ("css", "js") for file in sorted(glob.glob(f"report/explorer/*.{kind}"))],
         tables=expand(rules.measure.output, figure=CONFIG.figures),
         weights=expand(rules.train.output, experiment=CONFIG.sweeps),
+        best=expand(rules.search.output, family=CONFIG.families),
         captions=sorted(glob.glob("src/superposition/paper/*/section.yaml")),
         code=sources("workflow/scripts/explorer.py"),
     output:

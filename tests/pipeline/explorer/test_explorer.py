@@ -384,16 +384,17 @@ def test_every_neuron_shows_its_weights(reader: Reader, figure: str) -> None:
 
 
 @pytest.mark.quick
-def test_pointing_at_a_feature(reader: Reader) -> None:
-    """Its D_i and its factor, in every sweep of the figure and with every seed."""
-    rows = table("feature_dimensionality", "features").query("factor >= 0")
-    models = rows.groupby(["experiment", "seed"])
-    for row in pd.concat([group.iloc[[0, len(group) // 2, -1]] for _, group in models]).itertuples():
-        sweep = f"{row.experiment}_seed_{row.seed}" if row.seed else row.experiment
-        reader.open(f"dimensions_per_feature&sweep={sweep}&density={row.density}&feature={row.feature + 1}")
-        assert float(reader.fact("Dᵢ")) == pytest.approx(row.dimensionality, rel=1e-3)
-        assert float(reader.fact("‖Wᵢ‖")) == pytest.approx(row.norm, rel=2e-3)
-        assert reader.fact("factor").startswith(row.polytope)
+@pytest.mark.parametrize("prefix", ["", "best_"])
+def test_pointing_at_a_feature(reader: Reader, prefix: str) -> None:
+    """Its D_i, its norm and its factor, in every sweep of the figure, for trained and for best known models."""
+    rows = table("feature_dimensionality", f"{prefix}features").query("factor >= 0 and seed == 0")
+    for experiment, models in rows.groupby("experiment"):
+        for row in models.iloc[[0, len(models) // 2, -1]].itertuples():
+            sweep = f"{experiment}_best" if prefix else experiment
+            reader.open(f"dimensions_per_feature&sweep={sweep}&density={row.density}&feature={row.feature + 1}")
+            assert float(reader.fact("Dᵢ")) == pytest.approx(row.dimensionality, rel=1e-3)
+            assert float(reader.fact("‖Wᵢ‖")) == pytest.approx(row.norm, rel=2e-3)
+            assert reader.fact("factor").startswith(row.polytope)
     assert reader.problems == []
 
 

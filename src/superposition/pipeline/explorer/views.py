@@ -39,6 +39,11 @@ class Run:
     def _load(self, experiment: str) -> SweepResult:
         return SweepResult.load(self.results / "weights" / f"{experiment}.safetensors")
 
+    def best(self, experiment: str) -> SweepResult:
+        """Read the best known models of an experiment."""
+        (family,) = (name for name, members in self.config.families.items() if experiment in members)
+        return SweepResult.load(self.results / "best" / family / f"{experiment}.safetensors")
+
     def table(self, figure: str, name: str) -> pd.DataFrame:
         """Read one table of a figure."""
         return pd.read_csv(self.results / "tables" / figure / f"{name}.csv")
@@ -205,26 +210,32 @@ def _product_chart(rows: pd.DataFrame) -> Data:
 
 
 def _dimensionality_view(run: Run) -> Data:
-    """Return D_i, the factor and the weights of every feature of the large models, by sweep and seed."""
-    features, curves = run.table("feature_dimensionality", "features"), run.table("feature_dimensionality", "curve")
+    """Return D_i, the factor and the weights of every feature of the large models, trained and best known."""
+    figure = run.config.figures["feature_dimensionality"]
+    sweeps = {name: _large_models(run, name, run.models(name), "") for name in figure.experiments}
+    sweeps |= {f"{name}_best": _large_models(run, name, run.best(name), "best_") for name in figure.best}
+    return {"kind": "dimensionality", "sweeps": sweeps}
+
+
+def _large_models(run: Run, experiment: str, models: SweepResult, prefix: str) -> Data:
+    """Return the models of one sweep; of replicates, the first. The tables about them have names with the prefix."""
+    sweep, first = models.sweep, f"experiment == '{experiment}' and seed == 0"
+    features, curve = (
+        run.table("feature_dimensionality", f"{prefix}{table}").query(first) for table in ("features", "curve")
+    )
     polytopes = sorted(features["polytope"].unique())
-    sweeps = {}
-    for (experiment, seed), curve in curves.groupby(["experiment", "seed"], sort=False):
-        models = run.models(experiment)
-        sweep, of_seed = models.sweep, models.points["seed"].to_numpy() == seed
-        rows = features[(features["experiment"] == experiment) & (features["seed"] == seed)]
-        sweeps[f"{experiment}_seed_{seed}" if seed else experiment] = {
-            "title": f"{sweep.n} features in {sweep.m} dimensions" + (f", seed {seed}" if sweep.seeds > 1 else ""),
-            "n": sweep.n,
-            "m": sweep.m,
-            "density": list(sweep.density),
-            "curve": numbers(curve["dimensions_per_feature"]),
-            "dimensionality": float32(rows["dimensionality"].to_numpy().reshape(-1, sweep.n)),
-            "factor": rows["factor"].tolist(),
-            "polytope": [polytopes.index(name) for name in rows["polytope"]],
-            "W": int16(models.best()["W"][of_seed].flatten(1)),
-        }
-    return {"kind": "dimensionality", "polytopes": polytopes, "sweeps": sweeps}
+    return {
+        "title": f"{sweep.n} features in {sweep.m} dimensions" + (", best known" if prefix else ""),
+        "n": sweep.n,
+        "m": sweep.m,
+        "density": list(sweep.density),
+        "curve": numbers(curve["dimensions_per_feature"]),
+        "dimensionality": float32(features["dimensionality"].to_numpy().reshape(-1, sweep.n)),
+        "factor": features["factor"].tolist(),
+        "polytopes": polytopes,
+        "polytope": [polytopes.index(name) for name in features["polytope"]],
+        "W": int16(models.best()["W"][:: sweep.seeds].flatten(1)),
+    }
 
 
 # Learning
