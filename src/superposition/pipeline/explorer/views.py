@@ -5,15 +5,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from superposition.core.weights import SweepResult
 from superposition.pipeline.configuration.config import Config
 from superposition.pipeline.explorer.packing import columns, float32, int16, numbers
 from superposition.pipeline.explorer.sweeps import describe_sweep
+
+# Only collecting data reads weights, which needs PyTorch; the report asks for addresses alone.
+if TYPE_CHECKING:
+    from superposition.core.weights import SweepResult
 
 Data = dict[str, Any]
 # Largest number of snapshots shown of one model.
@@ -36,7 +39,9 @@ class Run:
         self.results, self.config = results, config
         self.models = cache(self._load)
 
-    def _load(self, experiment: str) -> SweepResult:
+    def _load(self, experiment: str) -> "SweepResult":
+        from superposition.core.weights import SweepResult
+
         return SweepResult.load(self.results / "weights" / f"{experiment}.safetensors")
 
     def best(self, experiment: str) -> SweepResult:
