@@ -12,6 +12,7 @@ rule notebook:
         sensitivity=expand(rules.vary.output, section=CONFIG.sensitivity),
         tables=expand(rules.measure.output, figure=CONFIG.figures),
         weights=expand(rules.train.output, experiment=CONFIG.sweeps),
+        optimality=rules.optimality.output.figures,
         captions=sorted(glob.glob("src/superposition/paper/*/section.yaml")),
         code=sources("workflow/scripts/run_notebook.py"),
     output:

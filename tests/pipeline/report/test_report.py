@@ -108,6 +108,11 @@ CRITERIA = [
     for claim in ("introduction.dense", "basic.linear_is_pca")
     for part in ("statement", "correction")
 ]
+OPTIMALITY_COLUMNS = ["figure", "point", "experiment", "excess", "excess_error", "source", "gap", "gap_error"]
+OPTIMALITY = [
+    ("basic_small", "density 0.0215443469", "five", 0.0163, 0.0002, "five at 0.04641588", 0.0012, 0.0004),
+    ("basic_large", "", "wide", 0.002, 0.001, "trained", 0.0, 0.0),
+]
 # Seconds and inputs of jobs; the last one trained an experiment that there was.
 JOBS = {
     "train/five": (61.5, []),
@@ -124,6 +129,7 @@ def make_results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tup
         folder.joinpath(name).mkdir(parents=True)
     pd.DataFrame(claims, columns=COLUMNS).to_csv(folder / "claims.csv", index=False)
     pd.DataFrame(CRITERIA, columns=CRITERIA_COLUMNS).to_csv(folder / "criteria.csv", index=False)
+    pd.DataFrame(OPTIMALITY, columns=OPTIMALITY_COLUMNS).to_csv(folder / "optimality_by_figure.csv", index=False)
     for name in parsed.figures:
         (folder / "figures" / f"{name}.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg'>{name}</svg>")
         Image.new("RGB", (900, 300), "teal").save(folder / "figures" / f"{name}.png")
@@ -183,6 +189,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(folder: Path) -> BeautifulSoup:
     return make_page(folder, execute=True)
+
+
+def test_trained_models_beside_the_best_known(page: BeautifulSoup) -> None:
+    """In a summary that links to the certificate, and in a line about each figure that has one."""
+    (summary,) = tables(page, "figure", "largest gap to a construction")
+    assert [row["figure"] for row in summary] == ["basic_small", "basic_large"]
+    assert summary[0] == {
+        "figure": "basic_small",
+        "largest excess of a trained model's loss": "1.63 ± 0.02 %",
+        "at": "five, density 0.0215",
+        "the best known model comes from": "five at 0.0464",
+        "largest gap to a construction": "0.12 ± 0.04 %",
+    }
+    assert "in 1 of 2 figures" in text(page)
+    assert page.find("a", href="optimality.csv")
+    for name, part in figures(page).items():
+        assert ("cost up to" in text(part)) == (name in ("basic_small", "basic_large"))
+    assert "cost up to 1.63 ± 0.02 % more" in text(figures(page)["basic_small"])
 
 
 def text(tag: Tag) -> str:

@@ -31,6 +31,8 @@ from superposition.pipeline.robustness import FIRM_SHARE, agreement
 FigureTables = dict[str, pd.DataFrame]
 ClaimRow = dict[str, str]
 
+# What the certificate of the best known models says about every figure (see docs/optimality.md).
+CERTIFICATE = "optimality_by_figure.csv"
 # The mark of each verdict, in the order in which they are counted.
 VERDICT_MARKS = {
     "reproduced": "✓",
@@ -100,6 +102,7 @@ def build_notebook(
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "prose": prose, "breakable": breakable, "tally": tally, "of": of_figure}
+    environment.filters |= {"percent": percent, "shortened": shortened}
     environment.tests["unexpected"] = is_unexpected
     contents = _contents(results, config, configfiles) | _robustness(record, results)
     source = environment.get_template(text.name).render(contents)
@@ -121,7 +124,7 @@ def _contents(results: Path, config: Config, configfiles: Sequence[str]) -> dict
     numbers = {figure: results / "tables" / figure / "numbers.csv" for figure in config.figures}
     weights = {name: results / "weights" / f"{name}.safetensors" for name in config.sweeps}
     shown = [f"figures/{name}.{kind}" for name in config.figures for kind in ("svg", "gif")]
-    shown += ["claims.csv", *(f"sensitivity/{section}.csv" for section in config.sensitivity)]
+    shown += ["claims.csv", CERTIFICATE, *(f"sensitivity/{section}.csv" for section in config.sensitivity)]
     jobs = trace_jobs(results, [str(results / name) for name in shown] + [str(path) for path in weights.values()])
     packages = ", ".join(f"{name} {version}" for name, version in versions().items())
     machines = sorted({job.machine for job in jobs}) or [machine()]
@@ -146,8 +149,15 @@ def _contents(results: Path, config: Config, configfiles: Sequence[str]) -> dict
         "parameters": lambda name: describe_parameters(config.sweeps[name], config.from_paper[name]),
         "facts": {"commit": commit(), "Python and packages": packages, "machine": ", ".join(machines)}
         | {"scale": config.scale},
+        "optimality": _optimality(results),
         **_sensitivity(results, config),
     }
+
+
+def _optimality(results: Path) -> dict[str, dict[str, Any]]:
+    """Return by how much trained models fall short of the best known ones, by figure."""
+    table = pd.read_csv(results / CERTIFICATE, keep_default_na=False)
+    return {row["figure"]: row for row in table.to_dict("records")}
 
 
 def _benchmark(results: Path, job: str) -> dict[str, Any]:
@@ -190,6 +200,16 @@ def prose(text: str) -> Markup:
 def number(value: SupportsFloat, digits: int = 3) -> str:
     """Format a number with so many significant digits."""
     return f"{float(value):.{digits}g}"
+
+
+def percent(share: SupportsFloat, error: SupportsFloat) -> str:
+    """Format a share with its standard error in percent, as in ``1.63 ± 0.02 %``."""
+    return f"{100 * float(share):.2f} ± {100 * float(error):.2f} %"
+
+
+def shortened(text: str) -> str:
+    """Round the numbers in a text to three significant digits."""
+    return re.sub(r"\d+\.\d+(e-\d+)?", lambda match: number(match[0]), text)
 
 
 def breakable(name: str) -> Markup:
