@@ -16,10 +16,11 @@ from superposition.pipeline.judging.claims import Tables
 def _tables(make: Callable[[str, Sweep], SweepResult]) -> Tables:
     """Tables of the models that a function of the experiment makes."""
     figures = {figure: CONFIG.figures[figure].experiments for figure in ("basic_small", "basic_large")}
-    return {
-        figure: getattr(measure, figure)({name: make(name, CONFIG.sweeps[name]) for name in experiments})
-        for figure, experiments in figures.items()
-    }
+    tables = {}
+    for figure, experiments in figures.items():
+        models = {name: make(name, CONFIG.sweeps[name]) for name in experiments}
+        tables[figure] = getattr(measure, figure)(models, {figure: models[figure]})
+    return tables
 
 
 @functools.cache

@@ -7,20 +7,21 @@ from superposition.core.weights import SweepResult
 from superposition.paper.basic import noise
 
 
-def basic_small(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def basic_small(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the tables of the models with 20 features."""
-    return _measure(trained, trained["basic_small"])
+    return _measure(trained, trained["basic_small"], best["basic_small"])
 
 
-def basic_large(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+def basic_large(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the tables of the models with 80 features."""
-    return _measure(trained, trained["basic_large"])
+    return _measure(trained, trained["basic_large"], best["basic_large"])
 
 
-def _measure(trained: dict[str, SweepResult], relu_output: SweepResult) -> dict[str, pd.DataFrame]:
-    """Return the standard tables of all experiments, and the loss of single features of the ReLU-output models.
+def _measure(trained: dict[str, SweepResult], relu_output: SweepResult, best: SweepResult) -> dict[str, pd.DataFrame]:
+    """Return the standard tables of all experiments, and more about the ReLU-output models.
 
-    The column ``experiment`` says which experiment a row comes from.
+    That is the loss of single features, and the features of the best known models (``best_features``) with the losses
+    of these (``known_loss``). The column ``experiment`` says which experiment a row of a standard table comes from.
     """
     standard = {
         table.__name__: pd.concat(
@@ -28,4 +29,6 @@ def _measure(trained: dict[str, SweepResult], relu_output: SweepResult) -> dict[
         )
         for table in (tables.models, tables.features, tables.pairs)
     }
-    return standard | {"one_active": noise.one_active_losses(relu_output)}
+    known = tables.features(best)
+    known["known_loss"] = best.loss[:, 0].numpy()[known["point"]]
+    return standard | {"one_active": noise.one_active_losses(relu_output), "best_features": known}

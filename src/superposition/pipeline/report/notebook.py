@@ -209,7 +209,7 @@ def percent(share: SupportsFloat, error: SupportsFloat) -> str:
 
 def shortened(text: str) -> str:
     """Round the numbers in a text to three significant digits."""
-    return re.sub(r"\d+\.\d+(e-\d+)?", lambda match: number(match[0]), text)
+    return re.sub(r"\d+\.\d+(e-\d+)?", lambda match: number(float(match[0])), text)
 
 
 def breakable(name: str) -> Markup:
