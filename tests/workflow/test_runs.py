@@ -88,7 +88,7 @@ def test_check_names_the_claims_that_differ(copied: Project) -> None:
     assert "introduction.pentagon is not reproduced, expected reproduced" in lines[0]
 
 
-def train_long(project: Project, steps: int = 20_000) -> list[str]:
+def train_long(project: Project, steps: int = 12_000) -> list[str]:
     """Make one experiment short and one long; return their weights, the short one's first."""
     config = project.config()
     config["experiments"]["basic_small"] |= {"steps": steps, "restarts": 8, "batch": 256}
