@@ -93,7 +93,7 @@ def test_a_cluster_makes_the_same(
     code, output = run(fresh, slurm, profile)
     assert code == 0, output
     same(made.path, fresh.path)
-    assert submitted(output) == 7, "four jobs that train, two figures, the report"
+    assert submitted(output) == 10, "four jobs that train, three that search, two figures, the report"
     logs, benchmarks = ({p.stem for p in (fresh.path / OUT / kind).rglob("*.*")} for kind in ("logs", "benchmarks"))
     assert logs == benchmarks >= {"introduction", "theory", "notebook", "crate"}
     assert fresh.jobs() == set()
