@@ -19,6 +19,7 @@ from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
 from superposition.core.weights import SweepResult
 from superposition.pipeline.explorer import page
+from superposition.pipeline.explorer.addresses import addresses
 from superposition.theory import exact, optimum
 from superposition.training.autograd import Autograd
 from superposition.training.blocks import Plan
@@ -187,7 +188,7 @@ def test_a_custom_sweep_has_its_place(browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "explorer.html"
     path.write_text(page.render(page.collect(tmp_path, config), PAGE / "index.html.j2"), encoding="utf-8")
     kinds = {"pairs": ("gram", "points", "dimensionality"), "neurons": ("gram", "dimensionality")}
-    assert [*page.addresses(config)] == [f"{name}_{kind}" for name in kinds for kind in kinds[name]]
+    assert [*addresses(config)] == [f"{name}_{kind}" for name in kinds for kind in kinds[name]]
     reader = Reader(browser, path)
     points = results["pairs"].points
     norms = results["pairs"].best()["W"].norm(dim=1)

@@ -1,4 +1,4 @@
-"""The page: its views, the addresses of figures in it, and its data, styles and scripts in one file."""
+"""The page: its views, and its data, styles and scripts in one file."""
 
 import json
 import re
@@ -7,12 +7,10 @@ from typing import Any
 
 import jinja2
 
-from superposition.pipeline.configuration.config import CUSTOM, Config
+from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.explorer.addresses import custom_figures, paper_figures
 from superposition.pipeline.explorer.packing import columns
-from superposition.pipeline.explorer.views import VIEWS, Run, View, show_sweeps
-
-# Largest number of features of a custom sweep with a view.
-MAX_FEATURES = 500
+from superposition.pipeline.explorer.views import VIEWS, Run, show_sweeps
 
 
 def collect(results: Path, config: Config) -> dict[str, Any]:
@@ -24,41 +22,14 @@ def collect(results: Path, config: Config) -> dict[str, Any]:
     """
     run = Run(results, config)
     views = []
-    for view in _paper_views(config):
-        figure = config.figures[next(iter(view.figures))]
-        shown = [name for name in view.figures if name in config.figures]
-        views.append({"figures": shown, "title": figure.title, "shows": figure.shows} | view.collect(run))
-    for name, figures in _custom_figures(config).items():
+    for shown in paper_figures(config):
+        figure = config.figures[shown[0]]
+        views.append({"figures": shown, "title": figure.title, "shows": figure.shows} | VIEWS[shown[0]](run))
+    for name, figures in custom_figures(config).items():
         views.append({"figures": figures, "title": f"{name}, a custom sweep", "shows": ""} | show_sweeps(run, name))
     best = run.table("polytopes", "models") if "polytopes" in config.figures else None
     products = None if best is None else columns(best[["n", "m", "density", "best_loss"]])
     return {"scale": config.scale, "views": views, "products": products}
-
-
-def addresses(config: Config) -> dict[str, str]:
-    """Return where the page shows each figure, for links such as ``explorer.html#phase_2in1&r=0.5&density=0.1``."""
-    paper = {
-        figure: f"{figure}&{settings}" if settings else figure
-        for view in _paper_views(config)
-        for figure, settings in view.figures.items()
-        if figure in config.figures
-    }
-    return paper | {figure: figure for figures in _custom_figures(config).values() for figure in figures}
-
-
-def _paper_views(config: Config) -> list[View]:
-    """Return the views whose first figure is in the configuration."""
-    return [view for view in VIEWS if next(iter(view.figures)) in config.figures]
-
-
-def _custom_figures(config: Config) -> dict[str, list[str]]:
-    """Return the figures of every custom sweep whose models are small enough to be shown."""
-    found: dict[str, list[str]] = {}
-    for figure in config.figures_of(CUSTOM) if CUSTOM in config.sections else ():
-        (name,) = config.figures[figure].experiments
-        if config.sweeps[name].n <= MAX_FEATURES:
-            found.setdefault(name, []).append(figure)
-    return found
 
 
 def render(data: dict[str, Any], template: Path) -> str:

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,20 +51,6 @@ class Run:
     def table(self, figure: str, name: str) -> pd.DataFrame:
         """Read one table of a figure."""
         return pd.read_csv(self.results / "tables" / figure / f"{name}.csv")
-
-
-@dataclass(frozen=True)
-class View:
-    """A view of the page.
-
-    Args:
-        figures: The figures that it shows, each with the settings that a link from the figure sets. The first one gives
-            the view its title.
-        collect: A function that returns what the view shows.
-    """
-
-    figures: dict[str, str]
-    collect: Callable[[Run], Data]
 
 
 def show_sweeps(run: Run, *experiments: str) -> Data:
@@ -297,23 +282,23 @@ def _neurons_view(run: Run, figure: str) -> Data:
 
 
 # The views in the order of the page, which is that of the paper.
-VIEWS = (
-    View({"introduction": "density=0.1"}, lambda run: show_sweeps(run, "introduction")),
-    View(
-        {"basic_small": "density=0.03", "basic_large": "sweep=basic_large"},
-        lambda run: show_sweeps(run, "basic_small", "basic_small_linear", "basic_large", "basic_large_linear"),
+# What each view of the paper's figures shows, by its first figure (see ``addresses``).
+VIEWS: dict[str, Callable[[Run], Data]] = {
+    "introduction": lambda run: show_sweeps(run, "introduction"),
+    "basic_small": lambda run: show_sweeps(
+        run, "basic_small", "basic_small_linear", "basic_large", "basic_large_linear"
     ),
-    View({"phase_2in1": "r=0.5&density=0.1"}, lambda run: _phase_view(run, "phase_2in1")),
-    View({"phase_3in2": "r=0.5&density=0.1"}, lambda run: _phase_view(run, "phase_3in2")),
-    View({"feature_dimensionality": "density=0.2", "dimensions_per_feature": "density=0.4"}, _dimensionality_view),
-    View({"polytopes": "sweep=polytopes_3_8&density=0.1"}, _polytopes_view),
-    View({"pentagon_solutions": "relative_density=1", "pentagon_loss": "relative_density=0.27"}, _pentagon_view),
-    View({"correlated_organization": "sweep=organization_6&density=0.1"}, _organization_view),
-    View({"collapse": "density=0.1"}, _collapse_view),
-    View({"energy_levels": ""}, lambda run: _learning_view(run, "energy_levels")),
-    View({"geometric_learning": ""}, lambda run: _learning_view(run, "geometric_learning")),
-    View({"privileged_neurons": "density=0.1"}, lambda run: _neurons_view(run, "privileged_neurons")),
-    View({"absolute_small": "density=0.1"}, lambda run: _neurons_view(run, "absolute_small")),
-    View({"absolute_neurons": "", "absolute_zoom": "density=0.01"}, lambda run: _neurons_view(run, "absolute_neurons")),
-    View({"asymmetric_motif": ""}, lambda run: _neurons_view(run, "asymmetric_motif")),
-)
+    "phase_2in1": lambda run: _phase_view(run, "phase_2in1"),
+    "phase_3in2": lambda run: _phase_view(run, "phase_3in2"),
+    "feature_dimensionality": _dimensionality_view,
+    "polytopes": _polytopes_view,
+    "pentagon_solutions": _pentagon_view,
+    "correlated_organization": _organization_view,
+    "collapse": _collapse_view,
+    "energy_levels": lambda run: _learning_view(run, "energy_levels"),
+    "geometric_learning": lambda run: _learning_view(run, "geometric_learning"),
+    "privileged_neurons": lambda run: _neurons_view(run, "privileged_neurons"),
+    "absolute_small": lambda run: _neurons_view(run, "absolute_small"),
+    "absolute_neurons": lambda run: _neurons_view(run, "absolute_neurons"),
+    "asymmetric_motif": lambda run: _neurons_view(run, "asymmetric_motif"),
+}

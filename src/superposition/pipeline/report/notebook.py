@@ -22,7 +22,7 @@ from superposition.core import archive
 from superposition.core.experiment.sweep import TRAINING_KEYS, Sweep
 from superposition.pipeline import files, stages
 from superposition.pipeline.configuration.config import Config
-from superposition.pipeline.explorer import page
+from superposition.pipeline.explorer.addresses import addresses
 from superposition.pipeline.judging.claims import ERROR, NOT_AT_THIS_SCALE, PAPER_URL
 from superposition.pipeline.record.history import commit, trace_jobs, versions
 from superposition.pipeline.record.machine import machine
@@ -140,7 +140,7 @@ def _contents(results: Path, config: Config, configfiles: Sequence[str]) -> dict
             omission for name in config.sections for omission in stages.find(name, "judge", "claims").omissions
         ],
         "function": stages.name_in_module,
-        "explored": page.addresses(config),
+        "explored": addresses(config),
         "numbers": {k: pd.read_csv(p, dtype=str, keep_default_na=False) for k, p in numbers.items() if p.exists()},
         "models": sum(sweep.models for sweep in config.sweeps.values()),
         "devices": {name: archive.read(path)[0].device for name, path in weights.items()},

@@ -1,0 +1,48 @@
+"""Where the page shows each figure: all that the report needs of the page, without PyTorch."""
+
+from superposition.pipeline.configuration.config import CUSTOM, Config
+
+# Largest number of features of a custom sweep with a view.
+MAX_FEATURES = 500
+# The figures of each view, with the settings that a link from the figure sets. The first one gives the view its title.
+PAPER: tuple[dict[str, str], ...] = (
+    {"introduction": "density=0.1"},
+    {"basic_small": "density=0.03", "basic_large": "sweep=basic_large"},
+    {"phase_2in1": "r=0.5&density=0.1"},
+    {"phase_3in2": "r=0.5&density=0.1"},
+    {"feature_dimensionality": "density=0.2", "dimensions_per_feature": "density=0.4"},
+    {"polytopes": "sweep=polytopes_3_8&density=0.1"},
+    {"pentagon_solutions": "relative_density=1", "pentagon_loss": "relative_density=0.27"},
+    {"correlated_organization": "sweep=organization_6&density=0.1"},
+    {"collapse": "density=0.1"},
+    {"energy_levels": ""},
+    {"geometric_learning": ""},
+    {"privileged_neurons": "density=0.1"},
+    {"absolute_small": "density=0.1"},
+    {"absolute_neurons": "", "absolute_zoom": "density=0.01"},
+    {"asymmetric_motif": ""},
+)
+
+
+def addresses(config: Config) -> dict[str, str]:
+    """Return where the page shows each figure, for links such as ``explorer.html#phase_2in1&r=0.5&density=0.1``."""
+    settings = {figure: chosen for view in PAPER for figure, chosen in view.items()}
+    shown = [figure for figures in paper_figures(config) for figure in figures]
+    paper = {figure: f"{figure}&{settings[figure]}" if settings[figure] else figure for figure in shown}
+    return paper | {figure: figure for figures in custom_figures(config).values() for figure in figures}
+
+
+def paper_figures(config: Config) -> list[list[str]]:
+    """Return the figures of every view whose first figure is in the configuration."""
+    views = (view for view in PAPER if next(iter(view)) in config.figures)
+    return [[figure for figure in view if figure in config.figures] for view in views]
+
+
+def custom_figures(config: Config) -> dict[str, list[str]]:
+    """Return the figures of every custom sweep whose models are small enough to be shown."""
+    found: dict[str, list[str]] = {}
+    for figure in config.figures_of(CUSTOM) if CUSTOM in config.sections else ():
+        (name,) = config.figures[figure].experiments
+        if config.sweeps[name].n <= MAX_FEATURES:
+            found.setdefault(name, []).append(figure)
+    return found
