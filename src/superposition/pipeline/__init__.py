@@ -1,5 +1,5 @@
 """The workflow apart from the science: configuration, jobs, verdicts, provenance and the report.
 
 This room knows that the paper has sections, figures and claims, but names none of them: a job imports the section that
-it needs. It may import ``core``, ``theory`` and ``training``, and never Snakemake, which calls this package.
+it needs. It may import every room but ``paper`` and ``plotting``, and never Snakemake, which calls this package.
 """
