@@ -1,0 +1,183 @@
+"""Measure arrangements of few features, angles, pairs, the forming of a pentagon, and models of many features."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from superposition.analysis import recognition, tables
+from superposition.analysis.tables import numbered_points
+from superposition.core import geometry
+from superposition.core.weights import SweepResult
+from superposition.paper.summaries import angles, gram, optima, pairs, training
+from superposition.paper.summaries.factors import DIGON, SINGLE, TETRAHEDRON
+from superposition.theory import packing, tegum
+from superposition.theory.catalogue import polytopes_with
+from superposition.theory.polytopes import product_name
+
+# Densities at which the arrangements of five features are compared, and those at which the best model is searched for.
+FINE_GRID, SEARCH_GRID = np.geomspace(0.01, 0.7, 60), np.geomspace(0.01, 0.7, 30)
+# Share of random directions that are as nearly orthogonal as features have to be.
+CHANCE = 0.01
+
+
+# Five features in the plane
+
+
+def five_features(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return trained models of binary and of uniform features, the loss of each arrangement, and exact optima."""
+    models, features = [], []
+    for name, result in trained.items():
+        W = result.best()["W"]
+        points = result.points.reset_index(names="point")[["point", "density", "relative_importance", "loss"]]
+        values = name.removeprefix("five_")
+        models.append(points.assign(values=values, **_describe(W)))
+        columns = ["point", "density", "feature", "importance", "norm", "bias", "w0", "w1"]
+        features.append(tables.features(result)[columns].assign(values=values))
+    ratios = sorted(set(next(iter(trained.values())).points["relative_importance"]))
+    grid = pd.MultiIndex.from_product([ratios, SEARCH_GRID], names=["relative_importance", "density"])
+    searched = grid.to_frame(index=False)
+    W, _, loss = optima.best_binary_models(*(torch.tensor(searched[c].to_numpy()) for c in ("density", grid.names[0])))
+    return {
+        "models": pd.concat(models, ignore_index=True),
+        "features": pd.concat(features, ignore_index=True),
+        "arrangements": optima.arrangement_losses([*FINE_GRID]),
+        "optima": searched.assign(loss=loss.numpy(), **_describe(W)),
+    }
+
+
+def _describe(W: torch.Tensor) -> dict[str, np.ndarray]:
+    """Return the columns that describe models of five features in the plane.
+
+    They are the number of features ``represented``, and whether only the first two are (``dedicated``); by how many
+    degrees the steps between neighbours differ from 72°; and the ‖W_i‖² nearest to ½.
+    """
+    norm2 = geometry.norms(W).square().numpy()
+    return {
+        "represented": (norm2 > 0.5).sum(-1),
+        "dedicated": ((norm2 > 0.5) == (np.arange(5) < 2)).all(-1),
+        "off_pentagon": np.abs(angles.steps_around(W.numpy()) - 72).max(-1),
+        "undecided": norm2[np.arange(len(norm2)), np.abs(norm2 - 0.5).argmin(-1)],
+    }
+
+
+# Polygons and solids
+
+
+def polygons_and_solids(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the arrangement of the best model of every size and density, and the angles of the sparsest."""
+    models = pd.concat([_arrangements(result) for result in trained.values()], ignore_index=True)
+    sparsest = pd.DataFrame([_sparsest(result) for result in trained.values()])
+    space = sparsest.query("m == 3 and n > 6")
+    packed = packing.minimise_energy(packing.interference_energy, [(n, 3) for n in space["n"]]) if len(space) else []
+    sparsest.loc[space.index, "least_interference"] = [angles.nearest_angles(W.numpy()).min() for W, _ in packed]
+    densities = sorted(models["density"].unique())
+    single, digon, tetrahedron = (
+        tegum.factor_optimum(polytope, densities).set_index("density")["loss"]
+        for polytope in (SINGLE, DIGON, TETRAHEDRON)
+    )
+    solids = pd.DataFrame({"tetrahedron": tetrahedron, "digon": digon + 2 * single}).reset_index()
+    return {"models": models, "sparsest": sparsest, "solids": solids, "numbers": _format_angles(sparsest)}
+
+
+def _arrangements(result: SweepResult) -> pd.DataFrame:
+    """Return the tegum product that the best model forms at every density."""
+    rows = []
+    for point, W in zip(result.points.itertuples(), result.best()["W"].numpy(), strict=True):
+        factor_of, found = recognition.find_factors(W)
+        arrangement, represented = product_name(found["polytope"]), int((factor_of >= 0).sum())
+        rows.append((point.density, arrangement, represented, found["residual"].max(), point.loss))
+    table = pd.DataFrame(rows, columns=["density", "arrangement", "represented", "residual", "loss"])
+    return table.assign(n=result.sweep.n, m=result.sweep.m)
+
+
+def _sparsest(result: SweepResult) -> dict[str, object]:
+    """Measure the angles between features in the best known model at the lowest density.
+
+    In the plane, this is the regular polygon where its loss is lower than that of the trained models.
+    """
+    n, m, at = result.sweep.n, result.sweep.m, int(np.argmin(result.sweep.density))
+    W, loss, source = result.best()["W"][at].numpy(), float(result.loss[at].min()), "trained"
+    if m == 2:
+        polygon = polytopes_with(n)[-1] if n != 4 else None
+        if polygon is not None:
+            exact = tegum.factor_optimum(polygon, [result.sweep.density[at]])["loss"].item()
+            if exact < loss:
+                W, loss, source = polygon.corners, exact, "the polygon"
+    W = W[:, (W**2).sum(0) > 0.5]
+    nearest = angles.nearest_angles(W)
+    return {
+        "n": n,
+        "m": m,
+        "source": source,
+        "loss": loss,
+        "represented": W.shape[1],
+        "smallest": nearest.min(),
+        "largest": nearest.max(),
+        "code": angles.code_angle(n, m),
+        # Up to 2m features at 90° or more do not interfere.
+        "least_interference": 360 / n if m == 2 else 90.0,
+    }
+
+
+def _format_angles(sparsest: pd.DataFrame) -> pd.DataFrame:
+    """Format the angles between nearest neighbours beside those of codes and of least interference."""
+    return pd.DataFrame(
+        {
+            "m": sparsest["m"],
+            "n": sparsest["n"],
+            "model": sparsest["source"],
+            "represented": sparsest["represented"],
+            "angles to nearest neighbours": [
+                f"{row.smallest:.1f}° to {row.largest:.1f}°" for row in sparsest.itertuples()
+            ],
+            "smallest in the best code": sparsest["code"].map("{:.1f}°".format),
+            "with least interference": sparsest["least_interference"].map("{:.1f}°".format),
+        }
+    )
+
+
+# Pairs, the forming of a pentagon
+
+
+def cost_of_a_pair(_: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return what a pair of features costs, what a triangle reads, and W recovered from WᵀW; nothing is trained."""
+    return {"costs": pairs.pair_costs(), "triangle": pairs.triangle_outputs(), "round_trips": gram.round_trips()}
+
+
+def pentagon_forms(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return when the lengths and the angles of five features settle."""
+    return training.settling(trained["pentagon_forms"])
+
+
+# Many features
+
+
+def many_features(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return how many features models represent, how long they are, and how nearly orthogonal."""
+    models = pd.concat(
+        [_cosines(result).assign(experiment=name) for name, result in trained.items()], ignore_index=True
+    )
+    columns = ["point", "density", "feature", "importance", "norm", "bias", "superposition"]
+    return {"models": models, "features": tables.features(trained["basic_small"])[columns]}
+
+
+def _cosines(result: SweepResult) -> pd.DataFrame:
+    """Return the extreme cosines between represented features at every point, beside those of random directions."""
+    rows, sweep = [], result.sweep
+    for W in result.best()["W"]:
+        kept = W[:, geometry.norms(W).square() > 0.5]
+        pairs_of = torch.triu_indices(kept.shape[1], kept.shape[1], offset=1)
+        cosines = geometry.cosines(kept)[pairs_of[0], pairs_of[1]].numpy()
+        count, crowded = kept.shape[1], kept.shape[1] > 1
+        rows.append(
+            {
+                "n": sweep.n,
+                "m": sweep.m,
+                "represented": count,
+                "highest": cosines.max() if crowded else np.nan,
+                "lowest": cosines.min() if crowded else np.nan,
+                "random": angles.random_cosine(count, sweep.m, CHANCE, absolute=True) if crowded else np.nan,
+                "random_highest": angles.random_cosine(count, sweep.m, CHANCE, absolute=False) if crowded else np.nan,
+            }
+        )
+    return pd.concat([numbered_points(sweep, "density", "relative_importance", "seed"), pd.DataFrame(rows)], axis=1)
