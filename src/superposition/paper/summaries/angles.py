@@ -23,19 +23,30 @@ def nearest_angles(W: Float[np.ndarray, "m n"]) -> Float64[np.ndarray, " n"]:
     return np.degrees(np.arccos(np.clip(cosines.max(axis=1), -1, 1)))
 
 
+def inequivalence(W: Float[np.ndarray, "m n"]) -> float:
+    """Return by how many degrees the angles from one feature to the others differ from those of another feature.
+
+    The angles of each feature are compared in ascending order. They are equal in a regular polytope.
+    """
+    unit = W / np.linalg.norm(W, axis=0)
+    around = np.sort(np.degrees(np.arccos(np.clip(unit.T @ unit, -1, 1))), axis=1)
+    return float(np.ptp(around, axis=0).max())
+
+
 def code_angle(n: int, m: int) -> float:
     """Return the largest possible angle between the nearest two of n directions in two or three dimensions."""
     return 360 / n if m == 2 else CODES[n]
 
 
-def random_cosine(n: int, m: int, chance: float, absolute: bool) -> float:
-    """Return the cosine that the largest of n random directions stays below in a given share of all cases.
+def random_count(cosine: float, m: int) -> float:
+    """Return the number of random directions of which in half of all cases no pair has a larger |cos|."""
+    return float(np.sqrt(2 * np.log(2) / beta.sf(cosine**2, 1 / 2, (m - 1) / 2)))
 
-    Args:
-        n: Number of directions.
-        m: Number of dimensions.
-        chance: Share of the cases, for which pairs count as independent of each other.
-        absolute: Whether the largest absolute value is meant.
+
+def random_cosine(n: int, m: int, chance: float) -> float:
+    """Return the cosine below which all |cos| between n random directions are in a given share of all cases.
+
+    Pairs count as independent of each other.
     """
     tail = -np.log(chance) / (n * (n - 1) / 2)
-    return float(np.sqrt(beta.isf(min(tail if absolute else 2 * tail, 1), 1 / 2, (m - 1) / 2)))
+    return float(np.sqrt(beta.isf(min(tail, 1), 1 / 2, (m - 1) / 2)))

@@ -7,20 +7,19 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from superposition.paper.summaries import APART, DRAWN_THRESHOLD, NORM_TOLERANCE, STEP_TOLERANCE
+from superposition.paper.summaries import APART, DRAWN_THRESHOLD, STEP_TOLERANCE, TOLERANCES
 from superposition.plotting import style, vectors
 from superposition.theory.polytopes import factors_of
 
 SPARSITY = "$1/(1-S)$"
-VALUES = ("binary", "uniform")
 # Densities at which the arrows of the best binary models are drawn, if they were trained.
 ARROWS_AT = (0.5, 0.3, 0.15, 0.05, 0.01)
 
 
 def five_features(data: dict[str, pd.DataFrame]) -> Figure:
     """Draw binary features in the plane, the loss of each arrangement, and the number of represented features."""
-    fig = plt.figure(figsize=(style.PAGE, 4.0))
-    above, below = fig.subfigures(2, 1, height_ratios=[1, 1.5])
+    fig = plt.figure(figsize=(style.PAGE, 4.2))
+    above, below = fig.subfigures(2, 1, height_ratios=[1, 1.45])
     features = (
         data["features"]
         .query("values == 'binary'")
@@ -29,45 +28,50 @@ def five_features(data: dict[str, pd.DataFrame]) -> Figure:
     shown = [density for density in ARROWS_AT if np.isclose(features["density"], density).any()]
     for ax, density in zip(above.subplots(1, len(shown), sharex=True, sharey=True), shown, strict=True):
         rows = features[np.isclose(features["density"], density)]
-        vectors.feature_arrows(ax, rows, [style.CATEGORIES[0]] * len(rows), reach=1.9)
+        vectors.feature_arrows(ax, rows, [style.CATEGORIES[0]] * len(rows), reach=1.7)
         ax.set_title(style.density_title(density))
-        ax.label_outer()
+        ax.set_axis_off()
     axes = below.subplots(1, 3)
-    for ax, values in zip(axes, VALUES, strict=False):
-        _draw_arrangements(ax, data["arrangements"].query(f"values == '{values}'"))
-        ax.set_title(f"{values} values")
+    for ax, values in zip(axes, ("binary", "uniform"), strict=False):
+        _draw_arrangements(ax, data, values)
     axes[0].set_ylabel("loss over that of dropping all")
-    axes[0].legend(loc="lower left")
+    axes[1].legend(loc="upper right", fontsize=6)
     _draw_counts(axes[2], data)
     return fig
 
 
-def _draw_arrangements(ax: Axes, arrangements: pd.DataFrame) -> None:
-    """Draw the loss of each arrangement, relative to that of a model without features."""
+def _draw_arrangements(ax: Axes, data: dict[str, pd.DataFrame], values: str) -> None:
+    """Draw the loss of each arrangement and of the best model, relative to that of a model without features."""
+    arrangements = data["arrangements"].query(f"values == '{values}'")
     for (name, rows), colour in zip(arrangements.groupby("arrangement", sort=False), (5, 0, 1), strict=True):
-        label = f"{name} ({rows['represented'].iloc[0]})"
-        ax.plot(
-            1 / rows["density"], rows["loss"] / rows["dropped"], color=style.CATEGORIES[colour], lw=1.2, label=label
-        )
+        ax.plot(1 / rows["density"], rows["loss"] / rows["dropped"], color=style.CATEGORIES[colour], lw=1.2, label=name)
+    models = data["models"].query(f"values == '{values}' and relative_importance == 1")
+    dropped = np.interp(models["density"], rows["density"], rows["dropped"])
+    ax.plot(1 / models["density"], models["loss"] / dropped, "k.", ms=4, label="best trained model")
     ax.axvline(1 / DRAWN_THRESHOLD, color="0.7", lw=0.6, ls=":", zorder=0)
-    ax.set(xscale="log", xlabel=SPARSITY, ylim=(0, 1))
+    ax.set(xscale="log", xlabel=SPARSITY, ylim=(0, 0.85), title=f"{values} values")
 
 
 def _draw_counts(ax: Axes, data: dict[str, pd.DataFrame]) -> None:
-    """Draw how many features the best models represent: trained ones as points, optima of binary features as lines."""
+    """Draw how many features the best models represent: optima of binary features, and trained uniform ones."""
     ratios = sorted(data["models"]["relative_importance"].unique(), reverse=True)
     for k, ratio in enumerate(ratios):
-        colour, shift = style.CATEGORIES[(0, 2, 3)[k]], 0.07 * (k - 1)
+        colour, shift = style.CATEGORIES[(0, 2, 3)[k]], 0.08 * (1 - k)
         optima = data["optima"].query(f"relative_importance == {ratio}").sort_values("density")
-        ax.step(1 / optima["density"], optima["represented"] + shift, color=colour, lw=0.8, where="mid")
-        for values, marker, fill in (("binary", "o", colour), ("uniform", "s", "white")):
-            rows = data["models"].query(f"relative_importance == {ratio} and values == '{values}'")
-            points = ax.plot(1 / rows["density"], rows["represented"] + shift, marker, ms=3.5, mec=colour, mfc=fill)
-            if values == "binary":
-                points[0].set_label(f"{ratio:g}")
+        rows = data["models"].query(f"relative_importance == {ratio} and values == 'uniform'")
+        ax.step(
+            1 / optima["density"], optima["represented"] + shift, color=colour, lw=1, where="mid", label=f"{ratio:g}"
+        )
+        ax.plot(1 / rows["density"], rows["represented"] + shift, "o", ms=3, mec=colour, mfc="white", mew=0.8)
     ax.axvline(1 / DRAWN_THRESHOLD, color="0.7", lw=0.6, ls=":", zorder=0)
-    ax.set(xscale="log", xlabel=SPARSITY, ylim=(1.5, 5.4), yticks=range(2, 6), title="features represented")
-    ax.legend(loc="lower right", title="$I_3=I_4=I_5$")
+    ax.set(xscale="log", xlabel=SPARSITY, ylim=(1.0, 5.4), yticks=range(1, 6), title="features represented")
+    ax.legend(
+        loc="lower right",
+        title="$I_3=I_4=I_5$; lines: binary,\ncircles: uniform",
+        title_fontsize=6,
+        fontsize=6,
+        ncols=3,
+    )
 
 
 def polygons_and_solids(data: dict[str, pd.DataFrame]) -> Figure:
@@ -78,11 +82,12 @@ def polygons_and_solids(data: dict[str, pd.DataFrame]) -> Figure:
         seen |= _draw_map(axes[0, column], models)
         axes[0, column].set_title(f"$m={m}$")
         _draw_angles(axes[1, column], data["sparsest"].query(f"m == {m}"))
+    seen = {name: style.POLYTOPES[name] for name in style.POLYTOPES if name in seen}
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour, alpha=0.7) for colour in seen.values()]
     axes[0, 0].set_ylabel("features $n$")
     axes[1, 0].set_ylabel("angle to the nearest feature")
-    axes[1, 0].legend(loc="upper right")
-    fig.legend(handles, [*seen], loc="outside upper center", ncols=5, title="largest factor of the best trained model")
+    axes[1, 1].legend(loc="upper right")
+    fig.legend(handles, [*seen], loc="outside upper center", ncols=9, title="largest factor of the best trained model")
     return fig
 
 
@@ -126,7 +131,8 @@ def _draw_angles(ax: Axes, sparsest: pd.DataFrame) -> None:
         ("least interference", "least_interference", "x", "k", 4),
     ):
         ax.plot(sparsest["n"], sparsest[column], marker, color=colour, ms=size, label=label)
-    ax.set(xlabel="features $n$", xticks=sparsest["n"])
+    # With coinciding features, at 0°, interference can be least, too.
+    ax.set(xlabel="features $n$", xticks=sparsest["n"], ylim=(38, 114))
     ax.yaxis.set_major_formatter("{x:g}°")
 
 
@@ -140,27 +146,27 @@ def cost_of_a_pair(data: dict[str, pd.DataFrame]) -> Figure:
         for sign, (label, colour) in signs.items():
             rows = costs[(costs["density"] == density) & (costs["cosine"] * sign > 0)].sort_values("cosine")
             axes[0].plot(rows["cosine"].abs(), rows["cost"], line, color=colour, label=f"{label}, $p$ = {density:.2g}")
-    half = costs["cosine"].iloc[(costs["cosine"].abs() - 0.5).abs().argmin()]
     for sign, (label, colour) in signs.items():
-        rows = costs[np.isclose(costs["cosine"], sign * abs(half))].sort_values("density")
+        rows = costs[np.isclose(costs["cosine"], sign / 2)].sort_values("density")
         axes[1].plot(rows["density"], rows["cost"], color=colour, label=f"{label}, $b=0$")
         axes[1].plot(rows["density"], rows["best_bias"], ":", color=colour, label=f"{label}, best $b$")
     for ax, label in zip(axes, (r"$|\cos|$", "$p=1-S$"), strict=False):
         ax.set(xscale="log", yscale="log", xlabel=label)
         ax.legend(fontsize=6)
     axes[0].set(ylabel="cost of the pair", title="by angle")
-    axes[1].set_title(f"by density, $|\\cos|$ = {abs(half):.2f}")
+    axes[1].set_title(r"by density, $|\cos|$ = ½")
     _draw_triangle(axes[2], data["triangle"])
     return fig
 
 
 def _draw_triangle(ax: Axes, triangle: pd.DataFrame) -> None:
     """Draw the inputs of three features at 120° and what is read from them, as bars."""
-    kinds = {"input": "0.6", "linear": style.CATEGORIES[3], "relu": style.CATEGORIES[0], "best": style.CATEGORIES[2]}
+    kinds = {"input": ("input", "0.6"), "linear": ("linear", style.CATEGORIES[3])}
+    kinds |= {"relu": ("ReLU", style.CATEGORIES[0]), "best": ("best $b$, $\\Vert W_i\\Vert$", style.CATEGORIES[2])}
     for group, (_, rows) in enumerate(triangle.groupby("case", sort=False)):
-        for k, (kind, colour) in enumerate(kinds.items()):
+        for k, (kind, (label, colour)) in enumerate(kinds.items()):
             place = 3.6 * group + rows["feature"] + 0.2 * (k - 1.5)
-            ax.bar(place, rows[kind], 0.2, color=colour, label=kind if group == 0 else None)
+            ax.bar(place, rows[kind], 0.2, color=colour, label=label if group == 0 else None)
     ax.axhline(0, color="0.3", lw=0.6)
     ax.set(title="three directions at 120°", ylim=(-1, 1.35), ylabel="input and output")
     ax.set_xticks([0, 1, 2, 3.6, 4.6, 5.6], ["$x_1$", "$x_2$", "$x_3$"] * 2)
@@ -182,12 +188,14 @@ def pentagon_forms(data: dict[str, pd.DataFrame]) -> Figure:
         axes[0].axhline(angle, color="0.6", lw=0.6, ls=":", zorder=0)
     axes[0].set(ylim=(0, 76), yticks=[0, 36, 72], title="smallest angle between neighbours")
     axes[0].yaxis.set_major_formatter("{x:g}°")
-    axes[1].axhline(NORM_TOLERANCE, color="0.6", lw=0.6, ls=":", zorder=0)
+    axes[1].axhline(TOLERANCES["as_angles"], color="0.6", lw=0.6, ls=":", zorder=0)
     axes[1].set(title=r"largest change of a $\Vert W_i\Vert$ to come", ylim=(0, None))
     axes[1].yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-    end = max(runs[["norms_settled", "angles_settled"]].to_numpy().max(initial=1) * 1.05, 1)
+    end = max(runs[["norms_settled_as_angles", "angles_settled"]].to_numpy().max(initial=1) * 1.05, 1)
     axes[2].plot([0, end], [0, end], color="0.7", lw=0.6, zorder=0)
-    axes[2].plot(runs["norms_settled"], runs["angles_settled"], "o", ms=3, color=style.CATEGORIES[2], alpha=0.6)
+    axes[2].plot(
+        runs["norms_settled_as_angles"], runs["angles_settled"], "o", ms=3, color=style.CATEGORIES[2], alpha=0.6
+    )
     axes[2].set(xlabel="norms settled, step", ylabel="angles settled, step", title="each pentagon")
     axes[2].set(xlim=(0, end), ylim=(0, end))
     return fig
@@ -227,6 +235,6 @@ def many_features(data: dict[str, pd.DataFrame]) -> Figure:
         ("random", -1, "", "0.5", "--"),
     ):
         axes[2].plot(1 / rows["density"], sign * rows[column], line, color=shade, label=label, lw=1)
-    axes[2].set(xscale="log", ylim=(-1.05, 1.05), xlabel=SPARSITY, title="cosines, $n=400$, $m=30$")
-    axes[2].legend(fontsize=6, loc="center left")
+    axes[2].set(xscale="log", ylim=(-1.05, 1.3), xlabel=SPARSITY, title="cosines, $n=400$, $m=30$")
+    axes[2].legend(fontsize=6, loc="upper left", ncols=1)
     return fig

@@ -11,8 +11,7 @@ from superposition.core.weights import SweepResult
 from superposition.paper.summaries import angles, gram, optima, pairs, training
 from superposition.paper.summaries.factors import DIGON, SINGLE, TETRAHEDRON
 from superposition.theory import packing, tegum
-from superposition.theory.catalogue import polytopes_with
-from superposition.theory.polytopes import product_name
+from superposition.theory.polytopes import Polytope, polygon, product_name
 
 # Densities at which the arrangements of five features are compared, and those at which the best model is searched for.
 FINE_GRID, SEARCH_GRID = np.geomspace(0.01, 0.7, 60), np.geomspace(0.01, 0.7, 30)
@@ -33,30 +32,39 @@ def five_features(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         models.append(points.assign(values=values, **_describe(W)))
         columns = ["point", "density", "feature", "importance", "norm", "bias", "w0", "w1"]
         features.append(tables.features(result)[columns].assign(values=values))
-    ratios = sorted(set(next(iter(trained.values())).points["relative_importance"]))
-    grid = pd.MultiIndex.from_product([ratios, SEARCH_GRID], names=["relative_importance", "density"])
-    searched = grid.to_frame(index=False)
-    W, _, loss = optima.best_binary_models(*(torch.tensor(searched[c].to_numpy()) for c in ("density", grid.names[0])))
     return {
         "models": pd.concat(models, ignore_index=True),
         "features": pd.concat(features, ignore_index=True),
         "arrangements": optima.arrangement_losses([*FINE_GRID]),
-        "optima": searched.assign(loss=loss.numpy(), **_describe(W)),
+        "optima": _search_optima(trained["five_binary"]),
     }
+
+
+def _search_optima(result: SweepResult) -> pd.DataFrame:
+    """Search for the best models of binary features at every importance of the last three."""
+    best, ratios = result.model.pack(result.best()), result.points["relative_importance"]
+    tables = []
+    for ratio in sorted(ratios.unique()):
+        here = torch.from_numpy((ratios == ratio).to_numpy())
+        W, _, loss = optima.best_binary_models(torch.from_numpy(SEARCH_GRID), ratio, best[here])
+        columns = {"relative_importance": ratio, "density": SEARCH_GRID, "loss": loss.numpy()}
+        norms = geometry.norms(W).square().sort(dim=-1, descending=True).values.numpy()
+        columns |= {f"norm2_{k}": norm for k, norm in enumerate(norms.T, start=1)}
+        tables.append(pd.DataFrame(columns | _describe(W)))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _describe(W: torch.Tensor) -> dict[str, np.ndarray]:
     """Return the columns that describe models of five features in the plane.
 
-    They are the number of features ``represented``, and whether only the first two are (``dedicated``); by how many
-    degrees the steps between neighbours differ from 72°; and the ‖W_i‖² nearest to ½.
+    They are the number of features ``represented``, whether only the first two are (``dedicated``), and by how many
+    degrees the steps between neighbours differ from 72° at most (``off_pentagon``).
     """
     norm2 = geometry.norms(W).square().numpy()
     return {
         "represented": (norm2 > 0.5).sum(-1),
         "dedicated": ((norm2 > 0.5) == (np.arange(5) < 2)).all(-1),
         "off_pentagon": np.abs(angles.steps_around(W.numpy()) - 72).max(-1),
-        "undecided": norm2[np.arange(len(norm2)), np.abs(norm2 - 0.5).argmin(-1)],
     }
 
 
@@ -98,11 +106,10 @@ def _sparsest(result: SweepResult) -> dict[str, object]:
     n, m, at = result.sweep.n, result.sweep.m, int(np.argmin(result.sweep.density))
     W, loss, source = result.best()["W"][at].numpy(), float(result.loss[at].min()), "trained"
     if m == 2:
-        polygon = polytopes_with(n)[-1] if n != 4 else None
-        if polygon is not None:
-            exact = tegum.factor_optimum(polygon, [result.sweep.density[at]])["loss"].item()
-            if exact < loss:
-                W, loss, source = polygon.corners, exact, "the polygon"
+        regular = Polytope("regular polygon", polygon(n))
+        exact = tegum.factor_optimum(regular, [result.sweep.density[at]])["loss"].item()
+        if exact < loss:
+            W, loss, source = regular.corners, exact, "regular polygon"
     W = W[:, (W**2).sum(0) > 0.5]
     nearest = angles.nearest_angles(W)
     return {
@@ -113,6 +120,7 @@ def _sparsest(result: SweepResult) -> dict[str, object]:
         "represented": W.shape[1],
         "smallest": nearest.min(),
         "largest": nearest.max(),
+        "inequivalent": angles.inequivalence(W),
         "code": angles.code_angle(n, m),
         # Up to 2m features at 90° or more do not interfere.
         "least_interference": 360 / n if m == 2 else 90.0,
@@ -176,8 +184,8 @@ def _cosines(result: SweepResult) -> pd.DataFrame:
                 "represented": count,
                 "highest": cosines.max() if crowded else np.nan,
                 "lowest": cosines.min() if crowded else np.nan,
-                "random": angles.random_cosine(count, sweep.m, CHANCE, absolute=True) if crowded else np.nan,
-                "random_highest": angles.random_cosine(count, sweep.m, CHANCE, absolute=False) if crowded else np.nan,
+                "random_count": angles.random_count(float(np.abs(cosines).max()), sweep.m) if crowded else np.nan,
+                "random": angles.random_cosine(count, sweep.m, CHANCE) if crowded else np.nan,
             }
         )
     return pd.concat([numbered_points(sweep, "density", "relative_importance", "seed"), pd.DataFrame(rows)], axis=1)

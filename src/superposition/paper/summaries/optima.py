@@ -67,15 +67,17 @@ def _binary_loss(polytope: Polytope, density: Float64[Tensor, " point"]) -> Floa
 
 
 def best_binary_models(
-    density: Float64[Tensor, " point"], ratio: Float64[Tensor, " point"]
+    density: Float64[Tensor, " point"], ratio: float, trained: Float64[Tensor, "start size"]
 ) -> tuple[Float64[Tensor, "point m n"], Float64[Tensor, "point n"], Float64[Tensor, " point"]]:
     """Search for the best models of five binary features in the plane.
 
-    The searches start from arrangements of one to five features, and at random. The loss is a sum over all 32 samples.
+    The searches start from trained models, from arrangements of two to five features, and at random. The loss is a sum
+    over all 32 samples.
 
     Args:
         density: Density of all features at every point.
         ratio: Importance of the last three features; that of the first two is 1.
+        trained: Weights and biases of trained models.
 
     Returns:
         Weights, biases and losses of the best models.
@@ -86,18 +88,20 @@ def best_binary_models(
     noise = torch.randn(len(known) + RANDOM_STARTS, 2, 5, generator=torch.Generator().manual_seed(0)).double()
     W = torch.cat([torch.stack(known) + DEVIATION * noise[: len(known)], noise[len(known) :]])
     absent = torch.stack([(w == 0).all(0) for w in known] + [torch.zeros(5, dtype=torch.bool)] * RANDOM_STARTS)
-    point = torch.arange(len(density)).repeat_interleave(len(W))
-    b = torch.where(absent.repeat(len(density), 1), density[point, None], 0.0)
-    start = torch.cat([W.flatten(1).repeat(len(density), 1), b], dim=1)
-    importance = torch.cat([torch.ones(len(ratio), 2).double(), ratio[:, None].expand(-1, 3)], dim=1)
-    unit = density * importance.sum(-1)
+    b = torch.where(absent, density[:, None, None], 0.0)
+    made = torch.cat([W.flatten(1).expand(len(density), -1, -1), b], dim=2)
+    start = torch.cat([made, trained.expand(len(density), -1, -1)], dim=1)  # [point, start, size]
+    point = torch.arange(len(density)).repeat_interleave(start.shape[1])
+    importance = torch.tensor([1, 1, ratio, ratio, ratio], dtype=torch.float64)
+    unit = density * importance.sum()
 
     def losses(x: Tensor, problem: Tensor) -> Tensor:
         at = point[problem]
-        loss = exact.enumerated_loss(FIVE, FIVE.unpack(x), density[at, None].expand(-1, 5), importance[at])
-        return loss / unit[at]
+        p, weights = density[at, None].expand(-1, 5), importance.expand(len(x), -1)
+        return exact.enumerated_loss(FIVE, FIVE.unpack(x), p, weights) / unit[at]
 
-    found, loss, _ = bfgs.minimise(losses, start, tolerance=1e-7)
-    best = loss.view(len(density), -1).argmin(1) + len(W) * torch.arange(len(density))
+    found, loss, _ = bfgs.minimise(losses, start.flatten(0, 1), tolerance=1e-7)
+    loss = loss.view(start.shape[:2])
+    best = loss.argmin(1) + start.shape[1] * torch.arange(len(density))
     p = FIVE.unpack(found[best])
-    return p["W"], p["b"], loss[best] * unit
+    return p["W"], p["b"], loss.amin(1) * unit

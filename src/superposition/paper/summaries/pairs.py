@@ -13,7 +13,7 @@ from superposition.theory import bfgs, exact, tegum
 PAIR = {output: Model(model, 2, 2) for output, model in (("ReLU", "relu_output"), ("linear", "linear"))}
 DENSITIES = tuple(np.geomspace(0.001, 1, 25))
 # |cos| of the angle between the two features.
-COSINES = tuple(np.geomspace(0.01, 1, 25))
+COSINES = tuple(np.geomspace(1 / 64, 1, 25))
 # Density at which the best triangle is read, and the inputs: one active feature, and two.
 TRIANGLE_DENSITY = 0.05
 INPUTS = {"one active": (1.0, 0.0, 0.0), "two active": (0.9, 0.9, 0.0)}

@@ -5,7 +5,7 @@ import pandas as pd
 from jaxtyping import Bool, Int
 
 from superposition.core.weights import SweepResult
-from superposition.paper.summaries import APART, NORM_TOLERANCE, STEP_TOLERANCE
+from superposition.paper.summaries import APART, STEP_TOLERANCE, TOLERANCES
 from superposition.paper.summaries.angles import steps_around
 
 
@@ -22,20 +22,16 @@ def settling(models: SweepResult) -> dict[str, pd.DataFrame]:
     change = np.abs(norms / norms[-1].mean(-1)[:, None] - 1).max(-1)
     pentagon = (off[-1] < STEP_TOLERANCE) & (norms[-1] ** 2 > 0.5).all(-1)
     settled = {
-        "norms_settled": change < NORM_TOLERANCE,
-        "norms_settled_closer": change < NORM_TOLERANCE / 2,
-        "norms_settled_wider": change < NORM_TOLERANCE * 2,
         "angles_settled": off < STEP_TOLERANCE,
         "apart": around.min(-1) > APART,
-    }
+    } | {f"norms_settled_{name}": change < tolerance for name, tolerance in TOLERANCES.items()}
     runs = pd.DataFrame({name: steps[_for_good(holds)] for name, holds in settled.items()})
     quartiles = {}
     for name, path in {"smallest_step": around.min(-1), "norm_change": change}.items():
         for label, share in (("low", 0.25), ("median", 0.5), ("high", 0.75)):
             quartiles[f"{name}_{label}"] = np.quantile(path[:, pentagon if pentagon.any() else slice(None)], share, 1)
-    first = {"smallest_step_at_start": around[0].min(-1)}
     return {
-        "runs": runs.assign(pentagon=pentagon, **first).rename_axis("restart").reset_index(),
+        "runs": runs.assign(pentagon=pentagon).rename_axis("restart").reset_index(),
         "paths": pd.DataFrame({"step": steps} | quartiles),
     }
 

@@ -1,0 +1,124 @@
+"""Judge models of many features: which are represented, how long they are, and how nearly orthogonal."""
+
+import numpy as np
+import pandas as pd
+
+from superposition.paper.summaries import SPARSE
+from superposition.paper.summaries.claims import none
+from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
+
+claims = Claims("summaries")
+
+
+def _sparse(data: Tables) -> pd.DataFrame:
+    """Return the models of equally important features at 90 % sparsity and more, and those of n = 20, m = 5."""
+    models = data["many_features"]["models"]
+    return models[(models["density"] <= SPARSE + 1e-9) & (models["relative_importance"] == 1)]
+
+
+@claims.add(
+    "all_represented",
+    figure="many_features",
+    paper="At 90 % sparsity and more, all features are represented",
+    about="trained models",
+    criteria=[
+        none("features that are not represented, at most, n = 5, m = 2", "the summary", "all are represented"),
+        none("features that are not represented, at most, n = 20, m = 5", "the summary", "all are represented"),
+    ],
+    correction=[
+        none("features that are not represented, at most, n = 5, m = 2", "the summary", "all are represented"),
+        Criterion(
+            "features that are not represented, at least, n = 20, m = 5",
+            ">",
+            0.5,
+            "midpoint",
+            "half way between none and one",
+            ".0f",
+        ),
+    ],
+    expected="corrected",
+)
+def all_represented(data: Tables) -> Finding:
+    models = _sparse(data)
+    models = models.assign(absent=models["n"] - models["represented"])
+    small, large = models.query("n == 5"), models.query("experiment == 'basic_small'")
+    others = models.query("n > 20").groupby(["n", "m"])["represented"].agg(["min", "max"])
+    return Finding(
+        [Number(small["absent"].max()), Number(large["absent"].max())],
+        [Number(small["absent"].max()), Number(large["absent"].min())],
+        text="n = 20, m = 5, represented by 1-S: "
+        + ", ".join(f"{row.represented} at {row.density:g}" for row in large.sort_values("density").itertuples())
+        + "; equally important features, at 1-S ≤ 0.1: "
+        + ", ".join(f"{row['min']} to {row['max']} of {n} in {m}" for (n, m), row in others.iterrows()),
+        correction="All are represented if there are few of them: five in two dimensions, but not twenty in five, "
+        "however sparse",
+    )
+
+
+@claims.add(
+    "diagonal",
+    figure="many_features",
+    paper="The diagonal of WᵀW is 1 for features that are represented",
+    about="trained models",
+    criteria=[
+        Criterion(
+            "largest |‖W_i‖² - 1| of features whose output rises by more than ½ if they alone become active, at 1",
+            "<",
+            0.5,
+            "midpoint",
+            "half way from 1 to an absent feature, and as far above 1",
+            ".2f",
+        )
+    ],
+)
+def diagonal(data: Tables) -> Finding:
+    features = data["many_features"]["features"]
+    norm2, bias = features["norm"] ** 2, features["bias"]
+    rise = (norm2 + bias).clip(lower=0) - bias.clip(lower=0)
+    read = features.assign(norm2=norm2)[rise > 0.5]
+    mean = read.groupby("density")[["norm2", "bias"]].mean()
+    return Finding(
+        [Number((read["norm2"] - 1).abs().max())],
+        text="mean ‖W_i‖² and b_i by 1-S: "
+        + ", ".join(f"{row.Index:g}: {row.norm2:.2f}, {row.bias:.2f}" for row in mean.itertuples()),
+        note="It is about 1, not exactly: where features are sparse, negative biases, which filter interference, go "
+        "with values above 1",
+    )
+
+
+@claims.add(
+    "almost_orthogonal",
+    figure="many_features",
+    paper="Exponentially many directions can be almost orthogonal, and models make use of them",
+    about="trained models",
+    criteria=[
+        none(
+            "models with more features than dimensions, at the lowest density, whose largest |cos| is not below that "
+            "of random directions",
+            "null model",
+            "as many random directions stay below in 1 % of all cases",
+        )
+    ],
+)
+def almost_orthogonal(data: Tables) -> Finding:
+    models = data["many_features"]["models"].query("n > 20")
+    crowded = models[models["represented"] > models["m"]].assign(
+        above=lambda rows: rows[["highest", "lowest"]].abs().max(axis=1) >= rows["random"]
+    )
+    sparsest = crowded[crowded["density"] == crowded["density"].min()]
+    denser = crowded[crowded["above"]]["density"]
+    return Finding(
+        [Number(sparsest["above"].sum() if len(sparsest) else np.nan)],
+        text=f"features, their cosines at 1-S = {sparsest['density'].min():.2g}, and the number of random directions "
+        "that are as nearly orthogonal in half of all cases: "
+        + ", ".join(
+            f"{row.represented} of {row.n} in {row.m} dimensions, {row.lowest:.2f} to {row.highest:.2f}, "
+            f"{row.random_count:.0f}"
+            for row in sparsest.drop_duplicates(["n", "m"]).itertuples()
+        )
+        + f"; random directions are nearer to orthogonal than {len(denser)} of {len(crowded)} models, at 1-S of "
+        f"{denser.min():.2g} and more, where features form antipodal pairs",
+        note="That exponentially many directions can be almost orthogonal is a theorem, by which random ones are "
+        "(Johnson and Lindenstrauss). Whether models represent exponentially many cannot be seen with n up to 400",
+    )

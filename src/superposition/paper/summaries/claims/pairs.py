@@ -1,0 +1,111 @@
+"""Judge pairs and triangles of features, and arrangements as Gram matrices."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
+
+claims = Claims("summaries")
+
+
+def identity(statistic: str) -> Criterion:
+    """Return the criterion of an identity."""
+    return Criterion(statistic, "<", 1e-9, "exact calculation", "an identity; allows for rounding", ".1e")
+
+
+def exponent(statistic: str, relation: Literal["<", ">"]) -> Criterion:
+    """Return the criterion that an exponent is nearer to 2 than to 1, or the reverse."""
+    return Criterion(statistic, relation, 1.5, "midpoint", "half way between proportional and quadratic", ".2f")
+
+
+def _exponent(costs: pd.DataFrame, by: str) -> float:
+    """Return the exponent of the cost between the two lowest values of a column in absolute terms."""
+    rows = costs.assign(size=costs[by].abs()).sort_values("size").iloc[:2]
+    return float(np.diff(np.log(rows["cost"]))[0] / np.diff(np.log(rows["size"]))[0])
+
+
+@claims.add(
+    "interference",
+    figure="cost_of_a_pair",
+    paper="The cost of a pair of features is proportional to p² and to the square of the cosine between them",
+    about="any model",
+    criteria=[
+        exponent("exponent of p at low densities, positive cosine", ">"),
+        exponent("exponent of p at low densities, negative cosine", ">"),
+        exponent("exponent of the cosine where it is small, the lower one of both signs", ">"),
+    ],
+    correction=[
+        exponent("exponent of p at low densities, positive cosine", "<"),
+        exponent("exponent of p at low densities, negative cosine", ">"),
+        exponent("exponent of the cosine where it is small, the lower one of both signs", ">"),
+    ],
+    expected="corrected",
+)
+def interference(data: Tables) -> Finding:
+    costs = data["cost_of_a_pair"]["costs"]
+    relu = costs[costs["output"] == "ReLU"]
+    middle = relu["density"].unique()[relu["density"].nunique() // 2]
+
+    def of_density(table: pd.DataFrame, sign: int, column: str = "cost") -> float:
+        here = table[np.isclose(table["cosine"], sign / 2)]
+        return _exponent(here.assign(cost=here[column]), "density")
+
+    of_cosine = [
+        _exponent(relu[(relu["density"] == middle) & (relu["cosine"] * sign > 0)], "cosine") for sign in (1, -1)
+    ]
+    numbers = [Number(of_density(relu, 1)), Number(of_density(relu, -1)), Number(min(of_cosine))]
+    linear = costs[costs["output"] == "linear"]
+    return Finding(
+        numbers,
+        numbers,
+        text=f"exponent of p at cos = ½ with the best bias {of_density(relu, 1, 'best_bias'):.2f}, with a linear "
+        f"output {of_density(linear, 1):.2f}",
+        correction="A pair with a positive cosine costs in proportion to p, because it interferes whenever one of its "
+        "features is active; only one with a negative cosine, which a ReLU filters then, costs in proportion to p²",
+    )
+
+
+@claims.add(
+    "triangle",
+    figure="cost_of_a_pair",
+    paper="Of three directions at 120°, activating one makes another read -0.5; two at 0.9 read 0.45 each and the "
+    "third -0.9",
+    about="any model",
+    criteria=[
+        identity("largest difference of a linear read-out from these numbers"),
+    ],
+)
+def triangle(data: Tables) -> Finding:
+    table = data["cost_of_a_pair"]["triangle"]
+    stated = {"one active": [1, -0.5, -0.5], "two active": [0.45, 0.45, -0.9]}
+    read = {case: rows.sort_values("feature") for case, rows in table.groupby("case")}
+    off = max(np.abs(read[case]["linear"] - numbers).max() for case, numbers in stated.items())
+    best = {case: ", ".join(f"{value:.2f}" for value in rows["best"]) for case, rows in read.items()}
+    return Finding(
+        [Number(off)],
+        text=f"a ReLU makes the negative ones 0; the best triangle at 1-S = 0.05 reads {best['one active']} and "
+        f"{best['two active']}",
+    )
+
+
+@claims.add(
+    "polytope_gram",
+    figure="cost_of_a_pair",
+    paper="Arrangements of features up to rotation are the same as positive semidefinite matrices WᵀW of rank m",
+    about="any model",
+    criteria=[
+        identity("largest change of WᵀW as W is rotated"),
+        identity("largest difference between W and what is recovered from WᵀW, up to rotation"),
+        identity("largest difference between a matrix of rank m and WᵀW of the W that is recovered from it"),
+    ],
+)
+def polytope_gram(data: Tables) -> Finding:
+    table = data["cost_of_a_pair"]["round_trips"]
+    return Finding(
+        [Number(table[column].max()) for column in ("rotation", "recovered", "converse")],
+        text=f"{len(table)} arrangements, with WᵀW of rank {', '.join(map(str, table['rank']))}",
+        note="A theorem, if rotations include reflections and W has rank m; in general the rank is at most m",
+    )

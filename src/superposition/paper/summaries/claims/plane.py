@@ -1,0 +1,200 @@
+"""Judge five features in the plane: their values, how many are represented, and where their number changes."""
+
+import numpy as np
+import pandas as pd
+
+from superposition.paper.summaries import DRAWN_THRESHOLD, OFTEN_ACTIVE
+from superposition.paper.summaries.claims import none
+from superposition.pipeline.claims import Claims, Finding, Tables
+from superposition.pipeline.criteria import Criterion, Number
+
+claims = Claims("summaries")
+
+VALUES = ("binary", "uniform")
+
+
+def _equal(data: Tables, values: str) -> pd.DataFrame:
+    """Return the best trained models of equally important features, from dense to sparse."""
+    models = data["five_features"]["models"].query("relative_importance == 1")
+    return models[models["values"] == values].sort_values("density", ascending=False)
+
+
+def _equal_optima(data: Tables) -> pd.DataFrame:
+    """Return the optima of equally important binary features, from dense to sparse."""
+    return data["five_features"]["optima"].query("relative_importance == 1").sort_values("density", ascending=False)
+
+
+def _in_superposition(data: Tables, values: str) -> set[int]:
+    """Return the numbers of features, more than two, that the best models represent at some density."""
+    return {int(k) for k in _equal(data, values)["represented"] if k > 2}
+
+
+@claims.add(
+    "binary",
+    figure="five_features",
+    paper="The phenomena are the same if features are binary, 1 when active: rarely active, five of them form a "
+    "pentagon in the plane",
+    about="trained models",
+    criteria=[
+        none("binary features that are not represented at the lowest density", "the summary", "all five are"),
+        Criterion(
+            "largest deviation of a step between neighbours from 72° at the lowest density",
+            "<",
+            6,
+            "midpoint",
+            "half way to the 60° of a hexagon, which is nearer than the 90° of two digons",
+            ".1f",
+        ),
+        none(
+            "numbers of features in superposition, 3, 4 or 5, that are best at some density for one kind of values "
+            "only",
+            "the summary",
+            "the same phenomena have the same numbers",
+        ),
+    ],
+)
+def binary(data: Tables) -> Finding:
+    sparsest = _equal(data, "binary").iloc[-1]
+    numbers = [_in_superposition(data, values) for values in VALUES]
+    optima = _equal_optima(data)
+    regular = optima[optima["off_pentagon"] < 0.1]["density"]
+    full = optima[optima["represented"] == 5]["density"]
+    return Finding(
+        [Number(5 - sparsest["represented"]), Number(sparsest["off_pentagon"]), Number(len(numbers[0] ^ numbers[1]))],
+        text=f"the optimum of binary features is a regular pentagon up to 1-S = {regular.max():.3f} and has five "
+        f"features up to {full.max():.3f}, which are at other angles in between",
+        note="With binary values and a bias of 1 - ‖W_i‖², every polygon of long enough vectors is exact on samples "
+        "with one active feature; uniform values do not allow this",
+    )
+
+
+@claims.add(
+    "dedicated",
+    figure="five_features",
+    paper=f"If features are often active (p = {OFTEN_ACTIVE}), the two most important ones get dimensions of their "
+    "own, and the rest is ignored",
+    about="trained models",
+    criteria=[
+        none(
+            "importances of the rest below 1, and kinds of values, with which others than the two most important "
+            "features, or not both, are represented",
+            "the summary",
+            "the two most important ones and no others",
+        ),
+        Criterion(
+            "largest number of equally important features that are represented",
+            "<",
+            3,
+            "the summary",
+            "two, whichever they are",
+            ".0f",
+        ),
+    ],
+    correction=[
+        none(
+            "kinds of values with which the least importances do not give the two most important features dedicated "
+            "dimensions",
+            "the summary",
+            "the statement, for the rest at the lowest importance",
+        ),
+        Criterion(
+            "highest density at which more than two equally important features are represented, the lower one of both "
+            "kinds of values",
+            ">",
+            OFTEN_ACTIVE,
+            "the summary",
+            "the density of which it speaks",
+        ),
+    ],
+    expected="corrected",
+)
+def dedicated(data: Tables) -> Finding:
+    models = data["five_features"]["models"]
+    at = models[np.isclose(models["density"], OFTEN_ACTIVE)]
+    falling, equal = at[at["relative_importance"] < 1], at[at["relative_importance"] == 1]
+    lowest = falling[falling["relative_importance"] == falling["relative_importance"].min()]
+    crowded = models[(models["relative_importance"] == 1) & (models["represented"] > 2)]
+    reach = crowded.groupby("values")["density"].max().reindex([*VALUES])
+    counts = ", ".join(f"{row.represented} ({row.values}, {row.relative_importance:g})" for row in at.itertuples())
+    return Finding(
+        [
+            Number((~falling["dedicated"]).sum() if len(falling) else np.nan),
+            Number(equal["represented"].max() if len(equal) else np.nan),
+        ],
+        [Number((~lowest["dedicated"]).sum() if len(lowest) else np.nan), Number(reach.min(skipna=False))],
+        text=f"represented at p = {OFTEN_ACTIVE}, by values and importance of the last three: {counts}",
+        correction="How many features are represented at this density depends on their importances: equally important "
+        "ones form antipodal pairs; the two most important ones have dedicated dimensions if the others matter much "
+        "less",
+    )
+
+
+def _steps(optima: pd.DataFrame) -> pd.DataFrame:
+    """Return where the number of represented features changes, and the jump of the ‖W_i‖² that decides it.
+
+    With the ‖W_i‖² of every optimum in descending order, it is the largest jump among the places that are gained.
+    """
+    norms = optima[[f"norm2_{k}" for k in range(1, 6)]].to_numpy()
+    rows = []
+    for place in np.flatnonzero(np.diff(optima["represented"])):
+        here, there = sorted(optima["represented"].iloc[[place, place + 1]])
+        jump = np.abs(np.diff(norms[place : place + 2], axis=0))[0, here:there].max()
+        density = np.sqrt(optima["density"].iloc[place] * optima["density"].iloc[place + 1])
+        rows.append((density, *optima["represented"].iloc[[place, place + 1]], jump))
+    return pd.DataFrame(rows, columns=["density", "dense_side", "sparse_side", "jump"])
+
+
+JUMP = Criterion(
+    "smallest jump of a ‖W_i‖² at a step of the optimum of equally important binary features",
+    ">",
+    0.5,
+    "midpoint",
+    "half way between a continuous change and one from absent to represented",
+    ".2f",
+)
+
+
+@claims.add(
+    "sharp",
+    figure="five_features",
+    paper="Between the two regimes there is a sharp threshold, drawn at a density of about "
+    f"{DRAWN_THRESHOLD} as a step from five represented features to two",
+    about="the optimum",
+    criteria=[
+        none(
+            "numbers between two and five that the best models of equally important features represent at some "
+            "density, the fewer of both kinds of values",
+            "the summary",
+            "one step from five to two",
+        ),
+        JUMP,
+    ],
+    correction=[
+        Criterion(
+            "steps of the optimum of equally important binary features",
+            ">",
+            1.5,
+            "midpoint",
+            "half way between one and two",
+            ".0f",
+        ),
+        JUMP,
+    ],
+    expected="corrected",
+)
+def sharp(data: Tables) -> Finding:
+    steps = _steps(_equal_optima(data))
+    jump = Number(steps["jump"].min())
+    between = min(len(_in_superposition(data, values) - {5}) for values in VALUES)
+    uniform = _equal(data, "uniform")
+    ranges = uniform.groupby("represented")["density"].agg(["min", "max"]).sort_index(ascending=False)
+    return Finding(
+        [Number(between), jump],
+        [Number(len(steps)), jump],
+        text="steps of the optimum of binary features: "
+        + ", ".join(f"{r.sparse_side} to {r.dense_side} at 1-S = {r.density:.2f}" for r in steps[::-1].itertuples())
+        + "; trained models of uniform ones represent "
+        + ", ".join(f"{row.Index} at {row.min:g} to {row.max:g}" for row in ranges.rename(columns=str).itertuples()),
+        correction="There are several thresholds, and the arrangements between them are antipodal pairs",
+        note="At each threshold the optimum jumps, so that a drawing of the number of features has steps",
+    )
