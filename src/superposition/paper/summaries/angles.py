@@ -40,7 +40,8 @@ def code_angle(n: int, m: int) -> float:
 
 def random_count(cosine: float, m: int) -> float:
     """Return the number of random directions of which in half of all cases no pair has a larger |cos|."""
-    return float(np.sqrt(2 * np.log(2) / beta.sf(cosine**2, 1 / 2, (m - 1) / 2)))
+    chance = max(beta.sf(cosine**2, 1 / 2, (m - 1) / 2), np.finfo(float).tiny)
+    return float(np.sqrt(2 * np.log(2) / chance))
 
 
 def random_cosine(n: int, m: int, chance: float) -> float:

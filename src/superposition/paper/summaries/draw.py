@@ -64,7 +64,7 @@ def _draw_counts(ax: Axes, data: dict[str, pd.DataFrame]) -> None:
         )
         ax.plot(1 / rows["density"], rows["represented"] + shift, "o", ms=3, mec=colour, mfc="white", mew=0.8)
     ax.axvline(1 / DRAWN_THRESHOLD, color="0.7", lw=0.6, ls=":", zorder=0)
-    ax.set(xscale="log", xlabel=SPARSITY, ylim=(1.0, 5.4), yticks=range(1, 6), title="features represented")
+    ax.set(xscale="log", xlabel=SPARSITY, ylim=(0.4, 5.4), yticks=range(2, 6), title="features represented")
     ax.legend(
         loc="lower right",
         title="$I_3=I_4=I_5$; lines: binary,\ncircles: uniform",
@@ -87,7 +87,7 @@ def polygons_and_solids(data: dict[str, pd.DataFrame]) -> Figure:
     axes[0, 0].set_ylabel("features $n$")
     axes[1, 0].set_ylabel("angle to the nearest feature")
     axes[1, 1].legend(loc="upper right")
-    fig.legend(handles, [*seen], loc="outside upper center", ncols=9, title="largest factor of the best trained model")
+    fig.legend(handles, [*seen], loc="outside upper center", ncols=5, title="largest factor of the best trained model")
     return fig
 
 
@@ -153,7 +153,7 @@ def cost_of_a_pair(data: dict[str, pd.DataFrame]) -> Figure:
     for ax, label in zip(axes, (r"$|\cos|$", "$p=1-S$"), strict=False):
         ax.set(xscale="log", yscale="log", xlabel=label)
         ax.legend(fontsize=6)
-    axes[0].set(ylabel="cost of the pair", title="by angle")
+    axes[0].set(ylabel="cost of the pair", title="by angle", ylim=(5e-9, 20))
     axes[1].set_title(r"by density, $|\cos|$ = ½")
     _draw_triangle(axes[2], data["triangle"])
     return fig
@@ -218,7 +218,8 @@ def many_features(data: dict[str, pd.DataFrame]) -> Figure:
         )
         line[0].set(label=label, markersize=3, linewidth=1)
     axes[0].axvline(10, color="0.7", lw=0.6, ls=":", zorder=0)
-    axes[0].set(xscale="log", ylim=(0, 1.05), xlabel=SPARSITY, title="share of features represented")
+    axes[0].set(xscale="log", ylim=(-0.75, 1.05), yticks=[0, 0.5, 1], xlabel=SPARSITY)
+    axes[0].set_title("share of features represented")
     axes[0].legend(fontsize=6, loc="lower right")
     features, scale = data["features"], Normalize(0, 1)
     colours = style.IMPORTANCE(scale(features["importance"].to_numpy()))

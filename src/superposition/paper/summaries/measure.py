@@ -45,7 +45,7 @@ def _search_optima(result: SweepResult) -> pd.DataFrame:
     best, ratios = result.model.pack(result.best()), result.points["relative_importance"]
     tables = []
     for ratio in sorted(ratios.unique()):
-        here = torch.from_numpy((ratios == ratio).to_numpy())
+        here = torch.tensor((ratios == ratio).to_numpy())
         W, _, loss = optima.best_binary_models(torch.from_numpy(SEARCH_GRID), ratio, best[here])
         columns = {"relative_importance": ratio, "density": SEARCH_GRID, "loss": loss.numpy()}
         norms = geometry.norms(W).square().sort(dim=-1, descending=True).values.numpy()

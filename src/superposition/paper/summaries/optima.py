@@ -17,8 +17,8 @@ from superposition.theory.simplices import arrange_simplices
 FIVE = Model("relu_output", 5, 2)
 # The factors of each arrangement; all other features are dropped.
 ARRANGEMENTS = {"two features": (SINGLE, SINGLE), "two digons": (DIGON, DIGON), "pentagon": (PENTAGON,)}
-# Length and bias of the features of a factor at which searches start.
-FACTOR_STARTS = ((1.0, 0.0), (1.3, -0.7))
+# Length and bias of the features of a factor at which searches start. A bias of 0 would be at the kink of the ReLU.
+FACTOR_STARTS = ((1.0, 0.003), (1.0, 0.03), (1.0, 0.2), (1.3, -0.7))
 # Number of random initialisations of the search for the best model, and the noise around the arrangements.
 RANDOM_STARTS, DEVIATION = 9, 0.05
 

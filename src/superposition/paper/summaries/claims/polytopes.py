@@ -55,7 +55,8 @@ def _difference(data: Tables, n: int, m: int, arrangement: str) -> Number:
     criteria=[_recognised("square", 4), _recognised("hexagon", 6)],
 )
 def polygons(data: Tables) -> Finding:
-    others = [_at_lowest_density(data, n, 2) for n in (5, 7, 8, 9)]
+    sizes = data["polygons_and_solids"]["models"].query("m == 2")["n"].unique()
+    others = [_at_lowest_density(data, n, 2) for n in sorted({*sizes} - {4, 6})]
     return Finding(
         [_difference(data, 4, 2, "square"), _difference(data, 6, 2, "hexagon")],
         text=f"{_range(data, 4, 2, 'square')}; {_range(data, 6, 2, 'hexagon')}; at the lowest density "
