@@ -159,6 +159,9 @@ def test_the_counts_of_claims_are_current() -> None:
     reproduced, corrected, described = (verdicts[verdict] for verdict in ("reproduced", "corrected", "described"))
     readme, findings = (" ".join(text.split()) for text in (README, (DOCS / "findings.md").read_text(encoding="utf-8")))
     assert f"{len(CLAIMS)} claims {reproduced} are reproduced, {corrected} need a correction, and {described}" in readme
+    summaries = [claim for claim in CLAIMS if not claim.link]
+    of_which = sum(claim.expected == "corrected" for claim in summaries)
+    assert f"{len(summaries)} statements of common summaries of the paper, of which {of_which} need" in readme
     assert f"Of the {len(CLAIMS)} claims, {reproduced} are reproduced" in findings
     assert f"{described} are described without a verdict, and {corrected} need a correction" in findings
 

@@ -11,10 +11,10 @@ from tests.paper.counter_models.summaries import FIGURES, along_training, made, 
 from tests.paper.synthetic import changed, drawn_twice, verdict
 from tests.real import QUICK
 
-from superposition.core.values import BINARY
+from superposition.core.experiment.values import BINARY
 from superposition.paper.summaries import angles, draw, gram, judge, measure, optima, pairs
 from superposition.paper.summaries.factors import DIGON, PENTAGON, SINGLE
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 from superposition.theory import bfgs, exact
 from superposition.theory.polytopes import icosahedron, polygon, square_antiprism, tegum_product
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from superposition.core.weights import SweepResult
 from superposition.paper.summaries import gram, measure, optima, pairs
-from superposition.pipeline.claims import Tables
+from superposition.pipeline.judging.claims import Tables
 from superposition.theory import packing
 from superposition.theory.polytopes import Polytope
 

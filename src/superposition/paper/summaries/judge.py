@@ -1,7 +1,7 @@
 """Judge statements of common summaries of the paper."""
 
 from superposition.paper.summaries.claims import crowds, pairs, plane, polytopes, training
-from superposition.pipeline.claims import Claims
+from superposition.pipeline.judging.claims import Claims
 
 topics = (plane, polytopes, pairs, training, crowds)
 claims = Claims("summaries", [claim for topic in topics for claim in topic.claims])

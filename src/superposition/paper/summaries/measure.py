@@ -5,6 +5,7 @@ import pandas as pd
 import torch
 
 from superposition.analysis import recognition, tables
+from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
@@ -62,8 +63,8 @@ def _describe(W: torch.Tensor) -> dict[str, np.ndarray]:
     """
     norm2 = geometry.norms(W).square().numpy()
     return {
-        "represented": (norm2 > 0.5).sum(-1),
-        "dedicated": ((norm2 > 0.5) == (np.arange(5) < 2)).all(-1),
+        "represented": is_represented(norm2).sum(-1),
+        "dedicated": (is_represented(norm2) == (np.arange(5) < 2)).all(-1),
         "off_pentagon": np.abs(angles.steps_around(W.numpy()) - 72).max(-1),
     }
 
@@ -110,7 +111,7 @@ def _sparsest(result: SweepResult) -> dict[str, object]:
         exact = tegum.factor_optimum(regular, [result.sweep.density[at]])["loss"].item()
         if exact < loss:
             W, loss, source = regular.corners, exact, "regular polygon"
-    W = W[:, (W**2).sum(0) > 0.5]
+    W = W[:, is_represented((W**2).sum(0))]
     nearest = angles.nearest_angles(W)
     return {
         "n": n,
@@ -173,7 +174,7 @@ def _cosines(result: SweepResult) -> pd.DataFrame:
     """Return the extreme cosines between represented features at every point, beside those of random directions."""
     rows, sweep = [], result.sweep
     for W in result.best()["W"]:
-        kept = W[:, geometry.norms(W).square() > 0.5]
+        kept = W[:, is_represented(geometry.norms(W).square())]
         pairs_of = torch.triu_indices(kept.shape[1], kept.shape[1], offset=1)
         cosines = geometry.cosines(kept)[pairs_of[0], pairs_of[1]].numpy()
         count, crowded = kept.shape[1], kept.shape[1] > 1

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from superposition.core.experiment.values import BINARY, UNIFORM
 from superposition.core.models import Model
-from superposition.core.values import BINARY, UNIFORM
 from superposition.paper.summaries.factors import DIGON, PENTAGON, SINGLE
 from superposition.theory import bfgs, exact, tegum
 from superposition.theory.polytopes import Polytope, polygon

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
 
+from superposition.analysis.representation import is_represented
 from superposition.core.weights import SweepResult
 from superposition.paper.summaries import APART, STEP_TOLERANCE, TOLERANCES
 from superposition.paper.summaries.angles import steps_around
@@ -20,7 +21,7 @@ def settling(models: SweepResult) -> dict[str, pd.DataFrame]:
     norms, around = np.linalg.norm(W, axis=2), steps_around(W)  # [snapshot, restart, feature]
     off = np.abs(around - 72).max(-1)
     change = np.abs(norms / norms[-1].mean(-1)[:, None] - 1).max(-1)
-    pentagon = (off[-1] < STEP_TOLERANCE) & (norms[-1] ** 2 > 0.5).all(-1)
+    pentagon = (off[-1] < STEP_TOLERANCE) & is_represented(norms[-1] ** 2).all(-1)
     settled = {
         "angles_settled": off < STEP_TOLERANCE,
         "apart": around.min(-1) > APART,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from superposition.core.experiment.sweep import Sweep
+from superposition.core.experiment.values import PREDEFINED
 from superposition.pipeline.configuration.config import REQUIRED_KEYS, ConfigFile
 from superposition.pipeline.configuration.sections import MAX_NAME_LENGTH, NAME_PATTERN, Section
 
@@ -44,6 +45,7 @@ def _config() -> dict[str, Any]:
     by_name = {"enum": ["independent", "signed"]}
     one = {"anyOf": [by_name, {"$ref": "#/$defs/Distribution"}]}
     keys["distribution"] = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}], "default": "independent"}
+    keys["values"] = {"anyOf": [{"enum": [*PREDEFINED]}, {"$ref": "#/$defs/Values"}], "default": "uniform"}
     overrides = {"type": "object", "properties": keys, "additionalProperties": False}
     defaults = {**overrides, "properties": {k: v for k, v in keys.items() if k not in REQUIRED_KEYS}}
     extra = {

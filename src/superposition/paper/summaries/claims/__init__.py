@@ -1,6 +1,6 @@
 """The claims of common summaries, by topic."""
 
-from superposition.pipeline.criteria import Criterion, Source
+from superposition.pipeline.judging.criteria import Criterion, Source
 
 
 def none(statistic: str, source: Source, why: str) -> Criterion:

@@ -5,8 +5,8 @@ import pandas as pd
 
 from superposition.paper.summaries import SPARSE
 from superposition.paper.summaries.claims import none
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("summaries")
 
@@ -100,6 +100,7 @@ def diagonal(data: Tables) -> Finding:
             "as many random directions stay below in 1 % of all cases",
         )
     ],
+    at_quick=False,
 )
 def almost_orthogonal(data: Tables) -> Finding:
     models = data["many_features"]["models"].query("n > 20")

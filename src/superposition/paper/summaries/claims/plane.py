@@ -5,8 +5,8 @@ import pandas as pd
 
 from superposition.paper.summaries import DRAWN_THRESHOLD, OFTEN_ACTIVE
 from superposition.paper.summaries.claims import none
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("summaries")
 
@@ -52,6 +52,7 @@ def _in_superposition(data: Tables, values: str) -> set[int]:
             "the same phenomena have the same numbers",
         ),
     ],
+    at_quick=False,
 )
 def binary(data: Tables) -> Finding:
     sparsest = _equal(data, "binary").iloc[-1]

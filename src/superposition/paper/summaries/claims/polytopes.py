@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from superposition.paper.summaries.claims import none
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("summaries")
 
@@ -53,6 +53,7 @@ def _difference(data: Tables, n: int, m: int, arrangement: str) -> Number:
     paper="Sparse features in the plane form a regular polygon: four a square, six a hexagon",
     about="trained models",
     criteria=[_recognised("square", 4), _recognised("hexagon", 6)],
+    at_quick=False,
 )
 def polygons(data: Tables) -> Finding:
     sizes = data["polygons_and_solids"]["models"].query("m == 2")["n"].unique()
@@ -85,6 +86,7 @@ def polygons(data: Tables) -> Finding:
         ),
     ],
     expected="corrected",
+    at_quick=False,
 )
 def solids(data: Tables) -> Finding:
     table = data["polygons_and_solids"]["solids"].sort_values("density")
@@ -134,6 +136,7 @@ def solids(data: Tables) -> Finding:
         ),
     ],
     expected="corrected",
+    at_quick=False,
 )
 def equidistant(data: Tables) -> Finding:
     sparsest = data["polygons_and_solids"]["sparsest"]
@@ -187,6 +190,7 @@ def equidistant(data: Tables) -> Finding:
         ),
     ],
     expected="corrected",
+    at_quick=False,
 )
 def min_max(data: Tables) -> Finding:
     sparsest = data["polygons_and_solids"]["sparsest"].query("m == 3").set_index("n", drop=False)

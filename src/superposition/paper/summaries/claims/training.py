@@ -4,8 +4,8 @@ import numpy as np
 from scipy.stats import binom
 
 from superposition.paper.summaries import APART, TOLERANCES
-from superposition.pipeline.claims import Claims, Finding, Tables
-from superposition.pipeline.criteria import Criterion, Number
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("summaries")
 
