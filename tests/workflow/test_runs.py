@@ -88,7 +88,7 @@ def test_check_names_the_claims_that_differ(copied: Project) -> None:
     assert "introduction.pentagon is not reproduced, expected reproduced" in lines[0]
 
 
-def train_long(project: Project, steps: int = 12_000) -> list[str]:
+def train_long(project: Project, steps: int = 20_000) -> list[str]:
     """Make one experiment short and one long; return their weights, the short one's first."""
     config = project.config()
     config["experiments"]["basic_small"] |= {"steps": steps, "restarts": 8, "batch": 256}
@@ -99,7 +99,7 @@ def train_long(project: Project, steps: int = 12_000) -> list[str]:
 def test_a_killed_run_resumes(fresh: Project) -> None:
     """After kill -9 of everything in the middle of training: no half-written file, nothing trained twice, no hand
     needed, and the bytes of an undisturbed run."""
-    short, long = train_long(fresh, steps=5000)
+    short, long = train_long(fresh, steps=10_000)
     assert fresh.snakemake(short).returncode == 0
     kept = (fresh.path / short).stat().st_mtime_ns, digest(fresh.path / short)
     run = fresh.start(short, long)
