@@ -191,13 +191,13 @@ def _feature_colours(n: int) -> list[tuple[float, ...]]:
 
 
 def absolute_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the stacks of |W_1| of the best model at every density, with W_1 beside them."""
+    """Draw the stacks of |W_1| of the best model at every density, with W_1 beside them; below, what they compute."""
     weights, units = tables["weights"], tables["neurons"]
     densities = sorted(weights["density"].unique(), reverse=True)
     counts, models = count_monosemantic(units), tables["models"][tables["models"]["experiment"].isin(MAIN_EXPERIMENTS)]
-    fig, axes = plt.subplots(
-        len(densities), 2, figsize=(style.PAGE, 1.08 * len(densities)), width_ratios=[5, 1], squeeze=False
-    )
+    fig = plt.figure(figsize=(style.PAGE, 1.08 * len(densities) + 2))
+    above, below = fig.subfigures(2, 1, height_ratios=[1.08 * len(densities), 2])
+    axes = above.subplots(len(densities), 2, width_ratios=[5, 1], squeeze=False)
     for (ax, heat), density in zip(axes, densities, strict=True):
         W = layer_matrix(weights[weights["density"] == density])
         one = neurons.monosemantic(np.abs(W))
@@ -220,12 +220,42 @@ def absolute_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
     axes[0, 1].set_title("$W_1$", fontsize=7, pad=2)
     axes[-1, 1].set_xlabel("feature")
     axes[-1, 0].set_xlabel("neuron, by the importance of its largest feature")
-    fig.supylabel("$|W_1|$, the largest at 1", fontsize=8)
+    above.supylabel("$|W_1|$, the largest at 1", fontsize=8)
     scale = plt.cm.ScalarMappable(Normalize(1, 31), style.FEATURES)
     label = "feature, from the most important on"
-    bar = style.colorbar(fig, scale, label, ax=axes.ravel().tolist(), shrink=0.4, pad=0.01, ticks=[1, 11, 21, 31])
+    bar = style.colorbar(above, scale, label, ax=axes.ravel().tolist(), shrink=0.4, pad=0.01, ticks=[1, 11, 21, 31])
     bar.ax.set_yticklabels(["1", "11", "21", "31 …"])
+    computed = tables["computed"]
+    _draw_computed(below.subplots(1, 2), computed[computed["experiment"].isin(MAIN_EXPERIMENTS)], len(W))
     return fig
+
+
+def _draw_computed(axes: np.ndarray, computed: pd.DataFrame, m: int) -> None:
+    """Draw how much of every |x_i| the models compute, and of how many features, beside the numbers of neurons.
+
+    m neurons compute |x| of m/2 features exactly. Lines are means over seeds, points single seeds.
+    """
+    shares, counts = axes
+    densities = sorted(computed["density"].unique(), reverse=True)
+    colours = style.SUPERPOSITION(np.linspace(0, 0.95, len(densities)))
+    for density, colour in zip(densities, colours, strict=True):
+        mean = computed[computed["density"] == density].groupby("feature")["explained"].mean()
+        shares.plot(mean.index + 1, mean, color=colour, lw=1, label=f"{density:g}")
+    shares.set(xlabel="feature", ylabel="explained share of $|x_i|$", xlim=(1, 1.6 * m), ylim=(-0.05, 1.05))
+    shares.legend(title="$1-S$", fontsize=6, title_fontsize=6)
+    seeds = [computed["density"], computed["seed"]]
+    limits = {"more than half": 0.5, "more than 3 errors": 3 * computed["explained_error"]}
+    for (label, limit), marker in zip(limits.items(), "os", strict=True):
+        count = (computed["explained"] > limit).groupby(seeds).sum()
+        mean = count.groupby("density").mean()
+        counts.plot(1 / mean.index, mean, "-", marker=marker, ms=3, label=label)
+        counts.scatter(1 / count.index.get_level_values("density"), count, s=6, marker=marker, alpha=0.5, lw=0)
+    for number, label in ((m // 2, "two neurons each"), (m, "one neuron each")):
+        counts.axhline(number, color="0.6", lw=0.6, ls=":")
+        counts.text(1, number - 0.4, label, va="top", fontsize=6, color="0.4")
+        shares.axvline(number + 0.5, color="0.6", lw=0.6, ls=":")
+    counts.set(xscale="log", xlabel="$1/(1-S)$", ylabel="features computed", ylim=(0.4 * m, 1.05 * m))
+    counts.legend(title="explained", fontsize=6, title_fontsize=6)
 
 
 def absolute_zoom(tables: dict[str, pd.DataFrame]) -> Figure:

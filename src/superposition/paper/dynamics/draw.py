@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.animation import FuncAnimation
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from mpl_toolkits.mplot3d import Axes3D
 
 from superposition.paper.dynamics import LEVELS, SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps
@@ -75,10 +75,10 @@ def _draw_model(ax: Axes3D, positions: pd.DataFrame) -> None:
 
 @style.with_solids
 def geometric_learning(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the loss of one run with its regimes, the model on each plateau, and the paths of all runs."""
+    """Draw the loss of one run with its regimes, the model and its WᵀW on each plateau, and the paths of all runs."""
     curve, moments, runs = tables["curve"], tables["moments"], tables["runs"]
-    fig = plt.figure(figsize=(style.PAGE, 4.3))
-    above, below = fig.subfigures(2, 1, height_ratios=[1.15, 1])
+    fig = plt.figure(figsize=(style.PAGE, 5.6))
+    above, below, lowest = fig.subfigures(3, 1, height_ratios=[1.15, 1, 0.7])
     ax, paths = above.subplots(1, 2, width_ratios=[1.7, 1])
     ax.plot(curve["step"], curve["loss"], color="k", lw=1.2)
     edges = [curve["step"].iloc[0], *tables["drops"]["step"], curve["step"].iloc[-1]]
@@ -109,7 +109,26 @@ def geometric_learning(tables: dict[str, pd.DataFrame]) -> Figure:
         axis = below.add_subplot(1, moments["step"].nunique(), number + 1, projection="3d")
         _draw_model(axis, positions)
         axis.set_title(f"{letter}: step {step}", fontsize=7, pad=0)
+    _draw_grams(lowest, moments)
     return fig
+
+
+def _draw_grams(below: SubFigure, moments: pd.DataFrame) -> None:
+    """Draw WᵀW at every moment; on the first plateau it is the projector on the two first principal components."""
+    axes = below.subplots(1, moments["step"].nunique())
+    for ax, (_, positions) in zip(axes, moments.groupby("step"), strict=True):
+        W = positions.sort_values("feature")[["w0", "w1", "w2"]].to_numpy().T
+        image = ax.imshow(W.T @ W, cmap=style.SIGNED, vmin=-1, vmax=1)
+        for (i, j), dot in np.ndenumerate(W.T @ W):
+            ax.text(j, i, f"{dot:.1f}".replace("-0.0", "0.0"), ha="center", va="center", fontsize=4.5)
+        ax.set(xticks=[], yticks=[])
+        style.frame(ax)
+    plateaus = sorted(moments.loc[moments["moment"] == "plateau", "step"].unique())
+    if plateaus:
+        first = axes[sorted(moments["step"].unique()).index(plateaus[0])]
+        first.set_xlabel("principal components:\n1/3 within a set, 0 between sets", fontsize=6.5)
+    axes[0].set_ylabel(r"$W^\mathsf{T}W$")
+    style.colorbar(below, image, r"$W_i\cdot W_j$", ax=axes.tolist(), shrink=0.8, ticks=[-1, 0, 1])
 
 
 def animate_geometric_learning(tables: dict[str, pd.DataFrame]) -> FuncAnimation:

@@ -4,7 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 
 from superposition.analysis import neurons
 from superposition.analysis.rows import at_point, rows_at
@@ -66,11 +67,12 @@ def privileged_vs_not(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def privileged_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the best model at every density, how many neurons are monosemantic, and how rare the best models are."""
+    """Draw the best model at every density, the codes, and how many neurons are monosemantic and models that good."""
     table = regimes_by_density(tables)
     rows = -(-len(table) // 7)
-    fig = plt.figure(figsize=(style.PAGE, 2.45 * rows + 1.8))
-    above, below = fig.subfigures(2, 1, height_ratios=[2.45 * rows, 1.8])
+    fig = plt.figure(figsize=(style.PAGE, 2.45 * rows + 3.6))
+    above, middle, below = fig.subfigures(3, 1, height_ratios=[2.45 * rows, 1.8, 1.8])
+    _draw_codes(middle, tables, table)
     columns = -(-len(table) // rows)
     axes = above.subplots(2 * rows, columns, height_ratios=[1.25, 1] * rows, squeeze=False)
     for index, regime in enumerate(table.itertuples()):
@@ -116,3 +118,49 @@ def privileged_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
     rarity.set(xscale="log", yscale="log", xlabel="$1-S$", ylabel="share of restarts")
     rarity.legend(loc="lower right")
     return fig
+
+
+def _draw_codes(middle: SubFigure, tables: dict[str, pd.DataFrame], regimes: pd.DataFrame) -> None:
+    """Draw the codes of the neurons that features share: three features in the plane of two neurons, then patterns.
+
+    A pattern has a row for every represented feature that is not alone in its neuron, and a dot where it activates a
+    neuron. Rows and neurons are sorted so that the pattern can be recognised.
+    """
+    kinds = regimes[regimes["one"] < 5].drop_duplicates(["one", "others"])
+    axes = middle.subplots(1, 1 + len(kinds), squeeze=False)[0]
+    for ax, regime in zip(axes[1:], kinds.itertuples(), strict=True):
+        features = at_point(tables["features"], regime.point)
+        words = features[features["represented"] & ~features["alone"]].set_index("feature")["code"]
+        shared = at_point(tables["neurons"], regime.point).query("not one")["neuron"].to_numpy()
+        code = np.array([[word[k] == "●" for k in shared] for word in words])
+        code = code[:, np.lexsort((*code[::-1], -code.sum(0)))]
+        order = np.lexsort((*~code.T[::-1], -code.sum(1)))
+        for row, feature in enumerate(order):
+            for k, active in enumerate(code[feature]):
+                colour = style.CATEGORIES[words.index[feature] % 10] if active else "none"
+                ax.scatter(k, row, s=26, color=colour, edgecolor="0.7", lw=0.4)
+        ax.set_yticks(range(len(order)), [f"{words.index[i] + 1}" for i in order])
+        ax.set(xticks=[], xlim=(-0.6, code.shape[1] - 0.4), ylim=(len(order) - 0.4, -0.6), aspect="equal")
+        ax.set_title(f"{style.density_title(regime.density)}\n{regime.others} in {code.shape[1]} neurons", fontsize=7)
+        ax.tick_params(length=0, labelsize=5.5)
+        ax.spines[:].set_visible(False)
+    axes[1].set_ylabel("feature")
+    _draw_plane(axes[0], tables, regimes)
+
+
+def _draw_plane(ax: Axes, tables: dict[str, pd.DataFrame], regimes: pd.DataFrame) -> None:
+    """Draw the features that share two neurons as vectors in the plane of these neurons, at the lowest such density."""
+    shared = regimes[(regimes["one"] == 3) & (regimes["others"] > 0)]
+    ax.set(title="their plane", xlabel="a neuron", ylabel="another", aspect="equal", xlim=(-1.2, 1.2), ylim=(-1.2, 1.2))
+    ax.axhline(0, color="0.8", lw=0.5)
+    ax.axvline(0, color="0.8", lw=0.5)
+    if shared.empty:
+        return
+    point, density = shared.iloc[-1][["point", "density"]]
+    W = _weight_matrix(at_point(tables["weights"], point))[~at_point(tables["neurons"], point)["one"].to_numpy()]
+    features = at_point(tables["features"], point)
+    for i in features.loc[features["represented"] & ~features["alone"], "feature"]:
+        ax.annotate("", W[:, i], (0, 0), arrowprops={"arrowstyle": "->", "color": style.CATEGORIES[i % 10], "lw": 1.3})
+        ax.annotate(f"$W_{{{i + 1}}}$", 1.12 * W[:, i], ha="center", va="center", fontsize=6)
+    ax.set_title(f"{style.density_title(density)}\nin the plane", fontsize=7)
+    ax.tick_params(labelsize=5.5)

@@ -9,8 +9,8 @@ from superposition.plotting import style
 
 
 def theory(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the shares of the loss by number of active features, and the two terms of the linear model's loss."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(style.PAGE, 2.5), gridspec_kw={"width_ratios": [1.5, 1]})
+    """Draw the shares of the loss by number of active features, and the terms of the loss of both models."""
+    fig, (left, *terms) = plt.subplots(1, 3, figsize=(style.PAGE, 2.5), gridspec_kw={"width_ratios": [1.3, 1, 1]})
     counts = tables["active_counts"].assign(part=lambda t: t["probability"] * t["loss"])
     counts["share"] = counts["part"] / counts.groupby("point")["part"].transform("sum")
     # Larger numbers of active features share one area.
@@ -23,13 +23,25 @@ def theory(tables: dict[str, pd.DataFrame]) -> Figure:
     left.set(xscale="log", xlabel="feature density $1-S$", ylabel="share of the loss, $P(k)\\,L_k / L$", ylim=(0, 1))
     left.set_xlim(share.index.max(), share.index.min())
     left.set_title("loss by number of active features")
-    left.legend(*(part[::-1] for part in left.get_legend_handles_labels()), loc="center left", bbox_to_anchor=(1, 0.5))
+    left.legend(
+        *(part[::-1] for part in left.get_legend_handles_labels()),
+        loc="lower right",
+        fontsize=6,
+        framealpha=0.8,
+        frameon=True,
+    )
 
-    best = tables["linear"].sort_values("loss").groupby("density").first()
-    right.plot(best.index, best["benefit_term"] / best["optimum"], "o-", ms=3.5, label="features not represented")
-    right.plot(best.index, best["interference_term"] / best["optimum"], "s--", ms=3.5, label="interference")
-    right.set(xscale="log", xlabel="feature density $1-S$", ylabel="term / closed-form optimum", ylim=(-0.05, 1.15))
-    right.invert_xaxis()
-    right.set_title("linear model")
-    right.legend(loc="center right")
+    linear = tables["linear"].sort_values("loss").groupby("density").first()
+    parts = {
+        "linear model": linear[["benefit_term", "interference_term"]].div(linear["optimum"], axis=0),
+        "ReLU, one active feature": tables["terms"].set_index("density"),
+    }
+    for ax, (title, part) in zip(terms, parts.items(), strict=True):
+        ax.plot(part.index, part["benefit_term"], "o-", ms=3.5, label="feature benefit that is missed")
+        ax.plot(part.index, part["interference_term"], "s--", ms=3.5, label="interference")
+        ax.set(xscale="log", xlabel="feature density $1-S$", title=title)
+        ax.invert_xaxis()
+    terms[0].set(ylabel="term / closed-form optimum", ylim=(-0.05, 1.4))
+    terms[1].set(ylabel="term / $L_1$ of an output of 0", yscale="log", ylim=(1e-3, 10))
+    terms[0].legend(loc="upper center", fontsize=6)
     return fig

@@ -1,4 +1,4 @@
-"""Measure the loss by number of active features, and the two terms of the linear model's loss."""
+"""Measure the loss by number of active features, and the two terms of the paper's loss formulas."""
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from torch import Tensor
 from superposition.analysis import tables
 from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
+from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.theory import interference
 from superposition.theory import exact
@@ -22,6 +23,7 @@ def theory(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     return {
         "active_counts": _measure_active_counts(trained["basic_small"]),
         "linear": _measure_linear_terms(trained["basic_small_linear"]),
+        "terms": _measure_single_active_terms(trained["basic_small"]),
         "pair": interference.pair_losses(),
         "relu": interference.relu_effects(trained["basic_small"]),
         "signs": interference.signs(trained["basic_small"]),
@@ -89,3 +91,20 @@ def _best_bias(W: Float64[Tensor, "*batch m n"], density: Float64[Tensor, "*batc
     """Return E[x] - WᵀW E[x], the best bias of the linear model."""
     mean = exact.feature_mean(density)
     return mean - (W.mT @ (W @ mean[..., None]))[..., 0]
+
+
+def _measure_single_active_terms(models: SweepResult) -> pd.DataFrame:
+    """Split L_1 of the best ReLU models into feature benefit and interference, relative to an output of 0.
+
+    If feature i alone is active, output i misses part of x_i, and all other outputs should be 0 (paper: "Mathematical
+    understanding").
+    """
+    best, importance = models.best(), torch.from_numpy(models.sweep.importances())
+    every = exact.single_active_loss(best["W"], best["b"], importance).mean(-1)
+    # Output i alone is a model of one feature, whose only weight is ‖W_i‖.
+    norm, bias, alone = geometry.norms(best["W"])[..., None, None], best["b"][..., None], importance[..., None]
+    missed = exact.single_active_loss(norm, bias, alone)[..., 0].mean(-1)
+    of_zero = importance.mean(-1) / 3
+    return numbered_points(models.sweep, "density").assign(
+        benefit_term=(missed / of_zero).numpy(), interference_term=((every - missed) / of_zero).numpy()
+    )
