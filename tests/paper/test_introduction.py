@@ -114,3 +114,22 @@ def test_the_figure_shows_the_columns() -> None:
 
 def test_the_figure_is_the_same_every_time(tmp_path: Path) -> None:
     assert drawn_twice(draw, "introduction", ideal(), tmp_path).count("<svg ") == 1
+
+
+def test_two_opposite_features_of_a_pentagon_look_like_the_one_between(tmp_path: Path) -> None:
+    """The sum of the directions at 0° and 144° points to 72°, along which the projection is the largest."""
+    sweep = trained("introduction", lambda p: (pentagon(), np.full(5, -0.2), 0.0))
+    tables = measure.interference({"introduction": sweep})
+    two = tables["responses"].query("active == 2")
+    cosines = np.cos(np.radians(72 * np.arange(3)))
+    active = two["x"] == 1
+    np.testing.assert_allclose(two["projection"][active], 1.21 * (1 + cosines[2]), rtol=1e-5)
+    assert two.loc[two["projection"].idxmax(), "projection"] == pytest.approx(1.21 * 2 * cosines[1], rel=1e-5)
+    assert not active[two["projection"].idxmax()]
+    np.testing.assert_allclose(two["output"], np.maximum(two["projection"] - 0.2, 0), atol=1e-6)
+    assert "</svg>" in drawn_twice(draw, "interference", {"interference": tables}, tmp_path)
+
+
+def pentagon() -> np.ndarray:
+    angles = np.radians(72 * np.arange(5))
+    return 1.1 * np.stack([np.cos(angles), np.sin(angles)])

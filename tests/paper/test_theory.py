@@ -123,10 +123,10 @@ def test_loss_of_two_features_by_their_cosine() -> None:
 
 
 def test_the_figure() -> None:
-    """Shares of the loss by number of active features, stacked; and the two terms of the linear loss."""
+    """Shares of the loss by number of active features, stacked; the two terms of the linear loss, and of L_1."""
     data = ideal()["theory"]
     drawn = draw.theory(data)
-    left, right = drawn.axes
+    left, right, single = drawn.axes
     assert [text.get_text() for text in left.get_legend().get_texts()] == [
         "$k \\geq 4$",
         *(f"$k = {k}$" for k in (3, 2, 1, 0)),
@@ -139,11 +139,12 @@ def test_the_figure() -> None:
         ]
         np.testing.assert_allclose([np.ptp(y) for y in ends], share, atol=1e-12)
         assert (min(map(min, ends)), max(map(max, ends))) == (0, pytest.approx(1))
-    assert [text.get_text() for text in right.get_legend().get_texts()] == ["features not represented", "interference"]
+    for line, column in zip(single.lines, ("benefit_term", "interference_term"), strict=True):
+        np.testing.assert_allclose(line.get_ydata(), data["terms"][column])
     for line, level in zip(right.lines, (1, 0), strict=True):
         assert sorted(line.get_xdata()) == sorted(DENSITIES)
         np.testing.assert_allclose(line.get_ydata(), level, atol=1e-5)
-    for axes in (left, right):
+    for axes in (left, right, single):
         low, high = axes.get_xlim()
         assert low > high, "from dense to sparse"
         assert axes.get_xscale() == "log"
@@ -155,3 +156,11 @@ def test_the_figure() -> None:
 
 def test_the_figure_is_the_same_every_time(tmp_path: Path) -> None:
     assert drawn_twice(draw, "theory", ideal(), tmp_path).count("<svg ") == 1
+
+
+def test_the_terms_of_one_active_feature() -> None:
+    """Antipodes do not interfere; outputs of absent features are their bias p/2, whichever feature is active."""
+    for row in ideal()["theory"]["terms"].itertuples():
+        absent, c = IMPORTANCE[COUNTS[row.density] :].sum(), row.density / 2
+        assert row.benefit_term == pytest.approx(absent * (1 / 3 - c + c**2) / (IMPORTANCE.sum() / 3))
+        assert row.interference_term == pytest.approx(19 * absent * c**2 / (IMPORTANCE.sum() / 3))

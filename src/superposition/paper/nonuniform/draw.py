@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from superposition.paper.nonuniform import PAPER_CROSSOVER
 from superposition.plotting import style
@@ -19,42 +19,56 @@ RATIO_LABEL = "relative density of the varied feature"
 
 
 def pentagon_solutions(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the columns of W in canonical orientation, coloured by relative density, and their angles and norms."""
-    solutions = tables["solutions"]
-    fig, axes = plt.subplots(1, 4, figsize=(style.PAGE, 2.3), width_ratios=[1.5, 1, 1.05, 1.05])
-    colours = LogNorm(solutions["relative_density"].min(), solutions["relative_density"].max())
+    """Draw the columns of W in canonical orientation, with angles and norms, by relative density and by importance."""
+    fig = plt.figure(figsize=(style.PAGE, 4.6))
+    above, below = fig.subfigures(2, 1)
+    for part, table, varied in ((above, "solutions", "density"), (below, "importance", "importance")):
+        _draw_solutions(part, tables[table].rename(columns={f"relative_{varied}": "ratio"}), varied)
+    return fig
+
+
+def _draw_solutions(part: SubFigure, solutions: pd.DataFrame, varied: str) -> None:
+    """Draw the solutions of both kinds, coloured by ``ratio``, and beside them the angles and norms of the best ones.
+
+    Args:
+        part: The row of the figure.
+        solutions: The best solution at every ratio, one row per feature.
+        varied: What the ratio is of, density or importance.
+    """
+    axes = part.subplots(1, 4, width_ratios=[1.5, 1, 1.05, 1.05])
+    colours = LogNorm(solutions["ratio"].min(), solutions["ratio"].max())
     for ax, name, first in zip(axes, ("pentagon", "two digons"), (0, 1), strict=False):
         ax.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.8", lw=0.6))
         rows = solutions[solutions["kind"] == name]
-        for (ratio, _), model in rows.groupby(["relative_density", "point"]):
+        for (ratio, _), model in rows.groupby(["ratio", "point"]):
             corners = model.sort_values("feature").iloc[first:]
             # The features are in the order of the corners; the first is repeated to close the outline.
             outline = pd.concat([corners, corners.iloc[:1]])
             ax.plot(outline["w0"], outline["w1"], color=plt.cm.plasma(colours(ratio)), lw=0.4)
-        points = ax.scatter(rows["w0"], rows["w1"], c=rows["relative_density"], cmap="plasma", norm=colours, s=9)
-        varied = rows[rows["feature"] == 0]
-        ax.scatter(varied["w0"], varied["w1"], fc="none", ec="0.2", lw=0.5, s=16)
+        points = ax.scatter(rows["w0"], rows["w1"], c=rows["ratio"], cmap="plasma", norm=colours, s=9)
+        zeroth = rows[rows["feature"] == 0]
+        ax.scatter(zeroth["w0"], zeroth["w1"], fc="none", ec="0.2", lw=0.5, s=16)
         extent = 1.25 if name == "pentagon" else 1.1
         ax.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal", title=name)
         ax.set_axis_off()
-    style.colorbar(fig, points, f"{RATIO_LABEL} (○)", ax=axes[:2], location="bottom", fraction=0.05, pad=0.0, aspect=40)
+    label = f"relative {varied} of the varied feature (○)"
+    style.colorbar(part, points, label, ax=axes[:2], location="bottom", fraction=0.05, pad=0.0, aspect=40)
     best = solutions[solutions["feature"] == 0]
     pentagons = best[best["kind"] == "pentagon"]
-    axes[2].plot(pentagons["relative_density"], pentagons["angle"], ".-", color=COLOURS["pentagon"], ms=4, lw=0.8)
+    axes[2].plot(pentagons["ratio"], pentagons["angle"], ".-", color=COLOURS["pentagon"], ms=4, lw=0.8)
     axes[2].axhline(72, color="0.7", lw=0.6, ls=":")
     axes[2].set(title="angle to neighbours, °")
-    for (column, label), colour in zip(
+    for (column, place), colour in zip(
         {"norm_varied": "varied", "norm_near": "neighbours", "norm_far": "far ones"}.items(),
         style.CATEGORIES,
         strict=False,
     ):
-        axes[3].plot(best["relative_density"], best[column], ".-", color=colour, ms=3, lw=0.8, label=label)
+        axes[3].plot(best["ratio"], best[column], ".-", color=colour, ms=3, lw=0.8, label=place)
     axes[3].set(title=r"norms $\Vert W_i\Vert$", ylim=(-0.05, 1.25))
     axes[3].legend(loc="lower right", handlelength=1)
     for ax in axes[2:]:
-        ax.set(xscale="log", xlabel="relative density")
+        ax.set(xscale="log", xlabel=f"relative {varied}")
         ax.axvline(1, color="0.7", lw=0.6, ls=":")
-    return fig
 
 
 def animate_pentagon_solutions(tables: dict[str, pd.DataFrame]) -> FuncAnimation:

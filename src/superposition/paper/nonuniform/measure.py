@@ -37,6 +37,7 @@ def pentagon_solutions(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
     solutions = _best_solutions(models, "relative_density").assign(precise_loss=np.repeat(precise.numpy(), 5))
     return {
         "solutions": solutions,
+        "importance": _best_solutions(trained["pentagon_importance"], "relative_importance"),
         "interference": measure_interference(solutions),
         "equal": _equal_pentagons(),
         "limits": limits,
@@ -45,13 +46,12 @@ def pentagon_solutions(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
 
 
 def pentagon_loss(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the loss of every fit, of the exact branches, and where these cross; and other solutions and fits."""
+    """Return the loss of every fit, of the exact branches, and where these cross; and how often fits miss the best."""
     models = trained["pentagon"]
     return {
         "fits": _classify_fits(models),
         "branches": trace_branches(models),
         "crossovers": _find_crossovers(),
-        "importance": _best_solutions(trained["pentagon_importance"], "relative_importance"),
         "restarts": _count_missed({name: models for name, models in trained.items() if "polytopes" in name}),
     }
 

@@ -141,7 +141,7 @@ def _steps(solutions: pd.DataFrame, axis: str) -> tuple[float, str]:
 
 @claims.add(
     "importance_deforms",
-    figure="pentagon_loss",
+    figure="pentagon_solutions",
     paper="As features vary in importance or sparsity, polytopes deform smoothly while the imbalance builds, up to a "
     "critical breaking point at which they snap to another polytope",
     about="trained models",
@@ -153,7 +153,7 @@ def _steps(solutions: pd.DataFrame, axis: str) -> tuple[float, str]:
 )
 def importance_deforms(data: Tables) -> Finding:
     by_density, density_text = _steps(data["pentagon_solutions"]["solutions"], "relative_density")
-    by_importance, importance_text = _steps(data["pentagon_loss"]["importance"], "relative_importance")
+    by_importance, importance_text = _steps(data["pentagon_solutions"]["importance"], "relative_importance")
     return Finding(
         [Number(by_density), Number(by_importance)],
         text=f"by sparsity, {density_text}; by importance, {importance_text}",
