@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import nbformat
 import pandas as pd
 import papermill
@@ -321,6 +322,9 @@ def test_changed_data_are_drawn(folder: Path) -> None:
     assert "figures/introduction.svg" in stored.show("introduction", draw, data)._repr_html_()
     data["models"] = data["models"].iloc[:0]
     assert stored.show("introduction", draw, data) == 0
+    figure = plt.figure()
+    assert stored.show("introduction", lambda _: figure, data) is figure
+    assert not plt.fignum_exists(figure.number), "an open figure would be shown twice"
 
 
 def test_what_is_new_appears_by_itself(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, SupportsFloat
 
+import matplotlib.pyplot as plt
 import nbformat
 import pandas as pd
 from IPython.display import Image
@@ -76,7 +77,10 @@ class Results:
         stored = self.tables(figure)
         if data.keys() == stored.keys() and all(data[name].equals(table) for name, table in stored.items()):
             return Image(url=f"{self.folder}/figures/{figure}.svg", alt=f"The figure {figure}, described below.")
-        return draw(data)
+        drawing = draw(data)
+        # An open figure would be shown a second time, at the end of the cell.
+        plt.close(drawing)
+        return drawing
 
 
 # The notebook
