@@ -4,7 +4,7 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,8 @@ import pandas as pd
 from superposition.analysis import alignment
 from superposition.core.experiment.grid import MAX_REPLICATES
 from superposition.core.experiment.sweep import Sweep
+from superposition.core.weights import SweepResult
 from superposition.pipeline.explorer.packing import float32, int16, numbers
-
-if TYPE_CHECKING:
-    from superposition.core.weights import SweepResult
 
 # Largest number of weights of one sweep; longer sweeps are thinned along their densities.
 MAX_WEIGHTS = 200_000
@@ -29,7 +27,7 @@ LIVE_KEYS = {
 }
 
 
-def describe_sweep(result: "SweepResult", corners: np.ndarray | None = None) -> dict[str, Any]:
+def describe_sweep(result: SweepResult, corners: np.ndarray | None = None) -> dict[str, Any]:
     """Return the model with the lowest loss at every point of a sweep.
 
     Rotations and equivalent features are free, so in up to three dimensions every model is aligned with the one before

@@ -4,18 +4,15 @@ import itertools
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from superposition.core.weights import SweepResult
 from superposition.pipeline.configuration.config import Config
 from superposition.pipeline.explorer.packing import columns, float32, int16, numbers
 from superposition.pipeline.explorer.sweeps import describe_sweep
-
-# Only collecting data reads weights, which needs PyTorch; the report asks for addresses alone.
-if TYPE_CHECKING:
-    from superposition.core.weights import SweepResult
 
 Data = dict[str, Any]
 # Largest number of snapshots shown of one model.
@@ -38,9 +35,7 @@ class Run:
         self.results, self.config = results, config
         self.models = cache(self._load)
 
-    def _load(self, experiment: str) -> "SweepResult":
-        from superposition.core.weights import SweepResult
-
+    def _load(self, experiment: str) -> SweepResult:
         return SweepResult.load(self.results / "weights" / f"{experiment}.safetensors")
 
     def best(self, experiment: str) -> SweepResult:
