@@ -21,7 +21,7 @@ from superposition.training.evaluation import analytic_loss, has_closed_form
 # Samples are weighted if, on average, at most so many features are active and if one weighted sample replaces at least
 # so many ordinary ones, which a compiled loop evaluates faster. Where more are active, ordinary samples cost less for
 # the same error.
-MAX_ACTIVE, MIN_REPLACED = 0.25, 8
+MAX_ACTIVE, MIN_REPLACED = 0.5, 8
 # The number of values, of either sign, over which the loss of a single active feature is averaged.
 SINGLE_VALUES = 64
 # The number of feature values that are drawn at once.

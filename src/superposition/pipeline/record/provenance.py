@@ -138,7 +138,7 @@ def _add_workflow(crate: ROCrate, files: Sequence[str], tools: Mapping[str, str]
 
 
 def _add_result(crate: ROCrate, results: Path, path: Path, config: Config) -> None:
-    """Add a file, or a folder of tables, that a job made; check weights against the configuration."""
+    """Add a file, or a folder of tables or models, that a job made; check weights against the configuration."""
     about, place = {}, path.relative_to(results).as_posix()
     if path.suffix == ".safetensors":
         header, arrays = archive.read(path)
@@ -151,7 +151,7 @@ def _add_result(crate: ROCrate, results: Path, path: Path, config: Config) -> No
         figure = config.figures[path.stem]
         about = {"name": figure.title, "description": figure.shows}
     if path.is_dir():
-        parts = [_add_file(crate, file, f"{place}/{file.name}") for file in sorted(path.glob("*.csv"))]
+        parts = [_add_file(crate, file, f"{place}/{file.name}") for file in sorted(path.glob("[!.]*"))]
         crate.add_dataset(dest_path=f"{place}/", properties={"hasPart": parts})
     else:
         _add_file(crate, path, place, **about)
