@@ -319,10 +319,10 @@ def sparse_autoencoder(data: Tables) -> Finding:
             ".1g",
         ),
         Criterion(
-            "fall of the unexplained share of ‖h‖² up to as many elements as features, over that from there to twice "
+            "fall of the unexplained share of ‖h‖² up to as many elements as features, less that from there to twice "
             "as many",
             ">",
-            1,
+            0,
             "null model",
             "equal, if the number of features made no difference",
             ".2f",
@@ -346,7 +346,7 @@ def counting_features(data: Tables) -> Finding:
     few, equal, many = (same.iloc[place] for place in (-3, -2, -1))
     dead, half_dead = many["elements"] - many["live"], few["elements"] - few["live"]
     chance = fisher_exact([[dead, many["live"]], [half_dead, few["live"]]], alternative="greater").pvalue
-    fall = (few["unexplained"] - equal["unexplained"]) / (equal["unexplained"] - many["unexplained"])
+    fall = (few["unexplained"] - equal["unexplained"]) - (equal["unexplained"] - many["unexplained"])
     angle = np.arccos(few["agreement"]) / np.arccos(equal["agreement"])
     return Finding(
         [Number(chance), Number(fall), Number(angle)],
