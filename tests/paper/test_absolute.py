@@ -46,7 +46,13 @@ def trained() -> dict[str, SweepResult]:
 
 def measured(trained: dict[str, SweepResult]) -> Tables:
     return {
-        figure: getattr(measure, figure)({name: trained[name] for name in CONFIG.figures[figure].experiments})
+        figure: getattr(measure, figure)(
+            *(
+                {name: trained[name] for name in names}
+                for names in (CONFIG.figures[figure].experiments, CONFIG.figures[figure].best)
+                if names
+            )
+        )
         for figure in CONFIG.figures_of("absolute")
     }
 
@@ -120,7 +126,7 @@ def test_only_the_best_restart_counts() -> None:
     """Only the main training configuration counts, too."""
     models = hundred_of(SEVERAL)
     models["absolute_dense"].parameters["W"][:, 0] = 1.0
-    counts = count_monosemantic(measure.absolute_neurons(models)["neurons"])
+    counts = count_monosemantic(measure.absolute_neurons(models, models)["neurons"])
     assert (counts.loc[1.0] == 40).all()
 
 
@@ -130,8 +136,8 @@ def test_what_the_figure_shows_is_the_best_of_all_seeds() -> None:
     point = sparse.sweep.points().query("density == 0.01 and seed == 1").index[0]
     sparse.loss[point, 0] = 1e-9
     sparse.parameters["W"][point, 0] = torch.from_numpy(mixed(2)[0]).float()
-    for figure in ("absolute_neurons", "absolute_zoom"):
-        weights = getattr(measure, figure)(models)["weights"]
+    for tables in (measure.absolute_neurons(models, models), measure.absolute_zoom(models)):
+        weights = tables["weights"]
         W = layer_matrix(weights[weights["density"] == 0.01])
         assert neurons.monosemantic(np.abs(W)).sum() == 38
 

@@ -98,7 +98,7 @@ def hundred(solve: Callable[[float], Layers]) -> Tables:
     names = (*MAIN_EXPERIMENTS, "absolute_shorter", "absolute_longer")
     models = {name: made(name, solve, yardstick) for name in names}
     with few_samples():
-        return {"absolute_neurons": measure.absolute_neurons(models)}
+        return {"absolute_neurons": measure.absolute_neurons(models, models)}
 
 
 @functools.cache

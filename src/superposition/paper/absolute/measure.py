@@ -174,8 +174,11 @@ def exact_features_loss(sweep: Sweep) -> np.ndarray:
     return cost[:, sweep.m // 2 :].sum(1).numpy()
 
 
-def absolute_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Measure losses, the features of every neuron, and the best models, for all densities and lengths of training."""
+def absolute_neurons(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Measure losses, the features of every neuron, and the best models, for all densities and lengths of training.
+
+    Of the best known models, the table ``best_computed`` has the features that they compute.
+    """
     runs, units, weights, computed, active = [], [], [], [], []
     for experiment in (*MAIN_EXPERIMENTS, *TRAINING_LENGTHS):
         models = trained[experiment]
@@ -209,9 +212,21 @@ def absolute_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]
         "neurons": pd.concat(units, ignore_index=True),
         "weights": pd.concat(weights, ignore_index=True),
         "computed": pd.concat(computed, ignore_index=True),
+        "best_computed": pd.concat([_computed(best[name]) for name in MAIN_EXPERIMENTS], ignore_index=True),
         "activity": pd.concat(active, ignore_index=True),
     }
     return tables | {"numbers": _summarise_neurons(tables)}
+
+
+def _computed(best: SweepResult) -> pd.DataFrame:
+    """Return the share of |x| that every feature's output explains, and the loss, of the best known models."""
+    rows = []
+    # The best known models of replicates are the same.
+    for point, row in best.points[best.points["seed"] == 0].iterrows():
+        share, error = activity.explained_variance(best, point, row["restart"])
+        columns = {"feature": np.arange(len(share)), "explained": share, "explained_error": error}
+        rows.append(pd.DataFrame({"point": point, "density": row["density"], "known_loss": row["loss"], **columns}))
+    return pd.concat(rows, ignore_index=True)
 
 
 def _neurons_table(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:
