@@ -31,7 +31,7 @@ with sync_playwright() as playwright:
     # Show the arrangement and the losses alone.
     page.add_style_tag(content=".panel:not(:nth-child(1), :nth-child(3)) { display: none }")
     for _ in range(int(slider.get_attribute("max") or 0) + 1):
-        frames.append(take(page).quantize(16, dither=Image.Dither.NONE))
+        frames.append(take(page).quantize(32, dither=Image.Dither.NONE))
         slider.press("ArrowLeft")
     frames[0].save(
         FOLDER / "explorer.gif", save_all=True, append_images=frames[1:], duration=150, loop=0, optimize=True
