@@ -206,10 +206,11 @@ def test_cosines_are_those_of_represented_features() -> None:
     """Absent features count neither as directions nor as pairs; a single one has no cosine."""
     W = np.zeros((5, 20))
     W[:, :3] = np.array([[1, -0.5, -0.5], [0, 0.75**0.5, -(0.75**0.5)], *[[0, 0, 0]] * 3])
-    table = measure._cosines(made("basic_small", W))
+    table = measure.many_features({"basic_small": made("basic_small", W)})["models"]
     assert (table["represented"] == 3).all()
     np.testing.assert_allclose(table[["highest", "lowest"]], -0.5)
-    assert measure._cosines(made("basic_small", W * (np.arange(20) < 1)))["highest"].isna().all()
+    single = measure.many_features({"basic_small": made("basic_small", W * (np.arange(20) < 1))})["models"]
+    assert single["highest"].isna().all()
 
 
 @pytest.mark.parametrize("figure", FIGURES)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from superposition.plotting import panels, style, vectors
 
@@ -50,9 +51,11 @@ def noisy(figure: Figure, rng: np.random.Generator) -> Figure:
 
     def execute(fig: Figure) -> None:
         solve(fig)
-        for part in [*fig.subfigs, *(ax for ax in fig.axes)]:
-            box = part.bbox_relative if hasattr(part, "bbox_relative") else part._originalPosition
-            box.set_points(box.get_points() * (1 + 1e-13 * rng.normal(size=(2, 2))))
+        for box, move in (
+            *((part.bbox_relative, part.bbox_relative.set) for part in fig.subfigs),
+            *((ax.get_position(original=True), ax.set_position) for ax in fig.axes),
+        ):
+            move(Bbox(box.get_points() * (1 + 1e-13 * rng.normal(size=(2, 2)))))
 
     figure.get_layout_engine().execute = execute
     return figure

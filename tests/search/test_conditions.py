@@ -1,0 +1,27 @@
+"""Which conditions exchange models."""
+
+from superposition.core.experiment.sweep import Sweep
+from superposition.search.conditions import Family
+
+KEYS = {"model": "relu_output", "n": 4, "m": 2}
+
+
+def test_neighbours_are_near_on_the_same_grid_or_nearest_on_another_that_fits() -> None:
+    """Nothing lies beyond the ends of an axis, and models are carried over only to as many or twice as many units."""
+    density = {"one": [0.8, 0.4, 0.2, 0.1], "two": [0.3, 0.09], "half": [0.5], "other": [0.8]}
+    changes = {"two": {"n": 5}, "half": {"m": 1}, "other": {"m": 3}}
+    sweeps = {name: Sweep.parse(KEYS | {"density": d} | changes.get(name, {})) for name, d in density.items()}
+    family = Family(sweeps)
+    names = [f"{c.experiment} {c.coordinates['density']:g}" for c in family.conditions]
+    found = {name: {names[k] for k in family.neighbours(number)} for number, name in enumerate(names)}
+    assert found["one 0.8"] == {"one 0.4", "one 0.2", "two 0.3", "half 0.5"}
+    assert found["one 0.1"] == {"one 0.4", "one 0.2", "two 0.09", "half 0.5"}
+    assert found["half 0.5"] == set()
+
+
+def test_equal_conditions_of_two_sweeps_are_one() -> None:
+    """A sweep counts the conditions that it shares with an earlier one as its own, too."""
+    one, two = (Sweep.parse(KEYS | {"density": d, "seeds": s}) for d, s in (([0.4, 0.2], 2), ([0.2, 0.1], 1)))
+    family = Family({"one": one, "two": two})
+    assert len(family.conditions) == 3
+    assert family.of_point == {"one": [0, 0, 1, 1], "two": [1, 2]}
