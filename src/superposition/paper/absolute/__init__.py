@@ -44,6 +44,11 @@ def motifs_of_shown_model(data: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return motifs[(motifs["point"] == shown["point"]) & (motifs["restart"] == shown["restart"])]
 
 
+def best_of_main(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the best model of every density and seed, trained for the usual number of steps."""
+    return rows[rows["best"] & rows["experiment"].isin(MAIN_EXPERIMENTS)]
+
+
 def count_monosemantic(units: pd.DataFrame, threshold: float = neurons.MONOSEMANTIC) -> pd.DataFrame:
     """Count the monosemantic neurons of the best model of every seed.
 
@@ -54,6 +59,6 @@ def count_monosemantic(units: pd.DataFrame, threshold: float = neurons.MONOSEMAN
     Returns:
         The counts, with densities as rows, from the highest to the lowest, and seeds as columns.
     """
-    best = units[units["best"] & units["experiment"].isin(MAIN_EXPERIMENTS)]
+    best = best_of_main(units)
     counts = (best["second"] < threshold).groupby([best["density"], best["seed"]]).sum().unstack()
     return counts.sort_index(ascending=False)

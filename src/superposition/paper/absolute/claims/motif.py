@@ -1,0 +1,63 @@
+"""Judge the motif of asymmetric superposition with inhibition."""
+
+from superposition.paper.absolute import motifs_of_shown_model
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
+
+claims = Claims("absolute")
+
+
+@claims.add(
+    "motif",
+    figure="asymmetric_motif",
+    paper="In a model with limited superposition, a neuron represents two features with unequal weights, such as "
+    "[2, -½] in and [½, 2] out, so that one interferes heavily; another neuron inhibits where this would be positive. "
+    "The motif occurs twice",
+    about="trained models",
+    phrase="another neuron heavily inhibit the feature",
+    criteria=[
+        Criterion("instances in the model shown", ">", 1.5, "midpoint", "between one and the paper's two", ".0f"),
+        Criterion(
+            "least loss without an inhibiting weight, over the loss with it", ">", 1, "the paper", "it inhibits", ".1f"
+        ),
+        Criterion(
+            "least share of the rise of the loss, without the first feature's input to the inhibitor, that is in "
+            "samples in which this feature activates the shared neuron",
+            ">",
+            0.5,
+            "midpoint",
+            "half of the samples with the feature",
+            ".1%",
+        ),
+    ],
+)
+def motif(data: Tables) -> Finding:
+    tables = data["asymmetric_motif"]
+    motifs, ablations, models = motifs_of_shown_model(tables), tables["ablations"], tables["models"]
+    before = ablations.query("without == 'nothing'")["loss"].iloc[0]
+    without = ablations.set_index("without")
+    names = [name for name in ("inhibition", "inhibitor's input") if name in without.index]
+    weights = [
+        f"[{row.in_first:.2g}, {row.in_second:.2g}] in, [{row.out_first:.2g}, {row.out_second:.2g}] out"
+        for row in motifs.itertuples()
+    ]
+    found = models[models["best"] & (models["instances"] >= 2)]
+    return Finding(
+        [
+            Number(len(motifs)),
+            Number((without.loc[names, "loss"] / before).min()),
+            Number(without.loc[names[1:], "share"].min()),
+        ],
+        text=f"weights {'; '.join(weights)}",
+        note="An instance is found by rule: both features are computed at least to a half, with input weights that "
+        f"differ at least twofold. Two instances are in the best model at {len(found)} of "
+        f"{models['density'].nunique()} densities, one or more in {(models['instances'] > 0).mean():.0%} of all models",
+    )
+
+
+claims.leave_out(
+    "other_weights",
+    paper="A few other weights in the model with the motif are, they believe, effectively small conditional biases",
+    phrase="effectively small conditional biases",
+    why="The paper's weights are shown as a picture only; which weights of another model are meant is not defined.",
+)

@@ -1,0 +1,304 @@
+"""Judge which neurons have one feature and which have several, by density, and how they respond."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from superposition.analysis.rows import rows_at
+from superposition.paper.absolute import (
+    MAIN_EXPERIMENTS,
+    MONOSEMANTIC_THRESHOLDS,
+    TRAINING_LENGTHS,
+    best_of_main,
+    count_monosemantic,
+)
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
+
+claims = Claims("absolute")
+
+# The lowest density, and those at which the paper finds only monosemantic neurons, and both kinds.
+SPARSEST, DENSE, INTERMEDIATE = 0.001, (1.0, 0.3), (0.1, 0.03, 0.01, 0.003)
+THRESHOLDS = f"{MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g}"
+
+
+def _at_densities(rows: pd.DataFrame, densities: Iterable[float]) -> pd.DataFrame:
+    """Return the rows of a table at some densities."""
+    return pd.concat([rows_at(rows, density=density) for density in densities])
+
+
+def _polysemantic_counts(data: Tables, threshold: float) -> pd.DataFrame:
+    """Return the number of neurons with several features, by density (from dense to sparse) and seed."""
+    units = data["absolute_neurons"]["neurons"]
+    return units["neuron"].max() + 1 - count_monosemantic(units, threshold)
+
+
+def _at(counts: pd.DataFrame, density: float) -> pd.Series:
+    """Return the counts at one density, by seed."""
+    return rows_at(counts.reset_index(), density=density).set_index("density").iloc[0]
+
+
+@claims.add(
+    "monosemantic_when_dense",
+    figure="absolute_neurons",
+    paper="At 1-S = 1 and 0.3 every neuron represents one feature",
+    about="trained models",
+    phrase="end up with each neuron representing",
+    criteria=[
+        Criterion(
+            "largest second weight of a neuron over its first, in the best models of all seeds",
+            "<",
+            0.5,
+            "midpoint",
+            "between one feature and two of the same size",
+            ".3f",
+        )
+    ],
+    at_quick=False,
+)
+def monosemantic_when_dense(data: Tables) -> Finding:
+    units, models = (
+        _at_densities(best_of_main(data["absolute_neurons"][name]), DENSE) for name in ("neurons", "models")
+    )
+    relative = models["loss"] / models["yardstick"]
+    return Finding(
+        [Number(units["second"].max())],
+        text=f"the loss is {relative.min():.3f} to {relative.max():.3f} times that of 20 exact features",
+    )
+
+
+@claims.add(
+    "progression",
+    figure="absolute_neurons",
+    paper="As density falls, first a few neurons become slightly polysemantic, then their number grows and they become "
+    "more polysemantic",
+    about="trained models",
+    phrase="end up with each neuron representing",
+    criteria=[
+        Criterion(
+            "largest fall of the number of neurons with several features from one density to the next lower one, for "
+            f"any seed and any threshold from {THRESHOLDS}",
+            "<",
+            1,
+            "the paper",
+            "the number never falls",
+            ".0f",
+        ),
+        Criterion(
+            "rise of the median number of features in a neuron with several from 1-S = 0.01 to 0.001",
+            ">",
+            0,
+            "the paper",
+            "they become more polysemantic",
+            ".1f",
+        ),
+    ],
+    at_quick=False,
+)
+def progression(data: Tables) -> Finding:
+    falls = [(-_polysemantic_counts(data, t).diff()).max(axis=None) for t in MONOSEMANTIC_THRESHOLDS]
+    units = best_of_main(data["absolute_neurons"]["neurons"])
+    several = units[units["small"] > 0]
+    counts = several.groupby("density")["small"].median()[::-1] + 1
+    rise = np.subtract(*(rows_at(units, density=p).query("small > 0")["small"].median() for p in (SPARSEST, 0.01)))
+    return Finding(
+        [Number(max(0, *falls)), Number(rise)],
+        text="median number of features in neurons with several: "
+        + ", ".join(f"{count:g} at {density:g}" for density, count in counts.items()),
+    )
+
+
+@claims.add(
+    "polysemantic_when_sparse",
+    figure="absolute_neurons",
+    paper="At 1-S = 0.001 all neurons are highly polysemantic",
+    about="trained models",
+    phrase="subset of them will be highly",
+    criteria=[
+        Criterion(
+            "largest number of neurons with one feature in the best model of a seed, with the threshold "
+            f"{MONOSEMANTIC_THRESHOLDS[0]:g}",
+            "<",
+            1,
+            "the paper",
+            "all are polysemantic",
+            ".0f",
+        )
+    ],
+    correction=[
+        Criterion("least share of neurons with several features", ">", 0.5, "midpoint", "the majority", ".0%"),
+        Criterion(
+            "least excess of their number over that at any higher density", ">", 0, "the paper", "the most", ".0f"
+        ),
+    ],
+    expected="corrected",
+    at_quick=False,
+)
+def polysemantic_when_sparse(data: Tables) -> Finding:
+    units, models = data["absolute_neurons"]["neurons"], data["absolute_neurons"]["models"]
+    counts, m = _polysemantic_counts(data, MONOSEMANTIC_THRESHOLDS[0]), units["neuron"].max() + 1
+    sparse = _at(counts, SPARSEST)
+    denser = counts.drop(sparse.name)
+    here = rows_at(units, density=SPARSEST).query("best")
+    several = (here["second"] >= MONOSEMANTIC_THRESHOLDS[0]).groupby(here["experiment"]).sum()
+    lowest = rows_at(models, density=SPARSEST).groupby("experiment")["loss"].min()
+    lengths = [
+        f"{several[name]} after {words}, at {lowest[name] / lowest[list(MAIN_EXPERIMENTS[1:])].min():.2f} times the "
+        "lowest loss"
+        for name, words in TRAINING_LENGTHS.items()
+    ]
+    main = best_of_main(here)
+    alone = main[main["second"] < MONOSEMANTIC_THRESHOLDS[0]]["main"]
+    return Finding(
+        [Number(m - sparse.min())],
+        [Number(sparse.min() / m), Number((sparse - denser.max()).min())],
+        text=f"{', '.join(map(str, sparse))} of {m} neurons have several features, by seed",
+        correction="Most neurons have several features, but the most important features keep dedicated neurons (the "
+        f"median number of these features is {alone.median() + 1:.0f})",
+        note=f"With other lengths of training it is {' and '.join(lengths)}: the statement fits models that are not "
+        "trained to the end",
+    )
+
+
+@claims.add(
+    "both_in_one_model",
+    figure="absolute_neurons",
+    paper="In some regimes many neurons are pure, and a subset of them is highly polysemantic",
+    about="trained models",
+    phrase="subset of them will be highly",
+    criteria=[
+        Criterion(
+            "least number of neurons of either kind at 1-S = 0.01, for any seed and any threshold from "
+            f"{MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g}",
+            ">",
+            0,
+            "the paper",
+            "both kinds exist",
+            ".0f",
+        )
+    ],
+    at_quick=False,
+)
+def both_in_one_model(data: Tables) -> Finding:
+    m = data["absolute_neurons"]["neurons"]["neuron"].max() + 1
+    several = np.array([_at(_polysemantic_counts(data, t), 0.01) for t in MONOSEMANTIC_THRESHOLDS])
+    return Finding(
+        [Number(np.minimum(several, m - several).min())],
+        text=f"{several.min()} to {several.max()} of {m} have several features",
+    )
+
+
+@claims.add(
+    "important_stay_monosemantic",
+    figure="absolute_neurons",
+    paper="Neurons that represent the most important features tend to be monosemantic",
+    about="trained models",
+    phrase="neurons representing the most important features",
+    criteria=[
+        Criterion(
+            "largest probability, in the best model of any seed at 1-S = 0.03 to 0.003, that second weights and "
+            "importances are unrelated",
+            "<",
+            0.01,
+            "null model",
+            "permutations (Spearman): one in a hundred by chance",
+            ".1g",
+        )
+    ],
+    at_quick=False,
+)
+def important_stay_monosemantic(data: Tables) -> Finding:
+    units = _at_densities(best_of_main(data["absolute_neurons"]["neurons"]), INTERMEDIATE[1:])
+    tests = [
+        spearmanr(model["main"], model["second"], alternative="greater")
+        for _, model in units.groupby(["density", "seed"])
+    ]
+    ranks = [test.statistic for test in tests]
+    return Finding(
+        [Number(np.max([test.pvalue for test in tests]))],
+        text=f"rank correlations from {np.min(ranks):.2f} to {np.max(ranks):.2f} in {len(tests)} models",
+    )
+
+
+def _ratio_by_chance(count: int = 100, draws: int = 10_000) -> float:
+    """Return the 1 % quantile of the second over the first of the sizes of so many Gaussian weights."""
+    size = np.sort(np.abs(np.random.default_rng(0).normal(size=(draws, count))), axis=1)
+    return float(np.quantile(size[:, -2] / size[:, -1], 0.01))
+
+
+@claims.add(
+    "primary_and_secondary",
+    figure="absolute_zoom",
+    paper="Many neurons appear to have a primary feature with a relatively large weight and one or more secondary ones "
+    "with smaller weights",
+    about="trained models",
+    phrase="encoded by a relatively large weight",
+    criteria=[
+        Criterion(
+            "largest median, at any intermediate density, of the second weight over the first, in neurons with several "
+            "features",
+            "<",
+            None,
+            "null model",
+            "less than one in a hundred neurons with random weights",
+            ".2f",
+        )
+    ],
+    at_quick=False,
+)
+def primary_and_secondary(data: Tables) -> Finding:
+    units = _at_densities(best_of_main(data["absolute_neurons"]["neurons"]), INTERMEDIATE)
+    medians = units[units["small"] > 0].groupby("density")["second"].median()[::-1]
+    return Finding(
+        [Number(medians.max(), bound=_ratio_by_chance())],
+        text=", ".join(f"{ratio:.2f} at 1-S = {density:g}" for density, ratio in medians.items()),
+    )
+
+
+@claims.add(
+    "largest_activations",
+    figure="absolute_zoom",
+    paper="The largest activations of a neuron with a primary feature come all or nearly all from that feature, while "
+    "small activations are much more polysemantic",
+    about="trained models",
+    phrase="largest activations of that neuron",
+    criteria=[
+        Criterion(
+            "least share, at any intermediate density, of the activations above half of the largest weight at which "
+            "the primary feature is active, in the median neuron",
+            ">",
+            0.5,
+            "midpoint",
+            "between none and all",
+            ".0%",
+        ),
+        Criterion(
+            "largest ratio of the same share among smaller activations to it",
+            "<",
+            0.5,
+            "midpoint",
+            "between none and as many",
+            ".2f",
+        ),
+    ],
+    at_quick=False,
+)
+def largest_activations(data: Tables) -> Finding:
+    activity = data["absolute_neurons"]["activity"]
+    medians, shares = (
+        rows.query("visible > 1 and second < 0.5")
+        .groupby("density")[["large", "small"]]
+        .median()
+        .sort_index(ascending=False)
+        for rows in (activity, _at_densities(activity, INTERMEDIATE))
+    )
+    return Finding(
+        [Number(shares["large"].min()), Number((shares["small"] / shares["large"]).max())],
+        text="; ".join(
+            f"1-S = {density:g}: {row['large']:.0%} of large, {row['small']:.0%} of small activations"
+            for density, row in medians.iterrows()
+        ),
+        note="Neurons with several features, whose second weight is below half of the first",
+    )

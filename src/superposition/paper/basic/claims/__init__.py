@@ -1,0 +1,1 @@
+"""The claims about the basic results, by topic."""

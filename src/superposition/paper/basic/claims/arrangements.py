@@ -1,0 +1,183 @@
+"""Judge how features in superposition lie to each other, and what their biases do."""
+
+import numpy as np
+import pandas as pd
+
+from superposition.paper.basic.counts import (
+    FIGURES,
+    all_shared,
+    count_represented,
+    listed,
+    model_size,
+    onset,
+    represented_mask,
+    rows_of,
+)
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
+
+claims = Claims("basic")
+
+# Half of cos 72°, the interference between neighbours in a pentagon; in antipodal pairs there is no positive one.
+POSITIVE_INTERFERENCE = 0.155
+
+
+def _represented_pairs(data: Tables, figure: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the represented features, indexed by point and feature, and the pairs of different ones."""
+    features, pairs = (rows_of(data, figure, table) for table in ("features", "pairs"))
+    features = features[represented_mask(features)].set_index(["point", "feature"])
+    both = [pd.MultiIndex.from_frame(pairs[["point", end]]).isin(features.index) for end in ("i", "j")]
+    pairs = pairs[both[0] & both[1] & (pairs["i"] != pairs["j"])]
+    return features, pairs.assign(feature=pairs["i"]).set_index(features.index.names)
+
+
+def _paired(data: Tables, figure: str) -> pd.DataFrame:
+    """Return the represented features in superposition, with the antipodes of each and the share of its superposition.
+
+    The columns are the ``density``; ``antipodes``, the number of represented features at more than 150° from it, which
+    is half way between the 120° of a triangle and an antipode; and ``share``, the largest share of one in its
+    superposition.
+    """
+    features, pairs = _represented_pairs(data, figure)
+    antipodes = pairs.loc[pairs["cosine"] < -(0.75**0.5), "dot"].groupby(level=features.index.names)
+    shared = features[features["superposition"] > 0.5]
+    largest = antipodes.min().reindex(shared.index, fill_value=0.0)
+    return pd.DataFrame(
+        {
+            "density": shared["density"],
+            "antipodes": antipodes.size().reindex(shared.index, fill_value=0),
+            "share": (largest / shared["norm"]) ** 2 / shared["superposition"],
+        }
+    )
+
+
+@claims.add(
+    "early_superposition_is_antipodal",
+    figure="basic_small",
+    paper="At first the extra features are arranged in antipodal pairs, one exactly the negative of the other",
+    about="trained models",
+    phrase="Initially this involves arranging them",
+    criteria=[
+        Criterion(
+            "features in superposition without exactly one antipode (more than 150° away) at the highest density with "
+            "superposition, both sizes",
+            "<",
+            1,
+            "midpoint",
+            "150° lies between the 120° of a triangle and the 180° of a pair; all of them are in pairs",
+            ".0f",
+        ),
+        Criterion(
+            "smallest share of the antipode in a feature's superposition there",
+            ">",
+            0.75,
+            "midpoint",
+            "half way between one neighbour and two equally strong ones",
+            ".1%",
+        ),
+    ],
+)
+def early_superposition_is_antipodal(data: Tables) -> Finding:
+    first = {figure: onset(count_represented(rows_of(data, figure, "features"))) for figure in FIGURES}
+    paired = pd.concat([_paired(data, figure).loc[begins["point"].tolist()] for figure, begins in first.items()])
+    return Finding(
+        [Number((paired["antipodes"] != 1).sum()), Number(paired["share"].min())],
+        text=f"{len(paired)} features in superposition, at 1-S = "
+        + " and ".join(f"{begins.index.max():g}" for begins in first.values()),
+    )
+
+
+@claims.add(
+    "other_geometries_later",
+    figure="basic_small",
+    paper="As more features are represented, superposition gradually turns from antipodal pairs to other geometric "
+    "structures",
+    about="trained models",
+    phrase="gradually transition to other geometric structures",
+    criteria=[
+        Criterion(
+            "share of the features in superposition that form antipodal pairs at the highest density with "
+            "superposition, smaller of both sizes",
+            ">",
+            0.5,
+            "midpoint",
+            "half way between all pairs and none",
+            ".0%",
+        ),
+        Criterion(
+            "the share at the lowest density, larger of both sizes",
+            "<",
+            0.5,
+            "midpoint",
+            "half way between all pairs and none",
+            ".0%",
+        ),
+    ],
+    at_quick=False,
+)
+def other_geometries_later(data: Tables) -> Finding:
+    shares = {model_size(data, figure)[0]: _pair_shares(data, figure) for figure in FIGURES}
+    return Finding(
+        [
+            Number(min(share.iloc[0] for share in shares.values())),
+            Number(max(share.iloc[-1] for share in shares.values())),
+        ],
+        text="; ".join(f"n = {n}: {listed(share, '.0%')}" for n, share in shares.items()),
+    )
+
+
+def _pair_shares(data: Tables, figure: str) -> pd.Series:
+    """Return the share of the features in superposition that form antipodal pairs, from dense to sparse."""
+    paired = _paired(data, figure)
+    is_pair = (paired["antipodes"] == 1) & (paired["share"] > 0.75)
+    return is_pair.groupby(paired["density"]).mean().sort_index(ascending=False)
+
+
+@claims.add(
+    "negative_biases_when_sparse",
+    figure="basic_small",
+    paper="At high sparsity positive interference and negative biases begin to appear; a negative bias lets the model "
+    "discard small amounts of noise",
+    about="trained models",
+    phrase="ability to set a negative bias",
+    criteria=[
+        Criterion(
+            "median, over the represented features, of the largest W_i·W_j with another one, at the lowest density, "
+            "smaller of both sizes",
+            ">",
+            POSITIVE_INTERFERENCE,
+            "midpoint",
+            "half way between 0, as in antipodal pairs, and the cos 72° of neighbours in a pentagon",
+        ),
+        Criterion(
+            "share of the represented features with positive interference whose bias is negative, smallest over the "
+            "densities at which no feature has a dedicated dimension, and both sizes",
+            ">",
+            0.5,
+            "null model",
+            "random signs, on average",
+            ".0%",
+        ),
+        Criterion(
+            "loss on inputs with one active feature without the negative biases, relative to that with them, at the "
+            "lowest density, smaller of both sizes",
+            ">",
+            1,
+            "exact calculation",
+            "at 1 the negative biases discard no noise",
+        ),
+    ],
+    at_quick=False,
+)
+def negative_biases_when_sparse(data: Tables) -> Finding:
+    medians, shares, noise = [], [], []
+    for figure in FIGURES:
+        sparse = all_shared(count_represented(rows_of(data, figure, "features")))["point"]
+        features, pairs = (table[table.index.isin(sparse, level=0)] for table in _represented_pairs(data, figure))
+        largest = pairs.groupby(level=features.index.names)["dot"].max().reindex(features.index)
+        medians.append(largest.groupby(features["density"]).median().sort_index().iloc[0] if len(sparse) else np.nan)
+        negative = features["bias"][largest > POSITIVE_INTERFERENCE] < 0
+        shares.append(negative.groupby(level="point").mean().min())
+        losses = data[figure]["one_active"].sort_values("density").iloc[0]
+        noise.append(losses["loss_without"] / losses["loss"])
+    return Finding([Number(np.min(values)) for values in (medians, shares, noise)])

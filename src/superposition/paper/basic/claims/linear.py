@@ -1,0 +1,239 @@
+"""Judge what linear models represent, and where the ReLU-output model does the same or better."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from superposition.analysis.rows import rows_at
+from superposition.paper.basic.counts import (
+    FIGURES,
+    count_represented,
+    listed,
+    model_size,
+    onset,
+    represented_mask,
+    rows_of,
+)
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
+
+claims = Claims("basic")
+
+LOSS_OF_PCA = Criterion(
+    "largest deviation of the loss from Σ_{i>m} I_i Var[x], relative to the cost of representing feature m + 1 in "
+    "place of feature m",
+    "<",
+    0.5,
+    "midpoint",
+    "half way from principal component analysis to the next best choice of features",
+)
+
+MOST_IMPORTANT_UNTOUCHED = Criterion(
+    "superposition of the most important feature where superposition sets in, larger of both sizes",
+    "<",
+    0.5,
+    "midpoint",
+    "½ lies between a dedicated dimension (0) and a shared one (1)",
+)
+
+
+def _gram(pairs: pd.DataFrame) -> np.ndarray:
+    """Return WᵀW of one model."""
+    return pairs.pivot(index="i", columns="j", values="dot").to_numpy()
+
+
+@claims.add(
+    "not_invertible",
+    figure="basic_small",
+    paper="By definition, a linear representation is in superposition if WᵀW is not invertible, and is not if it is",
+    about="any model",
+    phrase="A linear representation exhibits superposition if",
+    criteria=[
+        Criterion(
+            "linear models, which the paper calls free of superposition, whose WᵀW is singular",
+            "<",
+            1,
+            "exact calculation",
+            "one counterexample refutes a definition",
+            ".0f",
+        )
+    ],
+    correction=[
+        Criterion(
+            "models, linear or not, in which WᵀW of the represented features is singular although each has a dedicated "
+            "dimension, or invertible although some share one",
+            "<",
+            1,
+            "exact calculation",
+            "one counterexample refutes a definition",
+            ".0f",
+        )
+    ],
+    expected="corrected",
+)
+def not_invertible(data: Tables) -> Finding:
+    singular, exceptions, models = 0, 0, 0
+    for figure, suffix in itertools.product(FIGURES, ("_linear", "")):
+        features = dict(list(rows_of(data, figure, "features", suffix).groupby("point")))
+        for point, pairs in rows_of(data, figure, "pairs", suffix).groupby("point"):
+            gram, kept = _gram(pairs), represented_mask(features[point]).to_numpy()
+            models += 1
+            singular += suffix == "_linear" and _is_singular(gram)
+            shared = (features[point]["superposition"].to_numpy()[kept] > 0.5).any()
+            exceptions += shared != _is_singular(gram[np.ix_(kept, kept)])
+    return Finding(
+        [Number(singular)],
+        [Number(exceptions)],
+        text=f"{models} models in all",
+        correction="WᵀW has rank m at most, so that it is singular in every model with fewer dimensions than features, "
+        "also without superposition. The definition has to be restricted to the features that are represented",
+    )
+
+
+def _is_singular(gram: np.ndarray) -> bool:
+    # Entries are about 1, and the weights are rounded to about 1e-7.
+    return bool(np.linalg.matrix_rank(gram, tol=1e-3, hermitian=True) < len(gram))
+
+
+@claims.add(
+    "linear_is_pca",
+    figure="basic_small",
+    paper="The linear model always learns the m most important features, like principal components; if it is optimised "
+    "well enough, its solution does not depend on sparsity",
+    about="trained models",
+    phrase="linear model solution does not depend",
+    criteria=[
+        LOSS_OF_PCA,
+        Criterion(
+            "largest deviation of an entry of WᵀW from 1 for the first m features and 0 elsewhere, at any density",
+            "<",
+            0.5,
+            "midpoint",
+            "½ lies between a feature that is represented and one that is not",
+        ),
+    ],
+)
+def linear_is_pca(data: Tables) -> Finding:
+    entries = []
+    for figure in FIGURES:
+        pairs = rows_of(data, figure, "pairs", "_linear")
+        ideal = (pairs["i"] == pairs["j"]) & (pairs["i"] < model_size(data, figure)[1])
+        entries.append((pairs["dot"] - ideal).abs().max())
+    loss = max(_loss_from_pca(data, figure, rows_of(data, figure, "models", "_linear")) for figure in FIGURES)
+    return Finding([Number(loss), Number(max(entries))])
+
+
+def _loss_from_pca(data: Tables, figure: str, models: pd.DataFrame) -> float:
+    """Return the largest |L - Σ_{i>m} I_i v| of some models, relative to the cost of the next best choice of features.
+
+    That cost is (I_m - I_{m+1}) v.
+    """
+    importance = rows_of(data, figure, "features").groupby("feature")["importance"].first().to_numpy()
+    m = model_size(data, figure)[1]
+    exchange = models["linear_optimum"] / importance[m:].sum() * (importance[m - 1] - importance[m])
+    return float(((models["loss"] - models["linear_optimum"]).abs() / exchange).max())
+
+
+@claims.add(
+    "beats_linear",
+    figure="basic_small",
+    paper="With sparse features superposition compresses beyond what a linear model can, at the cost of interference "
+    "that needs a nonlinear filter",
+    about="trained models",
+    phrase="superposition allows compression beyond what",
+    criteria=[
+        Criterion(
+            f"smallest distance of the loss below {what}, in standard errors, all densities below 1 and both sizes",
+            ">",
+            3,
+            "measurement error",
+            "three standard errors of the loss",
+        )
+        for what in ("that of the best linear model", "that of the same W without the ReLU, with the best bias")
+    ],
+)
+def beats_linear(data: Tables) -> Finding:
+    gains, texts = [], []
+    for figure in FIGURES:
+        models = rows_of(data, figure, "models").query("density < 1").sort_values("density", ascending=False)
+        models = models.set_index("point")
+        others = pd.DataFrame({"linear": models["linear_optimum"]}).assign(filtered=_without_relu(data, figure))
+        relative = (models["loss"] / others["linear"]).set_axis(models["density"])
+        gains.append(others.sub(models["loss"], axis=0).div(models["loss_error"], axis=0).min())
+        texts.append(f"n = {models['n'].iloc[0]}: loss / best linear loss {listed(relative, '.2f')}")
+    smallest = pd.concat(gains, axis=1).min(axis=1)
+    return Finding([Number(smallest["linear"]), Number(smallest["filtered"])], text="; ".join(texts))
+
+
+def _without_relu(data: Tables, figure: str) -> pd.Series:
+    """Return Σ_ij I_i v (WᵀW - 1)_ij² by point: the loss of the ReLU-output model's W in a linear model."""
+    features, pairs = (rows_of(data, figure, table) for table in ("features", "pairs"))
+    importance = pairs["i"].map(features.groupby("feature")["importance"].first())
+    p = pairs["density"]
+    cost = importance * (p / 3 - p**2 / 4) * (pairs["dot"] - (pairs["i"] == pairs["j"])) ** 2
+    return cost.groupby(pairs["point"]).sum()
+
+
+@claims.add(
+    "bias",
+    figure="basic_small",
+    paper="In a model that behaves as a linear one, the bias is 0 for features that pass through, and the expected "
+    "value, which is positive, for the others",
+    about="trained models",
+    phrase="represent to their expected value",
+    criteria=[
+        Criterion(
+            f"deviation of b_i from {ideal} in units of E[x_i], for {which} features: root of the mean square weighted "
+            "by importance, largest of the linear models and of the dense ReLU-output models",
+            "<",
+            0.5,
+            "midpoint",
+            "half way between 0 and E[x_i]",
+        )
+        for which, ideal in (("represented", "0"), ("other", "E[x_i]"))
+    ],
+)
+def bias(data: Tables) -> Finding:
+    linear_like = [rows_of(data, figure, "features", "_linear") for figure in FIGURES]
+    linear_like += [rows_at(rows_of(data, figure, "features"), density=1) for figure in FIGURES]
+    features = pd.concat(linear_like).assign(represented=represented_mask)
+    mean = features["feature_density"] / 2
+    off = features["bias"] / mean - ~features["represented"]
+    features = features.assign(cost=features["importance"] * off**2)
+    sums = features.groupby(["represented", "experiment", "point"])[["cost", "importance"]].sum()
+    worst = (sums["cost"] / sums["importance"]).pow(0.5).groupby("represented").max().reindex([True, False])
+    return Finding([Number(value) for value in worst])
+
+
+@claims.add(
+    "dense_relu_is_linear",
+    figure="basic_small",
+    paper="On dense features the ReLU-output model does the same as the linear one; as sparsity sets in, the most "
+    "important features are at first untouched",
+    about="trained models",
+    phrase="behaves the same on dense features",
+    criteria=[
+        LOSS_OF_PCA,
+        Criterion(
+            "largest difference between the entries of WᵀW of the ReLU-output model and of the linear one",
+            "<",
+            0.5,
+            "midpoint",
+            "½ lies between a feature that is represented and one that is not",
+        ),
+        MOST_IMPORTANT_UNTOUCHED,
+    ],
+)
+def dense_relu_is_linear(data: Tables) -> Finding:
+    losses, entries, first = [], [], []
+    for figure in FIGURES:
+        dense, linear = (_gram(rows_at(rows_of(data, figure, "pairs", s), density=1)) for s in ("", "_linear"))
+        entries.append(np.abs(dense - linear).max())
+        losses.append(_loss_from_pca(data, figure, rows_at(rows_of(data, figure, "models"), density=1)))
+        features, begins = (
+            rows_of(data, figure, "features"),
+            onset(count_represented(rows_of(data, figure, "features"))),
+        )
+        first.append(features[features["point"].isin(begins["point"]) & (features["feature"] == 0)]["superposition"])
+    return Finding([Number(max(losses)), Number(max(entries)), Number(pd.concat(first).max())])

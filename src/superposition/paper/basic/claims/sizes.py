@@ -1,0 +1,106 @@
+"""Judge what is the same in larger models, and what a wider model has."""
+
+import numpy as np
+import pandas as pd
+
+from superposition.analysis.rows import rows_at
+from superposition.paper.basic.counts import (
+    FIGURES,
+    all_shared,
+    count_represented,
+    listed,
+    model_size,
+    onset,
+    represented_mask,
+    rows_of,
+)
+from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.criteria import Criterion, Number
+
+claims = Claims("basic")
+
+# Wider models of 20 features, beside the one with m = 5.
+WIDER = ("", "_m10", "_m15", "_m20")
+
+
+@claims.add(
+    "scale_free",
+    figure="basic_large",
+    paper="Results are qualitatively similar for more features and dimensions: n = 80 and m = 20 give essentially a "
+    "rescaled version of the picture",
+    about="trained models",
+    phrase="essentially a rescaled version",
+    expected="described",
+)
+def scale_free(data: Tables) -> Finding:
+    counts = {model_size(data, figure): count_represented(rows_of(data, figure, "features")) for figure in FIGURES}
+    texts = []
+    for (n, m), table in counts.items():
+        texts.append(
+            f"n = {n}, m = {m}: share represented {listed(table['represented'] / n, '.2f')}; superposition from 1-S = "
+            f"{onset(table).index.max():g}, no dedicated dimension left from {all_shared(table).index.max():g}"
+        )
+    # Welch's bound: of n unit vectors in m dimensions, some two have a cosine of at least this size.
+    welch = [((n - m) / (m * (n - 1))) ** 0.5 for n, m in counts]
+    return Finding(
+        text="; ".join(texts),
+        note="The order of events is the same, as the claims above say for both sizes. A strict rescaling is not "
+        "claimed and is not possible: the last importance is 0.9^80 against 0.7^20, and more dimensions hold the same "
+        "number of features per dimension with less interference (Welch's bound on the largest |cosine| "
+        f"falls from {welch[0]:.2f} to {welch[1]:.2f})",
+    )
+
+
+@claims.add(
+    "eventually_dedicated",
+    figure="basic_small",
+    paper="Models of any size may hold many features in superposition, but unless all are equally important, any given "
+    "feature should eventually get a dedicated neuron as the model grows",
+    about="a belief",
+    phrase="eventually be given a dedicated neuron",
+    criteria=[
+        Criterion(
+            "smallest rise of the number of features with a dedicated dimension from one m to the next (5, 10, 15, "
+            "20), over the densities",
+            ">",
+            0,
+            "the paper",
+            "more and more features get a dimension of their own",
+            ".0f",
+        ),
+        Criterion(
+            "features with a dedicated dimension that have none in a larger model",
+            "<",
+            1,
+            "the paper",
+            "a feature that has been given a dimension keeps it",
+            ".0f",
+        ),
+    ],
+    at_quick=False,
+)
+def eventually_dedicated(data: Tables) -> Finding:
+    dedicated = {}
+    for suffix in WIDER:
+        features = rows_of(data, "basic_small", "features", suffix)
+        m = int(rows_of(data, "basic_small", "models", suffix)["m"].iloc[0])
+        dedicated[m] = features.assign(dedicated=represented_mask(features) & (features["superposition"] < 0.5))
+    # The wider models have fewer densities.
+    densities = np.sort(dedicated[m]["density"].unique())
+    at_density = {
+        density: pd.DataFrame(
+            {m: rows_at(rows, density=density).set_index("feature")["dedicated"] for m, rows in dedicated.items()}
+        )
+        for density in densities
+    }
+    table = pd.concat(at_density, names=["density"]).astype(int)
+    counts = table.groupby("density").sum()
+    return Finding(
+        [Number(counts.diff(axis=1).min(axis=None)), Number((table.diff(axis=1) < 0).sum(axis=None))],
+        text="; ".join(
+            f"m = {m}: features with a dedicated dimension {listed(count[::-1])}" for m, count in counts.items()
+        ),
+        note="n = 20 and I_i = 0.7^i throughout. Exactly: sharing the dimension of feature i with feature j, which "
+        "would otherwise be dropped, pays only if I_j > I_i p / (2 - 5p/2); as m grows, the features left over become "
+        "less important",
+    )
