@@ -18,15 +18,17 @@ report: "workflow/report/workflow.rst"
 
 # Here and in every job, import the package from this checkout, whatever else is installed.
 sys.path[:0] = [workflow.basedir, f"{workflow.basedir}/src"]
-# Progress bars of training go below the panel that the default profile shows at a terminal.
-os.environ.update(PYTHONPATH=f"{workflow.basedir}/src", TQDM_POSITION="1")
+os.environ.update(PYTHONPATH=f"{workflow.basedir}/src")
 
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline import stages
 from superposition.pipeline.configuration.config import Config
 from workflow.configfile import check_file
+from workflow.panel import improve_panel
 from workflow.sources import sources
 from workflow.times import clamp_future_mtimes
+
+improve_panel(workflow.logger_manager.get_log_handlers())
 
 # Check the files before Snakemake reads them: it would answer to a broken one with a traceback.
 try:

@@ -1,6 +1,7 @@
 """How a job ends, and what it leaves in its log."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,8 @@ def test_what_a_user_can_mend_is_one_line(body: str, line: str, tmp_path: Path) 
     """A traceback would hide it; the log has all that there is to know."""
     run = job(tmp_path / "log", body)
     assert (run.returncode, run.stderr) == (1, line)
-    assert line.removeprefix("error: ") in (tmp_path / "log").read_text()
+    said = (tmp_path / "log").read_text().splitlines()[-1]
+    assert re.fullmatch(rf"error: (\w+: )?{re.escape(line.removeprefix('error: ').rstrip())}", said), "a panel shows it"
 
 
 def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
@@ -59,4 +61,4 @@ def test_the_log_has_the_traceback_of_any_other_error(tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (1, f"error: {line} (traceback in {tmp_path / 'log'})\n")
     text = (tmp_path / "log").read_text()
     assert "Traceback" in text
-    assert text.endswith(f"{line}\nThis was about one of many.\n")
+    assert text.endswith(f"{line}\nThis was about one of many.\nerror: {line}\n")

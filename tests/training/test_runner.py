@@ -427,7 +427,13 @@ def test_a_missing_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("progress", "shown"), [(None, False), (False, False), (True, True)])
-@pytest.mark.parametrize(("changes", "name"), [({}, "relu_output"), ({"n": 2, "m": 1, "solver": "exact"}, "exact")])
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "relu_output: 9 models × 30 steps "),
+        ({"n": 2, "m": 1, "solver": "exact"}, "relu_output: optima of 3 models "),
+    ],
+)
 def test_the_progress_bar(
     changes: dict[str, Any], name: str, progress: bool | None, shown: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:

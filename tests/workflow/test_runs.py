@@ -17,6 +17,8 @@ from superposition.core.weights import SweepResult
 from superposition.pipeline.judging.claims import COLUMNS
 
 pytestmark = pytest.mark.integration
+# Words before a command that run it at a terminal.
+TERMINAL = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])"]
 
 
 def error_lines(run: subprocess.CompletedProcess[str]) -> list[str]:
@@ -46,8 +48,7 @@ def test_everything_is_made(made: Project) -> None:
 def test_a_terminal_gets_a_panel_and_a_file_gets_lines(made: Project, copied: Project) -> None:
     """The figure that is drawn again has the same bytes."""
     drawing = OUT / "figures/introduction.svg"
-    terminal = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])"]
-    for before, panel in ((terminal, True), ([], False)):
+    for before, panel in ((TERMINAL, True), ([], False)):
         (copied.path / drawing).unlink()
         run = copied.snakemake(str(drawing), before=before)
         for file in (drawing, drawing.with_suffix(".png")):
@@ -129,12 +130,18 @@ def test_a_second_run_in_the_same_folder_is_refused(fresh: Project) -> None:
 
 
 def test_what_diverges_is_named(fresh: Project) -> None:
-    """The experiment, too; and it is not taken for trained."""
+    """The experiment, too; and it is not taken for trained. At a terminal one line says so, and where the log is."""
     config = fresh.config()
     config["experiments"]["basic_small_linear"] |= {"learning_rate": 10, "weight_decay": 1, "steps": 300}
     fresh.configure(config)
-    (line,) = error_lines(fresh.snakemake(f"{OUT}/weights/basic_small_linear.safetensors"))
+    target = f"{OUT}/weights/basic_small_linear.safetensors"
+    (line,) = error_lines(fresh.snakemake(target))
     assert re.match(r"error: basic_small_linear: training diverged by step \d+ at density 1\.0, .*learning_rate$", line)
+    said = fresh.snakemake(target, before=TERMINAL).stdout
+    why, log = re.escape(line.removeprefix("error: basic_small_linear: ")), f"{OUT}/logs/train/basic_small_linear.log"
+    assert re.findall(rf"✗ train basic_small_linear: {why} \(log: {log}\)", said), said
+    assert said.count("diverged") == 1
+    assert re.search(r"train.*0/1.*basic_small_linear", said), "the row of the stage"
     assert not list((fresh.path / OUT).glob("weights/*"))
 
 

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import logging
+import os
 import signal
 import sys
 import traceback
@@ -17,6 +18,9 @@ from superposition.pipeline.record.machine import machine
 # The option of Linux's prctl that sets the signal a process gets when its parent dies.
 PR_SET_PDEATHSIG = 1
 
+# The environment variable that says that a panel at a terminal shows failures, from the last line of the log.
+PANEL = "SUPERPOSITION_PANEL"
+
 # Die with Snakemake, however it dies: the next run may start the same job.
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -25,6 +29,8 @@ if sys.platform == "linux":
 @contextmanager
 def job_log(job: Any) -> Iterator[None]:
     """Run the body of a job and leave in its log what it read and wrote; if it fails, exit with one line on stderr.
+
+    Under a panel, the panel shows that line, and another one would break it.
 
     A SuperpositionError, or an error of the operating system such as a full disk, says all that a user needs. Any other
     error, such as that of a figure drawn from other experiments than the paper's, also leaves a traceback in the log.
@@ -41,15 +47,18 @@ def job_log(job: Any) -> Iterator[None]:
             except SuperpositionError as error:
                 print(f"error: {error}", file=log)
                 raise
-            except BaseException:
+            except BaseException as error:
                 traceback.print_exc(file=log)
+                print(f"error: {type(error).__name__}: {error}", file=log)
                 raise
             record = {"rule": job.rule, "input": [*job.input], "output": [*job.output]}
             json.dump(record | {"start": start, "end": _now(), "machine": machine()}, log)
     except (SuperpositionError, OSError) as error:
-        sys.exit(f"error: {error}")
+        # An OSError, such as that of a full disk, may have kept its line out of the log.
+        shown = PANEL in os.environ and not isinstance(error, OSError)
+        sys.exit(1 if shown else f"error: {error}")
     except Exception as error:
-        sys.exit(f"error: {type(error).__name__}: {error} (traceback in {path})")
+        sys.exit(1 if PANEL in os.environ else f"error: {type(error).__name__}: {error} (traceback in {path})")
 
 
 def _now() -> str:

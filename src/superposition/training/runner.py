@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,12 @@ from superposition.training.engine import TrainingConfig
 from superposition.training.evaluation import evaluate
 
 LOG = logging.getLogger(__name__)
+# How a bar looks: how much of all steps of all models is done, and the time left.
+BAR: dict[str, Any] = {
+    "bar_format": "{desc} {percentage:3.0f}%|{bar}| {remaining} left, {rate_fmt}",
+    "unit_scale": True,
+    "leave": False,
+}
 
 
 def _segments(sweep: Sweep, instances: int) -> Iterator[tuple[int, int]]:
@@ -70,13 +77,13 @@ def train(
     hide_bar = None if progress is None else not progress
     torch_device = resolve_device(device)
     if sweep.solver == "exact":
-        return _solve(sweep, threads, hide_bar, sweep.part_range(*part))
+        return _solve(sweep, threads, sweep.part_range(*part), label or sweep.model, hide_bar)
     plan = Plan(sweep, part)
     if not is_fast(sweep, torch_device):
         _warn_of_duration(plan, threads)
-    total, title = len(plan) * sweep.steps, label or sweep.model
+    title = f"{label or sweep.model}: {len(plan):,} models × {sweep.steps:,} steps"
     with (
-        tqdm(total=total, unit="step", unit_scale=True, disable=hide_bar, desc=title, leave=False) as bar,
+        tqdm(desc=title, total=len(plan) * sweep.steps, unit="step", disable=hide_bar, **BAR) as bar,
         thread_pool(threads) as pool,
     ):
         final, snapshots = _train_blocks(plan, torch_device, threads, pool, bar)
@@ -145,7 +152,7 @@ def _train_blocks(
     return final, snapshots
 
 
-def _solve(sweep: Sweep, threads: int, hide_bar: bool | None, points: range) -> SweepResult:
+def _solve(sweep: Sweep, threads: int, points: range, label: str, hide_bar: bool | None) -> SweepResult:
     """Search the exact optimum at every point on the CPU, in float64; each restart is one start of the search."""
     model = Model.of(sweep)
     density, importance = (torch.from_numpy(a) for a in (sweep.densities(points), sweep.importances(points)))
@@ -154,9 +161,10 @@ def _solve(sweep: Sweep, threads: int, hide_bar: bool | None, points: range) -> 
         group = slice(first, first + sweep.group_size)
         return optimum.best_models(model, density[group], importance[group], sweep.restarts, sweep.seed)
 
-    groups = range(0, len(points), sweep.group_size)
+    groups, title = range(0, len(points), sweep.group_size), f"{label}: optima of {len(points):,} models"
     with thread_pool(threads) as pool:
-        found = list(tqdm(pool.map(solve, groups), total=len(groups), disable=hide_bar, desc="exact", leave=False))
+        solved = pool.map(solve, groups)
+        found = list(tqdm(solved, desc=title, total=len(groups), unit="group", disable=hide_bar, **BAR))
     parameters, loss = (torch.cat(results) for results in zip(*found, strict=True))
     return SweepResult(
         sweep=sweep,

@@ -1,0 +1,89 @@
+"""The panel at a terminal: that of the plugin ``rich``, with what runs now, the time left, and failures in one line."""
+
+import os
+from datetime import timedelta
+from logging import LogRecord
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.text import Text
+from snakemake_logger_plugin_rich.event_handler import EventHandler
+from snakemake_logger_plugin_rich.events import JobError, JobFinished, JobInfo
+from snakemake_logger_plugin_rich.handler import RichLogHandler
+
+from superposition.pipeline.jobs import PANEL
+
+
+def improve_panel(handlers: list[Any]) -> None:
+    """Give the panel of the plugin, if there is one among the log handlers, the events and columns of this module."""
+    for handler in handlers:
+        if isinstance(handler, RichLogHandler):
+            handler.event_handler = _Events(handler)
+            # The jobs inherit the environment. Bars of training go below the panel; where several jobs train at once,
+            # they take turns there.
+            os.environ.update({PANEL: "1", "TQDM_POSITION": "1", "TQDM_MININTERVAL": "0.5"})
+
+
+class _Events(EventHandler):
+    """What the panel does when a job starts, ends or fails."""
+
+    def __init__(self, handler: RichLogHandler) -> None:
+        super().__init__(
+            handler.console,
+            handler.progress,
+            handler.live_display,
+            dryrun=handler.settings.dryrun,
+            printshellcmds=handler.settings.printshellcmds,
+            verbose=handler.settings.verbose,
+        )
+        self.running: dict[int, tuple[str, str]] = {}
+        spinner = SpinnerColumn(finished_text="[dim green]✓")
+        name, bar = TextColumn("[bold blue]{task.description}"), BarColumn(20, finished_style="dim green")
+        self.progress.columns = (spinner, name, bar, MofNCompleteColumn(), _State(self))
+
+    def handle(self, record: LogRecord, **kwargs: Any) -> None:
+        """Process a record, except the command line of a script that failed."""
+        if "CalledProcessError" not in record.getMessage():
+            super().handle(record, **kwargs)
+
+    def handle_job_info(self, event_data: JobInfo, **kwargs: Any) -> None:
+        """Note what has started."""
+        self.running[event_data.jobid] = event_data.rule_name, " ".join(map(str, (event_data.wildcards or {}).values()))
+        super().handle_job_info(event_data, **kwargs)
+
+    def handle_job_finished(self, event_data: JobFinished, **kwargs: Any) -> None:
+        """Note what has ended."""
+        self.running.pop(event_data.job_id, None)
+        super().handle_job_finished(event_data, **kwargs)
+
+    def handle_job_error(self, event_data: JobError, **kwargs: Any) -> None:
+        """Say in one line what failed, why, and where its log is."""
+        rule, name = self.running.pop(event_data.jobid, ("a job", ""))
+        logs = self.jobs_info.get(event_data.jobid, {}).get("log") or []
+        said = [line for path in logs if Path(path).exists() for line in Path(path).read_text().splitlines()]
+        why = said[-1].removeprefix("error: ").removeprefix(f"{name}: ") if said else "it ended without a word"
+        failed = f"✗ {rule} {name}: {why} (log: {', '.join(map(str, logs)) or 'none'})"
+        self.console.print(Text(failed, style="red"), soft_wrap=True)
+
+
+class _State(ProgressColumn):
+    """What runs now in the row of a rule; in the row of all jobs the time so far, and what is left by their average."""
+
+    def __init__(self, events: _Events) -> None:
+        super().__init__()
+        self.events = events
+
+    def render(self, task: Task) -> Text:
+        """Render the state of one row."""
+        rows = self.events.progress_display.rule_tasks
+        (rule,) = (name for name, row in rows.items() if row == task.id)
+        if rule != "Total Progress":
+            return Text(", ".join(name for of, name in self.events.running.values() if of == rule), "dim")
+        so_far = task.elapsed or 0
+        left = f", about {_duration(so_far / task.completed * task.remaining)} left" if task.completed else ""
+        return Text(f"{_duration(so_far)}{left}")
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
