@@ -10,6 +10,7 @@ import torch
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.search.certificate import Best, find_best
+from superposition.theory import branches
 from superposition.training.runner import train
 
 KEYS = {"model": "relu_output", "m": 2, "density": [0.3, 0.1, 0.05], "restarts": 6, "steps": 600, "batch": 256}
@@ -47,6 +48,17 @@ def test_nothing_is_beaten_by_a_construction(found: dict[str, Best]) -> None:
     # The closest of several rivals exceeds two errors by chance at one of six points in one case of eight.
     assert (table["gap"] <= np.maximum(1e-3, 3 * table["gap_error"])).all()
     assert (table["excess"] >= -np.maximum(1e-3, 2 * table["excess_error"])).all()
+
+
+def test_standard_errors_are_as_large_as_the_errors(found: dict[str, Best]) -> None:
+    """The deviations from a precise loss tell them from the scatter of single groups of draws, four times as large."""
+    deviations = []
+    for best in found.values():
+        W, b = (best.models.parameters[name][:, 0].double() for name in ("W", "b"))
+        precise = branches.precise_loss(W, b, torch.from_numpy(best.models.sweep.densities())).numpy()
+        deviations.append((best.table["known"] - precise) / best.table["known_error"])
+    # The bounds are the geometric midpoint between a standard error and that scatter, and its inverse.
+    assert 0.5 < np.sqrt(np.mean(np.square(deviations))) < 2
 
 
 def test_threads_change_no_byte(found: dict[str, Best], trained: dict[str, SweepResult]) -> None:
