@@ -11,8 +11,10 @@ import pytest
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
+from mpl_toolkits.mplot3d import proj3d
 
 from superposition.plotting import panels, style, vectors
+from superposition.theory import polytopes
 
 
 def drawn(slope: float = 1.0) -> Figure:
@@ -204,3 +206,16 @@ def test_neuron_stacks() -> None:
     assert [text.get_text() for text in ax.texts] == ["2", "1", "1", "3"]
     assert ax.get_ylim()[1] > np.abs(W).sum(1).max()
     plt.close(figure)
+
+
+def test_edges_at_the_back_of_a_solid_are_fainter() -> None:
+    """As seen by matplotlib's own projection, in which what is further away has the larger depth."""
+    ax = plt.figure().add_subplot(projection="3d", proj_type="ortho")
+    vectors.draw_polytope(ax, polytopes.icosahedron(), "k")
+    depth: dict[bool, list[float]] = {True: [], False: []}
+    for line in ax.lines:
+        middle = np.mean(line.get_data_3d(), axis=1)
+        depth[line.get_alpha() == 1].append(proj3d.proj_transform(*middle, ax.get_proj())[2])
+    plt.close()
+    assert len(depth[True]) + len(depth[False]) == 30
+    assert max(depth[True]) < min(depth[False])
