@@ -15,6 +15,7 @@ def test_neighbours_are_near_on_the_same_grid_or_nearest_on_another_that_fits() 
     names = [f"{c.experiment} {c.coordinates['density']:g}" for c in family.conditions]
     found = {name: {names[k] for k in family.neighbours(number)} for number, name in enumerate(names)}
     assert found["one 0.8"] == {"one 0.4", "one 0.2", "two 0.3", "half 0.5"}
+    assert found["one 0.2"] == {"one 0.8", "one 0.4", "one 0.1", "two 0.3", "half 0.5"}
     assert found["one 0.1"] == {"one 0.4", "one 0.2", "two 0.09", "half 0.5"}
     assert found["half 0.5"] == set()
 

@@ -70,7 +70,7 @@ def random_models() -> Tables:
     search = patch.object(optima, "best_binary_models", unpolished)
     with (
         patch.multiple(measure, **few),
-        patch.multiple(packing, STARTS=4),
+        patch.multiple(packing, PACKING_STARTS=4),
         patch.multiple(pairs, DENSITIES=FEW),
         search,
     ):
