@@ -57,7 +57,7 @@ def _describe(W: Float64[np.ndarray, "m n"]) -> dict[str, float | int]:
         "norm2": (W**2).sum(),
         "represented": represented.shape[1],
         "paired": int(paired.sum()),
-        "tilt": float((180 - np.degrees(np.arccos(cosine.min(0).clip(-1)))).mean()) if cosine.size else np.nan,
+        "tilt": float((180 - np.degrees(np.arccos(cosine.min(0).clip(-1, 1)))).mean()) if cosine.size else np.nan,
         "largest_rank": max((int(np.linalg.matrix_rank(represented[:, part], tol=0.1)) for part in parts), default=0),
         "rank": int(np.linalg.matrix_rank(W)),
         "leverage": leverage.sum(),

@@ -9,6 +9,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from superposition.analysis import tables
+from superposition.analysis.rows import rows_at
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.experiment.sweep import Sweep
@@ -133,12 +134,11 @@ def compare_with_notebook(notebook: SweepResult, grid: pd.DataFrame) -> pd.DataF
 
     They were trained at some of the points of the grid.
     """
-    keys = ["density", "relative_importance"]
-    grid = grid.set_index([grid["panel"], *(grid[key].round(9) for key in keys)])
+    points = notebook.sweep.points()[["density", "relative_importance"]]
+    here = pd.concat([rows_at(grid, **point) for point in points.to_dict("records")])
 
     def ours(panel: str, column: str) -> np.ndarray:
-        points = notebook.sweep.points()[keys].round(9)
-        return grid.loc[[(panel, *point) for point in points.itertuples(index=False)], column].to_numpy(copy=True)
+        return here.loc[here["panel"] == panel, column].to_numpy(copy=True)
 
     rows = trained_panels(notebook, torch.from_numpy(ours("optimum", "loss")))
     beside = {"phase_optimum": ours("optimum", "phase"), "phase_ours": ours("average", "phase")}

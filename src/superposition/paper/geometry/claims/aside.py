@@ -4,6 +4,7 @@ from typing import Literal
 
 import pandas as pd
 
+from superposition.analysis.rows import rows_at
 from superposition.paper.geometry.claims.polytopes import exactly_zero
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
@@ -58,7 +59,8 @@ def _off(data: Tables, directions: str) -> float:
     expected="corrected",
 )
 def three_form_a_triangle(data: Tables) -> Finding:
-    table = _strategies(data).query("n == 3").merge(data["direction_left_out"]["optima"], on="density")
+    table, optima = _strategies(data).query("n == 3"), data["direction_left_out"]["optima"]
+    table = table.assign(loss=[rows_at(optima, density=density)["loss"].iloc[0] for density in table["density"]])
     off, better = table["simplex_loss"] / table["loss"] - 1, table[["simplex_loss", "digon_loss"]].min(axis=1)
     return Finding(
         [Number(off.max())],

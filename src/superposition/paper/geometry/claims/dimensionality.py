@@ -1,5 +1,6 @@
 """Judge D_i: the lines at which they cluster, and what they add up to."""
 
+from superposition.analysis.rows import rows_at
 from superposition.paper.geometry import (
     LARGE_SWEEP,
     LINE_HALF_WIDTH,
@@ -63,7 +64,7 @@ def clusters(data: Tables) -> Finding:
 )
 def line_at_one(data: Tables) -> Finding:
     features = data["feature_dimensionality"]["features"]
-    dense = features[(features["experiment"] == LARGE_SWEEP) & (features["density"] == 1)]["dimensionality"]
+    dense = rows_at(features[features["experiment"] == LARGE_SWEEP], density=1)["dimensionality"]
     return Finding(
         text=f"n = 400, S = 0: D_i from {dense.min():.3f} to {dense.max():.3f}, on average {dense.mean():.3f}",
         note="The belief follows from the loss of linear models: if importances are slightly unequal, the unique "

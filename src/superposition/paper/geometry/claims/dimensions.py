@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.rows import rows_at
 from superposition.paper.geometry import (
     LARGE_SWEEP,
     REPLICATED_SWEEP,
@@ -403,8 +404,8 @@ def norm_counts_features(data: Tables) -> Finding:
     at_quick=False,
 )
 def dense_basis_is_arbitrary(data: Tables) -> Finding:
-    features = data["feature_dimensionality"]["features"].query("density == 1")
-    dense = data["dimensions_per_feature"]["curves"].query("density == 1")
+    features = rows_at(data["feature_dimensionality"]["features"], density=1)
+    dense = rows_at(data["dimensions_per_feature"]["curves"], density=1)
     dense = dense[dense["experiment"].isin([*SWEEPS_BY_N, *SWEEPS_BY_M])]
     off = (dense["loss"] - (dense["n"] - dense["m"]) / 12) / dense["loss_error"]
     squares = features["norm"] ** 2

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.rows import rows_at
 from superposition.paper.geometry import LARGE_SWEEP, SIGNIFICANCE, polytope_sizes
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
@@ -163,8 +164,9 @@ def compare_with_best_product(data: Tables) -> pd.DataFrame:
         with all other features dropped.
     """
     best, optimum = (data["dimensions_per_feature"][name] for name in ("best", "optimum"))
-    large = best[best["experiment"] == LARGE_SWEEP].sort_values("density")
-    both = large.merge(optimum, on="density", suffixes=("", "_of_product"))
+    best, optimum = best[best["experiment"] == LARGE_SWEEP], optimum.sort_values("density", ignore_index=True)
+    large = pd.concat([rows_at(best, density=density) for density in optimum["density"]], ignore_index=True)
+    both = large.join(optimum, rsuffix="_of_product")
     dropped = both["density"] / 3 - both["density"] ** 2 / 4
     return both.assign(product_loss=(both["n"] - both["m"] * both["gain"]) * dropped)
 
