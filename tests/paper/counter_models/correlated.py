@@ -80,7 +80,7 @@ def organization() -> dict[str, pd.DataFrame]:
         "organization_4": organised(SWEEPS["organization_4"], arrangement),
         "organization_6": organised(SWEEPS["organization_6"], arrangement_6),
     }
-    return measure.correlated_organization(models)
+    return measure.correlated_organization(models, models)
 
 
 def bases(distribution: str, point: int, restart: int) -> np.ndarray:
@@ -169,7 +169,7 @@ def random_pairings() -> Tables:
         "organization_4": organised(SWEEPS["organization_4"], paired_at_random),
         "organization_6": organised(SWEEPS["organization_6"], lambda _, *at: paired_at_random("0+1 2+3 4+5", *at)),
     }
-    return {"correlated_organization": measure.correlated_organization(models)} | usual_collapse()
+    return {"correlated_organization": measure.correlated_organization(models, models)} | usual_collapse()
 
 
 def usual_collapse() -> Tables:

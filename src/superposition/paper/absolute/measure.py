@@ -177,7 +177,7 @@ def exact_features_loss(sweep: Sweep) -> np.ndarray:
 def absolute_neurons(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure losses, the features of every neuron, and the best models, for all densities and lengths of training.
 
-    Of the best known models, the table ``best_computed`` has the features that they compute.
+    Of the best known models, ``best_computed`` has the features that they compute, and ``best_neurons`` the neurons.
     """
     runs, units, weights, computed, active = [], [], [], [], []
     for experiment in (*MAIN_EXPERIMENTS, *TRAINING_LENGTHS):
@@ -213,6 +213,7 @@ def absolute_neurons(trained: dict[str, SweepResult], best: dict[str, SweepResul
         "weights": pd.concat(weights, ignore_index=True),
         "computed": pd.concat(computed, ignore_index=True),
         "best_computed": pd.concat([_computed(best[name]) for name in MAIN_EXPERIMENTS], ignore_index=True),
+        "best_neurons": pd.concat([_neurons_of_best(best[name]) for name in MAIN_EXPERIMENTS], ignore_index=True),
         "activity": pd.concat(active, ignore_index=True),
     }
     return tables | {"numbers": _summarise_neurons(tables)}
@@ -227,6 +228,18 @@ def _computed(best: SweepResult) -> pd.DataFrame:
         columns = {"feature": np.arange(len(share)), "explained": share, "explained_error": error}
         rows.append(pd.DataFrame({"point": point, "density": row["density"], "known_loss": row["loss"], **columns}))
     return pd.concat(rows, ignore_index=True)
+
+
+def _neurons_of_best(best: SweepResult) -> pd.DataFrame:
+    """Return the features of every neuron of the best known models."""
+    # The best known models of replicates are the same.
+    points = best.points[best.points["seed"] == 0]
+    return pd.concat(
+        [
+            _neurons_table(ordered_layers(best, point, row["restart"])[0]).assign(point=point, density=row["density"])
+            for point, row in points.iterrows()
+        ]
+    )
 
 
 def _neurons_table(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:

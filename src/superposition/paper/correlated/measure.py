@@ -41,8 +41,12 @@ def has_arrangement(name: str, W: Float[np.ndarray, "2 n"]) -> bool:
     return count_collapsed_pairs(W) == 0 and bool(((pair == np.roll(pair, 1)) | (pair == np.roll(pair, -1))).all())
 
 
-def correlated_organization(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Count the models with each arrangement by density, also for independent features; select models to show."""
+def correlated_organization(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Count the models with each arrangement by density, also for independent features; select models to show.
+
+    Of the best known models, ``known`` says whether they have the arrangement, and ``best_independent`` is measured as
+    ``independent`` is.
+    """
     shares, models = [], []
     for arrangement in ARRANGEMENTS:
         sweep = trained[arrangement.experiment].sweep
@@ -52,6 +56,7 @@ def correlated_organization(trained: dict[str, SweepResult]) -> dict[str, pd.Dat
             if point.distribution not in (arrangement.distribution, "independent"):
                 continue
             W_all = trained[arrangement.experiment].parameters["W"][point.Index].double().numpy()
+            known = best[arrangement.experiment].best()["W"][point.Index].double().numpy()
             arranged = [has_arrangement(arrangement.name, W) for W in W_all]
             shares.append(
                 {
@@ -65,6 +70,7 @@ def correlated_organization(trained: dict[str, SweepResult]) -> dict[str, pd.Dat
                     "stated": sum(arranged),
                     "collapsed": sum(count_collapsed_pairs(W) > 0 for W in W_all),
                     "best": arranged[point.restart],
+                    "known": has_arrangement(arrangement.name, known),
                 }
             )
             if point.density == shown and point.distribution == arrangement.distribution:
@@ -83,6 +89,7 @@ def correlated_organization(trained: dict[str, SweepResult]) -> dict[str, pd.Dat
         "shares": table,
         "models": pd.DataFrame(models),
         "independent": _measure_independent(trained["organization_6"]),
+        "best_independent": _measure_independent(best["organization_6"]),
         "numbers": _summarise_organization(table),
     }
 
@@ -92,7 +99,8 @@ def _measure_independent(models: SweepResult) -> pd.DataFrame:
 
     Returns:
         One row per density: ``deviation``, the largest deviation of an angle between neighbours from 60°, NaN if a
-        feature is not represented; and ``represented``, the number of restarts that represent all six features.
+        feature is not represented; ``represented``, the number of restarts that represent all six features; and the
+        ``loss`` of the best model.
     """
     rows = []
     for point in models.points.query("distribution == 'independent'").itertuples():
@@ -102,7 +110,8 @@ def _measure_independent(models: SweepResult) -> pd.DataFrame:
         around = np.sort(np.degrees(np.arctan2(W[1], W[0])))
         steps = np.diff([*around, around[0] + 360])
         deviation = np.abs(steps - 60).max() if complete[point.restart] else np.nan
-        rows.append({"density": point.density, "deviation": deviation, "represented": int(complete.sum())})
+        at = {"point": point.Index, "density": point.density, "loss": point.loss}
+        rows.append(at | {"deviation": deviation, "represented": int(complete.sum())})
     return pd.DataFrame(rows)
 
 

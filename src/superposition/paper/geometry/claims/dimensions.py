@@ -230,15 +230,23 @@ def sticky_half(data: Tables) -> Finding:
     at_quick=False,
 )
 def half_is_antipodal(data: Tables) -> Finding:
-    models = data["feature_dimensionality"]["models"]
+    (there, paired, tilt), (_, known_paired, known_tilt) = (
+        _pairs_at_half(data["feature_dimensionality"][kind]) for kind in ("models", "best_models")
+    )
+    return Finding(
+        [Number(paired), Number(tilt)],
+        text=f"{len(there)} models of n = 200 and 400 with D* within 5 % of 1/2, 1-S from {there['density'].max():.3g} "
+        f"to {there['density'].min():.3g}; of the best known ones {known_paired:.1%} and {known_tilt:.2f}",
+    )
+
+
+def _pairs_at_half(models: pd.DataFrame) -> tuple[pd.DataFrame, float, float]:
+    """Return the models with D* near 1/2, the share of their features that are paired, and the mean tilt of these."""
     there = models[(models["dimensions_per_feature"] / 0.5 - 1).abs() <= TOLERANCE]
     represented = there["represented"].sum()
-    tilt = (there["tilt"] * there["represented"]).sum() / represented if represented else np.nan
-    return Finding(
-        [Number(there["paired"].sum() / represented if represented else np.nan), Number(tilt)],
-        text=f"{len(there)} models of n = 200 and 400 with D* within 5 % of 1/2, 1-S from {there['density'].max():.3g} "
-        f"to {there['density'].min():.3g}",
-    )
+    if not represented:
+        return there, np.nan, np.nan
+    return there, there["paired"].sum() / represented, (there["tilt"] * there["represented"]).sum() / represented
 
 
 def _exponents(models: pd.DataFrame, size: str) -> pd.Series:
