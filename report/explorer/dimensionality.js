@@ -117,8 +117,12 @@ function sweepPanels(sweep, address) {
     },
     (dx, dy) => choose(at.point + dx, at.feature + dy),
   );
-  const names = polytopes.map((/** @type {string} */ name) =>
-    html("li", {}, html("i", { style: `background:${polytopeColour(name)}` }), name),
+  // Rarer polytopes share a colour, and so an entry of the legend.
+  /** @type {Map<string, string[]>} */
+  const kinds = new Map();
+  for (const name of polytopes) kinds.set(polytopeColour(name), [...(kinds.get(polytopeColour(name)) ?? []), name]);
+  const names = [...kinds].map(([colour, alike]) =>
+    html("li", {}, html("i", { style: `background:${colour}` }), alike.join(", ")),
   );
   show();
   return html(
@@ -131,7 +135,7 @@ function sweepPanels(sweep, address) {
         "ul",
         { class: "legend" },
         ...names,
-        html("li", {}, "line: D*"),
+        html("li", {}, html("i", { class: "stroke" }), "D*"),
         html("li", {}, "a click holds the feature"),
       ),
     ),

@@ -4,20 +4,24 @@ from superposition.pipeline.configuration.config import CUSTOM, Config
 
 # Largest number of features of a custom sweep with a view.
 MAX_FEATURES = 500
-# The figures of each view, with the settings that a link from the figure sets. The first one gives the view its title.
+# The figures of each view, and those about the same models, with the settings that a link from the figure sets. The
+# first one gives the view its title.
 PAPER: tuple[dict[str, str], ...] = (
-    {"introduction": "density=0.1"},
-    {"basic_small": "density=0.03", "basic_large": "sweep=basic_large"},
+    {"introduction": "density=0.1", "interference": "density=0.1"},
+    {"basic_small": "density=0.03", "basic_large": "sweep=basic_large", "theory": ""},
     {"phase_2in1": "r=0.5&density=0.1"},
     {"phase_3in2": "r=0.5&density=0.1"},
-    {"feature_dimensionality": "density=0.2", "dimensions_per_feature": "density=0.4"},
-    {"polytopes": "sweep=polytopes_3_8&density=0.1"},
+    {
+        **{"feature_dimensionality": "density=0.2", "dimensions_per_feature": "density=0.4", "line_sharpness": ""},
+        **{"many_features": "", "adversarial": "sweep=uniform_200_20"},
+    },
+    {"polytopes": "sweep=polytopes_3_8&density=0.1", "polygons_and_solids": ""},
     {"pentagon_solutions": "relative_density=1", "pentagon_loss": "relative_density=0.27"},
     {"correlated_organization": "sweep=organization_6&density=0.1"},
     {"collapse": "density=0.1"},
     {"energy_levels": ""},
     {"geometric_learning": ""},
-    {"privileged_neurons": "density=0.1"},
+    {"privileged_neurons": "density=0.1", "privileged_vs_not": ""},
     {"absolute_small": "density=0.1"},
     {"absolute_neurons": "", "absolute_zoom": "density=0.01"},
     {"asymmetric_motif": ""},
