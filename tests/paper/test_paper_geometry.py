@@ -590,7 +590,7 @@ def test_distances_to_the_lines() -> None:
     by_model = structure.measure_distances(models, 0.4, 0.5).groupby("point")["distance"]
     assert by_model.size().tolist() == [4, 2]
     np.testing.assert_allclose(by_model.mean(), [0, 0.05], atol=1e-3)
-    assert set(structure.measure_distances(models, 0.45, 1)["density"]) == {0.5}
+    assert set(structure.measure_distances(models, 0.45, 1.0)["density"]) == {0.5}
 
 
 def exact_loss(k: int, density: float) -> float:

@@ -21,6 +21,10 @@ def section(name: str) -> set[str]:
     return {f"measure:{name}", f"draw:{name}"}
 
 
+INTRODUCTION = section("introduction") | section("interference")
+DRAWN = {name for name in INTRODUCTION if name.startswith("draw:")}
+
+
 @contextmanager
 def edited(path: Path, old: str, new: str) -> Iterator[None]:
     """Change a file, and undo that afterwards to the last nanosecond."""
@@ -41,16 +45,16 @@ def test_nothing_to_do_does_nothing(made: Project) -> None:
 @pytest.mark.parametrize(
     ("file", "jobs"),
     [
-        ("src/superposition/paper/introduction/measure.py", section("introduction") | ENDS),
-        ("src/superposition/paper/introduction/draw.py", {"draw:introduction"} | SHOWN),
+        ("src/superposition/paper/introduction/measure.py", INTRODUCTION | ENDS),
+        ("src/superposition/paper/introduction/draw.py", DRAWN | SHOWN),
         ("src/superposition/paper/introduction/judge.py", JUDGED),
         ("src/superposition/paper/theory/__init__.py", section("theory") | ENDS),
-        ("src/superposition/plotting/style.py", {"draw:introduction", "draw:theory"} | SHOWN),
-        ("src/superposition/analysis/tables.py", section("introduction") | section("theory") | ENDS),
+        ("src/superposition/plotting/style.py", DRAWN | {"draw:theory"} | SHOWN),
+        ("src/superposition/analysis/tables.py", INTRODUCTION | section("theory") | ENDS),
         ("src/superposition/pipeline/judging/claims.py", JUDGED),
-        ("src/superposition/training/runner.py", TRAIN | SEARCH | section("introduction") | section("theory") | ENDS),
-        ("src/superposition/core/draws.py", TRAIN | SEARCH | section("introduction") | section("theory") | ENDS),
-        ("src/superposition/search/exchange.py", SEARCH | SHOWN),
+        ("src/superposition/training/runner.py", TRAIN | SEARCH | INTRODUCTION | section("theory") | ENDS),
+        ("src/superposition/core/draws.py", TRAIN | SEARCH | INTRODUCTION | section("theory") | ENDS),
+        ("src/superposition/search/exchange.py", SEARCH | {"explorer"} | SHOWN),
         ("src/superposition/search/summary.py", {"optimality"} | SHOWN),
         ("src/superposition/pipeline/report/notebook.py", SHOWN),
         ("src/superposition/paper/custom/measure.py", set()),
@@ -92,7 +96,7 @@ def test_a_touched_file_with_its_old_content_makes_nothing_again(made: Project) 
 @pytest.mark.parametrize(
     ("experiment", "jobs"),
     [
-        ("introduction", {"train:introduction", "search:pentagon", "optimality"} | section("introduction") | ENDS),
+        ("introduction", {"train:introduction", "search:pentagon", "optimality"} | INTRODUCTION | ENDS),
         (
             "basic_small_linear",
             {"train:basic_small_linear", "search:basic", "optimality"} | section("theory") | ENDS,

@@ -65,11 +65,11 @@ def test_an_own_sweep(project: Project) -> None:
     command = "snakemake --cores all results/paper/figures/mine_gram.png --configfile examples/custom_sweep.yaml"
     assert command in html
     assert command in block("own sweep")
-    assert html.count("<b>The paper</b>") == 1, "nothing is said of the paper where an own sweep is shown"
+    assert html.count("<b>The paper</b>") == 2, "nothing is said of the paper where an own sweep is shown"
     assert set(pd.read_csv(out / "claims.csv")["section"]) == {"introduction"}
     # All of it is made, and without the file the rest is as it was.
     assert project.jobs("--configfile", "examples/custom_sweep.yaml") == set()
-    assert project.jobs() == {"judge", "notebook", "report", "explorer", "crate"}
+    assert project.jobs() == {"optimality", "judge", "notebook", "report", "explorer", "crate"}
 
 
 def test_a_figure_of_ones_own(project: Project) -> None:
@@ -91,7 +91,7 @@ def test_a_figure_of_ones_own(project: Project) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace(f'figure="{figure}"', 'figure="count"'), encoding="utf-8")
     run = project.snakemake()
     assert run.returncode != 0
-    assert f"error: {claim}: unknown figure 'count', allowed are introduction, {figure}\n" in run.stderr
+    assert f"error: {claim}: unknown figure 'count', allowed are introduction, interference, {figure}\n" in run.stderr
 
 
 def test_errors_are_one_line(project: Project) -> None:

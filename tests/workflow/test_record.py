@@ -347,5 +347,6 @@ def test_snakemake_reports_every_figure_with_caption_and_category(made: Project,
         assert " ".join(words.split()) == " ".join(f"{figure['title']} The paper: {figure['shows']}".split())
         assert results[path]["labels"]["figure"] == name
         assert base64.b64decode(results[path]["data_uri"].split("base64,")[1]) == (made.path / path).read_bytes()
+    assert place.pop(f"{OUT}/figures/interference.svg") == "Geometry: introduction"
     assert place == {f"{OUT}/claims.csv": "Claims", f"{OUT}/report.html": "Report"}
     assert "system-message" not in json.dumps([results, re.findall(r"var workflow_desc = .*", text)])

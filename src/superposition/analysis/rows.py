@@ -7,12 +7,12 @@ import pandas as pd
 SAME = 1e-6
 
 
-def at_point(table: pd.DataFrame, point: int) -> pd.DataFrame:
+def at_point(table: pd.DataFrame, point: int | np.integer) -> pd.DataFrame:
     """Return the rows of a table at one point of the sweep, given by its number in the column ``point``."""
     return table[table["point"] == point]
 
 
-def rows_at(table: pd.DataFrame, **coordinates: float) -> pd.DataFrame:
+def rows_at(table: pd.DataFrame, **coordinates: float | int) -> pd.DataFrame:
     """Return the rows of a table at a point of its grid, given by coordinates such as ``density=0.1``.
 
     Raises:

@@ -85,7 +85,13 @@ def describe(table: pd.DataFrame) -> str:
     loose = found[found["share"] < FIRM_SHARE]
     named = "; ".join(f"{row.claim} is {row.expected} on record, but {row.verdicts}" for row in loose.itertuples())
     firm = f"{len(found) - len(loose)} of {len(found)} verdicts are those on record under at least {FIRM_SHARE:.0%}"
-    return f"{firm} of {table['seeds'].max()} seeds{': ' if named else ''}{named}"
+    return f"{firm} of {count_seeds(table)} seeds{': ' if named else ''}{named}"
+
+
+def count_seeds(table: pd.DataFrame) -> str:
+    """Say under how many seeds the claims were judged, which may differ where a run was cut short."""
+    least, most = table["seeds"].min(), table["seeds"].max()
+    return f"{most}" if least == most else f"{least} to {most}"
 
 
 def page(config: Config) -> str:
@@ -102,11 +108,11 @@ def page(config: Config) -> str:
     ]
     for file in sorted(RECORDS.glob("*.csv")):
         table = pd.read_csv(file, keep_default_na=False)
-        parts.append(_scale(file.stem, table["seeds"].max(), agreement(table, expected)))
+        parts.append(_scale(file.stem, count_seeds(table), agreement(table, expected)))
     return "\n\n".join(parts) + "\n"
 
 
-def _scale(scale: str, seeds: int, found: pd.DataFrame) -> str:
+def _scale(scale: str, seeds: str, found: pd.DataFrame) -> str:
     """Return the part of the page about one scale."""
     loose = found["share"] < FIRM_SHARE
     rows = [

@@ -6,7 +6,7 @@ norm 1. It minimises ‖h - h'‖² plus a penalty on the sum of its activations
 
 import pandas as pd
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -21,7 +21,8 @@ STEPS, BATCH, LEARNING_RATE = 1500, 128, 0.015
 # Samples on which autoencoders are measured, and random dictionaries with which they are compared.
 TEST_SAMPLES, RANDOM_DICTIONARIES = 8192, 100
 
-Dictionary = Float[Tensor, "*batch m element"]
+# One for every model and penalty.
+Dictionary = Float[Tensor, "model penalty m element"]
 
 
 def measure_recovery(models: SweepResult, rows: list[int]) -> pd.DataFrame:
@@ -86,7 +87,7 @@ def _hidden_activations(
 
 def _train(
     W: Float[Tensor, "model m n"], p: Float[Tensor, " model"], size: int, generator: torch.Generator
-) -> tuple[Dictionary, Dictionary, Dictionary]:
+) -> tuple[Dictionary, Dictionary, Float[Tensor, "model penalty 1 element"]]:
     """Return D, E and c of autoencoders that were trained with every penalty on every model, [model, penalty, …]."""
     shape = (len(W), len(PENALTIES))
     directions = functional.normalize(torch.randn(*shape, W.shape[1], size, generator=generator), dim=2)
@@ -108,12 +109,16 @@ def _train(
     return functional.normalize(directions, dim=2).detach(), E.detach(), c.detach()
 
 
-def _nearest(directions: Dictionary, others: Dictionary) -> Float[Tensor, "*batch element"]:
+def _nearest(
+    directions: Float[Tensor, "*batch m direction"], others: Float[Tensor, "*batch m other"]
+) -> Float[Tensor, "*batch direction"]:
     """Return the cosine of every direction to the nearest of the others."""
     return (functional.normalize(directions, dim=-2).mT @ others).amax(-1)
 
 
-def _compare(features: Dictionary, dictionary: Dictionary) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
+def _compare(
+    features: Float[Tensor, "dictionary m n"], dictionary: Float[Tensor, "dictionary m element"]
+) -> tuple[Float[Tensor, " dictionary"], Int[Tensor, " dictionary"]]:
     """Return the mean cosine of features to the nearest element, and the number of features that are recovered."""
     to_element = _nearest(features, dictionary)
     between = geometry.cosines(features)

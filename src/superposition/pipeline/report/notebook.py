@@ -27,7 +27,7 @@ from superposition.pipeline.explorer.addresses import addresses
 from superposition.pipeline.judging.claims import ERROR, NOT_AT_THIS_SCALE, PAPER_URL
 from superposition.pipeline.record.history import commit, trace_jobs, versions
 from superposition.pipeline.record.machine import machine
-from superposition.pipeline.robustness import FIRM_SHARE, agreement
+from superposition.pipeline.robustness import FIRM_SHARE, agreement, count_seeds
 
 FigureTables = dict[str, pd.DataFrame]
 ClaimRow = dict[str, str]
@@ -188,7 +188,7 @@ def _robustness(record: Path | None, results: Path) -> dict[str, Any]:
         return {"seeds": 0}
     table, claims = pd.read_csv(record, keep_default_na=False), Results(results).claims
     found = agreement(table, dict(zip(claims["claim"], claims["expected"], strict=True)))
-    return {"seeds": table["seeds"].max(), "robustness": found.to_dict("records"), "firm_share": FIRM_SHARE}
+    return {"seeds": count_seeds(table), "robustness": found.to_dict("records"), "firm_share": FIRM_SHARE}
 
 
 # How the template shows values
