@@ -91,7 +91,7 @@ def test_a_cluster_makes_the_same(
     code, output = run(fresh, slurm, profile)
     assert code == 0, output
     same(made.path, fresh.path, "weights", "tables", "figures")
-    assert submitted(output) == 4, "training, the search, the figure and the report"
+    assert submitted(output) == 5, "training, the search, two figures and the report"
     logs, benchmarks = ({p.stem for p in (fresh.path / OUT / kind).rglob("*.*")} for kind in ("logs", "benchmarks"))
     assert logs == benchmarks >= {"introduction", "pentagon", "optimality", "notebook", "crate"}
     assert fresh.jobs() == set()

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from tests.workflow.project import OUT, Project, wait_for
 from tests.workflow.test_runs import error_lines
 
@@ -40,7 +41,9 @@ def small(path: Path) -> Project:
     """Make a project with one figure of two experiments."""
     project = Project(path)
     file = project.section("introduction")
-    file.write_text(file.read_text().replace("[introduction]", "[introduction, basic_small]"))
+    section = yaml.safe_load(file.read_text(encoding="utf-8"))
+    figure = section["figures"]["introduction"] | {"experiments": ["introduction", "basic_small"]}
+    file.write_text(yaml.safe_dump(section | {"figures": {"introduction": figure}}), encoding="utf-8")
     project.shrink("introduction")
     return project
 
@@ -258,7 +261,7 @@ def test_jobs_end_with_snakemake(tmp_path: Path) -> None:
     project.configure(config)
     run = project.start(f"{OUT}/weights/introduction.safetensors")
     wait_for((tmp_path / OUT / "logs/train/introduction.log").exists, "training")
-    (job,) = scripts(run)
+    job, *_ = scripts(run)
     run.kill()
     run.wait()
     _, left = psutil.wait_procs([job], timeout=60)
