@@ -162,6 +162,21 @@ def test_an_autoencoder_finds_the_axes_of_antipodal_pairs(monkeypatch: pytest.Mo
     assert (few["recovered"] <= 3).all()
 
 
+def test_the_penalty_shrinks_every_activation_by_half_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For orthonormal W_i, elements on them and activations max(x_i - λ/2, 0) are best, at any density."""
+    penalties = (0.2, 0.6)
+    for name, value in {"STEPS": 500, "SIZES": (1.0,), "PENALTIES": penalties}.items():
+        monkeypatch.setattr(autoencoder, name, value)
+    models = packed({0: 4})
+    models.parameters["W"] = torch.eye(M, N).expand_as(models.parameters["W"]).clone()
+    table = measure.sparse_autoencoder({EQUAL_IMPORTANCES: models})["autoencoders"]
+    for penalty, found in table.groupby("penalty"):
+        half = penalty / 2
+        lost = half**3 / 3 + half**2 * (1 - half)
+        # Half or twice the penalty would lose about a quarter or four times as much; these are the midpoints.
+        assert found["unexplained"].between(3 * lost / 2, 3 * lost * 2).all()
+
+
 def test_random_elements_recover_what_random_elements_do() -> None:
     """Autoencoders that were not trained are no better than the null model, and few of their elements are dead."""
     table = untrained_autoencoders()["sparse_autoencoder"]["autoencoders"]

@@ -14,7 +14,7 @@ import pytest
 from tests.workflow.project import OUT, TINY, Project, digest, wait_for
 
 from superposition.core.weights import SweepResult
-from superposition.pipeline.judging.claims import COLUMNS
+from superposition.pipeline.judging.claims import CLAIM_COLUMNS
 
 pytestmark = pytest.mark.integration
 # Words before a command that run it at a terminal.
@@ -34,7 +34,7 @@ def test_everything_is_made(made: Project) -> None:
         assert (out / f"figures/{figure}.svg").read_text().startswith("<?xml")
         assert (out / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
     claims = pd.read_csv(out / "claims.csv")
-    assert list(claims.columns) == COLUMNS
+    assert list(claims.columns) == CLAIM_COLUMNS
     assert set(claims["section"]) == set(made.sections())
     html = (out / "report.html").read_text()
     for kind, names in {"figure": made.figures(), "section": made.sections(), "claim": claims["claim"]}.items():

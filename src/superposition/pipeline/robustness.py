@@ -19,7 +19,7 @@ from superposition.pipeline.overview import escaped, markdown_table
 RECORDS = Path("report/robustness")
 # The verdicts that are counted.
 VERDICTS = ["reproduced", "corrected", "not reproduced", "described", ERROR]
-COLUMNS = ["claim", "expected", "seeds", *VERDICTS, "numbers"]
+COUNT_COLUMNS = ["claim", "expected", "seeds", *VERDICTS, "numbers"]
 # A verdict hangs on the dice if it is the one on record under a smaller share of the seeds.
 FIRM_SHARE = 0.95
 
@@ -32,8 +32,8 @@ def count_verdicts(claims: pd.DataFrame, criteria: pd.DataFrame) -> pd.DataFrame
         criteria: The rows of ``criteria.csv`` of all seeds.
 
     Returns:
-        One row per claim that the scale can judge, with the columns ``COLUMNS``: the verdict on record, the number of
-        seeds, how often each verdict came, and as text the range of every number beside that of its bound.
+        One row per claim that the scale can judge, with the columns ``COUNT_COLUMNS``: the verdict on record, the
+        number of seeds, how often each verdict came, and as text the range of every number beside that of its bound.
     """
     judged = claims[claims["verdict"] != NOT_AT_THIS_SCALE]
     rows = [
@@ -42,7 +42,7 @@ def count_verdicts(claims: pd.DataFrame, criteria: pd.DataFrame) -> pd.DataFrame
         | {"numbers": _ranges(criteria[criteria["claim"] == claim])}
         for claim, found in judged.groupby("claim", sort=False)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COUNT_COLUMNS)
 
 
 def _ranges(criteria: pd.DataFrame) -> str:
@@ -63,7 +63,7 @@ def agreement(table: pd.DataFrame, expected: Mapping[str, str]) -> pd.DataFrame:
     """Compare counted verdicts with those on record.
 
     Args:
-        table: The columns ``COLUMNS``; claims that are not on record are left out.
+        table: The columns ``COUNT_COLUMNS``; claims that are not on record are left out.
         expected: The verdict on record of every claim.
 
     Returns:

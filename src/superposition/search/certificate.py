@@ -75,16 +75,15 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
 
 
 def _gaps(state: Search, rivals: Sequence[Candidate], known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return by what share the best model of every condition lies above the best of its rivals, and the error.
+    """Return by what share the best model of every condition lies above its rival, and the error.
 
-    The share is 0 where no rival has a lower loss.
+    A condition has at most one rival; the share is 0 where it has none, or one that costs no less.
     """
-    numbers = [rival.condition for rival in rivals]
+    numbers = np.array([rival.condition for rival in rivals], dtype=int)
     excess, of_excess = state.bench.gains(rivals, known[numbers], state.bench.losses(rivals, *DRAWS))
+    beaten = excess > 0
     share, error = np.zeros(len(known)), np.zeros(len(known))
-    for place in np.argsort(excess):
-        if excess[place] > 0:
-            share[numbers[place]], error[numbers[place]] = excess[place], of_excess[place]
+    share[numbers[beaten]], error[numbers[beaten]] = excess[beaten], of_excess[beaten]
     return share, error
 
 

@@ -23,7 +23,7 @@ INITIALISATIONS = 3
 VARIATIONS = 8
 # The shares of its features that are kept when the features of a model are all alike.
 KEPT = (1 / 4, 1 / 2, 3 / 4)
-# A feature with a smaller ‖W_i‖² is not represented: to drop it changes nothing.
+# A feature with a smaller ‖W_i‖² is absent: to drop it changes nothing.
 MIN_NORM2 = 0.01
 # Steps of polishing, of every candidate and of the best ones of a condition: the share of those of the sweep, and the
 # largest number.
@@ -71,7 +71,7 @@ class Search:
 
     @cached_property
     def improved(self) -> dict[int, list[int]]:
-        """Those of them under which models are polished and varied: where nothing but the loss is minimised."""
+        """The searched conditions whose models are polished and varied: those where only the loss is minimised."""
         return {k: near for k, near in self.searched.items() if self.bench.family.conditions[k].loss_alone}
 
     def challenge(self, candidates: Sequence[Candidate]) -> None:
@@ -224,12 +224,12 @@ def _varied(best: Candidate, condition: Condition, number: int) -> list[Candidat
     if condition.uniform:
         # The features of large sparse models crowd each other.
         norm2 = condition.model.unpack(best.parameters)["W"].square().sum(0)
-        represented, n = int((norm2 > MIN_NORM2).sum()), condition.model.n
+        present, n = int((norm2 > MIN_NORM2).sum()), condition.model.n
         kept = [round(share * n) for share in KEPT] if n > 4 * condition.model.m else []
         return [
             Candidate(best.condition, f"{k} features kept", drop_features(best.parameters, condition, k))
             for k in kept
-            if k < represented
+            if k < present
         ]
     generator = torch.Generator().manual_seed(MAX_ROUNDS * condition.plan.sweep.seed + number)
     return [

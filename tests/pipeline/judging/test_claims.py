@@ -10,7 +10,7 @@ from tests.real import CONFIG
 
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline import stages
-from superposition.pipeline.judging.claims import COLUMNS, ERROR, NOT_AT_THIS_SCALE, Claims, Finding, check
+from superposition.pipeline.judging.claims import CLAIM_COLUMNS, ERROR, NOT_AT_THIS_SCALE, Claims, Finding, check
 from superposition.pipeline.judging.criteria import Comparison, Criterion, Number, decide
 
 REGISTERED = {name: stages.find(name, "judge", "claims") for name in CONFIG.sections}
@@ -79,7 +79,7 @@ def test_rows_say_what_was_measured_against_which_bound() -> None:
     table, criteria = section({"owl": [Number(1.0, 0.1)], "ant": [Number(3.0)], "emu": []}, (Number(40.0),)).judge(
         {}, "paper"
     )
-    assert list(table.columns) == COLUMNS
+    assert list(table.columns) == CLAIM_COLUMNS
     assert table["verdict"].tolist() == ["reproduced", "corrected", "described"]
     owl, ant, emu = (row for _, row in table.iterrows())
     assert "1 ± 0.1" in owl["measured"]

@@ -11,7 +11,7 @@ from superposition.core.weights import SweepResult
 from superposition.pipeline.judging import sensitivity
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
-from superposition.pipeline.judging.sensitivity import COLUMNS, VARIANTS, judge_variants, scale_settings
+from superposition.pipeline.judging.sensitivity import VARIANT_COLUMNS, VARIANTS, judge_variants, scale_settings
 from superposition.training import runner
 
 ABOUT = {"paper": "", "about": "trained models", "phrase": "", "criteria": [Criterion("x", ">", 0, "the paper", "")]}
@@ -79,7 +79,7 @@ def test_verdicts() -> None:
     figures = {"one": {"shared": SWEEP}, "two": {"shared": SWEEP, "more": SWEEP}, "unused": {"never": SWEEP}}
     measures = {figure: functools.partial(measure, figure=figure) for figure in figures}
     table = judge_variants(list(claims), measures, figures, device="cpu", threads=1)
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == VARIANT_COLUMNS
     found = table.pivot(index="variant", columns="claim", values="verdict")
     assert found.index.sort_values().tolist() == sorted(VARIANTS)
     off = {(variant, claim): v for claim in found for variant, v in found[claim].items() if v != "reproduced"}

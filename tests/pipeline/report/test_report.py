@@ -28,11 +28,10 @@ from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline import files
 from superposition.pipeline.configuration.config import Config
-from superposition.pipeline.judging.claims import COLUMNS, CRITERIA_COLUMNS, PAPER_URL
+from superposition.pipeline.judging.claims import CLAIM_COLUMNS, CRITERIA_COLUMNS, PAPER_URL
 from superposition.pipeline.report import notebook
 from superposition.pipeline.report.page import render
-from superposition.pipeline.robustness import COLUMNS as COUNTED
-from superposition.pipeline.robustness import VERDICTS
+from superposition.pipeline.robustness import COUNT_COLUMNS, VERDICTS
 
 ROOT = Path(__file__).parents[3]
 TEXT, TEMPLATE = ROOT / "report/report.md.j2", ROOT / "report/template/index.html.j2"
@@ -128,7 +127,7 @@ def make_results(folder: Path, config: dict[str, Any] = CONFIG, claims: list[tup
     parsed = Config.parse(config)
     for name in ("figures", "weights", "tables"):
         folder.joinpath(name).mkdir(parents=True)
-    pd.DataFrame(claims, columns=COLUMNS).to_csv(folder / "claims.csv", index=False)
+    pd.DataFrame(claims, columns=CLAIM_COLUMNS).to_csv(folder / "claims.csv", index=False)
     pd.DataFrame(CRITERIA, columns=CRITERIA_COLUMNS).to_csv(folder / "criteria.csv", index=False)
     pd.DataFrame(OPTIMALITY, columns=OPTIMALITY_COLUMNS).to_csv(folder / "optimality_by_figure.csv", index=False)
     for name in parsed.figures:
@@ -261,7 +260,7 @@ def assert_shows(page: BeautifulSoup, config: dict[str, Any], claims: list[tuple
         assert paper == PAPER_URL + anchor
         assert [link.partition("&")[0] for link in explorer] == [f"explorer.html#{name}"] * (name in EXPLORED)
         shown = [row for table in tables(part, "criteria") for row in table]
-        expected = [dict(zip(COLUMNS, claim, strict=True)) for claim in claims if claim[2] == name]
+        expected = [dict(zip(CLAIM_COLUMNS, claim, strict=True)) for claim in claims if claim[2] == name]
         for row, claim in zip(shown, expected, strict=True):
             assert re.match(rf"{claim['claim']} ?\S {claim['verdict']}", row["claim"])
             assert row["the paper"].startswith(claim["paper"].replace("_i", "i")), "an index is a subscript"
@@ -541,7 +540,7 @@ def test_verdicts_under_other_seeds(tmp_path: Path) -> None:
     }
     blank = dict.fromkeys(VERDICTS, 0) | {"expected": "reproduced", "seeds": 10, "numbers": "Loss: 1 < 2"}
     rows = [blank | {"claim": claim} | counts for claim, counts in counted.items()]
-    pd.DataFrame(rows, columns=COUNTED).to_csv(tmp_path / "record.csv", index=False)
+    pd.DataFrame(rows, columns=COUNT_COLUMNS).to_csv(tmp_path / "record.csv", index=False)
     page = make_page(folder, record=tmp_path / "record.csv")
     expected = {claim[0]: claim[7] for claim in CLAIMS}["basic.linear_is_pca"]
     ((row,),) = tables(page, "share")

@@ -16,7 +16,7 @@ from superposition.theory.simplices import arrange_simplices
 
 FIVE = Model("relu_output", 5, 2)
 # The factors of each arrangement; all other features are dropped.
-ARRANGEMENTS = {"two features": (SINGLE, SINGLE), "two digons": (DIGON, DIGON), "pentagon": (PENTAGON,)}
+PLANAR_PRODUCTS = {"two features": (SINGLE, SINGLE), "two digons": (DIGON, DIGON), "pentagon": (PENTAGON,)}
 # Length and bias of the features of a factor at which searches start. A bias of 0 would be at the kink of the ReLU.
 FACTOR_STARTS = ((1.0, 0.003), (1.0, 0.03), (1.0, 0.2), (1.3, -0.7))
 # Number of random initialisations of the search for the best model, and the noise around the arrangements.
@@ -40,7 +40,7 @@ def arrangement_losses(densities: Sequence[float]) -> pd.DataFrame:
             else torch.tensor(tegum.factor_optimum(polytope, densities).set_index("density")["loss"][densities].values)
             for polytope in (SINGLE, DIGON, PENTAGON)
         }
-        for name, factors in ARRANGEMENTS.items():
+        for name, factors in PLANAR_PRODUCTS.items():
             represented = sum(factor.features for factor in factors)
             loss = torch.stack([losses[factor.name] for factor in factors]).sum(0)
             columns = {"values": values.name, "density": densities, "arrangement": name, "represented": represented}

@@ -144,7 +144,7 @@ class Omission:
     why: str
 
 
-COLUMNS = [
+CLAIM_COLUMNS = [
     "claim",
     "section",
     "figure",
@@ -247,7 +247,7 @@ class Claims:
             row, judgement = _judged(claim, tables, scale)
             rows.append(row | {"section": self.section})
             criteria += _criteria_rows(claim.id, judgement)
-        return pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(criteria, columns=CRITERIA_COLUMNS)
+        return pd.DataFrame(rows, columns=CLAIM_COLUMNS), pd.DataFrame(criteria, columns=CRITERIA_COLUMNS)
 
 
 def _judged(claim: Claim, tables: Tables, scale: str) -> tuple[dict[str, str], Judgement]:

@@ -21,7 +21,7 @@ VARIANTS: dict[str, dict[str, float]] = {"as configured": {}} | {
     for key, name in VARIED.items()
     for change, factor in (("halved", 0.5), ("doubled", 2.0))
 }
-COLUMNS = ["claim", "variant", "measured", "verdict"]
+VARIANT_COLUMNS = ["claim", "variant", "measured", "verdict"]
 # A function that measures a figure.
 Measure = Callable[[dict[str, SweepResult]], dict[str, pd.DataFrame]]
 
@@ -68,7 +68,7 @@ def judge_variants(
         threads: The number of threads to train with.
 
     Returns:
-        One row per variant and claim, with the columns ``COLUMNS``.
+        One row per variant and claim, with the columns ``VARIANT_COLUMNS``.
 
     Raises:
         SuperpositionError: An experiment cannot be trained under a variant, and the message names both. Or a claim
@@ -91,4 +91,4 @@ def judge_variants(
         for claim in claims:
             judgement = claim.judge(tables)
             rows.append([claim.id, variant, judgement.measured, judgement.verdict])
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=VARIANT_COLUMNS)
