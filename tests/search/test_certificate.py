@@ -1,5 +1,6 @@
 """The search on small sweeps: it repairs what training missed, the same in any division of the work."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,10 @@ import torch
 
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
+from superposition.search import certificate, exchange
 from superposition.search.certificate import Best, find_best
+from superposition.search.constructions import Candidate
+from superposition.search.polishing import Bench
 from superposition.theory import branches
 from superposition.training.runner import train
 
@@ -48,6 +52,22 @@ def test_nothing_is_beaten_by_a_construction(found: dict[str, Best]) -> None:
     # The closest of several rivals exceeds two errors by chance at one of six points in one case of eight.
     assert (table["gap"] <= np.maximum(1e-3, 3 * table["gap_error"])).all()
     assert (table["excess"] >= -np.maximum(1e-3, 2 * table["excess_error"])).all()
+
+
+def test_a_better_construction_shows_as_a_gap(trained: dict[str, SweepResult], monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the search ended with models that are worse than their rivals, the certificate would say by how much."""
+
+    def search_badly(bench: Bench, models: Mapping[str, SweepResult]) -> tuple[exchange.Search, list[Candidate]]:
+        state, _ = exchange.search(bench, models)
+        rivals = [*state.best.values()]
+        state.best = {k: best._replace(parameters=0.8 * best.parameters) for k, best in state.best.items()}
+        return state, rivals
+
+    monkeypatch.setattr(certificate, "search", search_badly)
+    table = find_best({"four": trained["four"]}, threads=1)["four"].table
+    # Where training found the best model, its loss is that of the rival.
+    np.testing.assert_allclose(table["gap"], table["known"] / table["trained"] - 1, rtol=0.05)
+    assert (table["gap"] > 3 * table["gap_error"]).all()
 
 
 def test_standard_errors_are_as_large_as_the_errors(found: dict[str, Best]) -> None:
