@@ -42,6 +42,8 @@ LEVELS = ((2**12, 0), (2**15, 2**22), (2**17, 2**25))
 # A candidate wins at once if its loss is lower by so many standard errors, and goes on to the next level if it is not
 # higher by so many than a loss that would win; of each condition only so many candidates go on.
 WINNING, STAYING, CHALLENGERS = (4, 4, 3), (2, 0.5), (2, 1)
+# The same for winning at the end, when every condition has one last challenger, so that chance has few to choose from.
+WINNING_LAST = (4, 4, 2)
 # Rounds without success after which the best model of a condition is not varied any further. Variations of models of
 # equal features are always the same.
 PATIENCE, PATIENCE_IF_UNIFORM = 2, 1
@@ -74,18 +76,22 @@ class Search:
         """The searched conditions whose models are polished and varied: those where only the loss is minimised."""
         return {k: near for k, near in self.searched.items() if self.bench.family.conditions[k].loss_alone}
 
-    def challenge(self, candidates: Sequence[Candidate]) -> None:
+    def challenge(self, candidates: Sequence[Candidate], winning: Sequence[float] = WINNING) -> None:
         """Give every condition the best of these models if it beats what it has.
 
         Candidates race: those that are not clearly worse on few samples are compared on more and different ones, until
         they win, lose, or no more samples are allowed.
+
+        Args:
+            candidates: The models.
+            winning: By how many standard errors a candidate must be better to win, for each number of samples.
         """
         running = [*candidates]
         for level in range(len(LEVELS)):
             excess, error = self.compare(running, level)
             # Exact losses differ by no error.
             least = np.where(error > 0, MIN_GAIN, 0)
-            won = excess < -np.maximum(least, WINNING[level] * error)
+            won = excess < -np.maximum(least, winning[level] * error)
             for place in sorted(np.flatnonzero(won), key=lambda k: -excess[k]):
                 self._replace(running[place])
             if level < len(STAYING):
@@ -188,7 +194,7 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
         affected = [k for k, near in state.searched.items() if k in new or not new.isdisjoint(near)]
         found = {c.condition: c for c in state.rivals(affected)}
         rivals = {k: c for k, c in rivals.items() if k not in affected} | found
-        state.challenge([*found.values()])
+        state.challenge([*found.values()], WINNING_LAST)
     return state, [*rivals.values()]
 
 
