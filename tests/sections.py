@@ -12,7 +12,7 @@ from superposition.pipeline import stages
 from superposition.pipeline.configuration.config import Config
 
 # The original, which tests may replace by the function below.
-PARSE, PAPER = Config.parse, stages.PAPER
+PARSE, PAPER = Config.parse, stages.SECTIONS_FOLDER
 
 
 def split(raw: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -45,5 +45,5 @@ def parse(raw: dict[str, Any]) -> Config:
     config, sections = split(raw)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         write_sections(Path(folder), sections)
-        patch.setattr(stages, "PAPER", Path(folder))
+        patch.setattr(stages, "SECTIONS_FOLDER", Path(folder))
         return PARSE(config)

@@ -49,8 +49,8 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     few["small"] = {"model": "linear", "n": 3, "m": 2, "density": [1, 0.1], "restarts": 2}
     few["diverges"] = {**few["small"], "learning_rate": 10, "weight_decay": 1, "schedule": "constant"}
     for name in ("introduction", stages.CUSTOM):
-        shutil.copytree(stages.PAPER / name, tmp_path / "paper" / name)
-    monkeypatch.setattr(stages, "PAPER", tmp_path / "paper")
+        shutil.copytree(stages.SECTIONS_FOLDER / name, tmp_path / "paper" / name)
+    monkeypatch.setattr(stages, "SECTIONS_FOLDER", tmp_path / "paper")
     path = tmp_path / "config.yaml"
     few = {name: entry | {"batch": 64, "evaluation": 4000, "quick": {}} for name, entry in few.items()}
     path.write_text(yaml.safe_dump({"defaults": whole["defaults"], "experiments": few}))

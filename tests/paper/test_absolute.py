@@ -17,9 +17,9 @@ from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.absolute import (
     activity,
+    computes_exactly,
     count_monosemantic,
     draw,
-    is_exact,
     judge,
     layer_matrix,
     measure,
@@ -109,9 +109,9 @@ def test_yardstick_of_the_paper(data: Tables) -> None:
 )
 def test_what_is_not_exact(what: str, change: Callable[[np.ndarray, np.ndarray], object]) -> None:
     W, W_out = exact(3, 6)
-    assert is_exact(3 * W, W_out / 3)
+    assert computes_exactly(3 * W, W_out / 3)
     change(W, W_out)
-    assert not is_exact(W, W_out), what
+    assert not computes_exactly(W, W_out), what
 
 
 def test_counts_of_neurons(data: Tables) -> None:

@@ -694,7 +694,7 @@ def assert_on_the_page(figure: plt.Figure) -> None:
 def test_the_diagrams(figure: str, scale: str) -> None:
     """Every point of the grid has its colour, in each of the four panels; and its share of restarts."""
     grid = diagrams(scale)[figure]["grid"]
-    colours = np.array([to_rgb(draw.COLOURS[name]) for name in PHASES])
+    colours = np.array([to_rgb(draw.PHASE_COLOURS[name]) for name in PHASES])
     shuffled = diagrams(scale)[figure] | {"grid": grid.sample(frac=1, random_state=1)}
     drawn = getattr(draw, figure)(shuffled)
     panels = {ax.get_title(): ax for ax in drawn.axes}
@@ -708,7 +708,7 @@ def test_the_diagrams(figure: str, scale: str) -> None:
     for k, row in enumerate(grid[grid["panel"] == "trained"].iloc[::17].itertuples()):
         assert centre(basin, row.density, row.relative_importance) == row.best_basin, k
     assert basin.images[0].get_clim() == (0, 1)
-    assert len(set(draw.COLOURS.values())) == 3
+    assert len(set(draw.PHASE_COLOURS.values())) == 3
     (curves,) = (ax for ax in drawn.axes if not ax.images and ax.get_title())
     assert len(curves.lines) >= (len(measure.RATIOS) if figure == "phase_2in1" else 2)
     assert drawn.legends
@@ -819,7 +819,7 @@ def test_contours_are_of_the_right_loss() -> None:
 def test_the_phases_of_activations() -> None:
     grid = theoretical()["phase_activations"]["grid"]
     drawn = draw.phase_activations({"grid": grid.sample(frac=1, random_state=0).sort_values("activation")})
-    colours = np.array([to_rgb(draw.COLOURS[name]) for name in PHASES])
+    colours = np.array([to_rgb(draw.PHASE_COLOURS[name]) for name in PHASES])
     panels = {ax.get_title(): ax for ax in drawn.axes}
     for row in grid.iloc[::7].itertuples():
         expected = np.array([getattr(row, column) for column in PHASES]) @ colours

@@ -149,7 +149,7 @@ def test_the_sweeps_are_comparable() -> None:
 
 def test_an_autoencoder_finds_the_axes_of_antipodal_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four pairs at right angles, rotated: some of 24 elements lie on each of the eight directions, and 3 cannot."""
-    for name, value in {"STEPS": 500, "SIZES": (0.25, 2.0), "PENALTIES": (0.2,)}.items():
+    for name, value in {"TRAINING_STEPS": 500, "ELEMENTS_PER_FEATURE": (0.25, 2.0), "PENALTIES": (0.2,)}.items():
         monkeypatch.setattr(autoencoder, name, value)
     models, generator = packed({0: 8}), torch.Generator().manual_seed(0)
     models.parameters["W"] = torch.linalg.qr(torch.randn(M, M, generator=generator))[0] @ models.parameters["W"]
@@ -165,7 +165,7 @@ def test_an_autoencoder_finds_the_axes_of_antipodal_pairs(monkeypatch: pytest.Mo
 def test_the_penalty_shrinks_every_activation_by_half_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """For orthonormal W_i, elements on them and activations max(x_i - λ/2, 0) are best, at any density."""
     penalties = (0.2, 0.6)
-    for name, value in {"STEPS": 500, "SIZES": (1.0,), "PENALTIES": penalties}.items():
+    for name, value in {"TRAINING_STEPS": 500, "ELEMENTS_PER_FEATURE": (1.0,), "PENALTIES": penalties}.items():
         monkeypatch.setattr(autoencoder, name, value)
     models = packed({0: 4})
     models.parameters["W"] = torch.eye(M, N).expand_as(models.parameters["W"]).clone()

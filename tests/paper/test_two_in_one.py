@@ -278,7 +278,7 @@ def test_norms() -> None:
 def surface(p: float, r: float) -> pd.DataFrame:
     """Return a loss surface on a coarser grid."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(two_in_one, "STEP", 0.2)
+        patch.setattr(two_in_one, "SURFACE_STEP", 0.2)
         return two_in_one.loss_surface(p, r)
 
 

@@ -31,7 +31,7 @@ def test_every_figure_has_its_functions() -> None:
 def test_what_is_wrong_is_named_in_one_line(
     file: str, text: str | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "PAPER", tmp_path)
+    monkeypatch.setattr(stages, "SECTIONS_FOLDER", tmp_path)
     entry = {"title": "T", "shows": "S", "animated": True}
     write_sections(tmp_path, {"geometry": {"title": "T", "figures": {"polytopes": entry}}})
     assert list(read_sections()) == ["custom", "geometry"]

@@ -185,7 +185,7 @@ def test_results_of_a_job_that_left_no_record(made: Project) -> None:
     jobs = [job for job in trace_jobs(out, [f"{OUT}/report.html"]) if job.rule != "draw"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(made.path)
-        patch.setattr(stages, "PAPER", made.section("theory").parents[1])
+        patch.setattr(stages, "SECTIONS_FOLDER", made.section("theory").parents[1])
         files, scripts = [f"{OUT}/{name}", f"{OUT}/report.html"], {job.rule: "Snakefile" for job in jobs}
         config = Config.parse(made.config())
         crate = provenance.build_crate(OUT, config, files, jobs[-1:], ["Snakefile"], [], scripts)

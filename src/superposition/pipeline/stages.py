@@ -9,7 +9,7 @@ from typing import Any
 from superposition.core.errors import SuperpositionError
 
 # The folder with the sections, one package each.
-PAPER = Path(__file__).parents[1] / "paper"
+SECTIONS_FOLDER = Path(__file__).parents[1] / "paper"
 # The stages of a section, each of which is a module of it.
 STAGES = ("measure", "draw", "judge")
 # The section of custom sweeps. Its figures are named `<experiment>_<kind>`, its functions after the kind alone.
@@ -28,7 +28,7 @@ def check_defined(section: str, stage: str, names: Iterable[str]) -> None:
     Raises:
         SuperpositionError: There is no such module, or a name is missing in it.
     """
-    module, path = f"superposition.paper.{section}.{stage}", PAPER / section / f"{stage}.py"
+    module, path = f"superposition.paper.{section}.{stage}", SECTIONS_FOLDER / section / f"{stage}.py"
     if not path.is_file():
         raise SuperpositionError(f"{module}: there is no such module")
     defined = re.findall(r"^(?:def )?(\w+)(?=\(| = )", path.read_text(encoding="utf-8"), re.MULTILINE)

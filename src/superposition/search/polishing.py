@@ -22,7 +22,7 @@ from superposition.training.evaluation import analytic_loss, has_closed_form, is
 from superposition.training.fused import Fused
 
 # The learning rate of polishing, over that of the sweep; it falls to 0 along a cosine.
-RATE = 0.3
+LEARNING_RATE_SHARE = 0.3
 # Feature values in a step of polishing, and the smallest number of samples.
 STEP_VALUES, MIN_BATCH = 2**15, 512
 # Where rare samples decide between features of very unequal cost, so many times more steps and samples are needed.
@@ -69,7 +69,7 @@ class Bench:
             config = TrainingConfig(
                 steps=max(1, min(limit, round((MORE_STEPS if delicate else 1) * share * sweep.steps))),
                 batch=(MORE_SAMPLES if delicate else 1) * max(MIN_BATCH, STEP_VALUES // sweep.n),
-                learning_rate=RATE * sweep.learning_rate,
+                learning_rate=LEARNING_RATE_SHARE * sweep.learning_rate,
                 schedule="cosine",
                 warmup=0.0,
                 weight_decay=0.0,

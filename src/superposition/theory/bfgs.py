@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 # Gradient norm at which a search stops.
-TOLERANCE = 1e-9
+GRADIENT_TOLERANCE = 1e-9
 # Number of evaluations of the objective after which a search is abandoned.
 MAX_EVALUATIONS = 400
 # Number of problems evaluated together.
@@ -25,7 +25,7 @@ Objective = Callable[[Tensor, Tensor], Tensor]
 def minimise(
     objective: Objective,
     start: Float64[Tensor, "problem variable"],
-    tolerance: float = TOLERANCE,
+    tolerance: float = GRADIENT_TOLERANCE,
     max_evaluations: int = MAX_EVALUATIONS,
 ) -> tuple[Float64[Tensor, "problem variable"], Float64[Tensor, " problem"], Float64[Tensor, " problem"]]:
     """Find a local minimum of every problem from its own starting point.

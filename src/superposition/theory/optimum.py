@@ -16,7 +16,7 @@ from superposition.theory.simplices import arrange_simplices, arrangements
 # Standard deviation of the initial weights around those of an arrangement of simplices.
 START_DEVIATION = 0.05
 # Smallest relative difference between two losses that is not attributed to rounding.
-MIN_GAIN = 1e-12
+RELATIVE_ROUNDING = 1e-12
 # Number of evaluations granted to every initialisation.
 TRIAL_EVALUATIONS = 30
 # Relative distance from the lowest loss within which a search is continued after the trial.
@@ -98,7 +98,7 @@ def best_models(
     search(torch.arange(len(point))[loss <= (1 + TRIAL_MARGIN) * lowest()], MAX_EVALUATIONS)
     # Equivalent features give equivalent minima. Setting their losses equal makes the first of them the best, instead
     # of the one that rounding favours.
-    loss = torch.where(loss <= (1 + MIN_GAIN) * lowest(), lowest(), loss)
+    loss = torch.where(loss <= (1 + RELATIVE_ROUNDING) * lowest(), lowest(), loss)
     return x.view(-1, restarts, size), loss.view(-1, restarts) * unit[:, None]
 
 

@@ -37,7 +37,10 @@ def random_models() -> Tables:
     """Return the tables of models with random directions."""
     experiments = {figure: QUICK.figures[figure].experiments for figure in FIGURES}
     experiments["polytopes"] = ("polytopes_2_4", "polytopes_3_5", "polytopes_3_7")
-    with patch.multiple(packing, PACKING_STARTS=4), patch.multiple(directions, DENSITIES=(0.05, 0.9), SIZES=(3, 4)):
+    with (
+        patch.multiple(packing, PACKING_STARTS=4),
+        patch.multiple(directions, ASIDE_DENSITIES=(0.05, 0.9), ASIDE_NUMBERS=(3, 4)),
+    ):
         return {
             figure: getattr(measure, figure)(*[{name: random_directions(name) for name in names}] * arguments)
             for figure, names in experiments.items()

@@ -51,7 +51,7 @@ def pairs_without_collisions() -> Tables:
 @functools.cache
 def untrained_autoencoders() -> Tables:
     """Autoencoders whose elements are random directions."""
-    with mock.patch.object(autoencoder, "STEPS", 0):
+    with mock.patch.object(autoencoder, "TRAINING_STEPS", 0):
         return {"sparse_autoencoder": measure.sparse_autoencoder({EQUAL_IMPORTANCES: packed({0.0: 8})})}
 
 

@@ -71,7 +71,7 @@ def random_models() -> Tables:
     with (
         patch.multiple(measure, **few),
         patch.multiple(packing, PACKING_STARTS=4),
-        patch.multiple(pairs, DENSITIES=FEW),
+        patch.multiple(pairs, PAIR_DENSITIES=FEW),
         search,
     ):
         return {figure: getattr(measure, figure)(models.get(figure, {})) for figure in FIGURES}

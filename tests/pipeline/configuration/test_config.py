@@ -359,7 +359,7 @@ def test_the_schema_on_disk_is_the_current_one() -> None:
 def test_the_schema_accepts_config_yaml() -> None:
     jsonschema.validate(RAW, SCHEMAS["config"], jsonschema.Draft202012Validator)
     assert valid(BASE)
-    for path in stages.PAPER.glob("*/section.yaml"):
+    for path in stages.SECTIONS_FOLDER.glob("*/section.yaml"):
         section = yaml.safe_load(path.read_text(encoding="utf-8"))
         jsonschema.validate(section, SCHEMAS["section"], jsonschema.Draft202012Validator)
 

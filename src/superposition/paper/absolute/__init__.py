@@ -25,7 +25,7 @@ def layer_matrix(weights: pd.DataFrame, column: str = "weight") -> Float[np.ndar
     return weights.pivot(index="neuron", columns="feature", values=column).to_numpy()
 
 
-def is_exact(W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) -> bool:
+def computes_exactly(W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) -> bool:
     """Return whether a model with m = 2n computes |x| exactly: a “+” and a “-” neuron per feature, and nothing else."""
     W, W_out = neurons.rescaled(W, W_out)
     main = np.abs(W).argmax(1)

@@ -16,8 +16,8 @@ from superposition.paper.absolute import (
     TRAINING_LENGTHS,
     ZOOM_DENSITIES,
     activity,
+    computes_exactly,
     count_monosemantic,
-    is_exact,
 )
 from superposition.theory import exact
 
@@ -52,7 +52,10 @@ def absolute_small(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure the layers of the best small model, and which restarts compute |x| exactly."""
     models = trained["absolute_small"]
     loss = models.loss[0].numpy()
-    found = [is_exact(*(models.parameters[k][0, r].double().numpy() for k in ("W", "W_out"))) for r in range(len(loss))]
+    found = [
+        computes_exactly(*(models.parameters[k][0, r].double().numpy() for k in ("W", "W_out")))
+        for r in range(len(loss))
+    ]
     return {
         "weights": weights_table(*ordered_layers(models, 0, int(loss.argmin()))),
         "models": pd.DataFrame({"restart": np.arange(len(loss)), "loss": loss, "exact": found}),

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 # Largest number of models in a figure. Models with neurons have two matrices each, so their limit is 6.
-MAX_MODELS = 8
+MAX_SHOWN_MODELS = 8
 # Largest number of panels in a figure of dimensionality, and of very large models in other figures.
 MAX_PANELS = 4
 

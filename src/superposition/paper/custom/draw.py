@@ -15,7 +15,7 @@ from matplotlib.typing import ColorType
 from superposition.analysis import neurons
 from superposition.core.errors import SuperpositionError
 from superposition.core.experiment.grid import COORDINATES
-from superposition.paper.custom import MAX_MODELS, MAX_PANELS, select_points
+from superposition.paper.custom import MAX_PANELS, MAX_SHOWN_MODELS, select_points
 from superposition.plotting import panels, style, vectors
 
 POINT_COLUMNS = [*COORDINATES[:-1], "noise", COORDINATES[-1]]
@@ -37,10 +37,7 @@ OUTSIDE_SETS = "0.6"
 NOTE_STYLE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 7, "color": "0.35"}
 
 
-FigureTables = dict[str, pd.DataFrame]
-
-
-def gram(tables: FigureTables) -> Figure:
+def gram(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw WᵀW, b and ‖W_i‖ of the selected models.
 
     Models with a ReLU hidden layer also show W; absolute models show both layers instead of WᵀW.
@@ -72,14 +69,14 @@ def _layers(weights: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 @style.with_solids
-def points(tables: FigureTables) -> Figure:
+def points(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the columns of W of the selected models as arrows."""
     grid, m = _coordinates(tables["models"]), int(tables["models"]["m"].iloc[0])
     if m not in (2, 3):
         raise SuperpositionError(f"figure 'points': available only for m = 2 and 3, but m is {m}")
-    features, shown = _by_point(tables["features"]), select_points(grid, MAX_MODELS)
+    features, shown = _by_point(tables["features"]), select_points(grid, MAX_SHOWN_MODELS)
     titles, note = _titles(grid, shown, "models")
-    rows = 1 if len(titles) <= MAX_MODELS / 2 else 2
+    rows = 1 if len(titles) <= MAX_SHOWN_MODELS / 2 else 2
     columns = -(-len(titles) // rows)
     size = min(style.PAGE / columns, 2.6)
     lines = max(title.count("\n") for title in titles)
@@ -107,7 +104,7 @@ def points(tables: FigureTables) -> Figure:
     return fig
 
 
-def dimensionality(tables: FigureTables) -> Figure:
+def dimensionality(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw D_i of every feature along the longest axis of the sweep.
 
     There is a panel for every combination of values on the other axes; all seeds are drawn together.
@@ -163,7 +160,7 @@ def _spread_features(ax: Axes, features: pd.DataFrame, main: str) -> np.ndarray:
     else:
         places = np.log([1 / v if main == "density" else v for v in values])
         ax.set_xscale("log")
-        if len(values) <= MAX_MODELS:
+        if len(values) <= MAX_SHOWN_MODELS:
             ax.set_xticks(np.exp(places), [f"{v:.3g}" for v in np.exp(places)])
             ax.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     width = 0.7 * np.diff(np.sort(places)).min()

@@ -7,7 +7,7 @@ import torch
 
 from superposition.analysis import neurons, tables
 from superposition.core.weights import SweepResult
-from superposition.paper.custom import MAX_MODELS, MAX_PANELS, select_points
+from superposition.paper.custom import MAX_PANELS, MAX_SHOWN_MODELS, select_points
 
 # Number of features above which a model needs a larger panel.
 LARGE_MODEL = 100
@@ -26,7 +26,7 @@ def gram(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the same, with pairs and weights of the models that the figure shows."""
     result = _rescaled(trained)
     found = dimensionality(trained)
-    limit = MAX_PANELS if result.sweep.n > LARGE_MODEL else MAX_MODELS - 2 * result.model.relu_hidden
+    limit = MAX_PANELS if result.sweep.n > LARGE_MODEL else MAX_SHOWN_MODELS - 2 * result.model.relu_hidden
     rows = select_points(result.sweep.points(), limit)
     if not result.model.absolute:
         found["pairs"] = tables.pairs(result, rows)

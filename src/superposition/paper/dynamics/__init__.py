@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 # D_i of a feature that is absent, in a digon, or in a dedicated dimension.
-LEVELS = (0.0, 0.5, 1.0)
+DIMENSIONALITY_LEVELS = (0.0, 0.5, 1.0)
 # A D_i within this distance of a level counts as being at the level.
 LEVEL_TOLERANCE = 0.05
 # Fraction of training, before and after a snapshot, over which the change of D_i is measured to find jumps.

@@ -9,7 +9,7 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure, SubFigure
 from mpl_toolkits.mplot3d import Axes3D
 
-from superposition.paper.dynamics import LEVELS, SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps
+from superposition.paper.dynamics import DIMENSIONALITY_LEVELS, SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps
 from superposition.plotting import style
 
 
@@ -21,7 +21,7 @@ def energy_levels(tables: dict[str, pd.DataFrame]) -> Figure:
     fig, axes = plt.subplots(
         2, 2, figsize=(style.PAGE, 3.9), width_ratios=[3.2, 1], height_ratios=[1.6, 1], sharex="col"
     )
-    for level in LEVELS:
+    for level in DIMENSIONALITY_LEVELS:
         axes[0, 0].axhline(level, color="0.85", lw=0.6, zorder=0)
     jumping = sorted(jumps["feature"].unique())
     for i in range(levels.shape[1] - 1):

@@ -13,7 +13,7 @@ claims = Claims("dynamics")
 MAX_FLATNESS = 0.5
 # Perfect matchings of six features in which every pair joins the two sets of three, of all matchings.
 PAIRS_ACROSS_BY_CHANCE = 6 / 15
-INITIALISATIONS = {SMALL_INIT: "from small weights", XAVIER_INIT: "from Xavier-normal ones"}
+INITIALISATION_LABELS = {SMALL_INIT: "from small weights", XAVIER_INIT: "from Xavier-normal ones"}
 
 
 @claims.add(
@@ -135,7 +135,7 @@ def loss_drops(data: Tables) -> Finding:
 )
 def octahedron(data: Tables) -> Finding:
     runs = data["geometric_learning"]["runs"]
-    ended = (runs["octahedron"] & runs["across"]).groupby(runs["experiment"]).mean().reindex([*INITIALISATIONS])
+    ended = (runs["octahedron"] & runs["across"]).groupby(runs["experiment"]).mean().reindex([*INITIALISATION_LABELS])
     octahedra = runs[runs["octahedron"]].groupby("experiment")["across"].agg(["sum", "size"])
     chance = [
         binomtest(int(row["sum"]), int(row["size"]), PAIRS_ACROSS_BY_CHANCE, "greater").pvalue
@@ -144,7 +144,7 @@ def octahedron(data: Tables) -> Finding:
     others = runs[~runs["octahedron"]]
     return Finding(
         [Number(ended.min(skipna=False)), Number(max(chance, default=np.nan))],
-        text="; ".join(f"{share:.0%} {INITIALISATIONS[name]}" for name, share in ended.items()),
+        text="; ".join(f"{share:.0%} {INITIALISATION_LABELS[name]}" for name, share in ended.items()),
         note=f"Of the {len(others)} other runs {int((others['represented'] < 6).sum())} represent fewer than six",
     )
 
@@ -169,14 +169,14 @@ def octahedron(data: Tables) -> Finding:
 )
 def regimes(data: Tables) -> Finding:
     runs = data["geometric_learning"]["runs"]
-    flat = (runs["flattest"] <= MAX_FLATNESS).groupby(runs["experiment"]).mean().reindex([*INITIALISATIONS])
+    flat = (runs["flattest"] <= MAX_FLATNESS).groupby(runs["experiment"]).mean().reindex([*INITIALISATION_LABELS])
     plateaus = runs.groupby("experiment")["plateaus"].mean()
     small = runs[runs["experiment"] == SMALL_INIT]["path"].value_counts(normalize=True)
     return Finding(
         [Number(flat[SMALL_INIT])],
         text=f"{flat[XAVIER_INIT]:.0%} of those from Xavier-normal weights",
-        note=f"Plateaus per run: {', '.join(f'{n:.1f} {INITIALISATIONS[e]}' for e, n in plateaus.items())}. The most "
-        f"frequent path, in {small.iloc[0]:.0%} of the runs from small weights, is {small.index[0]} (features "
+        note=f"Plateaus per run: {', '.join(f'{n:.1f} {INITIALISATION_LABELS[e]}' for e, n in plateaus.items())}. "
+        f"The most frequent path, in {small.iloc[0]:.0%} of the runs from small weights, is {small.index[0]} (features "
         "represented in dimensions, on each plateau and at the end)"
         if len(small)
         else "",
@@ -195,7 +195,7 @@ def several_trajectories(data: Tables) -> Finding:
     runs = data["geometric_learning"]["runs"]
     counts = {
         words: int((paths.value_counts(normalize=True).cumsum() < 0.95).sum() + 1)
-        for name, words in INITIALISATIONS.items()
+        for name, words in INITIALISATION_LABELS.items()
         if len(paths := runs.loc[runs["experiment"] == name, "path"])
     }
     return Finding(text="paths that 95 % of the runs take: " + ", ".join(f"{k} {words}" for words, k in counts.items()))

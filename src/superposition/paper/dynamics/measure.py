@@ -10,7 +10,14 @@ from superposition.analysis import alignment, recognition
 from superposition.analysis.representation import is_represented
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
-from superposition.paper.dynamics import JUMP_WINDOW, LEVEL_TOLERANCE, LEVELS, SMALL_INIT, XAVIER_INIT, trajectories
+from superposition.paper.dynamics import (
+    DIMENSIONALITY_LEVELS,
+    JUMP_WINDOW,
+    LEVEL_TOLERANCE,
+    SMALL_INIT,
+    XAVIER_INIT,
+    trajectories,
+)
 from superposition.training import evaluation
 
 # Least change of D_i within the window that counts as a jump.
@@ -51,7 +58,7 @@ def energy_levels(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         for least in (MIN_JUMP / 1.5, MIN_JUMP, MIN_JUMP * 1.5):
             again = trajectories.find_jumps(levels, window, least).query(f"snapshot >= {start}")
             sensitivity.append({"restart": restart, "least": least, "jumps": len(again)})
-        near = np.abs(levels[start:, :, None] - np.array(LEVELS)).min(-1) <= LEVEL_TOLERANCE
+        near = np.abs(levels[start:, :, None] - np.array(DIMENSIONALITY_LEVELS)).min(-1) <= LEVEL_TOLERANCE
         rows.append(
             {
                 "restart": restart,

@@ -14,9 +14,9 @@ from superposition.theory.catalogue import simplex
 from superposition.theory.polytopes import Polytope
 
 # Densities at which the strategies are compared.
-DENSITIES = tuple(float(p) for p in np.geomspace(0.01, 1, 25))
+ASIDE_DENSITIES = tuple(float(p) for p in np.geomspace(0.01, 1, 25))
 # Numbers of features that are put into one dimension less.
-SIZES = (3, 4, 5)
+ASIDE_NUMBERS = (3, 4, 5)
 # Number of searches for each optimum.
 SEARCHES = 12
 
@@ -28,10 +28,10 @@ def compare_strategies() -> pd.DataFrame:
         One row per n and density: the losses with (1, 1, 1, …) left out, a regular simplex; and with (1, 1, 0, …), a
         digon beside features with dedicated dimensions, which lose nothing.
     """
-    digon = tegum.factor_optimum(Polytope("digon", simplex(2)), DENSITIES)[["density", "loss"]]
+    digon = tegum.factor_optimum(Polytope("digon", simplex(2)), ASIDE_DENSITIES)[["density", "loss"]]
     parts = []
-    for n in SIZES:
-        loss = tegum.factor_optimum(Polytope("simplex", simplex(n)), DENSITIES)["loss"]
+    for n in ASIDE_NUMBERS:
+        loss = tegum.factor_optimum(Polytope("simplex", simplex(n)), ASIDE_DENSITIES)["loss"]
         parts.append(digon.rename(columns={"loss": "digon_loss"}).assign(n=n, simplex_loss=loss))
     return pd.concat(parts, ignore_index=True)
 
@@ -43,12 +43,15 @@ def find_optima() -> pd.DataFrame:
         One row per density: the ``loss``, and ``v0``, ``v1``, ``v2``, the sizes of the components of the unit vector
         that W leaves out, the largest first.
     """
-    model, density = Model("relu_output", 3, 2), torch.tensor(DENSITIES, dtype=torch.float64)[:, None].expand(-1, 3)
+    model, density = (
+        Model("relu_output", 3, 2),
+        torch.tensor(ASIDE_DENSITIES, dtype=torch.float64)[:, None].expand(-1, 3),
+    )
     found, losses = optimum.best_models(model, density, torch.ones_like(density), SEARCHES)
     best = losses.argmin(dim=1)
     left_out = np.linalg.svd(model.unpack(found[torch.arange(len(best)), best])["W"].numpy())[2][:, -1]
     columns = {f"v{k}": sizes for k, sizes in enumerate(-np.sort(-np.abs(left_out), axis=1).T)}
-    return pd.DataFrame({"density": DENSITIES, "loss": losses.min(dim=1).values.numpy(), **columns})
+    return pd.DataFrame({"density": ASIDE_DENSITIES, "loss": losses.min(dim=1).values.numpy(), **columns})
 
 
 def find_changes() -> pd.DataFrame:
@@ -60,7 +63,7 @@ def find_changes() -> pd.DataFrame:
         )
         return float(simplex_loss - digon_loss)
 
-    changes = [(n, brentq(gap, 0.3, 0.7, args=(n,), xtol=1e-6)) for n in SIZES]
+    changes = [(n, brentq(gap, 0.3, 0.7, args=(n,), xtol=1e-6)) for n in ASIDE_NUMBERS]
     return pd.DataFrame(changes, columns=["n", "density"])
 
 

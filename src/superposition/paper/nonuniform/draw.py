@@ -14,7 +14,7 @@ from superposition.paper.nonuniform import PAPER_CROSSOVER
 from superposition.plotting import style
 
 # The kinds of solutions, with their colours.
-COLOURS = {"pentagon": style.POLYTOPES["pentagon"], "two digons": style.POLYTOPES["digon"], "other": "0.6"}
+KIND_COLOURS = {"pentagon": style.POLYTOPES["pentagon"], "two digons": style.POLYTOPES["digon"], "other": "0.6"}
 RATIO_LABEL = "relative density of the varied feature"
 
 
@@ -55,7 +55,7 @@ def _draw_solutions(part: SubFigure, solutions: pd.DataFrame, varied: str) -> No
     style.colorbar(part, points, label, ax=axes[:2], location="bottom", fraction=0.05, pad=0.0, aspect=40)
     best = solutions[solutions["feature"] == 0]
     pentagons = best[best["kind"] == "pentagon"]
-    axes[2].plot(pentagons["ratio"], pentagons["angle"], ".-", color=COLOURS["pentagon"], ms=4, lw=0.8)
+    axes[2].plot(pentagons["ratio"], pentagons["angle"], ".-", color=KIND_COLOURS["pentagon"], ms=4, lw=0.8)
     axes[2].axhline(72, color="0.7", lw=0.6, ls=":")
     axes[2].set(title="angle to neighbours, °")
     for (column, place), colour in zip(
@@ -84,7 +84,7 @@ def animate_pentagon_solutions(tables: dict[str, pd.DataFrame]) -> FuncAnimation
     # The feature that varies lies above the others, also where it is absent.
     arrows = [plane.plot([], [], "o-", lw=1.5, ms=4, markevery=[1], zorder=3 - (i > 0))[0] for i in range(5)]
     for kind, rows in best.groupby("kind"):
-        ax.plot(rows["relative_density"], rows["loss"], ".", color=COLOURS[kind], ms=4, label=kind)
+        ax.plot(rows["relative_density"], rows["loss"], ".", color=KIND_COLOURS[kind], ms=4, label=kind)
     (mark,) = ax.plot([], [], "o", mfc="none", mec="0.2", ms=7)
     ax.set(xscale="log", yscale="log", xlabel="relative density", ylabel="loss of the best solution")
     ax.set_yticks([0.005, 0.01, 0.02])
@@ -99,7 +99,9 @@ def animate_pentagon_solutions(tables: dict[str, pd.DataFrame]) -> FuncAnimation
         fig.set_layout_engine("none")
         model = solutions[solutions["relative_density"] == ratio]
         for arrow, row in zip(arrows, model.itertuples(), strict=True):
-            arrow.set(data=([0, row.w0], [0, row.w1]), color=COLOURS[row.kind], mfc="k" if row.feature == 0 else None)
+            arrow.set(
+                data=([0, row.w0], [0, row.w1]), color=KIND_COLOURS[row.kind], mfc="k" if row.feature == 0 else None
+            )
         title.set_text(f"relative density (black): {ratio:.2f}")
         mark.set_data([ratio], [model["loss"].iloc[0]])
         return []
@@ -117,17 +119,17 @@ def pentagon_loss(tables: dict[str, pd.DataFrame]) -> Figure:
         """Divide the loss by Σ_i (1-S_i), so that losses at different densities are of the same size."""
         return table["loss"] / (density * (4 + table["relative_density"]))
 
-    for name in reversed(COLOURS):
+    for name in reversed(KIND_COLOURS):
         rows = fits[fits["kind"] == name]
         axes[0].scatter(
-            rows["relative_density"], per_feature(rows), s=2, color=COLOURS[name], lw=0, label=name, alpha=0.6
+            rows["relative_density"], per_feature(rows), s=2, color=KIND_COLOURS[name], lw=0, label=name, alpha=0.6
         )
     _draw_branches(axes[0], branches, per_feature)
     axes[0].set(yscale="log", ylabel=r"loss / $\sum_i(1-S_i)$", title="every fit, and the two branches")
     axes[0].set_yticks([0.02, 0.03, 0.05, 0.1], ["0.02", "0.03", "0.05", "0.1"])
     axes[0].tick_params(axis="y", which="minor", labelleft=False)
-    handles = [plt.Line2D([], [], color=c, marker=".", ls="-" * (k != "other")) for k, c in COLOURS.items()]
-    axes[0].legend(handles, COLOURS, loc="lower right")
+    handles = [plt.Line2D([], [], color=c, marker=".", ls="-" * (k != "other")) for k, c in KIND_COLOURS.items()]
+    axes[0].legend(handles, KIND_COLOURS, loc="lower right")
     _draw_branches(axes[1], branches, per_feature)
     near = branches[branches["relative_density"].between(0.18, 0.55)]
     values = per_feature(near)
@@ -150,4 +152,4 @@ def pentagon_loss(tables: dict[str, pd.DataFrame]) -> Figure:
 def _draw_branches(ax: Axes, branches: pd.DataFrame, per_feature: Callable[[pd.DataFrame], pd.Series]) -> None:
     """Draw the loss of each branch over the relative density."""
     for name, rows in branches.groupby("kind"):
-        ax.plot(rows["relative_density"], per_feature(rows), color=COLOURS[name], lw=1)
+        ax.plot(rows["relative_density"], per_feature(rows), color=KIND_COLOURS[name], lw=1)

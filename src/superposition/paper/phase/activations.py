@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from superposition.theory import bfgs
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+COMPARED_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "ReLU": torch.relu,
     "leaky ReLU, slope 0.1": lambda x: functional.leaky_relu(x, 0.1),
     "GELU": functional.gelu,
@@ -26,7 +26,7 @@ POINTS, NODES = 13, 12
 # Starts of the searches: each feature alone, both opposite, both alike.
 ACTIVATION_STARTS = ((1.0, 0.0), (0.0, 1.0), (1.0, -1.0), (0.7, 0.7), (1.0, -0.4), (0.4, -1.0))
 
-Axis = Float64[Tensor, " k"]
+PerModel = Float64[Tensor, " k"]
 
 
 def _inputs() -> tuple[Float64[Tensor, "sample 2"], Float64[Tensor, " sample"], Int64[Tensor, " sample"]]:
@@ -43,7 +43,9 @@ def _inputs() -> tuple[Float64[Tensor, "sample 2"], Float64[Tensor, " sample"], 
     return torch.cat([part for part, _ in parts]), torch.cat([part for _, part in parts]), count
 
 
-def expected_loss(activation: Callable[[Tensor], Tensor], model: Float64[Tensor, "k 4"], p: Axis, r: Axis) -> Axis:
+def expected_loss(
+    activation: Callable[[Tensor], Tensor], model: Float64[Tensor, "k 4"], p: PerModel, r: PerModel
+) -> PerModel:
     """Return the expected losses of models (W_1, W_2, b_1, b_2), by quadrature."""
     x, weight, count = _inputs()
     W, b = model[:, None, :2], model[:, None, 2:]

@@ -15,7 +15,7 @@ from superposition.analysis.rows import rows_at
 from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
 from superposition.plotting import style
 
-COLOURS = {"absent": "#ffffff", "superposition": style.CATEGORIES[1], "own": style.CATEGORIES[0]}
+PHASE_COLOURS = {"absent": "#ffffff", "superposition": style.CATEGORIES[1], "own": style.CATEGORIES[0]}
 LABELS = {"absent": "absent", "superposition": "in superposition", "own": "a dimension of its own"}
 
 
@@ -24,7 +24,7 @@ def phase_2in1(tables: dict[str, pd.DataFrame]) -> Figure:
     fig, axes = plt.subplots(2, 3, figsize=(style.PAGE, 4.9))
     grid, two_features = tables["grid"], "boundary" in tables
     maps = dict(zip(PANELS, (axes[0, 0], axes[0, 1], axes[1, 0], axes[1, 1]), strict=True))
-    palette = np.array([to_rgb(COLOURS[phase]) for phase in PHASES])
+    palette = np.array([to_rgb(PHASE_COLOURS[phase]) for phase in PHASES])
     for panel, ax in maps.items():
         rows = grid[grid["panel"] == panel]
         _draw_map(ax, rows, rows[list(PHASES)].to_numpy() @ palette)
@@ -157,7 +157,7 @@ def phase_activations(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw one phase diagram for each activation function."""
     panels = tables["grid"].groupby("activation", sort=False)
     fig, axes = plt.subplots(1, len(panels), figsize=(style.PAGE, 2.2), sharey=True)
-    palette = np.array([to_rgb(COLOURS[phase]) for phase in PHASES])
+    palette = np.array([to_rgb(PHASE_COLOURS[phase]) for phase in PHASES])
     for ax, (name, rows) in zip(axes, panels, strict=True):
         _draw_map(ax, rows, rows[list(PHASES)].to_numpy() @ palette)
         ax.set_title(name)
@@ -168,7 +168,7 @@ def phase_activations(tables: dict[str, pd.DataFrame]) -> Figure:
 
 def _phase_patches() -> list[Rectangle]:
     """Return the legend's entries for the phases."""
-    return [Rectangle((0, 0), 1, 1, fc=COLOURS[p], ec="0.4", lw=0.5, label=LABELS[p]) for p in PHASES]
+    return [Rectangle((0, 0), 1, 1, fc=PHASE_COLOURS[p], ec="0.4", lw=0.5, label=LABELS[p]) for p in PHASES]
 
 
 def loss_surfaces(tables: dict[str, pd.DataFrame]) -> Figure:

@@ -21,7 +21,11 @@ def sampled_losses() -> pd.DataFrame:
     """Return the exact losses of random models without a bias beside losses on samples, with their standard errors."""
     random = torch.Generator().manual_seed(0)
     uniform = torch.rand(RANDOM_MODELS, 4, generator=random, dtype=torch.float64)
-    W, p, r = 2 * two_in_one.EXTENT * uniform[:, :2] - two_in_one.EXTENT, uniform[:, 2], 10 ** (2 * uniform[:, 3] - 1)
+    W, p, r = (
+        2 * two_in_one.SURFACE_EXTENT * uniform[:, :2] - two_in_one.SURFACE_EXTENT,
+        uniform[:, 2],
+        10 ** (2 * uniform[:, 3] - 1),
+    )
     x = torch.rand(2, LOSS_SAMPLES, 2, generator=random, dtype=torch.float64)
     rows = []
     for w, density, ratio, exact in zip(W, p, r, two_in_one.loss(W, p, r), strict=True):
@@ -58,7 +62,7 @@ def basins(minima: pd.DataFrame) -> pd.DataFrame:
     points = pd.concat([_beside_transition(path) for _, path in minima.groupby("relative_importance")])
     p, r = (torch.tensor(points[name].to_numpy()) for name in ("density", "relative_importance"))
     drawn = torch.quasirandom.SobolEngine(2, scramble=True, seed=0).draw(DESCENT_STARTS, dtype=torch.float64)
-    W = (2 * two_in_one.EXTENT * drawn - two_in_one.EXTENT).repeat(len(points), 1)
+    W = (2 * two_in_one.SURFACE_EXTENT * drawn - two_in_one.SURFACE_EXTENT).repeat(len(points), 1)
     W = _descend(W, p.repeat_interleave(DESCENT_STARTS), r.repeat_interleave(DESCENT_STARTS))
     sign = torch.tensor(points["w1"].to_numpy()).sign()
     reached = (W.prod(1).view(-1, DESCENT_STARTS) * sign[:, None] > 0).double().mean(1)

@@ -239,7 +239,7 @@ def phase_kinks(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
 def phase_activations(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the phase diagram of the best models for each activation function."""
     panels = []
-    for name, activation in activations.ACTIVATIONS.items():
+    for name, activation in activations.COMPARED_ACTIVATIONS.items():
         points, W = activations.best_models(activation)
         shares = phase_shares(W)
         columns = dict(zip(PHASES, shares.T, strict=True))

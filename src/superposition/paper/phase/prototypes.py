@@ -12,13 +12,13 @@ from superposition.core.models import Model
 from superposition.theory import exact, simplices
 
 # Distance over which the derivatives on the two sides of a boundary are measured.
-STEP = 1e-5
+DIFFERENCE = 1e-5
 # Density at which all three phases of two features meet.
 MEETING = 4 / 7
 # Relative importances and densities along which the derivatives are drawn.
 FIXED_RATIOS, FIXED_DENSITIES = (0.2, 0.5, 2.0, 5.0), (0.2, 0.4, 0.8)
 
-Axis = Float64[Tensor, " k"]
+PerModel = Float64[Tensor, " k"]
 
 
 def configurations(n: int) -> Iterator[tuple[Float64[Tensor, "m n"], list[int]]]:
@@ -32,7 +32,7 @@ def configurations(n: int) -> Iterator[tuple[Float64[Tensor, "m n"], list[int]]]
             yield simplices.arrange_simplices(groups, n, n - 1), sorted(set(range(n)) - kept)
 
 
-def optimal_loss(n: int, p: Axis, r: Axis) -> Axis:
+def optimal_loss(n: int, p: PerModel, r: PerModel) -> PerModel:
     """Return the lowest exact loss of the configurations; only a dropped feature has a bias, its mean."""
     model, losses = Model("relu_output", n, n - 1), []
     importance = torch.stack([torch.ones_like(r)] * (n - 1) + [r], dim=1)
@@ -70,12 +70,12 @@ def kinks(n: int) -> pd.DataFrame:
 
 
 def _jumps(
-    n: int, boundary: str, variable: str, p: Axis, r: Axis, expected: Callable[[Axis, Axis], Axis]
+    n: int, boundary: str, variable: str, p: PerModel, r: PerModel, expected: Callable[[PerModel, PerModel], PerModel]
 ) -> pd.DataFrame:
     """Return the change of the derivative of the optimal loss across points on a boundary."""
-    dp, dr = (STEP, 0.0) if variable == "p" else (0.0, STEP)
+    dp, dr = (DIFFERENCE, 0.0) if variable == "p" else (0.0, DIFFERENCE)
     here, above, below = (optimal_loss(n, p + k * dp, r + k * dr) for k in (0, 1, -1))
-    columns = {"jump": (above - here) / STEP - (here - below) / STEP, "exact": expected(p, r)}
+    columns = {"jump": (above - here) / DIFFERENCE - (here - below) / DIFFERENCE, "exact": expected(p, r)}
     points = {"boundary": boundary, "variable": variable, "density": p, "relative_importance": r}
     # The optimal loss is the lower of two, so its derivative falls where they cross.
     return pd.DataFrame(points | {"jump": -columns["jump"], "exact": columns["exact"]})
@@ -93,9 +93,9 @@ def slopes() -> pd.DataFrame:
     for n, (variable, values, lines) in itertools.product((2, 3), (("p", p, FIXED_RATIOS), ("r", r, FIXED_DENSITIES))):
         for fixed in lines:
             other = torch.full_like(values, fixed)
-            ends = [values + sign * STEP for sign in (-0.5, 0.5)]
+            ends = [values + sign * DIFFERENCE for sign in (-0.5, 0.5)]
             losses = [optimal_loss(n, end, other) if variable == "p" else optimal_loss(n, other, end) for end in ends]
-            slope = (losses[1] - losses[0]) / STEP
+            slope = (losses[1] - losses[0]) / DIFFERENCE
             columns = {"features": n, "variable": variable, "fixed": fixed, "value": values, "slope": slope}
             tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)

@@ -23,14 +23,14 @@ PARAMETERS = ("w0", "w1", "b0", "b1")
 ANTIPODAL_STARTS = torch.tensor([[1, -1, 0, 0], [1, -0.5, 0.02, 0.1], [1, -0.2, 0.02, 0.3]], dtype=torch.float64)
 # Distance from a boundary at which its two sides are evaluated, relative to the density of the boundary.
 SIDE_OFFSET = 1e-6
-# Loss surfaces reach from -EXTENT to EXTENT in both weights.
-EXTENT, STEP = 1.4, 0.05
+# Loss surfaces reach from -SURFACE_EXTENT to SURFACE_EXTENT in both weights.
+SURFACE_EXTENT, SURFACE_STEP = 1.4, 0.05
 
 # One number per model: a density, a relative importance or a loss.
-Axis = Float64[Tensor, " k"]
+PerModel = Float64[Tensor, " k"]
 
 
-def loss(x: Float64[Tensor, "k size"], p: Axis, r: Axis, twice: bool = False) -> Axis:
+def loss(x: Float64[Tensor, "k size"], p: PerModel, r: PerModel, twice: bool = False) -> PerModel:
     """Return the exact expected loss of k models.
 
     Args:
@@ -45,20 +45,20 @@ def loss(x: Float64[Tensor, "k size"], p: Axis, r: Axis, twice: bool = False) ->
 
 
 def minimise_loss(
-    start: Float64[Tensor, "k size"], p: Axis, r: Axis, tolerance: float = bfgs.TOLERANCE
-) -> tuple[Float64[Tensor, "k size"], Axis]:
+    start: Float64[Tensor, "k size"], p: PerModel, r: PerModel, tolerance: float = bfgs.GRADIENT_TOLERANCE
+) -> tuple[Float64[Tensor, "k size"], PerModel]:
     """Return the local minima that searches from the given models lead to, and their losses."""
     unit = p * (1 + r)
     x, value, _ = bfgs.minimise(lambda x, which: loss(x, p[which], r[which]) / unit[which], start, tolerance)
     return x, value * unit
 
 
-def absent_loss(p: Axis, r: Axis) -> Axis:
+def absent_loss(p: PerModel, r: PerModel) -> PerModel:
     """Return the loss of W = [1, 0], b = [0, p/2]: the second feature is absent and costs its variance."""
     return r * exact.feature_variance(p)
 
 
-def stability_limit(p: Axis) -> Axis:
+def stability_limit(p: PerModel) -> PerModel:
     """Return the relative importance above which W = [1, 0] is no longer a local minimum, in closed form.
 
     To second order in a small W_2 = -ε, with b_1 = cε ≥ 0 and the best W_1 and b_2, the loss changes by
@@ -71,7 +71,7 @@ def stability_limit(p: Axis) -> Axis:
     return p + bracket / exact.feature_variance(p)
 
 
-def prototype_boundary(r: Axis) -> Axis:
+def prototype_boundary(r: PerModel) -> PerModel:
     """Return the density at which the paper's fixed configurations change from absent to superposition, for r ≤ 1.
 
     There a dropped feature, which costs r (p/3 - p²/4), and an antipodal pair, which costs (1 + r) p²/6, are equal.
@@ -89,13 +89,13 @@ class Optimum(NamedTuple):
         gain: Relative decrease of the loss from W = [1, 0]; 0 for W = [1, 0].
     """
 
-    norm: Axis
-    loss: Axis
-    slope: Axis
-    gain: Axis
+    norm: PerModel
+    loss: PerModel
+    slope: PerModel
+    gain: PerModel
 
 
-def find_optimum(p: Axis, r: Axis) -> Optimum:
+def find_optimum(p: PerModel, r: PerModel) -> Optimum:
     """Return the optimal models at pairs of density and relative importance, for r < 1."""
     count = len(ANTIPODAL_STARTS)
     starts = ANTIPODAL_STARTS.repeat(len(p), 1)
@@ -105,7 +105,7 @@ def find_optimum(p: Axis, r: Axis) -> Optimum:
     density = p.clone().requires_grad_()
     (slope,) = torch.autograd.grad(loss(x, density, r).sum(), density)
     gain = 1 - lowest.values / absent_loss(p, r)
-    pair = gain > optimum.MIN_GAIN
+    pair = gain > optimum.RELATIVE_ROUNDING
     return Optimum(
         norm=torch.where(pair, x[:, 1].abs(), 0.0),
         loss=torch.where(pair, lowest.values, absent_loss(p, r)),
@@ -197,7 +197,7 @@ def optimal_norms(ratios: Sequence[float], densities: Sequence[float]) -> pd.Dat
     return pd.DataFrame({"relative_importance": r, "density": p, "norm": found.norm, "loss": found.loss})
 
 
-def _instability_density(r: Axis) -> Axis:
+def _instability_density(r: PerModel) -> PerModel:
     """Return the density at which W = [1, 0] stops being a local minimum, by bisection."""
     low, high = torch.full_like(r, 1e-6), torch.ones_like(r)
     for _ in range(60):
@@ -207,7 +207,9 @@ def _instability_density(r: Axis) -> Axis:
     return low
 
 
-def _last_densities(conditions: Sequence[Callable[[Optimum], Bool[Tensor, " k"]]], low: Axis, r: Axis) -> list[Axis]:
+def _last_densities(
+    conditions: Sequence[Callable[[Optimum], Bool[Tensor, " k"]]], low: PerModel, r: PerModel
+) -> list[PerModel]:
     """Return, for each condition, the density up to which it holds for the optimum, to a precision of 10⁻⁷.
 
     Every condition has to hold at ``low``. The interval is split into 17 parts at a time.
@@ -227,7 +229,7 @@ def _last_densities(conditions: Sequence[Callable[[Optimum], Bool[Tensor, " k"]]
 
 def loss_surface(p: float, r: float) -> pd.DataFrame:
     """Return the loss over a grid of (W_1, W_2), with b = 0 (``no_bias``) and with the best b (``best_bias``)."""
-    W, first = _first_output(p, EXTENT, STEP)
+    W, first = _first_output(p, SURFACE_EXTENT, SURFACE_STEP)
     density, ratio = (torch.full((len(W),), value, dtype=torch.float64) for value in (p, r))
     columns = {
         "w0": W[:, 0],
@@ -280,7 +282,7 @@ def distinct_minima(settings: Sequence[tuple[float, float]], bias: bool) -> list
     p, r = torch.tensor(settings, dtype=torch.float64).T
     generator = torch.Generator().manual_seed(0)
     drawn = 2 * torch.rand(100, MODEL.size, generator=generator, dtype=torch.float64) - 1
-    spread = torch.stack([torch.full_like(p, EXTENT), torch.full_like(p, EXTENT), p / 2, p / 2], dim=1)
+    spread = torch.stack([torch.full_like(p, SURFACE_EXTENT), torch.full_like(p, SURFACE_EXTENT), p / 2, p / 2], dim=1)
     start = (drawn * spread[:, None]).flatten(0, 1)
     density, ratio = (values.repeat_interleave(len(drawn)) for values in (p, r))
     x, losses = minimise_loss(start if bias else start[:, :2], density, ratio)
@@ -298,7 +300,7 @@ def distinct_minima(settings: Sequence[tuple[float, float]], bias: bool) -> list
     return tables
 
 
-def least_curvature(x: Float64[Tensor, "k size"], p: Axis, r: Axis) -> Axis:
+def least_curvature(x: Float64[Tensor, "k size"], p: PerModel, r: PerModel) -> PerModel:
     """Return the smallest eigenvalue of the Hessian of the loss."""
     x = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(loss(x, p, r, twice=True).sum(), x, create_graph=True)

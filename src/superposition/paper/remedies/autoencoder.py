@@ -15,9 +15,9 @@ from superposition.core import geometry
 from superposition.core.weights import SweepResult
 
 # Elements of a dictionary per feature of the model, and coefficients of the penalty.
-SIZES = (0.25, 0.5, 1.0, 2.0)
+ELEMENTS_PER_FEATURE = (0.25, 0.5, 1.0, 2.0)
 PENALTIES = (0.1, 0.2, 0.4, 0.8)
-STEPS, BATCH, LEARNING_RATE = 1500, 128, 0.015
+TRAINING_STEPS, BATCH, LEARNING_RATE = 1500, 128, 0.015
 # Samples on which autoencoders are measured, and random dictionaries with which they are compared.
 TEST_SAMPLES, RANDOM_DICTIONARIES = 8192, 100
 
@@ -44,7 +44,7 @@ def measure_recovery(models: SweepResult, rows: list[int]) -> pd.DataFrame:
     densities = sweep.points()["density"].to_numpy()[rows]
     W, p = models.best()["W"][rows].float(), torch.from_numpy(densities).float()
     h = _hidden_activations(W, p, TEST_SAMPLES, generator)
-    sizes = [round(share * sweep.n) for share in SIZES]
+    sizes = [round(share * sweep.n) for share in ELEMENTS_PER_FEATURE]
     trained = [_train(W, p, size, generator) for size in sizes]
     table = []
     for size, (D, E, c), (larger, *_) in zip(sizes, trained, [*trained[1:], (None,)], strict=True):
@@ -94,9 +94,9 @@ def _train(
     E, c = directions.clone(), torch.zeros(*shape, 1, size)
     parameters = [part.requires_grad_() for part in (directions, E, c)]
     optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, TRAINING_STEPS)
     penalty = torch.tensor(PENALTIES)[:, None]
-    for _ in range(STEPS):
+    for _ in range(TRAINING_STEPS):
         h = _hidden_activations(W, p, BATCH, generator)[:, None]
         D = functional.normalize(directions, dim=2)
         code = functional.relu(h @ E + c)

@@ -14,7 +14,7 @@ from torch import Tensor
 from superposition.core.models import Model
 from superposition.theory import exact
 
-DENSITIES = np.geomspace(1, 1e-3, 31)
+CURVE_DENSITIES = np.geomspace(1, 1e-3, 31)
 
 
 def reduction_per_activation() -> pd.DataFrame:
@@ -23,10 +23,10 @@ def reduction_per_activation() -> pd.DataFrame:
     Returns:
         One row per density, with ``dedicated`` for one feature and ``digon`` for an antipodal pair, W = [1, -1].
     """
-    p = torch.from_numpy(DENSITIES)
+    p = torch.from_numpy(CURVE_DENSITIES)
     variance = exact.feature_variance(p)
     digon = (2 * variance - collision_loss(p)) / (1 - (1 - p) ** 2)
-    return pd.DataFrame({"density": DENSITIES, "dedicated": (variance / p).numpy(), "digon": digon.numpy()})
+    return pd.DataFrame({"density": CURVE_DENSITIES, "dedicated": (variance / p).numpy(), "digon": digon.numpy()})
 
 
 def collision_loss(p: Float64[Tensor, " point"]) -> Float64[Tensor, " point"]:

@@ -11,7 +11,7 @@ from superposition.paper.summaries.factors import TRIANGLE
 from superposition.theory import bfgs, exact, tegum
 
 PAIR = {output: Model(model, 2, 2) for output, model in (("ReLU", "relu_output"), ("linear", "linear"))}
-DENSITIES = tuple(np.geomspace(0.001, 1, 25))
+PAIR_DENSITIES = tuple(np.geomspace(0.001, 1, 25))
 # |cos| of the angle between the two features.
 COSINES = tuple(np.geomspace(1 / 64, 1, 25))
 # Density at which the best triangle is read, and the inputs: one active feature, and two.
@@ -27,7 +27,7 @@ def pair_costs() -> pd.DataFrame:
         latter is NaN for the linear output.
     """
     signed = np.concatenate([-np.array(COSINES[::-1]), COSINES])
-    grid = pd.MultiIndex.from_product([DENSITIES, signed], names=["density", "cosine"]).to_frame(index=False)
+    grid = pd.MultiIndex.from_product([PAIR_DENSITIES, signed], names=["density", "cosine"]).to_frame(index=False)
     density = torch.tensor(grid["density"].to_numpy())[:, None].expand(-1, 2)
     cosine, ones = torch.tensor(grid["cosine"].to_numpy()), torch.ones_like(density)
     W = torch.stack([ones, torch.stack([cosine, (1 - cosine**2).clamp(min=0).sqrt()], -1)], -1)

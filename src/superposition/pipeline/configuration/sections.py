@@ -56,7 +56,7 @@ def read_sections() -> dict[str, Section]:
     Raises:
         SuperpositionError: A ``section.yaml`` is invalid, or a figure lacks one of its functions.
     """
-    sections = {path.parent.name: _read(path) for path in sorted(stages.PAPER.glob("*/section.yaml"))}
+    sections = {path.parent.name: _read(path) for path in sorted(stages.SECTIONS_FOLDER.glob("*/section.yaml"))}
     # The copy of the code in a record has the modules for custom sweeps only if there were some.
     for name, section in ((name, section) for name, section in sections.items() if name != stages.CUSTOM):
         animations = [f"animate_{figure}" for figure, entry in section.figures.items() if entry.animated]

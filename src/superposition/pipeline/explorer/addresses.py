@@ -6,7 +6,7 @@ from superposition.pipeline.configuration.config import CUSTOM, Config
 MAX_FEATURES = 500
 # The figures of each view, and those about the same models, with the settings that a link from the figure sets. The
 # first one gives the view its title.
-PAPER: tuple[dict[str, str], ...] = (
+PAPER_VIEWS: tuple[dict[str, str], ...] = (
     {"introduction": "density=0.1", "interference": "density=0.1"},
     {"basic_small": "density=0.03", "basic_large": "sweep=basic_large", "theory": ""},
     {"phase_2in1": "r=0.5&density=0.1"},
@@ -30,7 +30,7 @@ PAPER: tuple[dict[str, str], ...] = (
 
 def addresses(config: Config) -> dict[str, str]:
     """Return where the page shows each figure, for links such as ``explorer.html#phase_2in1&r=0.5&density=0.1``."""
-    settings = {figure: chosen for view in PAPER for figure, chosen in view.items()}
+    settings = {figure: chosen for view in PAPER_VIEWS for figure, chosen in view.items()}
     shown = [figure for figures in paper_figures(config) for figure in figures]
     paper = {figure: f"{figure}&{settings[figure]}" if settings[figure] else figure for figure in shown}
     return paper | {figure: figure for figures in custom_figures(config).values() for figure in figures}
@@ -38,7 +38,7 @@ def addresses(config: Config) -> dict[str, str]:
 
 def paper_figures(config: Config) -> list[list[str]]:
     """Return the figures of every view whose first figure is in the configuration."""
-    views = (view for view in PAPER if next(iter(view)) in config.figures)
+    views = (view for view in PAPER_VIEWS if next(iter(view)) in config.figures)
     return [[figure for figure in view if figure in config.figures] for view in views]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from superposition.analysis.rows import rows_at
-from superposition.paper.absolute import best_of_main, is_exact, layer_matrix
+from superposition.paper.absolute import best_of_main, computes_exactly, layer_matrix
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
 
@@ -31,7 +31,7 @@ claims = Claims("absolute")
 )
 def exact_small(data: Tables) -> Finding:
     models, weights = data["absolute_small"]["models"], data["absolute_small"]["weights"]
-    found = is_exact(layer_matrix(weights), layer_matrix(weights, "out"))
+    found = computes_exactly(layer_matrix(weights), layer_matrix(weights, "out"))
     return Finding(
         [Number(np.sqrt(models["loss"].min())), Number(0 if found else np.nan)],
         text=f"{models['exact'].mean():.0%} of {len(models)} models are exact",

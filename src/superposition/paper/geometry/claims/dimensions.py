@@ -19,10 +19,10 @@ from superposition.pipeline.judging.criteria import Criterion, Number
 claims = Claims("geometry")
 
 # Relative deviation from a level within which D* counts as staying there.
-TOLERANCE = 0.05
+PLATEAU_TOLERANCE = 0.05
 
 
-def exponent(kind: str) -> Criterion:
+def size_exponent(kind: str) -> Criterion:
     """Return the criterion that D* of a kind of models does not depend on their size."""
     return Criterion(
         f"largest exponent a of the {kind} models, where D* is the a-th power of the size or of its inverse",
@@ -50,7 +50,7 @@ def longest_plateau(density: np.ndarray, values: np.ndarray, level: float) -> tu
     """
     order = np.argsort(density)
     grid = np.linspace(np.log(density.min()), np.log(density.max()), 20_001)
-    near = np.abs(np.interp(grid, np.log(density[order]), values[order]) / level - 1) <= TOLERANCE
+    near = np.abs(np.interp(grid, np.log(density[order]), values[order]) / level - 1) <= PLATEAU_TOLERANCE
     ends = np.flatnonzero(np.diff(np.concatenate([[0], near.astype(int), [0]])))
     if not len(ends):
         return 1.0, 1.0
@@ -62,7 +62,7 @@ def _relative_length(curve: pd.DataFrame, level: float, end: float) -> float:
     """Return how much longer D* stays near a level than if it fell evenly from 1 to ``end`` at 1-S = 0.01."""
     low, high = longest_plateau(curve["density"].to_numpy(), curve["dimensions_per_feature"].to_numpy(), level)
     # D* cannot be above 1.
-    band = np.log((1.0 if level == 1 else 1 + TOLERANCE) / (1 - TOLERANCE))
+    band = np.log((1.0 if level == 1 else 1 + PLATEAU_TOLERANCE) / (1 - PLATEAU_TOLERANCE))
     return float(np.log(high / low) / np.log(curve["density"].max() / curve["density"].min()) * np.log(1 / end) / band)
 
 
@@ -139,7 +139,7 @@ EXCESS_ON_THE_PLATEAU = (
 )
 def sticky_one(data: Tables) -> Finding:
     large, trained, known = _plateaus(data, 1.0)
-    there = large[large["dimensions_per_feature"] > 1 - TOLERANCE]
+    there = large[large["dimensions_per_feature"] > 1 - PLATEAU_TOLERANCE]
     excess = there["deviation"].max()
     return Finding(
         [Number(min(trained)), Number(excess)],
@@ -160,7 +160,7 @@ def sticky_one(data: Tables) -> Finding:
 def _stickiest_level(curve: pd.DataFrame) -> float:
     """Return the level, apart from 1, near which D* stays longest in log density."""
     density, values = (curve[column].to_numpy() for column in ("density", "dimensions_per_feature"))
-    levels = np.geomspace(values.min(), (1 - TOLERANCE) / (1 + TOLERANCE), 200)
+    levels = np.geomspace(values.min(), (1 - PLATEAU_TOLERANCE) / (1 + PLATEAU_TOLERANCE), 200)
     stays = np.array([np.log(np.divide(*longest_plateau(density, values, level)[::-1])) for level in levels])
     return float(np.mean(levels[stays > 0.999 * stays.max()]))
 
@@ -178,7 +178,7 @@ def _stickiest_level(curve: pd.DataFrame) -> float:
         Criterion(
             "relative distance from 1/2 of the level, apart from 1, near which D* of n = 400 stays longest",
             "<",
-            TOLERANCE,
+            PLATEAU_TOLERANCE,
             "null model",
             "a level drawn evenly in log D* between 0.05 and 1 is as near to 1/2 in 3 % of cases",
             ".1%",
@@ -242,7 +242,7 @@ def half_is_antipodal(data: Tables) -> Finding:
 
 def _pairs_at_half(models: pd.DataFrame) -> tuple[pd.DataFrame, float, float]:
     """Return the models with D* near 1/2, the share of their features that are paired, and the mean tilt of these."""
-    there = models[(models["dimensions_per_feature"] / 0.5 - 1).abs() <= TOLERANCE]
+    there = models[(models["dimensions_per_feature"] / 0.5 - 1).abs() <= PLATEAU_TOLERANCE]
     represented = there["represented"].sum()
     if not represented:
         return there, np.nan, np.nan
@@ -287,7 +287,7 @@ def _judge_exponents(data: Tables, experiments: Sequence[str], size: str, note: 
     paper="The number of features n does not matter very much for D*, as long as it is much larger than m",
     about="trained models",
     phrase="larger than the number of hidden",
-    criteria=[exponent("trained"), exponent("best known")],
+    criteria=[size_exponent("trained"), size_exponent("best known")],
     at_quick=False,
 )
 def n_is_irrelevant(data: Tables) -> Finding:
@@ -311,7 +311,7 @@ def n_is_irrelevant(data: Tables) -> Finding:
     "dimensions represent twice the features",
     about="trained models",
     phrase="Doubling the number of hidden dimensions",
-    criteria=[exponent("trained"), exponent("best known")],
+    criteria=[size_exponent("trained"), size_exponent("best known")],
     at_quick=False,
 )
 def m_scales(data: Tables) -> Finding:

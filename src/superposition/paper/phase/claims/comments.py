@@ -144,7 +144,7 @@ BASIN = Criterion(
     "midpoint",
     "half way between equal basins (1) and none (0)",
 )
-JUMP = _largest_step("for r = 1", ">")
+JUMP_OF_NORM = _largest_step("for r = 1", ">")
 
 
 @claims.add(
@@ -154,8 +154,8 @@ JUMP = _largest_step("for r = 1", ">")
     "one can be considerably smaller, and the transition between antipodal and confused features appears discontinuous",
     about="the optimum",
     phrase="lead to loss surfaces with two",
-    criteria=[MINIMA, JUMP, BASIN],
-    correction=[MINIMA, JUMP, dataclasses.replace(BASIN, relation=">")],
+    criteria=[MINIMA, JUMP_OF_NORM, BASIN],
+    correction=[MINIMA, JUMP_OF_NORM, dataclasses.replace(BASIN, relation=">")],
     expected="corrected",
 )
 def two_minima(data: Tables) -> Finding:

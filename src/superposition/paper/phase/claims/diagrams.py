@@ -11,7 +11,7 @@ claims = Claims("phase")
 
 DIAGRAMS = ("phase_2in1", "phase_3in2")
 # The panels in which every point has one model; the average mixes several.
-SINGLE = ("prototypes", "optimum", "trained")
+ONE_MODEL_PANELS = ("prototypes", "optimum", "trained")
 
 
 def _grid(data: Tables, figure: str, panel: str, value: str = "phase") -> pd.DataFrame:
@@ -87,8 +87,10 @@ def three_phases(data: Tables) -> Finding:
     ],
 )
 def sparsity_necessary(data: Tables) -> Finding:
-    highest = {(figure, panel): _highest(_grid(data, figure, panel)) for figure in DIAGRAMS for panel in SINGLE}
-    ranges = [highest["phase_2in1", panel].max() / highest["phase_2in1", panel].min() for panel in SINGLE]
+    highest = {
+        (figure, panel): _highest(_grid(data, figure, panel)) for figure in DIAGRAMS for panel in ONE_MODEL_PANELS
+    }
+    ranges = [highest["phase_2in1", panel].max() / highest["phase_2in1", panel].min() for panel in ONE_MODEL_PANELS]
     return Finding(
         [Number(max(density.max() for density in highest.values())), Number(min(ranges))],
         text="highest density with superposition at r = 0.1, 0.5, 0.9, 1.1, 2, 10: "

@@ -145,7 +145,7 @@ def _steps(optima: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["density", "dense_side", "sparse_side", "jump"])
 
 
-JUMP = Criterion(
+DECISIVE_JUMP = Criterion(
     "smallest jump of a ‖W_i‖² at a step of the optimum of equally important binary features",
     ">",
     0.5,
@@ -168,7 +168,7 @@ JUMP = Criterion(
             "the summary",
             "one step from five to two",
         ),
-        JUMP,
+        DECISIVE_JUMP,
     ],
     correction=[
         Criterion(
@@ -179,7 +179,7 @@ JUMP = Criterion(
             "half way between one and two",
             ".0f",
         ),
-        JUMP,
+        DECISIVE_JUMP,
     ],
     expected="corrected",
 )
