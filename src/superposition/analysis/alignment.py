@@ -4,9 +4,8 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Float64, Int
-from scipy.linalg import qr
-from scipy.optimize import linear_sum_assignment
 
 # Number of assignments of anchor columns to corners that are tried. In three dimensions, this covers all assignments
 # for up to eight corners.
@@ -98,7 +97,7 @@ def _match_corners(
         return np.arange(k)
     rank = int(np.linalg.matrix_rank(corners, tol=1e-6))
     points, places = (_coordinates(part, rank) for part in (W, corners))
-    anchors = qr(points, pivoting=True, mode="r")[1][:rank]
+    anchors = scipy.linalg.qr(points, pivoting=True, mode="r")[1][:rank]
     choices = np.array(list(itertools.permutations(range(k), rank)))
     # Only corners whose mutual angles are close to those of the anchors can be right.
     misfit = np.linalg.norm(
@@ -134,5 +133,5 @@ def _assign(
 ) -> tuple[float, Int[np.ndarray, " k"]]:
     """Return the lowest sum of squared distances over all one-to-one assignments to places, and that assignment."""
     cost = ((points[:, :, None] - places[:, None, :]) ** 2).sum(0)
-    order = linear_sum_assignment(cost)[1]
+    order = scipy.optimize.linear_sum_assignment(cost)[1]
     return float(cost[np.arange(len(order)), order].sum()), order

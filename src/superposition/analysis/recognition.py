@@ -7,8 +7,8 @@ dimensions whose corners are equivalent gives each of them the dimensionality d/
 
 import numpy as np
 import pandas as pd
+import scipy
 from jaxtyping import Float, Int
-from scipy.sparse.csgraph import connected_components
 
 from superposition.analysis.alignment import difference
 from superposition.analysis.representation import is_represented
@@ -40,7 +40,7 @@ def components(W: Float[np.ndarray, "m n"], min_cosine: float = JOINING_COSINE) 
     if not W.shape[1]:
         return []
     unit = W / np.linalg.norm(W, axis=0)
-    count, label = connected_components(np.abs(unit.T @ unit) > min_cosine, directed=False)
+    count, label = scipy.sparse.csgraph.connected_components(np.abs(unit.T @ unit) > min_cosine, directed=False)
     return [np.flatnonzero(label == component) for component in range(count)]
 
 

@@ -12,10 +12,9 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
 from jaxtyping import Float64
-from scipy.optimize import brentq, minimize
-from scipy.stats import qmc
 
 from superposition.theory import exact, polytopes
 from superposition.theory.catalogue import polytopes_with
@@ -72,7 +71,7 @@ def _samples(polytope: Polytope) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """
     k = polytope.features
     cosines = polytope.corners[:, 0] @ polytope.corners
-    values = qmc.Sobol(k, rng=0).random(SOBOL_POINTS)
+    values = scipy.stats.qmc.Sobol(k, rng=0).random(SOBOL_POINTS)
     samples, cumulative = [], []
     for count in range(k + 1):
         patterns = np.array([[j in active for j in range(k)] for active in itertools.combinations(range(k), count)])
@@ -103,7 +102,7 @@ def factor_optimum(polytope: Polytope, densities: Sequence[float]) -> pd.DataFra
     rows, start = [], np.array([1.0, 0.0])
     # From sparse to dense, each search starts at the optimum of the density before.
     for p in sorted(densities):
-        found = minimize(
+        found = scipy.optimize.minimize(
             lambda x, p=p: tuple(part / p for part in factor_loss(polytope, p, *x)), start, jac=True, tol=1e-9
         )
         start, loss = found.x, found.fun * p
@@ -150,7 +149,7 @@ def handovers(optima: pd.DataFrame) -> pd.DataFrame:
     for sparse, dense in zip(best.itertuples(), best.iloc[1:].itertuples(), strict=False):
         pair = (sparse.polytope, dense.polytope)
         if pair[0] != pair[1]:
-            density = brentq(
+            density = scipy.optimize.brentq(
                 lambda p, pair=pair: gain(pair[0], p) - gain(pair[1], p), sparse.density, dense.density, xtol=1e-6
             )
             rows.append((dense.polytope, sparse.polytope, density))

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
-from scipy.stats import spearmanr
 
 from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
@@ -129,7 +129,7 @@ def _summarise_vulnerability(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             row[f"λ a tenth {words}: largest vulnerability"] = (
                 f"{means[name].max():.2f} at 1-S = {means[name].idxmax():.3g}"
             )
-            rank = spearmanr(means[name], means["features_per_dimension"]).statistic
+            rank = scipy.stats.spearmanr(means[name], means["features_per_dimension"]).statistic
             row[f"rank correlation with it, {name}"] = f"{rank:.2f}"
         for name, words in CONTROLS.items():
             row[f"{words}, largest"] = f"{means[name].max():.2f}"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
+import scipy
 
 from superposition.analysis.rows import rows_at
 from superposition.core.weights import SweepResult
@@ -45,5 +45,7 @@ def nonlinear_compression(trained: dict[str, SweepResult]) -> dict[str, pd.DataF
 def break_even_width(Z: int) -> float:
     """Return the width above which the best linear map has the smaller error."""
     return float(
-        brentq(lambda width: compression.mean_squared_error(Z, width) - compression.BEST_LINEAR_ERROR, 1e-6, 1)
+        scipy.optimize.brentq(
+            lambda width: compression.mean_squared_error(Z, width) - compression.BEST_LINEAR_ERROR, 1e-6, 1
+        )
     )

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
 from jaxtyping import Float
-from scipy.optimize import linear_sum_assignment
 
 from superposition.analysis import alignment
 from superposition.analysis.representation import is_represented
@@ -160,7 +160,7 @@ def local_bases(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
                 }
             )
             if restart == point.restart:
-                partner = half + linear_sum_assignment(gram[:half, half:])[1]
+                partner = half + scipy.optimize.linear_sum_assignment(gram[:half, half:])[1]
                 placed = [*range(half), *partner]
                 shown = gram[np.ix_(placed, placed)]
                 i, j = np.indices(shown.shape).reshape(2, -1)

@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 import pandas as pd
+import scipy
 from jaxtyping import Float, Int
-from scipy.signal import find_peaks
 
 # Points, evenly spaced in the logarithm of the step, at which the rate of descent is evaluated.
 GRID_POINTS = 200
@@ -83,7 +83,7 @@ def find_drops(
         that of the slower of the two drops.
     """
     grid, rate = descent_rate(steps, loss)
-    peaks = find_peaks(rate, height=MIN_RATE, prominence=max(MIN_PROMINENCE * rate.max(), MIN_RATE))[0]
+    peaks = scipy.signal.find_peaks(rate, height=MIN_RATE, prominence=max(MIN_PROMINENCE * rate.max(), MIN_RATE))[0]
     low = [one + int(rate[one:other].argmin()) for one, other in itertools.pairwise(peaks)]
     flatness = [rate[k] / min(rate[one], rate[other]) for k, one, other in zip(low, peaks, peaks[1:], strict=False)]
     drops, plateaus = ([int(np.abs(steps - grid[k]).argmin()) for k in found] for found in (peaks, low))

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
 from jaxtyping import Float64
-from scipy.optimize import brentq
 
 from superposition.analysis import alignment
 from superposition.core import geometry
@@ -63,7 +63,7 @@ def find_changes() -> pd.DataFrame:
         )
         return float(simplex_loss - digon_loss)
 
-    changes = [(n, brentq(gap, 0.3, 0.7, args=(n,), xtol=1e-6)) for n in ASIDE_NUMBERS]
+    changes = [(n, scipy.optimize.brentq(gap, 0.3, 0.7, args=(n,), xtol=1e-6)) for n in ASIDE_NUMBERS]
     return pd.DataFrame(changes, columns=["n", "density"])
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
-from scipy.stats import binomtest
 
 from superposition.analysis import alignment, recognition
 from superposition.analysis.representation import is_represented
@@ -197,7 +197,7 @@ def count_around_lines(features: pd.DataFrame) -> pd.DataFrame:
         inside = np.array([(d <= LINE_HALF_WIDTH).sum() for d in distance])
         beside = np.array([((d > LINE_HALF_WIDTH) & (d <= 2 * LINE_HALF_WIDTH)).sum() for d in distance])
         more, less = int((inside > beside).sum()), int((inside < beside).sum())
-        chance = binomtest(more, more + less, alternative="greater").pvalue if more + less else 1.0
+        chance = scipy.stats.binomtest(more, more + less, alternative="greater").pvalue if more + less else 1.0
         rows.append((polytope_at.get(line, ""), line, inside.sum(), beside.sum(), more, less, chance))
     return pd.DataFrame(rows, columns=["polytope", "line", "inside", "beside", "models_more", "models_less", "chance"])
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq, minimize
+import scipy
 
 from superposition.theory.polytopes import Polytope
 
@@ -27,7 +27,9 @@ def sparse_limit(polytope: Polytope) -> pd.Series:
         reach = s * cosines[s * cosines + b > 0]
         return float(own + ((reach + b) ** 3 / (3 * reach)).sum())
 
-    found = minimize(per_feature, [1.3, -0.25], method="Nelder-Mead", options={"xatol": 1e-12, "fatol": 1e-16})
+    found = scipy.optimize.minimize(
+        per_feature, [1.3, -0.25], method="Nelder-Mead", options={"xatol": 1e-12, "fatol": 1e-16}
+    )
     s, b = found.x
     return pd.Series({"norm": s**0.5, "bias": b, "loss": polytope.features * found.fun})
 
@@ -51,4 +53,4 @@ def sparse_norm(polytope: Polytope, bias: float) -> float:
         push = c * (s * c * (1 - other**3) / 3 + bias * (1 - other**2) / 2)
         return (1 - s) * (1 - own**3) / 3 - bias * (1 - own**2) / 2 - float(push.sum())
 
-    return float(brentq(balance, -bias * (1 + 1e-6), 9.0, xtol=1e-14)) ** 0.5
+    return float(scipy.optimize.brentq(balance, -bias * (1 + 1e-6), 9.0, xtol=1e-14)) ** 0.5

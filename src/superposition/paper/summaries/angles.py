@@ -1,8 +1,8 @@
 """Angles between features in the plane, to their nearest neighbours, and in spherical codes and random directions."""
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Float64
-from scipy.stats import beta
 
 # Largest possible angle between the nearest two of n points on a sphere, in degrees: the solutions of Tammes' problem
 # for the numbers of points for which it is proved (Fejes Tóth; Schütte and van der Waerden; Danzer).
@@ -40,7 +40,7 @@ def code_angle(n: int, m: int) -> float:
 
 def random_count(cosine: float, m: int) -> float:
     """Return the number of random directions of which in half of all cases no pair has a larger |cos|."""
-    chance = max(beta.sf(cosine**2, 1 / 2, (m - 1) / 2), np.finfo(float).tiny)
+    chance = max(scipy.stats.beta.sf(cosine**2, 1 / 2, (m - 1) / 2), np.finfo(float).tiny)
     return float(np.sqrt(2 * np.log(2) / chance))
 
 
@@ -50,4 +50,4 @@ def random_cosine(n: int, m: int, chance: float) -> float:
     Pairs count as independent of each other.
     """
     tail = -np.log(chance) / (n * (n - 1) / 2)
-    return float(np.sqrt(beta.isf(min(tail, 1), 1 / 2, (m - 1) / 2)))
+    return float(np.sqrt(scipy.stats.beta.isf(min(tail, 1), 1 / 2, (m - 1) / 2)))
