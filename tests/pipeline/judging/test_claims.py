@@ -10,7 +10,15 @@ from tests.real import CONFIG
 
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline import stages
-from superposition.pipeline.judging.claims import CLAIM_COLUMNS, ERROR, NOT_AT_THIS_SCALE, Claims, Finding, check
+from superposition.pipeline.judging.claims import (
+    CLAIM_COLUMNS,
+    ERROR,
+    NOT_AT_THIS_SCALE,
+    Claims,
+    Finding,
+    Tables,
+    check,
+)
 from superposition.pipeline.judging.criteria import Comparison, Criterion, Number, decide
 
 REGISTERED = {name: stages.find(name, "judge", "claims") for name in CONFIG.sections}
@@ -66,8 +74,12 @@ def section(numbers: dict[str, list[Number]], evidence: tuple[Number, ...] = ())
     claims = Claims("zoo")
     for name, found in numbers.items():
         criteria = {"criteria": [SMALL] * len(found), "correction": [LARGE] * len(evidence)}
-        add = claims.add(name, **ABOUT, **criteria, at_quick=name != "whale")
-        add(lambda tables, found=found: Finding(found, evidence, text="seen", correction="They grow", note="At night"))
+
+        def measure(tables: Tables, found: list[Number] = found) -> Finding:
+            return Finding(found, evidence, text="seen", correction="They grow", note="At night")
+
+        measure.__name__ = name
+        claims.add(**ABOUT, **criteria, at_quick=name != "whale")(measure)
     return claims
 
 
@@ -123,8 +135,15 @@ def test_claims_that_need_scale_paper_are_not_judged_at_quick() -> None:
 def test_a_judge_that_fails_is_an_error_that_check_reports() -> None:
     """A bug must neither count as a finding nor keep the other claims from being judged."""
     claims = section({"owl": [Number(1.0)]})
-    claims.add("bat", **ABOUT, criteria=[SMALL])(lambda tables: tables["cage"]["models"])
-    claims.add("cat", **ABOUT, criteria=[SMALL])(lambda tables: Finding([]))
+
+    @claims.add(**ABOUT, criteria=[SMALL])
+    def bat(tables: Tables) -> Finding:
+        return Finding([Number(tables["cage"]["models"].size)])
+
+    @claims.add(**ABOUT, criteria=[SMALL])
+    def cat(tables: Tables) -> Finding:
+        return Finding([])
+
     table = claims.judge({"cage": {}}, "paper")[0]
     assert table["verdict"].tolist() == ["reproduced", ERROR, ERROR]
     assert "KeyError: 'models'" in table["note"][1]

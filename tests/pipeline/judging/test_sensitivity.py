@@ -60,12 +60,12 @@ def test_verdicts() -> None:
     """Every claim is judged with every variant, on models that are trained once and only if they are needed."""
     claims, measured = Claims("zoo"), []
 
-    @claims.add("rate", figure="two", **ABOUT)
+    @claims.add(figure="two", **ABOUT)
     def rate(data: Tables) -> Finding:
         rates = {data[figure]["recipe"]["rate"].item() for figure in ("two", "one")}
         return Finding([Number(1 if rates == {0.02} else -1)])
 
-    @claims.add("steps", figure="one", **ABOUT)
+    @claims.add(figure="one", **ABOUT)
     def steps(data: Tables) -> Finding:
         table = data["one"]["recipe"]
         return Finding([Number(table["steps"].item() - 5.5)])
@@ -95,8 +95,8 @@ def test_verdicts() -> None:
 def test_models_are_trained_on_the_given_device(monkeypatch: pytest.MonkeyPatch) -> None:
     claims, asked = Claims("zoo"), []
 
-    @claims.add("any", figure="one", **ABOUT)
-    def anything(data: Tables) -> Finding:
+    @claims.add(figure="one", **ABOUT)
+    def any_models(data: Tables) -> Finding:
         return Finding([Number(1 + data["one"]["numbers"].size)])
 
     def train(sweep: Sweep, device: str, threads: int) -> SweepResult:
@@ -114,8 +114,8 @@ def test_errors_name_the_experiment_and_the_variant(monkeypatch: pytest.MonkeyPa
     """The numbers at fault stand nowhere in the configuration."""
     claims = Claims("zoo")
 
-    @claims.add("any", figure="one", **ABOUT)
-    def anything(data: Tables) -> Finding:
+    @claims.add(figure="one", **ABOUT)
+    def any_models(data: Tables) -> Finding:
         return Finding([Number(1 + len(data["one"]))])
 
     short = SWEEP.model_copy(update={"batch": 2})

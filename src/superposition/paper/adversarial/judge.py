@@ -17,7 +17,6 @@ def _means_over_replicates(data: Tables) -> pd.DataFrame:
 
 
 @claims.add(
-    "threefold",
     figure="adversarial",
     paper="Vulnerability to adversarial examples rises sharply as superposition forms, by more than three times",
     about="trained models",
@@ -53,7 +52,6 @@ def threefold(data: Tables) -> Finding:
 
 
 @claims.add(
-    "tracks_features_per_dimension",
     figure="adversarial",
     paper="The level of vulnerability closely tracks the number of features per dimension; the two curves are highly "
     "correlated",
@@ -88,7 +86,6 @@ def tracks_features_per_dimension(data: Tables) -> Finding:
 
 
 @claims.add(
-    "gradient_masking",
     figure="adversarial",
     paper="Gradient-based attacks do not work for extremely sparse features, whose ReLUs are off 99 % of the time: "
     "effectively gradient masking",
@@ -131,7 +128,6 @@ def gradient_masking(data: Tables) -> Finding:
 
 
 @claims.add(
-    "training_reduces_superposition",
     figure="adversarial_training",
     paper="Training against the analytic attack on a random feature reduces superposition",
     about="trained models",
@@ -163,7 +159,6 @@ def training_reduces_superposition(data: Tables) -> Finding:
 
 
 @claims.add(
-    "eighty_percent",
     figure="adversarial_training",
     paper="To eliminate superposition fully, attacks had to be unreasonably large, 80 % of the input norm, in a "
     "setting that is not stated",
@@ -187,7 +182,6 @@ def eighty_percent(data: Tables) -> Finding:
 
 
 @claims.add(
-    "robust_models_perform_worse",
     figure="adversarial_training",
     paper="Adversarially robust models should perform worse, since they have less superposition and fewer features",
     about="trained models",

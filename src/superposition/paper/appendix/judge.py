@@ -11,7 +11,6 @@ claims = Claims("appendix")
 
 
 @claims.add(
-    "nonlinear_beats_linear",
     figure="nonlinear_compression",
     paper="On dense uniform x and y, the quantising code has a smaller error than picking one dimension or the "
     "average, even with ε as large as 0.1 and Z = 3",
@@ -40,7 +39,6 @@ def nonlinear_beats_linear(data: Tables) -> Finding:
 
 
 @claims.add(
-    "neurons_per_segment",
     figure="nonlinear_compression",
     paper="With two ReLU neurons per line segment it takes 12 Z neurons, so that it begins to beat linear compression "
     "only at 36 neurons in total",

@@ -17,7 +17,6 @@ INITIALISATION_LABELS = {SMALL_INIT: "from small weights", XAVIER_INIT: "from Xa
 
 
 @claims.add(
-    "jumps",
     figure="energy_levels",
     paper="With many features, learning appears to be dominated by features that jump between different "
     "dimensionalities; shown for a model in which all features end as digons",
@@ -35,7 +34,7 @@ INITIALISATION_LABELS = {SMALL_INIT: "from small weights", XAVIER_INIT: "from Xa
         ),
     ],
 )
-def feature_jumps(data: Tables) -> Finding:
+def jumps(data: Tables) -> Finding:
     tables = data["energy_levels"]
     models = tables["models"].query("digons")
     jumps = tables["jumps"].merge(models[["restart"]], on="restart")
@@ -53,7 +52,6 @@ def feature_jumps(data: Tables) -> Finding:
 
 
 @claims.add(
-    "swap_places",
     figure="energy_levels",
     paper="Some features jump between different values and swap places",
     about="trained models",
@@ -79,7 +77,6 @@ def swap_places(data: Tables) -> Finding:
 
 
 @claims.add(
-    "loss_drops",
     figure="energy_levels",
     paper="As features jump, the loss undergoes a sudden drop: very little at the first jump, more at the second",
     about="trained models",
@@ -108,7 +105,6 @@ def loss_drops(data: Tables) -> Finding:
 
 
 @claims.add(
-    "octahedron",
     figure="geometric_learning",
     paper="The last solution, an octahedron whose antipodal pairs join features of the two correlated sets, seems to "
     "be a strong attractor",
@@ -150,7 +146,6 @@ def octahedron(data: Tables) -> Finding:
 
 
 @claims.add(
-    "regimes",
     figure="geometric_learning",
     paper="Learning proceeds in distinct regimes, which are visible in the loss curve, each a simple geometric "
     "transformation of the weights",
@@ -184,7 +179,6 @@ def regimes(data: Tables) -> Finding:
 
 
 @claims.add(
-    "several_trajectories",
     figure="geometric_learning",
     paper="The trajectory shown is one of a few; others go directly to the antiprism or form antipodal pairs",
     about="trained models",
@@ -202,7 +196,6 @@ def several_trajectories(data: Tables) -> Finding:
 
 
 @claims.add(
-    "pca_first",
     figure="geometric_learning",
     paper="The network learns a linear, PCA-like solution before it finds a better nonlinear one",
     about="trained models",

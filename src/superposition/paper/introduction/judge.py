@@ -35,7 +35,6 @@ def _wrongly_represented(norms: np.ndarray, represented: int) -> Number:
 
 
 @claims.add(
-    "dense",
     figure="introduction",
     paper="With dense features the model gives the two most important ones an orthogonal basis, roughly as principal "
     "component analysis would; the other three are not represented",
@@ -70,7 +69,6 @@ def dense(data: Tables) -> Finding:
 
 
 @claims.add(
-    "antipodal",
     figure="introduction",
     paper="At 80 % sparsity the four most important features form two antipodal pairs; the least important is not "
     "embedded",
@@ -99,7 +97,6 @@ def antipodal(data: Tables) -> Finding:
 
 
 @claims.add(
-    "pentagon",
     figure="introduction",
     paper="At 90 % sparsity all five features are embedded as a pentagon, and there is positive interference",
     about="trained models",

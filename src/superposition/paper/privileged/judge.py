@@ -27,7 +27,6 @@ def _weights(data: Tables) -> dict[float, np.ndarray]:
 
 
 @claims.add(
-    "rotation",
     figure="privileged_vs_not",
     paper="Without a hidden activation function W and OW, for any orthogonal O, are the same model, so that no basis "
     "is privileged",
@@ -57,7 +56,6 @@ def rotation(data: Tables) -> Finding:
 
 
 @claims.add(
-    "aligned",
     figure="privileged_vs_not",
     paper="With a ReLU in the hidden layer, features align with the neurons in a structured way, and many neurons "
     "serve just one feature",
@@ -102,7 +100,6 @@ def aligned(data: Tables) -> Finding:
 
 
 @claims.add(
-    "bias_escape",
     figure="privileged_vs_not",
     paper="Given a bias in the hidden layer, the model sets all of them positive and the neurons behave linearly",
     about="trained models",
@@ -148,7 +145,6 @@ def bias_escape(data: Tables) -> Finding:
 
 
 @claims.add(
-    "regimes",
     figure="privileged_neurons",
     paper="Approximately, for 1-S ≥ 0.5 every neuron has one feature; from 0.2 to 0.5 three do, and three features "
     "share the other two; at 0.15 two do, with five features in three; at 0.12 one, with six in four; from 0.05 to "
@@ -178,7 +174,7 @@ def bias_escape(data: Tables) -> Finding:
     expected="corrected",
     at_quick=False,
 )
-def neuron_regimes(data: Tables) -> Finding:
+def regimes(data: Tables) -> Finding:
     tables = data["privileged_neurons"]
     found, basins = regimes_by_density(tables).set_index("density"), tables["basins"].set_index("density")
     lower = basins.index[basins["as_stated"] > 3 * np.sqrt(2) * basins["loss_error"] / basins["loss"]]
@@ -205,7 +201,6 @@ def neuron_regimes(data: Tables) -> Finding:
 
 
 @claims.add(
-    "codes",
     figure="privileged_neurons",
     paper="Three features in two neurons: one activates both and is orthogonal to the others, which are an "
     "antipodal pair. Eight in five: one neuron tells unimportant features, of one more neuron each, from important "
@@ -271,7 +266,6 @@ def _other_codes(words: list[str]) -> int:
 
 
 @claims.add(
-    "shift",
     figure="privileged_neurons",
     paper="Neurons shift from monosemantic to polysemantic as sparsity grows, and both kinds may exist in one model; "
     "it looks much like a phase change of neurons",
@@ -303,7 +297,6 @@ def shift(data: Tables) -> Finding:
 
 
 @claims.add(
-    "same_code_in_range",
     figure="privileged_neurons",
     paper="There are ranges of sparsity in which the best solution has the same weight configuration; typical "
     "solutions are often similar to the best",

@@ -19,7 +19,6 @@ claims = Claims("remedies")
 
 
 @claims.add(
-    "l1",
     figure="l1_penalty",
     paper="In the toy models it is quite easy to remove superposition with an L1 term on the hidden activations, at "
     "the cost of a higher loss",
@@ -56,7 +55,7 @@ claims = Claims("remedies")
     expected="corrected",
     at_quick=False,
 )
-def l1_penalty(data: Tables) -> Finding:
+def l1(data: Tables) -> Finding:
     models, exact = data["l1_penalty"]["models"], data["l1_penalty"]["exact"]
     prices = {}
     for key, rows in models.groupby(["experiment", "density"]):
@@ -80,7 +79,6 @@ def l1_penalty(data: Tables) -> Finding:
 
 
 @claims.add(
-    "l1_threshold",
     figure="l1_penalty",
     paper="The penalty kills features below a certain importance threshold, especially if they are not aligned with "
     "the basis",
@@ -127,7 +125,6 @@ def l1_threshold(data: Tables) -> Finding:
 
 
 @claims.add(
-    "small_l1_is_free",
     figure="l1_penalty",
     paper="It should be possible to reduce superposition a little with essentially no effect on performance, since the "
     "derivative of the loss with respect to it is zero",
@@ -169,7 +166,6 @@ def small_l1_is_free(data: Tables) -> Finding:
 
 
 @claims.add(
-    "same_as_larger",
     figure="l1_penalty",
     paper="A model with superposition and n neurons likely performs as well as a significantly larger monosemantic one",
     about="a belief",
@@ -200,7 +196,6 @@ def same_as_larger(data: Tables) -> Finding:
 
 
 @claims.add(
-    "activation_frequency",
     figure="l1_penalty",
     paper="In loss reduction per activation frequency, superposition is not optimal, but becomes asymptotically as "
     "good as dedicated dimensions",
@@ -237,7 +232,6 @@ def activation_frequency(data: Tables) -> Finding:
 
 
 @claims.add(
-    "linear_in_m",
     figure="l1_penalty",
     paper="By bounds of compressed sensing, m = Ω(-n p log p): the number of features is at most linear in the number "
     "of dimensions, by a factor that depends on sparsity",
@@ -258,7 +252,6 @@ def linear_in_m(data: Tables) -> Finding:
 
 
 @claims.add(
-    "sparse_autoencoder",
     figure="sparse_autoencoder",
     paper="A published comment by Sharkey, Braun and Millidge: a one-layer sparse autoencoder recovers the features of "
     "toy data that combine them sparsely",
@@ -302,7 +295,6 @@ def sparse_autoencoder(data: Tables) -> Finding:
 
 
 @claims.add(
-    "counting_features",
     figure="sparse_autoencoder",
     paper="The same comment: dead neurons, losses, and the agreement of dictionaries of several sizes look suitable to "
     "count the features",

@@ -23,7 +23,6 @@ def _standard_errors(what: str) -> Criterion:
 
 
 @claims.add(
-    "linear_loss",
     figure="theory",
     paper="In the linear model (after Saxe et al.) the loss is, up to a factor, feature benefit Σ I_i (1 - ‖W_i‖²)² "
     "plus interference Σ I_j (W_j·W_i)², so that it never pays to represent more features than there are dimensions",
@@ -71,7 +70,6 @@ def linear_loss(data: Tables) -> Finding:
 
 
 @claims.add(
-    "loss_by_active_count",
     figure="theory",
     paper="L = Σ_k (1-S)^k S^(n-k) L_k, with L_k summed over the patterns of k active features; L_0 = Σ ReLU(b_i)², "
     "and L_1 has a closed form",
@@ -110,7 +108,6 @@ def loss_by_active_count(data: Tables) -> Finding:
 
 
 @claims.add(
-    "one_active_dominates",
     figure="theory",
     paper="As S → 1, L_1 and L_0 dominate the loss; L_0 only penalises positive biases",
     about="any model",
@@ -156,7 +153,6 @@ def _compounding_share(losses: pd.DataFrame, density: float) -> pd.Series:
 
 
 @claims.add(
-    "relu_never_hurts",
     figure="theory",
     paper="The ReLU never makes things worse, and the bias helps where a feature is not represented, by taking on its "
     "expected value",
@@ -185,7 +181,6 @@ def relu_never_hurts(data: Tables) -> Finding:
 
 
 @claims.add(
-    "negative_interference_is_free",
     figure="theory",
     paper="With one active feature, negative interference costs nothing; this explains why solutions prefer to have "
     "only negative interference where that is possible",
@@ -223,7 +218,6 @@ def negative_interference_is_free(data: Tables) -> Finding:
 
 
 @claims.add(
-    "bias_turns_positive_into_negative",
     figure="theory",
     paper="A negative bias can turn small positive interference into what is essentially negative interference",
     about="any model",
@@ -249,7 +243,6 @@ def bias_turns_positive_into_negative(data: Tables) -> Finding:
 
 
 @claims.add(
-    "sparse_graphs",
     figure="theory",
     paper="Features often form sparse interference graphs, in which few features interfere with another; this makes "
     "compounding interference rarer and the loss on one active feature more important",

@@ -196,7 +196,6 @@ class Claims:
 
     def add(
         self,
-        name: str,
         *,
         figure: str,
         paper: str,
@@ -207,15 +206,15 @@ class Claims:
         expected: Verdict = "reproduced",
         at_quick: bool = True,
     ) -> Callable[[Callable[[Tables], Finding]], Callable[[Tables], Finding]]:
-        """Return a decorator that registers the decorated function as the measure of the claim ``<section>.<name>``.
+        """Return a decorator that makes a function the measure of the claim ``<section>.<its name>``.
 
         The arguments are attributes of :class:`Claim`.
         """
 
         def register(measure: Callable[[Tables], Finding]) -> Callable[[Tables], Finding]:
             parts = (tuple(criteria), tuple(correction))
-            claim = Claim(f"{self.section}.{name}", figure, paper, about, phrase, *parts, expected, at_quick, measure)
-            self.items.append(claim)
+            name = f"{self.section}.{measure.__name__}"
+            self.items.append(Claim(name, figure, paper, about, phrase, *parts, expected, at_quick, measure))
             return measure
 
         return register

@@ -11,7 +11,6 @@ claims = Claims("absolute")
 
 
 @claims.add(
-    "exact",
     figure="absolute_small",
     paper="With three features and six neurons the model performs absolute value exactly as expected: a “+” and a “-” "
     "neuron for each feature, whose activations are added, up to a rescaling of each neuron",
@@ -29,7 +28,7 @@ claims = Claims("absolute")
         Criterion("weights that are not those of the exact solution", "<", 1, "exact calculation", "none is", ".0f"),
     ],
 )
-def exact_small(data: Tables) -> Finding:
+def exact(data: Tables) -> Finding:
     models, weights = data["absolute_small"]["models"], data["absolute_small"]["weights"]
     found = computes_exactly(layer_matrix(weights), layer_matrix(weights, "out"))
     return Finding(
@@ -39,7 +38,6 @@ def exact_small(data: Tables) -> Finding:
 
 
 @claims.add(
-    "two_neurons_each",
     figure="absolute_small",
     paper="Without superposition it takes two hidden neurons to compute the absolute value of one feature",
     about="any model",
@@ -63,7 +61,6 @@ def two_neurons_each(data: Tables) -> Finding:
 
 
 @claims.add(
-    "more_features_than_neurons",
     figure="absolute_neurons",
     paper="Once features are sufficiently sparse, the model represents, and computes the absolute value of, more "
     "features than it has neurons",

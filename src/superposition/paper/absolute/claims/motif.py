@@ -8,7 +8,6 @@ claims = Claims("absolute")
 
 
 @claims.add(
-    "motif",
     figure="asymmetric_motif",
     paper="In a model with limited superposition, a neuron represents two features with unequal weights, such as "
     "[2, -½] in and [½, 2] out, so that one interferes heavily; another neuron inhibits where this would be positive. "

@@ -41,7 +41,6 @@ def _at(counts: pd.DataFrame, density: float) -> pd.Series:
 
 
 @claims.add(
-    "monosemantic_when_dense",
     figure="absolute_neurons",
     paper="At 1-S = 1 and 0.3 every neuron represents one feature",
     about="trained models",
@@ -78,7 +77,6 @@ def monosemantic_when_dense(data: Tables) -> Finding:
 
 
 @claims.add(
-    "progression",
     figure="absolute_neurons",
     paper="As density falls, first a few neurons become slightly polysemantic, then their number grows and they become "
     "more polysemantic",
@@ -119,7 +117,6 @@ def progression(data: Tables) -> Finding:
 
 
 @claims.add(
-    "polysemantic_when_sparse",
     figure="absolute_neurons",
     paper="At 1-S = 0.001 all neurons are highly polysemantic",
     about="trained models",
@@ -171,7 +168,6 @@ def polysemantic_when_sparse(data: Tables) -> Finding:
 
 
 @claims.add(
-    "both_in_one_model",
     figure="absolute_neurons",
     paper="In some regimes many neurons are pure, and a subset of them is highly polysemantic",
     about="trained models",
@@ -199,7 +195,6 @@ def both_in_one_model(data: Tables) -> Finding:
 
 
 @claims.add(
-    "important_stay_monosemantic",
     figure="absolute_neurons",
     paper="Neurons that represent the most important features tend to be monosemantic",
     about="trained models",
@@ -237,7 +232,6 @@ def _ratio_by_chance(count: int = 100, draws: int = 10_000) -> float:
 
 
 @claims.add(
-    "primary_and_secondary",
     figure="absolute_zoom",
     paper="Many neurons appear to have a primary feature with a relatively large weight and one or more secondary ones "
     "with smaller weights",
@@ -266,7 +260,6 @@ def primary_and_secondary(data: Tables) -> Finding:
 
 
 @claims.add(
-    "largest_activations",
     figure="absolute_zoom",
     paper="The largest activations of a neuron with a primary feature come all or nearly all from that feature, while "
     "small activations are much more polysemantic",

@@ -52,7 +52,6 @@ def _paired(data: Tables, figure: str) -> pd.DataFrame:
 
 
 @claims.add(
-    "early_superposition_is_antipodal",
     figure="basic_small",
     paper="At first the extra features are arranged in antipodal pairs, one exactly the negative of the other",
     about="trained models",
@@ -88,7 +87,6 @@ def early_superposition_is_antipodal(data: Tables) -> Finding:
 
 
 @claims.add(
-    "other_geometries_later",
     figure="basic_small",
     paper="As more features are represented, superposition gradually turns from antipodal pairs to other geometric "
     "structures",
@@ -134,7 +132,6 @@ def _pair_shares(data: Tables, figure: str) -> pd.Series:
 
 
 @claims.add(
-    "negative_biases_when_sparse",
     figure="basic_small",
     paper="At high sparsity positive interference and negative biases begin to appear; a negative bias lets the model "
     "discard small amounts of noise",

@@ -24,7 +24,6 @@ claims = Claims("basic")
 
 
 @claims.add(
-    "more_features_with_sparsity",
     figure="basic_small",
     paper="The number of extra features grows as sparsity grows",
     about="trained models",
@@ -70,7 +69,6 @@ def more_features_with_sparsity(data: Tables) -> Finding:
 
 
 @claims.add(
-    "all_in_superposition",
     figure="basic_small",
     paper="At high sparsity models put all features in superposition and continue to pack more",
     about="trained models",
@@ -110,7 +108,6 @@ def all_in_superposition(data: Tables) -> Finding:
 
 
 @claims.add(
-    "least_important_first",
     figure="basic_small",
     paper="Superposition starts with the less important features and gradually reaches the most important ones",
     about="trained models",

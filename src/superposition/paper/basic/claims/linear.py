@@ -44,7 +44,6 @@ def _gram(pairs: pd.DataFrame) -> np.ndarray:
 
 
 @claims.add(
-    "not_invertible",
     figure="basic_small",
     paper="By definition, a linear representation is in superposition if WᵀW is not invertible, and is not if it is",
     about="any model",
@@ -97,7 +96,6 @@ def _is_singular(gram: np.ndarray) -> bool:
 
 
 @claims.add(
-    "linear_is_pca",
     figure="basic_small",
     paper="The linear model always learns the m most important features, like principal components; if it is optimised "
     "well enough, its solution does not depend on sparsity",
@@ -136,7 +134,6 @@ def _loss_from_pca(data: Tables, figure: str, models: pd.DataFrame) -> float:
 
 
 @claims.add(
-    "beats_linear",
     figure="basic_small",
     paper="With sparse features superposition compresses beyond what a linear model can, at the cost of interference "
     "that needs a nonlinear filter",
@@ -176,7 +173,6 @@ def _without_relu(data: Tables, figure: str) -> pd.Series:
 
 
 @claims.add(
-    "bias",
     figure="basic_small",
     paper="In a model that behaves as a linear one, the bias is 0 for features that pass through, and the expected "
     "value, which is positive, for the others",
@@ -207,7 +203,6 @@ def bias(data: Tables) -> Finding:
 
 
 @claims.add(
-    "dense_relu_is_linear",
     figure="basic_small",
     paper="On dense features the ReLU-output model does the same as the linear one; as sparsity sets in, the most "
     "important features are at first untouched",

@@ -24,7 +24,6 @@ WIDER = ("", "_m10", "_m15", "_m20")
 
 
 @claims.add(
-    "scale_free",
     figure="basic_large",
     paper="Results are qualitatively similar for more features and dimensions: n = 80 and m = 20 give essentially a "
     "rescaled version of the picture",
@@ -52,7 +51,6 @@ def scale_free(data: Tables) -> Finding:
 
 
 @claims.add(
-    "eventually_dedicated",
     figure="basic_small",
     paper="Models of any size may hold many features in superposition, but unless all are equally important, any given "
     "feature should eventually get a dedicated neuron as the model grows",

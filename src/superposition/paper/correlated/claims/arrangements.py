@@ -70,7 +70,6 @@ def _arrangement(shares: pd.DataFrame, where: pd.Series, tested: bool = True) ->
 
 
 @claims.add(
-    "orthogonal",
     figure="correlated_organization",
     paper="Models ideally represent correlated features as orthogonal, in separate tegum factors",
     about="trained models",
@@ -84,7 +83,6 @@ def orthogonal(data: Tables) -> Finding:
 
 
 @claims.add(
-    "antipodal",
     figure="correlated_organization",
     paper="Models prefer to have anticorrelated features interfere, ideally as antipodal pairs in one tegum factor",
     about="trained models",
@@ -98,7 +96,6 @@ def antipodal(data: Tables) -> Finding:
 
 
 @claims.add(
-    "side_by_side",
     figure="correlated_organization",
     paper="Where they cannot be orthogonal, models prefer correlated features as close together as possible, with "
     "positive rather than negative interference: three pairs form a hexagon of neighbours",
@@ -129,7 +126,6 @@ def side_by_side(data: Tables) -> Finding:
 
 
 @claims.add(
-    "no_independent_hexagon",
     figure="correlated_organization",
     paper="Six independent features will not be embedded as a hexagon like this",
     about="trained models",
@@ -174,7 +170,6 @@ def no_independent_hexagon(data: Tables) -> Finding:
 
 
 @claims.add(
-    "failed_collapse",
     figure="collapse",
     paper="Sometimes a pair collapses among these models; here that is an optimisation failure",
     about="trained models",
@@ -206,7 +201,6 @@ def failed_collapse(data: Tables) -> Finding:
 
 
 @claims.add(
-    "preference_order",
     figure="collapse",
     paper="There seems to be an order of preference for correlated features: orthogonal, else close together with "
     "positive interference, else collapsed to the principal component",
@@ -231,7 +225,6 @@ def preference_order(data: Tables) -> Finding:
 
 
 @claims.add(
-    "grouping",
     figure="correlated_organization",
     paper="Correlation strongly influences which features are grouped together in superposition",
     about="trained models",

@@ -10,7 +10,6 @@ claims = Claims("correlated")
 
 
 @claims.add(
-    "local_basis",
     figure="local_bases",
     paper="In larger models with sets of correlated features, a set considered in isolation is (nearly) orthogonal, "
     "although the model as a whole is in superposition; quite a strong phenomenon",
@@ -48,7 +47,6 @@ def local_basis(data: Tables) -> Finding:
 
 
 @claims.add(
-    "collapse_to_component",
     figure="collapse",
     paper="With room for only one of two correlated features a and b, the model represents (a + b)/√2 and ignores "
     "(a - b)/√2",
@@ -78,7 +76,6 @@ def collapse_to_component(data: Tables) -> Finding:
 
 
 @claims.add(
-    "collapse_regimes",
     figure="collapse",
     paper="As density grows, pairs collapse one after the other; approximately, none up to 0.05, one from 0.05 to "
     "0.15, two from 0.15 to 0.2, all from 0.25 on, and most like principal components from 0.5 on",
@@ -136,7 +133,6 @@ def collapse_regimes(data: Tables) -> Finding:
 
 
 @claims.add(
-    "pca_when_dense",
     figure="collapse",
     paper="In very dense regimes, roughly from 0.5 on, the solution becomes equivalent to principal component analysis",
     about="trained models",

@@ -38,7 +38,6 @@ def _off(data: Tables, directions: str) -> float:
 
 
 @claims.add(
-    "three_form_a_triangle",
     figure="direction_left_out",
     paper="It does not seem surprising that for three equally important and equally sparse features in two dimensions "
     "the optimal strategy is an equilateral triangle",
@@ -77,7 +76,6 @@ def three_form_a_triangle(data: Tables) -> Finding:
 
 
 @claims.add(
-    "dense_direction",
     figure="direction_left_out",
     paper="W ⊥ (1, 1, 1, …) gives a regular simplex, in some sense the least possible superposition; if features are "
     "equally important and sparse, (1, 1, 1, …) is the best direction not to represent",
@@ -113,7 +111,6 @@ def dense_direction(data: Tables) -> Finding:
 
 
 @claims.add(
-    "square_is_two_digons",
     figure="direction_left_out",
     paper="There is an exact correspondence between polytopes and strategies for superposition; the square, for "
     "instance, decomposes into two digons, W ⊥ (1, 0, 1, 0) and (0, 1, 0, 1)",

@@ -16,7 +16,6 @@ claims = Claims("geometry")
 
 
 @claims.add(
-    "clusters",
     figure="feature_dimensionality",
     paper="The D_i of trained models cluster at certain fractions; there are distinct lines at 3/4, 2/3, 1/2, 2/5, 3/8 "
     "and 0",
@@ -54,7 +53,6 @@ def clusters(data: Tables) -> Finding:
 
 
 @claims.add(
-    "line_at_one",
     figure="feature_dimensionality",
     paper="The authors believe that there would be a line at 1, were it not that features of the basis cannot be told "
     "from other directions in the dense regime",
@@ -73,7 +71,6 @@ def line_at_one(data: Tables) -> Finding:
 
 
 @claims.add(
-    "budget",
     figure="feature_dimensionality",
     paper="Empirically it seems that the D_i add up to the number of dimensions m when features are, in some sense, "
     "packed efficiently",
@@ -104,7 +101,6 @@ def budget(data: Tables) -> Finding:
 
 
 @claims.add(
-    "leverage",
     figure="feature_dimensionality",
     paper="A reader's comment (Zhang): D_i is like the leverage score of a feature; as leverage scores add up to the "
     "rank of W, it is natural that the D_i do so, too",

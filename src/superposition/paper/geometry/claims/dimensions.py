@@ -112,7 +112,6 @@ EXCESS_ON_THE_PLATEAU = (
 
 
 @claims.add(
-    "sticky_one",
     figure="dimensions_per_feature",
     paper="As sparsity changes, the dimensions per feature D* of trained models are sticky at 1",
     about="trained models",
@@ -166,7 +165,6 @@ def _stickiest_level(curve: pd.DataFrame) -> float:
 
 
 @claims.add(
-    "sticky_half",
     figure="dimensions_per_feature",
     paper="The dimensions per feature are sticky at 1/2, too; antipodal pairs appear to be so effective that models "
     "use them over a wide range of sparsity",
@@ -203,7 +201,6 @@ def sticky_half(data: Tables) -> Finding:
 
 
 @claims.add(
-    "half_is_antipodal",
     figure="feature_dimensionality",
     paper="On inspection, the sticky point at 1/2 seems to be a precise arrangement in antipodal pairs, each feature "
     "the negative of another",
@@ -282,7 +279,6 @@ def _judge_exponents(data: Tables, experiments: Sequence[str], size: str, note: 
 
 
 @claims.add(
-    "n_is_irrelevant",
     figure="dimensions_per_feature",
     paper="The number of features n does not matter very much for D*, as long as it is much larger than m",
     about="trained models",
@@ -305,7 +301,6 @@ def n_is_irrelevant(data: Tables) -> Finding:
 
 
 @claims.add(
-    "m_scales",
     figure="dimensions_per_feature",
     paper="The number of hidden dimensions does not really matter for the ratio of features to dimensions: twice the "
     "dimensions represent twice the features",
@@ -325,7 +320,6 @@ def m_scales(data: Tables) -> Finding:
 
 
 @claims.add(
-    "norm_counts_features",
     figure="dimensions_per_feature",
     paper="As ‖W_i‖² is about 1 if a feature is represented and about 0 if not, ‖W‖_F² is roughly the number of "
     "features that the model represents; it behaves nicely in the dense regime, too, as it does not depend on the "
@@ -385,7 +379,6 @@ def norm_counts_features(data: Tables) -> Finding:
 
 
 @claims.add(
-    "dense_basis_is_arbitrary",
     figure="dimensions_per_feature",
     paper="In the dense regime, S = 0, nothing privileges the basis of features, and the model represents arbitrary "
     "directions instead",

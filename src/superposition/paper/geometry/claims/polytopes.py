@@ -26,7 +26,6 @@ def nearer_to_the_pair(statistic: str) -> Criterion:
 
 
 @claims.add(
-    "fractions_are_polytopes",
     figure="polytopes",
     paper="Each of the lines belongs to a geometry: 3/4 to the tetrahedron, 2/3 to the triangle, 1/2 to the antipodal "
     "pair, 2/5 to the pentagon, 3/8 to the square antiprism",
@@ -65,7 +64,6 @@ def _bipyramids(data: Tables, n: int, name: str) -> pd.DataFrame:
 
 
 @claims.add(
-    "split_lines",
     figure="polytopes",
     paper="There seem to be split lines where one would expect non-uniform solutions: no line at 3/5 for triangular "
     "bipyramids but points at 2/3 and at 1/2, and likewise points at 2/5 and 1/2 instead of 3/7 for pentagonal ones",
@@ -105,7 +103,6 @@ def split_lines(data: Tables) -> Finding:
 
 
 @claims.add(
-    "tegum",
     figure="polytopes",
     paper="Parts of the graph of features are disconnected if and only if they are in different tegum factors, so that "
     "each feature should have the dimensionality of its own factor, without interference from the others",
@@ -172,7 +169,6 @@ def compare_with_best_product(data: Tables) -> pd.DataFrame:
 
 
 @claims.add(
-    "low_dimensional_factors",
     figure="feature_dimensionality",
     paper="Perhaps solutions in many dimensions are often tegum products of solutions in one, two and three; this may "
     "be preferred because the interference of many features at once could be really bad",
@@ -199,7 +195,6 @@ def low_dimensional_factors(data: Tables) -> Finding:
 
 
 @claims.add(
-    "thomson",
     figure="polytopes",
     paper="If features are equally important, norms are 1 or 0 and biases 0, the loss of one active feature is a "
     "generalised Thomson problem, vaguely similar to the famous one, with an unusual energy; several of the "

@@ -14,7 +14,6 @@ UNIFORM_DISTANCE = sum(gap**2 for gap in (1 / 4, 1 / 12, 1 / 6, 1 / 10, 1 / 40))
 
 
 @claims.add(
-    "pressure",
     figure="line_sharpness",
     paper="A later comment (Henighan and Olah): the number of features that compete to be represented influences the "
     "polytopes; often, the structure is cleaner with more pressure, above all at high sparsity",
@@ -38,7 +37,6 @@ def pressure(data: Tables) -> Finding:
 
 
 @claims.add(
-    "longer_training",
     figure="line_sharpness",
     paper="A later comment (Henighan and Olah): training longer, too, seems to produce cleaner structure",
     about="trained models",

@@ -33,7 +33,6 @@ def _crossover(data: Tables) -> pd.Series:
 
 
 @claims.add(
-    "crossover",
     figure="pentagon_loss",
     paper="The phase change, where the loss curves of the two geometries cross, is where the varied feature is about "
     "2.5 "
@@ -86,7 +85,6 @@ def crossover(data: Tables) -> Finding:
 
 
 @claims.add(
-    "first_order",
     figure="pentagon_loss",
     paper="That the loss curves of the two geometries cross directly confirms that the phase change is genuinely one "
     "of "
@@ -140,7 +138,6 @@ def _steps(solutions: pd.DataFrame, axis: str) -> tuple[float, str]:
 
 
 @claims.add(
-    "importance_deforms",
     figure="pentagon_solutions",
     paper="As features vary in importance or sparsity, polytopes deform smoothly while the imbalance builds, up to a "
     "critical breaking point at which they snap to another polytope",

@@ -11,7 +11,6 @@ claims = Claims("nonuniform")
 
 
 @claims.add(
-    "norm_bias",
     figure="pentagon_solutions",
     paper="The pentagon's points are off the unit circle, because models set a slight negative bias to cut off noise "
     "and "
@@ -77,7 +76,6 @@ def norm_bias(data: Tables) -> Finding:
 
 
 @claims.add(
-    "distance_is_interference",
     figure="pentagon_solutions",
     paper="The distance of a feature from the unit circle can be interpreted as driven primarily by the amount of "
     "positive interference",
@@ -101,7 +99,6 @@ def distance_is_interference(data: Tables) -> Finding:
 
 
 @claims.add(
-    "two_dimensions_harder",
     figure="pentagon_loss",
     paper="With two hidden dimensions optimisation by gradient descent is really challenging, a lot harder than with "
     "even "

@@ -38,7 +38,6 @@ def weights_of(model: pd.DataFrame) -> np.ndarray:
 
 
 @claims.add(
-    "pentagon_when_equal",
     figure="pentagon_solutions",
     paper="If all five features are equally dense, they form a regular pentagon",
     about="trained models",
@@ -72,7 +71,6 @@ def pentagon_when_equal(data: Tables) -> Finding:
 
 
 @claims.add(
-    "stretch",
     figure="pentagon_solutions",
     paper="A denser feature is given more space, as the others repel from it; a sparser one takes less, as other "
     "points "
@@ -108,7 +106,6 @@ def stretch(data: Tables) -> Finding:
 
 
 @claims.add(
-    "snap",
     figure="pentagon_solutions",
     paper="If the varied feature is sufficiently sparse, the pentagon collapses to a pair of digons with the sparser "
     "feature at zero",

@@ -20,7 +20,6 @@ HALF_WAY = float(np.hypot(*(CONFUSED - (1, 0))) / 2)
 
 
 @claims.add(
-    "exact_loss",
     figure="loss_surfaces",
     paper="Comment by T. McGrath: for two features in one dimension and without biases, the expected loss can be "
     "solved exactly",
@@ -58,7 +57,6 @@ def _distance(where: str, relation: Literal["<", ">"]) -> Criterion:
 
 
 @claims.add(
-    "confused_features",
     figure="loss_surfaces",
     paper="Comment by T. McGrath: without biases there is a new phase, W_1 ≈ W_2 ≈ 1/√2, where sparsity is low and "
     "both features matter, although they are not correlated",
@@ -100,7 +98,6 @@ def _step_ratio(path: pd.DataFrame) -> float:
 
 
 @claims.add(
-    "smooth_movement",
     figure="loss_surfaces",
     paper="Comment by T. McGrath: the minimum moves smoothly in weight space as the degree of sparsity changes, from "
     "one that is quantitatively different from the fixed configurations to one that is similar to them",
@@ -148,7 +145,6 @@ JUMP_OF_NORM = _largest_step("for r = 1", ">")
 
 
 @claims.add(
-    "two_minima",
     figure="loss_surfaces",
     paper="Comment by T. McGrath: some settings have two minima up to sign; near a transition the basin of the global "
     "one can be considerably smaller, and the transition between antipodal and confused features appears discontinuous",
@@ -178,7 +174,6 @@ def two_minima(data: Tables) -> Finding:
 
 
 @claims.add(
-    "activation_functions",
     figure="phase_activations",
     paper="Comment by K. Sachan: the phase diagrams look quite different for other activation functions, some of which "
     "induce more polysemanticity",

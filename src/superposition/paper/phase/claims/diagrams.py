@@ -25,7 +25,6 @@ def _grid(data: Tables, figure: str, panel: str, value: str = "phase") -> pd.Dat
 
 
 @claims.add(
-    "three_phases",
     figure="phase_2in1",
     paper="A feature is not learned, or learned in superposition, or has a dimension of its own; both diagrams, "
     "empirical and theoretical, show the three regions, and the transitions between them seem sharp",
@@ -62,7 +61,6 @@ def three_phases(data: Tables) -> Finding:
 
 
 @claims.add(
-    "sparsity_necessary",
     figure="phase_2in1",
     paper="As expected, sparsity is necessary for superposition, and it interacts with relative importance",
     about="the optimum",
@@ -113,7 +111,6 @@ def _highest(phases: pd.DataFrame) -> pd.Series:
 
 
 @claims.add(
-    "first_order",
     figure="phase_2in1",
     paper="There appears to be a real phase change: the optimal weights change discontinuously, in magnitude and in "
     "superposition",
@@ -158,7 +155,6 @@ def _ranges(transitions: pd.DataFrame, jump: bool) -> str:
 
 
 @claims.add(
-    "crossover_kink",
     figure="phase_kinks",
     paper="In the theoretical model the loss functions cross, so that the derivative of the optimal loss is "
     "discontinuous: a first-order phase change",
@@ -189,7 +185,6 @@ def crossover_kink(data: Tables) -> Finding:
 
 
 @claims.add(
-    "theory_predicts",
     figure="phase_3in2",
     paper="The phase change is observed both in the empirical and in the theoretical diagram",
     about="trained models",
@@ -253,7 +248,6 @@ def _compare_training(data: Tables) -> str:
 
 
 @claims.add(
-    "joint_superposition",
     figure="phase_3in2",
     paper="For three features in two dimensions a last solution, with all three in joint superposition, is left out",
     about="the theoretical model",

@@ -18,7 +18,6 @@ def _sparse(data: Tables) -> pd.DataFrame:
 
 
 @claims.add(
-    "all_represented",
     figure="many_features",
     paper="At 90 % sparsity and more, all features are represented",
     about="trained models",
@@ -57,7 +56,6 @@ def all_represented(data: Tables) -> Finding:
 
 
 @claims.add(
-    "diagonal",
     figure="many_features",
     paper="The diagonal of WᵀW is 1 for features that are represented",
     about="trained models",
@@ -90,7 +88,6 @@ def diagonal(data: Tables) -> Finding:
 
 
 @claims.add(
-    "almost_orthogonal",
     figure="many_features",
     paper="Exponentially many directions can be almost orthogonal, and models make use of them",
     about="trained models",

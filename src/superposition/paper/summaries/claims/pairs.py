@@ -28,7 +28,6 @@ def _exponent(costs: pd.DataFrame, by: str) -> float:
 
 
 @claims.add(
-    "interference",
     figure="cost_of_a_pair",
     paper="The cost of a pair of features is proportional to p² and to the square of the cosine between them",
     about="any model",
@@ -69,7 +68,6 @@ def interference(data: Tables) -> Finding:
 
 
 @claims.add(
-    "triangle",
     figure="cost_of_a_pair",
     paper="Of three directions at 120°, activating one makes another read -0.5; two at 0.9 read 0.45 each and the "
     "third -0.9",
@@ -92,7 +90,6 @@ def triangle(data: Tables) -> Finding:
 
 
 @claims.add(
-    "polytope_gram",
     figure="cost_of_a_pair",
     paper="Arrangements of features up to rotation are the same as positive semidefinite matrices WᵀW of rank m",
     about="any model",

@@ -30,7 +30,6 @@ def _in_superposition(data: Tables, values: str) -> set[int]:
 
 
 @claims.add(
-    "binary",
     figure="five_features",
     paper="The phenomena are the same if features are binary, 1 when active: rarely active, five of them form a "
     "pentagon in the plane",
@@ -70,7 +69,6 @@ def binary(data: Tables) -> Finding:
 
 
 @claims.add(
-    "dedicated",
     figure="five_features",
     paper=f"If features are often active (p = {OFTEN_ACTIVE}), the two most important ones get dimensions of their "
     "own, and the rest is ignored",
@@ -156,7 +154,6 @@ DECISIVE_JUMP = Criterion(
 
 
 @claims.add(
-    "sharp",
     figure="five_features",
     paper="Between the two regimes there is a sharp threshold, drawn at a density of about "
     f"{DRAWN_THRESHOLD} as a step from five represented features to two",

@@ -48,7 +48,6 @@ def _difference(data: Tables, n: int, m: int, arrangement: str) -> Number:
 
 
 @claims.add(
-    "polygons",
     figure="polygons_and_solids",
     paper="Sparse features in the plane form a regular polygon: four a square, six a hexagon",
     about="trained models",
@@ -68,7 +67,6 @@ def polygons(data: Tables) -> Finding:
 
 
 @claims.add(
-    "solids",
     figure="polygons_and_solids",
     paper="Sparse features in space form a regular polytope: four a tetrahedron, six an octahedron",
     about="trained models",
@@ -103,7 +101,6 @@ def solids(data: Tables) -> Finding:
 
 
 @claims.add(
-    "equidistant",
     figure="polygons_and_solids",
     paper="In the best arrangement all features are equidistant in angle, at the corners of a regular polytope",
     about="the optimum",
@@ -158,7 +155,6 @@ def equidistant(data: Tables) -> Finding:
 
 
 @claims.add(
-    "min_max",
     figure="polygons_and_solids",
     paper="The arrangement minimises the largest cosine between two features, as in Tammes' problem",
     about="the optimum",

@@ -14,7 +14,6 @@ SIGNIFICANCE = 0.01
 
 
 @claims.add(
-    "dynamics",
     figure="pentagon_forms",
     paper="Training first pushes directions apart and then rotates them into the polytope",
     about="trained models",
