@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from tests.paper.counter_models.absolute import SEVERAL, circuit, exact, few_samples, hundred_of, made, mixed
-from tests.paper.synthetic import drawn_twice, through_files
+from tests.paper.synthetic import drawn_twice, through_files, verdict
 from tests.real import CONFIG
 
 from superposition.analysis import neurons
@@ -204,6 +204,26 @@ def test_claims_from_files(data: Tables, tmp_path: Path) -> None:
     assert values["absolute.polysemantic_when_sparse"] == 16
     assert values["absolute.more_features_than_neurons"] == 20
     assert values["absolute.two_neurons_each"] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    ("noise", "trend", "expected"),
+    [(1, 4, "reproduced"), (2, 4, "reproduced"), (2, 0, "not reproduced"), (1, -4, "not reproduced")],
+)
+def test_a_progression_is_one_of_means(noise: int, trend: int, expected: str) -> None:
+    """A single seed whose number falls does not refute it; no trend, or the opposite one, does."""
+    density = [1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001]
+    start, rows = 0 if trend > 0 else 24, []
+    for place, p in enumerate(density):
+        for seed in range(3):
+            # The seeds take turns in having more neurons with several features than the mean, or fewer.
+            count = np.clip(start + trend * place + noise * ((seed + place) % 3 - 1), 0, 40)
+            second = np.where(np.arange(40) < count, 0.9, 0.0)
+            about = {"experiment": "absolute_sparse", "density": p, "seed": seed, "best": True}
+            small = np.where(second > 0, max(0, start // 2 + trend * place // 2) + seed % 2, 0)
+            rows.append(pd.DataFrame({"neuron": np.arange(40), "second": second, "small": small}).assign(**about))
+    data = {"absolute_neurons": {"neurons": pd.concat(rows)}}
+    assert verdict(judge.claims, "progression", data) == expected
 
 
 def test_explained_variance(trained: dict[str, SweepResult]) -> None:

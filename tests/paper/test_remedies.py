@@ -116,7 +116,7 @@ def test_claims_about_the_penalty(data: Tables, tmp_path: Path) -> None:
     # At 0.2 four features are left, and at 0.4 two; a dedicated dimension pays for more, or for fewer.
     thresholds = data["l1_penalty"]["features"].query("l1 in (0.2, 0.4)")
     pays = (thresholds["threshold"] > thresholds["l1"]).groupby([thresholds["density"], thresholds["l1"]]).sum()
-    assert values["remedies.l1_threshold"] == [max(abs(pays - [4, 2, 4, 2])), 0]
+    assert values["remedies.l1_threshold"] == [np.mean(abs(pays - [4, 2, 4, 2])), 0]
     assert set(table["verdict"]) <= {"reproduced", "not reproduced", "described"}
 
 

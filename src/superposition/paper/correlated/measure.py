@@ -23,29 +23,36 @@ SOBOL_SEEDS = (0, 1, 2)
 DIVISIONS = 4999
 
 
+def has_all_apart(W: Float[np.ndarray, "2 n"]) -> bool:
+    """Return whether a model represents all features and collapses none of the pairs (0, 1), (2, 3), …"""
+    return bool(is_represented((W**2).sum(0)).all()) and count_collapsed_pairs(W) == 0
+
+
 def has_arrangement(name: str, W: Float[np.ndarray, "2 n"]) -> bool:
     """Return whether a model shows one of the paper's arrangements; features 2i and 2i + 1 are partners.
 
-    All features have to be represented. Orthogonal: partners are 75° to 105° apart. Antipodal: 165° or more. Side by
-    side: no pair is collapsed, and going around the origin every feature is next to its partner.
+    All features have to be represented, and no pair may be collapsed. Orthogonal: the angle between partners is nearer
+    to 90° than to 0° or 180°. Antipodal: nearer to 180° than to 90°. Side by side: going around the origin, every
+    feature is next to its partner.
     """
-    if not is_represented((W**2).sum(0)).all():
+    if not has_all_apart(W):
         return False
     cosine = (W[:, ::2] * W[:, 1::2]).sum(0) / np.linalg.norm(W[:, ::2], axis=0) / np.linalg.norm(W[:, 1::2], axis=0)
     angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
     if name == "orthogonal":
-        return bool((np.abs(angle - 90) <= 15).all())
+        return bool((np.abs(angle - 90) <= 45).all())
     if name == "antipodal":
-        return bool((angle >= 165).all())
+        return bool((angle >= 135).all())
     pair = np.argsort(np.arctan2(W[1], W[0])) // 2
-    return count_collapsed_pairs(W) == 0 and bool(((pair == np.roll(pair, 1)) | (pair == np.roll(pair, -1))).all())
+    return bool(((pair == np.roll(pair, 1)) | (pair == np.roll(pair, -1))).all())
 
 
 def correlated_organization(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Count the models with each arrangement by density, also for independent features; select models to show.
 
-    Of the best known models, ``known`` says whether they have the arrangement, and ``best_independent`` is measured as
-    ``independent`` is.
+    Of the best trained and the best known models, ``best`` and ``known`` say whether they have the arrangement, and
+    ``best_apart`` and ``known_apart`` whether they could: whether they represent all features and collapse no pair.
+    ``best_independent`` is measured as ``independent`` is, on the best known models.
     """
     shares, models = [], []
     for arrangement in ARRANGEMENTS:
@@ -70,7 +77,9 @@ def correlated_organization(trained: dict[str, SweepResult], best: dict[str, Swe
                     "stated": sum(arranged),
                     "collapsed": sum(count_collapsed_pairs(W) > 0 for W in W_all),
                     "best": arranged[point.restart],
+                    "best_apart": has_all_apart(W_all[point.restart]),
                     "known": has_arrangement(arrangement.name, known),
+                    "known_apart": has_all_apart(known),
                 }
             )
             if point.density == shown and point.distribution == arrangement.distribution:

@@ -86,13 +86,13 @@ def l1(data: Tables) -> Finding:
     phrase="killing features below a certain importance",
     criteria=[
         Criterion(
-            "largest difference between the number of features that are left and the number for which a dedicated "
-            "dimension pays, in models without superposition",
+            "mean absolute difference between the number of features that are left and the number for which a "
+            "dedicated dimension pays, in models without superposition",
             "<",
-            1.5,
-            "exact calculation",
-            "neighbouring importances differ by a factor of 0.7, so that one feature may go either way",
-            ".0f",
+            0.5,
+            "midpoint",
+            "half way from the exact number to one feature more or less",
+            ".2f",
         ),
         Criterion(
             "share of these models in which a more important feature is gone and a less important one is left",
@@ -117,8 +117,9 @@ def l1_threshold(data: Tables) -> Finding:
     difference = by_model["kept"].sum() - by_model["pays"].sum()
     skipped = by_model["kept"].agg(lambda kept: bool(np.diff(kept.astype(int)).max() > 0))
     return Finding(
-        [Number(difference.abs().max()), Number(skipped.mean())],
-        text=f"{(difference == 0).sum()} of {len(difference)} models have exactly as many",
+        [Number(difference.abs().mean(), difference.abs().sem()), Number(skipped.mean())],
+        text=f"{(difference == 0).sum()} of {len(difference)} models have exactly as many; the largest "
+        f"difference is {difference.abs().max():.0f}",
         note=f"A dedicated dimension pays up to {(features['threshold'] / features['importance']).max():.2f} times the "
         "importance. The penalty of a direction is its L1 norm, so that a diagonal of m units costs √m times an axis",
     )

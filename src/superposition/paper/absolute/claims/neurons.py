@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
+from scipy.stats import combine_pvalues, mannwhitneyu, page_trend_test, spearmanr
 
 from superposition.analysis.rows import rows_at
 from superposition.paper.absolute import (
@@ -84,35 +84,49 @@ def monosemantic_when_dense(data: Tables) -> Finding:
     phrase="end up with each neuron representing",
     criteria=[
         Criterion(
-            "largest fall of the number of neurons with several features from one density to the next lower one, for "
-            f"any seed and any threshold from {THRESHOLDS}",
+            "probability of such a rise of the number of neurons with several features as density falls, in the best "
+            "models of the seeds",
             "<",
-            1,
-            "the paper",
-            "the number never falls",
-            ".0f",
+            0.01,
+            "null model",
+            "Page's trend test: all orders of the densities are equally likely; a false-positive rate of 1 %",
+            ".1g",
         ),
         Criterion(
-            "rise of the median number of features in a neuron with several from 1-S = 0.01 to 0.001",
-            ">",
-            0,
-            "the paper",
-            "they become more polysemantic",
-            ".1f",
+            "largest fall of the mean of this number over the seeds from one density to the next lower one",
+            "<",
+            None,
+            "measurement error",
+            "three standard errors of the mean change from one density to the next",
+            ".2f",
+        ),
+        Criterion(
+            "probability of such a rise of the mean number of features in a neuron with several",
+            "<",
+            0.01,
+            "null model",
+            "Page's trend test, over the densities at which all seeds have such neurons",
+            ".1g",
         ),
     ],
     at_quick=False,
 )
 def progression(data: Tables) -> Finding:
-    falls = [(-_polysemantic_counts(data, t).diff()).max(axis=None) for t in MONOSEMANTIC_THRESHOLDS]
+    number = np.mean([_polysemantic_counts(data, t) for t in MONOSEMANTIC_THRESHOLDS], axis=0)
+    change = np.diff(number, axis=0)
+    error = np.sqrt(np.mean(change.var(axis=1, ddof=1)) / change.shape[1])
     units = best_of_main(data["absolute_neurons"]["neurons"])
-    several = units[units["small"] > 0]
-    counts = several.groupby("density")["small"].median()[::-1] + 1
-    rise = np.subtract(*(rows_at(units, density=p).query("small > 0")["small"].median() for p in (SPARSEST, 0.01)))
+    several = 1 + units[units["small"] > 0].groupby(["density", "seed"])["small"].mean().unstack()[::-1].dropna()
     return Finding(
-        [Number(max(0, *falls)), Number(rise)],
-        text="median number of features in neurons with several: "
-        + ", ".join(f"{count:g} at {density:g}" for density, count in counts.items()),
+        [
+            Number(page_trend_test(number.T).pvalue),
+            Number(max(0, -change.mean(axis=1).min()), bound=3 * error),
+            Number(page_trend_test(several.T).pvalue),
+        ],
+        text="mean number of neurons with several features, over "
+        f"{number.shape[1]} seeds and the thresholds from {THRESHOLDS}, from dense to sparse: "
+        f"{', '.join(f'{count:.1f}' for count in number.mean(axis=1))}; mean number of features in such a neuron: "
+        + ", ".join(f"{count:.1f} at {density:g}" for density, count in several.mean(axis=1).items()),
     )
 
 
@@ -123,45 +137,57 @@ def progression(data: Tables) -> Finding:
     phrase="subset of them will be highly",
     criteria=[
         Criterion(
-            "largest number of neurons with one feature in the best model of a seed, with the threshold "
+            "mean number of neurons with one feature, over the best models of the seeds, with the threshold "
             f"{MONOSEMANTIC_THRESHOLDS[0]:g}",
             "<",
             1,
             "the paper",
             "all are polysemantic",
-            ".0f",
+            ".1f",
         )
     ],
     correction=[
-        Criterion("least share of neurons with several features", ">", 0.5, "midpoint", "the majority", ".0%"),
+        Criterion("mean share of neurons with several features", ">", 0.5, "midpoint", "the majority", ".0%"),
         Criterion(
-            "least excess of their number over that at any higher density", ">", 0, "the paper", "the most", ".0f"
+            "probability that neurons with one feature have such important ones by chance",
+            "<",
+            0.01,
+            "null model",
+            "Mann–Whitney against the main features of the other neurons, combined over the seeds by Fisher's method",
+            ".1g",
         ),
     ],
     expected="corrected",
     at_quick=False,
 )
 def polysemantic_when_sparse(data: Tables) -> Finding:
-    units, models = data["absolute_neurons"]["neurons"], data["absolute_neurons"]["models"]
-    counts, m = _polysemantic_counts(data, MONOSEMANTIC_THRESHOLDS[0]), units["neuron"].max() + 1
-    sparse = _at(counts, SPARSEST)
-    denser = counts.drop(sparse.name)
-    here = rows_at(units, density=SPARSEST).query("best")
-    several = (here["second"] >= MONOSEMANTIC_THRESHOLDS[0]).groupby(here["experiment"]).sum()
-    lowest = rows_at(models, density=SPARSEST).groupby("experiment")["loss"].min()
+    tables, threshold = data["absolute_neurons"], MONOSEMANTIC_THRESHOLDS[0]
+    here, models = (rows_at(tables[name], density=SPARSEST).query("best") for name in ("neurons", "models"))
+    several = (here["second"] >= threshold).groupby(here["experiment"]).sum()
+    lowest = models.groupby("experiment")["loss"].min()
     lengths = [
         f"{several[name]} after {words}, at {lowest[name] / lowest[list(MAIN_EXPERIMENTS[1:])].min():.2f} times the "
         "lowest loss"
         for name, words in TRAINING_LENGTHS.items()
     ]
-    main = best_of_main(here)
-    alone = main[main["second"] < MONOSEMANTIC_THRESHOLDS[0]]["main"]
+    main = best_of_main(here).assign(several=lambda units: units["second"] >= threshold)
+    sparse, m = main.groupby("seed")["several"].sum(), main["neuron"].max() + 1
+    known = (rows_at(tables["best_neurons"], density=SPARSEST)["second"] >= threshold).sum()
+    tests = [
+        mannwhitneyu(model.loc[~model["several"], "main"], model.loc[model["several"], "main"], alternative="less")
+        for _, model in main.groupby("seed")
+        if model["several"].nunique() > 1
+    ]
     return Finding(
-        [Number(m - sparse.min())],
-        [Number(sparse.min() / m), Number((sparse - denser.max()).min())],
-        text=f"{', '.join(map(str, sparse))} of {m} neurons have several features, by seed",
+        [Number(m - sparse.mean(), sparse.sem())],
+        [
+            Number(sparse.mean() / m, sparse.sem() / m),
+            Number(combine_pvalues([test.pvalue for test in tests]).pvalue if tests else np.nan),
+        ],
+        text=f"{', '.join(map(str, sparse))} of {m} neurons have several features, by seed; in the best known model "
+        f"{known} have",
         correction="Most neurons have several features, but the most important features keep dedicated neurons (the "
-        f"median number of these features is {alone.median() + 1:.0f})",
+        f"median number of these features is {main.loc[~main['several'], 'main'].median() + 1:.0f})",
         note=f"With other lengths of training it is {' and '.join(lengths)}: the statement fits models that are not "
         "trained to the end",
     )
