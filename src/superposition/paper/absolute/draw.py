@@ -12,6 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from superposition.analysis import neurons
+from superposition.analysis.rows import rows_at
 from superposition.paper.absolute import (
     MAIN_EXPERIMENTS,
     PAPER_INPUT_WEIGHT,
@@ -194,19 +195,20 @@ def absolute_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the stacks of |W_1| of the best model at every density, with W_1 beside them; below, what they compute."""
     weights, units = tables["weights"], tables["neurons"]
     densities = sorted(weights["density"].unique(), reverse=True)
-    counts, models = count_monosemantic(units), tables["models"][tables["models"]["experiment"].isin(MAIN_EXPERIMENTS)]
+    models = tables["models"][tables["models"]["experiment"].isin(MAIN_EXPERIMENTS)]
     fig = plt.figure(figsize=(style.PAGE, 1.08 * len(densities) + 2))
     above, below = fig.subfigures(2, 1, height_ratios=[1.08 * len(densities), 2])
     axes = above.subplots(len(densities), 2, width_ratios=[5, 1], squeeze=False)
     for (ax, heat), density in zip(axes, densities, strict=True):
-        W = layer_matrix(weights[weights["density"] == density])
+        W = layer_matrix(rows_at(weights, density=density))
         one = neurons.monosemantic(np.abs(W))
         panels.neuron_stacks(ax, W, one, _feature_colours(W.shape[1]))
-        here = models[models["density"] == density]
+        counts = count_monosemantic(rows_at(units, density=density)).iloc[0]
+        here = rows_at(models, density=density)
         relative = (here["loss"] / here["yardstick"]).min()
         ax.set_title(
             f"{style.density_title(density)}: {one.sum()} of {len(W)} neurons with one feature "
-            f"(seeds: {', '.join(map(str, counts.loc[density]))}); loss / that of {len(W) // 2} exact: {relative:.2f}",
+            f"(seeds: {', '.join(map(str, counts))}); loss / that of {len(W) // 2} exact: {relative:.2f}",
             loc="left",
             fontsize=7,
             pad=2,
@@ -239,7 +241,7 @@ def _draw_computed(axes: np.ndarray, computed: pd.DataFrame, m: int) -> None:
     densities = sorted(computed["density"].unique(), reverse=True)
     colours = style.SUPERPOSITION(np.linspace(0, 0.95, len(densities)))
     for density, colour in zip(densities, colours, strict=True):
-        mean = computed[computed["density"] == density].groupby("feature")["explained"].mean()
+        mean = rows_at(computed, density=density).groupby("feature")["explained"].mean()
         shares.plot(mean.index + 1, mean, color=colour, lw=1, label=f"{density:g}")
     shares.set(xlabel="feature", ylabel="explained share of $|x_i|$", xlim=(1, 1.6 * m), ylim=(-0.05, 1.05))
     shares.legend(title="$1-S$", fontsize=6, title_fontsize=6)
@@ -265,12 +267,12 @@ def absolute_zoom(tables: dict[str, pd.DataFrame]) -> Figure:
         len(ZOOM_DENSITIES) + 1, 1, figsize=(style.PAGE, 6.6), height_ratios=[1.25] * len(ZOOM_DENSITIES) + [1]
     )
     for ax, density in zip(axes, ZOOM_DENSITIES, strict=False):
-        W = layer_matrix(weights[weights["density"] == density])
+        W = layer_matrix(rows_at(weights, density=density))
         one = neurons.monosemantic(np.abs(W))
         panels.neuron_stacks(ax, W, one, _feature_colours(W.shape[1]), labels=True)
         ax.set(title=f"{style.density_title(density)}: {one.sum()} neurons with one feature", ylabel="$|W_1|$")
     for index, density in enumerate(ZOOM_DENSITIES):
-        for seed, rows in units[units["density"] == density].groupby("seed"):
+        for seed, rows in rows_at(units, density=density).groupby("seed"):
             colour, shift = style.CATEGORIES[index], 0.25 * (index - 0.5)
             label = style.density_title(density) if seed == units["seed"].min() else None
             main = rows["main"] + 1 + shift

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 
 from superposition.analysis import neurons
+from superposition.analysis.rows import at_point, rows_at
 from superposition.core import features
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
@@ -266,7 +267,7 @@ def _summarise_neurons(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     counts = {threshold: count_monosemantic(units, threshold) for threshold in MONOSEMANTIC_THRESHOLDS}
     rows = []
     for density, ones in count_monosemantic(units).iterrows():
-        here = best[best["density"] == density]
+        here = rows_at(best, density=density)
         seeds = here[here["experiment"].isin(MAIN_EXPERIMENTS)].sort_values("seed")["relative"]
         row = {
             "1-S": f"{density:g}",
@@ -277,10 +278,11 @@ def _summarise_neurons(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             ),
         }
         for experiment, name in TRAINING_LENGTHS.items():
-            other = here[here["experiment"] == experiment]["relative"]
-            neurons_here = units[(units["experiment"] == experiment) & (units["density"] == density)]
-            one = (neurons_here["second"] < neurons.MONOSEMANTIC).sum()
-            row[f"{name}: loss, neurons"] = f"{other.iloc[0]:.3f}, {one}" if len(other) else "–"
+            row[f"{name}: loss, neurons"] = "–"
+            for other in here[here["experiment"] == experiment].head(1).itertuples():
+                its_neurons = at_point(units[units["experiment"] == experiment], other.point)
+                one = (its_neurons["second"] < neurons.MONOSEMANTIC).sum()
+                row[f"{name}: loss, neurons"] = f"{other.relative:.3f}, {one}"
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -290,7 +292,7 @@ def absolute_zoom(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     models = trained["absolute_sparse"]
     points, units, weights = models.points, [], []
     for density in ZOOM_DENSITIES:
-        here = points[points["density"] == density]
+        here = rows_at(points, density=density)
         for point, row in here.iterrows():
             W, W_out, b = ordered_layers(models, point, row["restart"])
             units.append(_neurons_table(W).assign(point=point, density=density, seed=row["seed"]))

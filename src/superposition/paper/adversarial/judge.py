@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, spearmanr
 
+from superposition.analysis.rows import rows_at
 from superposition.paper.adversarial import MAIN_EXPERIMENT, MIN_ASCENT_DENSITY, SIZE_CONVENTIONS, removal_sizes
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
@@ -200,7 +201,7 @@ def eighty_percent(data: Tables) -> Finding:
 )
 def robust_models_perform_worse(data: Tables) -> Finding:
     models = data["adversarial_training"]["models"].set_index(["n", "density", "seed"])
-    without, against = (models[models["attack"] == size] for size in (0.0, 0.8))
+    without, against = (rows_at(models, attack=size) for size in (0.0, 0.8))
     rise = against["clean_loss"] - without["clean_loss"]
     error = np.hypot(against["clean_loss_error"], without["clean_loss_error"])
     return Finding(

@@ -5,6 +5,7 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure
 
+from superposition.analysis.rows import at_point, rows_at
 from superposition.plotting import panels, style
 
 
@@ -12,13 +13,15 @@ def _draw_models(figure: str, tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw WᵀW, b, and ‖W_i‖ coloured by superposition for the linear model and the ReLU-output models."""
     linear, relu = f"{figure}_linear", figure
     rows = tables["models"].sort_values("density", ascending=False, kind="stable")
-    rows = pd.concat([rows.query(f"experiment == '{linear}' and density == 1"), rows.query(f"experiment == '{relu}'")])
+    by_experiment = dict(list(rows.groupby("experiment", sort=False)))
     models = []
-    for row in rows.itertuples():
-        here = f"experiment == '{row.experiment}' and point == {row.point}"
+    for row in pd.concat([rows_at(by_experiment[linear], density=1), by_experiment[relu]]).itertuples():
+        pairs, features = (
+            at_point(tables[name][tables[name]["experiment"] == row.experiment], row.point)
+            for name in ("pairs", "features")
+        )
         title = "linear model" if row.experiment == linear else style.density_title(row.density)
-        gram = panels.gram(tables["pairs"].query(here))
-        models.append(panels.Panel(title, gram, tables["features"].query(here)))
+        models.append(panels.Panel(title, panels.gram(pairs), features))
     return panels.model_grid(models)
 
 

@@ -10,6 +10,7 @@ import torch
 
 from superposition.analysis import alignment, recognition
 from superposition.analysis.representation import is_represented
+from superposition.analysis.rows import rows_at
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
@@ -278,7 +279,8 @@ def _compare_with_products(
     """
     compared, features = [], []
     for models in models_of.values():
-        rows, (n, m) = [], (models.sweep.n, models.sweep.m)
+        n, m = models.sweep.n, models.sweep.m
+        products = tegum.best_products(optima, n, m)
         for point, W in zip(models.points.itertuples(), models.best()["W"], strict=True):
             factor_of, found = recognition.find_factors(W.numpy())
             coordinates = {"n": n, "m": m, "point": point.Index, "density": point.density}
@@ -289,7 +291,8 @@ def _compare_with_products(
                 f"{kind}_loss": point.loss,
                 f"{kind}_error": float(models.loss_error[point.Index, point.restart]),
             }
-            rows.append(coordinates | formed)
+            (product,) = rows_at(products, density=point.density).drop(columns="density").to_dict("records")
+            compared.append(coordinates | formed | product)
             columns = {
                 "feature": np.arange(n),
                 "factor": factor_of,
@@ -298,8 +301,7 @@ def _compare_with_products(
             }
             columns |= {f"w{k}": w for k, w in enumerate(W.numpy())}
             features.append(pd.DataFrame(columns).assign(**coordinates))
-        compared.append(pd.DataFrame(rows).merge(tegum.best_products(optima, n, m), on="density"))
-    return pd.concat(compared, ignore_index=True), pd.concat(features, ignore_index=True)
+    return pd.DataFrame(compared), pd.concat(features, ignore_index=True)
 
 
 def _gallery_corners() -> pd.DataFrame:

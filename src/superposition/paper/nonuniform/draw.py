@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure, SubFigure
 
+from superposition.analysis.rows import rows_at
 from superposition.paper.nonuniform import PAPER_CROSSOVER
 from superposition.plotting import style
 
@@ -97,7 +98,7 @@ def animate_pentagon_solutions(tables: dict[str, pd.DataFrame]) -> FuncAnimation
 
     def show(ratio: float) -> list:
         fig.set_layout_engine("none")
-        model = solutions[solutions["relative_density"] == ratio]
+        model = rows_at(solutions, relative_density=ratio)
         for arrow, row in zip(arrows, model.itertuples(), strict=True):
             arrow.set(
                 data=([0, row.w0], [0, row.w1]), color=KIND_COLOURS[row.kind], mfc="k" if row.feature == 0 else None

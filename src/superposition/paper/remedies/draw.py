@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import NullFormatter
 
+from superposition.analysis.rows import rows_at
 from superposition.paper.remedies import EQUAL_IMPORTANCES, falling_importances_label, most_agreed
 from superposition.plotting import style
 
@@ -35,12 +36,12 @@ def _draw_equal(axes: np.ndarray, tables: dict[str, pd.DataFrame]) -> None:
     models, exact = (tables[k] for k in ("models", "exact"))
     models = models[models["experiment"] == EQUAL_IMPORTANCES]
     for colour, (density, rows) in zip(style.CATEGORIES, models.groupby("density", sort=False), strict=False):
-        best = exact[(exact["density"] == density) & (exact["pair"] > 0)]
+        best = rows_at(exact, density=density).query("pair > 0")
         axes[0].plot(best["l1"], 2 * best["norm"] ** 2, color=colour, lw=1, ls=(0, (1, 1)), alpha=0.6)
         axes[0].plot(rows["l1"], rows["features_per_dimension"], ".-", color=colour, ms=4, label=f"{density:g}")
         represented = rows[rows["represented_features"] > 0]
         axes[1].plot(represented["l1"], represented["interference"], ".-", color=colour, ms=4)
-        start = rows.loc[rows["l1"] == 0, "clean_loss"].iloc[0]
+        start = rows_at(rows, l1=0)["clean_loss"].iloc[0]
         axes[2].plot(rows["l1"], rows["clean_loss"] / start, ".-", color=colour, ms=4)
     axes[0].set_ylabel("features per dimension, $\\|W\\|_F^2/m$")
     axes[0].text(0.8, 1.75, "pairs, exactly", ha="right", va="bottom", fontsize=6, color="0.4")
@@ -107,14 +108,13 @@ def _draw_recovered(ax: Axes, rows: pd.DataFrame) -> AxesImage:
 
 def _draw_counts(axes: np.ndarray, models: pd.DataFrame) -> None:
     """Draw live elements, unexplained share and agreement by size, at the penalty that the agreement selects."""
-    penalties = most_agreed(models).set_index("density")["penalty"]
-    shown = models[models["penalty"] == models["density"].map(penalties)]
-    for colour, (density, rows) in zip(style.CATEGORIES, shown.groupby("density"), strict=False):
-        label = f"{density:g}, {rows['penalty'].iloc[0]:g}"
+    for colour, chosen in zip(style.CATEGORIES, most_agreed(models).itertuples(), strict=False):
+        rows = rows_at(models, density=chosen.density, penalty=chosen.penalty)
+        label = f"{chosen.density:g}, {chosen.penalty:g}"
         for ax, column in zip(axes, ("live", "unexplained", "agreement"), strict=True):
             ax.plot(rows["elements"], rows[column], ".-", color=colour, ms=4, label=label)
             ax.axvline(rows["features"].iloc[0], color=colour, lw=0.6, ls=":", zorder=0)
-    sizes = sorted(shown["elements"].unique())
+    sizes = sorted(models["elements"].unique())
     axes[0].plot(sizes, sizes, color="0.6", lw=0.8, zorder=0)
     axes[0].text(
         0.93 * sizes[-1], 0.95 * sizes[-1], "none dead", ha="right", va="bottom", rotation=38, fontsize=6, color="0.4"

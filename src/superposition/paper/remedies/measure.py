@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from superposition.analysis.representation import is_represented
+from superposition.analysis.rows import rows_at
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
@@ -80,7 +81,7 @@ def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Summarise by importances and density where superposition is gone and what that costs."""
     rows = []
     for (name, density), models in tables["models"].groupby(["experiment", "density"], sort=False):
-        start = models[models["l1"] == 0].iloc[0]
+        start = rows_at(models, l1=0).iloc[0]
         superposed = models[models["interference"] >= 2 / (models["m"] + 1)]
         row = {
             "importances": "equal" if name == EQUAL_IMPORTANCES else falling_importances_label(tables["features"]),
@@ -108,4 +109,4 @@ def sparse_autoencoder(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
     """Return what sparse autoencoders recover from the models without a penalty."""
     models = trained[EQUAL_IMPORTANCES]
     points = models.sweep.points()
-    return {"autoencoders": autoencoder.measure_recovery(models, points.index[points["l1"] == 0].tolist())}
+    return {"autoencoders": autoencoder.measure_recovery(models, rows_at(points, l1=0).index.tolist())}

@@ -7,12 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from superposition.analysis.rows import at_point, rows_at
 from superposition.paper.summaries import APART, DRAWN_THRESHOLD, STEP_TOLERANCE, TOLERANCES
 from superposition.plotting import style, vectors
 from superposition.theory.polytopes import factors_of
 
 SPARSITY = "$1/(1-S)$"
-# Densities at which the arrows of the best binary models are drawn, if they were trained.
+# Densities at which the arrows of the best binary models are drawn.
 ARROWS_AT = (0.5, 0.3, 0.15, 0.05, 0.01)
 
 
@@ -20,14 +21,9 @@ def five_features(data: dict[str, pd.DataFrame]) -> Figure:
     """Draw binary features in the plane, the loss of each arrangement, and the number of represented features."""
     fig = plt.figure(figsize=(style.PAGE, 4.2))
     above, below = fig.subfigures(2, 1, height_ratios=[1, 1.45])
-    features = (
-        data["features"]
-        .query("values == 'binary'")
-        .merge(data["models"].query("relative_importance == 1")[["point", "density", "values"]])
-    )
-    shown = [density for density in ARROWS_AT if np.isclose(features["density"], density).any()]
-    for ax, density in zip(above.subplots(1, len(shown), sharex=True, sharey=True), shown, strict=True):
-        rows = features[np.isclose(features["density"], density)]
+    features, models = (data[name].query("values == 'binary'") for name in ("features", "models"))
+    for ax, density in zip(above.subplots(1, len(ARROWS_AT), sharex=True, sharey=True), ARROWS_AT, strict=True):
+        rows = at_point(features, rows_at(models, density=density, relative_importance=1)["point"].item())
         vectors.feature_arrows(ax, rows, [style.CATEGORIES[0]] * len(rows), reach=1.7)
         ax.set_title(style.density_title(density))
         ax.set_axis_off()
@@ -144,10 +140,10 @@ def cost_of_a_pair(data: dict[str, pd.DataFrame]) -> Figure:
     densities = np.sort(costs["density"].unique())
     for density, line in ((densities[len(densities) // 3], "--"), (densities[2 * len(densities) // 3], "-")):
         for sign, (label, colour) in signs.items():
-            rows = costs[(costs["density"] == density) & (costs["cosine"] * sign > 0)].sort_values("cosine")
+            rows = rows_at(costs, density=density).query(f"cosine * {sign} > 0").sort_values("cosine")
             axes[0].plot(rows["cosine"].abs(), rows["cost"], line, color=colour, label=f"{label}, $p$ = {density:.2g}")
     for sign, (label, colour) in signs.items():
-        rows = costs[np.isclose(costs["cosine"], sign / 2)].sort_values("density")
+        rows = rows_at(costs, cosine=sign / 2).sort_values("density")
         axes[1].plot(rows["density"], rows["cost"], color=colour, label=f"{label}, $b=0$")
         axes[1].plot(rows["density"], rows["best_bias"], ":", color=colour, label=f"{label}, best $b$")
     for ax, label in zip(axes, (r"$|\cos|$", "$p=1-S$"), strict=False):

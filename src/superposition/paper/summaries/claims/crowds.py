@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.rows import SAME, rows_at
 from superposition.paper.summaries import SPARSE
 from superposition.paper.summaries.claims import none
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
@@ -13,8 +14,8 @@ claims = Claims("summaries")
 
 def _sparse(data: Tables) -> pd.DataFrame:
     """Return the models of equally important features at 90 % sparsity and more, and those of n = 20, m = 5."""
-    models = data["many_features"]["models"]
-    return models[(models["density"] <= SPARSE + 1e-9) & (models["relative_importance"] == 1)]
+    models = rows_at(data["many_features"]["models"], relative_importance=1)
+    return models[models["density"] <= SPARSE * (1 + SAME)]
 
 
 @claims.add(

@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.rows import rows_at
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
 
@@ -49,12 +50,10 @@ def interference(data: Tables) -> Finding:
     middle = relu["density"].unique()[relu["density"].nunique() // 2]
 
     def of_density(table: pd.DataFrame, sign: int, column: str = "cost") -> float:
-        here = table[np.isclose(table["cosine"], sign / 2)]
+        here = rows_at(table, cosine=sign / 2)
         return _exponent(here.assign(cost=here[column]), "density")
 
-    of_cosine = [
-        _exponent(relu[(relu["density"] == middle) & (relu["cosine"] * sign > 0)], "cosine") for sign in (1, -1)
-    ]
+    of_cosine = [_exponent(rows_at(relu, density=middle).query(f"cosine * {sign} > 0"), "cosine") for sign in (1, -1)]
     numbers = [Number(of_density(relu, 1)), Number(of_density(relu, -1)), Number(min(of_cosine))]
     linear = costs[costs["output"] == "linear"]
     return Finding(

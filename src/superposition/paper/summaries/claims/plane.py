@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.rows import rows_at
 from superposition.paper.summaries import DRAWN_THRESHOLD, OFTEN_ACTIVE
 from superposition.paper.summaries.claims import none
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
@@ -109,7 +110,7 @@ def binary(data: Tables) -> Finding:
 )
 def dedicated(data: Tables) -> Finding:
     models = data["five_features"]["models"]
-    at = models[np.isclose(models["density"], OFTEN_ACTIVE)]
+    at = rows_at(models, density=OFTEN_ACTIVE)
     falling, equal = at[at["relative_importance"] < 1], at[at["relative_importance"] == 1]
     lowest = falling[falling["relative_importance"] == falling["relative_importance"].min()]
     crowded = models[(models["relative_importance"] == 1) & (models["represented"] > 2)]
