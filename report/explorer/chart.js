@@ -140,6 +140,11 @@ export class Chart {
     );
   }
 
+  /** Removes everything but the axes. */
+  clear() {
+    this.body.replaceChildren();
+  }
+
   /** @param {Element} element */
   add(element) {
     this.body.append(element);
@@ -206,6 +211,22 @@ function scale({ from, to, log }, start, length) {
 }
 
 /**
+ * Returns the axis on which evenly spaced values are the centres of cells; logarithmic if all are positive.
+ * @param {number[]} values
+ * @param {string} title
+ * @returns {Axis}
+ */
+export function cellAxis(values, title) {
+  const [first, second, last] = [values[0], values[1], values[values.length - 1]];
+  if (Math.min(first, last) <= 0) {
+    const half = (second - first) / 2;
+    return { from: first - half, to: last + half, title };
+  }
+  const half = Math.sqrt(second / first);
+  return { from: first / half, to: last * half, title, log: true };
+}
+
+/**
  * Chooses the ticks of an axis.
  * @param {Axis} axis
  */
@@ -214,7 +235,7 @@ function ticks({ from, to, log }) {
   const found = [];
   if (log) {
     const decades = Math.log10(high / low);
-    const steps = decades < 1.3 ? [1, 2, 3, 5, 7] : decades < 2.6 ? [1, 3] : [1];
+    const steps = decades < 0.8 ? [1, 2, 3, 5, 7] : decades < 1.3 ? [1, 2, 5] : decades < 2.6 ? [1, 3] : [1];
     const every = Math.ceil(decades / 6);
     for (let k = Math.floor(Math.log10(low)); k <= Math.log10(high); k++)
       if (k % every === 0) found.push(...steps.map((s) => s * 10 ** k));

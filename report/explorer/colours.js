@@ -71,6 +71,8 @@ export const viridis = (value) => along(VIRIDIS, value);
 /** @param {number} value from 0 to 1 */
 export const plasma = (value) => along(PLASMA, value);
 
+export const darkPage = () => matchMedia("(prefers-color-scheme: dark)").matches;
+
 /**
  * Returns a colour for every feature: by set where there are sets, by importance where it varies, and otherwise one
  * colour, with the features whose density or importance the sweep varies in a second one.
@@ -84,6 +86,8 @@ export function featureColours({ n, importance, sets, varied }) {
       return k < 0 ? CATEGORIES[7] : CATEGORIES[k % CATEGORIES.length];
     });
   const [low, high] = [Math.min(...importance), Math.max(...importance)];
-  if (low < high) return importance.map((value) => along(IMPORTANCE, (value - low) / (high - low)));
+  // On a dark page the darkest colours would be lost.
+  const place = (/** @type {number} */ share) => (darkPage() ? 0.7 * (1 - share) : share);
+  if (low < high) return importance.map((value) => along(IMPORTANCE, place((value - low) / (high - low))));
   return features.map((i) => CATEGORIES[Number(varied.includes(i))]);
 }

@@ -24,14 +24,40 @@ export function drawFractions(chart) {
 }
 
 /**
- * Shows one model over training.
+ * Shows models over training, one at a time.
  * @param {HTMLElement} root
  * @param {any} view
  * @param {import("./page.js").Address} address
  */
 export function showLearning(root, view, address) {
-  const { n, m, step, loss } = view;
-  const W = unpack(view.W);
+  const last = view.names.length - 1;
+  const chosen = Math.min(Math.max(Math.round(address.number("model", 1)) - 1, 0), last);
+  const body = html("div");
+  const draw = (/** @type {number} */ k) => body.replaceChildren(...modelParts(view, k, address));
+  if (last) {
+    const change = (/** @type {number} */ k) => {
+      address.set({ model: k + 1 });
+      draw(k);
+    };
+    root.append(html("div", { class: "controls" }, new Slider("model", view.names, chosen, change, String).element));
+  }
+  root.append(body);
+  draw(chosen);
+}
+
+/**
+ * Returns the slider and the panels of one model.
+ * @param {any} view
+ * @param {number} which
+ * @param {import("./page.js").Address} address
+ */
+function modelParts(view, which, address) {
+  const { n, m, step } = view;
+  const part = (/** @type {import("./models.js").Packed} */ packed) => {
+    const length = packed.shape.slice(1).reduce((a, b) => a * b, 1);
+    return unpack(packed).subarray(which * length, (which + 1) * length);
+  };
+  const [W, loss, marks] = [part(view.W), part(view.curves), view.marks[which]];
   const models = step.map(
     (/** @type {number} */ _, /** @type {number} */ k) => new Model(W.subarray(k * m * n, (k + 1) * m * n), m, n),
   );
@@ -44,20 +70,20 @@ export function showLearning(root, view, address) {
   const [low, high] = [Math.min(...loss), Math.max(...loss)];
   const x = { from: 0, to: step.at(-1), title: "step" };
   const losses = new Chart(
-    "Loss over training",
+    `The ${view.curve} over training`,
     x,
-    { from: 0.98 * low, to: 1.02 * high, title: "loss", log: high > 3 * low },
+    { from: 0.98 * low, to: 1.02 * high, title: view.curve, log: view.curve === "loss" && high > 3 * low },
     { height: 180 },
   );
   const dimensions = new Chart("D_i over training", x, { from: 0, to: 1.05, title: "Dᵢ" });
   drawFractions(dimensions);
-  for (const { at: moment } of view.marks) losses.rule("x", moment, { "stroke-dasharray": "3 3" });
+  for (const { at: moment } of marks) losses.rule("x", moment, { "stroke-dasharray": "3 3" });
   losses.line(step, loss);
   for (let i = 0; i < n; i++)
     dimensions.line(
       step,
       levels.map((/** @type {number[]} */ level) => level[i]),
-      { style: `stroke:${colours[i]};stroke-width:${n > 20 ? 0.5 : 1.2};opacity:${n > 20 ? 0.5 : 1}` },
+      { style: `stroke:${colours[i]};stroke-width:${n > 20 ? 0.7 : 1.2};opacity:${n > 20 ? 0.6 : 1}` },
     );
 
   const solid = m <= 3;
@@ -76,11 +102,11 @@ export function showLearning(root, view, address) {
     const represented = levels[at].filter(
       (/** @type {number} */ _, /** @type {number} */ i) => models[at].norm(i) ** 2 > 0.5,
     ).length;
-    const next = view.marks.filter((/** @type {any} */ mark) => Math.abs(mark.at - step[at]) <= step.at(-1) / 60);
+    const next = marks.filter((/** @type {any} */ mark) => Math.abs(mark.at - step[at]) <= step.at(-1) / 60);
     facts.replaceChildren(
       factList({
         step: String(step[at]),
-        loss: format(loss[at], 5),
+        [view.curve]: format(loss[at], 5),
         "features with ‖Wᵢ‖² > ½": `${represented} of ${n}`,
         ...(next.length ? { "at about this step": next.map((/** @type {any} */ mark) => mark.name).join("; ") } : {}),
       }),
@@ -105,19 +131,26 @@ export function showLearning(root, view, address) {
       hold,
     );
   const note = solid
-    ? `Colours: the sets of features.${m === 3 ? " Drag to turn." : ""}`
+    ? `${view.sets.length ? "Colours: the sets of features." : ""}${m === 3 ? " Drag to turn." : ""}`
     : `The features with ‖Wᵢ‖² > ½ on a circle; those with |cos| > ${JOINING_COSINE} are joined, orange if opposite.`;
-  root.append(
+  // Steps of interest are listed if there are few of them.
+  const listed = marks.length < 4 ? marks.map((/** @type {any} */ { name, at }) => `${name} at ${at}`).join("; ") : "";
+  show();
+  return [
     html("div", { class: "controls" }, slider.element),
     html(
       "div",
       { class: "panels" },
       panel("Geometry", geometry, html("p", { class: "note" }, note)),
-      panel("Loss", losses.element, facts),
+      panel(
+        view.curve[0].toUpperCase() + view.curve.slice(1),
+        losses.element,
+        facts,
+        html("p", { class: "note" }, listed && `Dashed: ${listed}.`),
+      ),
       panel("Dimensionality of every feature", dimensions.element),
     ),
-  );
-  show();
+  ];
 }
 
 /**

@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import { CATEGORIES, featureColours } from "./colours.js";
 import { Slider, choice, field } from "./controls.js";
 import { Model } from "./models.js";
-import { factList, format, html, nearest, panel } from "./page.js";
+import { factList, format, html, nearest, panel, table } from "./page.js";
 import { featureTable } from "./sweep.js";
 
 const MODELS = /** @type {[string, string][]} */ ([
@@ -14,14 +14,22 @@ const MODELS = /** @type {[string, string][]} */ ([
   ["absolute", "|x| ≈ ReLU(W₂ReLU(W₁x) + b)"],
 ]);
 const MAX_FEATURES = 20;
-/** The settings and their values at first. Sets are written as 1+2 3+4, with features counted from 1. */
+/**
+ * The settings and their values at first. Sets are written as 1+2 3+4, with features counted from 1. Lists have a number
+ * per feature: importances, by default powers of the decay, and densities over `density`, by default 1. The relative
+ * ones are coordinates of a sweep, on which its random numbers depend.
+ */
 /** @type {Record<string, any>} */
 const DEFAULTS = {
   model: "relu_output",
   n: 5,
   m: 2,
   density: 0.05,
+  densities: "",
+  relative_density: 1,
   decay: 1,
+  importances: "",
+  relative_importance: 1,
   correlated: "",
   anticorrelated: "",
   signed: 0,
@@ -70,7 +78,7 @@ export function showLive(root, _, address, data) {
     models++;
     Object.assign(state, { spec, best: knownOptimum(spec, data.products), history: [], last: undefined });
     clearTimeout(searchSoon);
-    const setting = { ...spec, density: Array(spec.n).fill(spec.density) };
+    const setting = { ...spec, density: spec.densities };
     // A search takes a second or so; none begins while a slider moves.
     if (spec.n <= 3 && isIndependent(spec) && spec.model === "relu_output")
       searchSoon = setTimeout(() => searcher.postMessage({ search: models, setting }), 300);
@@ -119,11 +127,16 @@ const stillWanted = () => matchMedia("(prefers-reduced-motion: reduce)").matches
  */
 function createControls(address, state, start, trainer) {
   const keep = html("input", { type: "checkbox" });
+  const each = html("details", { open: Boolean(address.text("densities", "") || address.text("importances", "")) });
   const set = (/** @type {string} */ key) => (/** @type {string} */ value) => {
     address.set({ [key]: value });
+    if (key === "n") address.set({ densities: "", importances: "" });
+    if (key === "decay") address.set({ importances: "" });
+    if (key === "n" || key === "decay") each.replaceChildren(...featureFields(address, set));
     const fits = !["n", "m", "model"].includes(key);
     start(keep.checked && fits ? state.last?.parameters : undefined);
   };
+  each.append(...featureFields(address, set));
   const number = (/** @type {string} */ key, /** @type {string} */ label, /** @type {any} */ attributes) =>
     field(label, address.text(key, String(DEFAULTS[key])), set(key), { type: "number", ...attributes });
   const pause = html(
@@ -167,7 +180,42 @@ function createControls(address, state, start, trainer) {
     html("button", { type: "button", onclick: restart }, "Start anew"),
     pause,
     html("label", { class: "row" }, keep, "go on from the present weights when a setting changes"),
+    each,
   );
+}
+
+/**
+ * Creates a table with the density and the importance of every feature, which opens.
+ * @param {import("./page.js").Address} address
+ * @param {(key: string) => (value: string) => void} set returns what changes a setting
+ */
+function featureFields(address, set) {
+  const { density, densities, importance } = readSpec(address);
+  const shares = densities.map((p) => Number((p / density).toPrecision(12)));
+  const cell = (
+    /** @type {string} */ key,
+    /** @type {string} */ label,
+    /** @type {number[]} */ values,
+    /** @type {number} */ i,
+  ) => {
+    const change = () => {
+      values[i] = Number(input.value);
+      set(key)(values.join(","));
+    };
+    const value = Number(values[i].toPrecision(6));
+    const more = { type: "number", min: 0, step: "any", "aria-label": `${label} ${i + 1}`, onchange: change };
+    const input = html("input", { ...more, value });
+    return input;
+  };
+  const rows = shares.map((_, i) => [
+    String(i + 1),
+    cell("densities", "relative density of feature", shares, i),
+    cell("importances", "importance of feature", importance, i),
+  ]);
+  return [
+    html("summary", {}, "density and importance of every feature"),
+    table(["feature", "density over 1−S", "importance"], rows),
+  ];
 }
 
 /**
@@ -193,14 +241,23 @@ function readSpec(address) {
   const number = (/** @type {string} */ key) => address.number(key, DEFAULTS[key]);
   const whole = (/** @type {string} */ key) => Math.round(number(key));
   const n = whole("n");
+  const density = Math.min(Math.max(number("density"), 1e-6), 1);
+  const list = (/** @type {string} */ key, /** @type {(i: number) => number} */ usual) => {
+    const given = address.text(key, "").split(",").map(Number);
+    const fits = given.length === n && given.every((v) => Number.isFinite(v)) && address.text(key, "");
+    return fits ? given : Array.from({ length: Math.min(Math.max(n, 0), MAX_FEATURES) }, (_, i) => usual(i));
+  };
   const sets = (/** @type {string} */ key) =>
     (address.text(key, "").match(/\d+(?:[+]\d+)+/g) ?? []).map((set) => set.split("+").map((i) => Number(i) - 1));
   return {
     model: /** @type {any} */ (address.text("model", DEFAULTS.model)),
     n,
     m: whole("m"),
-    density: Math.min(Math.max(number("density"), 1e-6), 1),
-    importance: Array.from({ length: Math.min(Math.max(n, 0), MAX_FEATURES) }, (_, i) => number("decay") ** i),
+    density,
+    densities: list("densities", () => 1).map((share) => density * share),
+    relative_density: number("relative_density"),
+    importance: list("importances", (i) => number("decay") ** i),
+    relative_importance: number("relative_importance"),
     correlated: sets("correlated"),
     anticorrelated: sets("anticorrelated"),
     signed: address.text("signed", "0") === "1",
@@ -216,12 +273,16 @@ function readSpec(address) {
  * Returns what is wrong with the settings, if anything.
  * @param {import("./training.js").Spec} spec
  */
-function problem({ model, n, m, correlated, anticorrelated }) {
+function problem({ model, n, m, densities, importance, correlated, anticorrelated }) {
   if (n < 1 || n > MAX_FEATURES) return `Features: 1 to ${MAX_FEATURES}.`;
   if (m < 1 || m > 3) return "Dimensions: 1 to 3.";
   const members = [...correlated, ...anticorrelated].flat();
   if (members.some((i) => i < 0 || i >= n)) return `Sets: there are only features 1 to ${n}.`;
   if (new Set(members).size < members.length) return "Sets: a feature may be in one set only.";
+  if (densities.some((p) => p <= 0 || p > 1)) return "Densities: more than 0, at most 1.";
+  if (importance.some((v) => v < 0) || !importance.some(Boolean)) return "Importances: 0 or more, and not all 0.";
+  if ([...correlated, ...anticorrelated].some((set) => set.some((i) => densities[i] !== densities[set[0]])))
+    return "Sets: the features of a set have the same density.";
   if (m > n && model !== "absolute") return "Dimensions: at most as many as features.";
   return MODELS.some(([name]) => name === model) ? undefined : "There is no such model.";
 }
@@ -238,11 +299,12 @@ function isIndependent({ signed, correlated, anticorrelated }) {
  * @param {any} products
  */
 function knownOptimum(spec, products) {
-  const { model, n, m, density, importance } = spec;
+  const { model, n, m, density, densities, importance } = spec;
   if (!isIndependent(spec)) return NaN;
-  const cost = importance.map((value) => value * (density / 3 - density ** 2 / 4)).sort((a, b) => a - b);
+  const cost = densities.map((p, i) => importance[i] * (p / 3 - p ** 2 / 4)).sort((a, b) => a - b);
   if (model === "linear") return cost.slice(0, Math.max(n - m, 0)).reduce((sum, c) => sum + c, 0);
   if (model !== "relu_output" || !products || importance.some((value) => value !== 1)) return NaN;
+  if (densities.some((p) => p !== density)) return NaN;
   const rows = [...products.n.keys()].filter((k) => products.n[k] === n && products.m[k] === m);
   const above = rows.filter((k) => products.density[k] >= density).at(-1);
   const below = rows.find((k) => products.density[k] <= density);

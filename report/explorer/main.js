@@ -2,12 +2,13 @@
 import { showDimensionality } from "./dimensionality.js";
 import { showLearning } from "./learning.js";
 import { showLive } from "./live.js";
+import { decompress } from "./models.js";
 import { showNeurons } from "./neurons.js";
-import { Address, html, prose } from "./page.js";
+import { Address, html, prose, readSettings } from "./page.js";
 import { showPhase } from "./phase.js";
 import { showSweep } from "./sweep.js";
 
-const data = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("data")).textContent ?? "");
+const data = await decompress(/** @type {HTMLElement} */ (document.getElementById("data")).textContent ?? "");
 const LIVE = {
   kind: "live",
   figures: ["live"],
@@ -35,7 +36,8 @@ function show() {
   leave?.();
   const address = new Address();
   const view = views.find((v) => v.figures.includes(address.view)) ?? views[0];
-  address.view ||= view.figures[0];
+  if (!address.view) address.view = view.figures[0];
+  if (!address.settings.size) address.settings = readSettings(view.start ?? "");
   document.title = `${view.title} – Explorer`;
   const root = html("div");
   main.replaceChildren(

@@ -1,9 +1,30 @@
-// The packed arrays of the page, and the paper's measures of W (core/geometry.py).
+// The packed data of the page, and the paper's measures of W (core/geometry.py).
 
 /**
- * An array of numbers, packed by explorer.py: as float32, or as int16 with a scale.
+ * An array of numbers, packed as in explorer/packing.py: as float32, or as int16 with a scale.
  * @typedef {{shape: number[], float32?: string, int16?: string, scale?: number}} Packed
  */
+
+/**
+ * Decodes base64.
+ * @param {string} text
+ */
+function decode(text) {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let k = 0; k < binary.length; k++) bytes[k] = binary.charCodeAt(k);
+  return bytes;
+}
+
+/**
+ * Decompresses the data of the page.
+ * @param {string} text
+ * @returns {Promise<any>}
+ */
+export function decompress(text) {
+  const stream = new Blob([decode(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).json();
+}
 
 /**
  * Unpacks an array.
@@ -11,10 +32,13 @@
  * @returns {Float32Array}
  */
 export function unpack({ float32, int16, scale }) {
-  const binary = atob(float32 ?? /** @type {string} */ (int16));
-  const bytes = Uint8Array.from(binary, (c) => c.charCodeAt(0));
-  if (float32 !== undefined) return new Float32Array(bytes.buffer);
-  return Float32Array.from(new Int16Array(bytes.buffer), (v) => v * /** @type {number} */ (scale));
+  if (float32 !== undefined) return new Float32Array(decode(float32).buffer);
+  const bytes = decode(/** @type {string} */ (int16));
+  const count = bytes.length / 2; // the low bytes, then the high ones
+  return Float32Array.from(
+    { length: count },
+    (_, k) => (((bytes[count + k] << 24) >> 16) | bytes[k]) * /** @type {number} */ (scale),
+  );
 }
 
 /** One model: W [m][n] and what follows from it. */

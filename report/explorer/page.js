@@ -104,7 +104,7 @@ export const announced = () => html("div", { "aria-live": "polite" });
 /**
  * Creates a table.
  * @param {string[]} header
- * @param {string[][]} rows
+ * @param {(string | Node)[][]} rows
  */
 export function table(header, rows) {
   return html(
@@ -144,12 +144,7 @@ export class Address {
   constructor() {
     const [view, ...rest] = decodeURIComponent(location.hash.slice(1)).split("&");
     this.view = view;
-    /** @type {Map<string, string>} not URLSearchParams, which would read the + of a set as a space */
-    this.settings = new Map();
-    for (const setting of rest) {
-      const [key, ...value] = setting.split("=");
-      this.settings.set(key, value.join("="));
-    }
+    this.settings = readSettings(rest.join("&"));
   }
 
   /**
@@ -195,6 +190,16 @@ export class Address {
   toString() {
     return [this.view, ...[...this.settings].map(([key, value]) => `${key}=${value}`)].join("&").replaceAll(" ", "%20");
   }
+}
+
+/**
+ * Reads settings such as `r=0.5&density=0.1`; URLSearchParams would read the + of a set as a space.
+ * @param {string} text
+ * @returns {Map<string, string>}
+ */
+export function readSettings(text) {
+  const pairs = text.split("&").filter(Boolean);
+  return new Map(pairs.map((pair) => [pair.split("=")[0], pair.split("=").slice(1).join("=")]));
 }
 
 /**

@@ -1,11 +1,11 @@
 // Phase diagrams: point anywhere to see the trained models, the optimum and the fixed configuration there.
 import { Arrangement } from "./arrangement.js";
-import { Chart } from "./chart.js";
+import { Chart, cellAxis } from "./chart.js";
 import { CATEGORIES, PHASES, mix, viridis } from "./colours.js";
+import { PHASE_NAMES } from "./map.js";
 import { unpack } from "./models.js";
 import { announced, factList, fixed, format, html, nearest, panel, subscript, svg, table, widePanel } from "./page.js";
 
-const PHASE_NAMES = ["absent", "in superposition", "in a dedicated dimension"];
 const MAPS = {
   prototypes: "The paper's fixed configurations",
   optimum: "True optimum over W and b",
@@ -35,7 +35,7 @@ export function showPhase(root, view, address) {
     ]),
   );
   const maps = Object.entries({ ...MAPS, reached: "Restarts within 1 % of the optimum's loss" }).map(([name, title]) =>
-    drawMap(view, title, colours[name] ?? ((/** @type {number} */ k) => viridis(view.reached[k])), name),
+    drawPhaseMap(view, title, colours[name] ?? ((/** @type {number} */ k) => viridis(view.reached[k])), name),
   );
   const facts = announced();
   const pictures = ["fixed configuration", "optimum", "best trained"].map((name) => ({
@@ -158,24 +158,11 @@ function arrangementPanel(pictures, m) {
  * @param {(point: number) => string} colour
  * @param {string} name
  */
-function drawMap({ density, ratio, n, boundary }, title, colour, name) {
-  const step = [Math.sqrt(ratio[1] / ratio[0]), Math.sqrt(density[0] / density[1])];
+function drawPhaseMap({ density, ratio, n, boundary }, title, colour, name) {
   const chart = new Chart(
     `${title}; arrow keys move the point`,
-    {
-      from: ratio[0] / step[0],
-      to: ratio.at(-1) * step[0],
-      title: "relative importance r",
-      log: true,
-      ticks: [0.1, 1, 10],
-    },
-    {
-      from: density.at(-1) / step[1],
-      to: density[0] * step[1],
-      title: "feature density 1−S",
-      log: true,
-      ticks: [0.01, 0.1, 1],
-    },
+    { ...cellAxis(ratio, "relative importance r"), ticks: [0.1, 1, 10] },
+    { ...cellAxis([...density].reverse(), "feature density 1−S"), ticks: [0.01, 0.1, 1] },
     { width: 300, height: 250 },
   );
   chart.cells(ratio.length, density.length, (column, row) => colour(row * ratio.length + column));

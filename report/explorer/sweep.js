@@ -1,8 +1,9 @@
 // Any sweep: a slider for every axis, the model at that point, and what is known beside it.
 import { Arrangement, Matrix, gramEntry } from "./arrangement.js";
 import { Chart } from "./chart.js";
-import { CATEGORIES, featureColours } from "./colours.js";
+import { CATEGORIES, darkPage, featureColours } from "./colours.js";
 import { Slider, choice } from "./controls.js";
+import { drawMap } from "./map.js";
 import { Model, unpack } from "./models.js";
 import { stacks } from "./neurons.js";
 import { announced, factList, fixed, format, html, nearest, panel, table } from "./page.js";
@@ -15,7 +16,12 @@ const AXIS_NAMES = {
   distribution: "features",
   attack: "attacks over mean ‖x‖",
   l1: "L1 coefficient",
+  noise: "noise",
   seed: "seed",
+  activation: "activation function",
+  bias: "bias",
+  w0: "W₁",
+  w1: "W₂",
 };
 
 /**
@@ -43,8 +49,9 @@ export function showSweep(root, view, address) {
 }
 
 /** @param {any} sweep */
-function sweepTitle({ n, m, model }) {
-  return `${n} features in ${m} dimensions${model === "relu_output" ? "" : `, ${model}`}`;
+function sweepTitle({ n, m, model, values }) {
+  const kind = values === "uniform" ? "features" : `${values.replace("_", "-")} features`;
+  return `${n} ${kind} in ${m} dimensions${model === "relu_output" ? "" : `, ${model}`}`;
 }
 
 /**
@@ -55,8 +62,8 @@ function sweepTitle({ n, m, model }) {
  */
 function sweepParts(sweep, chart, address) {
   const { n, m, axes } = sweep;
-  const [W, b, loss] = [sweep.W, sweep.b, sweep.loss].map(unpack);
-  const out = sweep.out && unpack(sweep.out);
+  const [W, loss] = [sweep.W, sweep.loss].map(unpack);
+  const [b, out] = [sweep.b, sweep.out].map((packed) => packed && unpack(packed));
   const varying = axes.filter((/** @type {any} */ [, values]) => values.length > 1);
   const index = Object.fromEntries(
     axes.map((/** @type {any} */ [name, values]) => [name, place(name, values, address)]),
@@ -70,7 +77,8 @@ function sweepParts(sweep, chart, address) {
   const again = html("p", { class: "note" });
   // One scale for all models, so that what moves is the model.
   const longest = Math.max(1.1, ...Array.from(loss, (_, point) => norms(modelAt(point))).flat());
-  const beside = chart && drawChart(chart, varying);
+  const move = (/** @type {string} */ axis, /** @type {number} */ to) => sliders[axis].move(to);
+  const beside = chart && (chart.lines ? drawChart : drawMap)(chart, sweep, AXIS_NAMES, index, move);
 
   const show = () => {
     const point = axes.reduce(
@@ -79,7 +87,7 @@ function sweepParts(sweep, chart, address) {
     );
     const model = modelAt(point);
     const values = Object.fromEntries(axes.map((/** @type {any} */ [name, values]) => [name, values[index[name]]]));
-    const colours = featureColours({ ...sweep, sets: sweep.sets[values.distribution] });
+    const colours = featureColours({ ...sweep, sets: sweep.sets[values.distribution] ?? [] });
     if (m <= 3) picture.show(model.columns(), colours, { reach: 1.25 * longest });
     picture.element.classList.toggle("solid", m === 3);
     gram.show((i, j) => model.gram(i, j), n, n, longest ** 2);
@@ -87,7 +95,10 @@ function sweepParts(sweep, chart, address) {
       neurons.replaceChildren(
         stacks(model, out && out.subarray(point * m * n, (point + 1) * m * n), sweep.signed, () => {}),
       );
-    const notes = Object.entries(sweep.notes ?? {}).map(([name, values]) => [name, String(values[point])]);
+    const notes = Object.entries(sweep.notes).map(([name, { [point]: value }]) => [
+      name,
+      typeof value === "number" ? format(value) : value,
+    ]);
     facts.replaceChildren(
       factList({
         loss: format(loss[point], 5),
@@ -95,35 +106,28 @@ function sweepParts(sweep, chart, address) {
         "D* = m / ‖W‖²": format(m / sum(norms(model).map((v) => v * v))),
       }),
     );
-    features.replaceChildren(featureTable(model, b.subarray(point * n, (point + 1) * n)));
+    features.replaceChildren(featureTable(model, b?.subarray(point * n, (point + 1) * n)));
     again.replaceChildren(...(sweep.live ? [liveLink(sweep, point, values)] : []));
-    beside?.mark(values);
+    beside?.mark();
   };
   /** @type {Record<string, Slider>} */
   const sliders = {};
   const controls = varying.map((/** @type {any} */ [name, values]) => {
     const change = (/** @type {number} */ at) => {
       index[name] = at;
-      address.set({ [name]: name === "distribution" ? at : values[at] });
+      address.set({ [name]: typeof values[at] === "string" ? at : values[at] });
       show();
     };
-    if (name !== "distribution") {
+    if (typeof values[0] !== "string") {
       sliders[name] = new Slider(AXIS_NAMES[name], values, index[name], change);
       return sliders[name].element;
     }
     const options = values.map((/** @type {string} */ value, /** @type {number} */ k) => [
       String(k),
-      describeSets(value),
+      shortenSets(describeSets(value)),
     ]);
     return choice(AXIS_NAMES[name], options, String(index[name]), (value) => change(Number(value)));
   });
-  if (beside) {
-    const values = axes.find((/** @type {any} */ [name]) => name === chart.axis)[1];
-    beside.chart.interactive(
-      (/** @type {number} */ x) => sliders[chart.axis].move(nearest(values, x)),
-      (/** @type {number} */ dx) => sliders[chart.axis].move(index[chart.axis] + dx),
-    );
-  }
   show();
   const note = html(
     "p",
@@ -132,11 +136,11 @@ function sweepParts(sweep, chart, address) {
     m === 3 ? " Drag to turn, or use the arrow keys." : "",
   );
   const panels = [
-    ...(m <= 3 ? [panel("Arrangement", picture.element, note)] : []),
+    ...(m <= 3 ? [panel("Arrangement", picture.element, note, facts)] : []),
     ...(sweep.exact ? [exactPanel(sweep.exact, m, picture)] : []),
     ...(neurons.childNodes.length ? [panel("Neurons", neurons)] : []),
-    panel("WᵀW", gram.element, facts),
-    ...(beside ? [panel(chart.title, beside.element)] : []),
+    ...(beside ? [panel(chart.title, beside.element), ...beside.more] : []),
+    panel("WᵀW", gram.element, ...(m <= 3 ? [] : [facts])),
     panel("Features", features, again),
   ];
   return [
@@ -151,9 +155,17 @@ function sweepParts(sweep, chart, address) {
  * @param {number} point
  * @param {Record<string, any>} values the values of all axes at that point
  */
-function liveLink({ live, signed, restart }, point, { density, distribution, seed }) {
+function liveLink({ live, signed, restart }, point, { distribution, ...values }) {
   const sets = describeSets(distribution);
-  const settings = { ...live, density, seed: live.seed + seed, restart: restart[point], signed: Number(signed) };
+  const { densities, importances, ...settings } = { ...live, restart: restart[point], signed: Number(signed) };
+  for (const key of ["density", "relative_density", "relative_importance"]) settings[key] = values[key];
+  settings.seed += values.seed;
+  settings.densities = densities[point].map((/** @type {number} */ p) => Number((p / values.density).toPrecision(12)));
+  settings.importances = importances[point];
+  const plain = { densities: 1, importances: live.decay };
+  for (const [key, decay] of Object.entries(plain))
+    if (settings[key].every((/** @type {number} */ v, /** @type {number} */ i) => v === decay ** i))
+      delete settings[key];
   for (const kind of ["correlated", "anticorrelated"])
     settings[kind] = sets.match(new RegExp(`\\b${kind}((?: \\d+(?:\\+\\d+)+)+)`))?.[1].trim() ?? "";
   const address = Object.entries(settings).map(([key, value]) => `${key}=${value}`.replaceAll(" ", "%20"));
@@ -181,7 +193,8 @@ function exactPanel(corners, m, model) {
  * @param {import("./page.js").Address} address
  */
 function place(name, values, address) {
-  if (name === "distribution") return Math.min(Math.max(Math.round(address.number(name, 0)), 0), values.length - 1);
+  if (typeof values[0] === "string")
+    return Math.min(Math.max(Math.round(address.number(name, 0)), 0), values.length - 1);
   return nearest(values, address.number(name, values[Math.floor(values.length / 2)]));
 }
 
@@ -196,23 +209,35 @@ function describeSets(name) {
   return name.replace(/\d+(?=\+)|(?<=\+)\d+/g, (i) => String(Number(i) + 1));
 }
 
+/**
+ * Shortens sets of many consecutive features.
+ * @param {string} text
+ */
+function shortenSets(text) {
+  return text.replace(/(\d+)(\+\d+){3,}/g, (set, first) => {
+    const members = set.split("+").map(Number);
+    return members.every((i, k) => i === Number(first) + k) ? `${first}–${members.at(-1)}` : set;
+  });
+}
+
 /** @param {any} sweep */
 function colourNote({ sets, importance, varied }) {
   if (Object.values(sets).some((/** @type {any} */ s) => s.length)) return ["Colours: the sets of features."];
-  if (Math.min(...importance) < Math.max(...importance)) return ["The darker, the more important."];
-  return varied.length ? ["Orange: the feature that varies."] : [];
+  if (Math.min(...importance) < Math.max(...importance))
+    return [`The ${darkPage() ? "brighter" : "darker"}, the more important.`];
+  return varied.length ? [`Orange: the feature${varied.length > 1 ? "s that vary" : " that varies"}.`] : [];
 }
 
 /**
  * Returns the table of all features of a model.
  * @param {Model} model
- * @param {ArrayLike<number>} b
+ * @param {ArrayLike<number>} [b]
  */
 export function featureTable(model, b) {
   const rows = norms(model).map((norm, i) => [
     String(i + 1),
     fixed(norm),
-    fixed(b[i]),
+    b ? fixed(b[i]) : "–",
     fixed(model.dimensionality(i)),
     fixed(model.superposition(i)),
   ]);
@@ -222,16 +247,19 @@ export function featureTable(model, b) {
 /**
  * Draws the chart beside a sweep; its axis runs as the slider does.
  * @param {any} given
- * @param {any[]} varying the axes with several values
+ * @param {any} sweep
+ * @param {Record<string, string>} names the names of the axes
+ * @param {Record<string, number>} index the present place on every axis
+ * @param {(axis: string, index: number) => void} move called when a place is pointed at
  */
-function drawChart({ title, axis, y, lines, log, marks = [] }, varying) {
-  const xs = varying.find(([name]) => name === axis)[1];
+function drawChart({ title, axis, y, lines, log, marks = [] }, { axes }, names, index, move) {
+  const xs = axes.find((/** @type {any} */ [name]) => name === axis)[1];
   const values = lines.flatMap((/** @type {any} */ line) => line.y).filter((/** @type {any} */ v) => v !== null);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = 0.05 * (high - low);
   const chart = new Chart(
     title,
-    { from: xs[0], to: xs.at(-1), title: AXIS_NAMES[axis], log: true },
+    { from: xs[0], to: xs.at(-1), title: names[axis], log: Math.min(...xs) > 0 },
     { from: log ? low / 1.1 : low - room, to: log ? high * 1.1 : high + room, title: y, log },
   );
   for (const { at } of marks) chart.rule("x", at, { "stroke-dasharray": "3 3" });
@@ -243,24 +271,25 @@ function drawChart({ title, axis, y, lines, log, marks = [] }, varying) {
   });
   /** @type {Element | undefined} */
   let cursor;
-  const mark = (/** @type {Record<string, number>} */ point) => {
+  const mark = () => {
     cursor?.remove();
-    cursor = chart.rule("x", point[axis], { class: "line" });
+    cursor = chart.rule("x", xs[index[axis]], { class: "line" });
   };
-  const names = lines.map((/** @type {any} */ line, /** @type {number} */ k) =>
+  chart.interactive(
+    (x) => move(axis, nearest(xs, x)),
+    (dx) => move(axis, index[axis] + dx),
+  );
+  const entries = lines.map((/** @type {any} */ line, /** @type {number} */ k) =>
     html(
       "li",
       {},
       html("i", { class: line.dots ? "dot" : "", style: `background:${colour(line, k)}` }),
-      describeSets(line.name),
+      shortenSets(describeSets(line.name)),
     ),
   );
   const crossings = marks.length
     ? [html("li", {}, `dashed: ${marks.map((/** @type {any} */ mark) => mark.name).join("; ")}`)]
     : [];
-  return {
-    chart,
-    mark,
-    element: html("div", {}, chart.element, html("ul", { class: "legend" }, ...names, ...crossings)),
-  };
+  const legend = html("ul", { class: "legend" }, ...entries, ...crossings);
+  return { mark, element: html("div", {}, chart.element, legend), more: [] };
 }

@@ -14,6 +14,9 @@ const { fround } = Math;
  * @property {number} n
  * @property {number} m
  * @property {number} density
+ * @property {number[]} densities density of every feature
+ * @property {number} relative_density like `density` and the next one, a coordinate that decides on the initial weights
+ * @property {number} relative_importance
  * @property {number[]} importance
  * @property {number[][]} correlated
  * @property {number[][]} anticorrelated
@@ -44,7 +47,7 @@ export function distributionName(spec) {
 export function initialParameters(spec) {
   const { n, m } = spec;
   const absolute = spec.model === "absolute";
-  const coordinates = [spec.density, 1, 1].map(pythonNumber);
+  const coordinates = [spec.density, spec.relative_density, spec.relative_importance].map(pythonNumber);
   const point = hash(`[${coordinates.join(", ")}, "${distributionName(spec)}"]`);
   const drawn = normals((absolute ? 2 : 1) * m * n, point, spec.seed, spec.restart);
   const parameters = new Float32Array(drawn.length + n);
@@ -60,12 +63,11 @@ export function initialParameters(spec) {
  */
 export function gates(spec) {
   const { n } = spec;
-  const density = fround(spec.density);
+  const density = Float32Array.from(spec.densities);
   const gate = Array.from({ length: n }, (_, j) => j);
   const own = new Array(n).fill(false);
   const low = new Float32Array(n);
-  const high = new Float32Array(n).fill(density);
-  const gateDensity = new Float32Array(n).fill(density);
+  const [high, gateDensity] = [density.slice(), density.slice()];
   for (const kind of /** @type {const} */ (["correlated", "anticorrelated"]))
     for (const members of spec[kind])
       members.forEach((j, place) => {
@@ -73,8 +75,8 @@ export function gates(spec) {
         if (place) gateDensity[j] = 0;
         if (kind === "correlated") own[j] = true;
         else {
-          low[j] = density * (place / members.length);
-          high[j] = density * ((place + 1) / members.length);
+          low[j] = density[j] * (place / members.length);
+          high[j] = density[j] * ((place + 1) / members.length);
         }
       });
   // P(this gate or a later one active).

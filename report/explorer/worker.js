@@ -59,7 +59,7 @@ function run(started) {
 function report(rate, loss = NaN, error = NaN) {
   const { spec, step, parameters } = /** @type {Trainer} */ (trainer);
   const known = isExact(spec);
-  const setting = { ...spec, density: Array(spec.n).fill(spec.density) };
+  const setting = { ...spec, density: spec.densities };
   postMessage({ model, step, parameters, rate, loss: known ? expectedLoss(parameters, setting) : loss, error, known });
 }
 

@@ -52,8 +52,9 @@ def run_script(module: str, code: str, folder: Path) -> Any:
 # Live training
 
 SPEC: dict[str, Any] = {
-    "model": "relu_output", "n": 5, "m": 2, "density": 0.1, "importance": [1] * 5, "correlated": [],
-    "anticorrelated": [], "signed": False, "seed": 0, "restart": 0, "steps": 400, "batch": 256, "learning_rate": 0.01,
+    "model": "relu_output", "n": 5, "m": 2, "density": 0.1, "density_profile": None, "importance": [1] * 5,
+    "relative_density": 1, "relative_importance": 1, "correlated": [], "anticorrelated": [], "signed": False,
+    "seed": 0, "restart": 0, "steps": 400, "batch": 256, "learning_rate": 0.01,
 }  # fmt: skip
 SPECS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -63,7 +64,13 @@ SPECS: dict[str, dict[str, Any]] = {
     "sparse": {"model": "relu_hidden", "density": 2e-05},
     "absolute": {"model": "absolute", "m": 3, "signed": True, "density": 0.3},
     "linear": {"model": "linear", "density": 0.5},
+    "uneven": {"density_profile": [1, 0.5, 2, 3, 3], "importance": [1, 0.3, 0.7, 1, 0], "anticorrelated": [[3, 4]]},
 }
+
+
+def densities(spec: dict[str, Any]) -> list[float]:
+    """Return the density of every feature."""
+    return [spec["density"] * share for share in spec["density_profile"] or [1] * spec["n"]]
 
 
 def trained(spec: dict[str, Any], steps: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +79,7 @@ def trained(spec: dict[str, Any], steps: int = 200) -> tuple[np.ndarray, np.ndar
     These are the distance of the compiled engine from the reference engine in float64, but at least the rounding of
     weights of about 1 to float32 in every step.
     """
-    keys = ("model", "n", "m", "density", "importance", "steps", "batch", "learning_rate")
+    keys = ("model", "n", "m", "density", "density_profile", "importance", "steps", "batch", "learning_rate")
     distribution = {key: spec[key] for key in ("correlated", "anticorrelated", "signed")}
     sizes = {"seeds": spec["seed"] + 1, "restarts": spec["restart"] + 1, "distribution": distribution}
     sweep = Sweep.parse({key: spec[key] for key in keys} | sizes)
@@ -90,6 +97,7 @@ def trained(spec: dict[str, Any], steps: int = 200) -> tuple[np.ndarray, np.ndar
 def test_the_page_trains_what_the_package_trains(change: dict[str, Any], tmp_path: Path) -> None:
     """The same weights after 200 steps, to within twice the rounding errors of the package."""
     spec = SPEC | change
+    spec["densities"] = densities(spec)
     code = f"const t = new Trainer({json.dumps(spec)}); while (t.step < 200) t.advance(); result = [...t.parameters];"
     expected, rounding = trained(spec)
     assert np.abs(expected).max() > 0.5
@@ -161,7 +169,7 @@ class Reader:
     def open(self, address: str) -> None:
         self.page.goto("about:blank")
         self.page.goto(f"{self.path.as_uri()}#{address}")
-        assert self.page.locator("main .panel").count() > 1
+        self.page.locator("main .panel").nth(1).wait_for()
 
     def fact(self, name: str) -> str:
         """Return the fact of this name on the page."""
@@ -308,14 +316,20 @@ def test_moving_a_slider(reader: Reader) -> None:
         ("basic_large", "basic_large"),
         ("polytopes", "polytopes_3_8"),
         ("correlated_organization", "organization_6"),
+        ("local_bases", "local_bases"),
         ("collapse", "collapse"),
+        ("adversarial_training", "adversarial_training"),
+        ("l1_penalty", "l1_falling"),
+        ("five_features", "five_uniform"),
     ],
 )
 def test_every_sweep_shows_its_models(reader: Reader, figure: str, experiment: str) -> None:
     """The best model of the first and the next density, chosen with the keyboard: its loss, norms and biases."""
     models = SweepResult.load(reader.path.parent / f"weights/{experiment}.safetensors")
     points, best = models.points, models.best()
-    reader.open(f"{figure}&sweep={experiment}&density={points['density'].iloc[0]}")
+    # The first point: a number for every axis, and the place of the distribution.
+    start = points.loc[0, [name for name in models.sweep.coordinates if name != "distribution"]]
+    reader.open("&".join([f"{figure}&sweep={experiment}&distribution=0", *map("{0[0]}={0[1]}".format, start.items())]))
     for density in points["density"].drop_duplicates().tolist()[:2]:
         k = int(np.argmax(points["density"] == density))
         assert float(reader.fact("loss")) == pytest.approx(points["loss"].iloc[k], rel=1e-4)
@@ -323,7 +337,7 @@ def test_every_sweep_shows_its_models(reader: Reader, figure: str, experiment: s
         for shown, expected in zip(rows.T, (best["W"][k].norm(dim=0), best["b"][k]), strict=True):
             assert sorted(shown) == pytest.approx(sorted(expected.tolist()), abs=2e-3)
         if models.sweep.size > 1:
-            reader.page.locator("input[type=range]").press("ArrowRight")
+            reader.page.locator("input[type=range]").first.press("ArrowRight")
     assert reader.problems == []
 
 
@@ -342,6 +356,82 @@ def test_the_chart_beside_a_sweep_moves_its_slider(reader: Reader) -> None:
         assert float(reader.fact("loss")) == pytest.approx(shown["loss"], rel=1e-4)
         assert int(reader.fact("collapsed pairs")) == shown["collapsed"]
     assert 0 < int(reader.page.locator("input[type=range]").input_value()) < len(best) - 1
+    assert reader.problems == []
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("figure", "fact", "column"),
+    [
+        ("local_bases", "between the sets", "between"),
+        ("adversarial_training", "features per dimension", "features_per_dimension"),
+        ("l1_penalty", "clean loss", "clean_loss"),
+        ("five_features", "represented features", "represented"),
+    ],
+)
+def test_what_the_table_says_stands_beside_the_model(reader: Reader, figure: str, fact: str, column: str) -> None:
+    """At the last density of the first sweep, reached with the keyboard."""
+    rows = table(figure, "models")
+    rows = rows[rows["best"]] if "best" in rows else rows
+    name = next(name for name in ("experiment", "values", "distribution") if name in rows)
+    rows = rows[rows[name] == rows[name].iloc[0]]
+    last = rows[rows["density"] == rows["density"].min()].iloc[0]
+    settings = "".join(
+        f"&{axis}={last[axis]}" for axis in ("attack", "l1", "seed", "relative_importance") if axis in last
+    )
+    reader.open(f"{figure}&distribution=0&density=1{settings}")
+    reader.page.locator("input[type=range]").first.press("End")
+    assert float(reader.fact(fact)) == pytest.approx(last[column], rel=1e-3)
+    assert reader.problems == []
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("figure", "axes", "rows", "choice"),
+    [
+        ("phase_activations", ("relative_importance", "density"), "activation == 'tanh'", "tanh"),
+        ("loss_surfaces", ("w0", "w1"), "density == density.min() and relative_importance == 1", "the best one"),
+    ],
+)
+def test_pointing_at_a_map(reader: Reader, figure: str, axes: tuple[str, str], rows: str, choice: str) -> None:
+    """A click and an arrow key move both sliders to a model, which has the weights, the loss and the phase there."""
+    grid = table(figure, "grid" if figure == "phase_activations" else "surface").query(rows)
+    reader.open(f"{figure}&relative_importance=1&density={grid['density'].min()}")
+    reader.page.locator("select").last.select_option(label=choice)
+    panel = "Phase of the extra feature" if "phase" in grid else "Loss over that of an output of 0"
+    chart = reader.page.locator(f".panel:has(h3:text-is('{panel}')) svg")
+    box = chart.bounding_box()
+    chart.click(position={"x": box["width"] * 0.7, "y": box["height"] * 0.3})
+    for key in ("ArrowDown", "ArrowRight"):
+        reader.page.wait_for_timeout(300)
+        found = dict(re.findall(r"(\w+)=([\d.e-]+)", reader.page.url))
+        here = grid[np.isclose(grid[[*axes]], [float(found[axis]) for axis in axes]).all(axis=1)]
+        assert len(here) == 1
+        row = here.iloc[0]
+        assert float(reader.fact("loss")) == pytest.approx(row["loss" if "loss" in row else "best_bias"], rel=1e-4)
+        norms = [float(cells[1]) for cells in reader.rows("Features")]
+        assert norms == pytest.approx([abs(row["w0"]), abs(row["w1"])], abs=1e-3)
+        assert "phase" not in row or reader.fact("extra feature") == row["phase"]
+        chart.press(key)
+    assert reader.problems == []
+
+
+@pytest.mark.quick
+def test_a_pentagon_forms(reader: Reader) -> None:
+    """Another model and another step, with the keyboard: whether it ends as a pentagon, and its least angle."""
+    models = SweepResult.load(reader.path.parent / "weights/pentagon_forms.safetensors")
+    runs = table("pentagon_forms", "runs")
+    reader.open("pentagon_forms&model=1")
+    model, step = reader.page.locator("input[type=range]").all()
+    for which in (0, 1):
+        ends = "a pentagon" if runs["pentagon"][which] else "no pentagon"
+        assert reader.page.locator(".slider output").first.text_content() == f"{which + 1}: {ends}"
+        shown = models.snapshot_steps.tolist().index(int(reader.fact("step")))
+        x, y = models.snapshots["W"][shown, 0, which].double().numpy()
+        turned = np.sort(np.angle(np.outer(x + 1j * y, 1 / (x + 1j * y)), deg=True) % 360, axis=0)
+        assert float(reader.fact("least angle, °")) == pytest.approx(turned[1].min(), rel=1e-3)
+        step.press("ArrowLeft")
+        model.press("ArrowRight")
     assert reader.problems == []
 
 
@@ -413,10 +503,32 @@ def test_the_live_view_trains_as_the_package_does(reader: Reader) -> None:
 
 
 @pytest.mark.quick
-def test_the_live_view_trains_the_models_of_the_run(reader: Reader) -> None:
+def test_every_feature_can_have_a_density_and_an_importance(reader: Reader) -> None:
+    """What is written into the table is in the address, and what trains from there is what the package trains."""
+    reader.open("live&n=4&density=0.1&steps=400&until=100")
+    reader.page.get_by_text("density and importance of every feature").click()
+    for label, value in (("relative density of feature 2", "0.5"), ("importance of feature 3", "0.2")):
+        reader.page.get_by_label(label, exact=True).fill(value)
+        reader.page.keyboard.press("Tab")
+    reader.page.wait_for_url(re.compile("densities=1,0.5,1,1.*importances=1,1,0.2,1"))
+    reader.open(reader.page.url.partition("#")[2])
+    reader.page.wait_for_selector("[data-step='100']")
+    assert reader.page.get_by_label("importance of feature 3", exact=True).input_value() == "0.2"
+    found = np.array(reader.page.locator("[data-step]").get_attribute("data-parameters").split(), dtype=float)
+    uneven = {"n": 4, "batch": 1024, "density_profile": [1, 0.5, 1, 1], "importance": [1, 1, 0.2, 1]}
+    expected, rounding = trained(SPEC | uneven, 100)
+    assert (np.abs(found - expected) < 2 * rounding).all()
+    assert reader.problems == []
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("figure", "experiment"), [("introduction", "introduction"), ("pentagon_solutions", "pentagon")]
+)
+def test_the_live_view_trains_the_models_of_the_run(reader: Reader, figure: str, experiment: str) -> None:
     """From the link beside a model to the same weights at the end, not only up to rotation."""
-    models = SweepResult.load(reader.path.parent / "weights/introduction.safetensors")
-    reader.open(f"introduction&density={models.points['density'].iloc[0]}")
+    models = SweepResult.load(reader.path.parent / f"weights/{experiment}.safetensors")
+    reader.open("&".join([figure, *(f"{axis}={models.points[axis][0]}" for axis in ("density", "relative_density"))]))
     reader.page.get_by_role("link", name="Train this model again here").click()
     reader.page.wait_for_selector(f"[data-step='{models.sweep.steps}']")
     found = np.array(reader.page.locator("[data-step]").get_attribute("data-parameters").split(), dtype=float)

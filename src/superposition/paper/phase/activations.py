@@ -54,8 +54,8 @@ def expected_loss(
     return (probability * (errors[..., 0] + r[:, None] * errors[..., 1])).sum(1)
 
 
-def best_models(activation: Callable[[Tensor], Tensor]) -> tuple[pd.DataFrame, Float64[Tensor, "point 1 2"]]:
-    """Return the points of a grid of relative importance and density, and the weights of the best model at each."""
+def best_models(activation: Callable[[Tensor], Tensor]) -> pd.DataFrame:
+    """Return the best model at every point of a grid of relative importance and density, and its loss."""
     axes = (10 ** torch.linspace(low, high, POINTS, dtype=torch.float64) for low, high in ((-1, 1), (-2, 0)))
     r, p = torch.cartesian_prod(*axes).T
     W = torch.tensor(ACTIVATION_STARTS, dtype=torch.float64).repeat(len(p), 1)
@@ -68,5 +68,8 @@ def best_models(activation: Callable[[Tensor], Tensor]) -> tuple[pd.DataFrame, F
 
     found, losses, _ = bfgs.minimise(objective, start, tolerance=1e-6, max_evaluations=80)
     lowest = losses.view(-1, len(ACTIVATION_STARTS)).argmin(dim=1)
-    best = found.view(-1, len(ACTIVATION_STARTS), 4)[torch.arange(len(p)), lowest, None, :2]
-    return pd.DataFrame({"density": p, "relative_importance": r}), best
+    best = found.view(-1, len(ACTIVATION_STARTS), 4)[torch.arange(len(p)), lowest]
+    models = dict(zip(("w0", "w1", "b0", "b1"), best.T, strict=True))
+    return pd.DataFrame(
+        {"density": p, "relative_importance": r} | models | {"loss": expected_loss(activation, best, p, r)}
+    )

@@ -237,13 +237,13 @@ def phase_kinks(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
 
 
 def phase_activations(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the phase diagram of the best models for each activation function."""
+    """Return the best models for each activation function, and their phases."""
     panels = []
     for name, activation in activations.COMPARED_ACTIVATIONS.items():
-        points, W = activations.best_models(activation)
-        shares = phase_shares(W)
+        models = activations.best_models(activation)
+        shares = phase_shares(torch.tensor(models[["w0", "w1"]].to_numpy())[:, None])
         columns = dict(zip(PHASES, shares.T, strict=True))
-        panels.append(points.assign(activation=name, **columns, phase=name_phases(shares)))
+        panels.append(models.assign(activation=name, **columns, phase=name_phases(shares)))
     return {"grid": pd.concat(panels, ignore_index=True)}
 
 

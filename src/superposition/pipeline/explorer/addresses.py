@@ -11,6 +11,8 @@ PAPER_VIEWS: tuple[dict[str, str], ...] = (
     {"basic_small": "density=0.03", "basic_large": "sweep=basic_large", "theory": ""},
     {"phase_2in1": "r=0.5&density=0.1"},
     {"phase_3in2": "r=0.5&density=0.1"},
+    {"phase_activations": "density=0.1&relative_importance=0.5"},
+    {"loss_surfaces": "density=0.5&relative_importance=1&w0=1.05&w1=-1.05"},
     {
         **{"feature_dimensionality": "density=0.2", "dimensions_per_feature": "density=0.4", "line_sharpness": ""},
         **{"many_features": "", "adversarial": "sweep=uniform_200_20"},
@@ -18,21 +20,27 @@ PAPER_VIEWS: tuple[dict[str, str], ...] = (
     {"polytopes": "sweep=polytopes_3_8&density=0.1", "polygons_and_solids": ""},
     {"pentagon_solutions": "relative_density=1", "pentagon_loss": "relative_density=0.27"},
     {"correlated_organization": "sweep=organization_6&density=0.1"},
+    {"local_bases": "density=0.01"},
     {"collapse": "density=0.1"},
     {"energy_levels": ""},
     {"geometric_learning": ""},
+    {"adversarial_training": "density=0.1&attack=0&seed=0"},
     {"privileged_neurons": "density=0.1", "privileged_vs_not": ""},
     {"absolute_small": "density=0.1"},
     {"absolute_neurons": "", "absolute_zoom": "density=0.01"},
     {"asymmetric_motif": ""},
+    {"l1_penalty": "density=0.1&l1=0"},
+    {"five_features": "density=0.1&relative_importance=1"},
+    {"pentagon_forms": ""},
 )
+# The settings of every figure that a view shows.
+SETTINGS = {figure: chosen for view in PAPER_VIEWS for figure, chosen in view.items()}
 
 
 def addresses(config: Config) -> dict[str, str]:
     """Return where the page shows each figure, for links such as ``explorer.html#phase_2in1&r=0.5&density=0.1``."""
-    settings = {figure: chosen for view in PAPER_VIEWS for figure, chosen in view.items()}
     shown = [figure for figures in paper_figures(config) for figure in figures]
-    paper = {figure: f"{figure}&{settings[figure]}" if settings[figure] else figure for figure in shown}
+    paper = {figure: f"{figure}&{SETTINGS[figure]}" if SETTINGS[figure] else figure for figure in shown}
     return paper | {figure: figure for figures in custom_figures(config).values() for figure in figures}
 
 

@@ -1,6 +1,5 @@
 """The page: its views, and its data, styles and scripts in one file."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import jinja2
 
 from superposition.pipeline.configuration.config import Config
-from superposition.pipeline.explorer.addresses import custom_figures, paper_figures
-from superposition.pipeline.explorer.packing import columns
+from superposition.pipeline.explorer.addresses import SETTINGS, custom_figures, paper_figures
+from superposition.pipeline.explorer.packing import columns, compress
 from superposition.pipeline.explorer.views import VIEWS, Run, show_sweeps
 
 
@@ -24,7 +23,8 @@ def collect(results: Path, config: Config) -> dict[str, Any]:
     views = []
     for shown in paper_figures(config):
         figure = config.figures[shown[0]]
-        views.append({"figures": shown, "title": figure.title, "shows": figure.shows} | VIEWS[shown[0]](run))
+        heading = {"figures": shown, "title": figure.title, "shows": figure.shows, "start": SETTINGS[shown[0]]}
+        views.append(heading | VIEWS[shown[0]](run))
     for name, figures in custom_figures(config).items():
         views.append({"figures": figures, "title": f"{name}, a custom sweep", "shows": ""} | show_sweeps(run, name))
     best = run.table("polytopes", "models") if "polytopes" in config.figures else None
@@ -41,8 +41,7 @@ def render(data: dict[str, Any], template: Path) -> str:
         style=(folder / "style.css").read_text(encoding="utf-8"),
         script=bundle(folder / "main.js"),
         worker=bundle(folder / "worker.js"),
-        # An end tag in a text would end the script element.
-        data=json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
+        data=compress(data),
     )
 
 

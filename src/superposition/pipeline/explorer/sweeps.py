@@ -3,31 +3,33 @@
 import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from superposition.analysis import alignment
-from superposition.core.experiment.grid import MAX_REPLICATES
+from superposition.core.experiment.grid import MAX_REPLICATES, Decay
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline.explorer.packing import float32, int16, numbers
 
 # Largest number of weights of one sweep; longer sweeps are thinned along their densities.
-MAX_WEIGHTS = 200_000
+MAX_WEIGHTS = 250_000
 # Largest number of orders of the features that are tried one by one.
 MAX_ORDERS = 5040
 # Largest number of features, and the keys of a sweep, with which the live view trains.
 LIVE_FEATURES = 20
 LIVE_KEYS = {
-    *("model", "n", "m", "density", "importance", "distribution", "seed", "seeds", "restarts"),
-    *("steps", "batch", "learning_rate", "evaluation", "snapshots"),
+    *("model", "n", "m", "density", "density_profile", "relative_density", "importance", "relative_importance"),
+    *("distribution", "seed", "seeds", "restarts", "steps", "batch", "learning_rate", "evaluation", "snapshots"),
 }
 
 
-def describe_sweep(result: SweepResult, corners: np.ndarray | None = None) -> dict[str, Any]:
+def describe_sweep(
+    result: SweepResult, notes: Mapping[str, Sequence[Any]] | None = None, corners: np.ndarray | None = None
+) -> dict[str, Any]:
     """Return the model with the lowest loss at every point of a sweep.
 
     Rotations and equivalent features are free, so in up to three dimensions every model is aligned with the one before
@@ -35,6 +37,7 @@ def describe_sweep(result: SweepResult, corners: np.ndarray | None = None) -> di
 
     Args:
         result: The models of the sweep.
+        notes: What is known of the models, by what it is, with one entry per point.
         corners: The corners of a polytope, [m, n]. All models of a sweep of equivalent features are turned together so
             that the one that is most like it lies as it does.
     """
@@ -56,26 +59,64 @@ def describe_sweep(result: SweepResult, corners: np.ndarray | None = None) -> di
         "axes": [[name, points[name].drop_duplicates().tolist()] for name in points],
         "importance": numbers(sweep.importances()[0]),
         "signed": sweep.signed,
+        "values": sweep.values.shape,
         "sets": {d.name: [list(members) for members in d.sets] for d in sweep.distribution},
         "varied": sorted({i for r in relative if r for i in r.features}),
         "W": int16(W.reshape(len(kept), -1)),
         "out": int16(best["W_out"][kept].flatten(1)) if "W_out" in best else None,
         "b": int16(b),
         "loss": float32(result.loss.min(dim=1).values[kept]),
-        "live": _live_settings(sweep),
+        "live": _live_settings(sweep, kept),
         "restart": result.points["restart"].iloc[kept].tolist(),
+        "notes": {name: [values[k] for k in kept] for name, values in (notes or {}).items()},
     }
 
 
-def _live_settings(sweep: Sweep) -> dict[str, Any] | None:
+def arrange_grid(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
+    """Sort the points of a grid by their coordinates, each in the order of its appearance; the last varies fastest."""
+    levels = [table[axis].drop_duplicates().tolist() for axis in axes]
+    grid = pd.MultiIndex.from_product(levels, names=axes)
+    return table.set_index([*axes], drop=False).loc[grid].reset_index(drop=True)
+
+
+def describe_grid(rows: pd.DataFrame, axes: Sequence[str], notes: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Return models of two features in one dimension at all points of a grid, as a sweep is returned.
+
+    Args:
+        rows: The models in the order of the grid, with W in the columns w0 and w1, and maybe b in b0 and b1.
+        axes: The columns that are coordinates.
+        notes: What is known of the models, by what it is, with one entry per point.
+    """
+    return {
+        "model": "relu_output",
+        "n": 2,
+        "m": 1,
+        "axes": [[axis, rows[axis].drop_duplicates().tolist()] for axis in axes],
+        "importance": [1, 1],
+        "signed": False,
+        "values": "uniform",
+        "sets": {},
+        "varied": [1],
+        "W": int16(rows[["w0", "w1"]]),
+        "out": None,
+        "b": int16(rows[["b0", "b1"]]) if "b0" in rows else None,
+        "loss": float32(rows["loss"]),
+        "live": None,
+        "notes": dict(notes),
+    }
+
+
+def _live_settings(sweep: Sweep, points: list[int]) -> dict[str, Any] | None:
     """Return the settings with which the live view trains the same models; None if it cannot."""
-    chosen = json.loads(sweep.spec())
-    importance = chosen.get("importance", 1)
-    decay = importance.get("decay") if isinstance(importance, dict) else 1 if importance == 1 else None
-    if decay is None or sweep.n > LIVE_FEATURES or sweep.m > 3 or not chosen.keys() <= LIVE_KEYS:
+    if sweep.n > LIVE_FEATURES or sweep.m > 3 or not json.loads(sweep.spec()).keys() <= LIVE_KEYS:
         return None
-    settings = {key: getattr(sweep, key) for key in ("model", "n", "m", "steps", "batch")}
-    return settings | {"decay": decay, "rate": sweep.learning_rate, "seed": sweep.seed * MAX_REPLICATES}
+    return {key: getattr(sweep, key) for key in ("model", "n", "m", "steps", "batch")} | {
+        "rate": sweep.learning_rate,
+        "seed": sweep.seed * MAX_REPLICATES,
+        "decay": sweep.importance.decay if isinstance(sweep.importance, Decay) else 1,
+        "densities": sweep.densities()[points].tolist(),
+        "importances": sweep.importances()[points].tolist(),
+    }
 
 
 def _stride(points: pd.DataFrame) -> int:

@@ -9,16 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.rows import rows_at
 from superposition.core.weights import SweepResult
 from superposition.pipeline.configuration.config import Config
 from superposition.pipeline.explorer.packing import columns, float32, int16, numbers
-from superposition.pipeline.explorer.sweeps import describe_sweep
+from superposition.pipeline.explorer.sweeps import arrange_grid, describe_grid, describe_sweep
 
 Data = dict[str, Any]
 # Largest number of snapshots shown of one model.
 MAX_SNAPSHOTS = 150
 # Losses above this many times the lowest are not shown beside it.
 MAX_LOSS_RATIO = 1.25
+# The columns of losses over the weights, and what they say of the bias.
+BIASES = {"no_bias": "none", "best_bias": "the best one"}
+# The names of minima: the lowest one, and the others.
+MINIMA = ("lowest minimum", "other minimum")
 # The ranks of the products of polytopes whose losses the table has.
 RANKS = ("best", "second")
 
@@ -108,11 +113,10 @@ def _pentagon_view(run: Run) -> Data:
         for name, table, dots in (("exact", branches, False), ("best fit", best, True)):
             rows = table[table["kind"] == kind]
             lines.append(_line(f"{kind}, {name}", rows["relative_density"], rows["loss"], dots=dots, colour=colour))
-    sweep = describe_sweep(models)
+    sweep = describe_sweep(models, {"arrangement": solutions["kind"][::5].tolist()})
     marks = [{"at": value, "name": f"crossing at {value:.3g}"} for value in crossing.dropna()]
     chart = _chart("Losses of both kinds of solutions", "relative_density", "loss", lines, log=True, marks=marks)
-    notes = {"arrangement": solutions["kind"][::5].tolist()}
-    return {"kind": "sweep", "sweeps": {"pentagon": sweep | {"notes": notes}}, "charts": {"pentagon": chart}}
+    return {"kind": "sweep", "sweeps": {"pentagon": sweep}, "charts": {"pentagon": chart}}
 
 
 def _collapse_view(run: Run) -> Data:
@@ -131,10 +135,9 @@ def _collapse_view(run: Run) -> Data:
         {"at": row.density, "name": f"{row.fewer} | {row.fewer + 1} at {row.density:.3g}"}
         for row in run.table("collapse", "crossings").dropna().itertuples()
     ]
-    sweep = describe_sweep(run.models("collapse"))
+    sweep = describe_sweep(run.models("collapse"), {"collapsed pairs": best["collapsed"][::6].tolist()})
     chart = _chart("Losses of the branches", "density", "loss / lowest loss", lines, marks=marks)
-    notes = {"collapsed pairs": best["collapsed"][::6].tolist()}
-    return {"kind": "sweep", "sweeps": {"collapse": sweep | {"notes": notes}}, "charts": {"collapse": chart}}
+    return {"kind": "sweep", "sweeps": {"collapse": sweep}, "charts": {"collapse": chart}}
 
 
 def _organization_view(run: Run) -> Data:
@@ -163,8 +166,7 @@ def _polytopes_view(run: Run) -> Data:
         names = {"trained": "trained model", "best": "best product", "second": "second best"}
         notes = {shown: rows[key].tolist() for key, shown in names.items()}
         exact = corners.get_group(size)[["w0", "w1", "w2"]].to_numpy()[:, :m] if size in corners.groups else None
-        sweeps[name] = describe_sweep(models, None if exact is None else exact.T) | {
-            "notes": notes,
+        sweeps[name] = describe_sweep(models, notes, None if exact is None else exact.T) | {
             "exact": None if exact is None else [numbers(corner) for corner in exact],
         }
         charts[name] = _product_chart(rows)
@@ -191,6 +193,87 @@ def _product_chart(rows: pd.DataFrame) -> Data:
     return _chart("Losses of products of polytopes", "density", "loss / lowest loss", lines, marks=marks)
 
 
+def _measured_view(
+    run: Run, figure: str, column: str, facts: dict[str, str], chart: tuple[str, str, str] | None = None
+) -> Data:
+    """Return the sweeps of a figure, with what its table of models says of each point.
+
+    Args:
+        run: The run.
+        figure: A figure whose table ``models`` has a column ``point`` and those named here.
+        column: The column that names the sweep, or ends its name, or says of a single sweep which models are best.
+        facts: The columns to show beside a model, by their names on the page.
+        chart: An axis of the sweeps, a column drawn over it, with a line for each value of the other axis, and what
+            that column is.
+    """
+    sweeps, charts = {}, {}
+    for name in run.config.figures[figure].experiments:
+        models = run.models(name)
+        rows = run.table(figure, "models").sort_values("point")
+        rows = rows[[value is True or name.endswith(str(value)) for value in rows[column]]]
+        sweeps[name] = describe_sweep(models, {fact: rows[key].tolist() for fact, key in facts.items()})
+        if chart:
+            axis, shown, title = chart
+            points = models.sweep.points()
+            (by,) = (key for key in points if key not in (axis, "seed") and points[key].nunique() > 1)
+            means = rows.assign(**{by: points[by].to_numpy()}).groupby([by, axis], sort=False)[shown].mean()
+            lines = [
+                _line(f"1−S = {value}" if by == "density" else value, line.index.get_level_values(axis), line)
+                for value, line in means.groupby(by, sort=False)
+            ]
+            charts[name] = _chart(title[0].upper() + title[1:], axis, title, lines)
+    return {"kind": "sweep", "sweeps": sweeps, "charts": charts}
+
+
+def _five_view(run: Run) -> Data:
+    """Return five features in the plane, with the losses of all arrangements of equally important ones."""
+    facts = {"represented features": "represented", "off a pentagon by, °": "off_pentagon"}
+    charts = {}
+    for values, rows in run.table("five_features", "arrangements").groupby("values"):
+        ratio = rows["loss"] / rows.groupby("density")["loss"].transform("min")
+        lines = [
+            _line(f"{arrangement}, exact", here["density"], here["ratio"])
+            for arrangement, here in rows.assign(ratio=ratio[ratio < MAX_LOSS_RATIO]).groupby("arrangement", sort=False)
+        ]
+        title = "Losses of equally important features"
+        charts[f"five_{values}"] = _chart(title, "density", "loss / lowest loss", lines)
+    return _measured_view(run, "five_features", "values", facts) | {"charts": charts}
+
+
+# Models at all points of a grid, with a map to point at
+
+
+def _activations_view(run: Run) -> Data:
+    """Return the best models of two features in one dimension for each activation function, with their phases."""
+    axes = ("activation", "relative_importance", "density")
+    rows = arrange_grid(run.table("phase_activations", "grid"), axes)
+    sweep = describe_grid(rows, axes, {"extra feature": rows["phase"].tolist()})
+    chart = {"title": "Phase of the extra feature", "shares": int16(rows[["absent", "superposition", "own"]])}
+    return {"kind": "sweep", "sweeps": {"models": sweep}, "charts": {"models": chart}}
+
+
+def _surfaces_view(run: Run) -> Data:
+    """Return the loss over the two weights, with its minima and where training ends; the loss of -W is that of W."""
+    layers = ["density", "relative_importance", "bias"]
+    surface, minima, trained = (run.table("loss_surfaces", name) for name in ("surface", "minima", "trained"))
+    surface = surface.melt([*layers[:2], "w0", "w1"], BIASES, "bias", "loss").replace({"bias": BIASES})
+    rows = arrange_grid(surface, [*layers, "w0", "w1"])
+    zero = rows["density"] / 3 * (1 + rows["relative_importance"])
+    lowest = minima["loss"] < minima.groupby(layers)["loss"].transform("min") * (1 + 1e-6)
+    found = pd.concat([minima.assign(kind=np.where(lowest, *MINIMA)), trained.assign(kind="trained", bias=True)])
+    found = found.assign(bias=np.where(found["bias"], *reversed(BIASES.values())))
+    marks = [
+        {
+            kind: [numbers([*ends[w], *-ends[w]]) for w in ("w0", "w1")]
+            for kind, ends in rows_at(found[found["bias"] == bias], density=p, relative_importance=r).groupby("kind")
+        }
+        for p, r, bias in rows[layers].drop_duplicates().itertuples(index=False)
+    ]
+    chart = {"title": "Loss over that of an output of 0", "loss": int16((rows["loss"] / zero).clip(upper=2))}
+    sweep = describe_grid(rows, [*layers, "w0", "w1"], {})
+    return {"kind": "sweep", "sweeps": {"models": sweep}, "charts": {"models": chart | {"marks": marks}}}
+
+
 # Large models, feature by feature
 
 
@@ -215,7 +298,7 @@ def _large_models(run: Run, experiment: str, models: SweepResult, prefix: str) -
         "m": sweep.m,
         "density": list(sweep.density),
         "curve": numbers(curve["dimensions_per_feature"]),
-        "dimensionality": float32(features["dimensionality"].to_numpy().reshape(-1, sweep.n)),
+        "dimensionality": int16(features["dimensionality"].to_numpy().reshape(-1, sweep.n), 3e-5),
         "factor": features["factor"].tolist(),
         "polytopes": polytopes,
         "polytope": [polytopes.index(name) for name in features["polytope"]],
@@ -228,32 +311,59 @@ def _large_models(run: Run, experiment: str, models: SweepResult, prefix: str) -
 
 def _learning_view(run: Run, figure: str) -> Data:
     """Return one model over training: its loss, its weights, and the steps of interest."""
-    models = run.models(figure)
+    models, runs = run.models(figure), run.table(figure, "models" if figure == "energy_levels" else "runs")
+    restart = int(runs.loc[runs["shown"], "restart"].iloc[0])
     if figure == "energy_levels":
-        runs, jumps = run.table(figure, "models"), run.table(figure, "jumps")
-        restart = int(runs.loc[runs["shown"], "restart"].iloc[0])
-        loss = run.table(figure, "losses")[f"l{restart}"]
+        jumps, loss = run.table(figure, "jumps"), run.table(figure, "losses")[f"l{restart}"]
         marks = [
             {"at": row.step, "name": f"feature {row.feature + 1}: {row.before:.2f} → {row.after:.2f}"}
             for row in jumps[jumps["restart"] == restart].itertuples()
         ]
     else:
-        runs = run.table(figure, "runs")
-        restart = int(runs.loc[runs["shown"], "restart"].iloc[0])
         loss = run.table(figure, "curve")["loss"]
         marks = [{"at": step, "name": "the loss drops"} for step in run.table(figure, "drops")["step"]]
-    steps = models.snapshot_steps.numpy()
+    return _over_training(models, [restart], "loss", loss.to_numpy()[None], [marks])
+
+
+def _forming_view(run: Run) -> Data:
+    """Return all models of five features over training: the least angle between neighbours, and the weights."""
+    models, runs = run.models("pentagon_forms"), run.table("pentagon_forms", "runs")
+    W = models.snapshots["W"][:, 0].double().numpy()
+    angle = np.sort(np.degrees(np.arctan2(W[:, :, 1], W[:, :, 0])), axis=-1)
+    least = np.diff(angle, axis=-1, append=angle[..., :1] + 360).min(axis=-1).T
+    names = {"angles_settled": "the angles settle", "norms_settled_as_angles": "the lengths settle"}
+    marks = [[{"at": run[key], "name": name} for key, name in names.items()] for run in runs.to_dict("records")]
+    ends = np.where(runs["pentagon"], "a pentagon", "no pentagon")
+    data = _over_training(models, runs["restart"].tolist(), "least angle, °", least, marks)
+    return data | {"names": [f"{k + 1}: {end}" for k, end in enumerate(ends)]}
+
+
+def _over_training(
+    models: SweepResult, restarts: list[int], title: str, curves: np.ndarray, marks: list[list[Data]]
+) -> Data:
+    """Return some models of a sweep of one point over training, each with a curve and the steps of interest.
+
+    Args:
+        models: The models, with snapshots.
+        restarts: Which of them.
+        title: What the curves are.
+        curves: A number per model and snapshot.
+        marks: The steps of interest of every model.
+    """
+    sweep, steps = models.sweep, models.snapshot_steps.numpy()
     kept = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), MAX_SNAPSHOTS)).round().astype(int))
     return {
         "kind": "learning",
-        "n": models.sweep.n,
-        "m": models.sweep.m,
-        "importance": numbers(models.sweep.importances()[0]),
-        "sets": [list(members) for members in models.sweep.distribution[0].sets],
+        "n": sweep.n,
+        "m": sweep.m,
+        "importance": numbers(sweep.importances()[0]),
+        "sets": [list(members) for members in sweep.distribution[0].sets],
         "varied": [],
         "step": steps[kept].tolist(),
-        "loss": numbers(loss.to_numpy()[kept]),
-        "W": int16(models.snapshots["W"][kept, 0, restart].flatten(1)),
+        "curve": title,
+        "names": [f"{restart + 1}" for restart in restarts],
+        "curves": float32(curves[:, kept]),
+        "W": int16(models.snapshots["W"][kept, 0][:, restarts].transpose(0, 1).flatten(2)),
         "marks": marks,
     }
 
@@ -276,7 +386,8 @@ def _neurons_view(run: Run, figure: str) -> Data:
     }
 
 
-# The views in the order of the page, which is that of the paper.
+# What the tables of models trained against superposition say of each.
+REMEDY_FACTS = {"features per dimension": "features_per_dimension", "clean loss": "clean_loss"}
 # What each view of the paper's figures shows, by its first figure (see ``addresses``).
 VIEWS: dict[str, Callable[[Run], Data]] = {
     "introduction": lambda run: show_sweeps(run, "introduction"),
@@ -285,15 +396,40 @@ VIEWS: dict[str, Callable[[Run], Data]] = {
     ),
     "phase_2in1": lambda run: _phase_view(run, "phase_2in1"),
     "phase_3in2": lambda run: _phase_view(run, "phase_3in2"),
+    "phase_activations": _activations_view,
+    "loss_surfaces": _surfaces_view,
     "feature_dimensionality": _dimensionality_view,
     "polytopes": _polytopes_view,
     "pentagon_solutions": _pentagon_view,
     "correlated_organization": _organization_view,
+    "local_bases": lambda run: _measured_view(
+        run,
+        "local_bases",
+        "best",
+        {"mean (Wᵢ·Wⱼ)² within a set": "within", "between the sets": "between"},
+        ("density", "within", "mean (Wᵢ·Wⱼ)² within a set"),
+    ),
     "collapse": _collapse_view,
     "energy_levels": lambda run: _learning_view(run, "energy_levels"),
     "geometric_learning": lambda run: _learning_view(run, "geometric_learning"),
+    "adversarial_training": lambda run: _measured_view(
+        run,
+        "adversarial_training",
+        "experiment",
+        REMEDY_FACTS,
+        ("attack", "features_per_dimension", "features per dimension"),
+    ),
     "privileged_neurons": lambda run: _neurons_view(run, "privileged_neurons"),
     "absolute_small": lambda run: _neurons_view(run, "absolute_small"),
     "absolute_neurons": lambda run: _neurons_view(run, "absolute_neurons"),
     "asymmetric_motif": lambda run: _neurons_view(run, "asymmetric_motif"),
+    "l1_penalty": lambda run: _measured_view(
+        run,
+        "l1_penalty",
+        "experiment",
+        REMEDY_FACTS,
+        ("l1", "features_per_dimension", "features per dimension"),
+    ),
+    "five_features": _five_view,
+    "pentagon_forms": _forming_view,
 }
