@@ -89,7 +89,6 @@ def second_order() -> Tables:
 
 COUNTER_MODELS = {
     "pentagon_when_equal": random_weights,
-    "two_dimensions_harder": random_weights,
     "snap": without_snap,
     "crossover": without_snap,
     "importance_deforms": without_snap,

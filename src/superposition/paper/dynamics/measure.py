@@ -110,6 +110,7 @@ def geometric_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
                     "path": " → ".join(describe_stage(along[k]) for k in [*plateaus, -1]),
                     "plateaus": len(plateaus),
                     "flattest": min(flatness, default=np.nan),
+                    "from_components": distance_from_components(along[plateaus[0]]) if plateaus else np.nan,
                 }
             )
     table = pd.DataFrame(runs)
@@ -147,6 +148,14 @@ def antipodes_in_other_set(W: Float[np.ndarray, "3 6"]) -> bool:
     unit = W / np.maximum(np.linalg.norm(W, axis=0), 1e-12)
     opposite = (unit.T @ unit).argmin(1)
     return bool((opposite // 3 != np.arange(6) // 3).all())
+
+
+def distance_from_components(W: Float[np.ndarray, "3 6"]) -> float:
+    """Return the largest difference of an entry of WᵀW from the projector on the first two principal components.
+
+    These are the normalised sums of the two sets of features.
+    """
+    return float(np.abs(W.T @ W - np.kron(np.eye(2), np.full((3, 3), 1 / 3))).max())
 
 
 def _count_represented(W: Float[np.ndarray, "3 6"]) -> int:

@@ -8,6 +8,8 @@ import pandas as pd
 
 # The sweep of the paper's size, and a smaller one that was trained from several seeds.
 LARGE_SWEEP, REPLICATED_SWEEP = "uniform_400_30", "uniform_200_20"
+# The sweep trained as in the authors' notebook.
+NOTEBOOK_SWEEP = "uniform_notebook"
 # Sweeps that differ in n alone, and in m alone.
 SWEEPS_BY_N = ("uniform_100_20", REPLICATED_SWEEP, "uniform_400_20")
 SWEEPS_BY_M = ("uniform_400_20", LARGE_SWEEP, "uniform_400_40")

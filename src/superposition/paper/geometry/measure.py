@@ -18,6 +18,7 @@ from superposition.paper.geometry import (
     GALLERY,
     LARGE_SWEEP,
     LINE_HALF_WIDTH,
+    NOTEBOOK_SWEEP,
     REPLICATED_SWEEP,
     SIGNIFICANCE,
     directions,
@@ -26,8 +27,8 @@ from superposition.paper.geometry import (
 from superposition.theory import exact, packing, tegum
 from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS, product_name, tegum_product
 
-# Sweeps trained with twice the steps, and as in the authors' notebook.
-LONGER_SWEEP, NOTEBOOK_SWEEP = "uniform_longer", "uniform_notebook"
+# The sweep trained with twice the steps.
+LONGER_SWEEP = "uniform_longer"
 # Thresholds of |cos| above which features are joined; the one that is used, and others for comparison.
 COSINE_THRESHOLDS = (0.1, 0.15, recognition.JOINING_COSINE, 0.25, 0.3)
 

@@ -24,6 +24,8 @@ RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 JUMP_RATIOS = (*(k / 10 for k in range(1, 10)), 0.95, 0.99)
 # Relative importances and densities at which the minimum without a bias is followed.
 PATH_RATIOS, PATH_DENSITIES = (0.1, 0.3, 1.0), tuple(np.geomspace(1, 0.1, 81).tolist())
+# Relative importances at which basins are measured.
+BASIN_RATIOS = tuple(np.geomspace(0.1, 1, 10).tolist())
 
 
 def phase_2in1(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
@@ -267,7 +269,7 @@ def loss_surfaces(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         "same_sign": same_sign,
         "sampled": landscape.sampled_losses(),
         "paths": paths,
-        "basins": landscape.basins(paths),
+        "basins": landscape.basins(landscape.global_minima(BASIN_RATIOS, PATH_DENSITIES)),
         "trained": ends,
         "numbers": format_same_sign(same_sign),
     }

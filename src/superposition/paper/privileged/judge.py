@@ -1,6 +1,6 @@
 """Measure alignment with the neurons, the hidden bias, and codes by density, for the privileged-basis claims."""
 
-from itertools import pairwise
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ from superposition.pipeline.judging.criteria import Criterion, Number
 claims = Claims("privileged")
 
 LINEAR, RELU, BIASED = MODEL_LABELS.values()
+# Random orders of the densities with which the order of the codes is compared.
+CODE_ORDERS = 9999
 
 
 def _weights(data: Tables) -> dict[float, np.ndarray]:
@@ -304,12 +306,12 @@ def shift(data: Tables) -> Finding:
     phrase="ranges of sparsity values where the",
     criteria=[
         Criterion(
-            "longest run of neighbouring densities whose best models have the same code",
-            ">",
-            1.5,
-            "midpoint",
-            "between a single density and two",
-            ".0f",
+            "probability of so many neighbouring densities whose best models have the same code",
+            "<",
+            0.01,
+            "null model",
+            "the same codes at densities in random order, 9999 times; a false-positive rate of 1 %",
+            ".1g",
         )
     ],
     # Each of five densities is often in a range of its own.
@@ -318,13 +320,15 @@ def shift(data: Tables) -> Finding:
 def same_code_in_range(data: Tables) -> Finding:
     weights, basins = _weights(data), data["privileged_neurons"]["basins"]
     kinds = neurons.canonical_codes(np.stack([*weights.values()]))
-    runs = [1]
-    for first, second in pairwise(kinds):
-        runs = [*runs, 1] if first != second else [*runs[:-1], runs[-1] + 1]
+    labels = np.array([kinds.index(kind) for kind in kinds])
+    orders = np.random.default_rng(0).permuted(np.tile(labels, (CODE_ORDERS, 1)), axis=1)
+    same, by_chance = (np.sum(codes[..., 1:] == codes[..., :-1], axis=-1) for codes in (labels, orders))
+    runs = [len([*run]) for _, run in groupby(labels)]
     share = basins["same_kind"] / basins["restarts"]
     return Finding(
-        [Number(max(runs))],
-        text=f"runs of {', '.join(map(str, runs))} densities",
+        [Number((1 + np.sum(by_chance >= same)) / (1 + CODE_ORDERS))],
+        text=f"ranges of {', '.join(map(str, runs))} densities with the same code; {same} pairs of neighbours have the "
+        f"same, {by_chance.mean():.1f} in random order",
         note="Of the restarts, as many are of the best model's kind: "
         + ", ".join(f"{s:.0%} at {p:g}" for p, s in zip(basins["density"], share, strict=True)),
     )

@@ -248,7 +248,6 @@ def grouping(data: Tables) -> Finding:
     counts = []
     for independent in (False, True):
         shares = _shares(data, "orthogonal", independent)
-        shares = shares[shares["represented"] > shares["restarts"] / 2]
         counts.append([shares["stated"].sum(), (shares["represented"] - shares["stated"]).sum()])
     shown = [f"{stated} of {stated + other}" for stated, other in counts]
     return Finding(

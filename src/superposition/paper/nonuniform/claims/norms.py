@@ -105,16 +105,7 @@ def distance_is_interference(data: Tables) -> Finding:
     "just three; clean results take several fits of each model",
     about="trained models",
     phrase="even just having three dimensions",
-    criteria=[
-        Criterion(
-            "share of the fits that miss the best loss by more than 1 %, m = 2 less m = 3, mean over n = 4 to 9",
-            ">",
-            0,
-            "null model",
-            "two dimensions are as hard as three",
-            ".3f",
-        ),
-    ],
+    expected="described",
     at_quick=False,
 )
 def two_dimensions_harder(data: Tables) -> Finding:
@@ -122,8 +113,9 @@ def two_dimensions_harder(data: Tables) -> Finding:
     missed = restarts.groupby(["n", "m"])["missed"].mean().unstack("m").dropna()
     difference = missed[2] - missed[3]
     return Finding(
-        [Number(difference.mean(), difference.sem())],
-        text="missed with m = 2 / 3, 1-S < 0.5: "
-        + ", ".join(f"{row[2]:.2f} / {row[3]:.2f} for n = {n}" for n, row in missed.iterrows()),
-        note=f"It holds for {(difference > 0).sum()} of {len(difference)} n",
+        text="fits that miss the best loss by more than 1 % with m = 2 / 3, 1-S < 0.5: "
+        + ", ".join(f"{row[2]:.2f} / {row[3]:.2f} for n = {n}" for n, row in missed.iterrows())
+        + f"; on average {difference.mean():.2f} ± {difference.sem():.2f} more with m = 2",
+        note=f"No verdict, because it depends on n, for which the paper has only 5: m = 2 is harder for "
+        f"{(difference > 0).sum()} of {len(difference)} n",
     )

@@ -127,7 +127,7 @@ def smooth_movement(data: Tables) -> Finding:
 
 
 MINIMA = Criterion(
-    "largest number of distinct minima up to sign, on both sides of the transition for r = 0.1, 0.3 and 1",
+    "largest number of distinct minima up to sign, on both sides of the transition for ten r from 0.1 to 1",
     ">",
     1,
     "the paper",

@@ -84,7 +84,7 @@ def diagonal(data: Tables) -> Finding:
         text="mean ‖W_i‖² and b_i by 1-S: "
         + ", ".join(f"{row.Index:g}: {row.norm2:.2f}, {row.bias:.2f}" for row in mean.itertuples()),
         note="It is about 1, not exactly: where features are sparse, negative biases, which filter interference, go "
-        "with values above 1",
+        "with values above 1, most of all if many features are equally important (geometry.norm_counts_features)",
     )
 
 
