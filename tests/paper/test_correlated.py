@@ -385,7 +385,7 @@ def test_claims_from_files(tmp_path: Path) -> None:
     # The independent features are hexagons, too, and the crossings are those of a coarse loss.
     other = {
         "no_independent_hexagon": "corrected",
-        "collapse_regimes": "not reproduced",
+        "collapse_regimes": "corrected",
         "preference_order": "described",
     }
     assert verdicts[verdicts != "reproduced"].to_dict() == {f"correlated.{k}": v for k, v in other.items()}

@@ -8,6 +8,7 @@ import pytest
 from tests.paper.counter_models.dynamics import (
     DIGONS,
     LATE,
+    LINES,
     MODELS,
     SNAPSHOTS,
     M,
@@ -150,6 +151,13 @@ def test_stages() -> None:
     assert measure.describe_stage(0.1 * measure.OCTAHEDRON) == "0 in 0"
 
 
+def test_distance_from_the_principal_components() -> None:
+    """The sums of the two sets, however turned, are the components; an octahedron is 2/3 from them on the diagonal."""
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    assert measure.distance_from_components(turn @ LINES) == pytest.approx(0, abs=1e-12)
+    assert measure.distance_from_components(turn @ measure.OCTAHEDRON) == pytest.approx(1)
+
+
 def test_runs(data: Tables) -> None:
     """How each ends, and the plateau on the way; in canonical orientation the end is the octahedron as it is drawn."""
     tables = data["geometric_learning"]
@@ -160,6 +168,8 @@ def test_runs(data: Tables) -> None:
     assert runs.loc[(XAVIER_INIT, 3), "represented"] == 5
     assert (runs.loc[SMALL_INIT, "path"] == "0 in 2 → 6 in 3").all()
     assert (runs["flattest"] < 0.5).all()
+    # The hand-made sets begin to spread while they wait.
+    assert (runs["from_components"] < 0.5).all()
     assert runs["shown"].sum() == 1
     end = tables["moments"].query("moment == 'end'").sort_values("feature")
     np.testing.assert_allclose(end[["w0", "w1", "w2"]].to_numpy().T, measure.OCTAHEDRON, atol=0.01)
