@@ -122,7 +122,6 @@ def test_solved_models_keep_their_digits(tmp_path: Path) -> None:
         },
         loss=torch.rand(2, 4, generator=make, dtype=torch.float64),
         loss_error=torch.zeros(2, 4, dtype=torch.float64),
-        snapshot_steps=torch.zeros(0, dtype=torch.int64),
     )
     before.save(tmp_path / "solved")
     after = SweepResult.load(tmp_path / "solved")

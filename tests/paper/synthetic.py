@@ -44,7 +44,7 @@ def trained(experiment: str, solve: Callable[[float], Solution]) -> SweepResult:
     if sweep.model == "linear":
         loss = exact.linear_loss(W.double(), b.double(), density, importance)
     error = torch.from_numpy(rng.uniform(1e-7, 1e-5, (points, restarts)))
-    return SweepResult(sweep, {"W": W, "b": b}, loss, error, snapshot_steps=torch.tensor([]).long())
+    return SweepResult(sweep, {"W": W, "b": b}, loss, error)
 
 
 def packed(experiment: str, represented: Mapping[float, int] | int) -> SweepResult:

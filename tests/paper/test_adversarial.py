@@ -26,7 +26,7 @@ def made(n: int, seeds: int, kept: tuple[int, ...]) -> SweepResult:
     p = torch.tensor([d for d in DENSITIES for _ in range(seeds)])[:, None]
     b = torch.where((W[:, 0] != 0).any(1), 0.0, p / 2)[:, None]
     loss = torch.ones(len(W), 1, dtype=torch.float64)
-    return SweepResult(sweep, {"W": W, "b": b}, loss, loss, torch.tensor([]).long())
+    return SweepResult(sweep, {"W": W, "b": b}, loss, loss)
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def test_what_is_measured_of_models_trained_against_attacks() -> None:
     W = torch.stack([against(2), against(1, 0.3), against(1, 0.5)])[:, None]
     W[2, 0, :, 4:8] = 0.1 * W[2, 0, :, :4]  # a fifth of half of the norm: not kept
     loss = torch.ones(3, 1, dtype=torch.float64)
-    trained = SweepResult(sweep, {"W": W, "b": torch.zeros(3, 1, 16)}, loss, loss, torch.tensor([]).long())
+    trained = SweepResult(sweep, {"W": W, "b": torch.zeros(3, 1, 16)}, loss, loss)
     table = measure.adversarial_training({"one": trained})["models"]
     np.testing.assert_allclose(table["interference"], [(M + 1) / 2, 0, 0], atol=1e-6)
     np.testing.assert_allclose(table["features_per_dimension"], [2, 0.09, 0.2525], rtol=1e-5)
@@ -180,7 +180,7 @@ def test_one_pair_counts_as_one() -> None:
     W[0, 4] = -1
     W = torch.stack([W, 0.2 * W])[:, None]
     loss = torch.ones(2, 1, dtype=torch.float64)
-    trained = SweepResult(sweep, {"W": W, "b": torch.zeros(2, 1, 16)}, loss, loss, torch.tensor([]).long())
+    trained = SweepResult(sweep, {"W": W, "b": torch.zeros(2, 1, 16)}, loss, loss)
     table = measure.adversarial_training({"one": trained})["models"]
     np.testing.assert_allclose(table["interference"], 1, rtol=1e-5)
 
@@ -218,7 +218,7 @@ def test_prices_are_over_the_same_replicate_without_attacks() -> None:
     )
     W = torch.stack([against(1, 1 - 0.1 * k) for k in range(8)])[:, None]
     loss = torch.ones(8, 1, dtype=torch.float64)
-    trained = SweepResult(sweep, {"W": W, "b": torch.zeros(8, 1, 16)}, loss, loss, torch.tensor([]).long())
+    trained = SweepResult(sweep, {"W": W, "b": torch.zeros(8, 1, 16)}, loss, loss)
     table = measure.adversarial_training({"one": trained})["models"]
     for _, rows in table.groupby(["density", "seed"]):
         assert rows["attack"].tolist() == [0, 0.5]

@@ -22,7 +22,7 @@ def models(W: torch.Tensor, b: torch.Tensor, **changes: object) -> SweepResult:
     count = len(sweep.points())
     parameters = {"W": W.expand(count, 1, M, N).clone(), "b": b.expand(count, 1, N).clone()}
     loss = torch.ones(count, 1, dtype=torch.float64)
-    return SweepResult(sweep, parameters, loss, loss, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, loss, loss)
 
 
 def without_superposition(density: float) -> tuple[torch.Tensor, torch.Tensor]:

@@ -80,7 +80,7 @@ def models(kinds: Callable[[float], str] = lambda ratio: "two digons" if ratio <
             loss[point, k] = 0.003 + 0.002 * ratio + 0.01 * place
     parameters = {"W": torch.from_numpy(W).float(), "b": torch.from_numpy(b).float()}
     losses = torch.from_numpy(loss)
-    return SweepResult(SWEEP, parameters, losses, losses / 100, torch.tensor([]).long())
+    return SweepResult(SWEEP, parameters, losses, losses / 100)
 
 
 def by_importance() -> SweepResult:
@@ -96,7 +96,7 @@ def restarts() -> dict[str, SweepResult]:
         sweep = QUICK.sweeps[name]
         loss = torch.ones(sweep.size, sweep.restarts, dtype=torch.float64)
         loss[:, ::2] = factor
-        found[name] = SweepResult(sweep, {}, loss, loss, torch.tensor([]).long())
+        found[name] = SweepResult(sweep, {}, loss, loss)
     return found
 
 

@@ -96,8 +96,7 @@ def made(
         best = (1 + point) % restarts
         W[point, best], losses[point, best], error[point, best] = weights(point), loss(p), p / 1e4
     parameters = {"W": torch.from_numpy(W).float(), "b": torch.zeros(len(points), restarts, sweep.n)}
-    steps = torch.tensor([]).long()
-    return SweepResult(sweep, parameters, torch.from_numpy(losses), torch.from_numpy(error), snapshot_steps=steps)
+    return SweepResult(sweep, parameters, torch.from_numpy(losses), torch.from_numpy(error))
 
 
 def products(

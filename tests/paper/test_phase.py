@@ -89,7 +89,7 @@ def with_triangles(p: float, r: float) -> bool:
 
 
 def made(sweep: Sweep, W: torch.Tensor, loss: torch.Tensor) -> SweepResult:
-    return SweepResult(sweep, {"W": W, "b": 0 * W[..., 0, :]}, loss, 0 * loss, snapshot_steps=torch.tensor([]).long())
+    return SweepResult(sweep, {"W": W, "b": 0 * W[..., 0, :]}, loss, 0 * loss)
 
 
 @functools.cache

@@ -36,7 +36,7 @@ class SweepResult:
     parameters: dict[str, Tensor]
     loss: Float64[Tensor, "point restart"]
     loss_error: Float64[Tensor, "point restart"]
-    snapshot_steps: Int64[Tensor, " snapshot"]
+    snapshot_steps: Int64[Tensor, " snapshot"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
     snapshots: dict[str, Tensor] = field(default_factory=dict)
     device: str = "cpu"
     first_point: int = 0

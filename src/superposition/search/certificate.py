@@ -100,6 +100,5 @@ def _result(models: SweepResult, best: Sequence[Candidate], losses: np.ndarray) 
         parameters=models.model.unpack(torch.stack([c.parameters.to(dtype) for c in best])[:, None]),
         loss=torch.from_numpy(losses.mean(axis=1))[:, None],
         loss_error=torch.from_numpy(_error(losses))[:, None],
-        snapshot_steps=torch.zeros(0, dtype=torch.int64),
         device=models.device,
     )

@@ -171,6 +171,5 @@ def _solve(sweep: Sweep, threads: int, points: range, label: str, hide_bar: bool
         parameters=model.unpack(parameters),
         loss=loss,
         loss_error=torch.zeros_like(loss),
-        snapshot_steps=torch.zeros(0, dtype=torch.int64),
         first_point=points.start,
     )

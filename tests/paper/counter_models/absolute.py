@@ -52,7 +52,7 @@ def made(
         "W_out": torch.from_numpy(W_out).float(),
         "b": torch.zeros(len(points), sweep.restarts, sweep.n),
     }
-    return SweepResult(sweep, parameters, found, found / 1e4, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, found, found / 1e4)
 
 
 def yardstick(density: float) -> float:

@@ -25,9 +25,7 @@ def result(W: torch.Tensor, **axes: object) -> SweepResult:
     """Return a sweep with these weights [point, m, n], without biases."""
     sweep = Sweep(model="relu_output", n=W.shape[-1], m=M, evaluation=2**12, **axes)
     loss = torch.ones(len(W), 1, dtype=torch.float64)
-    return SweepResult(
-        sweep, {"W": W[:, None], "b": torch.zeros(len(W), 1, W.shape[-1])}, loss, loss, torch.tensor([]).long()
-    )
+    return SweepResult(sweep, {"W": W[:, None], "b": torch.zeros(len(W), 1, W.shape[-1])}, loss, loss)
 
 
 @functools.cache

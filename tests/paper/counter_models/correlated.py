@@ -47,7 +47,7 @@ def organised(sweep: Sweep, arrangements: Callable[[str, int, int], np.ndarray])
             loss[point, k] = 0.1 + at_rank / 100
     parameters = {"W": torch.from_numpy(W).float(), "b": torch.zeros(*loss.shape, sweep.n)}
     losses = torch.from_numpy(loss)
-    return SweepResult(sweep, parameters, losses, losses / 100, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, losses, losses / 100)
 
 
 def arrangement(distribution: str, point: int, rank: int) -> np.ndarray:
@@ -100,7 +100,7 @@ def local_bases() -> SweepResult:
     W = np.array([[bases(d, p, k) for k in range(sweep.restarts)] for p, d in enumerate(points["distribution"])])
     loss = torch.from_numpy(np.array([np.roll(np.arange(4.0), p) for p in range(len(points))]))
     parameters = {"W": torch.from_numpy(W).float(), "b": torch.zeros(*loss.shape, 20)}
-    return SweepResult(sweep, parameters, loss, loss / 100, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, loss, loss / 100)
 
 
 @functools.cache
@@ -136,7 +136,7 @@ def collapse_models(counts: Sequence[int] = (0, 1, 2, 3)) -> SweepResult:
             b[point, k], loss[point, k] = bias, p / 10 + abs(count - regime(p)) / 50
     parameters = {"W": torch.from_numpy(W).float(), "b": torch.from_numpy(b).float()}
     losses = torch.from_numpy(loss)
-    return SweepResult(sweep, parameters, losses, losses / 100, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, losses, losses / 100)
 
 
 def measured(trained: SweepResult, seeds: int = 1) -> dict[str, pd.DataFrame]:

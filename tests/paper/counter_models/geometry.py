@@ -29,7 +29,7 @@ def random_directions(experiment: str) -> SweepResult:
     W[..., sweep.n if small else sweep.n // 5 :] *= 0.01
     loss = torch.full((sweep.size, 1), 9.0 if small else 1e-3 * sweep.n, dtype=torch.float64)
     parameters = {"W": torch.from_numpy(W), "b": torch.zeros(sweep.size, 1, sweep.n, dtype=torch.float64)}
-    return SweepResult(sweep, parameters, loss, loss / 100, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, loss, loss / 100)
 
 
 @functools.cache

@@ -23,7 +23,7 @@ def solved(experiment: str, solve: Solve) -> SweepResult:
     ratios = sweep.points()[["relative_density", "relative_importance"]].prod(axis=1)
     W, b = (torch.from_numpy(np.stack(part))[:, None] for part in zip(*map(solve, ratios), strict=True))
     loss = torch.full((sweep.size, 1), 0.01, dtype=torch.float64)
-    return SweepResult(sweep, {"W": W, "b": b}, loss, loss / 100, torch.tensor([]).long())
+    return SweepResult(sweep, {"W": W, "b": b}, loss, loss / 100)
 
 
 def fits(experiment: str) -> SweepResult:
@@ -31,7 +31,7 @@ def fits(experiment: str) -> SweepResult:
     sweep = QUICK.sweeps[experiment]
     loss = torch.ones(sweep.size, sweep.restarts, dtype=torch.float64)
     loss[:, ::2] += 0.1 * (sweep.m == 3)
-    return SweepResult(sweep, {}, loss, loss, torch.tensor([]).long())
+    return SweepResult(sweep, {}, loss, loss)
 
 
 def measured(solve: Solve) -> Tables:

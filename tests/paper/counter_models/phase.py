@@ -19,7 +19,7 @@ def _antipodal(experiment: str) -> SweepResult:
     W = torch.eye(sweep.m, dtype=torch.float64)
     W = torch.cat([W, -W[:, -1:]], dim=1).expand(len(sweep.points()), sweep.restarts, -1, -1)
     loss = torch.ones(W.shape[:2], dtype=torch.float64)
-    return SweepResult(sweep, {"W": W, "b": 0 * W[..., 0, :]}, loss, 0 * loss, torch.tensor([]).long())
+    return SweepResult(sweep, {"W": W, "b": 0 * W[..., 0, :]}, loss, 0 * loss)
 
 
 @functools.cache

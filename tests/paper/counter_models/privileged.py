@@ -61,7 +61,7 @@ def made(experiment: str, W: np.ndarray, b_hidden: float = 0.5, loss: np.ndarray
         parameters["b_hidden"] = torch.full((*shape, M), b_hidden)
     loss = np.broadcast_to(1 + np.arange(shape[1]) / 100, shape) if loss is None else loss
     losses = torch.from_numpy(np.array(loss, dtype=float))
-    return SweepResult(sweep, parameters, losses, losses / 1e4, torch.tensor([]).long())
+    return SweepResult(sweep, parameters, losses, losses / 1e4)
 
 
 def turned(W: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -24,7 +24,7 @@ def packed(kept: dict[float, int], first: int = 0, **settings: object) -> SweepR
     W = W.flatten(0, 1)
     b = torch.where((W != 0).any(2), 0.0, 0.05)
     loss = torch.ones(len(W), 1, dtype=torch.float64)
-    return SweepResult(sweep, {"W": W, "b": b}, loss, loss, torch.tensor([]).long())
+    return SweepResult(sweep, {"W": W, "b": b}, loss, loss)
 
 
 @functools.cache

@@ -34,7 +34,7 @@ def made(experiment: str, W: np.ndarray, loss: float = 9.0, b: float = 0.0) -> S
     weights = torch.from_numpy(np.broadcast_to(W, (sweep.size, sweep.m, sweep.n)).copy())[:, None].double()
     biases = torch.full((sweep.size, 1, sweep.n), b, dtype=torch.float64)
     losses = torch.full((sweep.size, 1), loss, dtype=torch.float64)
-    return SweepResult(sweep, {"W": weights, "b": biases}, losses, losses / 100, torch.tensor([]).long())
+    return SweepResult(sweep, {"W": weights, "b": biases}, losses, losses / 100)
 
 
 def random_directions(experiment: str, length: float = 2.0) -> SweepResult:

@@ -191,7 +191,7 @@ def test_a_custom_sweep_has_its_place(browser: Any, tmp_path: Path) -> None:
         shapes = Model.of(sweep).shapes()
         parameters = {k: torch.randn(sweep.size, 1, *shape, generator=rng) for k, shape in shapes.items()}
         loss = torch.rand(sweep.size, 1, generator=rng, dtype=torch.float64)
-        results[name] = SweepResult(sweep, parameters, loss, 0 * loss, torch.zeros(0, dtype=torch.int64))
+        results[name] = SweepResult(sweep, parameters, loss, 0 * loss)
         results[name].save(tmp_path / f"weights/{name}.safetensors")
     path = tmp_path / "explorer.html"
     path.write_text(page.render(page.collect(tmp_path, config), PAGE / "index.html.j2"), encoding="utf-8")

@@ -1,9 +1,11 @@
 """Measure the alignment of weights with the neurons, and the codes of the best models."""
 
+from collections import defaultdict
+
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from superposition.analysis import neurons
 from superposition.analysis.rows import at_point
@@ -150,63 +152,78 @@ def privileged_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
     """Measure the code of the best model at every density, chosen by a precise loss, and how rare such models are."""
     models = trained["privileged"]
     sweep = models.sweep
-    W_all = models.parameters["W"].double().numpy()
     # The upper bound is the largest value that a sweep may have.
     precise = sweep.model_copy(update={"evaluation": min(PRECISE_FACTOR * sweep.evaluation, 2**30)})
-    weights, units, features, basins, thresholds = [], [], [], [], []
+    parts: dict[str, list[pd.DataFrame]] = defaultdict(list)
     for point, density in enumerate(sweep.density):
-        here, runs = {"point": point, "density": density}, models.loss[point].numpy()
-        paper_kind = np.array([is_of_paper_kind(density, W) for W in W_all[point]])
-        order = np.argsort(runs, kind="stable")
+        W_all, here = models.parameters["W"][point].double().numpy(), {"point": point, "density": density}
+        paper_kind = np.array([is_of_paper_kind(density, W) for W in W_all])
+        order = models.loss[point].argsort(stable=True).numpy()
         ranked = np.concatenate([order[:RERANKED], order[paper_kind[order]][:RERANKED_OF_PAPER_KIND]])
         at = precise.model_copy(update={"density": (density,)})
         loss, error = (
             part[0].numpy() for part in losses(at, {k: v[[point]][:, ranked] for k, v in models.parameters.items()})
         )
         best = int(loss.argmin())
-        W = W_all[point, ranked[best]]
-        one = neurons.monosemantic(neurons.drive(W, signed=False))
-        W = W[np.lexsort((np.argsort(neurons.display_order(W)), ~one))]
-        drive, code, response = neurons.drive(W, signed=False), neurons.representing_neurons(W), neurons.response(W)
-        one = neurons.monosemantic(drive)
-        weights.append(_weights_table(W).assign(**here))
-        units.append(
-            pd.DataFrame(
-                {**here, "neuron": np.arange(sweep.m), "second": neurons.second_drive_ratio(drive), "one": one}
-            )
-        )
-        features.append(
-            pd.DataFrame(
-                {**here, "feature": np.arange(sweep.n), "response": response, "code": _codewords(code)}
-            ).assign(represented=response > 0.5, alone=code[one].any(0), neurons=code.sum(0))
-        )
-        kinds = neurons.canonical_codes(W_all[point])
-        same = np.array([kind == kinds[ranked[best]] for kind in kinds])
-        excess = loss / loss[best] - 1
-        basins.append(
-            {
-                **here,
-                "loss": loss[best],
-                "loss_error": error[best],
-                "restarts": sweep.restarts,
-                "same_kind": int(same.sum()),
-                "as_good": int((runs <= (1 + LOSS_TOLERANCE) * runs[ranked[best]]).sum()),
-                "median": np.median(runs) / runs[ranked[best]] - 1,
-                "other_kind": excess[~same[ranked]].min(initial=np.inf),
-                "as_stated": excess[paper_kind[ranked]].min(initial=np.inf),
-            }
-        )
-        thresholds += [
-            {**here, "threshold": t, "one": int(neurons.monosemantic(drive, t).sum())} for t in MONOSEMANTIC_THRESHOLDS
-        ]
-    tables = {
-        "weights": pd.concat(weights),
-        "neurons": pd.concat(units),
-        "features": pd.concat(features),
-        "basins": pd.DataFrame(basins),
-        "thresholds": pd.DataFrame(thresholds),
-    }
+        basin = here | {"loss": loss[best], "loss_error": error[best], "restarts": sweep.restarts}
+        basin |= _measure_basin(W_all, models.loss[point].numpy(), ranked, loss, paper_kind)
+        for name, table in (_describe_code(W_all[ranked[best]], here) | {"basins": pd.DataFrame([basin])}).items():
+            parts[name].append(table)
+    tables = {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
     return tables | {"numbers": _summarise_regimes(tables)}
+
+
+def _measure_basin(
+    W_all: Float[np.ndarray, "restart m n"],
+    runs: Float[np.ndarray, " restart"],
+    ranked: Int[np.ndarray, " k"],
+    loss: Float[np.ndarray, " k"],
+    paper_kind: Bool[np.ndarray, " restart"],
+) -> dict[str, float | int]:
+    """Measure how many restarts at one density are like the best model, and what others cost more.
+
+    Args:
+        W_all: Weights of all restarts.
+        runs: Their losses.
+        ranked: The restarts whose precise losses are known.
+        loss: These losses.
+        paper_kind: Whether each restart is of the kind that the paper finds at this density.
+    """
+    best = int(loss.argmin())
+    kinds = neurons.canonical_codes(W_all)
+    same = np.array([kind == kinds[ranked[best]] for kind in kinds])
+    excess = loss / loss[best] - 1
+    return {
+        "same_kind": int(same.sum()),
+        "as_good": int((runs <= (1 + LOSS_TOLERANCE) * runs[ranked[best]]).sum()),
+        "median": np.median(runs) / runs[ranked[best]] - 1,
+        "other_kind": excess[~same[ranked]].min(initial=np.inf),
+        "as_stated": excess[paper_kind[ranked]].min(initial=np.inf),
+    }
+
+
+def _describe_code(W: Float[np.ndarray, "m n"], here: dict[str, float | int]) -> dict[str, pd.DataFrame]:
+    """Describe one model by its weights, its neurons, its features, and its number of monosemantic neurons.
+
+    Args:
+        W: Weights.
+        here: The columns that say which model it is.
+    """
+    one = neurons.monosemantic(neurons.drive(W, signed=False))
+    W = W[np.lexsort((np.argsort(neurons.display_order(W)), ~one))]
+    drive, code, response = neurons.drive(W, signed=False), neurons.representing_neurons(W), neurons.response(W)
+    one = neurons.monosemantic(drive)
+    second = neurons.second_drive_ratio(drive)
+    features = {"feature": np.arange(W.shape[1]), "response": response, "code": _codewords(code)}
+    counts = [int(neurons.monosemantic(drive, threshold).sum()) for threshold in MONOSEMANTIC_THRESHOLDS]
+    return {
+        "weights": _weights_table(W).assign(**here),
+        "neurons": pd.DataFrame({**here, "neuron": np.arange(len(W)), "second": second, "one": one}),
+        "features": pd.DataFrame({**here, **features}).assign(
+            represented=response > 0.5, alone=code[one].any(0), neurons=code.sum(0)
+        ),
+        "thresholds": pd.DataFrame({**here, "threshold": MONOSEMANTIC_THRESHOLDS, "one": counts}),
+    }
 
 
 def is_of_paper_kind(density: float, W: Float[np.ndarray, "m n"]) -> bool:
