@@ -1,4 +1,4 @@
-"""The panel at a terminal: that of the plugin ``rich``, with what runs now, the time left, and failures in one line."""
+"""The panel at a terminal: the plugin ``rich``, extended by running jobs, the time left, and failures in one line."""
 
 import os
 from datetime import timedelta
@@ -62,13 +62,13 @@ class _Events(EventHandler):
         rule, name = self.running.pop(event_data.jobid, ("a job", ""))
         logs = self.jobs_info.get(event_data.jobid, {}).get("log") or []
         said = [line for path in logs if Path(path).exists() for line in Path(path).read_text().splitlines()]
-        why = said[-1].removeprefix("error: ").removeprefix(f"{name}: ") if said else "it ended without a word"
+        why = said[-1].removeprefix("error: ").removeprefix(f"{name}: ") if said else "it left no message"
         failed = f"✗ {rule} {name}: {why} (log: {', '.join(map(str, logs)) or 'none'})"
         self.console.print(Text(failed, style="red"), soft_wrap=True)
 
 
 class _State(ProgressColumn):
-    """What runs now in the row of a rule; in the row of all jobs the time so far, and what is left by their average."""
+    """The last column: running jobs in the row of a rule; the time so far and the time left in the row of all."""
 
     def __init__(self, events: _Events) -> None:
         super().__init__()

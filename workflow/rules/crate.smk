@@ -1,7 +1,7 @@
 # Write the record of the run, last of all: what was made, from what, by which code and when. This makes the results an
 # RO-Crate with a copy of the code that can be run.
 
-# The files that define the workflow; the first is the Snakefile. What jobs ran besides is in their records.
+# The files that define the workflow; the first is the Snakefile. Other files that jobs ran are in their records.
 WORKFLOW_FILES = [
     "Snakefile",
     "requirements.txt",

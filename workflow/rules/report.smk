@@ -4,7 +4,7 @@
 rule notebook:
     input:
         text="report/report.md.j2",
-        # What is on record about other seeds. A run does not make it again: that takes many times as long.
+        # The record of verdicts under other seeds, which a run does not repeat because that takes many times as long.
         robustness=glob.glob(f"report/robustness/{CONFIG.scale}.csv"),
         claims=rules.judge.output,
         drawings=expand(rules.draw.output, figure=CONFIG.figures),

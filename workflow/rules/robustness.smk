@@ -25,7 +25,7 @@ use rule measure as measure_seed with:
         weights=lambda wildcards: expand(
             rules.train_seed.output, seed=wildcards.seed, experiment=CONFIG.figures[wildcards.figure].experiments
         ),
-        # What is best does not hang on the dice: these are the models found in the run itself.
+        # The optimum does not depend on the seed, so the best known models are taken from the run itself.
         best=rules.measure.input.best,
         code=stage_code("measure", "measure"),
     output:

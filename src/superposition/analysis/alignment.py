@@ -16,7 +16,7 @@ def difference(W: Float[np.ndarray, "d k"], corners: Float64[np.ndarray, "e k"])
     """Return the difference between two arrangements, up to rotation, reflection, order and scale.
 
     The Gram matrices WᵀW, scaled to a mean diagonal of 1, are compared in the best order of the features: the result is
-    the Frobenius norm of their difference over that of the second. It is 0 for equal arrangements; a Gram matrix of
+    the Frobenius norm of their difference over the norm of the second. It is 0 for equal arrangements; a Gram matrix of
     zeros would give 1.
     """
     gram, exact = _scaled_gram(W), _scaled_gram(corners)

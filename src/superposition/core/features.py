@@ -174,7 +174,7 @@ def nonempty(gates: Gates, uniform: Float32[Tensor, "instance row sample"]) -> F
 
 def _quantiles(t: Float32[Tensor, "..."], values: Values) -> Float32[Tensor, "..."]:
     """Apply the quantile function of the magnitudes to numbers uniform on [0, 1) or, keeping their signs, [-1, 1)."""
-    # PyTorch 2.11 compiles comparisons of strings and numbers, but not those of pydantic's models.
+    # PyTorch 2.11 compiles comparisons of strings and numbers, but not comparisons of pydantic's models.
     if values.shape == "uniform" and values.minimum == 0:
         return t
     # Rounding may have led to 1.

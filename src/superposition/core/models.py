@@ -5,9 +5,9 @@
     relu_hidden     h = ReLU(W x)     x' = ReLU(Wᵀh + b)
     absolute        h = ReLU(W₁x)     y' = ReLU(W₂h + b)      target y = |x|
 
-The first two are those of "Demonstrating superposition", the third that of "Superposition in a privileged basis", the
-last that of "Computation in superposition". A sweep may replace the ReLUs by other activations, and untie the output
-weights of ``relu_output``. Any other model is a subclass of :class:`Model`.
+The first two are from "Demonstrating superposition", the third from "Superposition in a privileged basis", the last
+from "Computation in superposition". A sweep may replace the ReLUs by other activations, and untie the output weights of
+``relu_output``. Any other model is a subclass of :class:`Model`.
 
 **Axes** are in the same order everywhere: instance (or point, restart), then sample, then hidden, then feature. So W is
 […, m, n], its column W[…, :, i] is the direction of feature i, and W₂ is stored as its transpose ``W_out`` […, m, n].

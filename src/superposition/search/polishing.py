@@ -32,8 +32,8 @@ MORE_STEPS, MORE_SAMPLES, DELICATE_SPREAD = 2, 4, 3
 POLISHING_SEED = 2**32 - 1
 # The independent groups of draws whose scatter gives the errors of differences between losses.
 GROUPS = 16
-# The first word of the keys of these draws, less that of the draws on which training ranks models and the number of the
-# stream; the second word is the number of the group.
+# The first word of the keys of these draws is that of the draws on which training ranks models, plus this and the
+# number of the stream; the second word is the number of the group.
 EVALUATION_SEED = 1
 # The largest number of feature values on which a model is evaluated.
 MAX_VALUES = 2**27
@@ -171,7 +171,7 @@ def _block(plan: Plan, points: np.ndarray, stream: int) -> Block:
 
 
 def _is_delicate(plan: Plan, point: int) -> bool:
-    """Tell whether rare samples decide between features of very unequal cost."""
+    """Return whether rare samples decide between features of very unequal cost."""
     return has_closed_form(plan.sweep) and is_rare(plan, point) and _spread(plan, point) >= DELICATE_SPREAD
 
 

@@ -42,7 +42,7 @@ def rarity(plan: Plan, point: int) -> float:
 
 
 def is_rare(plan: Plan, point: int) -> bool:
-    """Tell whether losses at a point are estimated from weighted samples."""
+    """Return whether losses at a point are estimated from weighted samples."""
     has_sets = any(d.sets for d in plan.sweep.distribution)
     sparse = plan.densities[point].sum() <= MAX_ACTIVE and not plan.attack[point]
     return bool(sparse and not has_sets and rarity(plan, point) >= MIN_REPLACED)

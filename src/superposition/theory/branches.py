@@ -38,7 +38,7 @@ class _Patterns(NamedTuple):
     open: Bool[Tensor, "pattern gate"]
     # Probability of the pattern given its open gates: each member of an anticorrelated set is equally likely.
     share: Float64[Tensor, " pattern"]
-    # The feature whose density is that of the gate.
+    # A feature of each gate, from whose density the gate takes its own.
     gate: Int64[Tensor, " gate"]
 
 

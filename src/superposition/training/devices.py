@@ -22,7 +22,7 @@ ENGINES: dict[str, type[Engine]] = {"cpu": Fused, "cuda": Captured}
 
 
 def is_fast(sweep: Sweep, device: torch.device) -> bool:
-    """Tell whether the engine of a device can train a sweep; otherwise the reference engine does."""
+    """Return whether the engine of a device can train a sweep; otherwise the reference engine does."""
     return sweep.compiled if device.type == "cpu" else sweep.model in BUILT_IN_MODELS
 
 

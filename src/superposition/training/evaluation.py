@@ -25,7 +25,7 @@ ANALYTIC_MODELS = {"cpu": 64, "cuda": 512}
 
 
 def has_closed_form(sweep: Sweep) -> bool:
-    """Tell whether the loss of samples with one active feature has a closed form.
+    """Return whether the loss of samples with one active feature has a closed form.
 
     It has if features are independent and never negative, the hidden layer is linear, the output is linear or a ReLU,
     and only the loss is minimised.
@@ -34,14 +34,14 @@ def has_closed_form(sweep: Sweep) -> bool:
 
 
 def _is_enumerable(sweep: Sweep) -> bool:
-    """Tell whether the expected loss is a sum over few samples, as that of any model on few binary features is."""
+    """Return whether the expected loss is a sum over few samples, as for any model of few binary features."""
     samples = (3 if sweep.signed else 2) ** sweep.n
     independent = not any(d.sets for d in sweep.distribution)
     return sweep.values == BINARY and independent and sweep.loss_alone and samples <= ENUMERATED
 
 
 def is_exact(sweep: Sweep) -> bool:
-    """Tell whether the whole expected loss is computed in closed form, without sampling."""
+    """Return whether the whole expected loss is computed in closed form, without sampling."""
     linear, bounded = Model.of(sweep).output_function == "linear", sweep.values.shape == "uniform"
     return _is_enumerable(sweep) or (has_closed_form(sweep) and (linear or (bounded and sweep.n <= 3)))
 

@@ -43,7 +43,7 @@ def test_every_way_to_write_numbers_of_features() -> None:
         ({"density_profile": {"decay": 1e-20}}, "density: reaches 1e-61, allowed is 1e-30 or more"),
         (
             {"density_profile": {"zipf": 1}, "distribution": {"correlated": [[0, 1]]}},
-            "density_profile: the features of a set have one density, not those of [0, 1]",
+            "density_profile: the features of a set have one density, but [0, 1] have several",
         ),
         (
             {"values": "normal"},

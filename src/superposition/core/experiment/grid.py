@@ -117,11 +117,9 @@ class Grid(Strict):
     n: Annotated[int, Field(ge=1, le=10_000, description="number of features")]
     m: Annotated[int, Field(ge=1, le=10_000, description="number of hidden dimensions")]
     hidden_bias: Annotated[bool, Field(description="whether the hidden layer has a bias (relu_hidden only)")] = False
-    untied: Annotated[bool, Field(description="whether output weights are not those of the input (relu_output)")] = (
-        False
-    )
+    untied: Annotated[bool, Field(description="whether the output has weights of its own (relu_output only)")] = False
     hidden_activation: Annotated[
-        Activation | None, Field(description="in place of the ReLU of a hidden layer that has one")
+        Activation | None, Field(description="in place of the hidden layer's ReLU, in models that have one")
     ] = None
     output_activation: Annotated[Activation | None, Field(description="in place of the ReLU of the output")] = None
 
@@ -233,7 +231,8 @@ class Grid(Strict):
         for members in (members for d in self.distribution for members in d.sets):
             if np.ptp(low[list(members)]):
                 raise ValueError(
-                    f"density_profile: the features of a set have one density, not those of {short_repr(list(members))}"
+                    "density_profile: the features of a set have one density, "
+                    f"but {short_repr(list(members))} have several"
                 )
         key = "density_profile: density times profile"
         if self.relative_density:

@@ -26,7 +26,7 @@ class Values(Strict):
 
     @property
     def name(self) -> str:
-        """The name of predefined values, or what sets them apart."""
+        """The name of these values if they are predefined; otherwise their range."""
         return next((name for name, values in PREDEFINED.items() if values == self), f"uniform from {self.minimum:g}")
 
     @property

@@ -1,6 +1,6 @@
 """Superposition and adversarial robustness: how vulnerable models are to attacks, and what training against them does.
 
-The models that are attacked are those of uniform superposition; others are trained against attacks.
+The models of uniform superposition are attacked; other models are trained against attacks.
 """
 
 import numpy as np

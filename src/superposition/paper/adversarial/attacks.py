@@ -30,7 +30,7 @@ class Target:
         W: Weights of the model.
         b: Bias of the model.
         x: Samples of the input; the last is the all-zero sample, the others are not.
-        share: Weight of every sample; that of the all-zero sample is its probability.
+        share: Weight of every sample; the all-zero sample weighs as much as its probability.
         counted: The features whose errors count and which may be perturbed.
     """
 

@@ -23,7 +23,7 @@ from superposition.training.evaluation import losses
 # Size of attacks, over the mean norm of the input.
 RELATIVE_SIZE = 0.1
 ATTACK_SAMPLES = 2**12
-# Number of densities that are measured, spread evenly over those of the main experiment and of the others.
+# Numbers of densities at which the main experiment and the others are measured, evenly spaced among all of theirs.
 MAIN_DENSITIES, OTHER_DENSITIES = 25, 7
 # Starts and steps of gradient ascent; half of the starts are the best analytic attacks.
 ASCENT_STARTS, ASCENT_STEPS = 16, 60

@@ -23,7 +23,7 @@ points = dimensionality
 
 
 def gram(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the same, with pairs and weights of the models that the figure shows."""
+    """Return the losses and features of all models, and the pairs and weights of the models that are shown."""
     result = _rescaled(trained)
     found = dimensionality(trained)
     limit = MAX_PANELS if result.sweep.n > LARGE_MODEL else MAX_SHOWN_MODELS - 2 * result.model.relu_hidden

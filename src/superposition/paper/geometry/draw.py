@@ -270,7 +270,9 @@ def _draw_gains(fig: SubFigure, tables: dict[str, pd.DataFrame]) -> None:
         ax.plot(1 / optima["density"][here], optima["gain"][here], color=style.POLYTOPES[name], lw=1.0, label=name)
     for handover in tables["handovers"].itertuples():
         ax.axvline(1 / handover.density, color="0.75", lw=0.5, zorder=0)
-    ax.set(xscale="log", xlim=(1, 100), ylim=(0.95, None), xlabel="$1/(1-S)$", ylabel="features saved\nper dimension")
+    ax.set(
+        xscale="log", xlim=(1, 100), ylim=(0.95, None), xlabel=SPARSITY_LABEL, ylabel="features saved\nper dimension"
+    )
     legend = ax.legend(ncols=2, title="lines: where the best polytope changes", title_fontsize=7, loc="upper left")
     legend.set_frame_on(True)
     legend.get_frame().set(fc="white", ec="none", alpha=1)
@@ -306,7 +308,7 @@ def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> Non
         ax.set(
             xscale="log",
             xlim=(1 / step, 100 * step),
-            xlabel="$1/(1-S)$",
+            xlabel=SPARSITY_LABEL,
             title=f"$m={m}$: features per factor of the best product",
         )
     axes[0].set(ylabel="features $n$", yticks=range(4, 10), ylim=(3.5, 9.5))
@@ -356,10 +358,10 @@ def animate_polytopes(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
 # The aside
 
 
-def direction_left_out(data: dict[str, pd.DataFrame]) -> Figure:
+def direction_left_out(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the direction that the best model of three features leaves out, and what leaving out another one costs."""
     fig, axes = plt.subplots(1, 2, figsize=(style.PAGE, 2.3))
-    optima, strategies, changes = data["optima"], data["strategies"], data["changes"].set_index("n")["density"]
+    optima, strategies, changes = tables["optima"], tables["strategies"], tables["changes"].set_index("n")["density"]
     for k, (label, width) in enumerate({"largest": 2.5, "second": 0.8, "smallest": 0.8}.items()):
         line = axes[0].plot(1 / optima["density"], optima[f"v{k}"], ".-", color=style.CATEGORIES[k], ms=3.5, lw=width)
         line[0].set_label(f"{label} component")

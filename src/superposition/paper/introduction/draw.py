@@ -26,7 +26,7 @@ def introduction(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def interference(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw h among the directions of the features for every input; below, what is read along each, and the output."""
+    """Draw h among the directions of the features for every input; below, its projections on them, and the output."""
     responses = tables["responses"]
     inputs = responses.groupby("active")
     fig, axes = plt.subplots(2, len(inputs), figsize=(style.PAGE, 3.6), height_ratios=[1.5, 1], sharey="row")

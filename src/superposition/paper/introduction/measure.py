@@ -14,7 +14,7 @@ def introduction(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
 
 
 def interference(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return what the sparsest model makes of inputs with one, two and three active features, all of them 1.
+    """Return h and the output of the sparsest model for inputs with one, two and three active features, which are 1.
 
     The active features are the most important one and those most opposite to it.
 

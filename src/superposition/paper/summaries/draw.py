@@ -17,11 +17,11 @@ SPARSITY = "$1/(1-S)$"
 ARROWS_AT = (0.5, 0.3, 0.15, 0.05, 0.01)
 
 
-def five_features(data: dict[str, pd.DataFrame]) -> Figure:
+def five_features(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw binary features in the plane, the loss of each arrangement, and the number of represented features."""
     fig = plt.figure(figsize=(style.PAGE, 4.2))
     above, below = fig.subfigures(2, 1, height_ratios=[1, 1.45])
-    features, models = (data[name].query("values == 'binary'") for name in ("features", "models"))
+    features, models = (tables[name].query("values == 'binary'") for name in ("features", "models"))
     for ax, density in zip(above.subplots(1, len(ARROWS_AT), sharex=True, sharey=True), ARROWS_AT, strict=True):
         rows = at_point(features, rows_at(models, density=density, relative_importance=1)["point"].item())
         vectors.feature_arrows(ax, rows, [style.CATEGORIES[0]] * len(rows), reach=1.7)
@@ -29,32 +29,32 @@ def five_features(data: dict[str, pd.DataFrame]) -> Figure:
         ax.set_axis_off()
     axes = below.subplots(1, 3)
     for ax, values in zip(axes, ("binary", "uniform"), strict=False):
-        _draw_arrangements(ax, data, values)
+        _draw_arrangements(ax, tables, values)
     axes[0].set_ylabel("loss over that of dropping all")
     axes[1].legend(loc="upper right", fontsize=6)
-    _draw_counts(axes[2], data)
+    _draw_counts(axes[2], tables)
     return fig
 
 
-def _draw_arrangements(ax: Axes, data: dict[str, pd.DataFrame], values: str) -> None:
+def _draw_arrangements(ax: Axes, tables: dict[str, pd.DataFrame], values: str) -> None:
     """Draw the loss of each arrangement and of the best model, relative to that of a model without features."""
-    arrangements = data["arrangements"].query(f"values == '{values}'")
+    arrangements = tables["arrangements"].query(f"values == '{values}'")
     for (name, rows), colour in zip(arrangements.groupby("arrangement", sort=False), (5, 0, 1), strict=True):
         ax.plot(1 / rows["density"], rows["loss"] / rows["dropped"], color=style.CATEGORIES[colour], lw=1.2, label=name)
-    models = data["models"].query(f"values == '{values}' and relative_importance == 1")
+    models = tables["models"].query(f"values == '{values}' and relative_importance == 1")
     dropped = np.interp(models["density"], rows["density"], rows["dropped"])
     ax.plot(1 / models["density"], models["loss"] / dropped, "k.", ms=4, label="best trained model")
     ax.axvline(1 / DRAWN_THRESHOLD, color="0.7", lw=0.6, ls=":", zorder=0)
     ax.set(xscale="log", xlabel=SPARSITY, ylim=(0, 0.85), title=f"{values} values")
 
 
-def _draw_counts(ax: Axes, data: dict[str, pd.DataFrame]) -> None:
+def _draw_counts(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
     """Draw how many features the best models represent: optima of binary features, and trained uniform ones."""
-    ratios = sorted(data["models"]["relative_importance"].unique(), reverse=True)
+    ratios = sorted(tables["models"]["relative_importance"].unique(), reverse=True)
     for k, ratio in enumerate(ratios):
         colour, shift = style.CATEGORIES[(0, 2, 3)[k]], 0.08 * (1 - k)
-        optima = data["optima"].query(f"relative_importance == {ratio}").sort_values("density")
-        rows = data["models"].query(f"relative_importance == {ratio} and values == 'uniform'")
+        optima = tables["optima"].query(f"relative_importance == {ratio}").sort_values("density")
+        rows = tables["models"].query(f"relative_importance == {ratio} and values == 'uniform'")
         ax.step(
             1 / optima["density"], optima["represented"] + shift, color=colour, lw=1, where="mid", label=f"{ratio:g}"
         )
@@ -70,14 +70,14 @@ def _draw_counts(ax: Axes, data: dict[str, pd.DataFrame]) -> None:
     )
 
 
-def polygons_and_solids(data: dict[str, pd.DataFrame]) -> Figure:
+def polygons_and_solids(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw what the best models form by size and density, and the angles to nearest neighbours in the sparsest."""
     fig, axes = plt.subplots(2, 2, figsize=(style.PAGE, 5.0), height_ratios=[1.1, 1])
     seen: dict[str, str] = {}
-    for column, (m, models) in enumerate(data["models"].groupby("m")):
+    for column, (m, models) in enumerate(tables["models"].groupby("m")):
         seen |= _draw_map(axes[0, column], models)
         axes[0, column].set_title(f"$m={m}$")
-        _draw_angles(axes[1, column], data["sparsest"].query(f"m == {m}"))
+        _draw_angles(axes[1, column], tables["sparsest"].query(f"m == {m}"))
     seen = {name: style.POLYTOPES[name] for name in style.POLYTOPES if name in seen}
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour, alpha=0.7) for colour in seen.values()]
     axes[0, 0].set_ylabel("features $n$")
@@ -132,10 +132,10 @@ def _draw_angles(ax: Axes, sparsest: pd.DataFrame) -> None:
     ax.yaxis.set_major_formatter("{x:g}°")
 
 
-def cost_of_a_pair(data: dict[str, pd.DataFrame]) -> Figure:
+def cost_of_a_pair(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the cost of a pair by cosine and by density, and what a triangle reads."""
     fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.5), width_ratios=[1, 1, 1.1])
-    costs = data["costs"].query("output == 'ReLU'")
+    costs = tables["costs"].query("output == 'ReLU'")
     signs = {1: ("cos > 0", style.CATEGORIES[3]), -1: ("cos < 0", style.CATEGORIES[0])}
     densities = np.sort(costs["density"].unique())
     for density, line in ((densities[len(densities) // 3], "--"), (densities[2 * len(densities) // 3], "-")):
@@ -151,7 +151,7 @@ def cost_of_a_pair(data: dict[str, pd.DataFrame]) -> Figure:
         ax.legend(fontsize=6)
     axes[0].set(ylabel="cost of the pair", title="by angle", ylim=(5e-9, 20))
     axes[1].set_title(r"by density, $|\cos|$ = ½")
-    _draw_triangle(axes[2], data["triangle"])
+    _draw_triangle(axes[2], tables["triangle"])
     return fig
 
 
@@ -169,10 +169,10 @@ def _draw_triangle(ax: Axes, triangle: pd.DataFrame) -> None:
     ax.legend(fontsize=6, ncols=4, loc="upper center", handlelength=0.8, columnspacing=0.8)
 
 
-def pentagon_forms(data: dict[str, pd.DataFrame]) -> Figure:
+def pentagon_forms(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the smallest angle and the change of norms along training, and when both settle."""
     fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.4))
-    paths, runs = data["paths"], data["runs"].query("pentagon")
+    paths, runs = tables["paths"], tables["runs"].query("pentagon")
     for ax, name, colour in (
         (axes[0], "smallest_step", style.CATEGORIES[0]),
         (axes[1], "norm_change", style.CATEGORIES[1]),
@@ -197,10 +197,10 @@ def pentagon_forms(data: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def many_features(data: dict[str, pd.DataFrame]) -> Figure:
+def many_features(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw represented features and ‖W_i‖² by sparsity, and extreme cosines beside those of random directions."""
     fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.7))
-    models = data["models"].query("relative_importance == 1")
+    models = tables["models"].query("relative_importance == 1")
     for name, label, marker, colour in (
         ("five_uniform", "$n=5$, $m=2$", "o-", 0),
         ("five_binary", "the same, binary", "s-", 2),
@@ -217,7 +217,7 @@ def many_features(data: dict[str, pd.DataFrame]) -> Figure:
     axes[0].set(xscale="log", ylim=(-0.75, 1.05), yticks=[0, 0.5, 1], xlabel=SPARSITY)
     axes[0].set_title("share of features represented")
     axes[0].legend(fontsize=6, loc="lower right")
-    features, scale = data["features"], Normalize(0, 1)
+    features, scale = tables["features"], Normalize(0, 1)
     colours = style.IMPORTANCE(scale(features["importance"].to_numpy()))
     axes[1].scatter(1 / features["density"], features["norm"] ** 2, s=9, c=colours, lw=0.2, edgecolors="0.3")
     axes[1].axhline(1, color="0.6", lw=0.6, ls=":", zorder=0)

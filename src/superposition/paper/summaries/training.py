@@ -38,6 +38,6 @@ def settling(models: SweepResult) -> dict[str, pd.DataFrame]:
 
 
 def _for_good(holds: Bool[np.ndarray, "snapshot restart"]) -> Int[np.ndarray, " restart"]:
-    """Return the snapshot from which on a condition holds in every model; the last one if it does not hold there."""
+    """Return, for every model, the snapshot from which on a condition holds; the last one if it fails at the end."""
     since = holds[::-1].cumprod(axis=0).sum(axis=0)
     return np.minimum(len(holds) - since, len(holds) - 1)

@@ -62,7 +62,7 @@ class Judgement:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict."""
+        """The verdict that follows from the comparisons."""
         return decide([c.holds for c in self.statement], [c.holds for c in self.correction])
 
     @property

@@ -1,4 +1,4 @@
-"""Judge what is the same in larger models, and what a wider model has."""
+"""Judge what larger models have in common with smaller ones, and which features wider models give a dimension."""
 
 import numpy as np
 import pandas as pd
