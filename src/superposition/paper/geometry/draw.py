@@ -97,7 +97,7 @@ def _draw_sizes(ax: Axes, curves: pd.DataFrame, known: pd.DataFrame) -> None:
     ax.set(xscale="log", yscale="log", xlim=(0.9, 110), xlabel=SPARSITY_LABEL, ylabel="$D^*$")
     ax.set(yticks=[0.1, 0.3, 1], yticklabels=["0.1", "0.3", "1"])
     ax.minorticks_off()
-    ax.set_title("lines: best known", loc="right", fontsize=7)
+    ax.set_title("markers: trained; lines: best known")
     ax.legend(title="$n$, $m$", title_fontsize=7, handlelength=1.2, labelspacing=0.2)
 
 
@@ -106,7 +106,7 @@ def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
     ax.axhline(0, color="0.6", lw=0.5)
     kinds = (
         ("longer", "twice the steps", "o", style.CATEGORIES[2]),
-        ("notebook", "authors' recipe", "s", style.CATEGORIES[3]),
+        ("notebook", "authors' notebook", "s", style.CATEGORIES[3]),
         ("known", "best known", ".", BEST_KNOWN),
     )
     for name, label, marker, colour in kinds:

@@ -26,6 +26,7 @@ from superposition.paper.geometry import (
 )
 from superposition.theory import exact, packing, tegum
 from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS, product_name, tegum_product
+from superposition.training.evaluation import losses
 
 # The sweep trained with twice the steps.
 LONGER_SWEEP = "uniform_longer"
@@ -40,7 +41,7 @@ def dimensions_per_feature(trained: dict[str, SweepResult], best: dict[str, Swee
     """Return D* of trained models, of the best known ones and of the best products, and how far training has come."""
     grid = trained[LARGE_SWEEP].sweep.density
     curves, known = (measure_curves(models, grid) for models in (trained, best))
-    convergence = compare_convergence(curves, known)
+    convergence = compare_convergence(trained, best)
     # Every other density is enough for a smooth curve, and takes half the time.
     optima = tegum.optima(grid[::2])
     return {
@@ -65,7 +66,7 @@ def measure_curves(models: dict[str, SweepResult], grid: Sequence[float]) -> pd.
         rows.append(
             points.assign(
                 experiment=name,
-                position=np.abs(np.log(np.divide.outer(points["density"].to_numpy(), grid))).argmin(axis=1),
+                position=nearest_density(points["density"].to_numpy(), grid),
                 n=found.sweep.n,
                 m=found.sweep.m,
                 dimensions_per_feature=geometry.dimensions_per_feature(W).numpy(),
@@ -78,28 +79,32 @@ def measure_curves(models: dict[str, SweepResult], grid: Sequence[float]) -> pd.
     return pd.concat(rows, ignore_index=True)
 
 
-def compare_convergence(curves: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Compare our losses with other ones of the same size.
+def compare_convergence(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> pd.DataFrame:
+    """Compare our losses with others of the same size and density, both evaluated on the same draws.
 
     These are the losses after twice the steps, with the authors' training configuration, and of the best known models.
     """
-    columns = ["position", "loss", "loss_error", "dimensions_per_feature"]
-    experiments = {"longer": LONGER_SWEEP, "notebook": NOTEBOOK_SWEEP, "known": LARGE_SWEEP}
-    ours = curves[curves["experiment"] == LARGE_SWEEP][["density", *columns]]
-    rows = []
-    for compared, experiment in experiments.items():
-        others = known if compared == "known" else curves
-        others = others[others["experiment"] == experiment][columns]
-        rows.append(ours.merge(others, on="position", suffixes=("_ours", "")).assign(compared=compared))
-    table = pd.concat(rows, ignore_index=True)
-    return table.assign(relative=table["loss"] / table["loss_ours"] - 1)
+    ours, rows = trained[LARGE_SWEEP], []
+    others = {"longer": trained[LONGER_SWEEP], "notebook": trained[NOTEBOOK_SWEEP], "known": best[LARGE_SWEEP]}
+    for compared, models in others.items():
+        position = nearest_density(models.sweep.density, ours.sweep.density)
+        pairs = {k: torch.stack([ours.best()[k][position], best], dim=1).float() for k, best in models.best().items()}
+        loss = losses(models.sweep, pairs)[0].numpy()
+        columns = {"position": position, "density": models.sweep.density, "loss_ours": loss[:, 0], "loss": loss[:, 1]}
+        rows.append(pd.DataFrame(columns).assign(compared=compared, relative=loss[:, 1] / loss[:, 0] - 1))
+    return pd.concat(rows, ignore_index=True)
+
+
+def nearest_density(density: Sequence[float] | np.ndarray, grid: Sequence[float]) -> np.ndarray:
+    """Return the positions in a grid of the densities nearest to the given ones."""
+    return np.abs(np.log(np.divide.outer(np.asarray(density), grid))).argmin(axis=1)
 
 
 def _format_convergence(convergence: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """Format the comparison beside the range of replicates, a yardstick for differences between single runs."""
     shown = {
         "longer": "twice the steps",
-        "notebook": "the authors' recipe, 10 000 steps",
+        "notebook": "the authors' training configuration, 10 000 steps",
         "known": "the best known model",
     }
     table = convergence.pivot(index="position", columns="compared", values="relative")[[*shown]].dropna(thresh=2)
