@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 from tests.paper.counter_models.dynamics import (
     DIGONS,
     LATE,
@@ -33,6 +35,7 @@ from superposition.paper.dynamics import (
     measure,
 )
 from superposition.pipeline.judging.claims import Tables
+from superposition.plotting import style
 
 FIGURES = ("energy_levels", "geometric_learning")
 
@@ -213,6 +216,23 @@ def test_claims_from_files(data: Tables, tmp_path: Path) -> None:
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: Path) -> None:
     assert "</svg>" in drawn_twice(draw, figure, through_files(data, tmp_path), tmp_path)
+
+
+def test_the_octahedron_is_seen_as_an_antiprism(data: Tables) -> None:
+    """At the end one set is above the other, and the top view is a hexagon of features of both sets in turn."""
+    fig = draw.geometric_learning(data["geometric_learning"])
+    views = [[dots.get_offsets()[0] for dots in ax.collections[1:]] for ax in fig.subfigs[1].axes]
+    sets = [[to_hex(dots.get_facecolor()[0]) for dots in ax.collections[1:]] for ax in fig.subfigs[1].axes]
+    moments = data["geometric_learning"]["moments"]["step"].nunique()
+    side, top = (np.array(views[k]) for k in (moments - 1, -1))
+    first = np.array(sets[moments - 1]) == style.CATEGORIES[0]
+    assert side[first, 1].min() > side[~first, 1].max()
+    angle = np.degrees(np.arctan2(*top.T))
+    order = np.argsort(angle)
+    np.testing.assert_allclose(np.diff(angle[order]), 60, atol=2)
+    colours = np.array(sets[-1])[order]
+    assert (colours[1:] != colours[:-1]).all()
+    plt.close(fig)
 
 
 def test_drawn_without_jumps_and_without_plateaus(tmp_path: Path) -> None:

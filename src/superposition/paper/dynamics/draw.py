@@ -6,11 +6,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.animation import FuncAnimation
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
-from mpl_toolkits.mplot3d import Axes3D
 
 from superposition.paper.dynamics import DIMENSIONALITY_LEVELS, SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps
-from superposition.plotting import style
+from superposition.plotting import style, vectors
+
+# The features of a set end at the same distance along the last of these axes, which are columns.
+AXES = np.array([[1, 1, 1], [-1, 1, 1], [0, -2, 1]]) / np.sqrt([2, 6, 3])
 
 
 def energy_levels(tables: dict[str, pd.DataFrame]) -> Figure:
@@ -56,29 +60,31 @@ def energy_levels(tables: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def _draw_model(ax: Axes3D, positions: pd.DataFrame) -> None:
-    """Draw the features as lines from the origin, coloured by set, with the edges of their convex hull."""
-    W = positions.sort_values("feature")[["w0", "w1", "w2"]].to_numpy().T
-    for i, position in enumerate(W.T):
-        colour = style.CATEGORIES[0 if i < 3 else 1]
-        ax.plot(*np.stack([np.zeros(3), position]).T, color=colour, lw=1)
-        ax.scatter(*position, s=14, color=colour, depthshade=False)
-    for i in range(6):
-        for j in range(i):
-            if W[:, i] @ W[:, j] > -0.5 * np.linalg.norm(W[:, i]) * np.linalg.norm(W[:, j]):
-                ax.plot(*W[:, [i, j]], color="0.6", lw=0.5, zorder=0)
-    ax.view_init(elev=20, azim=-35)
-    ax.set(xlim=(-0.9, 0.9), ylim=(-0.9, 0.9), zlim=(-0.9, 0.9))
-    ax.set_box_aspect((1, 1, 1), zoom=1.25)
-    ax.set_axis_off()
+def _draw_views(side: Axes, top: Axes, positions: pd.DataFrame) -> None:
+    """Draw the features from the side and along the axis on which the sets end as two triangles, turned by 60°.
+
+    They are lines from the origin, coloured by set, with the edges of the polytope that they end as.
+    """
+    W = positions.sort_values("feature")[["w0", "w1", "w2"]].to_numpy()
+    dot, norm = W @ W.T, np.linalg.norm(W, axis=1)
+    edges = np.argwhere(np.triu(dot > -0.5 * np.outer(norm, norm), k=1))
+    turned = W @ AXES
+    for ax, (places, nearness) in ((side, vectors.project(turned, 0.3)), (top, (turned[:, :2], turned[:, 2]))):
+        within = [style.CATEGORIES[i // 3] if i // 3 == j // 3 else "0.6" for i, j in edges]
+        ax.add_collection(LineCollection(list(places[edges]), colors=within, linewidths=0.5, zorder=0))
+        for i in np.argsort(nearness):
+            colour = style.CATEGORIES[i // 3]
+            ax.plot(*np.stack([np.zeros(2), places[i]]).T, color=colour, lw=1.2)
+            ax.scatter(*places[i], s=14, color=colour, zorder=2)
+        ax.set(xlim=(-1.15, 1.15), ylim=(-1.05, 1.05), aspect="equal")
+        ax.set_axis_off()
 
 
-@style.with_solids
 def geometric_learning(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the loss of one run with its regimes, the model and its WᵀW on each plateau, and the paths of all runs."""
+    """Draw the loss of one run with its regimes, two views and WᵀW on each plateau, and the paths of all runs."""
     curve, moments, runs = tables["curve"], tables["moments"], tables["runs"]
-    fig = plt.figure(figsize=(style.PAGE, 5.6))
-    above, below, lowest = fig.subfigures(3, 1, height_ratios=[1.15, 1, 0.7])
+    fig = plt.figure(figsize=(style.PAGE, 6.6))
+    above, below, lowest = fig.subfigures(3, 1, height_ratios=[1.15, 1.5, 0.75])
     ax, paths = above.subplots(1, 2, width_ratios=[1.7, 1])
     ax.plot(curve["step"], curve["loss"], color="k", lw=1.2)
     edges = [curve["step"].iloc[0], *tables["drops"]["step"], curve["step"].iloc[-1]]
@@ -86,8 +92,15 @@ def geometric_learning(tables: dict[str, pd.DataFrame]) -> Figure:
         ax.axvspan(low, high, color="0.93" if number % 2 else "0.98", zorder=-1, lw=0)
     marks = curve[curve["step"].isin(moments["step"])]
     ax.plot(marks["step"], marks["loss"], "o", color=style.CATEGORIES[3], ms=4)
-    for letter, row in zip("abcdefgh", marks.itertuples(), strict=False):
-        ax.annotate(letter, (row.step, row.loss), xytext=(3, 4), textcoords="offset points")
+    for letter, row in zip("ABCDEFGH", marks.itertuples(), strict=False):
+        last = row.step == edges[-1]
+        ax.annotate(
+            letter,
+            (row.step, row.loss),
+            (-4 if last else 3, 4),
+            textcoords="offset points",
+            ha="right" if last else "left",
+        )
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss", xlim=(edges[0], edges[-1]), title="one run")
     ax.set_yticks([0.01, 0.02, 0.05, 0.1, 0.2], ["0.01", "0.02", "0.05", "0.1", "0.2"])
     ax.tick_params(axis="y", which="minor", labelleft=False)
@@ -96,19 +109,21 @@ def geometric_learning(tables: dict[str, pd.DataFrame]) -> Figure:
     )
     shares = shares.fillna(0) / runs.groupby("experiment").size().reindex([SMALL_INIT, XAVIER_INIT])
     top = shares.loc[shares.max(axis=1).sort_values(ascending=False, kind="stable").index[:7]].iloc[::-1]
-    for offset, (experiment, label) in zip(
-        (0.2, -0.2), {SMALL_INIT: "small weights", XAVIER_INIT: "Xavier"}.items(), strict=True
-    ):
-        colour = style.CATEGORIES[2 if experiment == SMALL_INIT else 5]
-        paths.barh(np.arange(len(top)) + offset, 100 * top[experiment], height=0.38, label=label, color=colour)
+    labels = {SMALL_INIT: ("small weights", style.CATEGORIES[2]), XAVIER_INIT: ("Xavier", style.CATEGORIES[5])}
+    # Where only one of the two takes a path, its bar is in the middle.
+    both = (top > 0).all(axis=1).to_numpy()
+    for side, (experiment, (label, colour)) in zip((0.2, -0.2), labels.items(), strict=True):
+        paths.barh(np.arange(len(top)) + side * both, 100 * top[experiment], 0.38, label=label, color=colour)
     paths.set_yticks(np.arange(len(top)), top.index, fontsize=6)
     paths.set(xlabel="% of runs")
     paths.set_title("features in dimensions:\nplateaus → end", loc="right")
     paths.legend(loc="lower right", fontsize=6.5)
-    for number, (letter, (step, positions)) in enumerate(zip("abcdefgh", moments.groupby("step"), strict=False)):
-        axis = below.add_subplot(1, moments["step"].nunique(), number + 1, projection="3d")
-        _draw_model(axis, positions)
-        axis.set_title(f"{letter}: step {step}", fontsize=7, pad=0)
+    axes = below.subplots(2, moments["step"].nunique(), squeeze=False)
+    for (side, top), letter, (step, positions) in zip(axes.T, "ABCDEFGH", moments.groupby("step"), strict=False):
+        _draw_views(side, top, positions)
+        side.set_title(f"{letter}: step {step}", fontsize=7, pad=0)
+    for ax, view in zip(axes[:, 0], ("side", "top"), strict=True):
+        ax.text(-0.15, 0.5, view, transform=ax.transAxes, rotation=90, ha="right", va="center")
     _draw_grams(lowest, moments)
     return fig
 
@@ -134,10 +149,10 @@ def _draw_grams(below: SubFigure, moments: pd.DataFrame) -> None:
 def animate_geometric_learning(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
     """Animate the run that the figure shows."""
     frames, curve = tables["frames"], tables["curve"]
-    fig = style.moving_figure(4.4, 2.4)
-    title = fig.text(0.25, 0.95, "", fontsize=8, ha="center")
-    axis = fig.add_axes((0, 0, 0.5, 0.95), projection="3d")
-    ax = fig.add_axes((0.63, 0.2, 0.32, 0.68))
+    fig = style.moving_figure(6.0, 2.2)
+    title = fig.text(0.33, 0.93, "", fontsize=8, ha="center")
+    views = [fig.add_axes((left, 0.02, 0.33, 0.88)) for left in (0, 0.33)]
+    ax = fig.add_axes((0.75, 0.2, 0.23, 0.68))
     ax.plot(curve["step"], curve["loss"], color="k", lw=1)
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss")
     ax.tick_params(which="both", labelsize=6)
@@ -150,8 +165,9 @@ def animate_geometric_learning(tables: dict[str, pd.DataFrame]) -> FuncAnimation
     def show(step: int) -> list:
         # Animations reset the figure to the default layout engine.
         fig.set_layout_engine("none")
-        axis.clear()
-        _draw_model(axis, frames[frames["step"] == step])
+        for view in views:
+            view.clear()
+        _draw_views(*views, frames[frames["step"] == step])
         title.set_text(f"step {step}")
         mark.set_data([step], [loss[step]])
         return []
