@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -265,6 +266,24 @@ def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: 
 def test_the_circuits_show_the_measured_weights(data: Tables) -> None:
     """In units in which the first input is 2; the inhibitor's too."""
     fig = draw.asymmetric_motif(data["asymmetric_motif"])
-    texts = [text.get_text() for part in fig.subfigs for ax in part.axes for text in ax.texts]
+    texts = [text.get_text() for ax in fig.axes for text in ax.texts]
     assert {"2.00", "-0.50", "0.50", "-2.00"} <= set(texts)
     assert pd.Series(texts).str.contains("inhibitor").sum() == 2
+    plt.close(fig)
+
+
+def test_the_stacks_are_taken_apart(data: Tables) -> None:
+    """Every neuron of the model is in one of the parts, and the motif's are where one activates another's output."""
+    fig = draw.asymmetric_motif(data["asymmetric_motif"])
+    model, usual, motif = ([int(tick.get_text()) - 1 for tick in ax.get_xticklabels()] for ax in fig.subfigs[0].axes)
+    assert sorted(usual + motif) == model == list(range(8))
+    W = np.abs(layer_matrix(data["asymmetric_motif"]["weights"]))
+    assert set(motif) >= set(np.flatnonzero((W > 0.1).sum(axis=1) > 1))
+    assert len(motif) == 4
+    for ax, part in zip(fig.subfigs[0].axes, (model, usual, motif), strict=True):
+        tops = {round(k): 0.0 for k in range(len(part))}
+        for path in ax.collections[0].get_paths():
+            (left, _), (right, top) = path.vertices.min(axis=0), path.vertices.max(axis=0)
+            tops[round((left + right) / 2)] = max(tops[round((left + right) / 2)], top)
+        np.testing.assert_allclose([*tops.values()], W[part].sum(axis=1), rtol=1e-6)
+    plt.close(fig)

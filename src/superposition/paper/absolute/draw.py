@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from superposition.analysis import neurons
 from superposition.analysis.rows import rows_at
@@ -118,7 +118,8 @@ def _draw_circuit(
         (x0, y0), (x1, y1) = places[names[start]], places[names[end]]
         colour = style.SIGNED(0.95 if value > 0 else 0.05)
         ax.plot([x0, x1], [y0, y1], color=colour, lw=min(0.5 + abs(value), 4), zorder=1, solid_capstyle="round")
-        along = 0.55 if end == 5 and start == 3 else 0.45
+        # Labels are where the lines of the two outputs do not cross.
+        along = {(3, 5): 0.55, (2, 4): 0.75}.get((start, end), 0.45)
         ax.text(
             x0 + along * (x1 - x0),
             y0 + along * (y1 - y0),
@@ -144,19 +145,41 @@ def _draw_circuit(
     ax.set_axis_off()
 
 
+def _draw_parts(fig: SubFigure, W: Float[np.ndarray, "m n"], motifs: pd.DataFrame, density: float) -> None:
+    """Draw the stacks of a model, taken apart into the neurons that compute |x| as usual and those of the motif."""
+    inside = [*dict.fromkeys(motifs[["shared", "inhibitor"]].to_numpy().ravel())]
+    usual = [k for k in range(len(W)) if k not in inside]
+    parts = {
+        f"the model, {style.density_title(density)}": [*range(len(W))],
+        "= |x|, or one side of it": usual,
+        "+ neurons of the motif": inside,
+    }
+    axes = fig.subplots(1, 3, width_ratios=[max(1, len(part)) for part in parts.values()], sharey=True)
+    colours = [style.CATEGORIES[i % 10] for i in range(W.shape[1])]
+    for ax, (title, part) in zip(axes, parts.items(), strict=True):
+        ax.set_title(title)
+        if part:
+            panels.neuron_stacks(ax, W[part], ~np.isin(part, inside), colours, labels=True)
+        ax.set_xticks(range(len(part)), [str(k + 1) for k in part])
+        ax.tick_params(axis="x", length=0)
+        ax.set_xlabel("neuron")
+    axes[0].set(ylabel="$|W_1|$", ylim=(0, 1.1 * np.abs(W).sum(axis=1).max()))
+
+
 def asymmetric_motif(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the model, its first two motifs as circuits, and the second output with and without inhibition."""
+    """Draw the model and its parts, its first two motifs as circuits, and the second output without inhibition."""
     W, W_out = layer_matrix(tables["weights"]), layer_matrix(tables["weights"], "out")
     b = tables["weights"].query("neuron == 0")["bias"].to_numpy()
     motifs, ablations = motifs_of_shown_model(tables), tables["ablations"]
-    fig = plt.figure(figsize=(style.PAGE, 4.4))
-    left, right = fig.subfigures(1, 2, width_ratios=[1, 1.5])
+    fig = plt.figure(figsize=(style.PAGE, 5.9))
+    above, below = fig.subfigures(2, 1, height_ratios=[1.5, 4.3])
+    _draw_parts(above, W, motifs, tables["weights"]["density"].iloc[0])
+    left, right = below.subfigures(1, 2, width_ratios=[1, 1.5])
     heats = left.subplots(1, 2)
     _draw_matrix(heats[0], W, "$W_1$")
     _draw_matrix(heats[1], W_out, "$W_2^T$")
     heats[0].set(ylabel="neuron", xlabel="feature")
     heats[1].set(xlabel="output", yticks=[])
-    left.suptitle(style.density_title(tables["weights"]["density"].iloc[0]), fontsize=8)
     axes = right.subplots(2, 2, height_ratios=[1.4, 1], squeeze=False)
     slopes = np.linspace(0, 1, 50)
     for (circuit, response), (k, motif) in zip(axes.T, enumerate(motifs.to_dict(orient="records"), 1), strict=False):
