@@ -25,11 +25,13 @@ class Panel:
         title: Title of the panel.
         matrices: Matrices with one row per feature, by label.
         features: The model's rows of the standard table of features.
+        known_norms: ‖W_i‖ in the best known model, if it is to be compared.
     """
 
     title: str
     matrices: Mapping[str, Float[np.ndarray, "n columns"]]
     features: pd.DataFrame
+    known_norms: Float[np.ndarray, " n"] | None = None
 
 
 def gram(pairs: pd.DataFrame) -> dict[str, Float[np.ndarray, "n n"]]:
@@ -40,7 +42,8 @@ def gram(pairs: pd.DataFrame) -> dict[str, Float[np.ndarray, "n n"]]:
 def model_panel(axes: Sequence[Axes], model: Panel, reach: float = 1.0) -> None:
     """Draw one model as in the paper: its matrices, b beside them, and bars of ‖W_i‖ coloured by superposition.
 
-    The panels have one row per feature in common, with the most important feature on top.
+    The panels have one row per feature in common, with the most important feature on top. Black points, or a line
+    where features are many, are the norms in the best known model.
 
     Args:
         axes: Axes for the matrices, for b and for the bars.
@@ -60,6 +63,9 @@ def model_panel(axes: Sequence[Axes], model: Panel, reach: float = 1.0) -> None:
         height=1.0 if n > 40 else 0.85,
         color=style.SUPERPOSITION(np.clip(features["superposition"], 0, 1)),
     )
+    if model.known_norms is not None:
+        shown = np.where(model.known_norms > 0.05, model.known_norms, np.nan)
+        bars.plot(shown, range(n), "k-" if n > 40 else "k.", lw=0.5, ms=2.5, mew=0, zorder=3)
     bars.set(xlim=(0, 1.3), ylim=(n - 0.5, -0.5), xticks=[0, 1], yticks=[], xlabel=r"$\Vert W_i\Vert$")
     bars.tick_params(axis="x", length=2, pad=1)
     bars.axvline(1, color="0.6", lw=0.5, ls=":", zorder=0)

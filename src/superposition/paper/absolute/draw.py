@@ -227,11 +227,12 @@ def absolute_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
         one = neurons.monosemantic(np.abs(W))
         panels.neuron_stacks(ax, W, one, _feature_colours(W.shape[1]))
         counts = count_monosemantic(rows_at(units, density=density)).iloc[0]
+        known = (rows_at(tables["best_neurons"], density=density)["second"] < neurons.MONOSEMANTIC).sum()
         here = rows_at(models, density=density)
         relative = (here["loss"] / here["yardstick"]).min()
         ax.set_title(
             f"{style.density_title(density)}: {one.sum()} of {len(W)} neurons with one feature "
-            f"(seeds: {', '.join(map(str, counts))}); loss / that of {len(W) // 2} exact: {relative:.2f}",
+            f"(seeds: {', '.join(map(str, counts))}; best known: {known})",
             loc="left",
             fontsize=7,
             pad=2,
@@ -239,26 +240,27 @@ def absolute_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
         ax.tick_params(labelsize=6)
         heat.imshow(W[:, :MATRIX_FEATURES], cmap=style.SIGNED, vmin=-1, vmax=1, aspect="auto")
         heat.set(xticks=[0, MATRIX_FEATURES - 1], yticks=[])
+        heat.set_title(f"loss / yardstick: {relative:.2f}", fontsize=7, pad=2)
         heat.set_xticklabels(["1", str(MATRIX_FEATURES)] if density == densities[-1] else [])
         heat.tick_params(length=0, labelsize=6, pad=2)
         style.frame(heat)
-    axes[0, 1].set_title("$W_1$", fontsize=7, pad=2)
-    axes[-1, 1].set_xlabel("feature")
+    axes[-1, 1].set_xlabel("$W_1$, by feature")
     axes[-1, 0].set_xlabel("neuron, by the importance of its largest feature")
     above.supylabel("$|W_1|$, the largest at 1", fontsize=8)
     scale = plt.cm.ScalarMappable(Normalize(1, 31), style.FEATURES)
     label = "feature, from the most important on"
     bar = style.colorbar(above, scale, label, ax=axes.ravel().tolist(), shrink=0.4, pad=0.01, ticks=[1, 11, 21, 31])
     bar.ax.set_yticklabels(["1", "11", "21", "31 …"])
-    computed = tables["computed"]
-    _draw_computed(below.subplots(1, 2), computed[computed["experiment"].isin(MAIN_EXPERIMENTS)], len(W))
+    computed = tables["computed"][tables["computed"]["experiment"].isin(MAIN_EXPERIMENTS)]
+    _draw_computed(below.subplots(1, 2), computed, tables["best_computed"], len(W))
     return fig
 
 
-def _draw_computed(axes: np.ndarray, computed: pd.DataFrame, m: int) -> None:
+def _draw_computed(axes: np.ndarray, computed: pd.DataFrame, best: pd.DataFrame, m: int) -> None:
     """Draw how much of every |x_i| the models compute, and of how many features, beside the numbers of neurons.
 
-    m neurons compute |x| of m/2 features exactly. Lines are means over seeds, points single seeds.
+    m neurons compute |x| of m/2 features exactly. Lines are means over seeds, points single seeds; dashed lines are the
+    best known models.
     """
     shares, counts = axes
     densities = sorted(computed["density"].unique(), reverse=True)
@@ -269,15 +271,20 @@ def _draw_computed(axes: np.ndarray, computed: pd.DataFrame, m: int) -> None:
     shares.set(xlabel="feature", ylabel="explained share of $|x_i|$", xlim=(1, 1.6 * m), ylim=(-0.05, 1.05))
     shares.legend(title="$1-S$", fontsize=6, title_fontsize=6)
     seeds = [computed["density"], computed["seed"]]
-    limits = {"more than half": 0.5, "more than 3 errors": 3 * computed["explained_error"]}
-    for (label, limit), marker in zip(limits.items(), "os", strict=True):
-        count = (computed["explained"] > limit).groupby(seeds).sum()
+    limits = {"more than half": (0.5, 0.0), "more than 3 errors": (0.0, 3.0)}
+    for (label, (share, errors)), marker, colour in zip(limits.items(), "os", style.CATEGORIES, strict=False):
+        count, known = (t["explained"] > share + errors * t["explained_error"] for t in (computed, best))
+        count, known = count.groupby(seeds).sum(), known.groupby(best["density"]).sum()
         mean = count.groupby("density").mean()
-        counts.plot(1 / mean.index, mean, "-", marker=marker, ms=3, label=label)
-        counts.scatter(1 / count.index.get_level_values("density"), count, s=6, marker=marker, alpha=0.5, lw=0)
+        counts.plot(1 / mean.index, mean, "-", marker=marker, color=colour, ms=3, label=label)
+        counts.plot(1 / known.index, known, "--", color=colour, lw=1)
+        counts.scatter(
+            1 / count.index.get_level_values("density"), count, s=6, color=colour, marker=marker, alpha=0.5, lw=0
+        )
+    counts.plot([], [], "--", color="0.4", lw=1, label="in the best known model")
     for number, label in ((m // 2, "two neurons each"), (m, "one neuron each")):
         counts.axhline(number, color="0.6", lw=0.6, ls=":")
-        counts.text(1, number - 0.4, label, va="top", fontsize=6, color="0.4")
+        counts.text(1 / densities[-1], number - 0.4, label, ha="right", va="top", fontsize=6, color="0.4")
         shares.axvline(number + 0.5, color="0.6", lw=0.6, ls=":")
     counts.set(xscale="log", xlabel="$1/(1-S)$", ylabel="features computed", ylim=(0.4 * m, 1.05 * m))
     counts.legend(title="explained", fontsize=6, title_fontsize=6)

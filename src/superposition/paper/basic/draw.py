@@ -10,7 +10,10 @@ from superposition.plotting import panels, style
 
 
 def _draw_models(figure: str, tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw WᵀW, b, and ‖W_i‖ coloured by superposition for the linear model and the ReLU-output models."""
+    """Draw WᵀW, b, and ‖W_i‖ coloured by superposition for the linear model and the ReLU-output models.
+
+    Beside the norms are those in the best known models.
+    """
     linear, relu = f"{figure}_linear", figure
     rows = tables["models"].sort_values("density", ascending=False, kind="stable")
     by_experiment = dict(list(rows.groupby("experiment", sort=False)))
@@ -21,7 +24,8 @@ def _draw_models(figure: str, tables: dict[str, pd.DataFrame]) -> Figure:
             for name in ("pairs", "features")
         )
         title = "linear model" if row.experiment == linear else style.density_title(row.density)
-        models.append(panels.Panel(title, panels.gram(pairs), features))
+        known = at_point(tables["best_features"], row.point)["norm"].to_numpy() if row.experiment == relu else None
+        models.append(panels.Panel(title, panels.gram(pairs), features, known))
     return panels.model_grid(models)
 
 
