@@ -252,6 +252,24 @@ def test_prototypes(figure: str, scale: str) -> None:
         np.testing.assert_allclose(rows[name], rows["phase"] == name, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (2, {(0, 1): "absent", (1, 1): "superposition", (1, 0): "own"}),
+        (3, {(0, 0, 1): "absent", (0, 1, 1): "superposition", (1, 1, 0): "own", (0, 1, 0): "own"}),
+    ],
+)
+def test_the_papers_solutions(n: int, expected: dict[tuple[int, ...], str]) -> None:
+    """They are named by the direction that they ignore, and W is orthogonal to it."""
+    found = {}
+    for _, rows in measure.list_configurations(n).groupby("configuration"):
+        W = rows[[f"w{k}" for k in range(n - 1)]].to_numpy().T
+        np.testing.assert_allclose(W @ rows["left_out"], 0, atol=1e-12)
+        assert np.linalg.matrix_rank(W) == n - 1
+        found[tuple(rows["left_out"].round(12))] = rows["phase"].iloc[0]
+    assert found == expected
+
+
 @both_figures
 def test_lines_between_the_fixed_configurations(figure: str) -> None:
     """On one side of each line another configuration is the best than on the other, anywhere on the grid."""
@@ -711,7 +729,8 @@ def test_the_diagrams(figure: str, scale: str) -> None:
     assert len(set(draw.PHASE_COLOURS.values())) == 3
     (curves,) = (ax for ax in drawn.axes if not ax.images and ax.get_title())
     assert len(curves.lines) >= (len(measure.RATIOS) if figure == "phase_2in1" else 2)
-    assert drawn.legends
+    legend = " ".join(text.get_text().replace("\n", " ") for ax in drawn.subfigs[1].axes for text in ax.texts)
+    assert all(label in legend for label in draw.LABELS.values())
     assert_on_the_page(drawn)
     plt.close(drawn)
 

@@ -1,19 +1,20 @@
 """Draw phase diagrams, and the loss over the two weights of the smallest model."""
 
 import itertools
+import textwrap
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
+from matplotlib.colors import to_rgb, to_rgba
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
 from superposition.analysis.rows import rows_at
 from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
-from superposition.plotting import style
+from superposition.plotting import style, vectors
 
 PHASE_COLOURS = {"absent": "#ffffff", "superposition": style.CATEGORIES[1], "own": style.CATEGORIES[0]}
 LABELS = {"absent": "absent", "superposition": "in superposition", "own": "a dimension of its own"}
@@ -21,7 +22,9 @@ LABELS = {"absent": "absent", "superposition": "in superposition", "own": "a dim
 
 def phase_2in1(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the four phase diagrams, how often training reaches the optimum, and the transition at the optimum."""
-    fig, axes = plt.subplots(2, 3, figsize=(style.PAGE, 4.9))
+    fig = plt.figure(figsize=(style.PAGE, 5.8))
+    above, below = fig.subfigures(2, 1, height_ratios=[4.8, 1.0])
+    axes = above.subplots(2, 3)
     grid, two_features = tables["grid"], "boundary" in tables
     maps = dict(zip(PANELS, (axes[0, 0], axes[0, 1], axes[1, 0], axes[1, 1]), strict=True))
     palette = np.array([to_rgb(PHASE_COLOURS[phase]) for phase in PHASES])
@@ -50,18 +53,36 @@ def phase_2in1(tables: dict[str, pd.DataFrame]) -> Figure:
     _draw_map(axes[1, 2], rows, rows["best_basin"].to_numpy(), cmap="viridis", vmin=0, vmax=1)
     axes[1, 2].set_title("restarts that reach the optimum")
     share = "share, within 1 % of its loss"
-    bar = style.colorbar(fig, axes[1, 2].images[0], share, ax=axes[1, 2], ticks=[0, 1], pad=0.03)
+    bar = style.colorbar(above, axes[1, 2].images[0], share, ax=axes[1, 2], ticks=[0, 1], pad=0.03)
     bar.ax.yaxis.labelpad = -4
     if two_features:
         _draw_norms(axes[0, 2], tables["norms"])
     else:
         _draw_equal_importance(axes[0, 2], tables["equal_importance"])
-    line = plt.Line2D([], [], color="0.15", lw=0.9, ls="--", label="boundaries of the fixed configurations")
-    fig.legend(handles=[*_phase_patches(), line], loc="outside lower center", ncols=4)
+    line = plt.Line2D([], [], color="0.15", lw=0.9, ls="--", label="boundaries of the\nfixed configurations")
+    maps["optimum"].legend(handles=[line], loc="lower left", frameon=True, framealpha=0.8)
+    _draw_configurations(below, tables["configurations"])
     return fig
 
 
 phase_3in2 = phase_2in1
+
+
+def _draw_configurations(fig: SubFigure, configurations: pd.DataFrame) -> None:
+    """Draw the fixed configurations on the colours of their phases, the extra feature in black."""
+    groups = configurations.groupby("configuration")
+    axes = fig.subplots(1, len(groups), squeeze=False)[0]
+    for ax, (_, features) in zip(axes, groups, strict=True):
+        n, phase = len(features), features["phase"].iloc[0]
+        # Features in one dimension are on a line of the plane.
+        plane = features if "w1" in features else features.assign(w1=0.0)
+        vectors.feature_arrows(ax, plane, ["0.5"] * (n - 1) + ["black"])
+        left_out = ", ".join(features["left_out"].map("{:.0f}".format))
+        label = rf"$W\perp[{left_out}]$:" + "\n" + textwrap.fill(LABELS[phase], 14)
+        ax.text(2.4, 0, label, va="center", fontsize=7, in_layout=False)
+        ax.set(xticks=[], yticks=[], xlim=(-2.1, 2.1), ylim=(-2.1, 2.1), anchor="W")
+        ax.set_facecolor(to_rgba(COLOURS[phase], 0.4))
+        style.frame(ax)
 
 
 def _draw_map(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **options: Any) -> None:

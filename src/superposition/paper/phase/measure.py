@@ -49,9 +49,29 @@ def _measure_diagrams(figure: str, trained: dict[str, SweepResult]) -> dict[str,
     standard = {name: tables.features(models).assign(experiment=name) for name, models in trained.items()}
     return {
         "grid": grid,
+        "configurations": list_configurations(models.sweep.n),
         "recipe": compare_with_notebook(trained[f"{figure}_notebook"], grid),
         "features": pd.concat(standard.values(), ignore_index=True),
     }
+
+
+def list_configurations(n: int) -> pd.DataFrame:
+    """Return the fixed configurations, one of those that treat the extra feature alike, in the order of its phases.
+
+    Returns:
+        One row per configuration and feature: the ``phase`` of the extra feature, the component of the direction that W
+        does not represent (``left_out``; the largest is 1), and the column of W (``w0``, and so on).
+    """
+    found: dict[tuple[int, int], Tensor] = {}
+    for W, dropped in prototypes.configurations(n):
+        phase = PHASES.index(name_phases(phase_shares(W)).item())
+        found.setdefault((phase, len(dropped)), W)
+    parts = []
+    for number, ((phase, _), W) in enumerate(sorted(found.items(), key=lambda item: item[0])):
+        left_out = torch.linalg.svd(W).Vh[-1].abs()
+        columns = {"feature": range(n), "left_out": left_out / left_out.max()} | {f"w{k}": w for k, w in enumerate(W)}
+        parts.append(pd.DataFrame(columns).assign(configuration=number, phase=PHASES[phase]))
+    return pd.concat(parts, ignore_index=True)
 
 
 def phase_shares(W: Float64[Tensor, "*batch m n"]) -> Float64[np.ndarray, "*batch 3"]:
