@@ -702,7 +702,8 @@ def centre(ax: Axes, p: float, r: float) -> np.ndarray:
 
 def assert_on_the_page(figure: plt.Figure) -> None:
     figure.canvas.draw()
-    boxes = [axes.get_position() for axes in figure.axes]
+    within = figure.transFigure.inverted()
+    boxes = [axes.get_window_extent().transformed(within) for axes in figure.axes]
     assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes), "off the page"
     assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
 

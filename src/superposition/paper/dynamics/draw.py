@@ -151,7 +151,7 @@ def animate_geometric_learning(tables: dict[str, pd.DataFrame]) -> FuncAnimation
     frames, curve = tables["frames"], tables["curve"]
     fig = style.moving_figure(6.0, 2.2)
     title = fig.text(0.33, 0.93, "", fontsize=8, ha="center")
-    views = [fig.add_axes((left, 0.02, 0.33, 0.88)) for left in (0, 0.33)]
+    side, top = (fig.add_axes((left, 0.02, 0.33, 0.88)) for left in (0, 0.33))
     ax = fig.add_axes((0.75, 0.2, 0.23, 0.68))
     ax.plot(curve["step"], curve["loss"], color="k", lw=1)
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss")
@@ -165,9 +165,9 @@ def animate_geometric_learning(tables: dict[str, pd.DataFrame]) -> FuncAnimation
     def show(step: int) -> list:
         # Animations reset the figure to the default layout engine.
         fig.set_layout_engine("none")
-        for view in views:
-            view.clear()
-        _draw_views(*views, frames[frames["step"] == step])
+        side.clear()
+        top.clear()
+        _draw_views(side, top, frames[frames["step"] == step])
         title.set_text(f"step {step}")
         mark.set_data([step], [loss[step]])
         return []
