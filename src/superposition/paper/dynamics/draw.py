@@ -14,7 +14,7 @@ from superposition.paper.dynamics import DIMENSIONALITY_LEVELS, SMALL_INIT, XAVI
 from superposition.plotting import style, vectors
 
 # The features of a set end at the same distance along the last of these axes, which are columns.
-AXES = np.array([[1, 1, 1], [-1, 1, 1], [0, -2, 1]]) / np.sqrt([2, 6, 3])
+VIEW_AXES = np.array([[1, 1, 1], [-1, 1, 1], [0, -2, 1]]) / np.sqrt([2, 6, 3])
 
 
 def energy_levels(tables: dict[str, pd.DataFrame]) -> Figure:
@@ -68,7 +68,7 @@ def _draw_views(side: Axes, top: Axes, positions: pd.DataFrame) -> None:
     W = positions.sort_values("feature")[["w0", "w1", "w2"]].to_numpy()
     dot, norm = W @ W.T, np.linalg.norm(W, axis=1)
     edges = np.argwhere(np.triu(dot > -0.5 * np.outer(norm, norm), k=1))
-    turned = W @ AXES
+    turned = W @ VIEW_AXES
     for ax, (places, nearness) in ((side, vectors.project(turned, 0.3)), (top, (turned[:, :2], turned[:, 2]))):
         within = [style.CATEGORIES[i // 3] if i // 3 == j // 3 else "0.6" for i, j in edges]
         ax.add_collection(LineCollection(list(places[edges]), colors=within, linewidths=0.5, zorder=0))
@@ -156,9 +156,9 @@ def animate_geometric_learning(tables: dict[str, pd.DataFrame]) -> FuncAnimation
     ax.plot(curve["step"], curve["loss"], color="k", lw=1)
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss")
     ax.tick_params(which="both", labelsize=6)
-    for side in (ax.xaxis, ax.yaxis):
+    for axis in (ax.xaxis, ax.yaxis):
         # Powers of ten would be typeset as formulas again in every frame.
-        side.set_major_formatter("{x:g}")
+        axis.set_major_formatter("{x:g}")
     (mark,) = ax.plot([], [], "o", color=style.CATEGORIES[3], ms=4)
     loss = curve.set_index("step")["loss"]
 

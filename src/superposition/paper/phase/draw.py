@@ -81,7 +81,7 @@ def _draw_configurations(fig: SubFigure, configurations: pd.DataFrame) -> None:
         label = rf"$W\perp[{left_out}]$:" + "\n" + textwrap.fill(LABELS[phase], 14)
         ax.text(2.4, 0, label, va="center", fontsize=7, in_layout=False)
         ax.set(xticks=[], yticks=[], xlim=(-2.1, 2.1), ylim=(-2.1, 2.1), anchor="W")
-        ax.set_facecolor(to_rgba(COLOURS[phase], 0.4))
+        ax.set_facecolor(to_rgba(PHASE_COLOURS[phase], 0.4))
         style.frame(ax)
 
 

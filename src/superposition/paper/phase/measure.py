@@ -68,8 +68,10 @@ def list_configurations(n: int) -> pd.DataFrame:
         found.setdefault((phase, len(dropped)), W)
     parts = []
     for number, ((phase, _), W) in enumerate(sorted(found.items(), key=lambda item: item[0])):
-        left_out = torch.linalg.svd(W).Vh[-1].abs()
-        columns = {"feature": range(n), "left_out": left_out / left_out.max()} | {f"w{k}": w for k, w in enumerate(W)}
+        left_out = torch.linalg.svd(W).Vh[-1].abs().numpy()
+        columns = {"feature": range(n), "left_out": left_out / left_out.max()} | {
+            f"w{k}": w for k, w in enumerate(W.numpy())
+        }
         parts.append(pd.DataFrame(columns).assign(configuration=number, phase=PHASES[phase]))
     return pd.concat(parts, ignore_index=True)
 
