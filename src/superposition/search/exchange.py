@@ -76,7 +76,7 @@ class Search:
         """The searched conditions whose models are polished and varied: those where only the loss is minimised."""
         return {k: near for k, near in self.searched.items() if self.bench.family.conditions[k].loss_alone}
 
-    def challenge(self, candidates: Sequence[Candidate], winning: Sequence[float] = WINNING) -> None:
+    def challenge(self, candidates: Sequence[Candidate], winning: Sequence[float | int] = WINNING) -> None:
         """Give every condition the best of these models if it beats what it has.
 
         Candidates race: those that are not clearly worse on few samples are compared on more and different ones, until
