@@ -17,6 +17,8 @@ from superposition.theory.polytopes import Polytope
 ASIDE_DENSITIES = tuple(float(p) for p in np.geomspace(0.01, 1, 25))
 # Numbers of features that are put into one dimension less.
 ASIDE_NUMBERS = (3, 4, 5)
+# The directions that W does not represent in the aside's table of polytopes.
+EXAMPLES = {"triangle": [(1, 1, 1)], "square": [(1, 0, 1, 0), (0, 1, 0, 1)]}
 # Number of searches for each optimum.
 SEARCHES = 12
 
@@ -74,6 +76,19 @@ def project_basis(orthogonal: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray,
     return vectors[:, values > 0.5].T
 
 
+def project_examples() -> pd.DataFrame:
+    """Return the aside's examples: the unit columns of W, a row per polytope and feature, and what W ``leaves_out``."""
+    parts = []
+    for name, orthogonal in EXAMPLES.items():
+        W = project_basis(np.array(orthogonal, dtype=float).T)
+        columns = {f"w{k}": w for k, w in enumerate(W / np.linalg.norm(W, axis=0))}
+        leaves_out = ", ".join(str(direction) for direction in orthogonal)
+        parts.append(
+            pd.DataFrame({"polytope": name, "feature": range(W.shape[1]), **columns, "leaves_out": leaves_out})
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
 def measure_projections() -> pd.DataFrame:
     """Return how far projections of the basis are from the polytopes that the paper names."""
     rows = []
@@ -82,7 +97,7 @@ def measure_projections() -> pd.DataFrame:
         D = geometry.dimensionality(torch.from_numpy(W)).numpy()
         off = max(np.abs(D - (n - 1) / n).max(), alignment.difference(W, simplex(n)))
         rows.append(("ones", n, off))
-    square = project_basis(np.array([[1.0, 0, 1, 0], [0, 1, 0, 1]]).T)
+    square = project_basis(np.array(EXAMPLES["square"], dtype=float).T)
     digon = Polytope("digon", simplex(2))
     exact = polytopes.tegum_product(digon, digon)[:, [0, 2, 1, 3]]
     rows.append(("two pairs", 4, float(np.abs(2 * square.T @ square - exact.T @ exact).max())))

@@ -32,6 +32,14 @@ SPARSITY_LABEL = "$1/(1-S)$"
 BEST_KNOWN = "black"
 
 
+# Text on a line.
+BOXED: dict[str, Any] = {
+    "ha": "center",
+    "va": "center",
+    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+}
+
+
 # Large models
 
 
@@ -359,8 +367,11 @@ def animate_polytopes(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
 
 
 def direction_left_out(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the direction that the best model of three features leaves out, and what leaving out another one costs."""
-    fig, axes = plt.subplots(1, 2, figsize=(style.PAGE, 2.3))
+    """Draw the aside's table of polytopes, the direction that is best left out, and what another one costs."""
+    fig = plt.figure(figsize=(style.PAGE, 5.0))
+    above, below = fig.subfigures(2, 1, height_ratios=[2.7, 2.3])
+    _draw_examples(above, tables["examples"])
+    axes = below.subplots(1, 2)
     optima, strategies, changes = tables["optima"], tables["strategies"], tables["changes"].set_index("n")["density"]
     for k, (label, width) in enumerate({"largest": 2.5, "second": 0.8, "smallest": 0.8}.items()):
         line = axes[0].plot(1 / optima["density"], optima[f"v{k}"], ".-", color=style.CATEGORIES[k], ms=3.5, lw=width)
@@ -379,6 +390,38 @@ def direction_left_out(tables: dict[str, pd.DataFrame]) -> Figure:
     for ax in axes:
         ax.set(xscale="log", xlim=(0.95, 105), xlabel=SPARSITY_LABEL)
     return fig
+
+
+def _draw_examples(fig: SubFigure, examples: pd.DataFrame) -> None:
+    """Draw polytopes as columns of W, as the graph and the matrix of WᵀW, and as the directions left out."""
+    polytopes = examples.groupby("polytope", sort=False)
+    axes = fig.subplots(len(polytopes), 4, width_ratios=[1, 1, 1, 1.2])
+    titles = ("columns of $W$", r"$W^\mathsf{T}W$ as a graph", r"$W^\mathsf{T}W$ as a matrix", "not represented")
+    for (arrows, graph, matrix, text), (name, features) in zip(axes, polytopes, strict=True):
+        W = features[["w0", "w1"]].to_numpy()
+        gram, colours = W @ W.T, style.CATEGORIES[: len(W)]
+        vectors.feature_arrows(arrows, features, colours, reach=1.6)
+        arrows.set_ylabel(f"{name}, $n={len(W)}$", visible=True)
+        arrows.set(xticks=[], yticks=[])
+        arrows.spines[:].set_visible(False)
+        for i, j in np.argwhere(np.triu(np.abs(gram) > 1e-9, k=1)):
+            colour = style.SIGNED(0.5 + 0.5 * gram[i, j])
+            graph.plot(*W[[i, j]].T, color=colour, lw=3 * abs(gram[i, j]), zorder=0)
+            # Off the middle, where the edges of the square cross.
+            graph.text(*(0.7 * W[i] + 0.3 * W[j]), str(Fraction(gram[i, j]).limit_denominator(9)), fontsize=7, **BOXED)
+        graph.scatter(*W.T, s=18, color=colours, ec="0.2", lw=0.5)
+        graph.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal")
+        graph.set_axis_off()
+        matrix.imshow(gram, cmap=style.SIGNED, vmin=-1, vmax=1)
+        for (i, j), dot in np.ndenumerate(gram):
+            matrix.text(j, i, str(Fraction(dot).limit_denominator(9)), ha="center", va="center", fontsize=6)
+        matrix.set(xticks=[], yticks=[])
+        style.frame(matrix)
+        left_out = features["leaves_out"].iloc[0].replace("), (", ")\n(").replace("(", r"$W\perp$ (")
+        text.text(0.5, 0.5, left_out, ha="center", va="center")
+        text.set_axis_off()
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(title)
 
 
 # How sharp the lines of D_i are

@@ -387,6 +387,7 @@ def direction_left_out(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
         "changes": directions.find_changes(),
         "optima": directions.find_optima(),
         "projections": directions.measure_projections(),
+        "examples": directions.project_examples(),
     }
 
 
