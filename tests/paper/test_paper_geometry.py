@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from scipy.optimize import minimize
 from tests.paper.synthetic import animated_twice, changed, drawn, drawn_twice, through_files
@@ -736,6 +737,34 @@ def test_polytopes_are_drawn() -> None:
         assert (nearest_ones < 1e-3).all()
     assert sum("1/(1-S)" in text for text in texts(drawn)) == 3
     plt.close(drawn)
+
+
+def test_products_are_taken_apart() -> None:
+    """Every factor has its corners, as far from its middle and from each other as in the model."""
+    drawn = draw.polytopes(table_of("polytopes"))
+    products = [(n, m, factors) for n, m, factors in GALLERY if len(factors) > 1]
+    for ax, (_, _, factors) in zip(drawn.subfigs[1].axes, products, strict=True):
+        corners = [np.asarray(dots.get_offsets()) for dots in ax.collections if isinstance(dots, PathCollection)]
+        assert len(corners) == len(factors)
+        for places, name in zip(corners, factors, strict=True):
+            expected, found = (
+                np.sort(np.linalg.norm(W[:, :, None] - W[:, None], axis=0), axis=None)
+                for W in (1.1 * EXACT[name].corners, places.T)
+            )
+            np.testing.assert_allclose(found, expected, atol=1e-3)
+    plt.close(drawn)
+
+
+def test_the_table_of_the_aside() -> None:
+    """The triangle's columns are at 120°, the square is two digons, and W is orthogonal to what it leaves out."""
+    found = directions.project_examples().groupby("polytope")
+    dots = {name: (W := rows[["w0", "w1"]].to_numpy()) @ W.T for name, rows in found}
+    np.testing.assert_allclose(dots["triangle"], 1.5 * np.eye(3) - 0.5, atol=1e-12)
+    np.testing.assert_allclose(dots["square"], np.eye(4) - np.roll(np.eye(4), 2, axis=0), atol=1e-12)
+    for name, rows in found:
+        W = rows[["w0", "w1"]].to_numpy().T
+        np.testing.assert_allclose(W @ np.array(directions.EXAMPLES[name]).T, 0, atol=1e-12)
+        assert set(rows["leaves_out"]) == {str(directions.EXAMPLES[name])[1:-1]}
 
 
 def test_none_trained() -> None:

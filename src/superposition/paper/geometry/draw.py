@@ -240,9 +240,9 @@ def place_on_ring(members: np.ndarray, edges: pd.DataFrame) -> tuple[np.ndarray,
 
 @style.with_solids
 def polytopes(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw exact polytopes above trained ones, the gain per dimension of each polytope, and the best products."""
-    fig = plt.figure(figsize=(style.PAGE, 7.1))
-    gallery, middle, bottom = fig.subfigures(3, 1, height_ratios=[2.3, 2.1, 2.7])
+    """Draw exact polytopes above trained ones, their factors, the gain per dimension of each, and the best products."""
+    fig = plt.figure(figsize=(style.PAGE, 8.0))
+    gallery, apart, middle, bottom = fig.subfigures(4, 1, height_ratios=[2.3, 0.9, 2.1, 2.7])
     sizes = polytope_sizes(tables["optima"])
     for column, (n, m, factors) in enumerate(GALLERY):
         name, columns = product_name(factors), [f"w{k}" for k in range(m)]
@@ -254,19 +254,47 @@ def polytopes(tables: dict[str, pd.DataFrame]) -> Figure:
         )
         vectors.draw_polytope(upper, corners, colour="0.3")
         upper.set_title(f"{name.replace(' ', chr(10), 1)}\n$D$ = {', '.join(fractions)}", fontsize=6.5, pad=2)
-        models = tables["models"].query(f"n == {n} and m == {m} and trained == '{name}'")
-        if models.empty:
+        if (features := _most_regular(tables, n, m, name)).empty:
             lower.set_axis_off()
             lower.set_title("none trained", fontsize=6.5, pad=2)
             continue
-        best = models.loc[models["residual"].idxmin()]
-        rows = tables["features"].query(f"n == {n} and m == {m} and point == {best['point']}")
-        W = rows[columns].to_numpy(copy=True).T
+        W = features[columns].to_numpy(copy=True).T
         vectors.draw_polytope(lower, alignment.align(W, corners), colour=style.CATEGORIES[0])
-        lower.set_title(f"$1-S={best['density']:.2g}$", fontsize=6.5, pad=2)
+        lower.set_title(f"$1-S={features['density'].iloc[0]:.2g}$", fontsize=6.5, pad=2)
+    _draw_factors(apart, tables)
     _draw_gains(middle, tables)
     _draw_products(bottom, tables["best_models"], sizes["features"])
     return fig
+
+
+def _most_regular(tables: dict[str, pd.DataFrame], n: int, m: int, product: str) -> pd.DataFrame:
+    """Return the features of the trained model that forms a product with the smallest residual, or none."""
+    models = tables["models"].query(f"n == {n} and m == {m} and trained == '{product}'").nsmallest(1, "residual")
+    return tables["features"].query(f"n == {n} and m == {m}").merge(models[["point"]])
+
+
+def _draw_factors(fig: SubFigure, tables: dict[str, pd.DataFrame]) -> None:
+    """Draw the trained products of the gallery taken apart, each factor in the plane or on the line that it spans."""
+    products = [(n, m, product_name(factors), factors) for n, m, factors in GALLERY if len(factors) > 1]
+    for ax, (n, m, name, factors) in zip(fig.subplots(1, len(products)), products, strict=True):
+        ax.set_title(f"{name} =\n" + r" $\oplus$ ".join(factors), fontsize=6.5, pad=2)
+        features = _most_regular(tables, n, m, name)
+        for place, (_, factor) in enumerate(sorted(features.groupby("factor"), key=lambda item: -len(item[1]))):
+            W = factor[[f"w{k}" for k in range(m)]].to_numpy().T
+            axes, sizes, _ = np.linalg.svd(W, full_matrices=False)
+            flat = (axes.T @ W)[sizes > 0.1 * sizes[0]]
+            # As complex numbers, turned so that the first corner is at the top.
+            plane = np.array([1, 1j])[: len(flat)] @ flat
+            plane *= 1j * np.abs(plane[0]) / plane[0]
+            corners = np.stack([plane.real + 2.8 * place, plane.imag])
+            colour = style.POLYTOPES[factor["polytope"].iloc[0]]
+            edges = vectors.hull_edges(corners.T) if len(flat) == 2 else [(0, 1)]
+            ax.add_collection(LineCollection([corners.T[list(edge)] for edge in edges], colors=colour, lw=0.9))
+            ax.scatter(*corners, s=8, color=colour)
+            if place:
+                ax.text(2.8 * place - 1.4, 0, r"$\oplus$", ha="center", va="center")
+        ax.set(xlim=(-1.4, 2.8 * len(factors) - 1.4), ylim=(-1.4, 1.4), aspect="equal")
+        ax.set_axis_off()
 
 
 def _draw_gains(fig: SubFigure, tables: dict[str, pd.DataFrame]) -> None:
@@ -331,11 +359,8 @@ def animate_polytopes(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
     for n, m, factors in (entry for entry in GALLERY if entry[1] == 3):
         name, columns = product_name(factors), ["w0", "w1", "w2"]
         corners = tables["corners"].query(f"n == {n} and m == {m}")[columns].to_numpy(copy=True).T
-        models = tables["models"].query(f"n == {n} and m == {m} and trained == '{name}'")
-        if not models.empty:
-            best = models.loc[models["residual"].idxmin()]
-            rows = tables["features"].query(f"n == {n} and m == {m} and point == {best['point']}")
-            solids.append((name, corners, alignment.align(rows[columns].to_numpy(copy=True).T, corners)))
+        if not (features := _most_regular(tables, n, m, name)).empty:
+            solids.append((name, corners, alignment.align(features[columns].to_numpy(copy=True).T, corners)))
     fig = style.moving_figure(5.4, 2.08)
     ax = fig.add_axes((0, 0, 1, 1))
     ax.set(xlim=(-1.3, 2.6 * len(solids) - 1.1), ylim=(-4.1, 1.8), aspect="equal")
