@@ -80,6 +80,10 @@ onstart:
             resolve_device(CONFIG.device)
     except SuperpositionError as error:
         sys.exit(f"error: config.{error}")
+    # The limit of 100 jobs per second is for clusters. With it, every look at the jobs leads to another one a second later,
+    # so that after a hundred jobs Snakemake looks a hundred times per second, and needs a core for that.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
 
 
 include: "workflow/rules/common.smk"

@@ -39,8 +39,11 @@ class Project:
     def __init__(self, path: Path) -> None:
         self.path = path
         for part in PARTS:
-            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
-            copy(ROOT / part, path / part)
+            if (ROOT / part).is_dir():
+                # Without bytecode that another process is just writing.
+                shutil.copytree(ROOT / part, path / part, ignore=shutil.ignore_patterns("*.pyc.*"))
+            else:
+                shutil.copy2(ROOT / part, path / part)
 
     def config(self) -> dict[str, Any]:
         return yaml.safe_load((self.path / "config.yaml").read_text())
