@@ -18,7 +18,7 @@ ASIDE_DENSITIES = tuple(float(p) for p in np.geomspace(0.01, 1, 25))
 # Numbers of features that are put into one dimension less.
 ASIDE_NUMBERS = (3, 4, 5)
 # The directions that W does not represent in the aside's table of polytopes.
-EXAMPLES = {"triangle": [(1, 1, 1)], "square": [(1, 0, 1, 0), (0, 1, 0, 1)]}
+EXAMPLES: dict[str, list[tuple[int, ...]]] = {"triangle": [(1, 1, 1)], "square": [(1, 0, 1, 0), (0, 1, 0, 1)]}
 # Number of searches for each optimum.
 SEARCHES = 12
 
