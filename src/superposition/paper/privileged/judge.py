@@ -8,7 +8,13 @@ from scipy.stats import binomtest
 
 from superposition.analysis import neurons
 from superposition.analysis.rows import at_point
-from superposition.paper.privileged import MODEL_LABELS, MONOSEMANTIC_THRESHOLDS, regimes_by_density
+from superposition.paper.privileged import (
+    MODEL_LABELS,
+    MONOSEMANTIC_THRESHOLDS,
+    PAPER_REGIMES,
+    matches_regime,
+    regimes_by_density,
+)
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
 
@@ -155,11 +161,11 @@ def bias_escape(data: Tables) -> Finding:
     phrase="visualized the one with the lowest",
     criteria=[
         Criterion(
-            "densities at which a model of another kind than the paper's has a lower loss, by three standard errors",
+            "kinds of models of the paper that have the lowest loss at no density",
             "<",
             1,
-            "measurement error",
-            "the model with the lowest loss is of the paper's kind at all of them",
+            "the paper",
+            "each has it in its range; as the ranges are approximate, it may be at other densities",
             ".0f",
         )
     ],
@@ -191,11 +197,16 @@ def regimes(data: Tables) -> Finding:
         for p in lower
     ]
     steady = tables["thresholds"].groupby("density")["one"].nunique()
+    best = [
+        (row.one, row.others, list(at_point(tables["features"], row.point).query("represented")["code"]))
+        for row in found.itertuples()
+    ]
+    missing = [regime.text for regime in PAPER_REGIMES if not any(matches_regime(regime, *kind) for kind in best)]
     return Finding(
-        [Number(len(lower))],
+        [Number(len(missing))],
         [Number(found["agrees"].mean())],
         text=f"as in the paper at {int(found['agrees'].sum())} of {len(found)} densities",
-        correction=". ".join(details),
+        correction=f"Never the best: {'; '.join(missing)}. {'. '.join(details)}",
         note="A neuron has one feature if the second drives it less than a quarter as much as the first; with "
         f"{MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g} in place of a quarter the number is the "
         f"same at {int((steady == 1).sum())} of {len(steady)} densities",
