@@ -217,6 +217,13 @@ def test_a_density_with_another_kind_is_a_correction(data: Tables) -> None:
     assert "1-S = 0.12 the best model has 0 neurons with one feature and 8 features" in row["note"]
 
 
+def test_ranges_of_the_codes_are_approximate(data: Tables) -> None:
+    """The same kinds in the same order at somewhat other densities are no correction."""
+    later = STATED | {0.12: STATED[0.15], 0.08: STATED[0.12]}
+    row = judged(judge.claims, "regimes", data | {"privileged_neurons": codes_of(of_kinds(later))})
+    assert row["verdict"] == "reproduced"
+
+
 # figures
 
 
