@@ -163,9 +163,9 @@ def bias_escape(data: Tables) -> Finding:
         Criterion(
             "kinds of models of the paper that have the lowest loss at no density",
             "<",
-            1,
-            "the paper",
-            "each has it in its range; as the ranges are approximate, it may be at other densities",
+            0.5,
+            "midpoint",
+            "half way between none and one; as the paper's ranges are approximate, any density counts",
             ".0f",
         )
     ],
