@@ -3,14 +3,29 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from superposition.plotting import style
 
+# The two terms of the loss, as in the paper: of the linear model, up to a factor, and of one active feature.
+FORMULAS = {
+    r"linear model: $L \propto$": (
+        r"$\sum_i I_i\,(1-\Vert W_i\Vert^2)^2$",
+        r"$\sum_{i\neq j} I_j\,(W_j\cdot W_i)^2$",
+    ),
+    "ReLU, one active feature: $L_1 =$": (
+        r"$\sum_i\int_0^1 I_i\,(x-\mathrm{ReLU}(\Vert W_i\Vert^2x+b_i))^2\,\mathrm{d}x$",
+        r"$\sum_{i\neq j}\int_0^1 I_j\,\mathrm{ReLU}(W_j\cdot W_i\,x+b_j)^2\,\mathrm{d}x$",
+    ),
+}
+
 
 def theory(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the shares of the loss by number of active features, and the terms of the loss of both models."""
-    fig, (left, *terms) = plt.subplots(1, 3, figsize=(style.PAGE, 2.5), gridspec_kw={"width_ratios": [1.3, 1, 1]})
+    """Draw the shares of the loss by number of active features, and the terms of both models with their formulas."""
+    fig = plt.figure(figsize=(style.PAGE, 3.3))
+    above, below = fig.subfigures(2, 1, height_ratios=[0.8, 2.5])
+    _write_formulas(above)
+    left, *terms = below.subplots(1, 3, width_ratios=[1.3, 1, 1])
     counts = tables["active_counts"].assign(part=lambda t: t["probability"] * t["loss"])
     counts["share"] = counts["part"] / counts.groupby("point")["part"].transform("sum")
     # Larger numbers of active features share one area.
@@ -45,3 +60,15 @@ def theory(tables: dict[str, pd.DataFrame]) -> Figure:
     terms[1].set(ylabel="term / $L_1$ of an output of 0", yscale="log", ylim=(1e-3, 10))
     terms[0].legend(loc="upper center", fontsize=6)
     return fig
+
+
+def _write_formulas(fig: SubFigure) -> None:
+    """Write the terms of the loss in the colours of their curves, a line per model."""
+    benefit, interference = style.CATEGORIES[:2]
+    for x, name, colour in ((0.43, "feature benefit that is missed", benefit), (0.82, "interference", interference)):
+        fig.text(x, 0.85, name, color=colour, ha="center", va="center")
+    for y, (model, terms) in zip((0.54, 0.16), FORMULAS.items(), strict=True):
+        fig.text(0.25, y, model, ha="right", va="center")
+        for x, formula, colour in zip((0.43, 0.82), terms, (benefit, interference), strict=True):
+            fig.text(x, y, formula, color=colour, ha="center", va="center")
+        fig.text(0.635, y, "+", ha="center", va="center")
