@@ -112,6 +112,21 @@ def test_noise_of_single_features() -> None:
     assert numbers()["negative_biases_when_sparse"][1:] > [0.99, 1]
 
 
+def test_the_model_that_is_explained(tmp_path: Path) -> None:
+    """It is the densest with superposition: six features, of which the last two are the antipodal pair."""
+    models = packed("basic_small", dict(zip(DENSITIES, RISING["basic_small"], strict=True)))
+    data = {"reading_models": measure.reading_models({"basic_small": models})}
+    assert set(data["reading_models"]["features"]["density"]) == {0.3}
+    assert drawn_twice(draw, "reading_models", data, tmp_path)
+    fig = draw.reading_models(data["reading_models"])
+    matrix, bias, _ = fig.axes
+    diagonal, pair, _ = matrix.texts
+    assert diagonal.xy == (0, 0)
+    assert pair.get_text() == "$W_{5}\\cdot W_{6} = -1.00$:\nan antipodal pair"
+    assert bias.texts[1].get_text().startswith("$0.15")
+    plt.close(fig)
+
+
 @both_sizes
 def test_the_figure(figure: str) -> None:
     """The linear model and seven densities: WᵀW, b and ‖W_i‖ of each, and two scales of colour."""

@@ -2,11 +2,47 @@
 
 from functools import partial
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from superposition.analysis.rows import at_point, rows_at
 from superposition.plotting import panels, style
+
+
+def reading_models(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw one model, and say what its dot products, biases and norms mean."""
+    features = tables["features"]
+    model = panels.Panel("", panels.gram(tables["pairs"]), features)
+    fig = plt.figure(figsize=(style.PAGE, 2.7), layout="none")
+    matrix, bias, bars = (fig.add_axes((x, 0.17, w, 0.8)) for x, w in ((0.01, 0.31), (0.38, 0.03), (0.62, 0.16)))
+    panels.model_panel([matrix, bias, bars], model)
+    (gram,) = model.matrices.values()
+    i, j = np.unravel_index(np.triu(gram, k=1).argmin(), gram.shape)
+    norm, superposition = features["norm"].to_numpy(), features["superposition"].to_numpy()
+    alone, dropped = np.where(norm > 0.5, superposition, np.inf).argmin(), norm.argmin()
+    # Of every note: the place that it explains, where its text begins, and the text.
+    notes: list[tuple[Axes, tuple[float, float], tuple[float, float], str]] = [
+        (matrix, (0, 0), (0.45, 0.9), r"$\Vert W_i\Vert^2$ on the diagonal:" + "\n1 if represented"),
+        (matrix, (j, i), (0.45, 0.65), f"$W_{{{i + 1}}}\\cdot W_{{{j + 1}}} = {gram[i, j]:.2f}$:\nan antipodal pair"),
+        (matrix, (dropped, dropped), (0.45, 0.3), "0 if not represented,\nor without interference"),
+        (bias, (0.5, alone), (1.6, 0.9), "0: a feature that\npasses through"),
+        (
+            bias,
+            (0.5, dropped),
+            (1.6, 0.4),
+            f"${features['bias'].iloc[dropped]:.2f}\\approx E[x_i]$:\none that does not",
+        ),
+        (bars, (1, alone), (1.08, 0.9), "dark: a dimension\nof its own"),
+        (bars, (1, j), (1.08, 0.65), "bright: a dimension\nthat is shared"),
+        (bars, (0, dropped), (1.08, 0.4), "no bar: dropped"),
+    ]
+    for ax, place, start, text in notes:
+        options = {"fontsize": 7, "va": "center", "arrowprops": {"arrowstyle": "-", "lw": 0.6, "color": "0.3"}}
+        ax.annotate(text, place, start, textcoords="axes fraction", annotation_clip=False, **options)
+    return fig
 
 
 def _draw_models(figure: str, tables: dict[str, pd.DataFrame]) -> Figure:

@@ -3,8 +3,16 @@
 import pandas as pd
 
 from superposition.analysis import tables
+from superposition.analysis.rows import rows_at
 from superposition.core.weights import SweepResult
 from superposition.paper.basic import noise
+
+
+def reading_models(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the features and pairs of a model with dedicated, shared and dropped features: the densest sparse one."""
+    models = trained["basic_small"]
+    density = sorted(models.sweep.density)[-2]
+    return {table.__name__: rows_at(table(models), density=density) for table in (tables.features, tables.pairs)}
 
 
 def basic_small(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
