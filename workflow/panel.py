@@ -1,6 +1,11 @@
 """The panel at a terminal: the plugin ``rich``, extended by running jobs, the time left, and failures in one line."""
 
+import atexit
 import os
+import re
+import sys
+import termios
+import threading
 from datetime import timedelta
 from logging import LogRecord
 from pathlib import Path
@@ -14,15 +19,59 @@ from snakemake_logger_plugin_rich.handler import RichLogHandler
 
 from superposition.pipeline.jobs import PANEL
 
+# What a bar of training says, first the name of the experiment, and the bar itself, for which there is no room.
+BAR = re.compile(r"(?P<says>(?P<name>\w+): .*\d%)\|.*\|(?P<left>.*)")
+
 
 def improve_panel(handlers: list[Any]) -> None:
     """Give the panel of the plugin, if there is one among the log handlers, the events and columns of this module."""
     for handler in handlers:
         if isinstance(handler, RichLogHandler):
             handler.event_handler = _Events(handler)
-            # The jobs inherit the environment. Bars of training go below the panel; where several jobs train at once,
-            # they take turns there.
-            os.environ.update({PANEL: "1", "TQDM_POSITION": "1", "TQDM_MININTERVAL": "0.5"})
+            if PANEL not in os.environ:  # The jobs inherit the environment, and most of them are a Snakemake again.
+                os.environ.update({PANEL: "1", "TQDM_MININTERVAL": "0.5"})
+                _read_jobs(handler.event_handler)
+
+
+def _read_jobs(events: "_Events") -> None:
+    """Let everything that this process and its jobs say come to the panel, through a terminal of its own.
+
+    Otherwise several jobs that train at once would all draw their bars at one place, over the panel.
+    """
+    master, slave = os.openpty()
+    termios.tcsetwinsize(slave, (24, 120))  # No bar is drawn on a terminal without a size.
+    shown = os.dup(2)
+    events.console.file = os.fdopen(shown, "w")
+    os.dup2(slave, 2)
+    os.close(slave)
+    reader = threading.Thread(target=_read, args=(master, events), daemon=True)
+    reader.start()
+
+    def restore() -> None:
+        sys.stderr.flush()
+        os.dup2(shown, 2)  # This closes the terminal unless a job still has it.
+        reader.join(timeout=1)
+
+    atexit.register(restore)
+
+
+def _read(master: int, events: "_Events") -> None:
+    """Keep the last bar of every training, and print all other lines above the panel."""
+    begun = ""
+    while True:
+        try:
+            said = os.read(master, 65536).decode(errors="replace")
+        except OSError:  # Nobody has the terminal any more.
+            said = ""
+        if not said:
+            return
+        *lines, begun = re.split(r"[\r\n]+", begun + said)
+        for line in [*lines, begun]:
+            if bar := BAR.fullmatch(line.strip()):
+                events.bars[bar["name"]] = bar["says"] + bar["left"]
+        for line in lines:
+            if line.strip() and not BAR.fullmatch(line.strip()):
+                events.console.print(Text(line.rstrip()), soft_wrap=True)
 
 
 class _Events(EventHandler):
@@ -38,6 +87,7 @@ class _Events(EventHandler):
             verbose=handler.settings.verbose,
         )
         self.running: dict[int, tuple[str, str]] = {}
+        self.bars: dict[str, str] = {}
         spinner = SpinnerColumn(finished_text="[dim green]✓")
         name, bar = TextColumn("[bold blue]{task.description}"), BarColumn(20, finished_style="dim green")
         self.progress.columns = (spinner, name, bar, MofNCompleteColumn(), _State(self))
@@ -54,7 +104,7 @@ class _Events(EventHandler):
 
     def handle_job_finished(self, event_data: JobFinished, **kwargs: Any) -> None:
         """Note what has ended."""
-        self.running.pop(event_data.job_id, None)
+        self.bars.pop(self.running.pop(event_data.job_id, ("", ""))[1], None)
         super().handle_job_finished(event_data, **kwargs)
 
     def handle_job_error(self, event_data: JobError, **kwargs: Any) -> None:
@@ -68,7 +118,10 @@ class _Events(EventHandler):
 
 
 class _State(ProgressColumn):
-    """The last column: running jobs in the row of a rule; the time so far and the time left in the row of all."""
+    """The last column: running jobs in the row of a rule, with a line for every training that has a bar.
+
+    In the row of all it is the time so far and the time left.
+    """
 
     def __init__(self, events: _Events) -> None:
         super().__init__()
@@ -79,7 +132,10 @@ class _State(ProgressColumn):
         rows = self.events.progress_display.rule_tasks
         (rule,) = (name for name, row in rows.items() if row == task.id)
         if rule != "Total Progress":
-            return Text(", ".join(name for of, name in self.events.running.values() if of == rule), "dim")
+            names = [name for of, name in self.events.running.values() if of == rule]
+            bars = [self.events.bars[name] for name in names if name in self.events.bars]
+            others = ", ".join(name for name in names if name not in self.events.bars)
+            return Text("\n".join([*bars, *filter(None, [others])]), "dim")
         so_far = task.elapsed or 0
         left = f", about {_duration(so_far / task.completed * task.remaining)} left" if task.completed else ""
         return Text(f"{_duration(so_far)}{left}")

@@ -1,0 +1,23 @@
+"""The panel at a terminal: what jobs say while it is shown."""
+
+import io
+import os
+from types import SimpleNamespace
+
+from rich.console import Console
+from workflow.panel import _read
+
+
+def test_every_training_has_a_line_and_other_words_are_printed() -> None:
+    """The last bar of each of two trainings that take turns; a bar that is cleared prints nothing."""
+    reading, writing = os.pipe()
+    bar = "\r{}: 3 models × 10 steps: {:3}%|####      | 00:{:02} left, 5.0step/s"
+    for said in (bar.format("one", 10, 9), bar.format("two", 20, 8), "\r" + 70 * " " + "\r", "a warning\r\n"):
+        os.write(writing, said.encode())
+    os.write(writing, bar.format("one", 50, 5).encode())
+    os.close(writing)
+    events = SimpleNamespace(bars={}, console=Console(file=io.StringIO()))
+    _read(reading, events)
+    left = {"one": " 50% 00:05 left", "two": " 20% 00:08 left"}
+    assert events.bars == {name: f"{name}: 3 models × 10 steps: {how_far}, 5.0step/s" for name, how_far in left.items()}
+    assert events.console.file.getvalue() == "a warning\n"
