@@ -56,7 +56,8 @@ def three_phases(data: Tables) -> Finding:
             for figure, area in areas.items()
             for panel, row in area.iterrows()
         ),
-        note="Outcomes are those of single models. An average over nine models, as in the paper's diagram, mixes "
+        note="How sharp the transitions are is judged as phase.first_order. Outcomes are those of single models. An "
+        "average over nine models, as in the paper's diagram, mixes "
         f"them. So do averages of models trained as in the authors' notebook: {_notebook_areas(data)}",
     )
 
