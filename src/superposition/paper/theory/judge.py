@@ -224,7 +224,8 @@ def negative_interference_is_free(data: Tables) -> Finding:
     phrase="convert small positive interferences into",
     criteria=[
         Criterion(
-            "positive interference with one active feature, relative to that without the biases, at the lowest density",
+            "positive interference with one active feature, relative to that without the biases, largest over the "
+            "densities at which more than 2m features are represented",
             "<",
             0.5,
             "midpoint",
@@ -236,8 +237,8 @@ def bias_turns_positive_into_negative(data: Tables) -> Finding:
     signs = data["theory"]["signs"].set_index("density").sort_index(ascending=False)
     left = (signs["left"] / signs["unfiltered"])[signs["represented"] > 2 * signs["m"]]
     return Finding(
-        [Number(left.iloc[-1] if len(left) else np.nan)],
-        text="where more than 2m features are represented, so that not all interference can be negative: "
+        [Number(left.max())],
+        text="with more than 2m features, not all interference can be negative: "
         + ", ".join(f"{density:g}: {share:.2f}" for density, share in left.items()),
     )
 
