@@ -67,7 +67,7 @@ def test_uniform_superposition(scale: str) -> None:
     assert (large.n, large.m, small.n, small.m) == (400, 30, 200, 20)
     assert (max(large.density), min(large.density)) == (1, 0.01)
     assert len(large.density) >= (40 if scale == "paper" else 5)
-    assert small.density == large.density
+    assert small.density in (large.density, large.density[::2])
     assert small.seeds > 1
     assert {"n", "m", "importance"} <= set(config.from_paper["uniform_400_30"])
     for name in (name for name in config.sweeps if name.startswith("uniform")):
@@ -154,7 +154,8 @@ def test_privileged_basis(scale: str) -> None:
     }.items():
         other = sweeps[name]
         assert set(other.density) <= set(main.density)
-        same = {"density": other.density, "restarts": other.restarts, "steps": 3000, "learning_rate": 0.01}
+        slower = {"steps": 3000, "batch": 1024, "learning_rate": 0.01}
+        same = {"density": other.density, "restarts": other.restarts} | slower
         assert other.model_dump() == main.model_copy(update=changes | same).model_dump()
 
 
