@@ -1,11 +1,13 @@
 """Constructions against closed forms: what is carried over or placed has the loss that theory gives it."""
 
+import itertools
+
 import pytest
 import torch
 
 from superposition.core.experiment.sweep import Sweep
 from superposition.search.conditions import Condition, Family
-from superposition.search.constructions import carry_over, drop_features, known_models, swap_features
+from superposition.search.constructions import carry_over, drop_features, known_models, order_features, swap_features
 from superposition.theory import branches, exact, tegum
 
 
@@ -38,6 +40,21 @@ def test_a_dropped_feature_costs_its_variance() -> None:
     b, norm = kept["b"][longest], kept["W"][:, longest].norm()
     expected = loss(alone, torch.stack([norm, b])) + 2 * exact.feature_variance(c.density[0])
     torch.testing.assert_close(loss(c, c.model.pack(kept)), expected)
+
+
+@pytest.mark.parametrize("density", [1.0, 0.2, 0.01])
+def test_no_other_order_of_the_features_has_a_lower_loss(density: float) -> None:
+    c = condition(n=3, m=2, density=density, importance=[0.3, 1.0, 0.1])
+    p = c.model.unpack(drawn(c))
+    losses = {
+        order: float(loss(c, c.model.pack({k: v[..., list(order)] for k, v in p.items()})))
+        for order in itertools.permutations(range(3))
+    }
+    worst = max(losses, key=losses.__getitem__)
+    ordered = order_features(c.model.pack({k: v[..., list(worst)] for k, v in p.items()}), c)
+    assert ordered is not None
+    assert float(loss(c, ordered)) == pytest.approx(min(losses.values()))
+    assert order_features(ordered, c) is None
 
 
 def test_two_models_beside_each_other_cost_twice_as_much() -> None:

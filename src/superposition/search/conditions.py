@@ -80,6 +80,11 @@ class Condition:
         return bool((self.density == self.density[0]).all() and (self.importance == 1).all())
 
     @property
+    def exchangeable(self) -> bool:
+        """Whether all features are active alike, so that only their importances tell them apart."""
+        return bool((self.density == self.density[0]).all()) and not self.plan.distributions[self.point].sets
+
+    @property
     def plain(self) -> bool:
         """Whether a tied model of independent features, uniform on [0, 1], minimises nothing but the loss."""
         return self.plan.sweep.plain and self.loss_alone

@@ -7,9 +7,10 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
+from superposition.core.features import samples
 from superposition.core.models import Model
 from superposition.search.conditions import Condition
 from superposition.theory import exact, optimum, tegum
@@ -21,6 +22,9 @@ EXACT = "exact optimum"
 PRODUCTS = 4
 # The largest number of swaps in a variation, and the largest distance of the features that are swapped.
 MAX_SWAPS, MAX_SWAP_DISTANCE = 6, 3
+# The number of samples on which the errors of features are compared, and by what share a new order of the features must
+# lower the loss on them.
+ORDERING_SAMPLES, ORDERING_GAIN = 2**14, 1e-3
 # The number of starts of the search for an exact optimum.
 SOLVER_STARTS = 10
 # No polytope of the catalogue has as many corners per dimension.
@@ -90,8 +94,32 @@ def swap_features(parameters: Float[Tensor, " size"], model: Model, generator: t
         distance = int(torch.randint(1, min(MAX_SWAP_DISTANCE, model.n - 1) + 1, (), generator=generator))
         first = int(torch.randint(model.n - distance, (), generator=generator))
         order[[first, first + distance]] = order[[first + distance, first]]
-    p = model.unpack(parameters)
-    return model.pack({k: v if k == "b_hidden" else v[..., order] for k, v in p.items()})
+    return _reorder(parameters, model, order)
+
+
+def order_features(parameters: Float[Tensor, " size"], condition: Condition) -> Tensor | None:
+    """Return the model in which the more important of two features has the smaller error.
+
+    Where all features are active alike, no other order of the features of a model has a lower loss.
+
+    Returns:
+        The parameters; None if the model is in this order already.
+    """
+    model, (gates, x) = condition.model, samples(condition.plan.sweep, condition.point, ORDERING_SAMPLES)
+    p = model.unpack(parameters.float())
+    active, none = (
+        (((x.abs() if model.absolute else x) - model.output(p, x)) ** 2).mean(0) for x in (x, torch.zeros(1, model.n))
+    )
+    error = gates.any_from[0, 0] * active + gates.all_zero_probability[0] * none
+    order = torch.empty(model.n, dtype=torch.int64)
+    order[condition.importance.argsort(descending=True, stable=True)] = error.argsort(stable=True)
+    now, ordered = (condition.importance @ e.double() for e in (error, error[order]))
+    return _reorder(parameters, model, order) if ordered < (1 - ORDERING_GAIN) * now else None
+
+
+def _reorder(parameters: Float[Tensor, " size"], model: Model, order: Int64[Tensor, " n"]) -> Tensor:
+    """Return a model in which every feature has the place that another had."""
+    return model.pack({k: v if k == "b_hidden" else v[..., order] for k, v in model.unpack(parameters).items()})
 
 
 def known_models(number: int, condition: Condition) -> list[Candidate]:

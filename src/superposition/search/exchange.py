@@ -14,7 +14,15 @@ from jaxtyping import Float64
 
 from superposition.core.weights import SweepResult
 from superposition.search.conditions import Condition, Family
-from superposition.search.constructions import EXACT, Candidate, carry_over, drop_features, known_models, swap_features
+from superposition.search.constructions import (
+    EXACT,
+    Candidate,
+    carry_over,
+    drop_features,
+    known_models,
+    order_features,
+    swap_features,
+)
 from superposition.search.polishing import GROUPS, Bench
 
 # The initialisations at every point that take part, those with the lowest losses.
@@ -32,8 +40,9 @@ FINALISTS = 2
 # The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
 # losses as they are.
 TRIED = 2
-# Candidates whose loss exceeds the best by more than this share after the trial are given up.
-MARGIN = 0.03
+# Candidates are given up whose loss exceeds the best by more than this share: as they are, where polishing changes it
+# little, because all features are alike; and after the trial.
+NEAR, MARGIN = 0.06, 0.01
 # A model replaces the best if its loss is lower by this share, and clearly so.
 MIN_GAIN = 3e-4
 MAX_ROUNDS = 5
@@ -147,6 +156,18 @@ class Search:
                 found.append(Candidate(k, _describe(source, target), parameters))
         return found
 
+    def near(self, candidates: Sequence[Candidate], limit: int) -> list[Candidate]:
+        """Return the candidates of every condition that cost least as they are, at most ``limit`` of them.
+
+        Where the best products of polytopes are known, these have their best lengths and biases and are left out, and
+        so are models that cost far too much.
+        """
+        with_products = {k for k, condition in enumerate(self.bench.family.conditions) if condition.has_products}
+        candidates = [c for c in candidates if not (c.built and c.condition in with_products)]
+        excess, _ = self.compare(candidates)
+        near = [k for k, c in enumerate(candidates) if excess[k] < NEAR or c.condition not in with_products]
+        return lowest([candidates[k] for k in near], excess[near], limit)
+
     def advance(self, candidates: Sequence[Candidate], number: int) -> None:
         """Polish all candidates a little and the promising ones for longer, and let these challenge the best models."""
         tried = self.bench.polish(candidates, *TRIAL, stream=2 * number)
@@ -178,12 +199,13 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
     failures = dict.fromkeys(state.improved, 0)
     for number in range(MAX_ROUNDS):
         carried = state.exchange() + (start if number == 0 else [])
-        nearest = lowest(carried, state.compare(carried)[0], TRIED)
         alive = [
             k for k, failed in failures.items() if failed < (PATIENCE_IF_UNIFORM if conditions[k].uniform else PATIENCE)
         ]
-        varied = [c for k in alive for c in _varied(best[k], conditions[k], number)]
-        if not (candidates := [c for c in nearest if c.condition in state.improved] + varied):
+        thinned = [c for k in alive if conditions[k].uniform for c in _thinned(best[k], conditions[k])]
+        swapped = [c for k in alive if not conditions[k].uniform for c in _swapped(best[k], conditions[k], number)]
+        carried = [c for c in carried if c.condition in state.improved]
+        if not (candidates := state.near(carried, TRIED) + state.near(thinned, len(KEPT)) + swapped):
             break
         state.advance(candidates, number)
         failures = {k: 0 if k in state.changed else failed + 1 for k, failed in failures.items()}
@@ -225,20 +247,24 @@ def _describe(source: Condition, target: Condition) -> str:
     return ", ".join([source.experiment, *(f"{k} {source.coordinates[k]:.4g}" for k in apart)])
 
 
-def _varied(best: Candidate, condition: Condition, number: int) -> list[Candidate]:
-    """Return variations of the best model of a condition."""
-    if condition.uniform:
-        # The features of large sparse models crowd each other.
-        norm2 = condition.model.unpack(best.parameters)["W"].square().sum(0)
-        present, n = int((norm2 > MIN_NORM2).sum()), condition.model.n
-        kept = [round(share * n) for share in KEPT] if n > 4 * condition.model.m else []
-        return [
-            Candidate(best.condition, f"{k} features kept", drop_features(best.parameters, condition, k))
-            for k in kept
-            if k < present
-        ]
-    generator = torch.Generator().manual_seed(MAX_ROUNDS * condition.plan.sweep.seed + number)
+def _thinned(best: Candidate, condition: Condition) -> list[Candidate]:
+    """Return the best model of a condition without some features, because those of large sparse models are too many."""
+    norm2, n = condition.model.unpack(best.parameters)["W"].square().sum(0), condition.model.n
+    present = int((norm2 > MIN_NORM2).sum())
+    kept = [round(share * n) for share in KEPT] if n > 4 * condition.model.m else []
     return [
+        Candidate(best.condition, f"{k} features kept", drop_features(best.parameters, condition, k))
+        for k in kept
+        if k < present
+    ]
+
+
+def _swapped(best: Candidate, condition: Condition, number: int) -> list[Candidate]:
+    """Return the best model of a condition with its features in other orders."""
+    generator = torch.Generator().manual_seed(MAX_ROUNDS * condition.plan.sweep.seed + number)
+    swapped = [
         Candidate(best.condition, "features swapped", swap_features(best.parameters, condition.model, generator))
         for _ in range(VARIATIONS)
     ]
+    ordered = order_features(best.parameters, condition) if condition.exchangeable else None
+    return swapped if ordered is None else [*swapped, Candidate(best.condition, "features by error", ordered)]

@@ -15,7 +15,7 @@ from superposition.core.experiment.grid import MAX_REPLICATES
 from superposition.core.experiment.sweep import Sweep
 from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate
-from superposition.search.rare import is_rare, rare_losses, rarity
+from superposition.search.rare import is_rare, rare_losses, rarity, several_share
 from superposition.training.blocks import BLOCK_STATE, Plan
 from superposition.training.engine import Block, TrainingConfig
 from superposition.training.evaluation import analytic_loss, has_closed_form, is_exact
@@ -37,6 +37,9 @@ GROUPS = 16
 EVALUATION_SEED = 1
 # The largest number of feature values on which a model is evaluated.
 MAX_VALUES = 2**27
+# If more than this share of the samples that are not all-zero have several active features, the closed form of the
+# loss of the others is not worth its time.
+CROWDED = 0.9
 # The number of feature values that one in a weighted sample is worth.
 WORTH = 8
 USUAL_EVALUATION = Sweep.model_fields["evaluation"].default
@@ -97,10 +100,11 @@ class Bench:
         """
 
         def evaluate(plan: Plan, points: np.ndarray, parameters: Tensor) -> Tensor:
-            analytic = analytic_loss(plan, points, parameters)[:, None].expand(-1, GROUPS)
+            seed, point = plan.sweep.seed * MAX_REPLICATES + EVALUATION_SEED + stream, int(points[0])
+            single = not _is_crowded(plan, point)
+            analytic = analytic_loss(plan, points, parameters, single)[:, None].expand(-1, GROUPS)
             if is_exact(plan.sweep):
                 return analytic
-            seed, point = plan.sweep.seed * MAX_REPLICATES + EVALUATION_SEED + stream, int(points[0])
             # A sweep that ranks its initialisations on fewer values than most is compared on fewer values here, too.
             share = min(1, plan.sweep.evaluation / USUAL_EVALUATION) / GROUPS
             if is_rare(plan, point):
@@ -112,7 +116,7 @@ class Bench:
             drawn = []
             for group in range(GROUPS):
                 engine = Fused(replace(block, evaluation_key=(seed, group)), config, parameters.float())
-                drawn.append(engine.losses(count, has_closed_form(plan.sweep))[0])
+                drawn.append(engine.losses(count, single and has_closed_form(plan.sweep))[0])
             return analytic + block.gates.any_from[:, :1].double() * torch.from_numpy(np.stack(drawn, axis=1))
 
         found = self._by_plan(evaluate, candidates)
@@ -140,14 +144,18 @@ class Bench:
     ) -> list[Tensor]:
         """Apply a function to pieces of the candidates; return a row for each candidate.
 
-        A piece has one point of a plan where losses come from rare samples, and otherwise points of one plan that need
-        the same number of samples.
+        A piece has one point of a plan where losses come from rare samples, and otherwise points of one plan whose
+        losses are computed alike, from the same number of samples.
         """
         conditions = [self.family.conditions[c.condition] for c in candidates]
         grouped = defaultdict(list)
         for number, (candidate, condition) in enumerate(zip(candidates, conditions, strict=True)):
             plan, point = condition.plan, condition.point
-            kind = ("rare", point) if is_rare(plan, point) else ("usual", _factor(plan, point))
+            kind = (
+                ("rare", point)
+                if is_rare(plan, point)
+                else ("usual", _factor(plan, point), several_share(plan, point) < CROWDED)
+            )
             grouped[condition.experiment, candidate.parameters.dtype, kind].append(number)
         pieces = []
         for numbers in grouped.values():
@@ -173,6 +181,11 @@ def _block(plan: Plan, points: np.ndarray, stream: int) -> Block:
 def _is_delicate(plan: Plan, point: int) -> bool:
     """Return whether rare samples decide between features of very unequal cost."""
     return has_closed_form(plan.sweep) and is_rare(plan, point) and _spread(plan, point) >= DELICATE_SPREAD
+
+
+def _is_crowded(plan: Plan, point: int) -> bool:
+    """Tell whether nearly all samples that are not all-zero have several active features."""
+    return several_share(plan, point) > CROWDED
 
 
 def _spread(plan: Plan, point: int) -> float:

@@ -29,6 +29,13 @@ CHUNK = 2**18
 
 
 @cache
+def several_share(plan: Plan, point: int) -> float:
+    """Return how many of the samples that are not all-zero have several active features."""
+    count = exact.active_count_probability(torch.from_numpy(plan.densities[point]))
+    return float(count[2:].sum() / count[1:].sum())
+
+
+@cache
 def rarity(plan: Plan, point: int) -> float:
     """Return about how many samples it takes to learn as much as from one in which every feature matters.
 
@@ -36,9 +43,7 @@ def rarity(plan: Plan, point: int) -> float:
     features make up most of the loss, most others tell little.
     """
     cost = plan.importances[point] * plan.densities[point]
-    count = exact.active_count_probability(torch.from_numpy(plan.densities[point]))
-    several = max(float(count[2:].sum() / count[1:].sum()), 1e-12)
-    return float(len(cost) * (cost**2).sum() / cost.sum() ** 2 / several)
+    return float(len(cost) * (cost**2).sum() / cost.sum() ** 2 / max(several_share(plan, point), 1e-12))
 
 
 def is_rare(plan: Plan, point: int) -> bool:

@@ -46,11 +46,13 @@ def is_exact(sweep: Sweep) -> bool:
     return _is_enumerable(sweep) or (has_closed_form(sweep) and (linear or (bounded and sweep.n <= 3)))
 
 
-def analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float[Tensor, "instance size"]) -> Tensor:
+def analytic_loss(
+    plan: Plan, instances: np.ndarray, parameters: Float[Tensor, "instance size"], single: bool = True
+) -> Tensor:
     """Return the share of the expected loss that needs no sampling.
 
-    This is the whole loss if it is exact; otherwise the share of the all-zero sample and, where it has a closed form,
-    the share of the samples with one active feature.
+    This is the whole loss if it is exact; otherwise the share of the all-zero sample and, where it has a closed form
+    and is wanted (``single``), the share of the samples with one active feature.
     """
     model, point = plan.model, instances // plan.sweep.restarts
     density, importance = (torch.from_numpy(a[point]) for a in (plan.densities, plan.importances))
@@ -66,9 +68,9 @@ def analytic_loss(plan: Plan, instances: np.ndarray, parameters: Float[Tensor, "
         x = torch.zeros(len(point), 1, model.n, dtype=torch.float64)
         all_zero = all_zero + torch.from_numpy(plan.l1[point]) * model.hidden(p, x)[:, 0].abs().sum(-1)
     loss = plan.block(instances).gates.all_zero_probability.double() * all_zero
-    if has_closed_form(plan.sweep):
-        single = exact.single_active_loss(p["W"], p["b"], importance, values, p.get("W_out"))
-        loss = loss + (exact.single_active_probability(density) * single).sum(-1)
+    if single and has_closed_form(plan.sweep):
+        of_one = exact.single_active_loss(p["W"], p["b"], importance, values, p.get("W_out"))
+        loss = loss + (exact.single_active_probability(density) * of_one).sum(-1)
     return loss
 
 
