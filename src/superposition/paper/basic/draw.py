@@ -1,6 +1,7 @@
 """Draw models side by side, from dense to sparse."""
 
 from functools import partial
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,7 +25,7 @@ def reading_models(tables: dict[str, pd.DataFrame]) -> Figure:
     norm, superposition = features["norm"].to_numpy(), features["superposition"].to_numpy()
     alone, dropped = np.where(norm > 0.5, superposition, np.inf).argmin(), norm.argmin()
     # Of every note: the place that it explains, where its text begins, and the text.
-    notes: list[tuple[Axes, tuple[float, float], tuple[float, float], str]] = [
+    notes: list[tuple[Axes, tuple[Any, Any], tuple[float, float], str]] = [
         (matrix, (0, 0), (0.45, 0.9), r"$\Vert W_i\Vert^2$ on the diagonal:" + "\n1 if represented"),
         (matrix, (j, i), (0.45, 0.65), f"$W_{{{i + 1}}}\\cdot W_{{{j + 1}}} = {gram[i, j]:.2f}$:\nan antipodal pair"),
         (matrix, (dropped, dropped), (0.45, 0.3), "0 if not represented,\nor without interference"),
@@ -40,7 +41,11 @@ def reading_models(tables: dict[str, pd.DataFrame]) -> Figure:
         (bars, (0, dropped), (1.08, 0.4), "no bar: dropped"),
     ]
     for ax, place, start, text in notes:
-        options = {"fontsize": 7, "va": "center", "arrowprops": {"arrowstyle": "-", "lw": 0.6, "color": "0.3"}}
+        options: dict[str, Any] = {
+            "fontsize": 7,
+            "va": "center",
+            "arrowprops": {"arrowstyle": "-", "lw": 0.6, "color": "0.3"},
+        }
         ax.annotate(text, place, start, textcoords="axes fraction", annotation_clip=False, **options)
     return fig
 
