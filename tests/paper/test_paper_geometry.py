@@ -30,13 +30,15 @@ from superposition.paper.geometry import (
     SIGNIFICANCE,
     SWEEPS_BY_M,
     SWEEPS_BY_N,
+    clusters,
     directions,
     draw,
+    graphs,
     judge,
     measure,
     structure,
 )
-from superposition.paper.geometry.claims.dimensions import longest_plateau
+from superposition.paper.geometry.claims.plateaus import longest_plateau
 from superposition.pipeline.judging.claims import Tables
 from superposition.plotting import vectors
 from superposition.theory import exact, polytopes, tegum
@@ -323,7 +325,7 @@ def at_line(table: pd.DataFrame, line: float) -> Any:
 
 
 def test_lines_are_the_papers_and_others_clear_of_them() -> None:
-    table = measure.count_around_lines(scattered([np.array([0.5])]))
+    table = clusters.count_around_lines(scattered([np.array([0.5])]))
     named = table[table["polytope"] != ""]
     assert dict(zip(named["polytope"], named["line"], strict=True)) == FRACTIONS
     assert sorted(FRACTIONS.values()) == [0, 3 / 8, 2 / 5, 1 / 2, 2 / 3, 3 / 4, 1]
@@ -336,13 +338,13 @@ def test_clusters_stand_out() -> None:
     """In ten models, each with two features near every line; and elsewhere nothing does."""
     rng = np.random.default_rng(0)
     models = [np.repeat([*FRACTIONS.values()], 2) + rng.uniform(-0.9, 0.9, 14) * LINE_HALF_WIDTH for _ in range(10)]
-    table = measure.count_around_lines(scattered(models))
+    table = clusters.count_around_lines(scattered(models))
     named = table["polytope"] != ""
     assert (table.loc[named, ["inside", "models_more", "models_less"]] == [20, 10, 0]).all(axis=None)
     assert table.loc[named, "chance"].to_numpy() == pytest.approx(0.5**10)
     assert (table.loc[~named, "chance"] > SIGNIFICANCE).all()
     found = pd.DataFrame({"polytope": ["single", "digon", "digon", "other"], "features": [1, 2, 2, 5]})
-    shown = measure.format_clusters(table, found.assign(residual=[0, 0.1, 0.3, 0.9])).set_index("line")
+    shown = clusters.format_clusters(table, found.assign(residual=[0, 0.1, 0.3, 0.9])).set_index("line")
     assert (shown["stands out"] == "yes").all()
     assert shown["features recognised as such"].to_list() == ["1", "", "", "4", "", "", ""]
     assert shown.loc["1/2 (digon)", "median residual"] == "0.200"
@@ -352,7 +354,7 @@ def test_smooth_distributions_have_no_clusters() -> None:
     """Among many lines in many sets of models, not more stand out by chance than stated."""
     rng = np.random.default_rng(0)
     chances = np.concatenate(
-        [measure.count_around_lines(scattered(rng.uniform(size=(24, 200))))["chance"] for _ in range(60)]
+        [clusters.count_around_lines(scattered(rng.uniform(size=(24, 200))))["chance"] for _ in range(60)]
     )
     assert len(chances) > 1500
     assert 0.001 < (chances < SIGNIFICANCE).mean() < SIGNIFICANCE + 2 * (SIGNIFICANCE / len(chances)) ** 0.5
@@ -362,19 +364,19 @@ def test_smooth_distributions_have_no_clusters() -> None:
 def test_one_model_makes_no_cluster() -> None:
     """However many of its features lie there: they are not independent."""
     crowd = np.full(300, 0.5)
-    table = measure.count_around_lines(scattered([crowd] + [np.array([0.2])] * 9))
+    table = clusters.count_around_lines(scattered([crowd] + [np.array([0.2])] * 9))
     line = at_line(table, 0.5)
     assert (line.inside, line.models_more, line.models_less, line.chance) == (300, 1, 0, 0.5)
     assert at_line(table, 0.75).chance == 1
     for count, stands in ((6, False), (7, True)):
-        table = measure.count_around_lines(scattered([crowd] * count))
+        table = clusters.count_around_lines(scattered([crowd] * count))
         assert (at_line(table, 0.5).chance < SIGNIFICANCE) == stands
         assert (table.loc[table["polytope"] != "", "chance"] < SIGNIFICANCE).sum() == stands
 
 
 def test_models_with_less_inside_count_against() -> None:
     inside, beside = np.array([0.5]), np.array([0.5 + 1.5 * LINE_HALF_WIDTH])
-    table = measure.count_around_lines(scattered([inside] * 9 + [beside] * 3 + [np.concatenate([inside, beside])] * 2))
+    table = clusters.count_around_lines(scattered([inside] * 9 + [beside] * 3 + [np.concatenate([inside, beside])] * 2))
     line = at_line(table, 0.5)
     assert (line.inside, line.beside, line.models_more, line.models_less) == (11, 5, 9, 3)
     assert line.chance == pytest.approx(sum(math.comb(12, k) for k in range(9, 13)) / 2**12)
@@ -389,13 +391,13 @@ def test_window(line: float, side: int, far: float, inside: int, beside: int) ->
     """On both sides alike; at 0 and 1 there is one side only."""
     value = line + side * far * LINE_HALF_WIDTH
     if 0 <= value <= 1:
-        found = at_line(measure.count_around_lines(scattered([np.array([value])])), line)
+        found = at_line(clusters.count_around_lines(scattered([np.array([value])])), line)
         assert (found.inside, found.beside) == (inside, beside)
 
 
 def test_bands_of_the_nearest_lines_do_not_overlap() -> None:
     values = np.linspace(3 / 8, 2 / 5, 100)
-    table = measure.count_around_lines(scattered([values]))
+    table = clusters.count_around_lines(scattered([values]))
     assert sum(at_line(table, line).inside + at_line(table, line).beside for line in (2 / 5, 3 / 8)) == 100
 
 
@@ -462,7 +464,7 @@ def test_ring_has_the_order_of_the_polygon(k: int) -> None:
     gram = polytopes.polygon(k).T @ polytopes.polygon(k) if gram is None else gram
     i, j = np.triu_indices(k, 1)
     edges = pd.DataFrame({"i": members[i], "j": members[j], "dot": gram[i, j]})
-    places, radius = draw.place_on_ring(members, edges)
+    places, radius = graphs.place_on_ring(members, edges)
     np.testing.assert_allclose(np.linalg.norm(places, axis=1), 1)
     assert radius >= 0.5
     near = np.sort(places @ places.T, axis=1)[:, -2] - 1e-9

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import scipy
 import torch
 
-from superposition.analysis import alignment, recognition
-from superposition.analysis.representation import is_represented
+from superposition.analysis import recognition
 from superposition.analysis.rows import rows_at
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
@@ -17,15 +15,15 @@ from superposition.core.weights import SweepResult
 from superposition.paper.geometry import (
     GALLERY,
     LARGE_SWEEP,
-    LINE_HALF_WIDTH,
     NOTEBOOK_SWEEP,
     REPLICATED_SWEEP,
-    SIGNIFICANCE,
+    clusters,
     directions,
+    packings,
     structure,
 )
-from superposition.theory import exact, packing, tegum
-from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS, product_name, tegum_product
+from superposition.theory import tegum
+from superposition.theory.polytopes import FRACTIONS, product_name, tegum_product
 from superposition.training.evaluation import losses
 
 # The sweep trained with twice the steps.
@@ -126,12 +124,12 @@ def feature_dimensionality(trained: dict[str, SweepResult], best: dict[str, Swee
     # The best known models of replicates are the same.
     known = _measure_features({name: first_replicate(models) for name, models in best.items()})
     tables |= {f"best_{name}": known[name] for name in ("curve", "features", "models")}
-    clusters, of_best = (count_around_lines(found["features"]) for found in (tables, known))
+    counts, of_best = (clusters.count_around_lines(found["features"]) for found in (tables, known))
     edges = _find_edges(trained[LARGE_SWEEP], tables["features"])
-    numbers = format_clusters(clusters, tables["factors"])
+    numbers = clusters.format_clusters(counts, tables["factors"])
     optimum = tegum.per_dimension(tegum.optima(trained[LARGE_SWEEP].sweep.density[::2]))
     return tables | {
-        "clusters": clusters,
+        "clusters": counts,
         "best_clusters": of_best,
         "edges": edges,
         "optimum": optimum,
@@ -186,48 +184,6 @@ def _measure_features(
     }
 
 
-def count_around_lines(features: pd.DataFrame) -> pd.DataFrame:
-    """Test whether more D_i lie near a line than a smooth distribution would put there.
-
-    The lines are the values of the paper's polytopes and, as a control, others far from them. D_i within
-    ``LINE_HALF_WIDTH`` of a line are compared with those in a band of the same width beside it, half on either side (at
-    0 and 1, all on one side). If the distribution were smooth, equally many models would have fewer inside and more
-    inside. This is a sign test over models, because the features of one model are not independent of each other.
-    """
-    models = [group.to_numpy() for _, group in features.groupby(["experiment", "point"])["dimensionality"]]
-    polytope_at = {fraction: name for name, fraction in FRACTIONS.items()}
-    between = np.arange(0.1, 1 - 2 * LINE_HALF_WIDTH, 2 * LINE_HALF_WIDTH)
-    clear = np.abs(between[:, None] - [*polytope_at]).min(axis=1) > 4 * LINE_HALF_WIDTH
-    rows = []
-    for line in (*polytope_at, *between[clear]):
-        distance = [np.abs(values - line) for values in models]
-        inside = np.array([(d <= LINE_HALF_WIDTH).sum() for d in distance])
-        beside = np.array([((d > LINE_HALF_WIDTH) & (d <= 2 * LINE_HALF_WIDTH)).sum() for d in distance])
-        more, less = int((inside > beside).sum()), int((inside < beside).sum())
-        chance = scipy.stats.binomtest(more, more + less, alternative="greater").pvalue if more + less else 1.0
-        rows.append((polytope_at.get(line, ""), line, inside.sum(), beside.sum(), more, less, chance))
-    return pd.DataFrame(rows, columns=["polytope", "line", "inside", "beside", "models_more", "models_less", "chance"])
-
-
-def format_clusters(clusters: pd.DataFrame, factors: pd.DataFrame) -> pd.DataFrame:
-    """Format the test of every polytope's line, with the features recognised as that polytope and their residuals."""
-    lines = clusters[clusters["polytope"] != ""]
-    recognised = factors.groupby("polytope").agg(features=("features", "sum"), residual=("residual", "median"))
-    recognised = recognised.rename(index={"single": "own dimension"}).reindex(lines["polytope"])
-    return pd.DataFrame(
-        {
-            "line": [f"{FRACTION_LABELS[row.line]} ({row.polytope})" for row in lines.itertuples()],
-            f"D_i within {LINE_HALF_WIDTH:.5f} of it": lines["inside"],
-            "in a band as wide beside it": lines["beside"],
-            "models with more inside, with less": [f"{r.models_more}, {r.models_less}" for r in lines.itertuples()],
-            "chance under a smooth distribution": lines["chance"].map("{:.2g}".format),
-            "stands out": np.where(lines["chance"] < SIGNIFICANCE, "yes", "no"),
-            "features recognised as such": [f"{k:.0f}" if k == k else "" for k in recognised["features"]],
-            "median residual": [f"{r:.3f}" if r == r else "" for r in recognised["residual"]],
-        }
-    )
-
-
 def _find_edges(models: SweepResult, features: pd.DataFrame) -> pd.DataFrame:
     """Return the pairs of represented features with |W_i·W_j| > 0.05 in the models that are drawn as graphs.
 
@@ -259,7 +215,7 @@ def polytopes(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> 
     optima = tegum.optima(sorted({p for models in trained.values() for p in models.sweep.density}))
     models, features = _compare_with_products(trained, optima, "trained")
     known_models, known_features = _compare_with_products(best, optima, "known")
-    thomson = _compare_packings(trained)
+    thomson = packings.compare_with_trained(trained)
     return {
         "models": models,
         "features": features,
@@ -270,7 +226,7 @@ def polytopes(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> 
         "exact": structure.exact_dimensionalities(),
         "handovers": tegum.handovers(optima),
         "thomson": thomson,
-        "numbers": _format_packings(thomson),
+        "numbers": packings.format_comparison(thomson),
     }
 
 
@@ -320,61 +276,6 @@ def _gallery_corners() -> pd.DataFrame:
         for n, m, factors in GALLERY
     ]
     return pd.concat(arrangements, ignore_index=True)[["n", "m", "w0", "w1", "w2"]]
-
-
-def _compare_packings(trained: dict[str, SweepResult]) -> pd.DataFrame:
-    """Compare the arrangements of least interference and of least Coulomb energy with the sparsest trained models.
-
-    Fewer than 2m features have many arrangements without any interference, so that the one found is arbitrary and is
-    not compared.
-    """
-    sparsest = {
-        (models.sweep.n, models.sweep.m): models.best()["W"][np.argmin(models.sweep.density)].numpy()
-        for models in trained.values()
-    }
-    sizes = [(n, m) for m in (2, 3) for n in range(m + 1, 13)]
-    energies = (packing.interference_energy, packing.coulomb_energy)
-    solutions = (packing.minimise_energy(energy, sizes) for energy in energies)
-    zero, one = torch.zeros(12, dtype=torch.float64), torch.ones(12, dtype=torch.float64)
-    rows = []
-    for (n, m), (packed, least), (thomson, coulomb) in zip(sizes, *solutions, strict=True):
-        row = {
-            "m": m,
-            "n": n,
-            "least_interference": max(least, 0.0),
-            "coulomb": coulomb,
-            "thomson_interference": max(float(packing.interference_energy(thomson)), 0.0),
-            "one_active_loss": float(exact.single_active_loss(thomson, zero[:n], one[:n]).sum()),
-            "thomson_name": product_name(recognition.find_factors(thomson.numpy())[1]["polytope"]),
-            **dict.fromkeys(("apart", "trained_from_packing", "trained_from_thomson"), np.nan),
-        }
-        if n >= 2 * m:
-            row["apart"] = alignment.difference(packed.numpy(), thomson.numpy())
-            W = sparsest.get((n, m))
-            if W is not None and is_represented((W**2).sum(0)).all():
-                row["trained_from_packing"] = alignment.difference(W, packed.numpy())
-                row["trained_from_thomson"] = alignment.difference(W, thomson.numpy())
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _format_packings(thomson: pd.DataFrame) -> pd.DataFrame:
-    """Format the comparison of the packings with each other and with trained models."""
-
-    def format_column(column: str, digits: int) -> pd.Series:
-        return thomson[column].map(f"{{:.{digits}f}}".format).where(thomson[column].notna(), "")
-
-    return pd.DataFrame(
-        {
-            "m": thomson["m"],
-            "n": thomson["n"],
-            "least interference Σ ReLU(Ŵ_i·Ŵ_j)²": format_column("least_interference", 4),
-            "that of Thomson's solution": format_column("thomson_interference", 4),
-            "the two arrangements differ by": format_column("apart", 3),
-            "the trained model from the first": format_column("trained_from_packing", 3),
-            "from the second": format_column("trained_from_thomson", 3),
-        }
-    )
 
 
 # The aside

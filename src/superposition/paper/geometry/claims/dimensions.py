@@ -1,4 +1,4 @@
-"""Judge D* = m/‖W‖_F², the dimensions per feature: where it stays, and what it depends on."""
+"""Judge what D* = m/‖W‖_F², the dimensions per feature, depends on, and what ‖W‖_F² counts."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,12 @@ import numpy as np
 import pandas as pd
 
 from superposition.analysis.rows import rows_at
-from superposition.paper.geometry import (
-    LARGE_SWEEP,
-    NOTEBOOK_SWEEP,
-    REPLICATED_SWEEP,
-    SWEEPS_BY_M,
-    SWEEPS_BY_N,
-    beside_best,
-)
+from superposition.paper.geometry import LARGE_SWEEP, SWEEPS_BY_M, SWEEPS_BY_N
+from superposition.paper.geometry.claims import describe_authors_models
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number
 
 claims = Claims("geometry")
-
-# Relative deviation from a level within which D* counts as staying there.
-PLATEAU_TOLERANCE = 0.05
 
 
 def size_exponent(kind: str) -> Criterion:
@@ -33,196 +24,6 @@ def size_exponent(kind: str) -> Criterion:
         "half way between no dependence and D* proportional to the size",
         ".2f",
     )
-
-
-def longer_than_an_even_fall(statistic: str) -> Criterion:
-    """Return the criterion that D* is sticky at a level."""
-    why = "if D* fell evenly, in log-log, from 1 to its value at 1-S = 0.01, it would stay near each level as long"
-    return Criterion(statistic, ">", 1, "null model", why)
-
-
-def longest_plateau(density: np.ndarray, values: np.ndarray, level: float) -> tuple[float, float]:
-    """Find the longest range of densities over which the values stay within 5 % of a level.
-
-    Between the points, the values are interpolated in the logarithm of the density.
-
-    Returns:
-        The lowest and the highest density of the plateau; (1, 1) if there is none.
-    """
-    order = np.argsort(density)
-    grid = np.linspace(np.log(density.min()), np.log(density.max()), 20_001)
-    near = np.abs(np.interp(grid, np.log(density[order]), values[order]) / level - 1) <= PLATEAU_TOLERANCE
-    ends = np.flatnonzero(np.diff(np.concatenate([[0], near.astype(int), [0]])))
-    if not len(ends):
-        return 1.0, 1.0
-    first, last = max(ends.reshape(-1, 2), key=np.ptp)
-    return float(np.exp(grid[first])), float(np.exp(grid[last - 1]))
-
-
-def _relative_length(curve: pd.DataFrame, level: float, end: float) -> float:
-    """Return how much longer D* stays near a level than if it fell evenly from 1 to ``end`` at 1-S = 0.01."""
-    low, high = longest_plateau(curve["density"].to_numpy(), curve["dimensions_per_feature"].to_numpy(), level)
-    # D* cannot be above 1.
-    band = np.log((1.0 if level == 1 else 1 + PLATEAU_TOLERANCE) / (1 - PLATEAU_TOLERANCE))
-    return float(np.log(high / low) / np.log(curve["density"].max() / curve["density"].min()) * np.log(1 / end) / band)
-
-
-def _stays(curves: pd.DataFrame, level: float, end: float) -> list[float]:
-    """Return how long D* stays near a level, relative to an even fall, in every run of n = 200 and n = 400."""
-    runs = curves[curves["experiment"].isin([LARGE_SWEEP, REPLICATED_SWEEP])].groupby(["experiment", "seed"])
-    return [_relative_length(run, level, end) for _, run in runs]
-
-
-def _plateaus(data: Tables, level: float) -> tuple[pd.DataFrame, list[float], list[float]]:
-    """Return D* of n = 400, trained and best known, and the relative lengths of the plateaus of both."""
-    tables = data["dimensions_per_feature"]
-    large = beside_best(tables)
-    end = large["dimensions_per_feature"].iloc[0]
-    return large, *(_stays(tables[kind], level, end) for kind in ("curves", "best"))
-
-
-def _describe_plateau(large: pd.DataFrame, trained: Sequence[float], known: Sequence[float], level: float) -> str:
-    texts = []
-    for kind, suffix, lengths in (("trained", "", trained), ("best known", "_known", known)):
-        values = large[f"dimensions_per_feature{suffix}"].to_numpy()
-        low, high = longest_plateau(large["density"].to_numpy(), values, level)
-        # The best known models of replicates are the same.
-        shown = ", ".join(dict.fromkeys(f"{length:.1f}" for length in lengths))
-        texts.append(f"{kind} from 1-S = {high:.3g} to {low:.3g}, in units of an even fall {shown}")
-    return f"n = 400 (stays: n = 200, too): {'; '.join(texts)}"
-
-
-def _authors_models(data: Tables) -> str:
-    """Return D* of the models trained as in the authors' notebook, and by what share the best known ones cost less."""
-    tables = data["dimensions_per_feature"]
-    theirs, known = (tables[kind].set_index(["experiment", "position"]) for kind in ("curves", "best"))
-    theirs, known = theirs.loc[NOTEBOOK_SWEEP], known.loc[LARGE_SWEEP].add_suffix("_known")
-    rows = theirs.join(known).sort_index()
-    return (
-        "D* of models trained as in the authors' notebook, and what they cost more than the best known: "
-        + ", ".join(
-            f"{row.dimensions_per_feature:.3f} and {row.loss / row.loss_known - 1:.1%} at 1-S = {row.density:.3g}"
-            for row in rows.itertuples()
-        )
-    )
-
-
-@claims.add(
-    figure="dimensions_per_feature",
-    paper="As sparsity changes, the dimensions per feature D* of trained models are sticky at 1",
-    about="trained models",
-    phrase="we find that this graph is",
-    criteria=[
-        longer_than_an_even_fall("shortest stay of D* within 5 % of 1, over that in an even fall"),
-        longer_than_an_even_fall("the same for the best known models"),
-    ],
-    at_quick=False,
-)
-def sticky_one(data: Tables) -> Finding:
-    large, trained, known = _plateaus(data, 1.0)
-    there = large[large["dimensions_per_feature"] > 1 - PLATEAU_TOLERANCE]
-    return Finding(
-        [Number(min(trained)), Number(min(known))],
-        text=f"{_describe_plateau(large, trained, known, 1.0)}; the trained models cost up to "
-        f"{there['excess'].max():.2%} more",
-        note="Trained models stay longer than the best known ones because training leaves the dense solution slowly. "
-        + "".join(
-            f"At 1-S = {row.density:.3g} their D* is {row.dimensions_per_feature:.3f}, and that of the best known "
-            f"model {row.dimensions_per_feature_known:.3f}. "
-            for row in there.head(1).itertuples()
-        )
-        + _authors_models(data),
-    )
-
-
-def _stickiest_level(curve: pd.DataFrame) -> float:
-    """Return the level, apart from 1, near which D* stays longest in log density."""
-    density, values = (curve[column].to_numpy() for column in ("density", "dimensions_per_feature"))
-    levels = np.geomspace(values.min(), (1 - PLATEAU_TOLERANCE) / (1 + PLATEAU_TOLERANCE), 200)
-    stays = np.array([np.log(np.divide(*longest_plateau(density, values, level)[::-1])) for level in levels])
-    return float(np.mean(levels[stays > 0.999 * stays.max()]))
-
-
-@claims.add(
-    figure="dimensions_per_feature",
-    paper="The dimensions per feature are sticky at 1/2, too; antipodal pairs appear to be so effective that models "
-    "use them over a wide range of sparsity",
-    about="trained models",
-    phrase="wide range of the sparsity regime",
-    criteria=[
-        longer_than_an_even_fall("shortest stay of D* within 5 % of 1/2, over that in an even fall"),
-        longer_than_an_even_fall("the same for the best known models"),
-        Criterion(
-            "relative distance from 1/2 of the level, apart from 1, near which D* of n = 400 stays longest",
-            "<",
-            PLATEAU_TOLERANCE,
-            "null model",
-            "a level drawn evenly in log D* between 0.05 and 1 is as near to 1/2 in 3 % of cases",
-            ".1%",
-        ),
-    ],
-    at_quick=False,
-)
-def sticky_half(data: Tables) -> Finding:
-    large, trained, known = _plateaus(data, 0.5)
-    handovers = data["polytopes"]["handovers"]
-    dense, sparse = (
-        handovers.loc[handovers[side] == "digon", "density"].sum() for side in ("sparse_side", "dense_side")
-    )
-    pairs = data["dimensions_per_feature"]["optimum"].query("polytope == 'digon'")
-    return Finding(
-        [Number(min(trained)), Number(min(known)), Number(abs(_stickiest_level(large) / 0.5 - 1))],
-        text=f"{_describe_plateau(large, trained, known, 0.5)}. Antipodal pairs are the best product from 1-S = "
-        f"{dense:.3f} to {sparse:.3f}, with D* from "
-        f"{pairs['dimensions_per_feature'].max():.3f} to {pairs['dimensions_per_feature'].min():.3f}",
-        note=_authors_models(data),
-    )
-
-
-@claims.add(
-    figure="feature_dimensionality",
-    paper="On inspection, the sticky point at 1/2 seems to be a precise arrangement in antipodal pairs, each feature "
-    "the negative of another",
-    about="trained models",
-    phrase="correspond to a precise geometric arrangement",
-    criteria=[
-        Criterion(
-            "share of represented features with one other at more than 150° and all others at 60° to 120°",
-            ">",
-            0.5,
-            "midpoint",
-            "half way between pairs alone and none, as in triangles and pentagons whose D* is also 1/2",
-            ".1%",
-        ),
-        Criterion(
-            "mean deviation from 180° of the angle to the most opposite feature",
-            "<",
-            30,
-            "midpoint",
-            "half way to the 120° of a triangle",
-            ".2f",
-        ),
-    ],
-    at_quick=False,
-)
-def half_is_antipodal(data: Tables) -> Finding:
-    (there, paired, tilt), (_, known_paired, known_tilt) = (
-        _pairs_at_half(data["feature_dimensionality"][kind]) for kind in ("models", "best_models")
-    )
-    return Finding(
-        [Number(paired), Number(tilt)],
-        text=f"{len(there)} models of n = 200 and 400 with D* within 5 % of 1/2, 1-S from {there['density'].max():.3g} "
-        f"to {there['density'].min():.3g}; of the best known ones {known_paired:.1%} and {known_tilt:.2f}",
-    )
-
-
-def _pairs_at_half(models: pd.DataFrame) -> tuple[pd.DataFrame, float, float]:
-    """Return the models with D* near 1/2, the share of their features that are paired, and the mean tilt of these."""
-    there = models[(models["dimensions_per_feature"] / 0.5 - 1).abs() <= PLATEAU_TOLERANCE]
-    represented = there["represented"].sum()
-    if not represented:
-        return there, np.nan, np.nan
-    return there, there["paired"].sum() / represented, (there["tilt"] * there["represented"]).sum() / represented
 
 
 def _exponents(models: pd.DataFrame, size: str) -> pd.Series:
@@ -394,5 +195,5 @@ def dense_basis_is_arbitrary(data: Tables) -> Finding:
     return Finding(
         [Number(squares.max()), Number(off.abs().max())],
         text=f"‖W_i‖² has the mean {squares.mean():.3f}",
-        note="Here the initial bias is centred. " + _authors_models(data),
+        note="Here the initial bias is centred. " + describe_authors_models(data),
     )
