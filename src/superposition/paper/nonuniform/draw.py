@@ -21,7 +21,7 @@ RATIO_LABEL = "relative density of the varied feature"
 
 def pentagon_solutions(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the columns of W in canonical orientation, with angles and norms, by relative density and by importance."""
-    fig = plt.figure(figsize=(style.PAGE, 4.6))
+    fig = plt.figure(figsize=(style.PAGE, 3.9))
     above, below = fig.subfigures(2, 1)
     for part, table, varied in ((above, "solutions", "density"), (below, "importance", "importance")):
         _draw_solutions(part, tables[table].rename(columns={f"relative_{varied}": "ratio"}), varied)
@@ -36,7 +36,7 @@ def _draw_solutions(part: SubFigure, solutions: pd.DataFrame, varied: str) -> No
         solutions: The best solution at every ratio, one row per feature.
         varied: What the ratio is of, density or importance.
     """
-    axes = part.subplots(1, 4, width_ratios=[1.5, 1, 1.05, 1.05])
+    axes = part.subplots(1, 4, width_ratios=[1.2, 1.1, 1.05, 1.05])
     colours = LogNorm(solutions["ratio"].min(), solutions["ratio"].max())
     for ax, name, first in zip(axes, ("pentagon", "two digons"), (0, 1), strict=False):
         ax.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.8", lw=0.6))
@@ -48,12 +48,12 @@ def _draw_solutions(part: SubFigure, solutions: pd.DataFrame, varied: str) -> No
             ax.plot(outline["w0"], outline["w1"], color=plt.cm.plasma(colours(ratio)), lw=0.4)
         points = ax.scatter(rows["w0"], rows["w1"], c=rows["ratio"], cmap="plasma", norm=colours, s=9)
         zeroth = rows[rows["feature"] == 0]
-        ax.scatter(zeroth["w0"], zeroth["w1"], fc="none", ec="0.2", lw=0.5, s=16)
+        ax.scatter(zeroth["w0"].mean(), zeroth["w1"].mean(), fc="none", ec="0.2", lw=0.6, s=90)
         extent = 1.25 if name == "pentagon" else 1.1
         ax.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal", title=name)
         ax.set_axis_off()
-    label = f"relative {varied} of the varied feature (○)"
-    style.colorbar(part, points, label, ax=axes[:2], location="bottom", fraction=0.05, pad=0.0, aspect=40)
+    label = f"relative {varied} of\nthe varied feature (○)"
+    style.colorbar(part, points, label, ax=axes[:2], location="left", shrink=0.8, pad=0.0)
     best = solutions[solutions["feature"] == 0]
     pentagons = best[best["kind"] == "pentagon"]
     axes[2].plot(pentagons["ratio"], pentagons["angle"], ".-", color=KIND_COLOURS["pentagon"], ms=4, lw=0.8)

@@ -40,7 +40,7 @@ def privileged_vs_not(tables: dict[str, pd.DataFrame]) -> Figure:
         ax.title.set_color(colours[name])
     axes[0, 0].set_ylabel("hidden unit")
     axes[0, 1].set_xlabel(f"feature ({style.density_title(SHOWN_DENSITY)})")
-    style.colorbar(fig, image, "$W$", ax=axes[0].tolist(), shrink=0.8, pad=0.01)
+    style.colorbar(fig, image, "$W$", ax=axes[0].tolist(), shrink=0.8, pad=0.04)
 
     aligned, rotated, compared = axes[1]
     bins = np.linspace(0, 100, 21)

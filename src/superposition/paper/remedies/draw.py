@@ -117,10 +117,12 @@ def _draw_counts(axes: np.ndarray, models: pd.DataFrame) -> None:
     sizes = sorted(models["elements"].unique())
     axes[0].plot(sizes, sizes, color="0.6", lw=0.8, zorder=0)
     axes[0].text(
-        0.93 * sizes[-1], 0.95 * sizes[-1], "none dead", ha="right", va="bottom", rotation=38, fontsize=6, color="0.4"
+        0.75 * sizes[-1], 0.77 * sizes[-1], "none dead", ha="right", va="bottom", rotation=38, fontsize=6, color="0.4"
     )
     axes[0].set_ylabel("live elements")
     axes[1].set(ylabel="unexplained share of $\\|h\\|^2$", yscale="log")
+    axes[1].set_yticks([0.03, 0.1, 0.3], ["0.03", "0.1", "0.3"])
+    axes[1].tick_params(axis="y", which="minor", labelleft=False)
     axes[2].set_ylabel("cosine to the next larger\ndictionary")
     axes[2].set_ylim(top=1.02)
     axes[0].legend(title="$1-S$, penalty", fontsize=6, title_fontsize=6)

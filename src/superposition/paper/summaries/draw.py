@@ -45,7 +45,7 @@ def _draw_arrangements(ax: Axes, tables: dict[str, pd.DataFrame], values: str) -
     dropped = np.interp(models["density"], rows["density"], rows["dropped"])
     ax.plot(1 / models["density"], models["loss"] / dropped, "k.", ms=4, label="best trained model")
     ax.axvline(1 / DRAWN_THRESHOLD, color="0.7", lw=0.6, ls=":", zorder=0)
-    ax.set(xscale="log", xlabel=SPARSITY, ylim=(0, 0.85), title=f"{values} values")
+    ax.set(xscale="log", xlabel=SPARSITY, ylim=(0, 1), title=f"{values} values")
 
 
 def _draw_counts(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
@@ -199,7 +199,7 @@ def pentagon_forms(tables: dict[str, pd.DataFrame]) -> Figure:
 
 def many_features(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw represented features and ‖W_i‖² by sparsity, and extreme cosines beside those of random directions."""
-    fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.7))
+    fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.8))
     models = tables["models"].query("relative_importance == 1")
     for name, label, marker, colour in (
         ("five_uniform", "$n=5$, $m=2$", "o-", 0),
@@ -214,9 +214,9 @@ def many_features(tables: dict[str, pd.DataFrame]) -> Figure:
         )
         line[0].set(label=label, markersize=3, linewidth=1)
     axes[0].axvline(10, color="0.7", lw=0.6, ls=":", zorder=0)
-    axes[0].set(xscale="log", ylim=(-0.75, 1.05), yticks=[0, 0.5, 1], xlabel=SPARSITY)
+    axes[0].set(xscale="log", ylim=(-0.02, 1.05), yticks=[0, 0.5, 1], xlabel=SPARSITY)
     axes[0].set_title("share of features represented")
-    axes[0].legend(fontsize=6, loc="lower right")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=5)
     features, scale = tables["features"], Normalize(0, 1)
     colours = style.IMPORTANCE(scale(features["importance"].to_numpy()))
     axes[1].scatter(1 / features["density"], features["norm"] ** 2, s=9, c=colours, lw=0.2, edgecolors="0.3")
@@ -232,6 +232,8 @@ def many_features(tables: dict[str, pd.DataFrame]) -> Figure:
         ("random", -1, "", "0.5", "--"),
     ):
         axes[2].plot(1 / rows["density"], sign * rows[column], line, color=shade, label=label, lw=1)
-    axes[2].set(xscale="log", ylim=(-1.05, 1.3), xlabel=SPARSITY, title="cosines, $n=400$, $m=30$")
+    axes[2].set(
+        xscale="log", ylim=(-1.05, 1.3), yticks=[-1, -0.5, 0, 0.5, 1], xlabel=SPARSITY, title="cosines, $n=400$, $m=30$"
+    )
     axes[2].legend(fontsize=6, loc="upper left", ncols=1)
     return fig
