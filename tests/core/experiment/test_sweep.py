@@ -320,6 +320,14 @@ def test_work_grows_with_every_size() -> None:
     assert Sweep.parse(plain | {"solver": "exact", "n": 2}).work < solved.work / 2
 
 
+def test_the_weights_of_an_absolute_model_count_twice() -> None:
+    """It has a matrix for each of its two layers, so that only the other model is within the limit."""
+    large = {"n": 100, "m": 99, "density": 1, "restarts": 60_000, "steps": 1, "batch": 2, "evaluation": 2}
+    Sweep.parse(large | {"model": "relu_output"})
+    with pytest.raises(SuperpositionError, match="the weights of"):
+        Sweep.parse(large | {"model": "absolute"})
+
+
 @given(st.integers(1, 60), st.integers(1, 60), st.booleans())
 def test_parts_make_up_the_points(points: int, parts: int, exact: bool) -> None:
     """Parts have about the same size, and points that are searched together stay together."""
