@@ -8,17 +8,14 @@ import pandas as pd
 from superposition.analysis.representation import is_represented
 from superposition.analysis.rows import rows_at
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("introduction")
 
-WRONGLY_REPRESENTED = Criterion(
+WRONGLY_REPRESENTED = at_most_zero(
     "features on the wrong side of ‖W_i‖² = ½",
-    "<",
-    1,
     "midpoint",
     "½ is the middle between a feature that is absent and one that is represented; not one may be on the wrong side",
-    ".0f",
 )
 
 

@@ -16,7 +16,7 @@ from superposition.paper.privileged import (
     regimes_by_density,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("privileged")
 
@@ -229,10 +229,8 @@ def regimes(data: Tables) -> Finding:
             "between orthogonal and antipodal",
             ".2f",
         ),
-        Criterion(
-            "features with another code, of eight in five neurons", "<", 1, "the paper", "the code described", ".0f"
-        ),
-        Criterion("features that are no pair of neurons, at 1-S < 0.04", "<", 1, "the paper", "all are pairs", ".0f"),
+        at_most_zero("features with another code, of eight in five neurons", "the paper", "the code described"),
+        at_most_zero("features that are no pair of neurons, at 1-S < 0.04", "the paper", "all are pairs"),
     ],
     # The best of 16 models has, under some seeds, another code than the best of 1000.
     at_quick=False,
@@ -285,13 +283,10 @@ def _other_codes(words: list[str]) -> int:
     about="trained models",
     phrase="shift from monosemantic to polysemantic",
     criteria=[
-        Criterion(
+        at_most_zero(
             "largest rise of the number of neurons with one feature from one density to the next lower one",
-            "<",
-            1,
             "the paper",
             "it never rises",
-            ".0f",
         ),
         Criterion("densities at which both kinds exist in one model", ">", 0, "the paper", "both may exist", ".0f"),
     ],

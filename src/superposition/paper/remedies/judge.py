@@ -13,7 +13,7 @@ from superposition.paper.remedies import (
     most_agreed,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("remedies")
 
@@ -25,24 +25,18 @@ claims = Claims("remedies")
     about="trained models",
     phrase="quite easy to get rid of superposition",
     criteria=[
-        Criterion(
+        at_most_zero(
             "settings (importances and density) in which no coefficient removes superposition and leaves features, at "
             "a loss that is higher by three standard errors",
-            "<",
-            1,
             "the paper",
             "it is easy in the toy models, so in each setting",
-            ".0f",
         )
     ],
     correction=[
-        Criterion(
+        at_most_zero(
             "settings with falling importances in which no coefficient does so",
-            "<",
-            1,
             "the paper",
             "the same for falling importances",
-            ".0f",
         ),
         Criterion(
             "least gain of a dimension from an antipodal pair over that from one feature, at any coefficient",

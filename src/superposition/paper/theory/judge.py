@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("theory")
 
@@ -44,13 +44,10 @@ def _standard_errors(what: str) -> Criterion:
             "measurement error",
             ROUNDING,
         ),
-        Criterion(
+        at_most_zero(
             "largest difference between m and the number of features that the best model represents, at any density",
-            "<",
-            1,
             "the paper",
             "no more features than dimensions; with fewer, the loss is higher",
-            ".0f",
         ),
     ],
 )

@@ -40,6 +40,11 @@ class Criterion:
         return f"{self.statistic} {self.relation} {bound} ({self.source}: {self.why})"
 
 
+def at_most_zero(statistic: str, source: Source, why: str) -> Criterion:
+    """Return the criterion that a whole number, such as a count of exceptions, is at most 0."""
+    return Criterion(statistic, "<", 1, source, why, ".0f")
+
+
 @dataclass(frozen=True)
 class Number:
     """A measured number.

@@ -5,7 +5,7 @@ import numpy as np
 from superposition.analysis.rows import rows_at
 from superposition.paper.absolute import best_of_main, computes_exactly, layer_matrix
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("absolute")
 
@@ -25,7 +25,7 @@ claims = Claims("absolute")
             "rounding in single precision; only the exact solution gets there",
             ".1e",
         ),
-        Criterion("weights that are not those of the exact solution", "<", 1, "exact calculation", "none is", ".0f"),
+        at_most_zero("weights that are not those of the exact solution", "exact calculation", "none is"),
     ],
 )
 def exact(data: Tables) -> Finding:

@@ -14,7 +14,7 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("basic")
 
@@ -57,14 +57,11 @@ def _paired(data: Tables, figure: str) -> pd.DataFrame:
     about="trained models",
     phrase="Initially this involves arranging them",
     criteria=[
-        Criterion(
+        at_most_zero(
             "features in superposition without exactly one antipode (more than 150° away) at the highest density with "
             "superposition, both sizes",
-            "<",
-            1,
             "midpoint",
             "150° lies between the 120° of a triangle and the 180° of a pair; all of them are in pairs",
-            ".0f",
         ),
         Criterion(
             "smallest share of the antipode in a feature's superposition there",

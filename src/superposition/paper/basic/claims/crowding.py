@@ -18,7 +18,7 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("basic")
 
@@ -29,14 +29,11 @@ claims = Claims("basic")
     about="trained models",
     phrase="number of extra features increases",
     criteria=[
-        Criterion(
+        at_most_zero(
             "largest fall of the number of features with ‖W_i‖² > ½ from one density to the next lower one, trained "
             "and best known, both sizes",
-            "<",
-            1,
             "the paper",
             "the number grows with sparsity; where all fit, or none more, it may stay",
-            ".0f",
         ),
         Criterion(
             "the number at the lowest density relative to that at the highest, smallest of the same",
@@ -74,14 +71,11 @@ def more_features_with_sparsity(data: Tables) -> Finding:
     about="trained models",
     phrase="number of extra features increases",
     criteria=[
-        Criterion(
+        at_most_zero(
             "represented features with a dedicated dimension (superposition < ½) at the lowest density, trained and "
             "best known, both sizes",
-            "<",
-            1,
             "the paper",
             "all features are in superposition; ½ lies between a dedicated dimension and an antipodal pair",
-            ".0f",
         ),
         Criterion(
             "growth of the number of represented features once all of them share dimensions, smallest of the same",
@@ -134,13 +128,10 @@ def all_in_superposition(data: Tables) -> Finding:
             "a random order passes once in a hundred times",
             ".1g",
         ),
-        Criterion(
+        at_most_zero(
             "largest rise of the number of features with a dedicated dimension from one density to the next lower one",
-            "<",
-            1,
             "the paper",
             "superposition gradually reaches all features",
-            ".0f",
         ),
     ],
 )

@@ -16,7 +16,7 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("basic")
 
@@ -49,24 +49,18 @@ def _gram(pairs: pd.DataFrame) -> np.ndarray:
     about="any model",
     phrase="A linear representation exhibits superposition if",
     criteria=[
-        Criterion(
+        at_most_zero(
             "linear models, which the paper calls free of superposition, whose WᵀW is singular",
-            "<",
-            1,
             "exact calculation",
             "one counterexample refutes a definition",
-            ".0f",
         )
     ],
     correction=[
-        Criterion(
+        at_most_zero(
             "models, linear or not, in which WᵀW of the represented features is singular although each has a dedicated "
             "dimension, or invertible although some share one",
-            "<",
-            1,
             "exact calculation",
             "one counterexample refutes a definition",
-            ".0f",
         )
     ],
     expected="corrected",

@@ -15,7 +15,7 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("basic")
 
@@ -66,13 +66,10 @@ def scale_free(data: Tables) -> Finding:
             "more and more features get a dimension of their own",
             ".0f",
         ),
-        Criterion(
+        at_most_zero(
             "features with a dedicated dimension that have none in a larger model",
-            "<",
-            1,
             "the paper",
             "a feature that has been given a dimension keeps it",
-            ".0f",
         ),
     ],
     at_quick=False,

@@ -6,7 +6,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from superposition.paper.correlated import ARRANGEMENTS
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("correlated")
 
@@ -34,14 +34,11 @@ def _first_collapse(data: Tables) -> float:
     return float(crossings.get(0, np.nan))
 
 
-IDEAL = Criterion(
+IDEAL = at_most_zero(
     "densities at which the best model, trained or best known, represents all features, collapses no pair, and does "
     "not show it",
-    "<",
-    1,
     "the paper",
     "it is ideal",
-    ".0f",
 )
 BY_CHANCE = Criterion(
     "probability of so many models with it, among those that represent all features",
@@ -134,13 +131,8 @@ def side_by_side(data: Tables) -> Finding:
     about="trained models",
     phrase="features arranged in a hexagon",
     criteria=[
-        Criterion(
-            "densities at which the best model of six independent features is a regular hexagon",
-            "<",
-            1,
-            "the paper",
-            "at none",
-            ".0f",
+        at_most_zero(
+            "densities at which the best model of six independent features is a regular hexagon", "the paper", "at none"
         )
     ],
     correction=[

@@ -4,7 +4,7 @@ import numpy as np
 
 from superposition.paper.correlated import PAPER_CROSSINGS, PAPER_PCA_ONSET, pca_onset
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("correlated")
 
@@ -82,13 +82,10 @@ def collapse_to_component(data: Tables) -> Finding:
     about="trained models",
     phrase="As we decrease sparsity",
     criteria=[
-        Criterion(
+        at_most_zero(
             "largest fall of the number of collapsed pairs of the best models from one density to the next higher one",
-            "<",
-            1,
             "the paper",
             "one after the other",
-            ".0f",
         ),
         Criterion(
             "exact crossings that are nearer, in log density, to another of the paper's boundaries than to their own",
@@ -100,13 +97,10 @@ def collapse_to_component(data: Tables) -> Finding:
         ),
     ],
     correction=[
-        Criterion(
+        at_most_zero(
             "largest fall of the number of collapsed pairs from one density to the next higher one",
-            "<",
-            1,
             "the paper",
             "one after the other",
-            ".0f",
         ),
         Criterion(
             "smallest distance of such a crossing from the paper's boundary, in errors of the crossing",

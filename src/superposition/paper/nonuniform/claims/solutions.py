@@ -9,7 +9,7 @@ from superposition.analysis import alignment
 from superposition.analysis.rows import rows_at
 from superposition.paper.nonuniform import PENTAGON, TWO_DIGONS
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("nonuniform")
 
@@ -17,7 +17,7 @@ claims = Claims("nonuniform")
 def out_of_place(statistic: str) -> Criterion:
     """Return the criterion that kinds of solutions are in order."""
     why = "the branch with the lowest loss changes once; not one may be of another kind"
-    return Criterion(statistic, "<", 1, "exact calculation", why, ".0f")
+    return at_most_zero(statistic, "exact calculation", why)
 
 
 def excess(statistic: str, relation: Literal["<", ">"]) -> Criterion:

@@ -5,9 +5,8 @@ import pandas as pd
 
 from superposition.analysis.rows import SAME, rows_at
 from superposition.paper.summaries import SPARSE
-from superposition.paper.summaries.claims import none
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("summaries")
 
@@ -23,11 +22,11 @@ def _sparse(data: Tables) -> pd.DataFrame:
     paper="At 90 % sparsity and more, all features are represented",
     about="trained models",
     criteria=[
-        none("features that are not represented, at most, n = 5, m = 2", "the summary", "all are represented"),
-        none("features that are not represented, at most, n = 20, m = 5", "the summary", "all are represented"),
+        at_most_zero("features that are not represented, at most, n = 5, m = 2", "the summary", "all are represented"),
+        at_most_zero("features that are not represented, at most, n = 20, m = 5", "the summary", "all are represented"),
     ],
     correction=[
-        none("features that are not represented, at most, n = 5, m = 2", "the summary", "all are represented"),
+        at_most_zero("features that are not represented, at most, n = 5, m = 2", "the summary", "all are represented"),
         Criterion(
             "features that are not represented, at least, n = 20, m = 5",
             ">",
@@ -93,7 +92,7 @@ def diagonal(data: Tables) -> Finding:
     paper="Exponentially many directions can be almost orthogonal, and models make use of them",
     about="trained models",
     criteria=[
-        none(
+        at_most_zero(
             "models with more features than dimensions, at the lowest density, whose largest |cos| is not below that "
             "of random directions",
             "null model",

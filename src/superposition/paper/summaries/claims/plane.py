@@ -5,9 +5,8 @@ import pandas as pd
 
 from superposition.analysis.rows import rows_at
 from superposition.paper.summaries import DRAWN_THRESHOLD, OFTEN_ACTIVE
-from superposition.paper.summaries.claims import none
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("summaries")
 
@@ -36,7 +35,7 @@ def _in_superposition(data: Tables, values: str) -> set[int]:
     "pentagon in the plane",
     about="trained models",
     criteria=[
-        none("binary features that are not represented at the lowest density", "the summary", "all five are"),
+        at_most_zero("binary features that are not represented at the lowest density", "the summary", "all five are"),
         Criterion(
             "largest deviation of a step between neighbours from 72° at the lowest density",
             "<",
@@ -45,7 +44,7 @@ def _in_superposition(data: Tables, values: str) -> set[int]:
             "half way to the 60° of a hexagon, which is nearer than the 90° of two digons",
             ".1f",
         ),
-        none(
+        at_most_zero(
             "numbers of features in superposition, 3, 4 or 5, that are best at some density for one kind of values "
             "only",
             "the summary",
@@ -75,7 +74,7 @@ def binary(data: Tables) -> Finding:
     "own, and the rest is ignored",
     about="trained models",
     criteria=[
-        none(
+        at_most_zero(
             "importances of the rest below 1, and kinds of values, with which others than the two most important "
             "features, or not both, are represented",
             "the summary",
@@ -91,7 +90,7 @@ def binary(data: Tables) -> Finding:
         ),
     ],
     correction=[
-        none(
+        at_most_zero(
             "kinds of values with which the least importances do not give the two most important features dedicated "
             "dimensions",
             "the summary",
@@ -160,7 +159,7 @@ DECISIVE_JUMP = Criterion(
     f"{DRAWN_THRESHOLD} as a step from five represented features to two",
     about="the optimum",
     criteria=[
-        none(
+        at_most_zero(
             "numbers between two and five that the best models of equally important features represent at some "
             "density, the fewer of both kinds of values",
             "the summary",

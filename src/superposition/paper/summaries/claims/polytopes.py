@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from superposition.paper.summaries.claims import none
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
 
 claims = Claims("summaries")
 
@@ -105,19 +104,19 @@ def solids(data: Tables) -> Finding:
     paper="In the best arrangement all features are equidistant in angle, at the corners of a regular polytope",
     about="the optimum",
     criteria=[
-        none(
+        at_most_zero(
             f"sizes n, m at which angles to nearest neighbours differ by {EQUIDISTANT}° or more, at the lowest density",
             "midpoint",
             "half of the 18° of a pentagonal bipyramid, whose features are not equidistant",
         ),
-        none(
+        at_most_zero(
             f"sizes n, m at which one feature's angles to the others differ from another's by {EQUIDISTANT}° or more",
             "midpoint",
             "the same; the corners of a regular polytope are equivalent",
         ),
     ],
     correction=[
-        none(
+        at_most_zero(
             f"sizes n, m at which angles to nearest neighbours differ by {EQUIDISTANT}° or more, at the lowest density",
             "midpoint",
             "half of the 18° of a pentagonal bipyramid, whose features are not equidistant",
@@ -159,7 +158,7 @@ def equidistant(data: Tables) -> Finding:
     paper="The arrangement minimises the largest cosine between two features, as in Tammes' problem",
     about="the optimum",
     criteria=[
-        none(
+        at_most_zero(
             "sizes n, m = 3, at which the smallest angle is nearer to that of least interference Σ ReLU(cos)² than to "
             "the best code's, at the lowest density",
             "midpoint",
