@@ -5,7 +5,7 @@ from scipy.stats import binomtest
 
 from superposition.paper.dynamics import SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps, swaps_at_jumps
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, improbable
 
 claims = Claims("dynamics")
 
@@ -82,13 +82,9 @@ def swap_places(data: Tables) -> Finding:
     about="trained models",
     phrase="loss curve also undergoes a sudden",
     criteria=[
-        Criterion(
+        improbable(
             f"probability of so large a share of the loss's fall within 2 % of training of a jump, {words}",
-            "<",
-            0.01,
-            "null model",
             "10 000 shuffles",
-            ".1g",
         )
         for words in ("at moments drawn at random", "at the moments of another model's jumps")
     ],
@@ -120,13 +116,9 @@ def loss_drops(data: Tables) -> Finding:
             "the majority",
             ".0%",
         ),
-        Criterion(
+        improbable(
             "largest probability of so many octahedra with all pairs across the sets",
-            "<",
-            0.01,
-            "null model",
             "pairs at random: 6 of 15 matchings",
-            ".1g",
         ),
     ],
 )

@@ -16,7 +16,7 @@ from superposition.paper.privileged import (
     regimes_by_density,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, improbable
 
 claims = Claims("privileged")
 
@@ -311,13 +311,9 @@ def shift(data: Tables) -> Finding:
     about="trained models",
     phrase="ranges of sparsity values where the",
     criteria=[
-        Criterion(
+        improbable(
             "probability of so many neighbouring densities whose best models have the same code",
-            "<",
-            0.01,
-            "null model",
             "the same codes at densities in random order, 9999 times; a false-positive rate of 1 %",
-            ".1g",
         )
     ],
     # Each of five densities is often in a range of its own.

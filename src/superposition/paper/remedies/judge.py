@@ -13,7 +13,7 @@ from superposition.paper.remedies import (
     most_agreed,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, improbable
 
 claims = Claims("remedies")
 
@@ -296,14 +296,10 @@ def sparse_autoencoder(data: Tables) -> Finding:
     about="trained models",
     phrase="suitable to count the number",
     criteria=[
-        Criterion(
+        improbable(
             "chance that as many of the elements beyond the number of features are dead, at the lowest density, if "
             "elements died as often in the dictionary of half that number",
-            "<",
-            0.01,
-            "null model",
             "Fisher's exact test; a false-positive rate of 1 %",
-            ".1g",
         ),
         Criterion(
             "fall of the unexplained share of ‖h‖² up to as many elements as features, less that from there to twice "

@@ -45,6 +45,16 @@ def at_most_zero(statistic: str, source: Source, why: str) -> Criterion:
     return Criterion(statistic, "<", 1, source, why, ".0f")
 
 
+def identity(statistic: str, why: str = "an identity; allows for rounding") -> Criterion:
+    """Return the criterion that a difference is zero up to rounding."""
+    return Criterion(statistic, "<", 1e-9, "exact calculation", why, ".1e")
+
+
+def improbable(statistic: str, why: str) -> Criterion:
+    """Return the criterion that a probability under a null model is below 1 %, the false-positive rate."""
+    return Criterion(statistic, "<", 0.01, "null model", why, ".1g")
+
+
 @dataclass(frozen=True)
 class Number:
     """A measured number.

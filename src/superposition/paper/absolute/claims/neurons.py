@@ -15,7 +15,7 @@ from superposition.paper.absolute import (
     count_monosemantic,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, improbable
 
 claims = Claims("absolute")
 
@@ -83,14 +83,10 @@ def monosemantic_when_dense(data: Tables) -> Finding:
     about="trained models",
     phrase="end up with each neuron representing",
     criteria=[
-        Criterion(
+        improbable(
             "probability of such a rise of the number of neurons with several features as density falls, in the best "
             "models of the seeds",
-            "<",
-            0.01,
-            "null model",
             "Page's trend test: all orders of the densities are equally likely; a false-positive rate of 1 %",
-            ".1g",
         ),
         Criterion(
             "largest fall of the mean of this number over the seeds from one density to the next lower one",
@@ -100,13 +96,9 @@ def monosemantic_when_dense(data: Tables) -> Finding:
             "three standard errors of the mean change from one density to the next",
             ".2f",
         ),
-        Criterion(
+        improbable(
             "probability of such a rise of the mean number of features in a neuron with several",
-            "<",
-            0.01,
-            "null model",
             "Page's trend test, over the densities at which all seeds have such neurons",
-            ".1g",
         ),
     ],
     at_quick=False,
@@ -148,13 +140,9 @@ def progression(data: Tables) -> Finding:
     ],
     correction=[
         Criterion("mean share of neurons with several features", ">", 0.5, "midpoint", "the majority", ".0%"),
-        Criterion(
+        improbable(
             "probability that neurons with one feature have such important ones by chance",
-            "<",
-            0.01,
-            "null model",
             "Mann–Whitney against the main features of the other neurons, combined over the seeds by Fisher's method",
-            ".1g",
         ),
     ],
     expected="corrected",
@@ -226,14 +214,10 @@ def both_in_one_model(data: Tables) -> Finding:
     about="trained models",
     phrase="neurons representing the most important features",
     criteria=[
-        Criterion(
+        improbable(
             "largest probability, in the best model of any seed at 1-S = 0.03 to 0.003, that second weights and "
             "importances are unrelated",
-            "<",
-            0.01,
-            "null model",
             "permutations (Spearman): one in a hundred by chance",
-            ".1g",
         )
     ],
     at_quick=False,

@@ -18,7 +18,7 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, improbable
 
 claims = Claims("basic")
 
@@ -119,14 +119,10 @@ def all_in_superposition(data: Tables) -> Finding:
             "features in random order, on average",
             ".1%",
         ),
-        Criterion(
+        improbable(
             "probability that a random order gives such shares (Mann–Whitney, combined by Fisher's method over the "
             "same densities and sizes)",
-            "<",
-            0.01,
-            "null model",
             "a random order passes once in a hundred times",
-            ".1g",
         ),
         at_most_zero(
             "largest rise of the number of features with a dedicated dimension from one density to the next lower one",

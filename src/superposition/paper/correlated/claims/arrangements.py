@@ -6,7 +6,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from superposition.paper.correlated import ARRANGEMENTS
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, improbable
 
 claims = Claims("correlated")
 
@@ -40,13 +40,9 @@ IDEAL = at_most_zero(
     "the paper",
     "it is ideal",
 )
-BY_CHANCE = Criterion(
+BY_CHANCE = improbable(
     "probability of so many models with it, among those that represent all features",
-    "<",
-    0.01,
-    "null model",
     "all pairings of the same corners are equally likely",
-    ".1g",
 )
 
 
@@ -225,13 +221,9 @@ def preference_order(data: Tables) -> Finding:
     about="trained models",
     phrase="influences which features are grouped together",
     criteria=[
-        Criterion(
+        improbable(
             "probability of so many more models with partners in separate factors than with independent features",
-            "<",
-            0.01,
-            "null model",
             "Fisher's exact test over the models of all densities that represent all features",
-            ".1g",
         )
     ],
     at_quick=False,

@@ -4,7 +4,7 @@ import numpy as np
 
 from superposition.paper.correlated import PAPER_CROSSINGS, PAPER_PCA_ONSET, pca_onset
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, improbable
 
 claims = Claims("correlated")
 
@@ -16,14 +16,10 @@ claims = Claims("correlated")
     about="trained models",
     phrase="feature sets considered in isolation",
     criteria=[
-        Criterion(
+        improbable(
             "largest probability, over the densities, that a random division of the features has as little "
             "interference within its halves as the two sets, in the best model",
-            "<",
-            0.01,
-            "null model",
             "random divisions of the 20 features",
-            ".1g",
         ),
         Criterion(
             "largest mean (W_i·W_j)² within the sets over that between them, at any density",

@@ -5,9 +5,8 @@ from typing import Literal
 import pandas as pd
 
 from superposition.analysis.rows import rows_at
-from superposition.paper.geometry.claims.polytopes import exactly_zero
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, identity
 
 claims = Claims("geometry")
 
@@ -82,7 +81,7 @@ def three_form_a_triangle(data: Tables) -> Finding:
     about="the optimum",
     phrase="best possible direction to not represent",
     criteria=[
-        exactly_zero("W ⊥ (1, 1, 1, …), n = 3 to 8: largest difference from D_i = (n-1)/n and from equal angles"),
+        identity("W ⊥ (1, 1, 1, …), n = 3 to 8: largest difference from D_i = (n-1)/n and from equal angles"),
         excess(
             "largest relative excess of the simplex over W ⊥ (1, 1, 0, …), a digon and dedicated dimensions, over "
             "all "
@@ -117,7 +116,7 @@ def dense_direction(data: Tables) -> Finding:
     about="any model",
     phrase="correspondence between polytopes and strategies",
     criteria=[
-        exactly_zero("largest difference of WᵀW from that of two orthogonal digons, up to scale"),
+        identity("largest difference of WᵀW from that of two orthogonal digons, up to scale"),
     ],
 )
 def square_is_two_digons(data: Tables) -> Finding:

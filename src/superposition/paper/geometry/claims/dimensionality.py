@@ -10,7 +10,7 @@ from superposition.paper.geometry import (
     beside_best,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, identity
 from superposition.theory.polytopes import FRACTION_LABELS
 
 claims = Claims("geometry")
@@ -111,21 +111,13 @@ def budget(data: Tables) -> Finding:
     about="any model",
     phrase="another nice fact about leverage score",
     criteria=[
-        Criterion(
+        identity(
             "largest excess of D_i over the leverage score W_iᵀ(WWᵀ)⁺W_i",
-            "<",
-            1e-9,
-            "exact calculation",
             "it is never more, by the inequality of Cauchy and Schwarz; allows for rounding",
-            ".1e",
         ),
-        Criterion(
+        identity(
             "largest difference between the sum of the leverage scores and the rank of W",
-            "<",
-            1e-9,
-            "exact calculation",
             "the trace of a projection is its rank; allows for rounding",
-            ".1e",
         ),
     ],
 )

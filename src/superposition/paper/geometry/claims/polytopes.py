@@ -6,17 +6,12 @@ import pandas as pd
 from superposition.analysis.rows import rows_at
 from superposition.paper.geometry import LARGE_SWEEP, SIGNIFICANCE, polytope_sizes
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, identity
 from superposition.theory.polytopes import FRACTIONS, factors_of
 
 claims = Claims("geometry")
 
 NAMED = [name for name in FRACTIONS if name not in ("own dimension", "absent")]
-
-
-def exactly_zero(statistic: str) -> Criterion:
-    """Return the criterion of an identity."""
-    return Criterion(statistic, "<", 1e-9, "exact calculation", "an identity; allows for rounding", ".1e")
 
 
 def nearer_to_the_pair(statistic: str) -> Criterion:
@@ -31,7 +26,7 @@ def nearer_to_the_pair(statistic: str) -> Criterion:
     "pair, 2/5 to the pentagon, 3/8 to the square antiprism",
     about="any model",
     phrase="distinct lines corresponding to dimensionality",
-    criteria=[exactly_zero("largest difference of D_i of the exact polytopes from these fractions")],
+    criteria=[identity("largest difference of D_i of the exact polytopes from these fractions")],
 )
 def fractions_are_polytopes(data: Tables) -> Finding:
     exact = data["polytopes"]["exact"]
@@ -109,7 +104,7 @@ def split_lines(data: Tables) -> Finding:
     about="the optimum",
     phrase="disconnected if and only if they",
     criteria=[
-        exactly_zero("largest difference between D_i in an exact product and in its factor"),
+        identity("largest difference between D_i in an exact product and in its factor"),
         Criterion(
             "share of the features of recognised factors, in the best known small models, whose D_i is nearest to that "
             "of their own polytope",
@@ -202,7 +197,7 @@ def low_dimensional_factors(data: Tables) -> Finding:
     about="the theoretical model",
     phrase="vaguely similar to the famous",
     criteria=[
-        exactly_zero(
+        identity(
             "largest difference between Σ_{i≠j} ReLU(W_i·W_j)² and three times the loss of one active "
             "feature, for "
             "unit vectors without biases"

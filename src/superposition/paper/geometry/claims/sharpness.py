@@ -3,9 +3,9 @@
 import pandas as pd
 from scipy.stats import binomtest
 
-from superposition.paper.geometry import SIGNIFICANCE, SWEEPS_BY_N, SWEEPS_BY_STEPS, mean_distances
+from superposition.paper.geometry import SWEEPS_BY_N, SWEEPS_BY_STEPS, mean_distances
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Number, improbable
 
 claims = Claims("geometry")
 
@@ -43,15 +43,11 @@ def pressure(data: Tables) -> Finding:
     about="trained models",
     phrase="training longer seems to also produce",
     criteria=[
-        Criterion(
+        improbable(
             "chance that D_i are nearer to the lines after eight times the steps in as many pairs of models, if fewer "
             "steps were as likely to be better",
-            "<",
-            SIGNIFICANCE,
-            "null model",
             "a sign test over densities and the replicates that the first look did not have; a false-positive rate of "
             "1 %",
-            ".1g",
         )
     ],
     at_quick=False,

@@ -7,14 +7,9 @@ import pandas as pd
 
 from superposition.analysis.rows import rows_at
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, identity
 
 claims = Claims("summaries")
-
-
-def identity(statistic: str) -> Criterion:
-    """Return the criterion of an identity."""
-    return Criterion(statistic, "<", 1e-9, "exact calculation", "an identity; allows for rounding", ".1e")
 
 
 def exponent(statistic: str, relation: Literal["<", ">"]) -> Criterion:
