@@ -9,7 +9,7 @@ from superposition.core.weights import SweepResult
 from superposition.theory import exact
 
 ACTIVITY_SAMPLES = 2**15
-# An activation is large from this share of the neuron's largest input weight on.
+# An activation is large if it is at least this share of the neuron's largest input weight.
 LARGE_SHARE = 0.5
 # A feature is visible in a neuron if its input weight is at least this share of the largest.
 VISIBLE_SHARE = 0.05

@@ -132,7 +132,7 @@ def geometric_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
 
 
 def choose_run(runs: pd.DataFrame) -> int:
-    """Choose the run to show: that with the lowest loss among the most frequent path.
+    """Choose the run to show: the one with the lowest loss among those along the most frequent path.
 
     Runs start from small weights and end as the octahedron; if none does, all runs from small weights are candidates.
     """

@@ -56,7 +56,7 @@ def _measure_diagrams(figure: str, trained: dict[str, SweepResult]) -> dict[str,
 
 
 def list_configurations(n: int) -> pd.DataFrame:
-    """Return the fixed configurations, one of those that treat the extra feature alike, in the order of its phases.
+    """Return the fixed configurations, one for each way of treating the extra feature, in the order of its phases.
 
     Returns:
         One row per configuration and feature: the ``phase`` of the extra feature, the component of the direction that W

@@ -30,8 +30,8 @@ def round_trips() -> pd.DataFrame:
 
     Returns:
         One row per arrangement: ``rank`` of WᵀW, and the largest differences in WᵀW after a ``rotation`` of W, between
-        W and the ``recovered`` one after the best rotation, and between WᵀW and that of the recovered one
-        (``converse``).
+        W and the ``recovered`` one after the best rotation, and between WᵀW and the
+        Gram matrix of the recovered one (``converse``).
     """
     rng, rows = np.random.default_rng(1), []
     for name, W in EXAMPLES.items():

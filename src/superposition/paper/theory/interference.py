@@ -11,7 +11,7 @@ from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.theory import exact
 
-# Draws of random directions, and the quantile of their positive interference: of draws, so many have less.
+# Draws of random directions, and the share of them that have less positive interference than the value returned.
 RANDOM_DIRECTIONS, QUANTILE = 2000, 0.01
 # Samples on which the ReLU is compared with its argument.
 FILTERED_SAMPLES = 2000
@@ -96,7 +96,7 @@ def _interference(slope: Float64[Tensor, " k"], bias: Float64[Tensor, " k"]) -> 
 
 
 def graphs(models: SweepResult) -> pd.DataFrame:
-    """Return with how many others represented features interfere, by point.
+    """Return the numbers of features with which represented features interfere, by point.
 
     The effective number of partners of feature i is (Σ_j c_ij²)² / Σ_j c_ij⁴ with c_ij = Ŵ_i·Ŵ_j: k if it interferes
     equally with k others. The columns are ``represented``; ``partners``, the median of this number; ``random``, its
