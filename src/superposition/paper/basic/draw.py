@@ -23,7 +23,8 @@ def reading_models(tables: dict[str, pd.DataFrame]) -> Figure:
     (gram,) = model.matrices.values()
     i, j = np.unravel_index(np.triu(gram, k=1).argmin(), gram.shape)
     norm, superposition = features["norm"].to_numpy(), features["superposition"].to_numpy()
-    alone, dropped = np.where(norm > 0.5, superposition, np.inf).argmin(), norm.argmin()
+    # The least important feature is dropped.
+    alone, dropped = np.where(norm > 0.5, superposition, np.inf).argmin(), len(norm) - 1
     # Of every note: the place that it explains, where its text begins, and the text.
     notes: list[tuple[Axes, tuple[Any, Any], tuple[float, float], str]] = [
         (matrix, (0, 0), (0.45, 0.9), r"$\Vert W_i\Vert^2$ on the diagonal:" + "\n1 if represented"),

@@ -99,8 +99,7 @@ def local_bases(tables: dict[str, pd.DataFrame]) -> Figure:
         for corner in (0, half):
             ax.add_patch(plt.Rectangle((corner - 0.5,) * 2, half, half, fill=False, lw=1.2, ec="k", clip_on=False))
         ax.set(xticks=[], yticks=[], title=title, xlabel=style.density_title(float(f"{here['density'].iloc[0]:.2g}")))
-    placement = {"ax": axes[:2], "location": "bottom", "fraction": 0.05, "pad": 0.03, "aspect": 40, "ticks": [-1, 0, 1]}
-    style.colorbar(fig, image, r"$W_i\cdot W_j$", **placement)
+    style.colorbar(fig, image, r"$W_i\cdot W_j$", ax=axes[:2], location="left", shrink=0.8, ticks=[-1, 0, 1])
     for distribution, dash in zip(DISTRIBUTION_LABELS, ("-", ":"), strict=True):
         mean = models[models["distribution"] == distribution].groupby("density")[["within", "between"]].mean()
         for column, colour in zip(mean, style.CATEGORIES, strict=False):
@@ -116,7 +115,7 @@ def local_bases(tables: dict[str, pd.DataFrame]) -> Figure:
     )
     # The upper part of the axes is left to the legend.
     top = 1.9 * models[["within", "between"]].to_numpy().max()
-    axes[2].set(xscale="log", xlabel="$1-S$", ylim=(0, top), title=r"mean $(W_i\cdot W_j)^2$, $i\neq j$")
+    axes[2].set(xscale="log", xlabel="$1-S$", ylim=(-0.02 * top, top), title=r"mean $(W_i\cdot W_j)^2$, $i\neq j$")
     return fig
 
 
