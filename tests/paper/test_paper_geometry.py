@@ -121,8 +121,7 @@ def large_models() -> dict[str, SweepResult]:
         sweep = CONFIGS["quick"].sweeps[name]
         every = [{part: count * sweep.m // 10 for part, count in model.items()} for model in LARGE_MODELS]
         chosen = [every[DENSITIES.index(p)] for p in np.take(DENSITIES, nearest(sweep.density))]
-        factor = {measure.LONGER_SWEEP: 0.99, measure.NOTEBOOK_SWEEP: 1.5}.get(name, 1.0)
-        models[name] = products(sweep, chosen, lambda p, factor=factor: factor * p / 10)
+        models[name] = products(sweep, chosen)
     return models
 
 
