@@ -173,7 +173,7 @@ def test_feature_arrows(m: int) -> None:
 
 @pytest.mark.parametrize("rank", [0, 1, 2, 3])
 def test_the_hull_of_features_in_space(rank: int) -> None:
-    """It is drawn only if features span space, because those in a plane have no hull."""
+    """It is drawn only if features span space, because those in a plane have no hull; the unit sphere always is."""
     corners = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1], [0, 0, 0.1]]) / 3**0.5
     corners[:, rank:] = 0
     features = pd.DataFrame({"feature": range(5), "importance": 1.0} | {f"w{k}": corners[:, k] for k in range(3)})
@@ -184,6 +184,9 @@ def test_the_hull_of_features_in_space(rank: int) -> None:
     ends = [np.array(line.get_data_3d()).T for line in ax.lines]
     edges = [e for e in ends if len(e) == 2 and np.linalg.norm(e, axis=1) == pytest.approx(1) and e[0] @ e[1] > -0.5]
     assert len(edges) == (6 if rank == 3 else 0)  # A tetrahedron.
+    (outline,) = (e for e in ends if len(e) > 2)
+    assert np.linalg.norm(outline, axis=1) == pytest.approx(1)
+    assert np.abs(outline[:-1].mean(axis=0)).max() < 1e-9, "a whole circle"
     plt.close(figure)
 
 

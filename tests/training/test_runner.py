@@ -153,9 +153,9 @@ def test_snapshots_are_weights_of_shorter_runs() -> None:
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-@pytest.mark.parametrize("threads", [1, 3, 1000])
+@pytest.mark.parametrize("threads", [1, 3, 4, 1000])
 def test_blocks_hold_every_instance_once(device: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a CPU, a block has one stream of data; on a GPU, all blocks have one size."""
+    """On a CPU, a block has one stream of data, and no thread is idle; on a GPU, all blocks have one size."""
     monkeypatch.setattr(blocks, "BLOCK_DATA", 5 * 50 * 4)
     plan = blocks.Plan(sweep(seeds=2))
     cut = plan.blocks(torch.device(device), threads)
@@ -164,6 +164,7 @@ def test_blocks_hold_every_instance_once(device: str, threads: int, monkeypatch:
     if device == "cpu":
         assert sum(map(len, cut)) == 18
         assert all(len(plan.block(instances).key.unique(dim=0)) == 1 for instances in cut)
+        assert len(cut) % threads == 0 or len(cut) == 18
     else:
         assert {len(instances) for instances in cut} == {4}
 
