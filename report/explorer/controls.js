@@ -18,7 +18,9 @@ export class Slider {
   constructor(label, values, index, change, text = (value) => format(value)) {
     this.last = values.length - 1;
     this.shown = html("output", {}, text(values[index]));
-    this.input = html("input", { type: "range", min: 0, max: this.last, "aria-valuetext": text(values[index]) });
+    // The output is inside the label, too, so that the label alone would not name the slider.
+    const spoken = { "aria-label": label, "aria-valuetext": text(values[index]) };
+    this.input = html("input", { type: "range", min: 0, max: this.last, ...spoken });
     this.input.value = String(index);
     this.input.addEventListener("input", () => {
       this.shown.textContent = text(values[this.index]);
@@ -87,6 +89,31 @@ export function choice(label, options, value, change) {
   const items = options.map(([key, text]) => html("option", { value: key, selected: key === value }, text));
   const select = html("select", { onchange: () => change(select.value) }, ...items);
   return html("label", {}, html("span", {}, label), select);
+}
+
+/**
+ * Shows one of several sweeps, which are chosen from a list if there are several.
+ * @param {HTMLElement} root
+ * @param {Record<string, any>} sweeps
+ * @param {(sweep: any) => string} title
+ * @param {import("./page.js").Address} address
+ * @param {(name: string) => Node[]} show returns what is shown of a sweep
+ */
+export function showChosen(root, sweeps, title, address, show) {
+  const names = Object.keys(sweeps);
+  const asked = address.text("sweep", names[0]);
+  const body = html("div");
+  const draw = (/** @type {string} */ name) => body.replaceChildren(...show(name));
+  if (names.length > 1) {
+    const options = names.map((name) => /** @type {[string, string]} */ ([name, title(sweeps[name])]));
+    const change = (/** @type {string} */ name) => {
+      address.set({ sweep: name });
+      draw(name);
+    };
+    root.append(html("div", { class: "controls" }, choice("models", options, asked, change)));
+  }
+  root.append(body);
+  draw(names.includes(asked) ? asked : names[0]);
 }
 
 /**

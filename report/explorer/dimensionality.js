@@ -2,7 +2,7 @@
 import { Arrangement } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { polytopeColour } from "./colours.js";
-import { choice } from "./controls.js";
+import { showChosen } from "./controls.js";
 import { JOINING_COSINE, drawFractions } from "./learning.js";
 import { Model, principalCoordinates, unpack } from "./models.js";
 import { announced, factList, fixed, format, html, nearest, panel, svg, table, widePanel } from "./page.js";
@@ -17,17 +17,13 @@ const MAX_CORNERS = 24;
  * @param {import("./page.js").Address} address
  */
 export function showDimensionality(root, view, address) {
-  const names = Object.keys(view.sweeps);
-  const chosen = address.text("sweep", names[0]);
-  const body = html("div");
-  const draw = (/** @type {string} */ name) => body.replaceChildren(sweepPanels(view.sweeps[name], address));
-  const options = names.map((name) => /** @type {[string, string]} */ ([name, view.sweeps[name].title]));
-  const change = (/** @type {string} */ name) => {
-    address.set({ sweep: name });
-    draw(name);
-  };
-  root.append(html("div", { class: "controls" }, choice("models", options, chosen, change)), body);
-  draw(names.includes(chosen) ? chosen : names[0]);
+  showChosen(
+    root,
+    view.sweeps,
+    ({ title }) => title,
+    address,
+    (name) => [sweepPanels(view.sweeps[name], address)],
+  );
 }
 
 /**

@@ -109,7 +109,7 @@ export const announced = () => html("div", { "aria-live": "polite" });
 export function table(header, rows) {
   return html(
     "div",
-    { class: "scroll", tabindex: 0 },
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": `Table: ${header.join(", ")}` },
     html(
       "table",
       {},
@@ -182,9 +182,10 @@ export class Address {
    */
   set(settings) {
     for (const [key, value] of Object.entries(settings)) this.settings.set(key, String(value));
-    // Browsers limit how often the address may change.
+    // Browsers limit how often the address may change. A reader may have gone elsewhere since.
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => history.replaceState(null, "", `#${this}`), 200);
+    const place = location.hash;
+    this.timer = setTimeout(() => location.hash === place && history.replaceState(null, "", `#${this}`), 200);
   }
 
   toString() {

@@ -2,7 +2,7 @@
 import { Arrangement, Matrix, gramEntry } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { CATEGORIES, darkPage, featureColours } from "./colours.js";
-import { Slider, choice } from "./controls.js";
+import { Slider, choice, showChosen } from "./controls.js";
 import { drawMap } from "./map.js";
 import { Model, unpack } from "./models.js";
 import { stacks } from "./neurons.js";
@@ -31,21 +31,9 @@ const AXIS_NAMES = {
  * @param {import("./page.js").Address} address
  */
 export function showSweep(root, view, address) {
-  const names = Object.keys(view.sweeps);
-  const chosen = address.text("sweep", names[0]);
-  const body = html("div");
-  const draw = (/** @type {string} */ name) =>
-    body.replaceChildren(...sweepParts(view.sweeps[name], view.charts[name], address));
-  if (names.length > 1) {
-    const options = names.map((name) => /** @type {[string, string]} */ ([name, sweepTitle(view.sweeps[name])]));
-    const change = (/** @type {string} */ name) => {
-      address.set({ sweep: name });
-      draw(name);
-    };
-    root.append(html("div", { class: "controls" }, choice("models", options, chosen, change)));
-  }
-  root.append(body);
-  draw(names.includes(chosen) ? chosen : names[0]);
+  showChosen(root, view.sweeps, sweepTitle, address, (name) =>
+    sweepParts(view.sweeps[name], view.charts[name], address),
+  );
 }
 
 /** @param {any} sweep */

@@ -24,12 +24,12 @@ with sync_playwright() as playwright:
     browser = playwright.chromium.launch(executable_path=shutil.which(os.environ.get("CHROMIUM", "chromium")))
     page = browser.new_page(viewport={"width": 1100, "height": 900})
     page.goto(f"{EXPLORER}#feature_dimensionality")
-    take(page).quantize(256).save(FOLDER / "explorer.png", optimize=True)
+    take(page).quantize(256, Image.Quantize.MAXCOVERAGE).save(FOLDER / "explorer.png", optimize=True)
     page.set_viewport_size({"width": 760, "height": 900})
     page.goto(f"{EXPLORER}#pentagon_solutions&relative_density=10")
     slider, frames = page.locator("input[type=range]"), []
     # Show the arrangement and the losses alone.
-    page.add_style_tag(content=".panel:not(:nth-child(1), :nth-child(3)) { display: none }")
+    page.add_style_tag(content=".panel:not(:nth-child(1), :nth-child(2)) { display: none }")
     for _ in range(int(slider.get_attribute("max") or 0) + 1):
         frames.append(take(page).quantize(32, dither=Image.Dither.NONE))
         slider.press("ArrowLeft")
