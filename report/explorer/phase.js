@@ -23,8 +23,14 @@ export function showPhase(root, view, address) {
   const { density, ratio, n, m } = view;
   const share = Object.fromEntries(Object.keys(MAPS).map((name) => [name, unpack(view.panels[name].shares)]));
   const lossOf = Object.fromEntries(Object.keys(MAPS).map((name) => [name, unpack(view.panels[name].loss)]));
-  const trained = { W: unpack(view.trained.W), b: unpack(view.trained.b), loss: unpack(view.trained.loss) };
-  const optimum = { W: unpack(view.optimum.W), b: unpack(view.optimum.b) };
+  const [trained, optimum, fixedOnes] = [view.trained, view.optimum, view.fixed].map(({ W, b }) => {
+    const models = { W: unpack(W), b: unpack(b) };
+    return (/** @type {number} */ k) => ({
+      W: models.W.subarray(k * m * n, (k + 1) * m * n),
+      b: models.b.subarray(k * n, (k + 1) * n),
+    });
+  });
+  const loss = unpack(view.trained.loss);
   const restarts = view.trained.loss.shape[1];
   const at = { row: address.nearest("density", density, 0.1), column: address.nearest("r", ratio, 0.5) };
 
@@ -65,15 +71,7 @@ export function showPhase(root, view, address) {
   const describe = () => {
     const k = at.row * ratio.length + at.column;
     const [p, r] = [density[at.row], ratio[at.column]];
-    const paper = fixedConfiguration(n, m, p, r);
-    const order = [...Array(restarts).keys()].sort(
-      (a, b) => trained.loss[k * restarts + a] - trained.loss[k * restarts + b],
-    );
-    const one = (/** @type {number} */ restart) => {
-      const index = k * restarts + restart;
-      return { W: trained.W.slice(index * m * n, (index + 1) * m * n), b: trained.b.slice(index * n, (index + 1) * n) };
-    };
-    const best = { W: optimum.W.slice(k * m * n, (k + 1) * m * n), b: optimum.b.slice(k * n, (k + 1) * n) };
+    const order = [...Array(restarts).keys()].sort((a, b) => loss[k * restarts + a] - loss[k * restarts + b]);
     facts.replaceChildren(
       factList({
         "relative importance r": format(r),
@@ -94,10 +92,10 @@ export function showPhase(root, view, address) {
       table(
         ["model", "loss", ...Array.from({ length: n }, (_, i) => `W${subscript(i + 1)}`), "b"],
         [
-          row("fixed", lossOf.prototypes[k], paper),
-          row("optimum", lossOf.optimum[k], best),
+          row("fixed", lossOf.prototypes[k], fixedOnes(k)),
+          row("optimum", lossOf.optimum[k], optimum(k)),
           ...order.map((restart, place) =>
-            row(`trained, ${place + 1}.`, trained.loss[k * restarts + restart], one(restart)),
+            row(`trained, ${place + 1}.`, loss[k * restarts + restart], trained(k * restarts + restart)),
           ),
         ],
       ),
@@ -105,7 +103,7 @@ export function showPhase(root, view, address) {
     const columns = (/** @type {{W: ArrayLike<number>}} */ { W }) =>
       Array.from({ length: n }, (_, i) => Array.from({ length: m }, (_, j) => W[j * n + i]));
     const palette = Array.from({ length: n }, (_, i) => CATEGORIES[Number(i === n - 1)]);
-    [paper, best, one(order[0])].forEach((model, which) =>
+    [fixedOnes(k), optimum(k), trained(k * restarts + order[0])].forEach((model, which) =>
       pictures[which].picture.show(upright(columns(model)), palette, { reach: 1.3 }),
     );
   };
@@ -250,44 +248,6 @@ function boundaries({ n, boundary }, r) {
   const { relative_importance: known, p_optimum: p } = exactBoundary(boundary);
   const k = nearest(known, r);
   return { ...facts, [`${phases}, exact`]: `1−S = ${format(p[k])} at r = ${format(known[k], 3)}` };
-}
-
-/**
- * Returns the best of the paper's fixed configurations: single features and antipodal pairs of unit norm; only a dropped
- * feature has a bias, its mean.
- * @param {number} n
- * @param {number} m
- * @param {number} p density
- * @param {number} r relative importance of the last feature
- */
-function fixedConfiguration(n, m, p, r) {
-  const candidates =
-    n === 2
-      ? [[[0]], [[0, 1]], [[1]]]
-      : [
-          [[0], [1]],
-          [[0], [2]],
-          [[1], [2]],
-          [[0], [1, 2]],
-          [[0, 1], [2]],
-          [[0, 2], [1]],
-        ];
-  const importance = (/** @type {number} */ i) => (i === n - 1 ? r : 1);
-  const models = candidates.map((groups) => {
-    const W = new Float32Array(m * n);
-    const b = new Float32Array(n).fill(p / 2);
-    let loss = 0;
-    groups.forEach((group, k) =>
-      group.forEach((i, place) => {
-        W[k * n + i] = place ? -1 : 1;
-        b[i] = 0;
-        if (group.length > 1) loss += (importance(i) * p * p) / 6;
-      }),
-    );
-    for (let i = 0; i < n; i++) if (b[i]) loss += importance(i) * (p / 3 - (p * p) / 4);
-    return { W, b, loss };
-  });
-  return models.reduce((best, model) => (model.loss < best.loss ? model : best));
 }
 
 /**

@@ -296,6 +296,14 @@ def test_pointing_at_a_phase_diagram(reader: Reader, figure: str) -> None:
             assert float(rows[name][1].replace(" × 10⁻⁴", "e-4").replace(" × 10⁻⁵", "e-5")) == pytest.approx(
                 here.loc[panel, "loss"], rel=1e-4
             )
+        # The weights of the fixed configuration, which are whole numbers, have its loss.
+        *W, b = ([float(v) for v in re.findall(r"[-\d.]+", cell)] for cell in rows["fixed"][2:])
+        model = Model("relu_output", len(W), len(W[0]))
+        given = {"W": torch.tensor([W]).mT.double(), "b": torch.tensor([b]).double()}
+        p, r = (torch.tensor(float(found[key])) for key in ("density", "r"))
+        importance = torch.tensor([[*[1.0] * (len(W) - 1), r]]).double()
+        loss = exact.expected_loss(model, given, p.expand(1, len(W)).double(), importance)
+        assert loss.item() == pytest.approx(here.loc["prototypes", "loss"], rel=0.01)
         for name, panel in (("optimum", "optimum"), ("best trained", "trained"), ("fixed configuration", "prototypes")):
             assert reader.fact(f"extra feature, {name}") == words[names[here.loc[panel, "phase"]]]
 

@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from superposition.analysis.rows import rows_at
+from superposition.core.experiment.sweep import Sweep
+from superposition.core.models import Model
 from superposition.core.weights import SweepResult
 from superposition.pipeline.configuration.config import Config
 from superposition.pipeline.explorer.packing import columns, float32, int16, numbers
 from superposition.pipeline.explorer.sweeps import arrange_grid, describe_grid, describe_sweep
+from superposition.theory import exact, simplices
 
 Data = dict[str, Any]
 # Largest number of snapshots shown of one model.
@@ -85,8 +89,27 @@ def _phase_view(run: Run, figure: str) -> Data:
             "loss": float32(models.loss),
         },
         "optimum": {"W": int16(best["W"].flatten(1)), "b": int16(best["b"])},
+        "fixed": _fixed_configurations(sweep),
         "boundary": columns(run.table(figure, "boundary")) if sweep.n == 2 else None,
     }
+
+
+def _fixed_configurations(sweep: Sweep) -> Data:
+    """Return the best of the paper's fixed configurations: single features and antipodal pairs of unit norm.
+
+    Only a feature that is not represented has a bias, its mean.
+    """
+    density, importance = (torch.from_numpy(values) for values in (sweep.densities(), sweep.importances()))
+    groups = [parts for parts in simplices.arrangements(sweep.n, sweep.m) if max(map(len, parts)) < 3]
+    W = torch.stack([simplices.arrange_simplices(parts, sweep.n, sweep.m) for parts in groups])
+    W, points = W[:, None].expand(-1, len(density), -1, -1), torch.arange(len(density))
+    b = torch.where(W.norm(dim=2) == 0, density / 2, 0)
+    model = Model.of(sweep)
+    losses = [
+        exact.expected_loss(model, {"W": w, "b": bias}, density, importance) for w, bias in zip(W, b, strict=True)
+    ]
+    best = torch.stack(losses).argmin(dim=0)
+    return {"W": int16(W[best, points].flatten(1)), "b": int16(b[best, points])}
 
 
 # Sweeps, with what is known beside them
