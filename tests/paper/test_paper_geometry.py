@@ -773,6 +773,7 @@ def test_none_trained() -> None:
     data = changed(ideal(), "polytopes", "models", "n > 0", trained=all_are("other + single"), residual=np.nan)
     drawn = draw.polytopes(data["polytopes"])
     assert sum(ax.get_title() == "none trained" for ax in drawn.axes) == len(GALLERY)
+    assert all([text.get_text() for text in ax.texts] == ["none trained"] for ax in drawn.subfigs[1].axes)
     plt.close(drawn)
 
 

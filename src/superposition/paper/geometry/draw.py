@@ -228,7 +228,8 @@ def _draw_factors(fig: SubFigure, tables: dict[str, pd.DataFrame]) -> None:
     products = [(n, m, product_name(factors), factors) for n, m, factors in GALLERY if len(factors) > 1]
     for ax, (n, m, name, factors) in zip(fig.subplots(1, len(products)), products, strict=True):
         ax.set_title(f"{name} =\n" + r" $\oplus$ ".join(factors), fontsize=6.5, pad=2)
-        features = _most_regular(tables, n, m, name)
+        if (features := _most_regular(tables, n, m, name)).empty:
+            ax.text(0.5, 0.5, "none trained", transform=ax.transAxes, ha="center", va="center", fontsize=6.5)
         for place, (_, factor) in enumerate(sorted(features.groupby("factor"), key=lambda item: -len(item[1]))):
             W = factor[[f"w{k}" for k in range(m)]].to_numpy().T
             axes, sizes, _ = np.linalg.svd(W, full_matrices=False)
