@@ -411,6 +411,7 @@ def test_what_the_table_says_stands_beside_the_model(reader: Reader, figure: str
         f"&{axis}={last[axis]}" for axis in ("attack", "l1", "seed", "relative_importance") if axis in last
     )
     reader.open(f"{figure}&distribution=0&density=1{settings}")
+    assert reader.page.locator("main option:checked", has_text="binary").count() == (figure == "five_features")
     reader.page.locator("input[type=range]").first.press("End")
     assert float(reader.fact(fact)) == pytest.approx(last[column], rel=1e-3)
 

@@ -59,7 +59,7 @@ def describe_sweep(
         "axes": [[name, points[name].drop_duplicates().tolist()] for name in points],
         "importance": numbers(sweep.importances()[0]),
         "signed": sweep.signed,
-        "values": sweep.values.shape,
+        "values": "binary" if sweep.values.minimum == 1 else sweep.values.shape,
         "sets": {d.name: [list(members) for members in d.sets] for d in sweep.distribution},
         "varied": sorted({i for r in relative if r for i in r.features}),
         "W": int16(W.reshape(len(kept), -1)),
