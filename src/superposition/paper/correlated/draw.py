@@ -67,7 +67,7 @@ def correlated_organization(tables: dict[str, pd.DataFrame]) -> Figure:
                 continue
             _draw_model(ax, model[["w0", "w1"]].to_numpy().T)
             if not model["stated"].iloc[0]:
-                ax.text(0, -AXIS_LIMIT, "another", fontsize=6.5, color="0.4", ha="center", va="top")
+                ax.text(0, -AXIS_LIMIT, "another kind", fontsize=6.5, color="0.4", ha="center", va="top")
         here = shares[shares["arrangement"] == arrangement.name]
         shown = here.loc[here["shown"], "density"].iloc[0]
         # The empty title reserves the space. A title wider than its axes would push the other axes away, so the text is
