@@ -413,7 +413,7 @@ def test_organization_is_drawn() -> None:
             corners = np.concatenate([dots.get_offsets() for dots in ax.collections])[: row.corners.shape[1]]
             np.testing.assert_allclose(corners, models[models["model"] == number][["w0", "w1"]])
             texts = [text.get_text().split(",")[0] for text in ax.texts]
-            assert texts == ["another"] * (number == 5) + [row.title] * (number == 0)
+            assert texts == ["another kind"] * (number == 5) + [row.title] * (number == 0)
         shares = organization()["shares"].query(f"arrangement == '{name}'")
         for curve, distribution in zip(line[-1].lines, (row.distribution, "independent"), strict=False):
             here = shares[shares["distribution"] == distribution]
