@@ -11,6 +11,7 @@ from tests.paper.counter_models.summaries import FIGURES, along_training, made, 
 from tests.paper.synthetic import changed, drawn_twice, verdict
 from tests.real import QUICK
 
+from superposition.analysis.plane import steps_around
 from superposition.core.experiment.values import BINARY
 from superposition.paper.summaries import angles, draw, gram, judge, measure, optima, pairs
 from superposition.paper.summaries.factors import DIGON, PENTAGON, SINGLE
@@ -66,11 +67,11 @@ def test_search_improves_what_it_is_given(seed: int) -> None:
 def test_steps_around_the_plane(seed: int, n: int) -> None:
     """They add up to a full turn, and their order does not depend on the features' lengths."""
     W = np.random.default_rng(seed).normal(size=(2, n))
-    steps = angles.steps_around(W)
+    steps = steps_around(W)
     assert steps.sum() == pytest.approx(360)
     assert (steps >= 0).all()
-    np.testing.assert_allclose(angles.steps_around(3 * W), steps, atol=1e-9)
-    np.testing.assert_allclose(angles.steps_around(polygon(n)), 360 / n)
+    np.testing.assert_allclose(steps_around(3 * W), steps, atol=1e-9)
+    np.testing.assert_allclose(steps_around(polygon(n)), 360 / n)
 
 
 def test_angles_of_polytopes() -> None:

@@ -19,6 +19,8 @@ plt.style.use(STYLE)
 
 # Width of a page in inches.
 PAGE = 7.0
+# The label of the axis along which features become sparser.
+SPARSITY_LABEL = "$1/(1-S)$"
 
 # All colours can be told apart by colour-blind readers: categories have the palette of the style sheet, quantities
 # perceptually uniform colour maps.

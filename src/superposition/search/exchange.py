@@ -33,15 +33,15 @@ VARIATIONS = 8
 KEPT = (1 / 4, 1 / 2, 3 / 4)
 # A feature with a smaller ‖W_i‖² is absent: to drop it changes nothing.
 MIN_NORM2 = 0.01
-# Steps of polishing, of every candidate and of the best ones of a condition: the share of those of the sweep, and the
-# largest number.
+# How long every candidate is polished, and then the best ones of a condition: a share of the sweep's steps, and the
+# largest number of steps.
 TRIAL, FINAL = (1 / 30, 500), (1 / 10, 2000)
 FINALISTS = 2
 # The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
 # losses as they are.
 TRIED = 2
-# Candidates are given up whose loss exceeds the best by more than this share: as they are, where polishing changes it
-# little, because all features are alike; and after the trial.
+# Candidates whose loss exceeds the best by more than this share are given up: as they are, where all features are
+# alike, so that polishing changes little; and after the trial.
 NEAR, MARGIN = 0.06, 0.01
 # A model replaces the best if its loss is lower by this share, and clearly so.
 MIN_GAIN = 3e-4

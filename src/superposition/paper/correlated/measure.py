@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 
 from superposition.analysis import alignment
+from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
@@ -115,10 +116,8 @@ def _measure_independent(models: SweepResult) -> pd.DataFrame:
     for point in models.points.query("distribution == 'independent'").itertuples():
         W_all = models.parameters["W"][point.Index].double().numpy()
         complete = is_represented((W_all**2).sum(1)).all(1)
-        W = W_all[point.restart]
-        around = np.sort(np.degrees(np.arctan2(W[1], W[0])))
-        steps = np.diff([*around, around[0] + 360])
-        deviation = np.abs(steps - 60).max() if complete[point.restart] else np.nan
+        off = np.abs(steps_around(W_all[point.restart]) - 60).max()
+        deviation = off if complete[point.restart] else np.nan
         at = {"point": point.Index, "density": point.density, "loss": point.loss}
         rows.append(at | {"deviation": deviation, "represented": int(complete.sum())})
     return pd.DataFrame(rows)

@@ -28,7 +28,6 @@ from superposition.paper.geometry import (
 from superposition.plotting import panels, style, vectors
 from superposition.theory.polytopes import factors_of, product_name
 
-SPARSITY_LABEL = "$1/(1-S)$"
 # The colour of the best known models.
 BEST_KNOWN = "black"
 
@@ -81,7 +80,7 @@ def dimensions_per_feature(tables: dict[str, pd.DataFrame]) -> Figure:
         xscale="log",
         xlim=(1, 100),
         ylim=(0, 1.08),
-        xlabel=SPARSITY_LABEL,
+        xlabel=style.SPARSITY_LABEL,
         ylabel=r"dimensions per feature $D^*=m/\Vert W\Vert_F^2$",
     )
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
@@ -103,7 +102,7 @@ def _draw_sizes(ax: Axes, curves: pd.DataFrame, known: pd.DataFrame) -> None:
         mean, mean_of_best = (table.groupby("sparsity")["dimensions_per_feature"].mean() for table in (rows, best))
         ax.plot(mean_of_best, color=colour, lw=0.7)
         ax.plot(mean, marker, color=colour, ms=3, mfc="none", label=label)
-    ax.set(xscale="log", yscale="log", xlim=(0.9, 110), xlabel=SPARSITY_LABEL, ylabel="$D^*$")
+    ax.set(xscale="log", yscale="log", xlim=(0.9, 110), xlabel=style.SPARSITY_LABEL, ylabel="$D^*$")
     ax.set(yticks=[0.1, 0.3, 1], yticklabels=["0.1", "0.3", "1"])
     ax.minorticks_off()
     ax.set_title("markers: trained; lines: best known")
@@ -122,7 +121,7 @@ def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
         rows = convergence[convergence["compared"] == name]
         ax.plot(1 / rows["density"], 100 * rows["relative"], marker, color=colour, ms=3.5, label=label)
     ax.set_yscale("symlog", linthresh=1)
-    ax.set(xscale="log", xlim=(0.9, 110), ylim=(-5, 100), xlabel=SPARSITY_LABEL, ylabel="loss against ours, %")
+    ax.set(xscale="log", xlim=(0.9, 110), ylim=(-5, 100), xlabel=style.SPARSITY_LABEL, ylabel="loss against ours, %")
     ax.set(yticks=[-1, 0, 1, 10, 100], yticklabels=["−1", "0", "1", "10", "100"])
     ax.minorticks_off()
     ax.legend()
@@ -147,7 +146,7 @@ def feature_dimensionality(tables: dict[str, pd.DataFrame]) -> Figure:
     for ax, model in zip(graph_axes, drawn.itertuples(), strict=False):
         nodes = large[(large["point"] == model.point) & (large["factor"] >= 0)]
         graphs.draw_factors(ax, nodes, tables["edges"][tables["edges"]["point"] == model.point])
-        ax.set_title(f"{SPARSITY_LABEL} $= {1 / model.density:.3g}$\n{len(nodes)} features")
+        ax.set_title(f"{style.SPARSITY_LABEL} $= {1 / model.density:.3g}$\n{len(nodes)} features")
         ax.set_anchor("N")
     for ax in graph_axes:
         ax.set_axis_off()
@@ -170,7 +169,9 @@ def _draw_points(ax: Axes, features: pd.DataFrame, curve: pd.DataFrame, optimum:
         if (kind == name).any()
     ]
     ax.legend(handles=[*handles, line, product], ncols=2, loc="upper right")
-    ax.set(xscale="log", xlim=(0.95, 105), ylim=(-0.02, 1.03), xlabel=SPARSITY_LABEL, ylabel="dimensionality $D_i$")
+    ax.set(
+        xscale="log", xlim=(0.95, 105), ylim=(-0.02, 1.03), xlabel=style.SPARSITY_LABEL, ylabel="dimensionality $D_i$"
+    )
 
 
 def _draw_distribution(ax: Axes, features: pd.DataFrame) -> None:
@@ -258,7 +259,11 @@ def _draw_gains(fig: SubFigure, tables: dict[str, pd.DataFrame]) -> None:
     for handover in tables["handovers"].itertuples():
         ax.axvline(1 / handover.density, color="0.75", lw=0.5, zorder=0)
     ax.set(
-        xscale="log", xlim=(1, 100), ylim=(0.95, None), xlabel=SPARSITY_LABEL, ylabel="features saved\nper dimension"
+        xscale="log",
+        xlim=(1, 100),
+        ylim=(0.95, None),
+        xlabel=style.SPARSITY_LABEL,
+        ylabel="features saved\nper dimension",
     )
     legend = ax.legend(ncols=2, title="lines: where the best polytope changes", title_fontsize=7, loc="upper left")
     legend.set_frame_on(True)
@@ -295,7 +300,7 @@ def _draw_products(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> Non
         ax.set(
             xscale="log",
             xlim=(1 / step, 100 * step),
-            xlabel=SPARSITY_LABEL,
+            xlabel=style.SPARSITY_LABEL,
             title=f"$m={m}$: features per factor of the best product",
         )
     axes[0].set(ylabel="features $n$", yticks=range(4, 10), ylim=(3.5, 9.5))
@@ -364,7 +369,7 @@ def direction_left_out(tables: dict[str, pd.DataFrame]) -> Figure:
     axes[1].set(ylabel="excess, %", title=r"loss of $W\perp(1,1,1,…)$ over that of $W\perp(1,1,0,…)$")
     axes[1].legend(loc="lower right")
     for ax in axes:
-        ax.set(xscale="log", xlim=(0.95, 105), xlabel=SPARSITY_LABEL)
+        ax.set(xscale="log", xlim=(0.95, 105), xlabel=style.SPARSITY_LABEL)
     return fig
 
 
@@ -413,7 +418,7 @@ def line_sharpness(tables: dict[str, pd.DataFrame]) -> Figure:
     for ax, name in zip(axes, shown, strict=True):
         rows = features[(features["experiment"] == name) & (features["seed"] == 0)]
         ax.scatter(1 / rows["density"], rows["dimensionality"], s=5, lw=0, alpha=0.4, color=style.CATEGORIES[0])
-        ax.set(title=_size_and_steps(rows), xscale="log", xlabel=SPARSITY_LABEL)
+        ax.set(title=_size_and_steps(rows), xscale="log", xlabel=style.SPARSITY_LABEL)
     panels.fraction_lines(*axes)
     axes[0].set(ylabel="$D_i$ of represented features", ylim=(-0.02, 1.02))
     left, right = below.subplots(1, 2, sharey=True)
@@ -432,7 +437,7 @@ def line_sharpness(tables: dict[str, pd.DataFrame]) -> Figure:
     right.legend(title="$n$")
     left.legend()
     for ax in (left, right):
-        ax.set(xscale="log", xlabel=SPARSITY_LABEL)
+        ax.set(xscale="log", xlabel=style.SPARSITY_LABEL)
     for ax in (*axes, left, right):
         ax.set_xticks([1, 2, 5, 10], ["1", "2", "5", "10"])
         ax.xaxis.set_minor_formatter(NullFormatter())

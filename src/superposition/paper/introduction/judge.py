@@ -1,10 +1,9 @@
 """Measure how five features are arranged in two dimensions at each sparsity, for the claims of the introduction."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
 from superposition.analysis.rows import rows_at
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
@@ -114,7 +113,6 @@ def antipodal(data: Tables) -> Finding:
 def pentagon(data: Tables) -> Finding:
     features, pairs = (rows_at(data["introduction"][table], density=0.1) for table in ("features", "pairs"))
     norms, _ = _norms_and_cosines(data, 0.1)
-    around = np.sort(np.degrees(np.arctan2(features["w1"], features["w0"])))
-    steps = np.array([b - a for a, b in itertools.pairwise([*around, around[0] + 360])])
+    steps = steps_around(features[["w0", "w1"]].to_numpy().T)
     interference = pairs.query("i != j").groupby("i")["dot"].max().min()
     return Finding([_wrongly_represented(norms, 5), Number(np.abs(steps - 72).max()), Number(interference)])

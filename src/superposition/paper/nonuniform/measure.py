@@ -9,6 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from superposition.analysis import alignment, recognition
+from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core.weights import SweepResult
@@ -66,9 +67,7 @@ def classify_solution(W: Float[np.ndarray, "2 5"]) -> str:
     if not np.isfinite(W).all():
         return "other"
     if represented.all():
-        angles = np.sort(np.arctan2(W[1], W[0]))
-        gaps = np.diff(angles, append=angles[0] + 2 * np.pi)
-        return "pentagon" if (np.abs(np.degrees(gaps) - 72) < 36).all() else "other"
+        return "pentagon" if (np.abs(steps_around(W) - 72) < 36).all() else "other"
     digons = not represented[0] and represented[1:].all()
     square = digons and alignment.difference(W[:, 1:], TWO_DIGONS[:, 1:]) <= recognition.MAX_RESIDUAL
     return "two digons" if square else "other"

@@ -1,4 +1,4 @@
-"""Angles between features in the plane, to their nearest neighbours, and in spherical codes and random directions."""
+"""Angles between features and their nearest neighbours, in spherical codes, and between random directions."""
 
 import numpy as np
 import scipy
@@ -7,12 +7,6 @@ from jaxtyping import Float, Float64
 # Largest possible angle between the nearest two of n points on a sphere, in degrees: the solutions of Tammes' problem
 # for the numbers of points for which it is proved (Fejes Tóth; Schütte and van der Waerden; Danzer).
 CODES = {4: 109.4712, 5: 90.0, 6: 90.0, 7: 77.8695, 8: 74.8585, 9: 70.5288, 10: 66.1468, 11: 63.4349, 12: 63.4349}
-
-
-def steps_around(W: Float[np.ndarray, "*batch 2 n"]) -> Float64[np.ndarray, "*batch n"]:
-    """Return the angles from each feature in the plane to the next one, in degrees; they add up to 360°."""
-    angle = np.sort(np.degrees(np.arctan2(W[..., 1, :], W[..., 0, :])), axis=-1)
-    return np.diff(angle, axis=-1, append=angle[..., :1] + 360)
 
 
 def nearest_angles(W: Float[np.ndarray, "m n"]) -> Float64[np.ndarray, " n"]:

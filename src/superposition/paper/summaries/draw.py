@@ -12,7 +12,6 @@ from superposition.paper.summaries import APART, DRAWN_THRESHOLD, STEP_TOLERANCE
 from superposition.plotting import style, vectors
 from superposition.theory.polytopes import factors_of
 
-SPARSITY = "$1/(1-S)$"
 # Densities at which the arrows of the best binary models are drawn.
 ARROWS_AT = (0.5, 0.3, 0.15, 0.05, 0.01)
 
@@ -45,7 +44,7 @@ def _draw_arrangements(ax: Axes, tables: dict[str, pd.DataFrame], values: str) -
     dropped = np.interp(models["density"], rows["density"], rows["dropped"])
     ax.plot(1 / models["density"], models["loss"] / dropped, "k.", ms=4, label="best trained model")
     ax.axvline(1 / DRAWN_THRESHOLD, color="0.7", lw=0.6, ls=":", zorder=0)
-    ax.set(xscale="log", xlabel=SPARSITY, ylim=(0, 1), title=f"{values} values")
+    ax.set(xscale="log", xlabel=style.SPARSITY_LABEL, ylim=(0, 1), title=f"{values} values")
 
 
 def _draw_counts(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
@@ -60,7 +59,7 @@ def _draw_counts(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
         )
         ax.plot(1 / rows["density"], rows["represented"] + shift, "o", ms=3, mec=colour, mfc="white", mew=0.8)
     ax.axvline(1 / DRAWN_THRESHOLD, color="0.7", lw=0.6, ls=":", zorder=0)
-    ax.set(xscale="log", xlabel=SPARSITY, ylim=(0.4, 5.4), yticks=range(2, 6), title="features represented")
+    ax.set(xscale="log", xlabel=style.SPARSITY_LABEL, ylim=(0.4, 5.4), yticks=range(2, 6), title="features represented")
     ax.legend(
         loc="lower right",
         title="$I_3=I_4=I_5$; lines: binary,\ncircles: uniform",
@@ -114,7 +113,12 @@ def _draw_map(ax: Axes, models: pd.DataFrame) -> dict[str, str]:
             text = "+".join(str(sizes.get(part) or "?") for part in parts)
             if np.log(last / first) > 0.16 * len(text) + 0.1:
                 ax.text((first * last) ** 0.5, n, text, ha="center", va="center", fontsize=6)
-    ax.set(xscale="log", xlim=(1 / half, sparsity[-1] * half), xlabel=SPARSITY, yticks=sorted(models["n"].unique()))
+    ax.set(
+        xscale="log",
+        xlim=(1 / half, sparsity[-1] * half),
+        xlabel=style.SPARSITY_LABEL,
+        yticks=sorted(models["n"].unique()),
+    )
     return seen
 
 
@@ -214,14 +218,16 @@ def many_features(tables: dict[str, pd.DataFrame]) -> Figure:
         )
         line[0].set(label=label, markersize=3, linewidth=1)
     axes[0].axvline(10, color="0.7", lw=0.6, ls=":", zorder=0)
-    axes[0].set(xscale="log", ylim=(-0.02, 1.05), yticks=[0, 0.5, 1], xlabel=SPARSITY)
+    axes[0].set(xscale="log", ylim=(-0.02, 1.05), yticks=[0, 0.5, 1], xlabel=style.SPARSITY_LABEL)
     axes[0].set_title("share of features represented")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=5)
     features, scale = tables["features"], Normalize(0, 1)
     colours = style.IMPORTANCE(scale(features["importance"].to_numpy()))
     axes[1].scatter(1 / features["density"], features["norm"] ** 2, s=9, c=colours, lw=0.2, edgecolors="0.3")
     axes[1].axhline(1, color="0.6", lw=0.6, ls=":", zorder=0)
-    axes[1].set(xscale="log", xlabel=SPARSITY, title=r"$\Vert W_i\Vert^2$, $n=20$, $m=5$", ylim=(-0.05, None))
+    axes[1].set(
+        xscale="log", xlabel=style.SPARSITY_LABEL, title=r"$\Vert W_i\Vert^2$, $n=20$, $m=5$", ylim=(-0.05, None)
+    )
     style.colorbar(fig, plt.cm.ScalarMappable(scale, style.IMPORTANCE), "importance $I_i$", ax=axes[1], pad=0.02)
     rows = models.query("experiment == 'uniform_400_30'").sort_values("density")
     rows = rows[rows["represented"] > rows["m"]]
@@ -233,7 +239,11 @@ def many_features(tables: dict[str, pd.DataFrame]) -> Figure:
     ):
         axes[2].plot(1 / rows["density"], sign * rows[column], line, color=shade, label=label, lw=1)
     axes[2].set(
-        xscale="log", ylim=(-1.05, 1.3), yticks=[-1, -0.5, 0, 0.5, 1], xlabel=SPARSITY, title="cosines, $n=400$, $m=30$"
+        xscale="log",
+        ylim=(-1.05, 1.3),
+        yticks=[-1, -0.5, 0, 0.5, 1],
+        xlabel=style.SPARSITY_LABEL,
+        title="cosines, $n=400$, $m=30$",
     )
     axes[2].legend(fontsize=6, loc="upper left", ncols=1)
     return fig

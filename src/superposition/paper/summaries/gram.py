@@ -7,7 +7,7 @@ from jaxtyping import Float64
 from superposition.paper.summaries.factors import DIGON, PENTAGON, TETRAHEDRON, TRIANGLE
 from superposition.theory.polytopes import icosahedron, square_antiprism, tegum_product
 
-EXAMPLES = {
+ROUND_TRIP_EXAMPLES = {
     "triangle": TRIANGLE.corners,
     "square": tegum_product(DIGON, DIGON),
     "pentagon": PENTAGON.corners,
@@ -34,7 +34,7 @@ def round_trips() -> pd.DataFrame:
         Gram matrix of the recovered one (``converse``).
     """
     rng, rows = np.random.default_rng(1), []
-    for name, W in EXAMPLES.items():
+    for name, W in ROUND_TRIP_EXAMPLES.items():
         m, n = W.shape
         G, rotation = W.T @ W, np.linalg.qr(rng.normal(size=(m, m)))[0]
         recovered = factor(G, m)

@@ -5,6 +5,7 @@ import pandas as pd
 import torch
 
 from superposition.analysis import recognition, tables
+from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
@@ -65,7 +66,7 @@ def _describe(W: torch.Tensor) -> dict[str, np.ndarray]:
     return {
         "represented": is_represented(norm2).sum(-1),
         "dedicated": (is_represented(norm2) == (np.arange(5) < 2)).all(-1),
-        "off_pentagon": np.abs(angles.steps_around(W.numpy()) - 72).max(-1),
+        "off_pentagon": np.abs(steps_around(W.numpy()) - 72).max(-1),
     }
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
 
+from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
 from superposition.core.weights import SweepResult
 from superposition.paper.summaries import APART, STEP_TOLERANCE, TOLERANCES
-from superposition.paper.summaries.angles import steps_around
 
 
 def settling(models: SweepResult) -> dict[str, pd.DataFrame]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from superposition.analysis.plane import steps_around
 from superposition.analysis.rows import rows_at
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
@@ -352,8 +353,7 @@ def _forming_view(run: Run) -> Data:
     """Return all models of five features over training: the least angle between neighbours, and the weights."""
     models, runs = run.models("pentagon_forms"), run.table("pentagon_forms", "runs")
     W = models.snapshots["W"][:, 0].double().numpy()
-    angle = np.sort(np.degrees(np.arctan2(W[:, :, 1], W[:, :, 0])), axis=-1)
-    least = np.diff(angle, axis=-1, append=angle[..., :1] + 360).min(axis=-1).T
+    least = steps_around(W).min(axis=-1).T
     names = {"angles_settled": "the angles settle", "norms_settled_as_angles": "the lengths settle"}
     marks = [[{"at": run[key], "name": name} for key, name in names.items()] for run in runs.to_dict("records")]
     ends = np.where(runs["pentagon"], "a pentagon", "no pentagon")

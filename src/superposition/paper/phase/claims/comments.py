@@ -126,7 +126,7 @@ def smooth_movement(data: Tables) -> Finding:
     )
 
 
-MINIMA = Criterion(
+TWO_MINIMA = Criterion(
     "largest number of distinct minima up to sign, on both sides of the transition for ten r from 0.1 to 1",
     ">",
     1,
@@ -150,8 +150,8 @@ JUMP_OF_NORM = _largest_step("for r = 1", ">")
     "one can be considerably smaller, and the transition between antipodal and confused features appears discontinuous",
     about="the optimum",
     phrase="lead to loss surfaces with two",
-    criteria=[MINIMA, JUMP_OF_NORM, BASIN],
-    correction=[MINIMA, JUMP_OF_NORM, dataclasses.replace(BASIN, relation=">")],
+    criteria=[TWO_MINIMA, JUMP_OF_NORM, BASIN],
+    correction=[TWO_MINIMA, JUMP_OF_NORM, dataclasses.replace(BASIN, relation=">")],
     expected="corrected",
 )
 def two_minima(data: Tables) -> Finding:
