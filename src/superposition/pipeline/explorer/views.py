@@ -12,8 +12,8 @@ import torch
 
 from superposition.analysis.plane import steps_around
 from superposition.analysis.rows import rows_at
+from superposition.core import geometry
 from superposition.core.experiment.sweep import Sweep
-from superposition.core.models import Model
 from superposition.core.weights import SweepResult
 from superposition.pipeline.configuration.config import Config
 from superposition.pipeline.explorer.packing import columns, float32, int16, numbers
@@ -103,14 +103,11 @@ def _fixed_configurations(sweep: Sweep) -> Data:
     density, importance = (torch.from_numpy(values) for values in (sweep.densities(), sweep.importances()))
     groups = [parts for parts in simplices.arrangements(sweep.n, sweep.m) if max(map(len, parts)) < 3]
     W = torch.stack([simplices.arrange_simplices(parts, sweep.n, sweep.m) for parts in groups])
-    W, points = W[:, None].expand(-1, len(density), -1, -1), torch.arange(len(density))
-    b = torch.where(W.norm(dim=2) == 0, density / 2, 0)
-    model = Model.of(sweep)
-    losses = [
-        exact.expected_loss(model, {"W": w, "b": bias}, density, importance) for w, bias in zip(W, b, strict=True)
-    ]
-    best = torch.stack(losses).argmin(dim=0)
-    return {"W": int16(W[best, points].flatten(1)), "b": int16(b[best, points])}
+    absent, shared = (values[:, None] for values in (geometry.norms(W) == 0, geometry.superposition(W) > 0.5))
+    # A feature that shares its dimension with its opposite costs p² / 6.
+    cost = torch.where(absent, exact.feature_variance(density), torch.where(shared, density**2 / 6, 0))
+    best = (importance * cost).sum(dim=-1).argmin(dim=0)
+    return {"W": int16(W[best].flatten(1)), "b": int16(torch.where(absent[best, 0], exact.feature_mean(density), 0))}
 
 
 # Sweeps, with what is known beside them
