@@ -20,7 +20,6 @@ def _means_over_replicates(data: Tables) -> pd.DataFrame:
 @claims.add(
     figure="adversarial",
     paper="Vulnerability to adversarial examples rises sharply as superposition forms, by more than three times",
-    about="trained models",
     phrase="sharply increases as superposition forms",
     criteria=[
         Criterion(
@@ -56,7 +55,6 @@ def threefold(data: Tables) -> Finding:
     figure="adversarial",
     paper="The level of vulnerability closely tracks the number of features per dimension; the two curves are highly "
     "correlated",
-    about="trained models",
     phrase="level of vulnerability closely tracks",
     criteria=[
         Criterion(
@@ -90,7 +88,6 @@ def tracks_features_per_dimension(data: Tables) -> Finding:
     figure="adversarial",
     paper="Gradient-based attacks do not work for extremely sparse features, whose ReLUs are off 99 % of the time: "
     "effectively gradient masking",
-    about="trained models",
     phrase="effectively due to gradient masking",
     criteria=[
         Criterion(
@@ -131,7 +128,6 @@ def gradient_masking(data: Tables) -> Finding:
 @claims.add(
     figure="adversarial_training",
     paper="Training against the analytic attack on a random feature reduces superposition",
-    about="trained models",
     phrase="found that this did reduce superposition",
     criteria=[
         Criterion(
@@ -163,7 +159,6 @@ def training_reduces_superposition(data: Tables) -> Finding:
     figure="adversarial_training",
     paper="To eliminate superposition fully, attacks had to be unreasonably large, 80 % of the input norm, in a "
     "setting that is not stated",
-    about="trained models",
     phrase="attacks had to be made unreasonably",
     expected="described",
     at_quick=False,
@@ -185,7 +180,6 @@ def eighty_percent(data: Tables) -> Finding:
 @claims.add(
     figure="adversarial_training",
     paper="Adversarially robust models should perform worse, since they have less superposition and fewer features",
-    about="trained models",
     phrase="adversarially robust models would have worse",
     criteria=[
         Criterion(

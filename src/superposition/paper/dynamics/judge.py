@@ -20,7 +20,6 @@ INITIALISATION_LABELS = {SMALL_INIT: "from small weights", XAVIER_INIT: "from Xa
     figure="energy_levels",
     paper="With many features, features jump between different dimensionalities as they are learned; shown for a "
     "model in which all features end as digons",
-    about="trained models",
     phrase="jump between different feature dimensionalities",
     criteria=[
         Criterion("jumps, in models whose features all end as digons", ">", 0, "the paper", "features jump", ".0f"),
@@ -54,7 +53,6 @@ def jumps(data: Tables) -> Finding:
 @claims.add(
     figure="energy_levels",
     paper="Some features jump between different values and swap places",
-    about="trained models",
     phrase="different values and swap places",
     criteria=[
         Criterion(
@@ -80,7 +78,6 @@ def swap_places(data: Tables) -> Finding:
     figure="energy_levels",
     paper="Learning appears to be dominated by these jumps: as features jump, the loss undergoes a sudden drop, very "
     "little at the first jump, more at the second",
-    about="trained models",
     phrase="loss curve also undergoes a sudden",
     criteria=[
         Criterion(
@@ -116,7 +113,6 @@ def loss_drops(data: Tables) -> Finding:
     figure="geometric_learning",
     paper="The last solution, an octahedron whose antipodal pairs join features of the two correlated sets, seems to "
     "be a strong attractor",
-    about="trained models",
     phrase="seems to be a strong attractor",
     criteria=[
         Criterion(
@@ -153,7 +149,6 @@ def octahedron(data: Tables) -> Finding:
     figure="geometric_learning",
     paper="Learning proceeds in distinct regimes, which are visible in the loss curve, each a simple geometric "
     "transformation of the weights",
-    about="trained models",
     phrase="proceeds in distinct regimes",
     criteria=[
         Criterion(
@@ -185,7 +180,6 @@ def regimes(data: Tables) -> Finding:
 @claims.add(
     figure="geometric_learning",
     paper="The trajectory shown is one of a few; others go directly to the antiprism or form antipodal pairs",
-    about="trained models",
     phrase="few different learning trajectories",
     expected="described",
 )
@@ -202,7 +196,6 @@ def several_trajectories(data: Tables) -> Finding:
 @claims.add(
     figure="geometric_learning",
     paper="The network learns a linear, PCA-like solution before it finds a better nonlinear one",
-    about="trained models",
     phrase="learns a linear PCA solution before",
     criteria=[
         Criterion(

@@ -34,7 +34,6 @@ def _wrongly_represented(norms: np.ndarray, represented: int) -> Number:
     figure="introduction",
     paper="With dense features the model gives the two most important ones an orthogonal basis, roughly as principal "
     "component analysis would; the other three are not represented",
-    about="trained models",
     phrase="basis of the most important two",
     criteria=[
         WRONGLY_REPRESENTED,
@@ -68,7 +67,6 @@ def dense(data: Tables) -> Finding:
     figure="introduction",
     paper="At 80 % sparsity the four most important features form two antipodal pairs; the least important is not "
     "embedded",
-    about="trained models",
     phrase="basis of the most important two",
     criteria=[
         WRONGLY_REPRESENTED,
@@ -95,7 +93,6 @@ def antipodal(data: Tables) -> Finding:
 @claims.add(
     figure="introduction",
     paper="At 90 % sparsity all five features are embedded as a pentagon, and there is positive interference",
-    about="trained models",
     phrase="basis of the most important two",
     criteria=[
         WRONGLY_REPRESENTED,

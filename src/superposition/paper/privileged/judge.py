@@ -67,7 +67,6 @@ def rotation(data: Tables) -> Finding:
     figure="privileged_vs_not",
     paper="With a ReLU in the hidden layer, features align with the neurons in a structured way, and many neurons "
     "serve just one feature",
-    about="trained models",
     phrase="aligning with neurons in a structured",
     criteria=[
         Criterion(
@@ -110,7 +109,6 @@ def aligned(data: Tables) -> Finding:
 @claims.add(
     figure="privileged_vs_not",
     paper="Given a bias in the hidden layer, the model sets all of them positive and the neurons behave linearly",
-    about="trained models",
     phrase="set all the biases to be",
     criteria=[
         Criterion(
@@ -157,7 +155,6 @@ def bias_escape(data: Tables) -> Finding:
     paper="Approximately, for 1-S ≥ 0.5 every neuron has one feature; from 0.2 to 0.5 three do, and three features "
     "share the other two; at 0.15 two do, with five features in three; at 0.12 one, with six in four; from 0.05 to "
     "0.08 none, with eight in five; from 0.04 on every feature is a pair of neurons",
-    about="trained models",
     phrase="visualized the one with the lowest",
     criteria=[
         Criterion(
@@ -218,7 +215,6 @@ def regimes(data: Tables) -> Finding:
     paper="Three features in two neurons: one activates both and is orthogonal to the others, which are an "
     "antipodal pair. Eight in five: one neuron tells unimportant features, of one more neuron each, from important "
     "ones, of three of the other four. Sparser: every feature is a pair",
-    about="trained models",
     phrase="Features typically correspond to sets",
     criteria=[
         Criterion(
@@ -280,7 +276,6 @@ def _other_codes(words: list[str]) -> int:
     figure="privileged_neurons",
     paper="Neurons shift from monosemantic to polysemantic as sparsity grows, and both kinds may exist in one model; "
     "it looks much like a phase change of neurons",
-    about="trained models",
     phrase="shift from monosemantic to polysemantic",
     criteria=[
         at_most_zero(
@@ -308,7 +303,6 @@ def shift(data: Tables) -> Finding:
     figure="privileged_neurons",
     paper="There are ranges of sparsity in which the best solution has the same weight configuration; typical "
     "solutions are often similar to the best",
-    about="trained models",
     phrase="ranges of sparsity values where the",
     criteria=[
         improbable(

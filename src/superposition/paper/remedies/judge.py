@@ -22,7 +22,6 @@ claims = Claims("remedies")
     figure="l1_penalty",
     paper="In the toy models it is quite easy to remove superposition with an L1 term on the hidden activations, at "
     "the cost of a higher loss",
-    about="trained models",
     phrase="quite easy to get rid of superposition",
     criteria=[
         at_most_zero(
@@ -76,7 +75,6 @@ def l1(data: Tables) -> Finding:
     figure="l1_penalty",
     paper="The penalty kills features below a certain importance threshold, especially if they are not aligned with "
     "the basis",
-    about="trained models",
     phrase="killing features below a certain importance",
     criteria=[
         Criterion(
@@ -123,7 +121,6 @@ def l1_threshold(data: Tables) -> Finding:
     figure="l1_penalty",
     paper="It should be possible to reduce superposition a little with essentially no effect on performance, since the "
     "derivative of the loss with respect to it is zero",
-    about="trained models",
     phrase="with essentially no effect on performance",
     criteria=[
         Criterion(
@@ -250,7 +247,6 @@ def linear_in_m(data: Tables) -> Finding:
     figure="sparse_autoencoder",
     paper="A published comment by Sharkey, Braun and Millidge: a one-layer sparse autoencoder recovers the features of "
     "toy data that combine them sparsely",
-    about="trained models",
     phrase="suitable to count the number",
     criteria=[
         Criterion(
@@ -293,7 +289,6 @@ def sparse_autoencoder(data: Tables) -> Finding:
     figure="sparse_autoencoder",
     paper="The same comment: dead neurons, losses, and the agreement of dictionaries of several sizes look suitable to "
     "count the features",
-    about="trained models",
     phrase="suitable to count the number",
     criteria=[
         improbable(

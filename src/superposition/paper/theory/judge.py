@@ -181,7 +181,6 @@ def relu_never_hurts(data: Tables) -> Finding:
     figure="theory",
     paper="With one active feature, negative interference costs nothing; this explains why solutions prefer to have "
     "only negative interference where that is possible",
-    about="trained models",
     phrase="prefer to only have negative interference",
     criteria=[
         Criterion(
@@ -244,7 +243,6 @@ def bias_turns_positive_into_negative(data: Tables) -> Finding:
     figure="theory",
     paper="Features often form sparse interference graphs, in which few features interfere with another; this makes "
     "compounding interference rarer and the loss on one active feature more important",
-    about="trained models",
     phrase="small number of features interfere",
     expected="described",
 )

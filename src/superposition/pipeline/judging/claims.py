@@ -199,7 +199,7 @@ class Claims:
         *,
         figure: str,
         paper: str,
-        about: About,
+        about: About = "trained models",
         phrase: str = "",
         criteria: Sequence[Criterion] = (),
         correction: Sequence[Criterion] = (),

@@ -14,7 +14,6 @@ claims = Claims("absolute")
     figure="absolute_small",
     paper="With three features and six neurons the model performs absolute value exactly as expected: a “+” and a “-” "
     "neuron for each feature, whose activations are added, up to a rescaling of each neuron",
-    about="trained models",
     phrase="performs absolute value exactly as",
     criteria=[
         Criterion(
@@ -64,7 +63,6 @@ def two_neurons_each(data: Tables) -> Finding:
     figure="absolute_neurons",
     paper="Once features are sufficiently sparse, the model represents, and computes the absolute value of, more "
     "features than it has neurons",
-    about="trained models",
     phrase="once the features become sufficiently sparse",
     criteria=[
         Criterion(

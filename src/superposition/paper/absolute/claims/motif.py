@@ -12,7 +12,6 @@ claims = Claims("absolute")
     paper="In a model with limited superposition, a neuron represents two features with unequal weights, such as "
     "[2, -½] in and [½, 2] out, so that one interferes heavily; another neuron inhibits where this would be positive. "
     "The motif occurs twice",
-    about="trained models",
     phrase="another neuron heavily inhibit the feature",
     criteria=[
         Criterion("instances in the model shown", ">", 1.5, "midpoint", "between one and the paper's two", ".0f"),

@@ -43,7 +43,6 @@ def _at(counts: pd.DataFrame, density: float) -> pd.Series:
 @claims.add(
     figure="absolute_neurons",
     paper="At 1-S = 1 and 0.3 every neuron represents one feature",
-    about="trained models",
     phrase="end up with each neuron representing",
     criteria=[
         Criterion(
@@ -80,7 +79,6 @@ def monosemantic_when_dense(data: Tables) -> Finding:
     figure="absolute_neurons",
     paper="As density falls, first a few neurons become slightly polysemantic, then their number grows and they become "
     "more polysemantic",
-    about="trained models",
     phrase="end up with each neuron representing",
     criteria=[
         improbable(
@@ -125,7 +123,6 @@ def progression(data: Tables) -> Finding:
 @claims.add(
     figure="absolute_neurons",
     paper="At 1-S = 0.001 all neurons are highly polysemantic",
-    about="trained models",
     phrase="subset of them will be highly",
     criteria=[
         Criterion(
@@ -184,7 +181,6 @@ def polysemantic_when_sparse(data: Tables) -> Finding:
 @claims.add(
     figure="absolute_neurons",
     paper="In some regimes many neurons are pure, and a subset of them is highly polysemantic",
-    about="trained models",
     phrase="subset of them will be highly",
     criteria=[
         Criterion(
@@ -211,7 +207,6 @@ def both_in_one_model(data: Tables) -> Finding:
 @claims.add(
     figure="absolute_neurons",
     paper="Neurons that represent the most important features tend to be monosemantic",
-    about="trained models",
     phrase="neurons representing the most important features",
     criteria=[
         improbable(
@@ -245,7 +240,6 @@ def _ratio_by_chance(count: int = 100, draws: int = 10_000) -> float:
     figure="absolute_zoom",
     paper="Many neurons appear to have a primary feature with a relatively large weight and one or more secondary ones "
     "with smaller weights",
-    about="trained models",
     phrase="encoded by a relatively large weight",
     criteria=[
         Criterion(
@@ -273,7 +267,6 @@ def primary_and_secondary(data: Tables) -> Finding:
     figure="absolute_zoom",
     paper="The largest activations of a neuron with a primary feature come all or nearly all from that feature, while "
     "small activations are much more polysemantic",
-    about="trained models",
     phrase="largest activations of that neuron",
     criteria=[
         Criterion(

@@ -54,7 +54,6 @@ def _paired(data: Tables, figure: str, suffix: str = "") -> pd.DataFrame:
 @claims.add(
     figure="basic_small",
     paper="At first the extra features are arranged in antipodal pairs, one exactly the negative of the other",
-    about="trained models",
     phrase="Initially this involves arranging them",
     criteria=[
         at_most_zero(
@@ -87,7 +86,6 @@ def early_superposition_is_antipodal(data: Tables) -> Finding:
     figure="basic_small",
     paper="As more features are represented, superposition gradually turns from antipodal pairs to other geometric "
     "structures",
-    about="trained models",
     phrase="gradually transition to other geometric structures",
     criteria=[
         Criterion(
@@ -134,7 +132,6 @@ def _pair_shares(data: Tables, figure: str, suffix: str = "") -> pd.Series:
     figure="basic_small",
     paper="At high sparsity positive interference and negative biases begin to appear; a negative bias lets the model "
     "discard small amounts of noise",
-    about="trained models",
     phrase="ability to set a negative bias",
     criteria=[
         Criterion(

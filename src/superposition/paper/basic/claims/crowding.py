@@ -26,7 +26,6 @@ claims = Claims("basic")
 @claims.add(
     figure="basic_small",
     paper="The number of extra features grows as sparsity grows",
-    about="trained models",
     phrase="number of extra features increases",
     criteria=[
         at_most_zero(
@@ -68,7 +67,6 @@ def more_features_with_sparsity(data: Tables) -> Finding:
 @claims.add(
     figure="basic_small",
     paper="At high sparsity models put all features in superposition and continue to pack more",
-    about="trained models",
     phrase="number of extra features increases",
     criteria=[
         at_most_zero(
@@ -107,7 +105,6 @@ def all_in_superposition(data: Tables) -> Finding:
 @claims.add(
     figure="basic_small",
     paper="Superposition starts with the less important features and gradually reaches the most important ones",
-    about="trained models",
     phrase="gradually affects the most important ones",
     criteria=[
         Criterion(

@@ -93,7 +93,6 @@ def _is_singular(gram: np.ndarray) -> bool:
     figure="basic_small",
     paper="The linear model always learns the m most important features, like principal components; if it is optimised "
     "well enough, its solution does not depend on sparsity",
-    about="trained models",
     phrase="linear model solution does not depend",
     criteria=[
         LOSS_OF_PCA,
@@ -131,7 +130,6 @@ def _loss_from_pca(data: Tables, figure: str, models: pd.DataFrame) -> float:
     figure="basic_small",
     paper="With sparse features superposition compresses beyond what a linear model can, at the cost of interference "
     "that needs a nonlinear filter",
-    about="trained models",
     phrase="superposition allows compression beyond what",
     criteria=[
         Criterion(
@@ -170,7 +168,6 @@ def _without_relu(data: Tables, figure: str) -> pd.Series:
     figure="basic_small",
     paper="In a model that behaves as a linear one, the bias is 0 for features that pass through, and the expected "
     "value, which is positive, for the others",
-    about="trained models",
     phrase="represent to their expected value",
     criteria=[
         Criterion(
@@ -200,7 +197,6 @@ def bias(data: Tables) -> Finding:
     figure="basic_small",
     paper="On dense features the ReLU-output model does the same as the linear one; as sparsity sets in, the most "
     "important features are at first untouched",
-    about="trained models",
     phrase="behaves the same on dense features",
     criteria=[
         LOSS_OF_PCA,

@@ -27,7 +27,6 @@ WIDER = ("", "_m10", "_m15", "_m20")
     figure="basic_large",
     paper="Results are qualitatively similar for more features and dimensions: n = 80 and m = 20 give essentially a "
     "rescaled version of the picture",
-    about="trained models",
     phrase="essentially a rescaled version",
     expected="described",
 )

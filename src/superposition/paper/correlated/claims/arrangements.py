@@ -71,7 +71,6 @@ def _ideal(shares: pd.DataFrame) -> Finding:
 @claims.add(
     figure="correlated_organization",
     paper="Models ideally represent correlated features as orthogonal, in separate tegum factors",
-    about="trained models",
     phrase="ideally represents correlated features",
     criteria=[IDEAL, BY_CHANCE],
     at_quick=False,
@@ -83,7 +82,6 @@ def orthogonal(data: Tables) -> Finding:
 @claims.add(
     figure="correlated_organization",
     paper="Models prefer to have anticorrelated features interfere, ideally as antipodal pairs in one tegum factor",
-    about="trained models",
     phrase="models prefer to have them interfere",
     criteria=[IDEAL, BY_CHANCE],
     at_quick=False,
@@ -96,7 +94,6 @@ def antipodal(data: Tables) -> Finding:
     figure="correlated_organization",
     paper="Where they cannot be orthogonal, models prefer correlated features as close together as possible, with "
     "positive rather than negative interference: three pairs form a hexagon of neighbours",
-    about="trained models",
     phrase="as close together as possible",
     criteria=[
         Criterion(
@@ -124,7 +121,6 @@ def side_by_side(data: Tables) -> Finding:
 @claims.add(
     figure="correlated_organization",
     paper="Six independent features will not be embedded as a hexagon like this",
-    about="trained models",
     phrase="features arranged in a hexagon",
     criteria=[
         at_most_zero(
@@ -163,7 +159,6 @@ def no_independent_hexagon(data: Tables) -> Finding:
 @claims.add(
     figure="collapse",
     paper="Sometimes a pair collapses among these models; here that is an optimisation failure",
-    about="trained models",
     phrase="features arranged in a hexagon",
     criteria=[
         Criterion(
@@ -195,7 +190,6 @@ def failed_collapse(data: Tables) -> Finding:
     figure="collapse",
     paper="There seems to be an order of preference for correlated features: orthogonal, else close together with "
     "positive interference, else collapsed to the principal component",
-    about="trained models",
     phrase="prefers positive interference between correlated",
     expected="described",
 )
@@ -218,7 +212,6 @@ def preference_order(data: Tables) -> Finding:
 @claims.add(
     figure="correlated_organization",
     paper="Correlation strongly influences which features are grouped together in superposition",
-    about="trained models",
     phrase="influences which features are grouped together",
     criteria=[
         improbable(

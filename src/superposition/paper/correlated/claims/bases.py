@@ -13,7 +13,6 @@ claims = Claims("correlated")
     figure="local_bases",
     paper="In larger models with sets of correlated features, a set considered in isolation is (nearly) orthogonal, "
     "although the model as a whole is in superposition; quite a strong phenomenon",
-    about="trained models",
     phrase="feature sets considered in isolation",
     criteria=[
         improbable(
@@ -46,7 +45,6 @@ def local_basis(data: Tables) -> Finding:
     figure="collapse",
     paper="With room for only one of two correlated features a and b, the model represents (a + b)/√2 and ignores "
     "(a - b)/√2",
-    about="trained models",
     phrase="ignore the second principal component",
     criteria=[
         Criterion(
@@ -75,7 +73,6 @@ def collapse_to_component(data: Tables) -> Finding:
     figure="collapse",
     paper="As density grows, pairs collapse one after the other; approximately, none up to 0.05, one from 0.05 to "
     "0.15, two from 0.15 to 0.2, all from 0.25 on, and most like principal components from 0.5 on",
-    about="trained models",
     phrase="As we decrease sparsity",
     criteria=[
         at_most_zero(
@@ -136,7 +133,6 @@ def collapse_regimes(data: Tables) -> Finding:
 @claims.add(
     figure="collapse",
     paper="In very dense regimes, roughly from 0.5 on, the solution becomes equivalent to principal component analysis",
-    about="trained models",
     phrase="the solution becomes equivalent to PCA",
     criteria=[
         Criterion(

@@ -20,7 +20,6 @@ claims = Claims("geometry")
     figure="feature_dimensionality",
     paper="The D_i of trained models cluster at certain fractions; there are distinct lines at 3/4, 2/3, 1/2, 2/5, 3/8 "
     "and 0",
-    about="trained models",
     phrase="dimensionalities cluster at certain fractions",
     expected="described",
     at_quick=False,
@@ -75,7 +74,6 @@ def line_at_one(data: Tables) -> Finding:
     figure="feature_dimensionality",
     paper="Empirically it seems that the D_i add up to the number of dimensions m when features are, in some sense, "
     "packed efficiently",
-    about="trained models",
     phrase="learned will have a dimensionality of",
     criteria=[
         Criterion(

@@ -61,7 +61,6 @@ def _judge_exponents(data: Tables, experiments: Sequence[str], size: str, note: 
 @claims.add(
     figure="dimensions_per_feature",
     paper="The number of features n does not matter very much for D*, as long as it is much larger than m",
-    about="trained models",
     phrase="larger than the number of hidden",
     criteria=[size_exponent("trained"), size_exponent("best known")],
     at_quick=False,
@@ -84,7 +83,6 @@ def n_is_irrelevant(data: Tables) -> Finding:
     figure="dimensions_per_feature",
     paper="The number of hidden dimensions does not really matter for the ratio of features to dimensions: twice the "
     "dimensions represent twice the features",
-    about="trained models",
     phrase="Doubling the number of hidden dimensions",
     criteria=[size_exponent("trained"), size_exponent("best known")],
     at_quick=False,
@@ -104,7 +102,6 @@ def m_scales(data: Tables) -> Finding:
     paper="As ‖W_i‖² is about 1 if a feature is represented and about 0 if not, ‖W‖_F² is roughly the number of "
     "features that the model represents; it behaves nicely in the dense regime, too, as it does not depend on the "
     "basis",
-    about="trained models",
     phrase="roughly the number of features the",
     criteria=[
         Criterion(
@@ -164,7 +161,6 @@ def norm_counts_features(data: Tables) -> Finding:
     figure="dimensions_per_feature",
     paper="In the dense regime, S = 0, nothing privileges the basis of features, and the model represents arbitrary "
     "directions instead",
-    about="trained models",
     phrase="represents features with arbitrary directions",
     criteria=[
         Criterion(

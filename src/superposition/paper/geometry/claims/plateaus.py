@@ -76,7 +76,6 @@ def _describe_plateau(large: pd.DataFrame, trained: Sequence[float], known: Sequ
 @claims.add(
     figure="dimensions_per_feature",
     paper="As sparsity changes, the dimensions per feature D* of trained models are sticky at 1",
-    about="trained models",
     phrase="we find that this graph is",
     criteria=[
         longer_than_an_even_fall("shortest stay of D* within 5 % of 1, over that in an even fall"),
@@ -113,7 +112,6 @@ def _stickiest_level(curve: pd.DataFrame) -> float:
     figure="dimensions_per_feature",
     paper="The dimensions per feature are sticky at 1/2, too; antipodal pairs appear to be so effective that models "
     "use them over a wide range of sparsity",
-    about="trained models",
     phrase="wide range of the sparsity regime",
     criteria=[
         longer_than_an_even_fall("shortest stay of D* within 5 % of 1/2, over that in an even fall"),
@@ -149,7 +147,6 @@ def sticky_half(data: Tables) -> Finding:
     figure="feature_dimensionality",
     paper="On inspection, the sticky point at 1/2 seems to be a precise arrangement in antipodal pairs, each feature "
     "the negative of another",
-    about="trained models",
     phrase="correspond to a precise geometric arrangement",
     criteria=[
         Criterion(

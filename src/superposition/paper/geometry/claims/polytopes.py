@@ -62,7 +62,6 @@ def _bipyramids(data: Tables, n: int, name: str) -> pd.DataFrame:
     figure="polytopes",
     paper="There seem to be split lines where one would expect non-uniform solutions: no line at 3/5 for triangular "
     "bipyramids but points at 2/3 and at 1/2, and likewise points at 2/5 and 1/2 instead of 3/7 for pentagonal ones",
-    about="trained models",
     phrase="there seem to be split lines",
     criteria=[
         nearer_to_the_pair(

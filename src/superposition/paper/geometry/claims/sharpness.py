@@ -18,7 +18,6 @@ UNIFORM_DISTANCE = sum(gap**2 for gap in (1 / 4, 1 / 12, 1 / 6, 1 / 10, 1 / 40))
     figure="line_sharpness",
     paper="A later comment (Henighan and Olah): the number of features that compete to be represented influences the "
     "polytopes; often, the structure is cleaner with more pressure, above all at high sparsity",
-    about="trained models",
     phrase="competing to be represented significantly",
     expected="described",
     at_quick=False,
@@ -40,7 +39,6 @@ def pressure(data: Tables) -> Finding:
 @claims.add(
     figure="line_sharpness",
     paper="A later comment (Henighan and Olah): training longer, too, seems to produce cleaner structure",
-    about="trained models",
     phrase="training longer seems to also produce",
     criteria=[
         improbable(

@@ -37,7 +37,6 @@ def _crossover(data: Tables) -> pd.Series:
     paper="The phase change, where the loss curves of the two geometries cross, is where the varied feature is about "
     "2.5 "
     "times sparser than the others",
-    about="trained models",
     phrase="two different geometries crossing over",
     criteria=[
         Criterion(
@@ -89,7 +88,6 @@ def crossover(data: Tables) -> Finding:
     paper="That the loss curves of the two geometries cross directly confirms that the phase change is genuinely one "
     "of "
     "first order",
-    about="trained models",
     phrase="genuinely a first order phase change",
     criteria=[
         above_its_error("smallest difference of the branches' slopes d ln L / d ln r where they cross"),
@@ -141,7 +139,6 @@ def _steps(solutions: pd.DataFrame, axis: str) -> tuple[float, str]:
     figure="pentagon_solutions",
     paper="As features vary in importance or sparsity, polytopes deform smoothly while the imbalance builds, up to a "
     "critical breaking point at which they snap to another polytope",
-    about="trained models",
     phrase="smooth deformation of polytopes",
     criteria=[
         smooth(f"largest step of WᵀW within one kind, over the smallest at a change of kind, by {axis}")

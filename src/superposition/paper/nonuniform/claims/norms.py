@@ -15,7 +15,6 @@ claims = Claims("nonuniform")
     paper="The pentagon's points are off the unit circle, because models set a slight negative bias to cut off noise "
     "and "
     "compensate with ‖W_i‖ = 1/(1-b_i)",
-    about="trained models",
     phrase="setting a slight negative bias",
     criteria=[
         Criterion(
@@ -79,7 +78,6 @@ def norm_bias(data: Tables) -> Finding:
     figure="pentagon_solutions",
     paper="The distance of a feature from the unit circle can be interpreted as driven primarily by the amount of "
     "positive interference",
-    about="trained models",
     phrase="Distance from the unit circle",
     expected="described",
 )
@@ -103,7 +101,6 @@ def distance_is_interference(data: Tables) -> Finding:
     paper="With two hidden dimensions optimisation by gradient descent is really challenging, a lot harder than with "
     "even "
     "just three; clean results take several fits of each model",
-    about="trained models",
     phrase="even just having three dimensions",
     expected="described",
     at_quick=False,

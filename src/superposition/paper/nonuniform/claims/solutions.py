@@ -40,7 +40,6 @@ def weights_of(model: pd.DataFrame) -> np.ndarray:
 @claims.add(
     figure="pentagon_solutions",
     paper="If all five features are equally dense, they form a regular pentagon",
-    about="trained models",
     phrase="we get a regular pentagon",
     criteria=[
         Criterion(
@@ -75,7 +74,6 @@ def pentagon_when_equal(data: Tables) -> Finding:
     paper="A denser feature is given more space, as the others repel from it; a sparser one takes less, as other "
     "points "
     "push towards it",
-    about="trained models",
     phrase="the other features repel from it",
     criteria=[
         Criterion(
@@ -109,7 +107,6 @@ def stretch(data: Tables) -> Finding:
     figure="pentagon_solutions",
     paper="If the varied feature is sufficiently sparse, the pentagon collapses to a pair of digons with the sparser "
     "feature at zero",
-    about="trained models",
     phrase="pair of digons with the sparser",
     criteria=[
         out_of_place("best fits, from equal densities down, that are not pentagons first and two digons after"),

@@ -177,7 +177,6 @@ def two_minima(data: Tables) -> Finding:
     figure="phase_activations",
     paper="Comment by K. Sachan: the phase diagrams look quite different for other activation functions, some of which "
     "induce more polysemanticity",
-    about="trained models",
     phrase="activation functions induce more polysemanticity",
     expected="described",
 )

@@ -28,7 +28,6 @@ def _grid(data: Tables, figure: str, panel: str, value: str = "phase") -> pd.Dat
     figure="phase_2in1",
     paper="A feature is not learned, or learned in superposition, or has a dimension of its own; both diagrams, "
     "empirical and theoretical, show the three regions, and the transitions between them seem sharp",
-    about="trained models",
     phrase="three outcomes for a feature",
     criteria=[
         Criterion(
@@ -189,7 +188,6 @@ def crossover_kink(data: Tables) -> Finding:
 @claims.add(
     figure="phase_3in2",
     paper="The phase change is observed both in the empirical and in the theoretical diagram",
-    about="trained models",
     phrase="observed in both the empirical",
     criteria=[
         Criterion(

@@ -20,7 +20,6 @@ def _sparse(data: Tables) -> pd.DataFrame:
 @claims.add(
     figure="many_features",
     paper="At 90 % sparsity and more, all features are represented",
-    about="trained models",
     criteria=[
         at_most_zero("features that are not represented, at most, n = 5, m = 2", "the summary", "all are represented"),
         at_most_zero("features that are not represented, at most, n = 20, m = 5", "the summary", "all are represented"),
@@ -58,7 +57,6 @@ def all_represented(data: Tables) -> Finding:
 @claims.add(
     figure="many_features",
     paper="The diagonal of WᵀW is 1 for features that are represented",
-    about="trained models",
     criteria=[
         Criterion(
             "largest |‖W_i‖² - 1| of features whose output rises by more than ½ if they alone become active, at 1",
@@ -90,7 +88,6 @@ def diagonal(data: Tables) -> Finding:
 @claims.add(
     figure="many_features",
     paper="Exponentially many directions can be almost orthogonal, and models make use of them",
-    about="trained models",
     criteria=[
         at_most_zero(
             "models with more features than dimensions, at the lowest density, whose largest |cos| is not below that "

@@ -33,7 +33,6 @@ def _in_superposition(data: Tables, values: str) -> set[int]:
     figure="five_features",
     paper="The phenomena are the same if features are binary, 1 when active: rarely active, five of them form a "
     "pentagon in the plane",
-    about="trained models",
     criteria=[
         at_most_zero("binary features that are not represented at the lowest density", "the summary", "all five are"),
         Criterion(
@@ -72,7 +71,6 @@ def binary(data: Tables) -> Finding:
     figure="five_features",
     paper=f"If features are often active (p = {OFTEN_ACTIVE}), the two most important ones get dimensions of their "
     "own, and the rest is ignored",
-    about="trained models",
     criteria=[
         at_most_zero(
             "importances of the rest below 1, and kinds of values, with which others than the two most important "

@@ -49,7 +49,6 @@ def _difference(data: Tables, n: int, m: int, arrangement: str) -> Number:
 @claims.add(
     figure="polygons_and_solids",
     paper="Sparse features in the plane form a regular polygon: four a square, six a hexagon",
-    about="trained models",
     criteria=[_recognised("square", 4), _recognised("hexagon", 6)],
     at_quick=False,
 )
@@ -68,7 +67,6 @@ def polygons(data: Tables) -> Finding:
 @claims.add(
     figure="polygons_and_solids",
     paper="Sparse features in space form a regular polytope: four a tetrahedron, six an octahedron",
-    about="trained models",
     criteria=[_recognised("tetrahedron", 4), _recognised("octahedron", 6)],
     correction=[
         _recognised("octahedron", 6),

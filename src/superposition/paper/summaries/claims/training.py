@@ -16,7 +16,6 @@ SIGNIFICANCE = 0.01
 @claims.add(
     figure="pentagon_forms",
     paper="Training first pushes directions apart and then rotates them into the polytope",
-    about="trained models",
     criteria=[
         Criterion(
             f"share of pentagons whose directions are apart, by {APART:g}° or more, when norms have settled",
