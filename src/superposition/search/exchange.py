@@ -27,7 +27,8 @@ from superposition.search.polishing import GROUPS, Bench
 
 # The initialisations at every point that take part, those with the lowest losses.
 INITIALISATIONS = 3
-# The variations of the best model of every condition that are tried in a round.
+# The largest number of variations of the best model of every condition that are tried in a round; one for every two
+# features is enough for small models.
 VARIATIONS = 8
 # The shares of its features that are kept when the features of a model are all alike.
 KEPT = (1 / 4, 1 / 2, 3 / 4)
@@ -42,7 +43,7 @@ FINALISTS = 2
 TRIED = 2
 # Candidates whose loss exceeds the best by more than this share are given up: as they are, where all features are
 # alike, so that polishing changes little; and after the trial.
-NEAR, MARGIN = 0.06, 0.01
+NEAR, MARGIN = 0.06, 0.03
 # A model replaces the best if its loss is lower by this share, and clearly so.
 MIN_GAIN = 3e-4
 MAX_ROUNDS = 5
@@ -264,7 +265,7 @@ def _swapped(best: Candidate, condition: Condition, number: int) -> list[Candida
     generator = torch.Generator().manual_seed(MAX_ROUNDS * condition.plan.sweep.seed + number)
     swapped = [
         Candidate(best.condition, "features swapped", swap_features(best.parameters, condition.model, generator))
-        for _ in range(VARIATIONS)
+        for _ in range(min(VARIATIONS, condition.model.n // 2))
     ]
     ordered = order_features(best.parameters, condition) if condition.exchangeable else None
     return swapped if ordered is None else [*swapped, Candidate(best.condition, "features by error", ordered)]
