@@ -46,7 +46,7 @@ TRIED = 2
 NEAR, MARGIN = 0.06, 0.03
 # A model replaces the best if its loss is lower by this share, and clearly so.
 MIN_GAIN = 3e-4
-MAX_ROUNDS = 5
+MAX_ROUNDS = 8
 # The numbers of samples, and of feature values, on which losses are compared; small models can afford more samples.
 LEVELS = ((2**12, 0), (2**15, 2**22), (2**17, 2**25))
 # A candidate wins at once if its loss is lower by so many standard errors, and goes on to the next level if it is not
@@ -205,8 +205,11 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
         ]
         thinned = [c for k in alive if conditions[k].uniform for c in _thinned(best[k], conditions[k])]
         swapped = [c for k in alive if not conditions[k].uniform for c in _swapped(best[k], conditions[k], number)]
+        # An order that is best for now may keep a model from better ones, so swaps are tried first.
+        late = [k for k, failed in failures.items() if failed <= PATIENCE <= number and not conditions[k].uniform]
+        ordered = [c for k in late for c in _ordered(best[k], conditions[k])]
         carried = [c for c in carried if c.condition in state.improved]
-        if not (candidates := state.near(carried, TRIED) + state.near(thinned, len(KEPT)) + swapped):
+        if not (candidates := state.near(carried, TRIED) + state.near(thinned, len(KEPT)) + swapped + ordered):
             break
         state.advance(candidates, number)
         failures = {k: 0 if k in state.changed else failed + 1 for k, failed in failures.items()}
@@ -261,11 +264,15 @@ def _thinned(best: Candidate, condition: Condition) -> list[Candidate]:
 
 
 def _swapped(best: Candidate, condition: Condition, number: int) -> list[Candidate]:
-    """Return the best model of a condition with its features in other orders."""
+    """Return the best model of a condition with a few features swapped, in several ways."""
     generator = torch.Generator().manual_seed(MAX_ROUNDS * condition.plan.sweep.seed + number)
-    swapped = [
+    return [
         Candidate(best.condition, "features swapped", swap_features(best.parameters, condition.model, generator))
         for _ in range(min(VARIATIONS, condition.model.n // 2))
     ]
+
+
+def _ordered(best: Candidate, condition: Condition) -> list[Candidate]:
+    """Return the best model of a condition with its features in the order of their errors, if that is another one."""
     ordered = order_features(best.parameters, condition) if condition.exchangeable else None
-    return swapped if ordered is None else [*swapped, Candidate(best.condition, "features by error", ordered)]
+    return [] if ordered is None else [Candidate(best.condition, "features by error", ordered)]
