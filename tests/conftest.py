@@ -31,7 +31,7 @@ def without_shape_checks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the longest files, so that none is left over at the end."""
-    longest = ("test_cluster", "test_faults", "workflow", "training", "paper")
+    longest = ("test_cluster", "test_cluster_faults", "test_faults", "workflow", "training", "paper")
 
     def rank(item: pytest.Item) -> int:
         names = (item.path.stem, item.path.parent.name)
@@ -41,5 +41,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Use a process for every core, and one more for the tests that wait for a cluster."""
-    return (os.cpu_count() or 1) + ("not integration" not in config.option.markexpr)
+    """Use a process for every core, and one more for each file of tests that wait for a cluster."""
+    return (os.cpu_count() or 1) + 2 * ("not integration" not in config.option.markexpr)

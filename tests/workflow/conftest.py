@@ -2,11 +2,14 @@
 
 import compileall
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from tests.workflow.cluster import EAGER
 from tests.workflow.project import ROOT, Project
+from tests.workflow.slurm import Slurm, missing, running
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,3 +52,16 @@ def made(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
             return project
     shutil.copytree(first, project.path, dirs_exist_ok=True)
     return project
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    if absent := missing():
+        pytest.skip(f"not installed: {', '.join(absent)} (apt-get install slurmctld slurmd slurm-client munge)")
+    with running(tmp_path_factory.mktemp("slurm")) as started:
+        yield started
+
+
+@pytest.fixture(params=EAGER)
+def profile(request: pytest.FixtureRequest) -> str:
+    return request.param

@@ -11,19 +11,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
-from filelock import FileLock
 from tests.workflow.project import wait_for
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "setpriv")
 NODES = ("node0", "node1")
 CORES, MEMORY = 4, 16_000  # of a node; no more than words to SLURM
-LOCK = Path("/tmp/superposition-slurm.lock")  # one at a time, also where tests run side by side: the ports are fixed
-PORT = 27_817
 
 CONF = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={port}
+SlurmctldPort={ports[0]}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
@@ -46,7 +43,8 @@ KillWait=1
 GresTypes=gpu
 EnforcePartLimits=NO
 NodeName=DEFAULT CPUs={cores} RealMemory={memory} Gres=gpu:1
-NodeName=node[0-1] NodeAddr=127.0.0.1 NodeHostName={host} Port=[{first}-{last}]
+NodeName=node0 NodeAddr=127.0.0.1 NodeHostName={host} Port={ports[1]}
+NodeName=node1 NodeAddr=127.0.0.1 NodeHostName={host} Port={ports[2]}
 PartitionName=all Nodes=ALL Default=YES MaxTime=1-0
 """
 
@@ -104,6 +102,15 @@ class Slurm:
         wait_for(lambda: not any(state.startswith("d") for state in self.states()), "nodes in service")
 
 
+def free_ports(count: int) -> list[int]:
+    """Return ports that nothing listens on, so that several SLURMs may run side by side."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listener in sockets:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in sockets]
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[Slurm]:
     """Start a SLURM, and stop it in the end with all its jobs."""
@@ -114,9 +121,7 @@ def running(folder: Path) -> Iterator[Slurm]:
             folder=folder,
             host=host,
             user=getpass.getuser(),
-            port=PORT,
-            first=PORT + 1,
-            last=PORT + len(NODES),
+            ports=free_ports(1 + len(NODES)),
             cores=CORES,
             memory=MEMORY,
         )
@@ -134,7 +139,6 @@ def running(folder: Path) -> Iterator[Slurm]:
         *(["slurmd", "-D", "-N", node] for node in NODES),
     ]
     with ExitStack() as stack:
-        stack.enter_context(FileLock(LOCK, mode=0o666))
         log = stack.enter_context((folder / "log").open("w"))
         started: list[subprocess.Popen[bytes]] = []
 

@@ -1,77 +1,20 @@
-"""The DAG on a real SLURM, by the profiles: the same results as without, whatever happens to jobs and nodes."""
+"""The DAG on a real SLURM, by the profiles: the same results as without, and clear refusals."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 import yaml
 from tests.readme import block
+from tests.workflow.cluster import EAGER, LONG, run, same, start, submitted, training, uncomment
 from tests.workflow.project import OUT, ROOT, Project, digest, wait_for
-from tests.workflow.slurm import NODES, Slurm, missing, running
+from tests.workflow.slurm import Slurm
 from tests.workflow.test_runs import train_long
 
 from superposition.core.weights import SweepResult
 
 pytestmark = pytest.mark.integration
-
-# The profiles, and what makes them ask more often than is polite on a cluster.
-EAGER = {
-    "slurm": ["--slurm-init-seconds-before-status-checks", "1"],
-    "cluster-generic": ["--seconds-between-status-checks", "1"],
-}
-LONG = f"{OUT}/weights/basic_small.safetensors"
-
-
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
-    if absent := missing():
-        pytest.skip(f"not installed: {', '.join(absent)} (apt-get install slurmctld slurmd slurm-client munge)")
-    with running(tmp_path_factory.mktemp("slurm")) as started:
-        yield started
-
-
-@pytest.fixture(params=EAGER)
-def profile(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
-def start(project: Project, slurm: Slurm, profile: str, *words: str) -> subprocess.Popen[str]:
-    environment = {k: v for k, v in slurm.environment.items() if k not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
-    command = [sys.executable, "-m", "snakemake", "--profile", f"profiles/{profile}", *EAGER[profile], *words]
-    output = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=project.path, env=environment, start_new_session=True, **output)
-
-
-def run(project: Project, slurm: Slurm, profile: str, *words: str) -> tuple[int, str]:
-    """Return the exit code, and the output of Snakemake and its jobs."""
-    with start(project, slurm, profile, *words) as process:
-        output, _ = process.communicate()
-    return process.returncode, output
-
-
-def submitted(output: str) -> int:
-    return len(
-        re.findall(r"^(?:Job .* has been submitted with SLURM jobid|Submitted .* with external jobid)", output, re.M)
-    )
-
-
-def same(made: Path, other: Path, *parts: str) -> None:
-    """Check that these parts of the other's results are the same bytes."""
-    files = [
-        path.relative_to(other)
-        for part in parts
-        for path in [other / OUT / part, *(other / OUT / part).rglob("*")]
-        if path.is_file()
-    ]
-    assert {file.parts[2] for file in files} == set(parts)
-    assert [file for file in files if digest(made / file) != digest(other / file)] == []
 
 
 def test_the_profiles_ask_for_the_same() -> None:
@@ -105,85 +48,6 @@ def test_a_split_sweep_is_the_same(made: Project, fresh: Project, slurm: Slurm, 
     assert code == 0, output
     assert submitted(output) == 4 + 1
     assert digest(fresh.path / LONG) == digest(made.path / LONG)
-
-
-def training(project: Project) -> psutil.Process | None:
-    """Return the process that trains, once it has begun."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):  # it may have ended
-            script = process.cmdline()[-1:]
-            if script and script[0].startswith(f"{project.path}/") and script[0].endswith(".train.py"):
-                found.append(process)
-    begun = (project.path / OUT / "logs/train/basic_small.log").exists()
-    # Not one that it forks, to compile for instance.
-    return min(found, key=psutil.Process.create_time) if found and begun else None
-
-
-def cancel(slurm: Slurm, process: psutil.Process, job: str) -> None:
-    slurm("scancel", job)
-
-
-def kill_training(slurm: Slurm, process: psutil.Process, job: str) -> None:
-    process.kill()
-
-
-def kill_all(slurm: Slurm, process: psutil.Process, job: str) -> None:
-    slurm.kill(job)
-
-
-def lose_node(slurm: Slurm, process: psutil.Process, job: str) -> None:
-    """Drain the node of a job, which goes on; then take the node down, and SLURM starts the job on the other one."""
-    node = slurm("squeue", "--noheader", "--format=%N", f"--jobs={job}")
-    assert node in NODES
-    slurm("scontrol", "update", f"nodename={node}", "state=drain", "reason=test")
-    assert process.is_running()
-    slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the digest of the long experiment's weights when nothing disturbs its training."""
-    project = Project(tmp_path_factory.mktemp("undisturbed"))
-    project.shrink("introduction", "theory")
-    train_long(project)
-    assert project.snakemake(LONG).returncode == 0
-    return digest(project.path / LONG)
-
-
-FAULTS = (cancel, kill_training, kill_all, lose_node)
-# With the second profile, where retries are Snakemake's own in the same way, one in every run of the tests.
-BOTH = [("slurm", fault) for fault in FAULTS] + [
-    pytest.param("cluster-generic", fault, marks=[] if fault is kill_training else pytest.mark.slow) for fault in FAULTS
-]
-
-
-@pytest.mark.parametrize(("profile", "fault"), BOTH)
-def test_whatever_happens_to_a_job_the_run_ends_by_itself(
-    fresh: Project, slurm: Slurm, profile: str, undisturbed: str, fault: Callable[[Slurm, psutil.Process, str], None]
-) -> None:
-    """In the middle of training: with the bytes of an undisturbed run in the end, and nothing in their place before."""
-    train_long(fresh)
-    process = start(fresh, slurm, profile, LONG)
-    try:
-        wait_for(lambda: training(fresh) is not None, "training")
-        victim = training(fresh)
-        assert victim
-        job = victim.environ()["SLURM_JOB_ID"]
-        assert slurm("squeue", "--noheader", "--format=%T", f"--jobs={job}") == "RUNNING"
-        fault(slurm, victim, job)
-        victim.wait(60)
-        assert list((fresh.path / OUT / "weights").iterdir()) == []
-        output, _ = process.communicate(timeout=300)
-    finally:
-        slurm.heal()
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 0, output
-    assert digest(fresh.path / LONG) == undisturbed
-    assert [file.name for file in (fresh.path / OUT / "weights").iterdir()] == [Path(LONG).name]
-    # From a node that is lost SLURM itself moves the job.
-    assert submitted(output) == (1 if fault is lose_node else 2)
 
 
 TOO_MUCH = {
@@ -223,14 +87,6 @@ def test_a_job_that_waits_for_ever_can_be_seen_and_cancelled(fresh: Project, slu
         output, _ = process.communicate(timeout=120)
     assert process.returncode != 0
     assert not slurm("squeue", "--noheader"), output
-
-
-def uncomment(project: Project, profile: str, lines: str) -> str:
-    """Uncomment lines of a profile, and return its text."""
-    file = project.path / f"profiles/{profile}/config.yaml"
-    text = re.sub(rf"^( *)# ({lines})", r"\1\2", file.read_text(), flags=re.MULTILINE)
-    file.write_text(text)
-    return text
 
 
 def test_a_gpu_is_asked_for_where_the_profile_says_so(fresh: Project, slurm: Slurm, profile: str) -> None:

@@ -1,0 +1,71 @@
+"""Running the DAG on the SLURM of the tests, by the profiles."""
+
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from tests.workflow.project import OUT, Project, digest
+from tests.workflow.slurm import Slurm
+
+# The profiles, and what makes them ask more often than is polite on a cluster.
+EAGER = {
+    "slurm": ["--slurm-init-seconds-before-status-checks", "1"],
+    "cluster-generic": ["--seconds-between-status-checks", "1"],
+}
+LONG = f"{OUT}/weights/basic_small.safetensors"
+
+
+def start(project: Project, slurm: Slurm, profile: str, *words: str) -> subprocess.Popen[str]:
+    environment = {k: v for k, v in slurm.environment.items() if k not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
+    command = [sys.executable, "-m", "snakemake", "--profile", f"profiles/{profile}", *EAGER[profile], *words]
+    output = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=project.path, env=environment, start_new_session=True, **output)
+
+
+def run(project: Project, slurm: Slurm, profile: str, *words: str) -> tuple[int, str]:
+    """Return the exit code, and the output of Snakemake and its jobs."""
+    with start(project, slurm, profile, *words) as process:
+        output, _ = process.communicate()
+    return process.returncode, output
+
+
+def submitted(output: str) -> int:
+    return len(
+        re.findall(r"^(?:Job .* has been submitted with SLURM jobid|Submitted .* with external jobid)", output, re.M)
+    )
+
+
+def same(made: Path, other: Path, *parts: str) -> None:
+    """Check that these parts of the other's results are the same bytes."""
+    files = [
+        path.relative_to(other)
+        for part in parts
+        for path in [other / OUT / part, *(other / OUT / part).rglob("*")]
+        if path.is_file()
+    ]
+    assert {file.parts[2] for file in files} == set(parts)
+    assert [file for file in files if digest(made / file) != digest(other / file)] == []
+
+
+def training(project: Project) -> psutil.Process | None:
+    """Return the process that trains, once it has begun."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it may have ended
+            script = process.cmdline()[-1:]
+            if script and script[0].startswith(f"{project.path}/") and script[0].endswith(".train.py"):
+                found.append(process)
+    begun = (project.path / OUT / "logs/train/basic_small.log").exists()
+    # Not one that it forks, to compile for instance.
+    return min(found, key=psutil.Process.create_time) if found and begun else None
+
+
+def uncomment(project: Project, profile: str, lines: str) -> str:
+    """Uncomment lines of a profile, and return its text."""
+    file = project.path / f"profiles/{profile}/config.yaml"
+    text = re.sub(rf"^( *)# ({lines})", r"\1\2", file.read_text(), flags=re.MULTILINE)
+    file.write_text(text)
+    return text

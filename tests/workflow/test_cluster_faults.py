@@ -1,0 +1,81 @@
+"""Jobs and nodes of a cluster fail in the middle of training, and the run ends with the same weights by itself."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.workflow.cluster import LONG, start, submitted, training
+from tests.workflow.project import OUT, Project, digest, wait_for
+from tests.workflow.slurm import NODES, Slurm
+from tests.workflow.test_runs import train_long
+
+pytestmark = pytest.mark.integration
+
+
+def cancel(slurm: Slurm, process: psutil.Process, job: str) -> None:
+    slurm("scancel", job)
+
+
+def kill_training(slurm: Slurm, process: psutil.Process, job: str) -> None:
+    process.kill()
+
+
+def kill_all(slurm: Slurm, process: psutil.Process, job: str) -> None:
+    slurm.kill(job)
+
+
+def lose_node(slurm: Slurm, process: psutil.Process, job: str) -> None:
+    """Drain the node of a job, which goes on; then take the node down, and SLURM starts the job on the other one."""
+    node = slurm("squeue", "--noheader", "--format=%N", f"--jobs={job}")
+    assert node in NODES
+    slurm("scontrol", "update", f"nodename={node}", "state=drain", "reason=test")
+    assert process.is_running()
+    slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the digest of the long experiment's weights when nothing disturbs its training."""
+    project = Project(tmp_path_factory.mktemp("undisturbed"))
+    project.shrink("introduction", "theory")
+    train_long(project)
+    assert project.snakemake(LONG).returncode == 0
+    return digest(project.path / LONG)
+
+
+FAULTS = (cancel, kill_training, kill_all, lose_node)
+# With the second profile, where retries are Snakemake's own in the same way, one in every run of the tests.
+BOTH = [("slurm", fault) for fault in FAULTS] + [
+    pytest.param("cluster-generic", fault, marks=[] if fault is kill_training else pytest.mark.slow) for fault in FAULTS
+]
+
+
+@pytest.mark.parametrize(("profile", "fault"), BOTH)
+def test_whatever_happens_to_a_job_the_run_ends_by_itself(
+    fresh: Project, slurm: Slurm, profile: str, undisturbed: str, fault: Callable[[Slurm, psutil.Process, str], None]
+) -> None:
+    """In the middle of training: with the bytes of an undisturbed run in the end, and nothing in their place before."""
+    train_long(fresh)
+    process = start(fresh, slurm, profile, LONG)
+    try:
+        wait_for(lambda: training(fresh) is not None, "training")
+        victim = training(fresh)
+        assert victim
+        job = victim.environ()["SLURM_JOB_ID"]
+        assert slurm("squeue", "--noheader", "--format=%T", f"--jobs={job}") == "RUNNING"
+        fault(slurm, victim, job)
+        victim.wait(60)
+        assert list((fresh.path / OUT / "weights").iterdir()) == []
+        output, _ = process.communicate(timeout=300)
+    finally:
+        slurm.heal()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, output
+    assert digest(fresh.path / LONG) == undisturbed
+    assert [file.name for file in (fresh.path / OUT / "weights").iterdir()] == [Path(LONG).name]
+    # From a node that is lost SLURM itself moves the job.
+    assert submitted(output) == (1 if fault is lose_node else 2)
