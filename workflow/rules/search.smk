@@ -13,8 +13,8 @@ rule search:
         f"{OUT}/benchmarks/search/{{family}}.tsv"
     wildcard_constraints:
         family="|".join(CONFIG.families) or "none",
-    # Searches run side by side, each on one core: on two a search is only 1.2 times as fast. The longest one should not
-    # be the last.
+    # Searches run side by side, each on one core: on two a search is only 1.2 times as fast. They come before the small
+    # jobs, so that the longest search is not the last job.
     priority: 1
     conda:
         "../envs/superposition.yaml"

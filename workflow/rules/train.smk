@@ -35,6 +35,8 @@ rule train:
     conda:
         "../envs/superposition.yaml"
     threads: lambda wildcards: 1 if wildcards.experiment in ONE_CORE else workflow.cores or 1
+    # A job that takes all cores waits for the others to end. So these come first, and small jobs fill the end of a run.
+    priority: 2
     resources:
         gpu=lambda wildcards: int(wildcards.experiment in ON_GPU),
     params:
