@@ -25,7 +25,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def wait_for(what: Callable[[], bool], name: str, seconds: float = 120) -> None:
+def wait_for(what: Callable[[], bool], name: str, seconds: float = 600) -> None:
     end = time.monotonic() + seconds
     while not what():
         if time.monotonic() > end:

@@ -2,13 +2,10 @@
 
 import base64
 import copy
-import html
 import io
 import json
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -573,16 +570,14 @@ def test_contrast() -> None:
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
 )
-# Notes of every picture whether it is there and seen, and of the page whether it is wider than the window.
-LOOK = """<script>addEventListener("load", () => {
+# Returns the width of every picture and its width on the page, and by how much the page is wider than the window.
+LOOK = """async () => {
   document.querySelectorAll("details").forEach(part => part.open = true);
   document.querySelectorAll("img").forEach(image => image.loading = "eager");
-  Promise.all([...document.images].map(image => image.decode().catch(() => 0))).then(() => {
-    const seen = [...document.images].map(image => [image.naturalWidth, image.getBoundingClientRect().width]);
-    const wide = document.documentElement.scrollWidth - innerWidth;
-    document.body.insertAdjacentHTML("beforeend", `<pre id="seen">${JSON.stringify([seen, wide])}</pre>`);
-  });
-})</script>"""
+  await Promise.all([...document.images].map(image => image.decode().catch(() => 0)));
+  const seen = [...document.images].map(image => [image.naturalWidth, image.getBoundingClientRect().width]);
+  return [seen, document.documentElement.scrollWidth - innerWidth];
+}"""
 
 
 @dataclass
@@ -596,16 +591,20 @@ class Look:
 
 
 def look(page: str, folder: Path, width: int = 1200) -> Look:
-    (folder / "page.html").write_text(page.replace("</body>", f"{LOOK}</body>"), encoding="utf-8")
-    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--virtual-time-budget=20000"]
-    logs = ["--enable-logging=stderr", f"--log-net-log={folder / 'net.json'}", f"--user-data-dir={folder / 'user'}"]
-    command = [CHROMIUM, *switches, *logs, f"--window-size={width},900", "--dump-dom", (folder / "page.html").as_uri()]
-    home = os.environ | {"HOME": str(folder)}
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300, env=home)
-    seen, overflow = json.loads(html.unescape(re.findall(r'<pre id="seen">(.*?)</pre>', run.stdout)[-1]))
-    log = (folder / "net.json").read_text()
-    asked = re.findall(r'"initiator":"null"[^\n]*?"url":"([^"]*)"', log)
-    return Look(re.findall(r"CONSOLE.*", run.stderr), seen, overflow, [url for url in asked if url.startswith("http")])
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    file = folder / "page.html"
+    file.write_text(page, encoding="utf-8")
+    errors, requests = list[str](), list[str]()
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        tab = browser.new_page(viewport={"width": width, "height": 900})
+        tab.on("console", lambda message: errors.append(message.text))
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.goto(file.as_uri())
+        pictures, overflow = tab.evaluate(LOOK)
+        browser.close()
+    return Look(errors, pictures, overflow, [url for url in requests if url.startswith("http")])
 
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium here")

@@ -95,30 +95,28 @@ def binary(data: Tables) -> Finding:
             "the statement, for the rest at the lowest importance",
         ),
         Criterion(
-            "highest density at which more than two equally important features are represented, the lower one of both "
-            "kinds of values",
+            "smallest number of equally important features that are represented, of both kinds of values",
             ">",
-            OFTEN_ACTIVE,
+            2,
             "the summary",
-            "the density of which it speaks",
+            "two, whichever they are",
+            ".0f",
         ),
     ],
     expected="corrected",
 )
 def dedicated(data: Tables) -> Finding:
-    models = data["five_features"]["models"]
-    at = rows_at(models, density=OFTEN_ACTIVE)
+    at = rows_at(data["five_features"]["models"], density=OFTEN_ACTIVE)
     falling, equal = at[at["relative_importance"] < 1], at[at["relative_importance"] == 1]
     lowest = falling[falling["relative_importance"] == falling["relative_importance"].min()]
-    crowded = models[(models["relative_importance"] == 1) & (models["represented"] > 2)]
-    reach = crowded.groupby("values")["density"].max().reindex([*VALUES])
+    each = equal.set_index("values")["represented"].reindex([*VALUES])
     counts = ", ".join(f"{row.represented} ({row.values}, {row.relative_importance:g})" for row in at.itertuples())
     return Finding(
         [
             Number((~falling["dedicated"]).sum() if len(falling) else np.nan),
             Number(equal["represented"].max() if len(equal) else np.nan),
         ],
-        [Number((~lowest["dedicated"]).sum() if len(lowest) else np.nan), Number(reach.min(skipna=False))],
+        [Number((~lowest["dedicated"]).sum() if len(lowest) else np.nan), Number(each.min(skipna=False))],
         text=f"represented at p = {OFTEN_ACTIVE}, by values and importance of the last three: {counts}",
         correction="How many features are represented at this density depends on their importances: equally important "
         "ones form antipodal pairs; the two most important ones have dedicated dimensions if the others matter much "
