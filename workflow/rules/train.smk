@@ -32,11 +32,11 @@ rule train:
         f"{OUT}/benchmarks/train/{{experiment}}.tsv"
     wildcard_constraints:
         experiment="|".join(name for name, parts in PARTS.items() if parts == 1) or "none",
+    # A job that takes all cores waits for the others to end. So these come first, and small jobs fill the end of a run.
+    priority: 2
     conda:
         "../envs/superposition.yaml"
     threads: lambda wildcards: 1 if wildcards.experiment in ONE_CORE else workflow.cores or 1
-    # A job that takes all cores waits for the others to end. So these come first, and small jobs fill the end of a run.
-    priority: 2
     resources:
         gpu=lambda wildcards: int(wildcards.experiment in ON_GPU),
     params:
