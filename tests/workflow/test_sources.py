@@ -44,7 +44,7 @@ def imported(names: list[str], lines: list[str]) -> list[str]:
     ("stage", "never"),
     [
         ("measure", ["matplotlib", "scipy.stats", "scipy.optimize"]),
-        ("draw", ["torch", "scipy.stats", "scipy.optimize"]),
+        ("draw", ["torch"]),
         ("judge", ["torch", "matplotlib", "pydantic"]),
     ],
 )

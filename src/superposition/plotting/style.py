@@ -5,28 +5,26 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import seaborn as sns
 from matplotlib.animation import Animation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.transforms import Bbox
 
 STYLE = Path(__file__).with_suffix(".mplstyle")
-plt.style.use(STYLE)
-
 # Width of a page in inches.
 PAGE = 7.0
 # The label of the axis along which features become sparser.
 SPARSITY_LABEL = "$1/(1-S)$"
 
-# All colours can be told apart by colour-blind readers: categories have the palette of the style sheet, quantities
-# perceptually uniform colour maps.
-CATEGORIES = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+# All colours can be told apart by colour-blind readers: categories have seaborn's palette, quantities perceptually
+# uniform colour maps.
+CATEGORIES = sns.color_palette("colorblind").as_hex()
 # Weights and dot products: blue is negative, orange positive.
-SIGNED = LinearSegmentedColormap.from_list("signed", ["#306cb0", "#f2f2f2", "#b54726"])
+SIGNED = sns.diverging_palette(250, 20, s=85, l=45, as_cmap=True)
 # Superposition of a feature, from 0 (a dedicated dimension) to 1 or more (shared with other features).
 SUPERPOSITION = mpl.colormaps["viridis"]
 IMPORTANCE = mpl.colormaps["cividis_r"]
@@ -54,6 +52,9 @@ FINE_LINE = 0.4
 # Solids extend beyond their axes, so in figures with solids titles are moved out of their way. The search for a free
 # position takes a tenth of the drawing time, so other figures do without it.
 with_solids = mpl.rc_context({"axes.titley": None})
+
+plt.style.use(STYLE)
+sns.set_palette(CATEGORIES)
 
 
 def save(figure: Figure, *paths: str | Path) -> None:

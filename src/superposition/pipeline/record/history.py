@@ -13,7 +13,7 @@ from pathlib import Path
 from superposition.core.errors import SuperpositionError
 
 # The packages whose versions are recorded.
-PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "snakemake", "papermill", "safetensors")
+PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "seaborn", "snakemake", "papermill", "safetensors")
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,8 @@ def bias(data: Tables) -> Finding:
         ),
         MOST_IMPORTANT_UNTOUCHED,
     ],
+    # Short training of n = 80 in small batches can end further above the least loss than the first bound allows.
+    at_quick=False,
 )
 def dense_relu_is_linear(data: Tables) -> Finding:
     losses, entries, first = [], [], []
