@@ -9,7 +9,9 @@ import jinja2
 from superposition.pipeline.configuration.config import Config
 from superposition.pipeline.explorer.addresses import SETTINGS, custom_figures, paper_figures
 from superposition.pipeline.explorer.packing import columns, compress
-from superposition.pipeline.explorer.views import VIEWS, Run, show_sweeps
+from superposition.pipeline.explorer.run import Run
+from superposition.pipeline.explorer.views import VIEWS
+from superposition.pipeline.explorer.views.models import show_sweeps
 
 
 def collect(results: Path, config: Config) -> dict[str, Any]:
