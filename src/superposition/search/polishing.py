@@ -151,11 +151,7 @@ class Bench:
         grouped = defaultdict(list)
         for number, (candidate, condition) in enumerate(zip(candidates, conditions, strict=True)):
             plan, point = condition.plan, condition.point
-            kind = (
-                ("rare", point)
-                if is_rare(plan, point)
-                else ("usual", _factor(plan, point), several_share(plan, point) < CROWDED)
-            )
+            kind = ("rare", point) if is_rare(plan, point) else (_factor(plan, point), _is_crowded(plan, point))
             grouped[condition.experiment, candidate.parameters.dtype, kind].append(number)
         pieces = []
         for numbers in grouped.values():

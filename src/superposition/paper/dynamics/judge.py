@@ -5,7 +5,7 @@ from scipy.stats import binomtest
 
 from superposition.paper.dynamics import SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps, swaps_at_jumps
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, improbable
 
 claims = Claims("dynamics")
 
@@ -80,11 +80,8 @@ def swap_places(data: Tables) -> Finding:
     "little at the first jump, more at the second",
     phrase="loss curve also undergoes a sudden",
     criteria=[
-        Criterion(
+        above_half(
             "share of the loss's fall, once models have settled, within 2 % of training of a jump",
-            ">",
-            0.5,
-            "midpoint",
             "what dominates is the larger part",
             ".0%",
         ),
@@ -115,14 +112,7 @@ def loss_drops(data: Tables) -> Finding:
     "be a strong attractor",
     phrase="seems to be a strong attractor",
     criteria=[
-        Criterion(
-            "least share of the runs that end so, over the two initialisations",
-            ">",
-            0.5,
-            "midpoint",
-            "the majority",
-            ".0%",
-        ),
+        above_half("least share of the runs that end so, over the two initialisations", "the majority", ".0%"),
         improbable(
             "largest probability of so many octahedra with all pairs across the sets",
             "pairs at random: 6 of 15 matchings",
@@ -198,12 +188,9 @@ def several_trajectories(data: Tables) -> Finding:
     paper="The network learns a linear, PCA-like solution before it finds a better nonlinear one",
     phrase="learns a linear PCA solution before",
     criteria=[
-        Criterion(
+        above_half(
             "share of the runs from small weights whose WᵀW on the first plateau differs by less than 1/6 from the "
             "projector on the first two principal components",
-            ">",
-            0.5,
-            "midpoint",
             "the majority; 1/6 is half of an entry of the projector on the sums of the two sets",
             ".0%",
         )

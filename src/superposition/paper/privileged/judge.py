@@ -16,7 +16,7 @@ from superposition.paper.privileged import (
     regimes_by_density,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below_half, improbable
 
 claims = Claims("privileged")
 
@@ -77,11 +77,8 @@ def rotation(data: Tables) -> Finding:
             "three standard errors; the median of 20 rotations",
             ".0f",
         ),
-        Criterion(
+        above_half(
             "largest share of neurons with one feature, in the best model at a density",
-            ">",
-            0.5,
-            "midpoint",
             "the majority of the neurons",
             ".0%",
         ),
@@ -119,12 +116,9 @@ def aligned(data: Tables) -> Finding:
             "all are positive; where no feature is ever 0, units are always on, and the output bias can take over",
             ".2f",
         ),
-        Criterion(
+        below_half(
             "largest share of the rise of the loss by the ReLU, over that with a linear hidden layer, that is left "
             "with the bias",
-            "<",
-            0.5,
-            "midpoint",
             "between a linear layer and one without a bias; wherever the rise exceeds three standard errors",
             ".1%",
         ),
@@ -157,11 +151,8 @@ def bias_escape(data: Tables) -> Finding:
     "0.08 none, with eight in five; from 0.04 on every feature is a pair of neurons",
     phrase="visualized the one with the lowest",
     criteria=[
-        Criterion(
+        below_half(
             "kinds of models of the paper that have the lowest loss at no density",
-            "<",
-            0.5,
-            "midpoint",
             "half way between none and one; as the paper's ranges are approximate, any density counts",
             ".0f",
         )

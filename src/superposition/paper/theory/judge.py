@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below_half
 
 claims = Claims("theory")
 
@@ -110,19 +110,13 @@ def loss_by_active_count(data: Tables) -> Finding:
     about="any model",
     phrase="penalty on positive biases",
     criteria=[
-        Criterion(
+        above_half(
             "exponent with which the share of samples with two or more active features in the loss of a fixed model "
             "falls with 1-S, between 10⁻⁶ and 10⁻⁵, smallest of the trained models",
-            ">",
-            0.5,
-            "midpoint",
             "half way between 0 (the share remains) and 1 (the ratio of the probabilities of two and of one)",
         ),
-        Criterion(
+        above_half(
             "share of L_0 and L_1 in the loss of the trained model at the lowest density",
-            ">",
-            0.5,
-            "midpoint",
             "what dominates is the larger part",
             ".1%",
         ),
@@ -219,12 +213,9 @@ def negative_interference_is_free(data: Tables) -> Finding:
     about="any model",
     phrase="convert small positive interferences into",
     criteria=[
-        Criterion(
+        below_half(
             "positive interference with one active feature, relative to that without the biases, largest over the "
             "densities at which more than 2m features are represented",
-            "<",
-            0.5,
-            "midpoint",
             "half way between all of it (1) and none (0)",
         )
     ],

@@ -45,6 +45,16 @@ def at_most_zero(statistic: str, source: Source, why: str) -> Criterion:
     return Criterion(statistic, "<", 1, source, why, ".0f")
 
 
+def above_half(statistic: str, why: str, digits: str = ".3g") -> Criterion:
+    """Return the criterion that a number is above ½, the midpoint between the alternatives 0 and 1."""
+    return Criterion(statistic, ">", 0.5, "midpoint", why, digits)
+
+
+def below_half(statistic: str, why: str, digits: str = ".3g") -> Criterion:
+    """Return the criterion that a number is below ½, the midpoint between the alternatives 0 and 1."""
+    return Criterion(statistic, "<", 0.5, "midpoint", why, digits)
+
+
 def identity(statistic: str, why: str = "an identity; allows for rounding") -> Criterion:
     """Return the criterion that a difference is zero up to rounding."""
     return Criterion(statistic, "<", 1e-9, "exact calculation", why, ".1e")

@@ -2,7 +2,7 @@
 
 from superposition.paper.absolute import motifs_of_shown_model
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half
 
 claims = Claims("absolute")
 
@@ -18,12 +18,9 @@ claims = Claims("absolute")
         Criterion(
             "least loss without an inhibiting weight, over the loss with it", ">", 1, "the paper", "it inhibits", ".1f"
         ),
-        Criterion(
+        above_half(
             "least share of the rise of the loss, without the first feature's input to the inhibitor, that is in "
             "samples in which this feature activates the shared neuron",
-            ">",
-            0.5,
-            "midpoint",
             "half of the samples with the feature",
             ".1%",
         ),

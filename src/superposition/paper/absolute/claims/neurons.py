@@ -15,7 +15,7 @@ from superposition.paper.absolute import (
     count_monosemantic,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, below_half, improbable
 
 claims = Claims("absolute")
 
@@ -45,11 +45,8 @@ def _at(counts: pd.DataFrame, density: float) -> pd.Series:
     paper="At 1-S = 1 and 0.3 every neuron represents one feature",
     phrase="end up with each neuron representing",
     criteria=[
-        Criterion(
+        below_half(
             "largest second weight of a neuron over its first, in the best models of all seeds",
-            "<",
-            0.5,
-            "midpoint",
             "between one feature and two of the same size",
             ".3f",
         )
@@ -136,7 +133,7 @@ def progression(data: Tables) -> Finding:
         )
     ],
     correction=[
-        Criterion("mean share of neurons with several features", ">", 0.5, "midpoint", "the majority", ".0%"),
+        above_half("mean share of neurons with several features", "the majority", ".0%"),
         improbable(
             "probability that neurons with one feature have such important ones by chance",
             "Mann–Whitney against the main features of the other neurons, combined over the seeds by Fisher's method",
@@ -269,22 +266,14 @@ def primary_and_secondary(data: Tables) -> Finding:
     "small activations are much more polysemantic",
     phrase="largest activations of that neuron",
     criteria=[
-        Criterion(
+        above_half(
             "least share, at any intermediate density, of the activations above half of the largest weight at which "
             "the primary feature is active, in the median neuron",
-            ">",
-            0.5,
-            "midpoint",
             "between none and all",
             ".0%",
         ),
-        Criterion(
-            "largest ratio of the same share among smaller activations to it",
-            "<",
-            0.5,
-            "midpoint",
-            "between none and as many",
-            ".2f",
+        below_half(
+            "largest ratio of the same share among smaller activations to it", "between none and as many", ".2f"
         ),
     ],
     at_quick=False,

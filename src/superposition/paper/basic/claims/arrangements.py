@@ -14,7 +14,7 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below_half
 
 claims = Claims("basic")
 
@@ -88,22 +88,14 @@ def early_superposition_is_antipodal(data: Tables) -> Finding:
     "structures",
     phrase="gradually transition to other geometric structures",
     criteria=[
-        Criterion(
+        above_half(
             "share of the features in superposition that form antipodal pairs at the highest density with "
             "superposition, smaller of both sizes",
-            ">",
-            0.5,
-            "midpoint",
             "half way between all pairs and none",
             ".0%",
         ),
-        Criterion(
-            "the share at the lowest density, larger of both sizes",
-            "<",
-            0.5,
-            "midpoint",
-            "half way between all pairs and none",
-            ".0%",
+        below_half(
+            "the share at the lowest density, larger of both sizes", "half way between all pairs and none", ".0%"
         ),
     ],
     at_quick=False,

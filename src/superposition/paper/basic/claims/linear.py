@@ -16,24 +16,18 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, below_half
 
 claims = Claims("basic")
 
-LOSS_OF_PCA = Criterion(
+LOSS_OF_PCA = below_half(
     "largest deviation of the loss from Σ_{i>m} I_i Var[x], relative to the cost of representing feature m + 1 in "
     "place of feature m",
-    "<",
-    0.5,
-    "midpoint",
     "half way from principal component analysis to the next best choice of features",
 )
 
-MOST_IMPORTANT_UNTOUCHED = Criterion(
+MOST_IMPORTANT_UNTOUCHED = below_half(
     "superposition of the most important feature where superposition sets in, larger of both sizes",
-    "<",
-    0.5,
-    "midpoint",
     "½ lies between a dedicated dimension (0) and a shared one (1)",
 )
 
@@ -96,11 +90,8 @@ def _is_singular(gram: np.ndarray) -> bool:
     phrase="linear model solution does not depend",
     criteria=[
         LOSS_OF_PCA,
-        Criterion(
+        below_half(
             "largest deviation of an entry of WᵀW from 1 for the first m features and 0 elsewhere, at any density",
-            "<",
-            0.5,
-            "midpoint",
             "½ lies between a feature that is represented and one that is not",
         ),
     ],
@@ -170,12 +161,9 @@ def _without_relu(data: Tables, figure: str) -> pd.Series:
     "value, which is positive, for the others",
     phrase="represent to their expected value",
     criteria=[
-        Criterion(
+        below_half(
             f"deviation of b_i from {ideal} in units of E[x_i], for {which} features: root of the mean square weighted "
             "by importance, largest of the linear models and of the dense ReLU-output models",
-            "<",
-            0.5,
-            "midpoint",
             "half way between 0 and E[x_i]",
         )
         for which, ideal in (("represented", "0"), ("other", "E[x_i]"))
@@ -200,11 +188,8 @@ def bias(data: Tables) -> Finding:
     phrase="behaves the same on dense features",
     criteria=[
         LOSS_OF_PCA,
-        Criterion(
+        below_half(
             "largest difference between the entries of WᵀW of the ReLU-output model and of the linear one",
-            "<",
-            0.5,
-            "midpoint",
             "½ lies between a feature that is represented and one that is not",
         ),
         MOST_IMPORTANT_UNTOUCHED,

@@ -6,7 +6,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from superposition.paper.correlated import ARRANGEMENTS
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, improbable
 
 claims = Claims("correlated")
 
@@ -96,11 +96,8 @@ def antipodal(data: Tables) -> Finding:
     "positive rather than negative interference: three pairs form a hexagon of neighbours",
     phrase="as close together as possible",
     criteria=[
-        Criterion(
+        above_half(
             "share of the densities below the first collapse at which the best model shows it",
-            ">",
-            0.5,
-            "midpoint",
             "the majority; no density is stated",
             ".0%",
         ),
@@ -161,12 +158,9 @@ def no_independent_hexagon(data: Tables) -> Finding:
     paper="Sometimes a pair collapses among these models; here that is an optimisation failure",
     phrase="features arranged in a hexagon",
     criteria=[
-        Criterion(
+        above_half(
             "share of the models with a collapsed pair, below the first collapse, whose loss is above that of the "
             "exact branch without one by three standard errors",
-            ">",
-            0.5,
-            "midpoint",
             "the majority; next to the collapse the losses are the same within their errors",
             ".0%",
         )

@@ -4,7 +4,7 @@ import numpy as np
 
 from superposition.paper.correlated import PAPER_CROSSINGS, PAPER_PCA_ONSET, pca_onset
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, below_half, improbable
 
 claims = Claims("correlated")
 
@@ -80,11 +80,8 @@ def collapse_to_component(data: Tables) -> Finding:
             "the paper",
             "one after the other",
         ),
-        Criterion(
+        below_half(
             "exact crossings that are nearer, in log density, to another of the paper's boundaries than to their own",
-            "<",
-            0.5,
-            "midpoint",
             "between the paper's boundaries, 0.05, 0.15, 0.2 to 0.25, and 0.5",
             ".0f",
         ),

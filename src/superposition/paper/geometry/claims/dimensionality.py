@@ -10,7 +10,7 @@ from superposition.paper.geometry import (
     beside_best,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, identity
+from superposition.pipeline.judging.criteria import Number, below_half, identity
 from superposition.theory.polytopes import FRACTION_LABELS
 
 claims = Claims("geometry")
@@ -76,11 +76,8 @@ def line_at_one(data: Tables) -> Finding:
     "packed efficiently",
     phrase="learned will have a dimensionality of",
     criteria=[
-        Criterion(
+        below_half(
             "largest deficit 1 - Σ_i D_i / m, trained and best known, relative to that of random directions",
-            "<",
-            0.5,
-            "midpoint",
             "half way between none and that of a Gaussian W, where it is (m-1)/(n+m-1) on average: 7 % for n = 400, "
             "m = 30",
         ),

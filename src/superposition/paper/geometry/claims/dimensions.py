@@ -9,18 +9,15 @@ from superposition.analysis.rows import rows_at
 from superposition.paper.geometry import LARGE_SWEEP, SWEEPS_BY_M, SWEEPS_BY_N
 from superposition.paper.geometry.claims import describe_authors_models
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, below_half
 
 claims = Claims("geometry")
 
 
 def size_exponent(kind: str) -> Criterion:
     """Return the criterion that D* of a kind of models does not depend on their size."""
-    return Criterion(
+    return below_half(
         f"largest exponent a of the {kind} models, where D* is the a-th power of the size or of its inverse",
-        "<",
-        0.5,
-        "midpoint",
         "half way between no dependence and D* proportional to the size",
         ".2f",
     )
@@ -163,13 +160,7 @@ def norm_counts_features(data: Tables) -> Finding:
     "directions instead",
     phrase="represents features with arbitrary directions",
     criteria=[
-        Criterion(
-            "largest ‖W_i‖² at S = 0",
-            "<",
-            0.5,
-            "midpoint",
-            "half way between a feature that is represented and one that is not",
-        ),
+        below_half("largest ‖W_i‖² at S = 0", "half way between a feature that is represented and one that is not"),
         Criterion(
             "largest difference from the loss of the best linear model, of any m orthonormal directions, in standard "
             "errors",

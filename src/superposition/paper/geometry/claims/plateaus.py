@@ -8,7 +8,7 @@ import pandas as pd
 from superposition.paper.geometry import LARGE_SWEEP, REPLICATED_SWEEP, beside_best
 from superposition.paper.geometry.claims import describe_authors_models
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half
 
 claims = Claims("geometry")
 
@@ -149,11 +149,8 @@ def sticky_half(data: Tables) -> Finding:
     "the negative of another",
     phrase="correspond to a precise geometric arrangement",
     criteria=[
-        Criterion(
+        above_half(
             "share of represented features with one other at more than 150° and all others at 60° to 120°",
-            ">",
-            0.5,
-            "midpoint",
             "half way between pairs alone and none, as in triangles and pentagons whose D* is also 1/2",
             ".1%",
         ),

@@ -6,7 +6,7 @@ import pandas as pd
 from superposition.analysis.rows import rows_at
 from superposition.paper.geometry import LARGE_SWEEP, SIGNIFICANCE, polytope_sizes
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, identity
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, below_half, identity
 from superposition.theory.polytopes import FRACTIONS, factors_of
 
 claims = Claims("geometry")
@@ -17,7 +17,7 @@ NAMED = [name for name in FRACTIONS if name not in ("own dimension", "absent")]
 def nearer_to_the_pair(statistic: str) -> Criterion:
     """Return the criterion that D_i are at a pair of lines, and not at another one."""
     why = "half way from the pair of lines to the one that the paper rules out"
-    return Criterion(statistic, "<", 0.5, "midpoint", why, ".2f")
+    return below_half(statistic, why, ".2f")
 
 
 @claims.add(
@@ -104,12 +104,9 @@ def split_lines(data: Tables) -> Finding:
     phrase="disconnected if and only if they",
     criteria=[
         identity("largest difference between D_i in an exact product and in its factor"),
-        Criterion(
+        above_half(
             "share of the features of recognised factors, in the best known small models, whose D_i is nearest to that "
             "of their own polytope",
-            ">",
-            0.5,
-            "midpoint",
             "half way between all and none",
             ".1%",
         ),

@@ -9,7 +9,7 @@ from superposition.analysis.rows import rows_at
 from superposition.paper.nonuniform import PAPER_CROSSOVER
 from superposition.paper.nonuniform.claims.solutions import out_of_place, weights_of
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, below_half
 
 claims = Claims("nonuniform")
 
@@ -23,7 +23,7 @@ def above_its_error(statistic: str) -> Criterion:
 def smooth(statistic: str) -> Criterion:
     """Return the criterion that solutions deform smoothly until they snap."""
     why = "half way between a smooth deformation, whose steps vanish as the grid gets finer, and no snap at all"
-    return Criterion(statistic, "<", 0.5, "midpoint", why, ".2f")
+    return below_half(statistic, why, ".2f")
 
 
 def _crossover(data: Tables) -> pd.Series:

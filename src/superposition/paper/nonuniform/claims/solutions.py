@@ -9,7 +9,7 @@ from superposition.analysis import alignment
 from superposition.analysis.rows import rows_at
 from superposition.paper.nonuniform import PENTAGON, TWO_DIGONS
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, below_half
 
 claims = Claims("nonuniform")
 
@@ -110,13 +110,8 @@ def stretch(data: Tables) -> Finding:
     phrase="pair of digons with the sparser",
     criteria=[
         out_of_place("best fits, from equal densities down, that are not pentagons first and two digons after"),
-        Criterion(
-            "largest norm of the varied feature in two digons",
-            "<",
-            0.5,
-            "midpoint",
-            "half way between zero and a represented feature",
-            ".4f",
+        below_half(
+            "largest norm of the varied feature in two digons", "half way between zero and a represented feature", ".4f"
         ),
     ],
 )

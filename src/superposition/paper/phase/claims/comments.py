@@ -9,7 +9,7 @@ import pandas as pd
 from superposition.analysis.rows import rows_at
 from superposition.paper.phase import PHASES
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, below_half
 
 claims = Claims("phase")
 
@@ -105,11 +105,8 @@ def _step_ratio(path: pd.DataFrame) -> float:
     phrase="minima moves smoothly in weight space",
     criteria=[
         _largest_step("for r = 0.3, as long as W_1 and W_2 have the same sign", "<"),
-        Criterion(
+        below_half(
             "distance of the minimum from W = [1, 0] at the end of this path, relative to that at its dense end",
-            "<",
-            0.5,
-            "midpoint",
             "half way between no movement (1) and the fixed configuration (0)",
         ),
     ],

@@ -5,7 +5,7 @@ import pandas as pd
 
 from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, below_half
 
 claims = Claims("phase")
 
@@ -30,12 +30,9 @@ def _grid(data: Tables, figure: str, panel: str, value: str = "phase") -> pd.Dat
     "empirical and theoretical, show the three regions, and the transitions between them seem sharp",
     phrase="three outcomes for a feature",
     criteria=[
-        Criterion(
+        above_half(
             "area of a phase relative to its area in the theoretical diagram, smallest over the phases, over the exact "
             "optimum and the best trained model, and over both diagrams",
-            ">",
-            0.5,
-            "midpoint",
             "half way between no such phase (0) and the predicted one (1)",
         )
     ],
@@ -162,12 +159,9 @@ def _ranges(transitions: pd.DataFrame, jump: bool) -> str:
     about="the theoretical model",
     phrase="crossover between the functions",
     criteria=[
-        Criterion(
+        above_half(
             "jump of the derivative of the optimal loss across a boundary, relative to its closed form, smallest over "
             "points on all boundaries of both diagrams",
-            ">",
-            0.5,
-            "midpoint",
             "half way between no jump (0) and r/3, 1/3, p²/6 or Var[x], which follow from the losses (1)",
         )
     ],
@@ -190,21 +184,15 @@ def crossover_kink(data: Tables) -> Finding:
     paper="The phase change is observed both in the empirical and in the theoretical diagram",
     phrase="observed in both the empirical",
     criteria=[
-        Criterion(
+        below_half(
             "share of the points at which the best of ten models is in another phase than the theoretical model, "
             "relative to that of diagrams with the same areas in random places, larger of both diagrams",
-            "<",
-            0.5,
-            "midpoint",
             "half way between the same diagram (0) and no relation (1)",
         ),
-        Criterion(
+        above_half(
             "largest change of the extent to which the extra feature is represented, from one density to the next, for "
             "the best of ten models, relative to that of the exact optimum, which jumps: median over relative "
             "importances below 1, smaller of both diagrams",
-            ">",
-            0.5,
-            "midpoint",
             "half way between no change (0) and the jump of the optimum (1)",
         ),
     ],

@@ -6,7 +6,7 @@ import pandas as pd
 from superposition.analysis.rows import SAME, rows_at
 from superposition.paper.summaries import SPARSE
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero
 
 claims = Claims("summaries")
 
@@ -26,13 +26,8 @@ def _sparse(data: Tables) -> pd.DataFrame:
     ],
     correction=[
         at_most_zero("features that are not represented, at most, n = 5, m = 2", "the summary", "all are represented"),
-        Criterion(
-            "features that are not represented, at least, n = 20, m = 5",
-            ">",
-            0.5,
-            "midpoint",
-            "half way between none and one",
-            ".0f",
+        above_half(
+            "features that are not represented, at least, n = 20, m = 5", "half way between none and one", ".0f"
         ),
     ],
     expected="corrected",

@@ -6,7 +6,7 @@ import pandas as pd
 from superposition.analysis.rows import rows_at
 from superposition.paper.summaries import DRAWN_THRESHOLD, OFTEN_ACTIVE
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero
 
 claims = Claims("summaries")
 
@@ -139,11 +139,8 @@ def _steps(optima: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["density", "dense_side", "sparse_side", "jump"])
 
 
-DECISIVE_JUMP = Criterion(
+DECISIVE_JUMP = above_half(
     "smallest jump of a ‖W_i‖² at a step of the optimum of equally important binary features",
-    ">",
-    0.5,
-    "midpoint",
     "half way between a continuous change and one from absent to represented",
     ".2f",
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero
 
 claims = Claims("summaries")
 
@@ -119,12 +119,9 @@ def solids(data: Tables) -> Finding:
             "midpoint",
             "half of the 18° of a pentagonal bipyramid, whose features are not equidistant",
         ),
-        Criterion(
+        above_half(
             f"sizes n, m = 3, at which one feature's angles to the others differ from another's by {EQUIDISTANT}° or "
             "more",
-            ">",
-            0.5,
-            "midpoint",
             "half way between none and one",
             ".0f",
         ),
@@ -172,11 +169,8 @@ def equidistant(data: Tables) -> Finding:
             "half way between the tetrahedron's and 90°, beyond which features do not interfere",
             ".1f",
         ),
-        Criterion(
+        above_half(
             "sizes n > 6, m = 3, at which the smallest angle falls short of the code's by more than training errs",
-            ">",
-            0.5,
-            "midpoint",
             "half way between none and one; training errs by up to three times as much as at n = 6 and 12, where both "
             "are regular",
             ".0f",

@@ -5,7 +5,7 @@ from scipy.stats import binom
 
 from superposition.paper.summaries import APART, TOLERANCES
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, below_half
 
 claims = Claims("summaries")
 
@@ -17,11 +17,8 @@ SIGNIFICANCE = 0.01
     figure="pentagon_forms",
     paper="Training first pushes directions apart and then rotates them into the polytope",
     criteria=[
-        Criterion(
+        above_half(
             f"share of pentagons whose directions are apart, by {APART:g}° or more, when norms have settled",
-            ">",
-            0.5,
-            "midpoint",
             "half way between none and all; the angle is half way between no distance and the 72° of a pentagon",
             ".0%",
         ),
@@ -35,12 +32,9 @@ SIGNIFICANCE = 0.01
         ),
     ],
     correction=[
-        Criterion(
+        below_half(
             "median time between the settling of angles and of norms, relative to that of the norms, largest of three "
             "tolerances",
-            "<",
-            0.5,
-            "midpoint",
             "half way between the same moment and another stage that takes as long as the first",
             ".2f",
         ),
