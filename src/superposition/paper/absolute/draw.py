@@ -31,8 +31,8 @@ MATRIX_FEATURES = 40
 
 
 def _format_weight(value: float) -> str:
-    """Format a weight with at most two decimals, and with fewer the larger it is."""
-    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"
+    """Format a weight with two significant digits."""
+    return f"{value:.0f}" if abs(value) >= 9.95 else f"{value:.1f}" if abs(value) >= 0.995 else f"{value:.2f}"
 
 
 def _draw_matrix(ax: Axes, W: Float[np.ndarray, "m n"], title: str) -> None:
@@ -73,7 +73,7 @@ def absolute_small(tables: dict[str, pd.DataFrame]) -> Figure:
     W, W_out = layer_matrix(tables["weights"]), layer_matrix(tables["weights"], "out")
     fig, axes = plt.subplots(1, 4, figsize=(style.PAGE, 2.3), width_ratios=[1, 1, 1.5, 1.7])
     _draw_matrix(axes[0], W, "$W_1$")
-    _draw_matrix(axes[1], W_out, "$W_2^T$")
+    _draw_matrix(axes[1], W_out, r"$W_2^\mathsf{T}$")
     axes[0].set(xlabel="feature", ylabel="neuron")
     axes[1].set(xlabel="output")
     colours = [style.CATEGORIES[i % 10] for i in range(W.shape[1])]
@@ -177,7 +177,7 @@ def asymmetric_motif(tables: dict[str, pd.DataFrame]) -> Figure:
     left, right = below.subfigures(1, 2, width_ratios=[1, 1.5])
     heats = left.subplots(1, 2)
     _draw_matrix(heats[0], W, "$W_1$")
-    _draw_matrix(heats[1], W_out, "$W_2^T$")
+    _draw_matrix(heats[1], W_out, r"$W_2^\mathsf{T}$")
     heats[0].set(ylabel="neuron", xlabel="feature")
     heats[1].set(xlabel="output", yticks=[])
     axes = right.subplots(2, 2, height_ratios=[1.4, 1], squeeze=False)
@@ -268,7 +268,7 @@ def _draw_computed(axes: np.ndarray, computed: pd.DataFrame, best: pd.DataFrame,
     for density, colour in zip(densities, colours, strict=True):
         mean = rows_at(computed, density=density).groupby("feature")["explained"].mean()
         shares.plot(mean.index + 1, mean, color=colour, lw=1, label=f"{density:g}")
-    shares.set(xlabel="feature", ylabel="explained share of $|x_i|$", xlim=(1, 1.6 * m), ylim=(-0.05, 1.05))
+    shares.set(xlabel="feature", ylabel="explained share of $|x_i|$", xlim=(1, 1.6 * m), ylim=(-0.1, 1.2))
     shares.legend(title="$1-S$", fontsize=6, title_fontsize=6)
     seeds = [computed["density"], computed["seed"]]
     limits = {"more than half": (0.5, 0.0), "more than 3 errors": (0.0, 3.0)}
@@ -286,8 +286,8 @@ def _draw_computed(axes: np.ndarray, computed: pd.DataFrame, best: pd.DataFrame,
         counts.axhline(number, color="0.6", lw=0.6, ls=":")
         counts.text(1 / densities[-1], number - 0.4, label, ha="right", va="top", fontsize=6, color="0.4")
         shares.axvline(number + 0.5, color="0.6", lw=0.6, ls=":")
-    counts.set(xscale="log", xlabel=style.SPARSITY_LABEL, ylabel="features computed", ylim=(0.4 * m, 1.05 * m))
-    counts.legend(title="explained", fontsize=6, title_fontsize=6)
+    counts.set(xscale="log", xlabel=style.SPARSITY_LABEL, ylabel="features computed", ylim=(0.4 * m, 1.4 * m))
+    counts.legend(title="explained", fontsize=6, title_fontsize=6, loc="upper left")
 
 
 def absolute_zoom(tables: dict[str, pd.DataFrame]) -> Figure:

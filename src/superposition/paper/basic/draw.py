@@ -34,12 +34,12 @@ def reading_models(tables: dict[str, pd.DataFrame]) -> Figure:
         (
             bias,
             (0.5, dropped),
-            (1.6, 0.4),
+            (1.6, 0.1),
             f"${features['bias'].iloc[dropped]:.2f}\\approx E[x_i]$:\none that does not",
         ),
         (bars, (1, alone), (1.08, 0.9), "dark: a dimension\nof its own"),
         (bars, (1, j), (1.08, 0.65), "bright: a dimension\nthat is shared"),
-        (bars, (0, dropped), (1.08, 0.4), "no bar: dropped"),
+        (bars, (0, dropped), (0.25, 0.2), "no bar: dropped"),
     ]
     for ax, place, start, text in notes:
         options: dict[str, Any] = {

@@ -39,7 +39,8 @@ def energy_levels(tables: dict[str, pd.DataFrame]) -> Figure:
     loss = tables["losses"][f"l{model.restart}"]
     end = loss.iloc[-max(1, len(loss) // 20) :]
     noise = max(float(end.std(ddof=0)), 1e-6 * float(end.mean()))
-    axes[1, 0].plot(steps, np.maximum(loss - end.mean(), noise), color="k", lw=1)
+    above = loss - end.mean()
+    axes[1, 0].plot(steps, above.where((above > noise).cummin()), color="k", lw=1)
     axes[1, 0].set(yscale="log", xlabel="step", ylabel="loss above its end")
     settled = steps.iloc[min(model.settled, len(steps) - 1)]
     for ax in axes[:, 0]:

@@ -147,7 +147,7 @@ def feature_dimensionality(tables: dict[str, pd.DataFrame]) -> Figure:
     for ax, model in zip(graph_axes, drawn.itertuples(), strict=False):
         nodes = large[(large["point"] == model.point) & (large["factor"] >= 0)]
         graphs.draw_factors(ax, nodes, tables["edges"][tables["edges"]["point"] == model.point])
-        ax.set_title(f"{style.SPARSITY_LABEL} $= {1 / model.density:.3g}$\n{len(nodes)} features")
+        ax.set_title(f"$1/(1-S) = {1 / model.density:.3g}$\n{len(nodes)} features")
         ax.set_anchor("N")
     for ax in graph_axes:
         ax.set_axis_off()
@@ -239,14 +239,14 @@ def _draw_factors(fig: SubFigure, tables: dict[str, pd.DataFrame]) -> None:
             # As complex numbers, turned so that the first corner is at the top.
             plane = np.array([1, 1j])[: len(flat)] @ flat
             plane *= 1j * np.abs(plane[0]) / plane[0]
-            corners = np.stack([plane.real + 2.8 * place, plane.imag])
+            corners = np.stack([plane.real + 3.2 * place, plane.imag])
             colour = style.POLYTOPES[factor["polytope"].iloc[0]]
             edges = vectors.hull_edges(corners.T) if len(flat) == 2 else [(0, 1)]
             ax.add_collection(LineCollection([corners.T[list(edge)] for edge in edges], colors=colour, lw=0.9))
             ax.scatter(*corners, s=8, color=colour)
             if place:
-                ax.text(2.8 * place - 1.4, 0, r"$\oplus$", ha="center", va="center")
-        ax.set(xlim=(-1.4, 2.8 * len(factors) - 1.4), ylim=(-1.4, 1.4), aspect="equal")
+                ax.text(3.2 * place - 1.6, 0, r"$\oplus$", ha="center", va="center")
+        ax.set(xlim=(-1.6, 3.2 * len(factors) - 1.6), ylim=(-1.4, 1.4), aspect="equal")
         ax.set_axis_off()
 
 

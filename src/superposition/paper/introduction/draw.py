@@ -15,7 +15,7 @@ def introduction(tables: dict[str, pd.DataFrame]) -> Figure:
     features = tables["features"]
     models = tables["models"].sort_values("density", ascending=False)
     fig, axes = plt.subplots(1, len(models), figsize=(style.PAGE, 2.5), sharex=True, sharey=True)
-    scale = Normalize(0, features["importance"].max())
+    scale = Normalize(min(0.5, features["importance"].min()), features["importance"].max())
     for ax, model in zip(np.atleast_1d(axes), models.itertuples(), strict=True):
         rows = at_point(features, model.point)
         vectors.feature_arrows(ax, rows, style.IMPORTANCE(scale(rows["importance"].to_numpy())))

@@ -156,20 +156,20 @@ def _draw_equal_importance(ax: Axes, losses: pd.DataFrame) -> None:
 def phase_kinks(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the derivatives of the theoretical model's optimal loss along lines that cross its boundaries."""
     fig, axes = plt.subplots(2, 2, figsize=(style.PAGE, 3.6), sharex="col", sharey="col")
-    names = {"p": ("feature density $1-S$", "r"), "r": ("relative importance $r$", "1-S")}
+    names = {"p": ("feature density $1-S$", "(1-S)", "r"), "r": ("relative importance $r$", "r", "1-S")}
     for (features, row), (variable, column) in itertools.product(((2, 0), (3, 1)), (("p", 0), ("r", 1))):
         ax = axes[row, column]
         lines = tables["slopes"].query(f"features == {features} and variable == '{variable}'").groupby("fixed")
         for (fixed, line), colour in zip(lines, plt.cm.viridis(np.linspace(0, 0.85, len(lines))), strict=True):
-            ax.plot(line["value"], line["slope"], color=colour, lw=1, label=f"${names[variable][1]} = {fixed:g}$")
-        slope = rf"$\partial L / \partial {variable}$"
+            ax.plot(line["value"], line["slope"], color=colour, lw=1, label=f"${names[variable][2]} = {fixed:g}$")
+        slope = rf"$\partial L\,/\,\partial {names[variable][1]}$"
         ax.set(xscale="log", ylabel=slope, xlim=(0.1, 1 if variable == "p" else 10))
         ax.set_title(f"{features} features in {'one dimension' if features == 2 else 'two dimensions'}")
         if row:
             ax.legend(loc="upper left" if variable == "p" else "upper right", handlelength=1)
     _label_densities(axes[1, 0])
     axes[1, 1].set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
-    for ax, (name, _) in zip(axes[1], names.values(), strict=True):
+    for ax, (name, *_) in zip(axes[1], names.values(), strict=True):
         ax.set_xlabel(name)
     return fig
 

@@ -108,7 +108,8 @@ def _draw_recovered(ax: Axes, rows: pd.DataFrame) -> AxesImage:
 
 def _draw_counts(axes: np.ndarray, models: pd.DataFrame) -> None:
     """Draw live elements, unexplained share and agreement by size, at the penalty that the agreement selects."""
-    for colour, chosen in zip(style.CATEGORIES, most_agreed(models).itertuples(), strict=False):
+    densest_first = most_agreed(models).sort_values("density", ascending=False)
+    for colour, chosen in zip(style.CATEGORIES, densest_first.itertuples(), strict=False):
         rows = rows_at(models, density=chosen.density, penalty=chosen.penalty)
         label = f"{chosen.density:g}, {chosen.penalty:g}"
         for ax, column in zip(axes, ("live", "unexplained", "agreement"), strict=True):
