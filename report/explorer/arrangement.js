@@ -10,9 +10,10 @@ const MAX_LABELLED = 20;
 export class Arrangement {
   /**
    * @param {string} label what is shown, for screen readers
+   * @param {import("./page.js").Address} [address] keeps how a solid is turned
    * @param {number} [size] width and height; the smaller, the larger are the letters
    */
-  constructor(label, size = 320) {
+  constructor(label, address, size = 320) {
     this.size = size;
     this.element = svg("svg", {
       viewBox: `0 0 ${size} ${size}`,
@@ -20,7 +21,8 @@ export class Arrangement {
       "aria-label": label,
       class: "arrangement",
     });
-    this.turn = { azimuth: 0.6, elevation: 0.3 };
+    this.turn = { azimuth: address?.number("azimuth", 0.6) ?? 0.6, elevation: address?.number("elevation", 0.3) ?? 0.3 };
+    this.address = address;
     /** @type {Arrangement[]} pictures that turn together */
     this.together = [this];
     /** @type {{columns: number[][], colours: string[], joined: number[][], names: number[], reach: number}} */
@@ -46,6 +48,8 @@ export class Arrangement {
     this.turn.azimuth -= azimuth;
     this.turn.elevation = Math.min(Math.max(this.turn.elevation + elevation, -1.5), 1.5);
     for (const picture of this.together) picture.draw();
+    const { azimuth: a, elevation: e } = this.turn;
+    for (const { address } of this.together) address?.set({ azimuth: a.toFixed(2), elevation: e.toFixed(2) });
   }
 
   /**
@@ -63,8 +67,8 @@ export class Arrangement {
    * Shows a model.
    * @param {number[][]} columns the columns of W, [n][m] with m ≤ 3
    * @param {string[]} colours
-   * @param {{reach?: number, names?: number[], edges?: number[][]}} [options] `names`: numbers of the
-   *   features, counted from 0; `edges`: pairs to join, by default the edges of the convex hull of a solid
+   * @param {{reach?: number, names?: number[], edges?: number[][]}} options `names`: numbers of the features, counted
+   *   from 0; `edges`: pairs to join, by default the edges of the convex hull of a solid
    */
   show(columns, colours, { reach = 1.4, names, edges } = {}) {
     const joined = edges ?? (columns[0]?.length === 3 ? hullEdges(columns) : []);

@@ -18,7 +18,7 @@ export class Chart {
    * @param {string} label what the chart shows, for screen readers
    * @param {Axis} x
    * @param {Axis} y
-   * @param {{width?: number, height?: number}} [size]
+   * @param {{width?: number, height?: number}} size
    */
   constructor(label, x, y, { width = 360, height = 250 } = {}) {
     const inside = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
@@ -30,7 +30,7 @@ export class Chart {
     this.body.setAttribute("clip-path", `url(#${clip})`);
     this.element.append(
       svg("clipPath", { id: clip }, svg("rect", this.frame)),
-      this.axes(x, y, width, height),
+      this.axes(x, y, height),
       this.body,
     );
   }
@@ -39,10 +39,9 @@ export class Chart {
    * Draws the frame, the ticks and the titles of both axes.
    * @param {Axis} x
    * @param {Axis} y
-   * @param {number} width
    * @param {number} height
    */
-  axes(x, y, width, height) {
+  axes(x, y, height) {
     const group = svg("g", { class: "axes" }, svg("rect", { ...this.frame, class: "frame" }));
     const bottom = height - MARGIN.bottom;
     for (const tick of x.ticks ?? ticks(x)) {

@@ -58,7 +58,7 @@ function sweepPanels(sweep, address) {
   chart.line(xs, sweep.curve, { style: "stroke-width:1" });
 
   const facts = announced();
-  const solid = new Arrangement("The factor of the feature; arrow keys turn it");
+  const solid = new Arrangement("The factor of the feature; arrow keys turn it", address);
   solid.element.classList.add("solid");
   const solidNote = html("p", { class: "note" });
   const graph = html("div");

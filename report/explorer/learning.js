@@ -87,7 +87,7 @@ function modelParts(view, which, address) {
     );
 
   const solid = m <= 3;
-  const picture = solid ? new Arrangement("The columns of W as arrows; arrow keys turn a solid") : undefined;
+  const picture = solid ? new Arrangement("The columns of W as arrows; arrow keys turn a solid", address) : undefined;
   picture?.element.classList.toggle("solid", m === 3);
   const reach = 1.2 * Math.max(1.2, ...Array.from({ length: n }, (_, i) => models.at(-1).norm(i)));
   const geometry = html("div", {}, ...(picture ? [picture.element] : []));

@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import { CATEGORIES, featureColours } from "./colours.js";
 import { Slider, choice, field } from "./controls.js";
 import { Model } from "./models.js";
-import { factList, format, html, nearest, panel, table } from "./page.js";
+import { factList, format, html, nearest, panel, table, withError } from "./page.js";
 import { featureTable } from "./sweep.js";
 
 const MODELS = /** @type {[string, string][]} */ ([
@@ -64,7 +64,7 @@ export function showLive(root, _, address, data) {
   const [trainer, searcher] = [new Worker(url), new Worker(url)];
   /** @type {State} */
   const state = { spec: readSpec(address), paused: stillWanted(), best: NaN, history: [] };
-  const shown = createPanels(root);
+  const shown = createPanels(root, address);
   let models = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let searchSoon;
@@ -318,9 +318,10 @@ function knownOptimum(spec, products) {
 /**
  * Creates the panels; `update` shows a report of the worker in them.
  * @param {HTMLElement} root
+ * @param {import("./page.js").Address} address
  */
-function createPanels(root) {
-  const picture = new Arrangement("The columns of W as arrows; arrow keys turn a solid");
+function createPanels(root, address) {
+  const picture = new Arrangement("The columns of W as arrows; arrow keys turn a solid", address);
   const gram = new Matrix("The matrix WᵀW", gramEntry);
   const curve = html("div");
   const facts = html("div");
@@ -350,7 +351,7 @@ function createPanels(root) {
         step: `${step} of ${spec.steps}`,
         speed: rate ? `${Math.round(rate)} steps per second` : "–",
         [known ? "expected loss, exact" : "loss, mean of batches"]:
-          format(loss, 6) + (Number.isNaN(error) ? "" : ` ± ${format(error, 2)}`),
+          Number.isNaN(error) ? format(loss, 6) : withError(loss, error),
         [searched ? "lowest loss, exact" : "lowest known loss, best product of polytopes"]: Number.isNaN(best)
           ? "not known"
           : format(best, 6),

@@ -20,8 +20,9 @@ const COARSENESS = 2;
  * @param {Record<string, string>} names the names of the axes
  * @param {Record<string, number>} index the present place on every axis
  * @param {(axis: string, index: number) => void} move called when a place is pointed at
+ * @param {import("./page.js").Address} address
  */
-export function drawMap({ title, shares, loss, marks }, { axes }, names, index, move) {
+export function drawMap({ title, shares, loss, marks }, { axes }, names, index, move, address) {
   const [[xName, xs], [yName, ys]] = axes.slice(-2);
   const [values, size] = [unpack(shares ?? loss), xs.length * ys.length];
   const chart = new Chart(
@@ -30,7 +31,7 @@ export function drawMap({ title, shares, loss, marks }, { axes }, names, index, 
     cellAxis(ys, names[yName]),
     { height: 320 },
   );
-  const surface = loss && new Surface("The loss as a surface over the two weights; arrow keys turn it");
+  const surface = loss && new Surface("The loss as a surface over the two weights; arrow keys turn it", address);
   const height = (/** @type {number} */ v) =>
     Math.min(Math.max(Math.log(v / LOSSES[0]) / Math.log(LOSSES[1] / LOSSES[0]), 0), 1);
   const kinds = marks ? [...new Set(marks.flatMap(Object.keys))] : [];
@@ -88,6 +89,15 @@ class Surface extends Arrangement {
   /** @type {(column: number, row: number) => number[]} */
   corner = () => [];
 
+  /**
+   * @param {string} label
+   * @param {import("./page.js").Address} address
+   */
+  constructor(label, address) {
+    super(label, address);
+    this.turn.elevation = address.number("elevation", 0.7);
+  }
+
   get solid() {
     return true;
   }
@@ -100,7 +110,6 @@ class Surface extends Arrangement {
    */
   showGrid(columns, rows, height) {
     this.element.classList.add("solid");
-    this.turn.elevation = 0.7;
     this.corner = (/** @type {number} */ column, /** @type {number} */ row) => [
       (2 * column) / (columns - 1) - 1,
       (2 * row) / (rows - 1) - 1,

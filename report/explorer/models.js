@@ -22,8 +22,9 @@ function decode(text) {
  * @returns {Promise<any>}
  */
 export function decompress(text) {
-  const stream = new Blob([decode(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(stream).json();
+  // TypeScript before 5.1 does not know this class.
+  const { DecompressionStream } = /** @type {any} */ (globalThis);
+  return new Response(new Blob([decode(text)]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
 }
 
 /**

@@ -234,6 +234,11 @@ function describeNeuron(model, out, signed, neuron) {
   return [
     factList({ neuron: String(neuron + 1), kind: members.length > 1 ? "several features" : "one feature" }),
     table(["feature", "weight", ...(out ? ["output weight"] : []), "code"], rows),
-    html("p", { class: "note" }, `Code: the neurons that ${out ? "compute" : "represent"} the feature.`),
+    html(
+      "p",
+      { class: "note" },
+      signed ? "" : "The features that activate the neuron: those with a positive weight. ",
+      `Code: the neurons that ${out ? "compute" : "represent"} the feature.`,
+    ),
   ];
 }

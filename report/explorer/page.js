@@ -60,6 +60,16 @@ function raise(_, exponent) {
 }
 
 /**
+ * Formats a number with its standard error, to the last digit that the error leaves.
+ * @param {number} value
+ * @param {number} error
+ */
+export function withError(value, error) {
+  const digits = Math.max(Math.floor(Math.log10(value)) - Math.floor(Math.log10(error)) + 1, 1);
+  return `${format(value, digits)} ± ${format(error, 1)}`;
+}
+
+/**
  * Formats a number with three decimals.
  * @param {number} value
  */

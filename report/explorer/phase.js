@@ -46,7 +46,7 @@ export function showPhase(root, view, address) {
   const facts = announced();
   const pictures = ["fixed configuration", "optimum", "best trained"].map((name) => ({
     name,
-    picture: new Arrangement(`The columns of W as arrows: ${name}`, 170),
+    picture: new Arrangement(`The columns of W as arrows: ${name}`, undefined, 170),
   }));
   const models = html("div");
   root.append(

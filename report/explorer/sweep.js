@@ -57,7 +57,7 @@ function sweepParts(sweep, chart, address) {
     axes.map((/** @type {any} */ [name, values]) => [name, place(name, values, address)]),
   );
   const modelAt = (/** @type {number} */ point) => new Model(W.subarray(point * m * n, (point + 1) * m * n), m, n);
-  const picture = new Arrangement("The columns of W as arrows; arrow keys turn a solid");
+  const picture = new Arrangement("The columns of W as arrows; arrow keys turn a solid", address);
   const gram = new Matrix("The matrix WᵀW", gramEntry);
   const neurons = html("div");
   const facts = announced();
@@ -66,7 +66,7 @@ function sweepParts(sweep, chart, address) {
   // One scale for all models, so that what moves is the model.
   const longest = Math.max(1.1, ...Array.from(loss, (_, point) => norms(modelAt(point))).flat());
   const move = (/** @type {string} */ axis, /** @type {number} */ to) => sliders[axis].move(to);
-  const beside = chart && (chart.lines ? drawChart : drawMap)(chart, sweep, AXIS_NAMES, index, move);
+  const beside = chart && (chart.lines ? drawChart : drawMap)(chart, sweep, AXIS_NAMES, index, move, address);
 
   const show = () => {
     const point = axes.reduce(
@@ -145,7 +145,8 @@ function sweepParts(sweep, chart, address) {
  */
 function liveLink({ live, signed, restart }, point, { distribution, ...values }) {
   const sets = describeSets(distribution);
-  const { densities, importances, ...settings } = { ...live, restart: restart[point], signed: Number(signed) };
+  const { densities, importances, ...fixed } = live;
+  const settings = { ...fixed, restart: restart[point], signed: Number(signed) };
   for (const key of ["density", "relative_density", "relative_importance"]) settings[key] = values[key];
   settings.seed += values.seed;
   settings.densities = densities[point].map((/** @type {number} */ p) => Number((p / values.density).toPrecision(12)));
