@@ -21,7 +21,8 @@ export class Arrangement {
       "aria-label": label,
       class: "arrangement",
     });
-    this.turn = { azimuth: address?.number("azimuth", 0.6) ?? 0.6, elevation: address?.number("elevation", 0.3) ?? 0.3 };
+    const kept = (/** @type {string} */ key, /** @type {number} */ usual) => address?.number(key, usual) ?? usual;
+    this.turn = { azimuth: kept("azimuth", 0.6), elevation: kept("elevation", 0.3) };
     this.address = address;
     /** @type {Arrangement[]} pictures that turn together */
     this.together = [this];
@@ -213,11 +214,13 @@ export class Matrix {
   /**
    * @param {string} label what is shown, for screen readers
    * @param {(i: number, j: number) => string} entry names an entry by its row and column, counted from 1
+   * @param {import("./page.js").Address} address keeps the cell that is pointed at
    */
-  constructor(label, entry) {
+  constructor(label, entry, address) {
     this.label = label;
     this.entry = entry;
-    this.cell = [0, 0];
+    this.address = address;
+    this.cell = ["row", "column"].map((key) => Math.round(address.number(key, 1)) - 1);
     this.readout = html("output", {});
     this.element = html("div", { class: "matrix" });
   }
@@ -244,6 +247,10 @@ export class Matrix {
     chart.cells(columns, rows, (column, row) => signed(value(row, column) / reach));
     /** @type {Element | undefined} */
     let cursor;
+    const go = (/** @type {number} */ row, /** @type {number} */ column) => {
+      point(row, column);
+      this.address.set({ row: this.cell[0] + 1, column: this.cell[1] + 1 });
+    };
     const point = (/** @type {number} */ row, /** @type {number} */ column) => {
       this.cell = [Math.min(Math.max(row, 0), rows - 1), Math.min(Math.max(column, 0), columns - 1)];
       const [i, j] = this.cell;
@@ -254,8 +261,8 @@ export class Matrix {
       cursor = chart.add(svg("rect", { x, y, ...box, class: "cursor" }));
     };
     chart.interactive(
-      (x, y) => point(Math.round(y) - 1, Math.round(x) - 1),
-      (dx, dy) => point(this.cell[0] - dy, this.cell[1] + dx),
+      (x, y) => go(Math.round(y) - 1, Math.round(x) - 1),
+      (dx, dy) => go(this.cell[0] - dy, this.cell[1] + dx),
     );
     point(this.cell[0], this.cell[1]);
     this.element.replaceChildren(chart.element, this.readout);

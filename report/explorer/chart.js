@@ -47,12 +47,12 @@ export class Chart {
     for (const tick of x.ticks ?? ticks(x)) {
       const at = this.place.x(tick);
       group.append(svg("line", { x1: at, x2: at, y1: bottom, y2: bottom + 3 }));
-      group.append(svg("text", { x: at, y: bottom + 13, "text-anchor": "middle" }, format(tick, 3)));
+      group.append(svg("text", { x: at, y: bottom + 13, "text-anchor": "middle" }, tickText(tick)));
     }
     for (const tick of y.ticks ?? ticks(y)) {
       const at = this.place.y(tick);
       group.append(svg("line", { x1: MARGIN.left - 3, x2: MARGIN.left, y1: at, y2: at }));
-      group.append(svg("text", { x: MARGIN.left - 5, y: at + 3.5, "text-anchor": "end" }, format(tick, 3)));
+      group.append(svg("text", { x: MARGIN.left - 5, y: at + 3.5, "text-anchor": "end" }, tickText(tick)));
     }
     const middle = MARGIN.top + this.frame.height / 2;
     group.append(
@@ -224,6 +224,12 @@ export function cellAxis(values, title) {
   const half = Math.sqrt(second / first);
   return { from: first / half, to: last * half, title, log: true };
 }
+
+/**
+ * Formats the value of a tick, such as 0.3, 10⁻⁶ or 3 × 10⁻⁶.
+ * @param {number} tick
+ */
+const tickText = (tick) => format(tick, 3).replace(/\.?0* × /, " × ").replace(/^1 × /, "");
 
 /**
  * Chooses the ticks of an axis.

@@ -322,7 +322,7 @@ function knownOptimum(spec, products) {
  */
 function createPanels(root, address) {
   const picture = new Arrangement("The columns of W as arrows; arrow keys turn a solid", address);
-  const gram = new Matrix("The matrix WᵀW", gramEntry);
+  const gram = new Matrix("The matrix WᵀW", gramEntry, address);
   const curve = html("div");
   const facts = html("div");
   const features = html("div");

@@ -1,4 +1,5 @@
 // The page: reads the data, and shows the view that the address names.
+import { showCurves } from "./curves.js";
 import { showDimensionality } from "./dimensionality.js";
 import { showLearning } from "./learning.js";
 import { showLive } from "./live.js";
@@ -25,6 +26,7 @@ const SHOWN = {
   dimensionality: showDimensionality,
   learning: showLearning,
   neurons: showNeurons,
+  curves: showCurves,
 };
 const views = [LIVE, ...data.views];
 const main = /** @type {HTMLElement} */ (document.querySelector("main"));

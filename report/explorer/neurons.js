@@ -30,7 +30,7 @@ export function showNeurons(root, view, address) {
   at.neuron = Math.min(Math.max(at.neuron, 0), m - 1);
   const picture = html("div");
   const facts = announced();
-  const matrix = new Matrix("The weights of all neurons", (k, i) => `weight of neuron ${k} for feature ${i}`);
+  const matrix = new Matrix("The weights of all neurons", (k, i) => `weight of neuron ${k} for feature ${i}`, address);
 
   const show = () => {
     const part = (/** @type {Float32Array} */ values) => values.subarray(at.point * m * n, (at.point + 1) * m * n);

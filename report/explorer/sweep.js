@@ -9,7 +9,7 @@ import { stacks } from "./neurons.js";
 import { announced, factList, fixed, format, html, nearest, panel, table } from "./page.js";
 
 /** @type {Record<string, string>} */
-const AXIS_NAMES = {
+export const AXIS_NAMES = {
   density: "feature density 1−S",
   relative_density: "relative density",
   relative_importance: "relative importance r",
@@ -22,6 +22,10 @@ const AXIS_NAMES = {
   bias: "bias",
   w0: "W₁",
   w1: "W₂",
+  output: "output",
+  cosine: "cosine of the angle",
+  elements: "elements of the dictionary",
+  width: "width ε of the segments",
 };
 
 /**
@@ -58,7 +62,7 @@ function sweepParts(sweep, chart, address) {
   );
   const modelAt = (/** @type {number} */ point) => new Model(W.subarray(point * m * n, (point + 1) * m * n), m, n);
   const picture = new Arrangement("The columns of W as arrows; arrow keys turn a solid", address);
-  const gram = new Matrix("The matrix WᵀW", gramEntry);
+  const gram = new Matrix("The matrix WᵀW", gramEntry, address);
   const neurons = html("div");
   const facts = announced();
   const features = html("div");
@@ -181,7 +185,7 @@ function exactPanel(corners, m, model) {
  * @param {any[]} values
  * @param {import("./page.js").Address} address
  */
-function place(name, values, address) {
+export function place(name, values, address) {
   if (typeof values[0] === "string")
     return Math.min(Math.max(Math.round(address.number(name, 0)), 0), values.length - 1);
   return nearest(values, address.number(name, values[Math.floor(values.length / 2)]));
@@ -234,14 +238,14 @@ export function featureTable(model, b) {
 }
 
 /**
- * Draws the chart beside a sweep; its axis runs as the slider does.
+ * Draws a chart of lines; its axis runs as the slider does.
  * @param {any} given
  * @param {any} sweep
  * @param {Record<string, string>} names the names of the axes
  * @param {Record<string, number>} index the present place on every axis
  * @param {(axis: string, index: number) => void} move called when a place is pointed at
  */
-function drawChart({ title, axis, y, lines, log, marks = [] }, { axes }, names, index, move) {
+export function drawChart({ title, axis, y, lines, log, marks = [] }, { axes }, names, index, move) {
   const xs = axes.find((/** @type {any} */ [name]) => name === axis)[1];
   const values = lines.flatMap((/** @type {any} */ line) => line.y).filter((/** @type {any} */ v) => v !== null);
   const [low, high] = [Math.min(...values), Math.max(...values)];

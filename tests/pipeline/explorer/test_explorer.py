@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tests.real import ROOT
+from tests.real import CONFIGS, ROOT
 from tests.sections import parse
 
 from superposition.core.experiment.sweep import Sweep
@@ -175,7 +175,7 @@ class Reader:
         else:
             self.page.goto("about:blank")
             self.page.goto(place)
-        self.page.locator("main .panel").nth(1).wait_for()
+        self.page.locator("main .panel").first.wait_for()
 
     def nameless(self) -> list[str]:
         """Return the roles of pictures without a name, and of elements without one that the keyboard reaches."""
@@ -194,10 +194,23 @@ class Reader:
         found = self.page.locator(f"dt:text-is('{name}') + dd").first
         return str(found.text_content()).replace("−", "-")
 
+    def turned(self) -> str:
+        """Return all arrangements as drawn, and so how solids are turned, to a tenth of a pixel or so."""
+        drawn = self.page.locator("svg.arrangement:visible").evaluate_all(
+            "all => all.map((one) => one.innerHTML).join()"
+        )
+        return re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.1f}", drawn)
+
     def rows(self, panel: str) -> list[list[str]]:
         """Return the cells of the table in a panel."""
         rows = self.page.locator(f".panel:has(h3:text-is('{panel}')) tbody tr").all()
         return [[cell.replace("−", "-") for cell in row.locator("td").all_text_contents()] for row in rows]
+
+
+def read_number(text: str) -> float:
+    """Read a number such as 0.5 or 1.5 × 10⁻⁷."""
+    digits = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")
+    return float(text.replace(" × 10", "e").translate(digits))
 
 
 def test_a_custom_sweep_has_its_place(browser: Any, tmp_path: Path) -> None:
@@ -252,6 +265,12 @@ def table(figure: str, name: str) -> pd.DataFrame:
     return pd.read_csv(MADE / "tables" / figure / f"{name}.csv")
 
 
+def test_every_figure_of_the_paper_has_a_view() -> None:
+    """In the paper's configuration, and at scale quick."""
+    for config in CONFIGS.values():
+        assert addresses(config).keys() == config.figures.keys()
+
+
 @pytest.mark.quick
 @pytest.mark.parametrize("width", [1200, 400])
 def test_every_view_opens(reader: Reader, width: int) -> None:
@@ -293,9 +312,7 @@ def test_pointing_at_a_phase_diagram(reader: Reader, figure: str) -> None:
         here = here.set_index("panel")
         rows = {row[0]: row for row in reader.rows("Models")}
         for name, panel in (("fixed", "prototypes"), ("optimum", "optimum"), ("trained, 1.", "trained")):
-            assert float(rows[name][1].replace(" × 10⁻⁴", "e-4").replace(" × 10⁻⁵", "e-5")) == pytest.approx(
-                here.loc[panel, "loss"], rel=1e-4
-            )
+            assert read_number(rows[name][1]) == pytest.approx(here.loc[panel, "loss"], rel=1e-4)
         # The weights of the fixed configuration, which are whole numbers, have its loss.
         *W, b = ([float(v) for v in re.findall(r"[-\d.]+", cell)] for cell in rows["fixed"][2:])
         model = Model("relu_output", len(W), len(W[0]))
@@ -414,6 +431,85 @@ def test_what_the_table_says_stands_beside_the_model(reader: Reader, figure: str
     assert reader.page.locator("main option:checked", has_text="binary").count() == (figure == "five_features")
     reader.page.locator("input[type=range]").first.press("End")
     assert float(reader.fact(fact)) == pytest.approx(last[column], rel=1e-3)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("figure", "chart", "rows", "column", "by"),
+    [
+        ("phase_kinks/slopes", "∂L / ∂r, n = 3, m = 2", "features == 3 and variable == 'r'", "slope", "value fixed"),
+        ("direction_left_out/strategies", "Loss of W ⊥ (1, 1, 1, …) over that of W ⊥ (1, 1, 0, …)", "n > 0",
+         "100 * (simplex_loss / digon_loss - 1)", "density n"),
+        ("sparse_autoencoder/autoencoders", "Unexplained share of ‖h‖²", "density == density.max()", "unexplained",
+         "elements penalty"),
+        ("nonlinear_compression/errors", "Error of two values in one number", "Z > 0", "error", "width Z"),
+    ],
+)  # fmt: skip
+def test_curves_have_the_values_of_the_table(
+    reader: Reader, figure: str, chart: str, rows: str, column: str, by: str
+) -> None:
+    """At the first place, at the next, which an arrow key in the chart reaches, and at the last."""
+    view, name = figure.split("/")
+    x, line = by.split()
+    given = table(view, name).query(rows)
+    values = given.assign(shown=given.eval(column)).pivot(index=x, columns=line, values="shown")
+    axis = {"value": "relative_importance"}.get(x, x)
+    sweep = f"&sweep=density_{given['density'].iloc[0]}" if view == "sparse_autoencoder" else ""
+    reader.open(f"{view}{sweep}&{axis}={values.index[0]}")
+    drawn = reader.page.locator(f".panel:has(h3:text-is('{chart}')) svg")
+    slider = reader.page.locator("input[type=range]").last
+    for place, move in ((0, lambda: drawn.press("ArrowRight")), (1, lambda: slider.press("End")), (-1, lambda: None)):
+        shown = [read_number(row[1]) for row in reader.rows(chart)]
+        assert shown == pytest.approx(values.iloc[place].tolist(), rel=2e-3, abs=1e-12)
+        move()
+
+
+@pytest.mark.quick
+def test_a_pair_costs_what_the_table_says(reader: Reader) -> None:
+    """At an angle and a density, with the best bias; the arrows are at that angle."""
+    rows = table("cost_of_a_pair", "costs").query("output == 'ReLU' and cosine < -0.4")
+    row = rows.iloc[len(rows) // 2]
+    reader.open(f"cost_of_a_pair&output=0&density={row['density']}&cosine={row['cosine']}")
+    assert read_number(reader.fact("loss")) == pytest.approx(row["cost"], rel=1e-4)
+    assert read_number(reader.fact("with the best b")) == pytest.approx(row["best_bias"], rel=1e-3)
+    matrix = reader.page.locator(".panel:has(h3:text-is('WᵀW')) svg")
+    matrix.press("ArrowRight")
+    shown = reader.page.locator("output", has_text="W₁·W₂").text_content().replace("−", "-")
+    assert float(shown.partition("= ")[2]) == pytest.approx(row["cosine"], abs=1e-3)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    "view",
+    [
+        "live&until=50&n=4&m=3", "phase_2in1", "phase_kinks", "phase_activations", "loss_surfaces",
+        "feature_dimensionality", "polytopes", "geometric_learning", "pentagon_forms", "absolute_neurons",
+    ],
+)  # fmt: skip
+def test_the_address_keeps_the_state(reader: Reader, view: str) -> None:
+    """Whatever the keyboard changes in a view of each kind, the same address shows the same again."""
+
+    def shown() -> str:
+        if view.startswith("live"):
+            reader.page.wait_for_selector("[data-step='50']")
+            return str(reader.page.locator("[data-step]").get_attribute("data-parameters")) + reader.turned()
+        return str(reader.page.locator("main").inner_text()) + reader.turned()
+
+    reader.open(view)
+    before = shown()
+    for slider in reader.page.locator("input[type=range]").all():
+        slider.press("ArrowLeft" if slider.input_value() != "0" else "ArrowRight")
+    for select in reader.page.locator("main select").all():
+        select.press("End")
+    for element in reader.page.locator(".chart[tabindex], svg.solid, .stack").all()[:3]:
+        for key in ("ArrowDown", "ArrowRight", "Enter"):
+            element.press(key)
+    reader.page.wait_for_timeout(300)
+    after, address = shown(), reader.page.url.partition("#")[2]
+    assert after != before
+    reader.page.goto("about:blank")
+    reader.open(address)
+    assert shown() == after
 
 
 @pytest.mark.quick
@@ -569,5 +665,4 @@ def test_the_live_view_knows_the_exact_optimum(reader: Reader) -> None:
     optimum = table("phase_2in1", "grid").query("panel == 'optimum' and relative_importance < 1").iloc[-1]
     reader.open(f"live&n=2&m=1&density={optimum['density']}&decay={optimum['relative_importance']}&until=20")
     reader.page.locator("dt:text-is('lowest loss, exact') + dd:not(:text-is('not known'))").wait_for()
-    shown = reader.fact("lowest loss, exact").replace(" × 10⁻", "e-")
-    assert float(shown.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789"))) == pytest.approx(optimum["loss"], rel=1e-4)
+    assert read_number(reader.fact("lowest loss, exact")) == pytest.approx(optimum["loss"], rel=1e-4)

@@ -8,15 +8,20 @@ MAX_FEATURES = 500
 # first one gives the view its title.
 PAPER_VIEWS: tuple[dict[str, str], ...] = (
     {"introduction": "density=0.1", "interference": "density=0.1"},
-    {"basic_small": "density=0.03", "basic_large": "sweep=basic_large", "theory": ""},
+    {
+        **{"basic_small": "density=0.03", "reading_models": "density=0.3"},
+        **{"basic_large": "sweep=basic_large", "theory": ""},
+    },
     {"phase_2in1": "r=0.5&density=0.1"},
     {"phase_3in2": "r=0.5&density=0.1"},
+    {"phase_kinks": "density=0.3&relative_importance=1"},
     {"phase_activations": "density=0.1&relative_importance=0.5"},
     {"loss_surfaces": "density=0.5&relative_importance=1&w0=1.05&w1=-1.05"},
     {
         **{"feature_dimensionality": "density=0.2", "dimensions_per_feature": "density=0.4", "line_sharpness": ""},
         **{"many_features": "", "adversarial": "sweep=uniform_200_20"},
     },
+    {"direction_left_out": "density=0.5"},
     {"polytopes": "sweep=polytopes_3_8&density=0.1", "polygons_and_solids": ""},
     {"pentagon_solutions": "relative_density=1", "pentagon_loss": "relative_density=0.27"},
     {"correlated_organization": "sweep=organization_6&density=0.1"},
@@ -30,7 +35,10 @@ PAPER_VIEWS: tuple[dict[str, str], ...] = (
     {"absolute_neurons": "", "absolute_zoom": "density=0.01"},
     {"asymmetric_motif": ""},
     {"l1_penalty": "density=0.1&l1=0"},
+    {"sparse_autoencoder": "sweep=density_0.01&elements=100"},
+    {"nonlinear_compression": "width=0.1"},
     {"five_features": "density=0.1&relative_importance=1"},
+    {"cost_of_a_pair": "density=0.1&cosine=-0.5&output=0"},
     {"pentagon_forms": ""},
 )
 # The settings of every figure that a view shows.

@@ -79,25 +79,31 @@ def arrange_grid(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
     return table.set_index([*axes], drop=False).loc[grid].reset_index(drop=True)
 
 
-def describe_grid(rows: pd.DataFrame, axes: Sequence[str], notes: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    """Return models of two features in one dimension at all points of a grid, as a sweep is returned.
+def describe_grid(
+    rows: pd.DataFrame,
+    axes: Sequence[str],
+    notes: Mapping[str, Sequence[Any]],
+    weights: Sequence[str] = ("w0", "w1"),
+) -> dict[str, Any]:
+    """Return models of two features at all points of a grid, as a sweep is returned.
 
     Args:
-        rows: The models in the order of the grid, with W in the columns w0 and w1, and maybe b in b0 and b1.
+        rows: The models in the order of the grid, maybe with b in the columns b0 and b1.
         axes: The columns that are coordinates.
         notes: What is known of the models, by what it is, with one entry per point.
+        weights: The columns of W, which has a row of two for every dimension.
     """
     return {
         "model": "relu_output",
         "n": 2,
-        "m": 1,
+        "m": len(weights) // 2,
         "axes": [[axis, rows[axis].drop_duplicates().tolist()] for axis in axes],
         "importance": [1, 1],
         "signed": False,
         "values": "uniform",
         "sets": {},
         "varied": [1],
-        "W": int16(rows[["w0", "w1"]]),
+        "W": int16(rows[[*weights]]),
         "out": None,
         "b": int16(rows[["b0", "b1"]]) if "b0" in rows else None,
         "loss": float32(rows["loss"]),

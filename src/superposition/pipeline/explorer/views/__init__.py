@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 from superposition.pipeline.explorer.run import Run
 from superposition.pipeline.explorer.views.charts import Data
+from superposition.pipeline.explorer.views.curves import show_autoencoders, show_compression, show_kinks, show_left_out
 from superposition.pipeline.explorer.views.geometry import (
     show_collapse,
     show_dimensionality,
     show_five_features,
     show_organization,
+    show_pairs,
     show_pentagon,
     show_polytopes,
 )
@@ -26,9 +28,11 @@ VIEWS: dict[str, Callable[[Run], Data]] = {
     ),
     "phase_2in1": lambda run: show_phase_diagram(run, "phase_2in1"),
     "phase_3in2": lambda run: show_phase_diagram(run, "phase_3in2"),
+    "phase_kinks": show_kinks,
     "phase_activations": show_activations,
     "loss_surfaces": show_loss_surfaces,
     "feature_dimensionality": show_dimensionality,
+    "direction_left_out": show_left_out,
     "polytopes": show_polytopes,
     "pentagon_solutions": show_pentagon,
     "correlated_organization": show_organization,
@@ -60,6 +64,9 @@ VIEWS: dict[str, Callable[[Run], Data]] = {
         REMEDY_FACTS,
         ("l1", "features_per_dimension", "features per dimension"),
     ),
+    "sparse_autoencoder": show_autoencoders,
+    "nonlinear_compression": show_compression,
     "five_features": show_five_features,
+    "cost_of_a_pair": show_pairs,
     "pentagon_forms": show_forming_pentagons,
 }

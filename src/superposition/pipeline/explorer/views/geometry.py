@@ -2,17 +2,20 @@
 
 import itertools
 
+import numpy as np
 import pandas as pd
 
 from superposition.core.weights import SweepResult
 from superposition.pipeline.explorer.packing import int16, numbers
 from superposition.pipeline.explorer.run import Run
-from superposition.pipeline.explorer.sweeps import describe_sweep
+from superposition.pipeline.explorer.sweeps import arrange_grid, describe_grid, describe_sweep
 from superposition.pipeline.explorer.views.charts import MAX_LOSS_RATIO, Data, make_chart, make_line
 from superposition.pipeline.explorer.views.models import show_measured, show_sweeps
 
 # The ranks of the products of polytopes whose losses the table has.
 RANKS = ("best", "second")
+# Densities at which the cost of a pair is drawn over its cosine.
+PAIR_DENSITIES = (0.01, 0.1, 1)
 
 
 def show_polytopes(run: Run) -> Data:
@@ -148,3 +151,20 @@ def _large_models(run: Run, experiment: str, models: SweepResult, prefix: str) -
         "polytope": [polytopes.index(name) for name in features["polytope"]],
         "W": int16(models.best()["W"][:: sweep.seeds].flatten(1)),
     }
+
+
+def show_pairs(run: Run) -> Data:
+    """Return two features of unit length by the cosine of their angle, with what that costs at some densities."""
+    axes = ("output", "density", "cosine")
+    rows = arrange_grid(run.table("cost_of_a_pair", "costs"), axes)
+    rows = rows.assign(w00=1, w01=rows["cosine"], w10=0, w11=np.sqrt(1 - rows["cosine"] ** 2), loss=rows["cost"])
+    lines = [
+        make_line(f"{output} output, 1−S = {density:g}", line["cosine"], line["cost"])
+        for output, given in rows.groupby("output", sort=False)
+        for density, line in given.groupby("density")
+        if np.isclose(density, PAIR_DENSITIES).any()
+    ]
+    weights = ("w00", "w01", "w10", "w11")
+    sweep = describe_grid(rows, axes, {"with the best b": numbers(rows["best_bias"])}, weights) | {"varied": []}
+    chart = make_chart("Cost of the pair", "cosine", "loss", lines, log=True)
+    return {"kind": "sweep", "sweeps": {"pairs": sweep}, "charts": {"pairs": chart}}
