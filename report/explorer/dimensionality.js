@@ -137,7 +137,7 @@ function sweepPanels(sweep, address) {
     ),
     panel("The feature", facts),
     panel("Its factor", solid.element, solidNote),
-    panel(
+    widePanel(
       "The graph of its model",
       graph,
       html("p", { class: "note" }, `Represented features by factor; those with |cos| > ${JOINING_COSINE} are joined.`),
