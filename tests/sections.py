@@ -11,7 +11,7 @@ import yaml
 from superposition.pipeline import stages
 from superposition.pipeline.configuration.config import Config
 
-# The original, which tests may replace by the function below.
+# The original function, which tests may replace by the one below, and the original folder.
 PARSE, PAPER = Config.parse, stages.SECTIONS_FOLDER
 
 

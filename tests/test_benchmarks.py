@@ -100,7 +100,7 @@ def test_learning_rates(how: TrainingConfiguration, rates: list[float]) -> None:
 
 @pytest.mark.parametrize(("axes", "fans"), [("ifh", 20 * 5 + 300 * 5), ("ihf", 20 * 5 + 300 * 20)])
 def test_initial_weights_depend_on_the_tensor(axes: str, fans: int) -> None:
-    """As in PyTorch, their scale depends on the number of models in the tensor and on the order of its axes."""
+    """The scale of initial weights depends, as in PyTorch, on the number of models and on the order of the axes."""
     torch.manual_seed(0)
     W, b = Models(replace(AUTHORS, axes=axes), relu_output(20, 5, [1.0], restarts=200), together=300).weights
     assert W.shape == (200, 5, 20)

@@ -66,7 +66,7 @@ def test_the_environment_of_the_rules_is_the_same() -> None:
 
 
 def test_the_container_is_the_same() -> None:
-    """It has the Python of conda's environment and the pinned list, and makes everything."""
+    """The container has the Python of conda's environment and the pinned list, and makes everything."""
     lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
     said = {line.split()[0]: line for line in lines if line[:1] not in ("", "#")}
     python = next(entry.partition("=")[2] for entry in CONDA if str(entry).startswith("python="))

@@ -1,4 +1,4 @@
-"""The examples and the model of one's own in the docs: each is trained, hardly, measured and drawn."""
+"""Test the examples and the custom model in the docs: each is trained for a few steps, measured and drawn."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ TINY = {"steps": 3, "batch": 20, "restarts": 2, "evaluation": 1000}
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").iterdir()), ids=lambda path: path.stem)
 def test_an_example(path: Any) -> None:
-    """As it stands in its file, at both scales; and each figure that it gets."""
+    """An example is valid at both scales, and all its figures are drawn."""
     entries = yaml.safe_load(path.read_text(encoding="utf-8"))["experiments"]
     assert set(entries) <= set(Config.parse(RAW | {"experiments": RAW["experiments"] | entries}).sweeps)
     tiny = {name: entry | TINY for name, entry in entries.items()}
@@ -29,7 +29,7 @@ def test_an_example(path: Any) -> None:
         assert isinstance(draw(measure({name: trained[name]})), Figure)
 
 
-def test_a_model_of_ones_own() -> None:
+def test_a_custom_model() -> None:
     *statements, last = block("own model").replace("restarts=5", "restarts=2, steps=20, evaluation=1000").splitlines()
     names: dict[str, Any] = {}
     exec("\n".join(statements), names)

@@ -1,4 +1,4 @@
-"""The whole of `benchmarks/gpu.py`, with the CPU in place of the GPU."""
+"""Test the whole of `benchmarks/gpu.py`, with the CPU in place of the GPU."""
 
 import importlib
 import shutil

@@ -33,7 +33,7 @@ NESTED = """
 
 
 def test_loops_are_read_from_assembly() -> None:
-    """Only innermost loops count; each with its multiply-adds, and how many of them have an operand on the stack."""
+    """Each innermost loop has its multiply-adds, and the number of those with an operand on the stack."""
     assert kernel.loops(NESTED, TARGETS["x86-64-v4"]) == [Loop(2, 2, 1), Loop(1, 0, 0)]
 
 

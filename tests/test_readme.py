@@ -26,7 +26,7 @@ CLAIMS = [claim for section in CONFIG.sections for claim in stages.find(section,
 
 
 def test_from_python_in_under_ten_lines() -> None:
-    """Train, take the weights, measure and plot."""
+    """The example in Python trains, reads the weights, measures and plots in under ten lines."""
     code = block("python")
     assert len(code.splitlines()) < 10
     *statements, last = code.strip().splitlines()
@@ -111,7 +111,7 @@ def test_the_readme_is_short() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    """They lead to existing files, and to existing headings in them."""
+    """Links lead to existing files, and to existing headings in them."""
     lost = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
@@ -134,7 +134,7 @@ def test_the_readme_leads_to_every_page() -> None:
 
 
 def test_the_map_of_rooms() -> None:
-    """It lists every sub-package once, and only existing modules."""
+    """The map lists every sub-package once, and only existing modules."""
     text = (DOCS / "architecture.md").read_text(encoding="utf-8")
     table = re.search(r"\| room \| what is in it \|\n.*?\n\n", text, re.DOTALL)
     assert table is not None
@@ -167,7 +167,7 @@ def test_the_counts_of_claims_are_current() -> None:
 
 
 def test_every_correction_is_among_the_findings() -> None:
-    """Claims that are corrected or not reproduced are named there once, and no others."""
+    """The findings name exactly the claims that are corrected or not reproduced, once each."""
     text = (DOCS / "findings.md").read_text(encoding="utf-8")
     named = re.findall(r"`(\w+\.\w+)`", text)
     assert sorted(named) == sorted(c.id for c in CLAIMS if c.expected in ("corrected", "not reproduced"))

@@ -19,7 +19,7 @@ def run(*words: str | Path, **variables: str) -> None:
 
 
 def test_an_installed_wheel_trains_and_draws(tmp_path: Path) -> None:
-    """It has the source of the training loop and the style of figures; other packages are those installed here."""
+    """The wheel has the source of the training loop and the style of figures; it uses the packages installed here."""
     source = tmp_path / "source"
     shutil.copytree(ROOT / "src", source / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):

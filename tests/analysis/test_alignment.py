@@ -1,4 +1,4 @@
-"""Differences between arrangements and their alignment, against every order and SciPy's Procrustes rotation."""
+"""Test differences between arrangements and their alignment against every order and SciPy's Procrustes rotation."""
 
 import itertools
 
@@ -111,7 +111,7 @@ def family(sets: tuple[tuple[int, ...], ...]) -> set[frozenset[int]]:
     "sets", [((0,), (1, 2, 3, 4)), ((0, 1), (2, 3), (4, 5)), ((0, 1, 2), (3, 4, 5)), ((0, 3), (1,), (2, 4))], ids=str
 )
 def test_symmetric_orders(sets: tuple[tuple[int, ...], ...]) -> None:
-    """They are the permutations that map the family of sets to itself; the identity is the first."""
+    """The orders are the permutations that map the family of sets to itself; the identity is the first."""
     k = sum(map(len, sets))
     expected = [
         order

@@ -53,7 +53,7 @@ def test_order() -> None:
 
 
 def test_response_is_the_slope_of_the_own_output() -> None:
-    """It is measured with the feature alone active, in the model with hidden ReLUs."""
+    """The slope is measured in the model with hidden ReLUs, with the feature alone active."""
     model, W = Model("relu_hidden", 6, 4), RNG.normal(size=(4, 6))
     p = {"W": torch.from_numpy(W), "b": torch.full((6,), 50.0, dtype=torch.float64)}  # No output is cut off.
     slopes = model.output(p, torch.eye(6, dtype=torch.float64)).numpy() - 50
@@ -138,9 +138,9 @@ def test_the_motif_does_not_depend_on_scales_and_orders() -> None:
     ("what", "changed"),
     [
         ("no inhibitor", {"inhibition": 0.0}),
-        ("one that excites", {"inhibition": 4.0}),
-        ("one that takes back too little", {"inhibition": -1.9}),
-        ("one that leaves the output on", {"inhibition": -3.4}),
+        ("an inhibitor that excites", {"inhibition": 4.0}),
+        ("an inhibitor that cancels too little", {"inhibition": -1.9}),
+        ("an inhibitor that leaves the output active", {"inhibition": -3.4}),
         ("nearly equal weights", {"large": 0.9, "inhibition": -1.8}),
     ],
 )
@@ -158,7 +158,7 @@ def test_many_weak_inhibitors_are_no_inhibitor() -> None:
 
 
 def test_an_inactive_inhibitor_does_not_count() -> None:
-    """The first feature has to activate it with the same sign."""
+    """The first feature has to activate the inhibitor and the shared neuron with the same sign."""
     W, W_out = circuit()
     W[1] *= -1
     assert neurons.motifs(W, W_out) == []

@@ -40,7 +40,7 @@ def test_components_of_tegum_products(names: list[str], seed: int) -> None:
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("threshold", [JOINING_COSINE, 0.7])
 def test_the_threshold_of_components(threshold: float, sign: int) -> None:
-    """Features are joined beyond it, whatever the sign, and through a third feature."""
+    """Features are joined if their cosine exceeds the threshold, whatever its sign, or through a third feature."""
 
     def pair(cosine: float) -> np.ndarray:
         return np.array([[2, 3 * sign * cosine], [0, 3 * (1 - cosine**2) ** 0.5]])
@@ -56,7 +56,7 @@ def test_the_threshold_of_components(threshold: float, sign: int) -> None:
 @pytest.mark.parametrize("noise", [0, 0.03])
 @pytest.mark.parametrize("polytope", SMALL, ids=lambda p: p.name)
 def test_polytopes_are_recognised(polytope: Polytope, noise: float) -> None:
-    """As after training, they are turned, in any order, of any size, and a little off."""
+    """Polytopes are recognised as training leaves them: rotated, in any order, of any size, and a little off."""
     for seed in range(2):
         rng = np.random.default_rng(seed)
         shifted = polytope.corners + noise * rng.normal(size=polytope.corners.shape)
@@ -112,7 +112,7 @@ def test_the_nearest_polytope_gives_the_name() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_factors_of_a_model(dtype: type) -> None:
-    """Three factors and two features that are not represented, one of them nearly."""
+    """A model of three factors has two more features that are not represented, one of them only just."""
     names, rng = ["digon", "pentagon", "single"], np.random.default_rng(0)
     W = np.concatenate([product("digon + pentagon + single"), np.zeros((4, 2))], axis=1)
     W = np.array([0.72] * 2 + [1.2] * 5 + [1.0] + [1.0] * 2) * (W + 0.01 * rng.normal(size=W.shape))

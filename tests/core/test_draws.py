@@ -27,7 +27,7 @@ def words(text: str) -> torch.Tensor:
     ],
 )
 def test_philox_known_answers(counter: str, key: str, expected: str) -> None:
-    """The vectors are those of Random123."""
+    """The generator reproduces the test vectors of Random123."""
     assert torch.equal(draws.philox(words(counter), words(key)), words(expected))
 
 

@@ -111,7 +111,7 @@ def test_only_all_parts_of_one_sweep_are_gathered() -> None:
 
 
 def test_solved_models_keep_their_digits(tmp_path: Path) -> None:
-    """Their parameters stay in float64, because rounded ones would have other losses."""
+    """Parameters of solved models stay in float64, because rounded ones would have other losses."""
     sweep = Sweep(model="relu_output", n=3, m=2, density=[0.5, 0.1], restarts=4, solver="exact")
     make = torch.Generator().manual_seed(0)
     before = SweepResult(
@@ -143,7 +143,7 @@ def test_the_same_models_give_the_same_bytes(saved: Path, tmp_path: Path) -> Non
 
 
 def test_the_best_restart_has_the_lowest_loss() -> None:
-    """It is returned in float64, because exact losses are computed from it."""
+    """The best restart is returned in float64, because exact losses are computed from it."""
     models = trained(seed=4)
     assert models.loss.argmin(dim=1).unique().numel() == 2
     for point, restart in enumerate(models.loss.argmin(dim=1)):
@@ -183,7 +183,7 @@ def test_a_new_key_of_sweeps_leaves_weights_as_they_are(saved: Path, monkeypatch
 
 @pytest.mark.parametrize("missing", ["first", "device", "sweep"])
 def test_weights_of_another_version(missing: str, saved: Path) -> None:
-    """A whole file that an older version wrote, before its header said all that it says now."""
+    """A file of an older version, whose header lacks an entry, is refused with the name of that entry."""
     with safe_open(saved, framework="np") as file:
         about = json.loads(file.metadata()["superposition"])
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
@@ -194,7 +194,7 @@ def test_weights_of_another_version(missing: str, saved: Path) -> None:
 
 
 def test_truncations_are_detected(saved: Path) -> None:
-    """A full disk or a killed copy leaves them behind."""
+    """A truncated file, which a full disk or a killed copy leaves behind, is detected at every length."""
     whole = saved.read_bytes()
     for length in {0, 1, 7, 8, 9, len(whole) - 1, *range(0, len(whole), 97)}:
         saved.write_bytes(whole[:length])
@@ -202,7 +202,7 @@ def test_truncations_are_detected(saved: Path) -> None:
 
 
 def test_flipped_bits_are_detected(saved: Path) -> None:
-    """They may be anywhere: in the length of the header, in the header, or in the data."""
+    """A flipped bit is detected in the length of the header, in the header and in the data."""
     whole = saved.read_bytes()
     for position in (*range(8), *range(8, len(whole), 13)):
         flipped = whole[position] ^ 1 << random.Random(position).randrange(8)

@@ -118,7 +118,7 @@ def drawn_twice(draw: ModuleType, figure: str, data: Tables, folder: Path) -> st
 
 
 def animated_twice(draw: ModuleType, figure: str, data: Tables, folder: Path) -> int:
-    """The number of frames of an animation, which differ from each other; its bytes are the same every time."""
+    """Return the number of frames of an animation, which differ and whose bytes are repeatable."""
     paths = [folder / "one.gif", folder / "two.gif"]
     for path in paths:
         getattr(draw, f"animate_{figure}")(data[figure]).save(path, PillowWriter(fps=8), dpi=40)

@@ -81,7 +81,7 @@ def test_long_and_back() -> None:
 
 
 def test_the_yardstick_is_the_loss_of_exact_features() -> None:
-    """Drawn for the model itself: what it computes exactly costs nothing, the rest its variance."""
+    """Features that a model computes exactly cost nothing, and the others their variance: sampled losses agree."""
     sweep = Sweep(
         model="absolute", n=6, m=4, density=[1, 0.2], importance={"decay": 0.8}, distribution="signed", evaluation=2**22
     )
@@ -92,7 +92,7 @@ def test_the_yardstick_is_the_loss_of_exact_features() -> None:
 
 
 def test_yardstick_of_the_paper(data: Tables) -> None:
-    """At density 1 it is Σ_{i≥20} I_i/12."""
+    """At density 1 the yardstick is Σ_{i≥20} I_i/12."""
     models = data["absolute_neurons"]["models"]
     dense = models[models["density"] == 1]["yardstick"]
     np.testing.assert_allclose(dense, sum(0.8**i for i in range(20, 100)) / 12)
@@ -124,7 +124,7 @@ def test_counts_of_neurons(data: Tables) -> None:
 
 
 def test_only_the_best_restart_counts() -> None:
-    """Only the main training configuration counts, too."""
+    """Other restarts, and models trained for other numbers of steps, are not counted."""
     models = hundred_of(SEVERAL)
     models["absolute_dense"].parameters["W"][:, 0] = 1.0
     counts = count_monosemantic(measure.absolute_neurons(models, models)["neurons"])
@@ -161,8 +161,10 @@ def test_the_densest_of_the_models_with_most_instances_is_shown(data: Tables) ->
 
 
 def test_ablations(trained: dict[str, SweepResult], data: Tables) -> None:
-    """The losses against those drawn by the evaluation; the rise without the first feature's input is where the
-    interference now passes: that feature on, the right way."""
+    """Losses agree with those of the evaluation; without its input the inhibitor lets the interference pass.
+
+    Nearly all of that rise is in samples in which the first feature activates the shared neuron.
+    """
     models, table = trained["absolute_motif"], data["asymmetric_motif"]["ablations"]
     point = models.sweep.density.index(0.3)
     W, W_out, b = measure.ordered_layers(models, point, 0)
@@ -228,7 +230,7 @@ def test_a_progression_is_one_of_means(noise: int, trend: int, expected: str) ->
 
 
 def test_explained_variance(trained: dict[str, SweepResult]) -> None:
-    """All of what a “+” and a “-” neuron compute, half of it if one is missing, nothing of a dropped feature."""
+    """Two neurons explain all of a feature's |x|, one of them half, and none explains nothing."""
     models = trained["absolute_small"]
     models = dataclasses.replace(models, parameters={k: v.clone() for k, v in models.parameters.items()})
     W = models.parameters["W"][0, 0]
@@ -251,7 +253,7 @@ def test_shares_of_the_primary_feature(trained: dict[str, SweepResult]) -> None:
 
 
 def test_models_without_the_motif() -> None:
-    """One model is shown all the same."""
+    """A model is shown even if none has the motif."""
     draw.asymmetric_motif(measure.asymmetric_motif({"absolute_motif": made("absolute_motif", lambda p: exact(5, 8))}))
 
 
@@ -264,7 +266,7 @@ def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: 
 
 
 def test_the_circuits_show_the_measured_weights(data: Tables) -> None:
-    """In units in which the first input is 2; the inhibitor's too."""
+    """Weights are shown in units in which the first input weight is 2, those of the inhibitor too."""
     fig = draw.asymmetric_motif(data["asymmetric_motif"])
     texts = [text.get_text() for ax in fig.axes for text in ax.texts]
     assert {"2.00", "-0.50", "0.50", "-2.00"} <= set(texts)

@@ -19,7 +19,7 @@ DENSITIES = (1.0, 0.5, 0.2, 0.1, 0.05)
 
 
 def made(n: int, seeds: int, kept: tuple[int, ...]) -> SweepResult:
-    """``kept`` features in every dimension, by density."""
+    """Return models with ``kept`` features in every dimension, by density."""
     sweep = Sweep(model="relu_output", n=n, m=M, density=list(DENSITIES), seeds=seeds)
     W = torch.stack([packed(k, n) for k in kept for _ in range(seeds)])[:, None]
     W = W * (1 + 1e-3 * torch.arange(len(W))[:, None, None, None])  # replicates that differ
@@ -40,7 +40,7 @@ def measured() -> dict[str, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def data() -> Tables:
-    """Numbers as the paper's statements want them: vulnerability is the number of features per dimension."""
+    """Return tables that agree with the paper's statements: vulnerability is the number of features per dimension."""
     rows = []
     for experiment, n, m, seeds in ((MAIN_EXPERIMENT, 200, 20, 3), ("other", 100, 20, 1)):
         for place, density in enumerate(DENSITIES):
@@ -54,7 +54,7 @@ def data() -> Tables:
 
 
 def test_a_dimension_each_is_as_vulnerable_as_without_superposition(measured: dict[str, pd.DataFrame]) -> None:
-    """By any measure: every attack is along a feature of its own."""
+    """Without shared dimensions every attack points along one feature, so that every measure is 1."""
     models = measured["models"]
     alone = models[models["features_per_dimension"] < 1.1]
     assert len(alone) == 5
@@ -73,7 +73,7 @@ def test_shared_dimensions_are_more_vulnerable(measured: dict[str, pd.DataFrame]
 
 
 def test_sizes_of_attacks(measured: dict[str, pd.DataFrame]) -> None:
-    """A tenth of the mean norm: at density 1 nearly √(n/3)."""
+    """Attacks have a tenth of the mean norm of the input, which is nearly √(n/3) at density 1."""
     models = measured["models"]
     for n, rows in models.groupby("n"):
         size = rows.groupby("density")["size"].first()
@@ -130,7 +130,7 @@ ATTACKS = (0.0, 0.4, 0.8, 1.2)
 
 @pytest.fixture
 def trained_against() -> Tables:
-    """As the paper says it: fewer features per dimension with stronger attacks, superposition gone at 0.8."""
+    """Return models as the paper describes them: stronger attacks leave fewer features, and no superposition at 0.8."""
     rows = [
         {
             "experiment": f"n{n}",
@@ -155,12 +155,12 @@ def trained_against() -> Tables:
 
 
 def against(k: int, shrunk: float = 1.0, rest: float = 0.0) -> torch.Tensor:
-    """``k`` features in every dimension, all weights shrunk, and a rest of weight on the other features."""
+    """Return W with ``k`` features in every dimension, all weights shrunk, and small weights of the other features."""
     return packed(k, 16) * shrunk + rest * (packed(k, 16) == 0) * torch.randn(M, 16, generator=torch.manual_seed(0))
 
 
 def test_what_is_measured_of_models_trained_against_attacks() -> None:
-    """Interference in antipodal pairs, whatever the norm of W; weak weights on other features are not counted."""
+    """Interference is counted in antipodal pairs, whatever the norm of W; weak features are not counted."""
     sweep = Sweep(model="relu_output", n=16, m=M, density=0.2, attack=[0, 0.5, 1], evaluation=2**16)
     W = torch.stack([against(2), against(1, 0.3), against(1, 0.5)])[:, None]
     W[2, 0, :, 4:8] = 0.1 * W[2, 0, :, :4]  # a fifth of half of the norm: not kept
@@ -197,7 +197,7 @@ def test_one_pair_counts_as_one() -> None:
     ],
 )
 def test_where_a_curve_falls_to_one(values: list[float], expected: float) -> None:
-    """Its logarithm is a straight line between two sizes."""
+    """The logarithm of the curve is a straight line between two sizes."""
     assert size_where_one(pd.Series(values, index=[0.0, 1.0, 2.0])) == pytest.approx(expected)
 
 

@@ -43,7 +43,7 @@ def test_the_figure_is_the_same_every_time(data: Tables, tmp_path: Path) -> None
 
 
 def test_numbers_are_text(data: Tables) -> None:
-    """The report shows them as they stand."""
+    """The report shows the numbers as they stand."""
     numbers = data[FIGURE]["numbers"]
     assert numbers["Z"].tolist() == [str(Z) for Z in measure.Z_VALUES]
     assert isinstance(numbers, pd.DataFrame)

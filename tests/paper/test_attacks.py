@@ -39,7 +39,7 @@ def random_model(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("point", [0, 1])
 def test_loss_without_an_attack(point: int) -> None:
-    """It is the expected loss, including the all-zero sample."""
+    """Without an attack the loss is the expected loss, including the all-zero sample."""
     trained = models(*random_model())
     target = attacks.make_target(trained, point, 2**17)
     expected, error = losses(trained.sweep, trained.parameters)
@@ -78,7 +78,7 @@ def test_a_model_without_superposition_is_misled_by_the_square_of_the_size(densi
 
 
 def test_features_that_do_not_count() -> None:
-    """Their errors are ignored, and attacks do not touch them."""
+    """The errors of features that do not count are ignored, and attacks do not touch them."""
     W, b = random_model()
     target = attacks.make_target(models(W, b), 0, 512)
     counted = torch.tensor([True, False, True, True, False, False])
@@ -92,7 +92,7 @@ def test_features_that_do_not_count() -> None:
 
 @pytest.mark.parametrize("point", [0, 1])
 def test_rises_are_those_of_the_loss(point: int) -> None:
-    """They agree with a pass through all samples, whether or not outputs cross 0."""
+    """Rises agree with a pass through all samples, whether or not outputs cross 0."""
     target = replace(attacks.make_target(models(*random_model()), point, 4096), counted=torch.arange(N) != 2)
     deltas = torch.cat([0.5 * target.analytic_attacks(), 3 * target.analytic_attacks(), torch.zeros(1, N)])
     plain = torch.stack([target.loss(delta[None]) for delta in deltas]) - target.clean_loss
@@ -146,7 +146,7 @@ def test_gradient_ascent_finds_the_singular_vector() -> None:
 
 
 def test_gradient_ascent_ends_above_its_start() -> None:
-    """Also where a feature does not count and is left alone."""
+    """Gradient ascent ends above its start, also where a feature does not count."""
     target = replace(attacks.make_target(models(*random_model()), 0, 1024), counted=torch.arange(N) != 2)
     starts = target.analytic_attacks()
     assert gradient_ascent(target, starts, 0.3, 0) == pytest.approx(

@@ -37,7 +37,7 @@ def tables() -> Tables:
 
 @functools.cache
 def numbers() -> dict[str, list[float]]:
-    """The numbers of every claim."""
+    """Return the numbers of every claim."""
     criteria = judge.claims.judge(tables(), "paper")[1]
     return {name.removeprefix("basic."): rows["value"].tolist() for name, rows in criteria.groupby("claim")}
 
@@ -97,7 +97,7 @@ def test_loss_below_the_best_linear_one() -> None:
 
 
 def test_noise_of_single_features() -> None:
-    """With and without negative biases: the mean over samples with one active feature."""
+    """The loss with and without negative biases is the mean over samples with one active feature."""
     models = packed("basic_small", 20)
     best = models.best()
     x = torch.eye(20, dtype=torch.float64).repeat(4000, 1)
@@ -113,7 +113,7 @@ def test_noise_of_single_features() -> None:
 
 
 def test_the_model_that_is_explained(tmp_path: Path) -> None:
-    """It is the densest with superposition: six features, of which the last two are the antipodal pair."""
+    """The densest model with superposition is explained: six features, of which the last two are antipodal."""
     models = packed("basic_small", dict(zip(DENSITIES, RISING["basic_small"], strict=True)))
     data = {"reading_models": measure.reading_models({"basic_small": models})}
     assert set(data["reading_models"]["features"]["density"]) == {0.3}
@@ -129,7 +129,7 @@ def test_the_model_that_is_explained(tmp_path: Path) -> None:
 
 @both_sizes
 def test_the_figure(figure: str) -> None:
-    """The linear model and seven densities: WᵀW, b and ‖W_i‖ of each, and two scales of colour."""
+    """The figure shows WᵀW, b and ‖W_i‖ of the linear model and at seven densities, and two scales of colour."""
     data, n = tables()[figure], CONFIG.sweeps[figure].n
     drawn = getattr(draw, figure)(data)
     *panels, signed, shared = drawn.axes

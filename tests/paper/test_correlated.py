@@ -47,7 +47,7 @@ ARRANGEMENTS_BY_NAME = {row.name: row for row in ARRANGEMENTS}
 
 @st.composite
 def ways(draw: st.DrawFn, pairs: int) -> tuple[float, float, list[int]]:
-    """A rotation, a reflection, and an order in which pairs and their members trade places."""
+    """Draw a rotation, a reflection, and an order in which pairs and their members trade places."""
     placed = draw(st.permutations(range(pairs)))
     order = [2 * i + (k ^ draw(st.booleans())) for i in placed for k in (0, 1)]
     grouped = [order[2 * i : 2 * i + 2] for i in range(pairs)]
@@ -60,7 +60,7 @@ def ways(draw: st.DrawFn, pairs: int) -> tuple[float, float, list[int]]:
 
 @given(ways(2), st.floats(45.1, 134.9), st.floats(45.1, 134.9), st.floats(0, 360))
 def test_orthogonal(how: tuple, first: float, second: float, between: float) -> None:
-    """Wherever the pairs lie to each other, on whichever side the partner is."""
+    """Pairs are orthogonal wherever they lie to each other, and on whichever side the partner is."""
     W = at(0, first, between, between - second)
     assert measure.has_arrangement("orthogonal", turned(W, *how))
     assert not measure.has_arrangement("antipodal", turned(W, *how))
@@ -87,7 +87,7 @@ def test_antipodal(how: tuple, first: float, second: float, between: float) -> N
 )
 @pytest.mark.parametrize("pair", [0, 1])
 def test_bounds_of_angles(name: str, angle: float, expected: bool, pair: int) -> None:
-    """One pair that is off is enough; lengths do not matter."""
+    """One pair that is off suffices to fail; lengths do not matter."""
     good = 90 if name == "orthogonal" else 180
     W = at(0, *((angle, 40, 40 + good) if pair == 0 else (good, 40, 40 + angle)), norm=[0.8, 1.3, 1, 1.1])
     assert measure.has_arrangement(name, turned(W)) == expected
@@ -96,7 +96,7 @@ def test_bounds_of_angles(name: str, angle: float, expected: bool, pair: int) ->
 @pytest.mark.parametrize("row", ARRANGEMENTS, ids=list(ARRANGEMENTS_BY_NAME))
 @pytest.mark.parametrize("norm", [0.70, 0.71])
 def test_all_have_to_be_represented(row: Arrangement, norm: float) -> None:
-    """A feature with ‖W_i‖² below 1/2 has no place; where one is missing the arrangement is another."""
+    """A feature with ‖W_i‖² below 1/2 is not represented, and without it the arrangement is another one."""
     for i in range(row.corners.shape[1]):
         W = np.where(np.arange(row.corners.shape[1]) == i, norm, 1.0) * row.corners
         assert measure.has_arrangement(row.name, turned(W)) == (norm == 0.71)
@@ -106,7 +106,7 @@ def test_all_have_to_be_represented(row: Arrangement, norm: float) -> None:
 
 @given(ways(3), st.lists(st.floats(-14, 14), min_size=6, max_size=6))
 def test_side_by_side(how: tuple, off: list[float]) -> None:
-    """A somewhat uneven hexagon whose partners are neighbours, in whatever orientation and order of the pairs."""
+    """An uneven hexagon whose partners are neighbours has its pairs side by side, in any orientation and order."""
     W = at(*(60 * np.arange(6) + off))
     assert measure.has_arrangement("side by side", turned(W, *how))
 
@@ -126,7 +126,7 @@ def test_models_that_could_show_an_arrangement(W: np.ndarray, apart: bool) -> No
 
 @pytest.mark.parametrize("row", ARRANGEMENTS, ids=list(ARRANGEMENTS_BY_NAME))
 def test_chance_is_the_share_of_pairings(row: Arrangement) -> None:
-    """Chance is a share of all pairings: all orders of the features on the corners are counted."""
+    """Chance is the share of all orders of the features on the corners that show the arrangement."""
     n = row.corners.shape[1]
     found = [measure.has_arrangement(row.name, row.corners[:, [*order]]) for order in itertools.permutations(range(n))]
     assert np.mean(found) == pytest.approx(row.chance)
@@ -143,7 +143,7 @@ def test_side_by_side_without_collapse(apart: float, collapsed: bool) -> None:
 
 @given(ways(3), st.lists(st.sampled_from([0.0, 0.3, 0.49, 0.51, 1.0]), min_size=3, max_size=3))
 def test_collapsed_pairs(how: tuple, apart: list[float]) -> None:
-    """Counted by the distance of the partners, at half a length; not by angle, nor between strangers."""
+    """Pairs are collapsed if partners are less than half a length apart; angles and other features do not matter."""
     middle = at(0, 10, 20, norm=0.7)
     ways_apart = at(33, 80, 200) * apart / 2
     W = np.stack([middle + ways_apart, middle - ways_apart], axis=2).reshape(2, 6)
@@ -175,7 +175,7 @@ def test_shares() -> None:
 
 
 def test_models_shown() -> None:
-    """From the lowest loss to the highest, evenly, each laid on the stated corners."""
+    """Models are shown evenly from the lowest loss to the highest, each aligned with the corners."""
     models = organization()["models"]
     for name, row in ARRANGEMENTS_BY_NAME.items():
         here = models[models["arrangement"] == name]
@@ -201,7 +201,7 @@ def test_shares_in_the_report() -> None:
 
 
 def test_bases() -> None:
-    """Means over other pairs than those of different features within a set, or between the sets."""
+    """Interference is the mean over pairs of different features within a set, and over pairs between the sets."""
     models, trained = bases_tables()["models"], local_bases()
     assert len(models) == len(trained.points) * 4
     ours = models[models["distribution"] == "correlated"]
@@ -224,7 +224,7 @@ def test_bases() -> None:
 
 
 def test_pairs_are_in_canonical_order() -> None:
-    """Opposite to each other, the features of the two sets come in the same order."""
+    """The features of the second set come in the order of those of the first to which they are opposite."""
     pairs = bases_tables()["pairs"].query("distribution == 'correlated'")
     for _, rows in pairs.groupby("density"):
         gram = rows.pivot(index="i", columns="j", values="dot").to_numpy()
@@ -247,13 +247,16 @@ def covariance(p: float) -> np.ndarray:
 
 @given(st.lists(st.floats(1e-3, 1), min_size=1, max_size=5))
 def test_pca_loss(density: list[float]) -> None:
-    """The eigenvalues that two dimensions leave over, of the covariance matrix as numpy has them."""
+    """The loss is the sum of the eigenvalues of the covariance matrix that two dimensions leave out."""
     expected = [np.linalg.eigvalsh(covariance(p))[:-2].sum() for p in density]
     np.testing.assert_allclose(measure.pca_loss(np.array(density)), expected, rtol=1e-9)
 
 
 def losses(excess: Sequence[float], densities: Sequence[float] = (0.1, 0.2, 0.4, 0.8)) -> dict[str, pd.DataFrame]:
-    """Principal components that cost so much more than the best of two branches; and always on, where there is none."""
+    """Return losses of principal components that exceed the best of two branches by these shares.
+
+    At density 1 there are no branches.
+    """
     least = np.array(densities) / 7
     branch = pd.DataFrame({"density": densities, "collapsed": 3, "loss": least})
     worse = branch.assign(collapsed=2, loss=least * 1.2)
@@ -273,7 +276,7 @@ def losses(excess: Sequence[float], densities: Sequence[float] = (0.1, 0.2, 0.4,
     ],
 )
 def test_pca_onset(excess: list[float], expected: float) -> None:
-    """The last density from which on the excess is at most 5 %, between two of them on a line in the logarithm."""
+    """The onset is the density from which on the excess is at most 5 %, interpolated in its logarithm."""
     assert pca_onset(losses(excess)) == pytest.approx(expected, rel=0.01, nan_ok=True)
 
 
@@ -286,7 +289,7 @@ def test_pca_onset_by_another_share() -> None:
 
 
 def test_fits_and_best() -> None:
-    """Every fit by its own count; the best in canonical orientation, with the biases of the same features."""
+    """Fits are counted one by one; the best ones are in canonical orientation, with the biases of the same features."""
     data, trained = collapse(), collapse_models()
     np.testing.assert_array_equal(data["fits"]["loss"], trained.loss.numpy().ravel())
     np.testing.assert_array_equal(data["fits"]["loss_error"], trained.loss.numpy().ravel() / 100)
@@ -303,7 +306,7 @@ def test_fits_and_best() -> None:
 
 
 def test_branches_of_the_collapse() -> None:
-    """Minima of another kind than said; or worse than the exact optimum for such a kind; or always on."""
+    """Branches are minima of their own kind, at most a quarter above the lowest, and exist below density 1 only."""
     table = collapse()["branches"]
     assert table["density"].max() < 1
     assert not table.duplicated(["density", "collapsed"]).any()
@@ -322,7 +325,7 @@ def test_branches_of_the_collapse() -> None:
 
 
 def test_crossings() -> None:
-    """Where a curve through the branches has the change, within the spacing of the densities."""
+    """Branches cross where the order of their losses changes, within the spacing of the densities."""
     table, crossings = collapse()["branches"], collapse()["crossings"]
     assert crossings["fewer"].tolist() == [0, 1, 2]
     assert ((crossings["error"] > 0) & (crossings["error"] < 0.05 * crossings["density"])).all()
@@ -335,7 +338,7 @@ def test_crossings() -> None:
 
 
 def test_crossings_of_other_kinds_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the search ends on other minima, it would be said that these two cross."""
+    """If a search ends at minima of other kinds, the crossing is unknown."""
     table = pd.DataFrame({"density": [0.1, 0.1, 0.2, 0.2], "collapsed": [0, 1, 0, 1], "loss": [1.0, 1.1, 2.0, 1.9]})
     W = torch.from_numpy(np.stack([collapsed(count, 0.1)[0] for count in (0, 1, 0, 1)]))
     started = []
@@ -355,7 +358,7 @@ def test_crossings_of_other_kinds_are_unknown(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("loss", [[1.0, 1.1, 2.0, 2.1], [1.0, 0.9, 2.0, 1.9]])
 def test_no_crossing_where_the_order_stays(loss: list[float]) -> None:
-    """A crossing far from all densities would be searched for."""
+    """Branches whose order is the same at all densities have no crossing."""
     table = pd.DataFrame({"density": [0.1, 0.1, 0.2, 0.2], "collapsed": [0, 1, 0, 1], "loss": loss})
     W = torch.zeros(4, 2, 6, dtype=torch.float64)
     found = measure.find_crossings(table, W, W[:, 0])
@@ -364,7 +367,7 @@ def test_no_crossing_where_the_order_stays(loss: list[float]) -> None:
 
 
 def test_kinds_that_were_not_trained() -> None:
-    """Without one of the kinds there is no crossing with it, and the claim does not pass."""
+    """A kind that is missing has no crossing, and the claim about the regimes does not hold."""
     data = measured(collapse_models((0, 2, 3)))
     assert {*data["branches"]["collapsed"]} <= {0, 2, 3}
     assert {*data["crossings"]["fewer"]} <= {2}
@@ -396,7 +399,7 @@ def test_claims_from_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
-    """As the tables come back from their files."""
+    """Figures drawn from the tables as they are read from files have the same bytes."""
     data = through_files({figure: ideal()[figure]}, tmp_path)
     assert "</svg>" in drawn_twice(draw, figure, data, tmp_path)
     if figure == "collapse":
@@ -404,7 +407,7 @@ def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
 
 
 def test_organization_is_drawn() -> None:
-    """Every model shown at its place, those that are not as stated named so, and the shares of all restarts."""
+    """Every model is at its place, models of another kind are named so, and the shares are of all restarts."""
     drawn = draw.correlated_organization(organization())
     axes = np.array(drawn.axes).reshape(3, 7)
     for line, (name, row) in zip(axes, ARRANGEMENTS_BY_NAME.items(), strict=True):
@@ -422,7 +425,7 @@ def test_organization_is_drawn() -> None:
 
 
 def test_collapse_is_drawn() -> None:
-    """A ring for every collapsed pair of the best models; both regimes' boundaries; the branches in percent."""
+    """Collapsed pairs have rings, both rows of regimes have their boundaries, and branches are in percent."""
     data = collapse()
     drawn = draw.collapse(data)
     *models, strips, curves = drawn.axes
@@ -444,7 +447,7 @@ def test_collapse_is_drawn() -> None:
 
 
 def test_bases_are_drawn() -> None:
-    """WᵀW of both at the density shown, and means over the restarts."""
+    """The figure shows WᵀW of both distributions at one density, and means over the restarts."""
     drawn = draw.local_bases(bases_tables())
     first, second, curves = drawn.axes[:3]
     np.testing.assert_allclose(first.images[0].get_array(), np.kron([[1, -1], [-1, 1]], np.eye(10)), atol=1e-5)

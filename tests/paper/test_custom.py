@@ -89,7 +89,7 @@ def notes(figure: Figure) -> list[str]:
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=4), st.integers(1, 3), st.integers(1, 9))
 def test_select_points(sizes: list[int], seeds: int, most: int) -> None:
-    """They form a grid, evenly spaced along each axis from its start to its end, with at most so many points."""
+    """Selected points form a grid that is evenly spaced along each axis, from its start to its end."""
     names = [*COORDINATES[: len(sizes)], "seed"]
     grid = pd.DataFrame(itertools.product(*map(range, [*sizes, seeds])), columns=names)
     rows = select_points(grid, most)
@@ -110,7 +110,7 @@ def test_select_points(sizes: list[int], seeds: int, most: int) -> None:
 
 
 def test_every_axis_of_a_sweep_has_a_name() -> None:
-    """One that is new would otherwise break the figures of who varies it."""
+    """An axis without a label would break the figures of sweeps that vary it."""
     assert list(draw.AXIS_LABELS) == draw.POINT_COLUMNS
 
 
@@ -137,7 +137,7 @@ def test_every_axis(axes: str, kind: str) -> None:
 
 
 def test_titles_name_what_varies() -> None:
-    """They use the paper's symbols, and count features from 1."""
+    """Titles use the paper's symbols, and count features from 1."""
     assert titles(drawn("gram", trained(axes="one point"))) == ["$1-S = 0.1$"]
     assert titles(drawn("gram", trained(axes="seeds"))) == ["seed 0", "seed 1", "seed 2"]
     assert titles(drawn("gram", trained(axes="distributions"))) == ["independent", "correlated\n1+2"]
@@ -191,7 +191,7 @@ def test_gram(model: str) -> None:
 
 @pytest.mark.parametrize(("model", "m"), [("relu_output", 2), ("relu_output", 3), ("absolute", 3)])
 def test_points(model: str, m: int) -> None:
-    """They are the columns of W, all inside the axes."""
+    """Points are the columns of W, and all lie inside the axes."""
     models = trained(model, m)
     figure = drawn("points", models)
     for point, ax in enumerate(figure.axes[:3]):
@@ -206,7 +206,7 @@ def test_points(model: str, m: int) -> None:
 
 
 def test_features_are_coloured_by_set_or_by_importance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The members of a set alike and unlike the others; by importance where there are no sets; else all alike."""
+    """Features have the colour of their set, or of their importance where there are no sets and it varies."""
 
     def colours(ax: Axes) -> list[str]:
         return [to_hex(line.get_color()) for line in ax.lines[-3:]]

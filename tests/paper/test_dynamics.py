@@ -49,7 +49,7 @@ def data() -> Tables:
 
 
 def test_jumps_of_models(data: Tables) -> None:
-    """Each model's late pair, when and from where to where it jumps; the digons of the start are not among them."""
+    """The jump of each model's late pair is found with its moment and its ends; the digons of the start are none."""
     tables = data["energy_levels"]
     models, jumps = tables["models"], tables["jumps"]
     assert models["digons"].all()
@@ -71,7 +71,7 @@ def test_levels_are_those_of_the_model_shown(data: Tables) -> None:
 
 
 def test_sum_within_a_window() -> None:
-    """Against a loop; a snapshot near two moments counts once."""
+    """The sum agrees with a loop; a snapshot near two moments counts once."""
     rng = np.random.default_rng(0)
     fall, moments = rng.normal(size=30), rng.integers(0, 30, (5, 3))
     found = fall_within(fall, moments, 2)
@@ -80,7 +80,7 @@ def test_sum_within_a_window() -> None:
 
 
 def curves(moments: list[list[int]], falls: list[list[int]], models: int = 12) -> dict[str, pd.DataFrame]:
-    """Tables of models that jump at some moments, and whose loss falls by one at some."""
+    """Return the tables of models that jump at given moments, and whose losses fall by one at others."""
     at = np.arange(SNAPSHOTS)
     loss = {f"l{k}": 10 - sum((at > fall).astype(float) for fall in falls[k]) for k in range(models)}
     jumps = [(k, moment) for k in range(models) for moment in moments[k]]
@@ -93,7 +93,7 @@ def curves(moments: list[list[int]], falls: list[list[int]], models: int = 12) -
 
 
 def test_fall_at_jumps() -> None:
-    """All of the fall at the jumps, at times of their own: neither random moments nor another model's do as well."""
+    """If the loss falls at the jumps alone, neither random moments nor those of another model explain as much."""
     when = [[20 + 6 * k] for k in range(12)]
     test = loss_fall_at_jumps(curves(when, when))
     assert test.share == pytest.approx(1)
@@ -118,7 +118,7 @@ def test_what_falls_before_settling_does_not_count() -> None:
 
 
 def test_p_values_are_uniform_where_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that finds something too often, or never, would be none."""
+    """The p-values of models without a coincidence are spread over [0, 1]."""
     monkeypatch.setattr(dynamics, "SHUFFLES", 400)
     rng, found = np.random.default_rng(5), []
     for _ in range(60):
@@ -135,7 +135,7 @@ def test_p_values_are_uniform_where_there_is_nothing(monkeypatch: pytest.MonkeyP
 
 
 def test_pairs_across() -> None:
-    """Whichever way it is turned; an octahedron with a pair inside a set is another."""
+    """Antipodes are in the other set however the octahedron is turned, unless a pair is inside a set."""
     rng = np.random.default_rng(1)
     for _ in range(5):
         turned = np.linalg.qr(rng.normal(size=(3, 3)))[0] @ measure.OCTAHEDRON
@@ -162,7 +162,7 @@ def test_distance_from_the_principal_components() -> None:
 
 
 def test_runs(data: Tables) -> None:
-    """How each ends, and the plateau on the way; in canonical orientation the end is the octahedron as it is drawn."""
+    """Runs are described by their ends and plateaus; the run shown ends in canonical orientation."""
     tables = data["geometric_learning"]
     runs = tables["runs"].set_index(["experiment", "restart"])
     assert runs.loc[SMALL_INIT, "octahedron"].tolist() == [True] * 4
@@ -250,13 +250,13 @@ def test_drawn_without_jumps_and_without_plateaus(tmp_path: Path) -> None:
 
 
 def test_the_animation_is_the_same_every_time(data: Tables, tmp_path: Path) -> None:
-    """One frame per step of the table."""
+    """The animation has one frame per step of the table."""
     tables = data["geometric_learning"]
     few = tables["frames"][tables["frames"]["step"].isin(tables["frames"]["step"].unique()[[0, 1, -1]])]
     assert animated_twice(draw, "geometric_learning", {"geometric_learning": tables | {"frames": few}}, tmp_path) == 3
 
 
 def test_a_coincidence_counts_itself() -> None:
-    """No p-value of 0 from a finite number of shuffles."""
+    """A finite number of shuffles gives no p-value of 0."""
     assert Coincidence(1.0, np.zeros(99), np.ones(99)).p_value(np.zeros(99)) == pytest.approx(0.01)
     assert Coincidence(1.0, np.zeros(99), np.ones(99)).p_value(np.ones(99)) == 1

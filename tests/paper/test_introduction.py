@@ -37,7 +37,7 @@ def measured(pictures: dict[float, Polar]) -> Tables:
 
 
 def of(name: str, picture: Polar) -> str:
-    """The verdict on a claim if this is the picture at its density."""
+    """Return the verdict on a claim if this is the picture at its density."""
     return verdict(judge.claims, name, measured(IDEAL | {DENSITY[name]: picture}))
 
 
@@ -49,7 +49,7 @@ def ideal() -> Tables:
 @settings(max_examples=15)
 @given(st.floats(0, 360), st.booleans(), st.permutations(range(5)))
 def test_ideal_pictures_however_they_are_turned(angle: float, mirrored: bool, order: list[int]) -> None:
-    """Training leaves the orientation to chance; in the pentagon the order of the features, too."""
+    """Verdicts do not depend on the orientation nor, in the pentagon, on the order of the features."""
     pictures = {p: [(r, angle + (-a if mirrored else a)) for r, a in polar] for p, polar in IDEAL.items()}
     pictures[0.1] = [pictures[0.1][i] for i in order]
     data = measured(pictures)
@@ -89,7 +89,7 @@ def test_verdicts_survive_the_way_through_files(tmp_path: Path) -> None:
 
 
 def test_the_figure_shows_the_columns() -> None:
-    """From dense to sparse; an arrow per feature, coloured by importance; a name where there is something to name."""
+    """Panels go from dense to sparse, with an arrow per feature, coloured by importance and named if represented."""
     figure = draw.introduction(ideal()["introduction"])
     *panels, bar = figure.axes
     assert bar.get_ylabel() == "importance $I_i$"

@@ -33,13 +33,13 @@ turns = st.tuples(st.floats(0, 2 * math.pi), st.sampled_from([1.0, -1.0]), st.pe
 
 
 def at(*degrees: float, norm: float | Sequence[float] = 1.0) -> np.ndarray:
-    """Columns under these angles."""
+    """Return unit vectors at these angles, in degrees, times their norms."""
     angle = np.radians(degrees)
     return np.asarray(norm) * np.stack([np.cos(angle), np.sin(angle)])
 
 
 def pentagon(angle: float = 72.0, norm: float | Sequence[float] = 1.0) -> np.ndarray:
-    """The varied feature, its neighbours, and the far ones, which stay."""
+    """Return a pentagon whose neighbours of the varied feature are at an angle to it; the far features stay."""
     return at(0, angle, 144, -144, -angle, norm=norm)
 
 
@@ -48,7 +48,7 @@ def digons(varied: float = 0.0, direction: float = 0.0) -> np.ndarray:
 
 
 def turned(W: np.ndarray, turn: float, mirror: float, order: Sequence[int] = (1, 2, 3, 4)) -> np.ndarray:
-    """Rotated, reflected, and the features other than the varied one in another order."""
+    """Rotate and reflect W, and reorder the features other than the varied one."""
     rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     return (rotation @ np.diag([1, mirror]) @ W)[:, [0, *order]]
 
@@ -64,7 +64,10 @@ def angle_at(ratio: float) -> float:
 
 
 def models(kinds: Callable[[float], str] = lambda ratio: "two digons" if ratio < SNAP else "pentagon") -> SweepResult:
-    """The best one at a place that differs; the others are of the other kind, and noise."""
+    """Return models of which the best one, at another restart for every point, is of the given kind.
+
+    The others are of the other kind, and noise.
+    """
     rng, shape = np.random.default_rng(0), (len(RATIOS), SWEEP.restarts)
     W, b, loss = rng.normal(size=(*shape, 2, 5)) * 0.1, np.zeros((*shape, 5)), np.full(shape, 0.9)
     for point, ratio in enumerate(RATIOS):
@@ -84,13 +87,13 @@ def models(kinds: Callable[[float], str] = lambda ratio: "two digons" if ratio <
 
 
 def by_importance() -> SweepResult:
-    """The same models, as if importance varied."""
+    """Return the same models, as if importance varied."""
     sweep = QUICK.sweeps["pentagon_importance"].model_copy(update={"restarts": SWEEP.restarts})
     return dataclasses.replace(models(), sweep=sweep)
 
 
 def restarts() -> dict[str, SweepResult]:
-    """Fits of which half miss the best loss in two dimensions, and none in three."""
+    """Return fits of which half miss the best loss in two dimensions, and none in three."""
     found = {}
     for name, factor in (("polytopes_2_5", 1.02), ("polytopes_3_5", 1.005)):
         sweep = QUICK.sweeps[name]
@@ -101,7 +104,7 @@ def restarts() -> dict[str, SweepResult]:
 
 
 def measured(figure: str, trained: SweepResult, seeds: int = 1, others: tuple[float, ...] = (0.05, 0.1)) -> dict:
-    """With a loss that is taken at few points."""
+    """Measure a figure with a precise loss that is taken at few points."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "SOBOL_POINTS", 2**8)
         patch.setattr(measure, "SOBOL_SEEDS", tuple(range(seeds)))
@@ -127,19 +130,19 @@ def ideal() -> Tables:
 
 @given(turns, st.floats(37, 107), st.floats(0.75, 1.5))
 def test_pentagons(how: tuple, angle: float, norm: float) -> None:
-    """A stretched pentagon would not be one, or the orientation would matter."""
+    """A stretched pentagon is a pentagon in any orientation."""
     assert measure.classify_solution(turned(pentagon(angle, norm), *how)) == "pentagon"
 
 
 @given(turns, st.floats(0, 0.7), st.floats(0, 360))
 def test_two_digons(how: tuple, varied: float, direction: float) -> None:
-    """A varied feature that is hardly there would make something else of the square of the others."""
+    """A square of the other features is two digons, even if the varied feature has a short column."""
     assert measure.classify_solution(turned(digons(varied, direction), *how)) == "two digons"
 
 
 @given(turns, st.integers(1, 4))
 def test_digons_without_another_feature(how: tuple, dropped: int) -> None:
-    """A square that the varied feature is part of would count as if it was not."""
+    """A square that includes the varied feature is not two digons."""
     W = np.insert(at(0, 90, 180, 270), dropped, 0.0, axis=1)
     assert measure.classify_solution(turned(W, *how)) == "other"
 
@@ -148,12 +151,12 @@ def test_digons_without_another_feature(how: tuple, dropped: int) -> None:
     ("angle", "expected"), [(35.9, "other"), (36.1, "pentagon"), (107.9, "pentagon"), (108.1, "other")]
 )
 def test_gaps_of_a_pentagon(angle: float, expected: str) -> None:
-    """Half of 72° is the most that a gap may differ; both the widest and the narrowest gap count."""
+    """The widest and the narrowest gap may differ from 72° by half of it."""
     assert measure.classify_solution(turned(pentagon(angle), 2.0, -1)) == expected
 
 
 def test_the_gap_across_the_branch_cut_counts() -> None:
-    """The gap between the last angle and the first is a gap, too."""
+    """The gap between the last angle and the first counts like the others."""
     W = at(0, 72, 30, 102, 50)  # five in a fan
     assert measure.classify_solution(W) == "other"
     for gap, expected in ((107, "pentagon"), (109, "other")):
@@ -164,7 +167,7 @@ def test_the_gap_across_the_branch_cut_counts() -> None:
 
 @pytest.mark.parametrize("feature", range(5))
 def test_what_is_represented_in_a_pentagon(feature: int) -> None:
-    """A feature with ‖W_i‖² below 1/2 is not represented: what is left is no pentagon, and no square."""
+    """Without a feature, whose ‖W_i‖² is below 1/2, a pentagon is neither a pentagon nor two digons."""
     for norm, expected in ((0.71, "pentagon"), (0.70, "other")):
         assert measure.classify_solution(pentagon(norm=np.where(np.arange(5) == feature, norm, 1.0))) == expected
 
@@ -177,7 +180,7 @@ def test_what_is_represented_beside_two_digons(norm: float, expected: str) -> No
 
 @pytest.mark.parametrize("corner", range(1, 5))
 def test_how_square_digons_are(corner: int) -> None:
-    """Two digons are recognised within the same residual as any polytope; a trapezium or three rays are none."""
+    """Two digons are recognised up to the same residual as any polytope."""
     found = set()
     for degrees in np.linspace(0, 40, 81):
         W = digons()
@@ -192,7 +195,7 @@ def test_how_square_digons_are(corner: int) -> None:
     "W", [np.zeros((2, 5)), np.full((2, 5), np.nan), at(*[0] * 5), at(0, 0, 90, 180, 270), 0.1 * pentagon()]
 )
 def test_others(W: np.ndarray) -> None:
-    """Nothing at all, a failed training, one direction, or a square with a double corner would pass for a solution."""
+    """Zeros, NaN, a single direction and a square with a double corner are no solutions."""
     assert measure.classify_solution(W) == "other"
 
 
@@ -201,7 +204,7 @@ def test_others(W: np.ndarray) -> None:
 
 @given(turns, st.floats(50, 90))
 def test_shape(how: tuple, angle: float) -> None:
-    """Neighbours and far ones would be mixed up, or the orientation would matter."""
+    """Norms, biases and angles are those of the right features, in any orientation and order."""
     W = turned(pentagon(angle, [1.3, 1.1, 0.9, 0.8, 1.0]), *how)
     b = np.array([-0.1, -0.2, -0.3, -0.5, -0.4])[[0, *how[2]]]
     expected = {"norm_varied": 1.3, "norm_near": 1.05, "norm_far": 0.85, "angle": angle}
@@ -211,13 +214,13 @@ def test_shape(how: tuple, angle: float) -> None:
 
 @given(turns, st.floats(-10, 10))
 def test_the_angle_is_the_mean_of_both_sides(how: tuple, skew: float) -> None:
-    """A varied feature that leans to one side would look as if it pushed."""
+    """The angle to the neighbours does not change if the varied feature leans to one side."""
     W = turned(at(skew, 72, 144, -144, -72), *how)
     assert measure.describe_shape(W, np.zeros(5))["angle"] == pytest.approx(72)
 
 
 def test_shape_of_a_dropped_feature() -> None:
-    """A column of zeros would be divided by."""
+    """A column of zeros has a norm of 0 and a finite angle."""
     shape = measure.describe_shape(digons(), np.zeros(5))
     assert np.isfinite([*shape.values()]).all()
     assert (shape["norm_varied"], shape["norm_near"], shape["norm_far"]) == pytest.approx((0, 1, 1))
@@ -227,7 +230,7 @@ def test_shape_of_a_dropped_feature() -> None:
 
 
 def test_solutions() -> None:
-    """The best fit, not the first, in canonical orientation: the varied feature up, or at 0 amid a square."""
+    """The best fit is in canonical orientation: the varied feature points up, or is at 0 within a square."""
     table, trained = table_of("pentagon_solutions")["solutions"], models()
     assert table.groupby("relative_density")["feature"].apply(list).tolist() == [[0, 1, 2, 3, 4]] * len(RATIOS)
     for point, (ratio, rows) in enumerate(table.groupby("relative_density")):
@@ -250,7 +253,7 @@ def test_solutions() -> None:
 
 
 def test_fits() -> None:
-    """Every restart of every point with its own loss and kind: a mix-up of the axes would pair them wrongly."""
+    """Every restart of every point has its own loss and kind."""
     table, trained = table_of("pentagon_loss")["fits"], models()
     assert table["relative_density"].tolist() == list(np.repeat(RATIOS, SWEEP.restarts))
     np.testing.assert_array_equal(table["loss"], trained.loss.numpy().ravel())
@@ -262,7 +265,7 @@ def test_fits() -> None:
 
 
 def test_branches() -> None:
-    """Kinds followed elsewhere than along their own minima would have other losses than these two known ones."""
+    """Both branches have the losses and shapes that are known for two digons and for the pentagon."""
     table = table_of("pentagon_loss")["branches"]
     assert not table.duplicated(["kind", "relative_density"]).any()
     branch = {name: rows.set_index("relative_density") for name, rows in table.groupby("kind")}
@@ -283,7 +286,7 @@ def test_branches() -> None:
 
 @pytest.mark.parametrize("kept", ["two digons", "pentagon", "nothing"])
 def test_branches_without_a_kind(kept: str) -> None:
-    """A kind that no fit is of would be an error, or another solution would be taken for it."""
+    """A kind that no fit is of has no branch, unless the search finds a minimum of that kind."""
     trained, solution = models(), {"two digons": digons(), "pentagon": NORM * pentagon(), "nothing": np.zeros((2, 5))}
     W = torch.from_numpy(solution[kept]).float().expand_as(trained.parameters["W"])
     with pytest.MonkeyPatch.context() as patch:
@@ -302,7 +305,7 @@ def test_branches_without_a_kind(kept: str) -> None:
 
 
 def test_crossovers() -> None:
-    """Another density than that at which both branches cost the same."""
+    """The crossover is where both branches have the same loss."""
     table = table_of("pentagon_loss")["crossovers"].set_index("density")
     assert table.index.tolist() == [0.05, 0.1]
     loss = table_of("pentagon_loss")["branches"].pivot(index="relative_density", columns="kind", values="loss").dropna()
@@ -313,7 +316,7 @@ def test_crossovers() -> None:
 
 
 def sparse_loss(k: int, norm: float, bias: float) -> float:
-    """Σ_i over 1-S where only one feature is on, by the midpoint rule: its own output, and those at the others."""
+    """Return the loss over 1-S of a k-gon with one active feature, by the midpoint rule."""
     x = (np.arange(20_000) + 0.5) / 20_000
     seen = norm**2 * np.cos(2 * np.pi * np.arange(k) / k)[:, None] * x
     wanted = (np.arange(k) == 0)[:, None] * x
@@ -352,7 +355,7 @@ def test_equal() -> None:
 
 
 def test_slopes() -> None:
-    """Against differences of the branches' losses near the crossing; and the norms of both kinds there."""
+    """Slopes agree with differences of the branches' losses near the crossing, and norms are those of both kinds."""
     crossing = table_of("pentagon_loss")["crossovers"].set_index("density").loc[0.05]
     for name, short in (("pentagon", "pentagon"), ("two digons", "digons")):
         branch = table_of("pentagon_loss")["branches"].query(f"kind == '{name}'")
@@ -366,7 +369,7 @@ def test_slopes() -> None:
 
 
 def test_interference() -> None:
-    """Each corner of a regular pentagon receives 2 cos 72° of its neighbours; weights are the relative densities."""
+    """Each corner of a regular pentagon receives 2 cos 72°; expected interference is weighted by relative densities."""
     rows = table_of("pentagon_solutions")["interference"]
     equal = rows[rows["relative_density"] == 1].set_index("feature")
     np.testing.assert_allclose(
@@ -380,7 +383,7 @@ def test_interference() -> None:
 
 
 def test_missed_fits() -> None:
-    """The share of the fits that are more than 1 % above the best."""
+    """The share of missed fits counts those more than 1 % above the best."""
     restarts = table_of("pentagon_loss")["restarts"]
     assert restarts.groupby("m")["missed"].unique().map(list).to_dict() == {2: [0.5], 3: [0.0]}
 
@@ -420,7 +423,7 @@ def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
 
 
 def test_solutions_are_drawn() -> None:
-    """Every feature of every model at its place, outlines of the right number of corners, a ring, and the angles."""
+    """Features, outlines, the ring around the varied feature and the angles are those of the table."""
     drawn = draw.pentagon_solutions(table_of("pentagon_solutions"))
     rows = table_of("pentagon_solutions")["solutions"]
     for ax, name, corners in zip(drawn.axes, ("pentagon", "two digons"), (5, 4), strict=False):
@@ -437,7 +440,7 @@ def test_solutions_are_drawn() -> None:
 
 
 def test_losses_are_drawn() -> None:
-    """Every fit, both branches over Σ_i (1-S_i), and lines at the crossover and at the paper's."""
+    """Fits and branches are divided by Σ_i (1-S_i), and lines mark the crossover and that of the paper."""
     data = table_of("pentagon_loss")
     drawn = draw.pentagon_loss(data)
     fits, crossing, by_density = drawn.axes
@@ -455,7 +458,7 @@ def test_losses_are_drawn() -> None:
 
 @pytest.mark.parametrize("kind", ["other", "two digons", "pentagon", "pentagon and two digons"])
 def test_drawn_without_a_kind(kind: str, tmp_path: Path) -> None:
-    """A kind that no fit is of would stop the figure."""
+    """The figures are drawn even if no fit is of some kind."""
     gone = kind.split(" and ")
     data = table_of("pentagon_loss")
     without = {"fits": data["fits"][~data["fits"]["kind"].isin(gone)], "crossovers": data["crossovers"]}

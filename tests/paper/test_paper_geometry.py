@@ -80,7 +80,10 @@ SMALL_MODELS: dict[tuple[int, int], tuple[dict[str, int], str]] = {  # by n and 
 
 
 def embedded(factors: Factors, n: int, m: int, seed: int, norm: float = 1.0) -> np.ndarray:
-    """The tegum product, turned at random; the order of the features is mixed up, those left over have tiny columns."""
+    """Return the tegum product of factors, turned at random, with the features in random order.
+
+    Features that are left over have tiny columns.
+    """
     rng = np.random.default_rng(seed)
     W = polytopes.tegum_product(*(EXACT[name] for name, count in factors.items() for _ in range(count)))
     turn = np.linalg.qr(rng.normal(size=(m, m)))[0][:, : len(W)]
@@ -91,7 +94,7 @@ def embedded(factors: Factors, n: int, m: int, seed: int, norm: float = 1.0) -> 
 def made(
     sweep: Sweep, weights: Callable[[int], np.ndarray], loss: Callable[[float], float] = lambda p: p / 10
 ) -> SweepResult:
-    """The weights of every point in the restart with the lowest loss, at a place that differs; the others are noise."""
+    """Return models with these weights in the best restart, another one at every point; the others are noise."""
     rng, points, restarts = np.random.default_rng(0), sweep.points(), sweep.restarts
     W = rng.normal(size=(len(points), restarts, sweep.m, sweep.n))
     losses, error = np.full((len(points), restarts), 9.0), np.full((len(points), restarts), 7.0)
@@ -105,7 +108,7 @@ def made(
 def products(
     sweep: Sweep, factors: Sequence[Factors], loss: Callable[[float], float] = lambda p: p / 10, norm: float = 1.0
 ) -> SweepResult:
-    """One choice of factors per density."""
+    """Return models that are products of the given factors, one choice per density."""
 
     def weights(point: int) -> np.ndarray:
         return embedded(factors[point // sweep.seeds], sweep.n, sweep.m, point, norm)
@@ -131,7 +134,7 @@ def nearest(densities: Sequence[float]) -> np.ndarray:
 
 @functools.cache
 def small_models() -> dict[str, SweepResult]:
-    """Dense ones give m features a dimension each, all others are the polytopes."""
+    """Return models that are polytopes, but at density 1 dedicate their m dimensions to single features."""
     models = {}
     for name in CONFIGS["quick"].figures["polytopes"].experiments:
         sweep = CONFIGS["quick"].sweeps[name]
@@ -152,7 +155,7 @@ def table_of(figure: str) -> dict[str, pd.DataFrame]:
 
 
 def best_of(figure: str, models: Mapping[str, SweepResult]) -> dict[str, SweepResult]:
-    """The best known models of a figure: the same as the trained ones, at a tenth of their loss."""
+    """Return the best known models of a figure: the trained ones, at a tenth of their loss."""
     return {
         name: dataclasses.replace(models[name], loss=models[name].loss / 10)
         for name in CONFIGS["quick"].figures[figure].best
@@ -169,7 +172,7 @@ def unique(row: pd.DataFrame) -> Any:
 
 
 def all_are(name: str) -> Callable[[pd.DataFrame], list[str]]:
-    """The new cells of a column of texts."""
+    """Return a function that fills a column with one text."""
     return lambda rows: [name] * len(rows)
 
 
@@ -180,7 +183,7 @@ def all_are(name: str) -> Callable[[pd.DataFrame], list[str]]:
     "experiment", [LARGE_SWEEP, REPLICATED_SWEEP, "uniform_100_20", "uniform_400_20", "uniform_400_40"]
 )
 def test_curves(experiment: str) -> None:
-    """D*, ‖W‖_F² and Σ D_i of products of known polytopes, at every density and seed."""
+    """D*, ‖W‖_F² and Σ D_i are those of products of known polytopes, at every density and seed."""
     sweep = CONFIGS["quick"].sweeps[experiment]
     curves = table_of("dimensions_per_feature")["curves"]
     rows = curves[curves["experiment"] == experiment].reset_index(drop=True)
@@ -203,7 +206,7 @@ def test_lengths_count_in_d_star_but_not_in_the_budget() -> None:
 
 
 def test_the_optimum_is_that_of_products() -> None:
-    """At every second density. Dense: nearly a dimension each; sparse: more features per dimension than a digon has."""
+    """At every second density D* is that of the best polytope: near 1 if dense, below that of digons if sparse."""
     best = table_of("dimensions_per_feature")["optimum"].set_index("density")
     np.testing.assert_allclose(best.index, sorted(DENSITIES)[::2])
     assert best.loc[1.0, "dimensions_per_feature"] > 0.95
@@ -252,7 +255,7 @@ def test_densities_of_the_experiments_meet(scale: str, longer: int, notebook: in
 
 
 def test_features_of_large_models() -> None:
-    """D_i, norm and polytope of each; the tiny ones are absent, and belong to no factor."""
+    """Every feature has its D_i, its norm and its polytope; tiny ones are absent and belong to no factor."""
     features = table_of("feature_dimensionality")["features"]
     for (experiment, density, seed), rows in features.groupby(["experiment", "density", "seed"]):
         sweep = CONFIGS["quick"].sweeps[experiment]
@@ -283,7 +286,7 @@ def test_factors_of_large_models() -> None:
 
 
 def tiny(weights: list[np.ndarray], densities: Sequence[float] | None = None) -> dict[str, SweepResult]:
-    """Models of any size, one per density, in the place of those with n = 400."""
+    """Return models of any size, one per density, in place of those with n = 400."""
     m, n = weights[0].shape
     densities = densities or [0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02][: len(weights)]
     sweep = Sweep.parse({"model": "relu_output", "n": n, "m": m, "density": list(densities)})
@@ -291,7 +294,7 @@ def tiny(weights: list[np.ndarray], densities: Sequence[float] | None = None) ->
 
 
 def described(weights: list[np.ndarray]) -> dict[str, pd.DataFrame]:
-    """Tables of models of any size, which are also the best known ones."""
+    """Return the tables of models of any size, which are also the best known ones."""
     return measure.feature_dimensionality(tiny(weights), tiny(weights))
 
 
@@ -311,7 +314,7 @@ def test_thresholds_decide_what_is_joined() -> None:
 
 
 def scattered(models: Sequence[np.ndarray]) -> pd.DataFrame:
-    """Features with these D_i, a model each."""
+    """Return a table of features with these D_i, one array per model."""
     parts = [
         pd.DataFrame({"experiment": LARGE_SWEEP, "point": k, "dimensionality": values})
         for k, values in enumerate(models)
@@ -334,7 +337,7 @@ def test_lines_are_the_papers_and_others_clear_of_them() -> None:
 
 
 def test_clusters_stand_out() -> None:
-    """In ten models, each with two features near every line; and elsewhere nothing does."""
+    """Lines stand out if ten models have two features near each of them, and no other line does."""
     rng = np.random.default_rng(0)
     models = [np.repeat([*FRACTIONS.values()], 2) + rng.uniform(-0.9, 0.9, 14) * LINE_HALF_WIDTH for _ in range(10)]
     table = clusters.count_around_lines(scattered(models))
@@ -350,7 +353,7 @@ def test_clusters_stand_out() -> None:
 
 
 def test_smooth_distributions_have_no_clusters() -> None:
-    """Among many lines in many sets of models, not more stand out by chance than stated."""
+    """Among many lines in many sets of models, no more stand out than the stated share."""
     rng = np.random.default_rng(0)
     chances = np.concatenate(
         [clusters.count_around_lines(scattered(rng.uniform(size=(24, 200))))["chance"] for _ in range(60)]
@@ -361,7 +364,7 @@ def test_smooth_distributions_have_no_clusters() -> None:
 
 
 def test_one_model_makes_no_cluster() -> None:
-    """However many of its features lie there: they are not independent."""
+    """The features of one model are not independent, so that no number of them makes a cluster."""
     crowd = np.full(300, 0.5)
     table = clusters.count_around_lines(scattered([crowd] + [np.array([0.2])] * 9))
     line = at_line(table, 0.5)
@@ -387,7 +390,7 @@ def test_models_with_less_inside_count_against() -> None:
     ("far", "inside", "beside"), [(0, 1, 0), (0.99, 1, 0), (1.01, 0, 1), (1.99, 0, 1), (2.01, 0, 0)]
 )
 def test_window(line: float, side: int, far: float, inside: int, beside: int) -> None:
-    """On both sides alike; at 0 and 1 there is one side only."""
+    """The bands are alike on both sides of a line; at 0 and 1 there is one side only."""
     value = line + side * far * LINE_HALF_WIDTH
     if 0 <= value <= 1:
         found = at_line(clusters.count_around_lines(scattered([np.array([value])])), line)
@@ -435,7 +438,7 @@ def test_one_component_is_drawn() -> None:
 
 
 def test_edges_are_pairs_of_represented_features() -> None:
-    """Each pair once, by the numbers of the features, where |W_i·W_j| > 0.05."""
+    """Each pair of represented features with |W_i·W_j| > 0.05 is listed once."""
     W = np.zeros((4, 9))
     W[:, [7, 1]] = np.array([[1.0, 0, 0, 0], [-0.95, 0.2, 0, 0]]).T
     W[:, [4, 2]] = np.array([[0, 0, 1.1, 0], [0, 0.049, -1, 0]]).T  # W_1·W_2 is 0.0098, W_4·W_2 is -1.1
@@ -477,7 +480,7 @@ def test_ring_has_the_order_of_the_polygon(k: int) -> None:
 
 @pytest.mark.parametrize("size", SMALL_MODELS, ids=str)
 def test_small_models_are_named(size: tuple[int, int]) -> None:
-    """The restart with the lowest loss is what counts, with its loss and error beside the best product's."""
+    """The product is that of the best restart, with its loss and error beside those of the best products."""
     factors, name = SMALL_MODELS[size]
     n, m = size
     rows = table_of("polytopes")["models"].query(f"n == {n} and m == {m}").set_index("density")
@@ -499,7 +502,7 @@ def test_small_models_are_named(size: tuple[int, int]) -> None:
     [((5, 2), "pentagon"), ((6, 2), "hexagon"), ((6, 3), "octahedron"), ((4, 3), "digon + single + single")],
 )
 def test_best_products(size: tuple[int, int], name: str) -> None:
-    """The sparsest features form what fills the space, at the losses of the factors; four in space no tetrahedron."""
+    """The best product of the sparsest features has the loss of its factors."""
     rows = table_of("polytopes")["models"].query(f"n == {size[0]} and m == {size[1]}").set_index("density")
     sparsest = min(DENSITIES)
     assert rows.loc[sparsest, "best"] == name
@@ -511,7 +514,7 @@ def test_best_products(size: tuple[int, int], name: str) -> None:
 
 
 def test_features_of_small_models() -> None:
-    """The corners themselves, the factor, the exact D_i; the absent one of nine."""
+    """Features have the corners, factor and exact D_i of their product; of nine in space one is absent."""
     features = table_of("polytopes")["features"]
     for (n, m), (factors, _) in SMALL_MODELS.items():
         rows = features.query(f"n == {n} and m == {m} and density < 1 and polytope != 'absent'")
@@ -532,7 +535,7 @@ THOMSON |= {9: 25.759986531, 10: 32.716949460, 11: 40.596450510, 12: 49.16525305
 
 
 def test_packings() -> None:
-    """Against the known minima of Thomson's problem, and arrangements whose interference is known."""
+    """Packings agree with the known minima of Thomson's problem and with arrangements of known interference."""
     table = table_of("polytopes")["thomson"].set_index(["m", "n"])
     assert [*table.index] == [(m, n) for m in (2, 3) for n in range(m + 1, 13)]
     for n in range(4, 13):
@@ -550,7 +553,7 @@ def test_packings() -> None:
 
 
 def test_trained_models_beside_packings() -> None:
-    """The sparsest of each size; not where a feature is missing, or where there is more than one least arrangement."""
+    """The sparsest models are compared where all features are represented and the least arrangement is unique."""
     table = table_of("polytopes")["thomson"].set_index(["m", "n"])
     there = table.index[table["trained_from_packing"].notna()]
     assert set(there) == {(m, n) for n, m in SMALL_MODELS if n >= 2 * m and (n, m) not in ((9, 3), (10, 3), (11, 3))}
@@ -564,7 +567,7 @@ def test_trained_models_beside_packings() -> None:
 
 
 def test_structure_of_products() -> None:
-    """All digons are pairs, nothing else is; D_i is the leverage score in isotropic factors, and never above it."""
+    """Exactly the digons are pairs; D_i never exceeds the leverage score, and equals it in isotropic factors."""
     tables = table_of("feature_dimensionality")
     for row in tables["models"].itertuples():
         model = LARGE_MODELS[DENSITIES.index(row.density)]
@@ -581,7 +584,7 @@ def test_structure_of_products() -> None:
 
 
 def test_leverage_of_any_model() -> None:
-    """Against the definition, W_iᵀ(WWᵀ)⁺W_i."""
+    """Leverage scores agree with their definition, W_iᵀ(WWᵀ)⁺W_i."""
     W = np.random.default_rng(0).normal(size=(6, 13))
     found = unique(structure.measure_structure(tiny([W])))
     score = np.diag(W.T @ np.linalg.inv(W @ W.T) @ W)
@@ -590,7 +593,7 @@ def test_leverage_of_any_model() -> None:
 
 
 def test_distances_to_the_lines() -> None:
-    """Factors at the lines are at no distance from them; two features at 60°, D_i = 4/5, are 1/20 from 3/4."""
+    """A tetrahedron has no distance from its line; two features at 60°, with D_i = 4/5, are 1/20 from 3/4."""
     pair = np.array([[1, 0.5], [0, 3**0.5 / 2]])
     models = tiny([padded(W, 3, 8) for W in (product(tetrahedron=1), pair)], densities=[0.5, 0.4])
     by_model = structure.measure_distances(models, 0.4, 0.5).groupby("point")["distance"]
@@ -611,7 +614,7 @@ def exact_loss(k: int, density: float) -> float:
 
 
 def test_the_best_direction_to_leave_out() -> None:
-    """Against exact losses for n = 3; as 1-S → 0, the simplex costs n/(n-1) (1 - 1/(2(n-1))) times the digon."""
+    """Losses are exact for n = 3; as 1-S → 0, the simplex costs n/(n-1) (1 - 1/(2(n-1))) times the digon."""
     tables = table_of("direction_left_out")
     change = tables["changes"].set_index("n")["density"][3]
     assert exact_loss(3, change) == pytest.approx(exact_loss(2, change), rel=3e-4)
@@ -634,7 +637,7 @@ def test_projections_are_the_polytopes_of_the_aside() -> None:
     ("level", "sparse", "dense"), [(0.5, 3 + 0.025 / 0.3, 2 - 0.025 / 0.5), (1.0, 1.1, 0), (0.2, 4, 4 - 0.01 / 0.3)]
 )
 def test_plateau(level: float, sparse: float, dense: float) -> None:
-    """The ends of the range within 5 %, between the points, whatever their order."""
+    """The plateau ends where the curve leaves 5 % of the level, between points in any order."""
     density, values = np.exp(-np.arange(5.0)), np.array([1, 1, 0.5, 0.5, 0.2])
     order = [2, 0, 4, 1, 3]
     low, high = longest_plateau(density[order], values[order], level)
@@ -664,7 +667,7 @@ def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
 
 
 def test_curves_are_drawn() -> None:
-    """D* of the paper's size over 1/(1-S), the best products, and losses beside ours in percent."""
+    """The figure shows D* over 1/(1-S), that of other sizes, and other losses beside ours in percent."""
     drawn = draw.dimensions_per_feature(table_of("dimensions_per_feature"))
     curve_ax, sizes, loss = drawn.axes
     assert "D^*" in curve_ax.get_ylabel()
@@ -690,7 +693,7 @@ def points_of(ax: Axes) -> np.ndarray:
 
 
 def test_dimensionalities_are_drawn() -> None:
-    """Every D_i of the large models, lines at the paper's fractions, D*, and the graph of some models."""
+    """The figure shows every D_i, lines at the paper's fractions, D*, and the graphs of some models."""
     data = table_of("feature_dimensionality")
     drawn = draw.feature_dimensionality(data)
     scatter, side, of_best, _, *graphs = drawn.axes
@@ -718,7 +721,7 @@ def test_dimensionalities_are_drawn() -> None:
 
 
 def test_polytopes_are_drawn() -> None:
-    """The exact one over the trained one, at the same place up to their lengths; D in the titles."""
+    """Exact polytopes are above trained ones in the same orientation, with D in their titles."""
     drawn = draw.polytopes(table_of("polytopes"))
     count = len(GALLERY)
     gallery = drawn.axes[: 2 * count]
@@ -741,7 +744,7 @@ def test_polytopes_are_drawn() -> None:
 
 
 def test_products_are_taken_apart() -> None:
-    """Every factor has its corners, as far from its middle and from each other as in the model."""
+    """Every factor is drawn with the distances between its corners."""
     drawn = draw.polytopes(table_of("polytopes"))
     products = [(n, m, factors) for n, m, factors in GALLERY if len(factors) > 1]
     for ax, (_, _, factors) in zip(drawn.subfigs[1].axes, products, strict=True):
@@ -769,7 +772,7 @@ def test_the_table_of_the_aside() -> None:
 
 
 def test_none_trained() -> None:
-    """Where no model has become the arrangement, its place says so."""
+    """The figure says where no model forms an arrangement of the gallery."""
     data = changed(ideal(), "polytopes", "models", "n > 0", trained=all_are("other + single"), residual=np.nan)
     drawn = draw.polytopes(data["polytopes"])
     assert sum(ax.get_title() == "none trained" for ax in drawn.axes) == len(GALLERY)
@@ -778,7 +781,7 @@ def test_none_trained() -> None:
 
 
 def test_nothing_recognised(tmp_path: Path) -> None:
-    """A figure of features in no polytope, without graphs."""
+    """The figure is drawn without graphs if no feature is recognised."""
     data = changed(ideal(), "feature_dimensionality", "features", "factor >= 0", polytope=all_are("other"))
     tables = data["feature_dimensionality"] | {"edges": table_of("feature_dimensionality")["edges"][:0]}
     assert "</svg>" in drawn(draw, "feature_dimensionality", data | {FIGURES[1]: tables}, tmp_path)
@@ -800,7 +803,7 @@ def test_nothing_recognised(tmp_path: Path) -> None:
     ids=lambda value: value if isinstance(value, int) else "x".join(map(str, value.shape)),
 )
 def test_edges_of_hulls(corners: np.ndarray, edges: int) -> None:
-    """No diagonals of flat faces, whichever way the polytope is turned, nor of the slightly bent ones of training."""
+    """Edges are found without the diagonals of faces, also if faces are slightly bent, in any orientation."""
     rng = np.random.default_rng(0)
     m, n = corners.shape
     for noise in (0, 0, 1e-3):

@@ -73,14 +73,14 @@ def fixed_losses(figure: str, p: Any, r: Any) -> np.ndarray:
 
 
 def best_fixed(figure: str, sweep: Sweep) -> tuple[np.ndarray, np.ndarray]:
-    """The number of the best configuration at every point of a sweep, and its loss."""
+    """Return the number of the best configuration at every point of a sweep, and its loss."""
     points = sweep.points()
     losses = fixed_losses(figure, points["density"].to_numpy(), points["relative_importance"].to_numpy())
     return losses.argmin(axis=0), losses.min(axis=0)
 
 
 def turned(W: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """By random rotations and reflections."""
+    """Rotate or reflect models at random."""
     return np.linalg.qr(rng.normal(size=(*W.shape[:-1], W.shape[-2])))[0] @ W
 
 
@@ -94,10 +94,10 @@ def made(sweep: Sweep, W: torch.Tensor, loss: torch.Tensor) -> SweepResult:
 
 @functools.cache
 def models(figure: str, kind: str = "", scale: str = "paper") -> SweepResult:
-    """The best fixed configuration in all restarts, each turned; but for the one of the highest loss, which is noise.
+    """Return models whose restarts are the best fixed configuration, turned; that of the highest loss is noise.
 
-    The losses lie up to 1.8 % above the lowest, which comes at a place that differs. Where three features have nearly
-    one importance the models for the optimum are triangles.
+    Losses lie up to 1.8 % above the lowest, which is at another restart for every point. Optima of three features
+    of nearly equal importance are triangles.
     """
     sweep = CONFIGS[scale].sweeps[figure + kind]
     rng, (best, lowest), points = np.random.default_rng(0), best_fixed(figure, sweep), sweep.points()
@@ -114,7 +114,7 @@ def models(figure: str, kind: str = "", scale: str = "paper") -> SweepResult:
 
 
 def boundary(ratios: tuple[float, ...]) -> pd.DataFrame:
-    """In place of the search, which takes its time: what it finds."""
+    """Return what the search for the boundary finds, without its time."""
     table = pd.DataFrame(
         {
             "relative_importance": [0.1, 0.2, 0.3, 0.5, 0.7, 0.9],
@@ -134,7 +134,7 @@ def boundary(ratios: tuple[float, ...]) -> pd.DataFrame:
 
 
 def jumps(ratios: tuple[float, ...]) -> pd.DataFrame:
-    """In place of another search."""
+    """Return jumps in place of those that a search finds."""
     return pd.DataFrame({"relative_importance": ratios, "density": 0.5, "near": 0.5, "far": 0.5})
 
 
@@ -205,7 +205,7 @@ def test_shares(W: list[list[float]], expected: tuple[float, ...], name: str) ->
 
 @given(st.integers(0, 10**6))
 def test_shares_add_up_however_the_model_is_turned(seed: int) -> None:
-    """Training leaves the orientation to chance, and the norms; the order of the other features means nothing."""
+    """Shares are between 0 and 1 and add up to 1, whatever the orientation and the order of the other features."""
     rng = np.random.default_rng(seed)
     for m, n in ((1, 2), (2, 3)):
         W = rng.normal(size=(m, n)) * rng.choice([0, 0.5, 1, 2], n)
@@ -240,7 +240,7 @@ def test_phases(share: tuple[float, ...], name: str) -> None:
 @both_figures
 @pytest.mark.parametrize("scale", CONFIGS)
 def test_prototypes(figure: str, scale: str) -> None:
-    """The best of the paper's configurations at every point of the grid; at r = 1 two may be alike."""
+    """The diagram shows the best of the paper's configurations at every point; at r = 1 two may be equally good."""
     rows, sweep = panel(diagrams(scale), figure, "prototypes"), CONFIGS[scale].sweeps[figure]
     pd.testing.assert_frame_equal(rows[KEYS], sweep.points()[KEYS])
     best, lowest = best_fixed(figure, sweep)
@@ -260,7 +260,7 @@ def test_prototypes(figure: str, scale: str) -> None:
     ],
 )
 def test_the_papers_solutions(n: int, expected: dict[tuple[int, ...], str]) -> None:
-    """They are named by the direction that they ignore, and W is orthogonal to it."""
+    """Configurations are named by the direction that they leave out, and W is orthogonal to it."""
     found = {}
     for _, rows in measure.list_configurations(n).groupby("configuration"):
         W = rows[[f"w{k}" for k in range(n - 1)]].to_numpy().T
@@ -272,7 +272,7 @@ def test_the_papers_solutions(n: int, expected: dict[tuple[int, ...], str]) -> N
 
 @both_figures
 def test_lines_between_the_fixed_configurations(figure: str) -> None:
-    """On one side of each line another configuration is the best than on the other, anywhere on the grid."""
+    """The best configuration differs between the two sides of each line."""
     for x, y in draw.prototype_boundaries(figure == "phase_2in1"):
         for where in np.linspace(0.02, 0.98, 30):
             at = np.array([np.interp(where, np.linspace(0, 1, len(line)), line) for line in (x, y)])
@@ -286,7 +286,7 @@ def test_lines_between_the_fixed_configurations(figure: str) -> None:
 
 
 def trained_by_hand(loss: list[list[float]], W: list[list[list[list[float]]]]) -> SweepResult:
-    """One density and as many relative importances as there are rows."""
+    """Return models at one density, with a relative importance for every row."""
     relative = {"features": [1], "ratio": [0.5, 2.0][: len(loss)]}
     sweep = Sweep(model="relu_output", n=2, m=1, density=0.5, relative_importance=relative, restarts=len(loss[0]))
     return made(sweep, tensor(W).float(), tensor(loss))
@@ -312,7 +312,7 @@ def test_the_papers_rule() -> None:
 
 
 def test_best_basin() -> None:
-    """Within 1 % of the optimum's loss, and not of the best trained one's; all restarts count, the worst one, too."""
+    """The share counts all restarts within 1 % of the loss of the optimum, not of the best trained model."""
     loss = [[0.1009, 0.1011, 0.5, 0.1], [0.203, 0.21, 0.22, 0.23]]
     rows = measure.trained_panels(trained_by_hand(loss, [[[[1, 0]]] * 4] * 2), tensor([0.1, 0.2]))
     assert rows.loc[rows["panel"] == "trained", "best_basin"].tolist() == [0.5, 0]
@@ -343,7 +343,7 @@ def test_best_basin() -> None:
     ],
 )
 def test_arrangement(W: list[list[float]], name: str) -> None:
-    """However it is turned."""
+    """The description of an arrangement does not depend on its orientation."""
     assert measure.describe_arrangement(tensor(W)) == name
     for seed in range(4):
         assert measure.describe_arrangement(torch.from_numpy(turned(np.array(W), np.random.default_rng(seed)))) == name
@@ -355,7 +355,7 @@ def test_arrangement(W: list[list[float]], name: str) -> None:
 @both_figures
 @pytest.mark.parametrize("scale", CONFIGS)
 def test_every_panel_covers_the_grid(figure: str, scale: str) -> None:
-    """Panels show the experiments that they name: trained models are a little worse than the optimum."""
+    """Every panel has all points of the grid, and the models of the experiment that it names."""
     data, points = diagrams(scale), CONFIGS[scale].sweeps[figure].points()[KEYS]
     assert set(data[figure]["grid"]["panel"]) == set(PANELS)
     assert data[figure]["grid"].index.is_unique
@@ -410,7 +410,7 @@ def test_the_recipes_points_are_every_fifth_of_the_grid(figure: str, scale: str)
 @both_figures
 @pytest.mark.parametrize("scale", CONFIGS)
 def test_recipe_beside_ours(figure: str, scale: str) -> None:
-    """The numbers beside the recipe's are of the same point of the grid, as every point has another number."""
+    """The authors' models are compared with ours at the same point: every point of the grid has another number."""
     grid, recipe = diagrams(scale)[figure]["grid"].copy(), models(figure, "_notebook", scale)
     number = np.arange(len(grid), dtype=float)
     grid["phase"], grid["best_basin"] = [f"p{k:g}" for k in number], number
@@ -431,7 +431,7 @@ def test_recipe_beside_ours(figure: str, scale: str) -> None:
 
 @both_figures
 def test_recipe(figure: str) -> None:
-    """Its own average by the paper's rule; and the share of its models, not ours, that reach the optimum."""
+    """The average and the share that reach the optimum are those of the authors' models, not of ours."""
     recipe, data = models(figure, "_notebook"), diagrams()
     loss = recipe.loss.clone()
     loss[1, loss[1] < 9] *= 1.5
@@ -465,7 +465,7 @@ def test_equal_importance() -> None:
 
 
 def test_handover() -> None:
-    """Where the two losses cross, between the points of the table; what happens near p = 1 does not count."""
+    """The crossover lies between the points of the table; densities near 1 do not count."""
     p = np.geomspace(1, 0.01, 33)
     for cross in (0.1, 0.52, 0.7):
         gap = np.where(p > 0.95, 1.0, np.log(cross) - np.log(p))
@@ -479,7 +479,7 @@ def test_handover() -> None:
 
 
 def test_numbers_of_three_features() -> None:
-    """How many points are triangles, and where."""
+    """The numbers say how many points are triangles, and where."""
     grid = panel(diagrams(), "phase_3in2", "optimum")
     inside = grid[[with_triangles(p, r) for p, r in grid[KEYS].itertuples(index=False)]]
     text = " ".join(diagrams()["phase_3in2"]["numbers"]["found"])
@@ -515,7 +515,7 @@ SETTINGS = [(0.5, 0.3), (0.5, 1.0), (1.0, 0.3), (1.0, 1.0)]
 
 
 def two_minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.DataFrame]:
-    """In place of real ones: two, or one where r is low, at places that tell the setting; the second one is higher."""
+    """Return two minima in place of real ones, or one where r is low; their places tell the setting."""
     tables = []
     for p, r in settings:
         x = np.array([[0.9 + 0.1 * p, -1 + 0.2 * r], [0.6 + 0.1 * bias, 0.5 + 0.1 * p]])
@@ -525,7 +525,7 @@ def two_minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.D
 
 
 def coarse(p: float, r: float) -> pd.DataFrame:
-    """In place of the surfaces, which take their time: that without a bias is one, the other is not."""
+    """Return coarse loss surfaces, of which that with the best bias is made up."""
     W = torch.cartesian_prod(*[torch.linspace(-1.4, 1.4, 9, dtype=torch.float64)] * 2)
     loss = two_in_one.loss(W, *(torch.full_like(W[:, 0], value) for value in (p, r))).numpy()
     columns = {"w0": W[:, 0], "w1": W[:, 1], "no_bias": loss, "best_bias": loss * (0.9 - 0.1 * W[:, 1].numpy())}
@@ -551,7 +551,7 @@ def surfaces() -> Tables:
 
 
 def test_surfaces_of_every_setting() -> None:
-    """Each table has the four settings; the minima both with a bias and without."""
+    """Each table has the four settings, and the minima are those with and without a bias."""
     data = surfaces()["loss_surfaces"]
     for name in ("surface", "trained"):
         assert [key for key, _ in data[name].groupby(KEYS)] == SETTINGS
@@ -562,7 +562,7 @@ def test_surfaces_of_every_setting() -> None:
 
 
 def test_what_becomes_of_the_same_sign() -> None:
-    """With a trained bias: at p = 1 it stays, in a valley; in sparser models no minimum is left there."""
+    """With a trained bias the minimum of equal signs remains, in a valley, at p = 1, and vanishes in sparser models."""
     words = measure.format_same_sign(two_in_one.same_sign_minima([1.0, 0.5, 0.1])).astype(str)
     kinds = words["with a trained bias"].tolist()
     assert kinds[1] == kinds[2] != kinds[0]
@@ -577,13 +577,13 @@ def test_what_becomes_of_the_same_sign() -> None:
 
 @functools.cache
 def theoretical() -> Tables:
-    """The tables of the figures that need no training."""
+    """Return the tables of the figures that need no training."""
     return {figure: getattr(measure, figure)({}) for figure in ("phase_kinks", "phase_activations")}
 
 
 @functools.cache
 def numbers() -> dict[str, list[float]]:
-    """The numbers of every claim for the ideal models."""
+    """Return the numbers of every claim for the ideal models."""
     criteria = judge.claims.judge(diagrams() | theoretical() | surfaces(), "paper")[1].query("part == 'statement'")
     return {name.removeprefix("phase."): rows["value"].tolist() for name, rows in criteria.groupby("claim")}
 
@@ -608,7 +608,7 @@ def test_known_numbers() -> None:
 
 
 def test_disagreement_is_relative_to_chance() -> None:
-    """Shuffled, the trained diagram has nothing to do with the theoretical one."""
+    """A shuffled trained diagram disagrees with the theoretical one as much as chance does."""
     data = diagrams()
     for figure in FIGURES:
         grid = data[figure]["grid"].copy()
@@ -620,14 +620,14 @@ def test_disagreement_is_relative_to_chance() -> None:
 
 
 def test_the_note_says_where_it_jumps() -> None:
-    """0.1 to 0.56, and again close to 1; continuous between."""
+    """The note names the ranges in which the transition jumps, 0.1 to 0.56 and near 1, and where it is continuous."""
     note = judged(judge.claims, "first_order", diagrams())["note"]
     assert "0.1 to 0.56 and 0.9 to 0.99" in note
     assert "0.57 to 0.89" in note
 
 
 def test_largest_jumps() -> None:
-    """They are those found by the search for the boundary; close to r = 1, the weaker side is above ½."""
+    """The largest jumps are those at which ‖W_2‖ passes ½ on the boundary."""
     found = two_in_one.largest_jumps([0.3, 0.7]).set_index("relative_importance")
     known = boundary((0.3, 0.7)).set_index("relative_importance")
     np.testing.assert_allclose(found["density"], known["p_strong"], atol=2e-6)
@@ -690,7 +690,7 @@ def test_basins() -> None:
 
 
 def centre(ax: Axes, p: float, r: float) -> np.ndarray:
-    """The colour or value of the image's pixel there."""
+    """Return the colour or value of the image's pixel at a point."""
     (image,) = ax.images
     left, right, bottom, top = image.get_extent()
     data = np.asarray(image.get_array())
@@ -711,7 +711,7 @@ def assert_on_the_page(figure: plt.Figure) -> None:
 @both_figures
 @pytest.mark.parametrize("scale", CONFIGS)
 def test_the_diagrams(figure: str, scale: str) -> None:
-    """Every point of the grid has its colour, in each of the four panels; and its share of restarts."""
+    """Every point of the grid has its colour in each of the four panels, and its share of restarts."""
     grid = diagrams(scale)[figure]["grid"]
     colours = np.array([to_rgb(draw.PHASE_COLOURS[name]) for name in PHASES])
     shuffled = diagrams(scale)[figure] | {"grid": grid.sample(frac=1, random_state=1)}
@@ -737,7 +737,7 @@ def test_the_diagrams(figure: str, scale: str) -> None:
 
 
 def test_best_basin_is_drawn_where_it_is() -> None:
-    """With another value at every point."""
+    """The share of restarts is drawn at its own point: every point has another value."""
     data = diagrams("quick")["phase_2in1"]
     grid = data["grid"].copy()
     here = grid["panel"] == "trained"
@@ -751,7 +751,7 @@ def test_best_basin_is_drawn_where_it_is() -> None:
 
 
 def test_triangles_are_outlined() -> None:
-    """In the panel of the optimum, around the points where they are; and it works where there are none."""
+    """The panel of the optimum outlines the points that are triangles, if there are any."""
     data = diagrams()["phase_3in2"]
     drawn = draw.phase_3in2(data)
     (ax,) = (ax for ax in drawn.axes if ax.get_title() == PANELS["optimum"])
@@ -770,7 +770,7 @@ def test_triangles_are_outlined() -> None:
 
 
 def test_norms_and_losses_are_drawn() -> None:
-    """‖W_2‖ over the density by relative importance; losses of three equal features relative to dropping one."""
+    """One figure has ‖W_2‖ over the density, the other the losses of three equal features over that of dropping one."""
     drawn = draw.phase_2in1(diagrams()["phase_2in1"])
     (ax,) = (ax for ax in drawn.axes if not ax.images and ax.get_title())
     norms = diagrams()["phase_2in1"]["norms"]
@@ -793,9 +793,9 @@ def places(dots: Any) -> set[tuple[float, ...]]:
 
 
 def test_the_surfaces() -> None:
-    """Without a bias on top, with one below: every minimum and its mirror image, the ends of training only below.
+    """Minima and their mirror images are marked, without a bias on top and with one below.
 
-    The lowest minimum has another mark than the others.
+    The ends of training are marked below only, and the lowest minimum has a mark of its own.
     """
     data = surfaces()["loss_surfaces"]
     drawn = draw.loss_surfaces(data)
@@ -820,7 +820,7 @@ def test_the_surfaces() -> None:
 
 
 def test_contours_are_of_the_right_loss() -> None:
-    """Without a bias on top, with the best one below: another loss changes the panels of its own row only."""
+    """Another loss without a bias changes the upper row only, and one with the best bias the lower row."""
 
     def contours(surface: pd.DataFrame) -> list[np.ndarray]:
         drawn = draw.loss_surfaces(data | {"surface": surface})
@@ -849,7 +849,7 @@ def test_the_phases_of_activations() -> None:
 
 
 def test_the_derivatives() -> None:
-    """Along a line of three features with r = 2, the slope jumps by a third, at 4/7."""
+    """Along the line r = 2 of three features, the slope jumps by a third at 4/7."""
     drawn = draw.phase_kinks(theoretical()["phase_kinks"])
     _, _, ax, _ = drawn.axes
     x, y = ax.lines[2].get_xydata().T

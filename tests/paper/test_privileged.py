@@ -39,7 +39,7 @@ from superposition.pipeline.judging.claims import Tables
 
 @pytest.fixture(scope="module")
 def compared() -> dict[str, pd.DataFrame]:
-    """Models with and without the ReLU as the paper says; the hidden bias makes up for nearly all of the loss."""
+    """Return models with and without the ReLU as the paper describes; a hidden bias regains nearly all the loss."""
     rng, W = np.random.default_rng(1), alone(0, 1, 2, 3, 4)
     densities = CONFIG.sweeps["privileged_linear"].density
     linear = np.stack([turned(W, rng) for _ in densities])
@@ -59,7 +59,7 @@ def compared() -> dict[str, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def codes() -> dict[str, pd.DataFrame]:
-    """All restarts of the stated kind."""
+    """Return the codes of models of the paper's kind at every density."""
     return codes_of(of_kinds(STATED))
 
 
@@ -76,7 +76,7 @@ def test_the_densities_are_those_of_the_configuration() -> None:
 
 
 def test_rotations_are_rotations_and_evenly_spread() -> None:
-    """Orthogonal, both handednesses, every direction as likely: the mean of a column is near 0."""
+    """Rotations are orthogonal, of both handednesses, and spread evenly: the mean of a column is near 0."""
     q = measure.random_rotations(4, 500)
     np.testing.assert_allclose(q @ q.swapaxes(1, 2), np.broadcast_to(np.eye(4), q.shape), atol=1e-12)
     assert 0.4 < (np.linalg.det(q) > 0).mean() < 0.6
@@ -85,7 +85,7 @@ def test_rotations_are_rotations_and_evenly_spread() -> None:
 
 
 def test_alignment_of_random_models_is_uniform() -> None:
-    """Models that are turned at random are better aligned than any share of rotations, equally often."""
+    """Models that are turned at random have uniformly distributed ranks."""
     share = measure.alignment_rank(turned(alone(0, 1, 2, 3, 4), np.random.default_rng(5)))
     assert 0.35 < share.mean() < 0.65
     assert (share < 0.25).mean() > 0.1
@@ -101,7 +101,7 @@ def test_alignment_of_aligned_models() -> None:
 
 
 def test_losses_of_rotated_models(data: Tables) -> None:
-    """The linear hidden layer does not notice; one with a ReLU does."""
+    """Rotations leave the loss of a linear hidden layer unchanged, and raise that of one with a ReLU."""
     for name, loss in data["privileged_vs_not"]["rotated"].groupby("model")["loss"]:
         change = np.abs(loss / loss.iloc[0] - 1)
         assert len(loss) == 21
@@ -112,7 +112,7 @@ def test_losses_of_rotated_models(data: Tables) -> None:
 
 @pytest.mark.parametrize(("bias", "on"), [(0.0, 0.05 * 5 / 5), (0.5, 1.0), (-0.5, 0.025)])
 def test_how_often_hidden_units_are_on(bias: float, on: float) -> None:
-    """A neuron with a feature of its own: where the feature is; always, with a bias; where the feature is above ½."""
+    """A neuron is active with its feature; with a bias of ½ always, and with one of -½ if the feature is above ½."""
     W = np.broadcast_to(alone(0, 1, 2, 3, 4), (5, 60, M, N))
     models = made("privileged_bias", W, b_hidden=bias)
     point = models.sweep.density.index(0.05)
@@ -134,14 +134,14 @@ def test_regimes_as_stated(codes: dict[str, pd.DataFrame]) -> None:
 
 
 def test_codes_survive_a_file(codes: dict[str, pd.DataFrame], data: Tables, tmp_path: Path) -> None:
-    """Written as 0 and 1 they would come back as numbers, and leading neurons would be lost."""
+    """Codes are read from files as they were written, with their leading neurons."""
     again = through_files(data, tmp_path)["privileged_neurons"]
     assert again["features"]["code"].tolist() == codes["features"]["code"].tolist()
     pd.testing.assert_frame_equal(regimes_by_density(again), regimes_by_density(codes))
 
 
 def test_how_rare_the_best_kind_is(codes: dict[str, pd.DataFrame]) -> None:
-    """Six of the restarts are of the best one's kind, whatever the order of their neurons."""
+    """Six of the restarts are of the kind of the best one, whatever the order of their neurons."""
     basins = codes["basins"]
     assert (basins["same_kind"] == 6).all()
     assert (basins["as_stated"] == 0).all()
@@ -149,7 +149,7 @@ def test_how_rare_the_best_kind_is(codes: dict[str, pd.DataFrame]) -> None:
 
 
 def test_the_best_of_a_precise_draw_is_shown() -> None:
-    """Losses that were noise must not decide: the restart that is recorded as the best is in truth the worst."""
+    """The best model is chosen by a precise loss, not by recorded losses that are noise."""
     W = np.zeros((len(STATED), SIZES["restarts"], M, N))
     W[:, 7] = alone(0, 1, 2, 3, 4)
     loss = np.full(W.shape[:2], 2.0)
@@ -159,7 +159,7 @@ def test_the_best_of_a_precise_draw_is_shown() -> None:
 
 
 def test_a_kind_that_is_far_down_the_ranking_is_still_compared() -> None:
-    """How far the paper's kind is from the best one, though twenty others of another kind come first."""
+    """The paper's kind is compared with the best model even if twenty others of another kind come first."""
     W = np.broadcast_to(alone(0, 1, 2, 3, 4), (len(STATED), SIZES["restarts"], M, N)).copy()
     point = list(STATED).index(0.2)
     W[point, 50] = STATED[0.2]
@@ -192,7 +192,7 @@ def test_densities_that_the_paper_does_not_speak_of() -> None:
 
 
 def test_an_inhibited_feature_does_not_make_a_neuron_polysemantic() -> None:
-    """A large negative weight switches nothing on; its size is not that of a second feature."""
+    """A large negative weight activates no neuron and does not count as a second feature."""
     W = STATED[0.5].copy()
     W[0, 7] = -3
     table = regimes_by_density(codes_of(of_kinds(STATED | {0.5: W}))).set_index("density")
@@ -234,7 +234,7 @@ def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: 
 
 
 def test_drawn_from_a_few_densities(tmp_path: Path) -> None:
-    """As at scale quick."""
+    """The figure is drawn from as few densities as scale quick has."""
     shown = codes_of(of_kinds(STATED))
     few = {
         name: table[table["density"].isin([1, 0.5, 0.05])] if "density" in table else table
@@ -244,6 +244,6 @@ def test_drawn_from_a_few_densities(tmp_path: Path) -> None:
 
 
 def test_the_shown_density_is_trained() -> None:
-    """By all three."""
+    """All three architectures are trained at the density that is shown."""
     assert all(SHOWN_DENSITY in CONFIG.sweeps[name].density for name in MODEL_LABELS)
     assert neurons.MONOSEMANTIC in MONOSEMANTIC_THRESHOLDS

@@ -35,7 +35,7 @@ def data(measured: dict[str, pd.DataFrame]) -> Tables:
 
 
 def test_models(measured: dict[str, pd.DataFrame]) -> None:
-    """Counts, interference and alignment of models that were laid out by hand; the loss is without the penalty."""
+    """Counts, interference and alignment are those of the hand-made models, and the loss leaves the penalty out."""
     models = measured["models"].query("density == 0.3")
     assert models["represented_features"].tolist() == [8, 8, 5, 1, 8, 7, 4, 2]
     np.testing.assert_allclose(models["features_per_dimension"], models["represented_features"] / M)
@@ -46,7 +46,7 @@ def test_models(measured: dict[str, pd.DataFrame]) -> None:
 
 
 def test_half_of_a_norm_and_weight_off_the_axes() -> None:
-    """A feature is represented from ‖W_i‖² = 1/2 on; what it has on a second hidden unit is not aligned."""
+    """A feature is represented from ‖W_i‖² = 1/2 on; its weight on a second hidden unit is not aligned."""
     models = packed({0: 4, 0.2: 4})
     W = models.parameters["W"]
     W[..., 0, 0], W[..., 1, 1], W[..., 3, 2] = 0.72, 0.69, -0.5
@@ -56,7 +56,7 @@ def test_half_of_a_norm_and_weight_off_the_axes() -> None:
 
 
 def test_thresholds_of_features(measured: dict[str, pd.DataFrame]) -> None:
-    """In proportion to importance."""
+    """Thresholds are proportional to importance."""
     features = measured["features"]
     assert len(features) == 2 * 4 * N
     alone = features["density"].map({p: l1.threshold_coefficient(1, p) for p in DENSITIES})
@@ -65,7 +65,7 @@ def test_thresholds_of_features(measured: dict[str, pd.DataFrame]) -> None:
 
 
 def test_a_pair_always_gains_more_than_one_feature(measured: dict[str, pd.DataFrame]) -> None:
-    """The correction rests on this, at every coefficient."""
+    """The gain of a pair is at least that of one feature at every coefficient, on which the correction rests."""
     exact = measured["exact"]
     assert set(exact["density"]) == set(DENSITIES)
     assert (exact["pair"] >= exact["one"]).all()
@@ -73,7 +73,7 @@ def test_a_pair_always_gains_more_than_one_feature(measured: dict[str, pd.DataFr
 
 
 def test_numbers_in_the_report() -> None:
-    """Every column from models whose answer is seen at once; a dash where there is no such coefficient."""
+    """Every column is right for models whose numbers are obvious; a dash says that there is no such coefficient."""
     one = {
         "l1": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5],
         "aligned": [0.6, 0.98, 0.995, 1.0, 1.0, 1.0],
@@ -109,7 +109,7 @@ def test_numbers_in_the_report() -> None:
 
 
 def test_claims_about_the_penalty(data: Tables, tmp_path: Path) -> None:
-    """Numbers of models that were laid out by hand: among equal features only one is left without a partner."""
+    """The numbers of the claims are those of the hand-made models."""
     table, criteria = judge.claims.judge(through_files(data, tmp_path), "paper")
     values = criteria.groupby("claim")["value"].agg(list)
     assert values["remedies.l1"][:2] == [0, 0]
@@ -121,7 +121,7 @@ def test_claims_about_the_penalty(data: Tables, tmp_path: Path) -> None:
 
 
 def test_antipodal_pairs_save_less_than_two_features_per_dimension(data: Tables) -> None:
-    """Two features less what it costs that both are active, and that absent ones have a bias of 0.05, not p/2."""
+    """A pair saves two features less the cost of both being active, and of absent features' bias of 0.05."""
     (claim,) = judge.claims.find(["remedies.same_as_larger"])
     p = 0.3
     saved = 2 - (p**2 / 3 + (p / 2 - 0.05) ** 2) / (p / 3 - p**2 / 4)
@@ -140,7 +140,7 @@ def test_the_figure_is_the_same_every_time(data: Tables, tmp_path: Path) -> None
 
 
 def test_the_sweeps_are_comparable() -> None:
-    """Both start without a penalty and reach beyond where the most important feature goes."""
+    """Both sweeps start without a penalty and go beyond the threshold of the most important feature."""
     for name in (EQUAL_IMPORTANCES, FALLING_IMPORTANCES):
         sweep = CONFIG.sweeps[name]
         assert sweep.l1[0] == 0
@@ -148,7 +148,7 @@ def test_the_sweeps_are_comparable() -> None:
 
 
 def test_an_autoencoder_finds_the_axes_of_antipodal_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four pairs at right angles, rotated: some of 24 elements lie on each of the eight directions, and 3 cannot."""
+    """Of 24 elements some lie on each of the eight directions of four rotated pairs, which 3 elements cannot."""
     for name, value in {"TRAINING_STEPS": 500, "ELEMENTS_PER_FEATURE": (0.25, 2.0), "PENALTIES": (0.2,)}.items():
         monkeypatch.setattr(autoencoder, name, value)
     models, generator = packed({0: 8}), torch.Generator().manual_seed(0)

@@ -34,7 +34,7 @@ def ideal() -> Tables:
 
 
 def test_claims_hold_for_the_ideal_models(tmp_path: Path) -> None:
-    """Except for the one about positive interference, which they have not; through files, the table is the same."""
+    """All claims hold but the one about positive interference, which these models do not have."""
     claims = judge.claims.judge(ideal(), "paper")[0].set_index("claim")
     differ = claims.index[claims["verdict"] != claims["expected"]]
     assert differ.tolist() == ["theory.bias_turns_positive_into_negative"]
@@ -44,7 +44,7 @@ def test_claims_hold_for_the_ideal_models(tmp_path: Path) -> None:
 
 
 def test_terms_of_the_linear_loss() -> None:
-    """For any W: Σ_i I_i v (1 - ‖W_i‖²)² and Σ_{i≠j} I_j v (W_j·W_i)²."""
+    """The terms are Σ_i I_i v (1 - ‖W_i‖²)² and Σ_{i≠j} I_j v (W_j·W_i)² for any W."""
     sweep, rows = CONFIG.sweeps["basic_small_linear"], ideal()["theory"]["linear"]
     W = packed("basic_small_linear", 5).parameters["W"].double().numpy()
     assert len(rows) == len(sweep.density) * sweep.restarts
@@ -86,7 +86,7 @@ def test_share_of_the_sparse_loss() -> None:
 
 
 def test_interference_of_a_known_model() -> None:
-    """Three features in the plane at 0°, 60° and 180° in five dimensions, with biases of their own."""
+    """Three features at 0°, 60° and 180° with different biases have the interference computed by hand."""
     angles, b = np.radians([0, 60, 180]), np.array([-0.1, -0.2, 0.1])
     W = np.zeros((5, 20))
     W[:2, :3] = np.cos(angles), np.sin(angles)
@@ -106,7 +106,7 @@ def test_interference_of_a_known_model() -> None:
 
 
 def test_random_directions_have_few_partners_fewer_than_all() -> None:
-    """The expectation (r - 1)(m + 2) / 3m of the effective number of partners, of 60 directions in 20 dimensions."""
+    """Random directions have (r - 1)(m + 2) / 3m partners on average: 60 directions in 20 dimensions."""
     W = torch.randn(13, 1, 20, 100, generator=torch.Generator().manual_seed(0)) * (torch.arange(100) < 60)
     result = packed("uniform_100_20", 40)
     result = SweepResult(
@@ -123,7 +123,7 @@ def test_loss_of_two_features_by_their_cosine() -> None:
 
 
 def test_the_figure() -> None:
-    """Shares of the loss by number of active features, stacked; the two terms of the linear loss, and of L_1."""
+    """The figure stacks shares of the loss by number of active features, and shows both terms of two losses."""
     data = ideal()["theory"]
     drawn = draw.theory(data)
     left, right, single = drawn.axes

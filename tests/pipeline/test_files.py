@@ -1,4 +1,4 @@
-"""Tables as files: what is read is what was written."""
+"""Test tables as files: reading returns what was written."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def test_read(tmp_path: Path) -> None:
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=20))
 def test_numbers_are_read_to_the_bit(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
-    """Rows are chosen by the equality of their densities, of which a logarithmic range makes any number."""
+    """Densities of a logarithmic range are read to the bit, because rows are chosen by their equality."""
     folder = tmp_path_factory.mktemp("tables") / "of a figure"
     files.write({"models": pd.DataFrame({"density": values})}, folder)
     assert files.read(folder)["models"]["density"].tolist() == values

@@ -1,4 +1,4 @@
-"""How a job ends, and what it leaves in its log."""
+"""Test how a job ends, and what it leaves in its log."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def test_a_job_that_is_done(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_user_can_mend_is_one_line(body: str, line: str, tmp_path: Path) -> None:
-    """A traceback would hide it; the log has all that there is to know."""
+    """An error that a user can fix is one line, on stderr and at the end of the log."""
     run = job(tmp_path / "log", body)
     assert (run.returncode, run.stderr) == (1, line)
     said = (tmp_path / "log").read_text().splitlines()[-1]
@@ -48,14 +48,14 @@ def test_what_a_user_can_mend_is_one_line(body: str, line: str, tmp_path: Path) 
 
 
 def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
-    """The disk is full: that is what is said, whatever else happened."""
+    """If the log cannot be written because the disk is full, that is the error, whatever else happened."""
     for body in ("pass", "raise SuperpositionError('too much')", "1 / 0"):
         run = job(Path("/dev/full"), body)
         assert (run.returncode, run.stderr) == (1, "error: [Errno 28] No space left on device\n")
 
 
 def test_the_log_has_the_traceback_of_any_other_error(tmp_path: Path) -> None:
-    """As of a figure that was given other experiments than it was made for: where it went wrong, and of which."""
+    """Any other error leaves a traceback in the log, with the subject of the work."""
     run = job(tmp_path / "log", "with error_context('one of many'): 1 / 0")
     line = "ZeroDivisionError: division by zero"
     assert (run.returncode, run.stderr) == (1, f"error: {line} (traceback in {tmp_path / 'log'})\n")

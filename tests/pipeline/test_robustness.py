@@ -1,4 +1,4 @@
-"""Verdicts under other seeds: how they are counted, compared with those on record, and shown."""
+"""Test how verdicts under other seeds are counted, compared with those on record, and shown."""
 
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def test_the_page_shows_loose_verdicts_first(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_what_is_on_record_is_about_claims_of_today() -> None:
-    """The page shows the record, too."""
+    """The record names existing claims only, and the page about it is current."""
     known = {claim.id for section in CONFIG.sections for claim in stages.find(section, "judge", "claims")}
     for file in (ROOT / robustness.RECORDS).glob("*.csv"):
         assert set(pd.read_csv(file)["claim"]) <= known

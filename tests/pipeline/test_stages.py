@@ -1,4 +1,4 @@
-"""The functions of figures, found by name."""
+"""Test how the functions of figures are found by name."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from superposition.pipeline.configuration.sections import read_sections
 
 
 def test_every_figure_has_its_functions() -> None:
-    """Functions that the check of the text finds are there when the module is imported."""
+    """Functions that the check finds in the text exist when the module is imported."""
     for name, figure in CONFIG.figures.items():
         for stage, function in (("measure", name), ("draw", name), *[("draw", f"animate_{name}")] * figure.animated):
             assert callable(stages.find(figure.section, stage, function))

@@ -1,4 +1,4 @@
-"""What figures share: reproducible files, and the panels that show models."""
+"""Test what figures share: reproducible files, and the panels that show models."""
 
 import struct
 import time
@@ -64,7 +64,7 @@ def noisy(figure: Figure, rng: np.random.Generator) -> Figure:
 
 
 def test_the_last_bits_of_the_layout_do_not_show(tmp_path: Path) -> None:
-    """They enter the names of clipping regions in an SVG, and differ from run to run."""
+    """Files do not depend on the last bits of the layout, which differ from run to run."""
     rng, seen = np.random.default_rng(0), set()
     for k in range(3):
         figure = plt.figure()
@@ -173,7 +173,7 @@ def test_feature_arrows(m: int) -> None:
 
 @pytest.mark.parametrize("rank", [0, 1, 2, 3])
 def test_the_hull_of_features_in_space(rank: int) -> None:
-    """It is drawn only if features span space, because those in a plane have no hull; the unit sphere always is."""
+    """The hull is drawn only if features span space; the outline of the unit sphere always is."""
     corners = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1], [0, 0, 0.1]]) / 3**0.5
     corners[:, rank:] = 0
     features = pd.DataFrame({"feature": range(5), "importance": 1.0} | {f"w{k}": corners[:, k] for k in range(3)})
@@ -191,8 +191,7 @@ def test_the_hull_of_features_in_space(rank: int) -> None:
 
 
 def test_neuron_stacks() -> None:
-    """A stack has a neuron's |weights| in the colours of their features, the largest at the bottom; those too small to
-    be seen are grey."""
+    """A stack has a neuron's |weights| in its features' colours, the largest at the bottom and the rest grey."""
     W = np.array([[0.5, -2.0, 0.001], [1.0, 0.0, 0.25]])
     figure, ax = plt.subplots()
     panels.neuron_stacks(ax, W, [False, True], ["red", "green", "blue"], labels=True)
@@ -212,7 +211,7 @@ def test_neuron_stacks() -> None:
 
 
 def test_edges_at_the_back_of_a_solid_are_fainter() -> None:
-    """As seen by matplotlib's own projection, in which what is further away has the larger depth."""
+    """Fainter edges are those with the larger depth in matplotlib's own projection."""
     ax = plt.figure().add_subplot(projection="3d", proj_type="ortho")
     vectors.draw_polytope(ax, polytopes.icosahedron(), "k")
     depth: dict[bool, list[float]] = {True: [], False: []}

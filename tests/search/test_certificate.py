@@ -1,4 +1,4 @@
-"""The search on small sweeps: it repairs what training missed, the same in any division of the work."""
+"""Test the search on small sweeps: it repairs what training missed, whatever the number of threads."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ def trained() -> dict[str, SweepResult]:
 
 
 def planted(models: SweepResult) -> SweepResult:
-    """All models of the second point drop all features, but for a tenth of what they represent."""
+    """Shrink all models of the second point to a tenth."""
     parameters = {k: v.clone() for k, v in models.parameters.items()}
     for v in parameters.values():
         v[1] *= 0.1
@@ -71,7 +71,7 @@ def test_a_better_construction_shows_as_a_gap(trained: dict[str, SweepResult], m
 
 
 def test_standard_errors_are_as_large_as_the_errors(found: dict[str, Best]) -> None:
-    """The deviations from a precise loss tell them from the scatter of single groups of draws, four times as large."""
+    """Deviations from a precise loss are as large as the standard errors, a quarter of the scatter of single groups."""
     deviations = []
     for best in found.values():
         W, b = (best.models.parameters[name][:, 0].double() for name in ("W", "b"))

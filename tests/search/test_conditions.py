@@ -1,4 +1,4 @@
-"""Which conditions exchange models."""
+"""Test which conditions exchange models."""
 
 from superposition.core.experiment.sweep import Sweep
 from superposition.search.conditions import Family

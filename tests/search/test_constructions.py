@@ -1,4 +1,4 @@
-"""Constructions against closed forms: what is carried over or placed has the loss that theory gives it."""
+"""Test constructions against closed forms: models that are carried over or built have the losses of theory."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Weighted samples against losses that are computed in other ways."""
+"""Test weighted samples against losses that are computed in other ways."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def models(plan: Plan, count: int = 3) -> torch.Tensor:
 
 
 def check(found: torch.Tensor, expected: torch.Tensor, error: float | torch.Tensor = 0.0) -> None:
-    """Four standard errors of either, and the errors are small enough to say something."""
+    """Check that losses agree within four standard errors, which are below 1 %."""
     spread = found.std(dim=1) / GROUPS**0.5
     assert (spread < 0.01 * expected).all()
     assert ((found.mean(dim=1) - expected).abs() < 4 * (spread**2 + error**2) ** 0.5 + 1e-6 * expected).all()

@@ -1,4 +1,4 @@
-"""What the certificate says about each figure."""
+"""Test what the certificate says about each figure."""
 
 import pandas as pd
 

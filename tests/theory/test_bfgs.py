@@ -17,7 +17,7 @@ def tensor(values: object) -> torch.Tensor:
 @pytest.mark.parametrize("spread", [0, 6])
 @pytest.mark.parametrize("size", [1, 9])
 def test_quadratic_functions(spread: int, size: int) -> None:
-    """Curvatures spread over decades, so a wrong update of the inverse Hessian would be slow or end elsewhere."""
+    """Minima of quadratic functions are found, also if curvatures spread over six decades."""
     rng, count = np.random.default_rng(size), 20
     axes = np.linalg.qr(rng.normal(size=(count, size, size)))[0]
     curvature = 10 ** (spread * (rng.random((count, size)) - 0.5))
@@ -45,7 +45,7 @@ def valley(x: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("lift", [0, 1000])
 def test_rosenbrock(lift: float) -> None:
-    """Also where the function changes by less than its last digit, so that only the gradient shows the way."""
+    """The minimum is found also where the function changes by less than its last digit."""
     x, value, slope = minimise(lambda x, which: valley(x, which) + lift, STARTS)
     torch.testing.assert_close(x, torch.stack([VALLEYS, VALLEYS**2], dim=1), atol=1e-6, rtol=0)
     assert (value - lift).max() <= 1e-15 * (1 + 1000 * lift)
@@ -54,8 +54,10 @@ def test_rosenbrock(lift: float) -> None:
 
 @pytest.mark.parametrize("together", [1, 3])
 def test_problems_do_not_disturb_one_another(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither problems that are searched at once, nor one that takes the place of another, change what is found; a
-    problem that starts at its minimum stays there to the bit."""
+    """Results do not depend on the problems that are searched at once or before.
+
+    A problem that starts at its minimum stays there to the bit.
+    """
     start = STARTS.clone()
     start[3] = torch.stack([VALLEYS[3], VALLEYS[3] ** 2])
     alone = [minimise(lambda x, which, k=k: valley(x, which + k), start[k : k + 1]) for k in range(len(start))]
@@ -79,7 +81,7 @@ def test_problems_do_not_disturb_one_another(together: int, monkeypatch: pytest.
 def test_evaluations_are_limited_for_each_problem(
     together: int, evaluations: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A problem that waited for its turn has as many as the others."""
+    """A problem that waited for its turn has as many evaluations as the others."""
     monkeypatch.setattr(bfgs, "BATCH_SIZE", together)
     count = torch.zeros(5, dtype=torch.int64)
 
@@ -94,7 +96,7 @@ def test_evaluations_are_limited_for_each_problem(
 
 
 def test_a_function_that_cannot_be_lowered_ends_the_search() -> None:
-    """Near a minimum, rounding has the same effect; also where the curvature before says otherwise."""
+    """A search ends where no step lowers the function, as near a minimum because of rounding."""
     calls = []
 
     def level(x: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
@@ -110,7 +112,7 @@ def test_a_function_that_cannot_be_lowered_ends_the_search() -> None:
 
 
 def test_a_plain_with_a_pit() -> None:
-    """In the pit, the curvature of the plain suggests a step that is 10¹² times too long, until it is forgotten."""
+    """A search forgets the curvature of the plain, which in the pit suggests steps that are 10¹² times too long."""
 
     def pit(x: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
         return torch.where(x > 2, 1e-12 * (x - 1) ** 2, x**2 - 12)[:, 0] / 2
@@ -120,7 +122,7 @@ def test_a_plain_with_a_pit() -> None:
 
 
 def test_undefined_values_and_gradients() -> None:
-    """A step to where the value is NaN or infinite is taken back, and nothing is learnt from a gradient of NaN."""
+    """A step to a value of NaN or infinity is taken back, and a gradient of NaN updates nothing."""
     x, value, _ = minimise(lambda x, _: (100 * x - torch.log(x)).sum(1), tensor([[0.5], [3], [0.02]]))
     torch.testing.assert_close(x, torch.full_like(x, 0.01), rtol=1e-6, atol=0)
     assert value.numpy() == pytest.approx(1 - np.log(0.01))
@@ -130,7 +132,7 @@ def test_undefined_values_and_gradients() -> None:
 
 
 def test_negative_curvature() -> None:
-    """Such a slope says nothing of the inverse Hessian, which would point up if it were updated there."""
+    """A step along negative curvature does not update the inverse Hessian, which would then point upwards."""
     start = tensor([[0.5], [2], [3], [-3]])
     x, _, slope = minimise(lambda x, _: -1 / (1 + x[:, 0] ** 2), start, max_evaluations=50)
     assert slope.max() <= bfgs.GRADIENT_TOLERANCE
@@ -140,7 +142,7 @@ def test_negative_curvature() -> None:
 @settings(max_examples=5)
 @given(st.integers(0, 10**6))
 def test_results_belong_together(seed: int) -> None:
-    """Value and slope are those of the place, which is not above the start; the starts are unchanged."""
+    """Values and slopes belong to the points returned, which are not above the starts; the starts are unchanged."""
     rng = np.random.default_rng(seed)
     wave, start = tensor(rng.normal(size=(30, 3))), tensor(3 * rng.normal(size=(30, 3)))
 

@@ -54,7 +54,7 @@ def test_models_do_not_mix() -> None:
 
 
 def test_gradient_against_finite_differences() -> None:
-    """The search follows the gradient."""
+    """The gradient agrees with finite differences."""
     W, b, density = random_models(1, 4, seed=2)
     x = torch.cat([W.flatten(1), b], dim=1)
 
@@ -130,7 +130,7 @@ def test_at_most_one_active_feature() -> None:
 
 
 def test_gradient_by_density() -> None:
-    """Newton's method for crossings uses it."""
+    """The derivative by the densities, which Newton's method for crossings uses, agrees with finite differences."""
     W, b, density = random_models(5, 4, seed=9)
     density = (0.1 + 0.8 * density).requires_grad_()
     (slope,) = torch.autograd.grad(branches.precise_loss(W, b, density).sum(), density)

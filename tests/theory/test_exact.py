@@ -83,7 +83,7 @@ def test_expected_loss_is_the_sum_over_patterns(name: str, size: tuple[int, int]
 
 @pytest.mark.parametrize("name", [RELU, LINEAR])
 def test_losses_against_sampling(name: str) -> None:
-    """The oracle knows nothing of patterns and moments; all models are in one batch."""
+    """Losses of a batch agree with sampling, which knows nothing of patterns and moments."""
     samples, rng = 2**18, np.random.default_rng(0)
     cases = [random_case(seed, 3, 2) for seed in range(5)]
     W, b, density, importance = (tensor(np.stack(part)) for part in zip(*cases, strict=True))
@@ -171,7 +171,7 @@ def test_all_zero_loss() -> None:
 
 @pytest.mark.parametrize("name", ["relu_hidden", "absolute"])
 def test_a_hidden_relu_is_refused(name: str) -> None:
-    """Its loss is not a function of WᵀW."""
+    """Models with a hidden ReLU are refused, because their loss is not a function of WᵀW."""
     model = Model(name, 2, 2)
     with pytest.raises(ValueError, match=name):
         exact.pattern_losses(model, model.unpack(torch.zeros(model.size).double()), tensor([1, 1]))
@@ -195,7 +195,7 @@ NEAR_KINKS: dict[str, tuple[list, list]] = {
 
 @pytest.mark.parametrize("where", NEAR_KINKS)
 def test_gradient_against_finite_differences(where: str) -> None:
-    """Zero weights and kinks at the edge make it neither NaN nor wrong."""
+    """Zero weights and kinks at the edge leave the gradient finite and right."""
     W, b = (tensor(a) for a in NEAR_KINKS[where])
     model, n = Model(RELU, W.shape[1], W.shape[0]), W.shape[1]
     density, importance = tensor([0.3, 0.6, 0.5][:n]), tensor([1, 0.7, 0.4][:n])
@@ -214,7 +214,7 @@ def test_gradient_against_finite_differences(where: str) -> None:
 
 @given(seeds, st.integers(1, 5), st.data())
 def test_no_linear_model_beats_the_linear_optimum(seed: int, n: int, data: st.DataObject) -> None:
-    """The best bias is known, so only W is random."""
+    """No linear model with the best bias has a lower loss, whatever its W."""
     m = data.draw(st.integers(1, n))
     rng = np.random.default_rng(seed)
     density, importance = (tensor(rng.uniform(0.01, 1, n)) for _ in range(2))

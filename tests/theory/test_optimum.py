@@ -50,7 +50,7 @@ def grid(n: int, densities: object, ratios: object) -> tuple[np.ndarray, np.ndar
 
 @pytest.mark.parametrize("size", [(2, 1), (3, 1), (3, 2)], ids=str)
 def test_initial_parameters(size: tuple[int, int]) -> None:
-    """They lie near every arrangement in turn, with the means of dropped features as biases; the rest is random."""
+    """Initial weights lie near every arrangement, with the means of dropped features as biases; the rest is random."""
     (n, m), count = size, 2000
     model, known = Model(RELU, n, m), list(arrangements(n, m))
     density = tensor(np.random.default_rng(0).uniform(0.1, 1, (3, n)))
@@ -75,7 +75,7 @@ def test_initial_parameters(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (3, 2)], ids=str)
 def test_the_best_linear_model(size: tuple[int, int]) -> None:
-    """It drops all but the m costliest features, whatever the order of densities and importances."""
+    """The best linear model drops all but the m costliest features, in any order of densities and importances."""
     n, m = size
     density, importance = random_points(0, 4, n)
     best, loss = search(LINEAR, m, density, importance, restarts=7)
@@ -160,7 +160,7 @@ def weighted_loss(
     [(1, [0.6, 0.2], [0.5, 1.2], 7), (1, [0.1, 0.2, 0.05], [1, 0.7, 1.5], 10), (2, [0.794] * 3, [1, 1, 1.4], 7)],
 )
 def test_scipy_finds_nothing_better(m: int, density: list[float], importance: list[float], restarts: int) -> None:
-    """Another search, from random initialisations, with another way to compute the loss."""
+    """SciPy's search from random initialisations, with another way to compute the loss, finds nothing lower."""
     n, rng = len(density), np.random.default_rng(0)
     model = Model(RELU, n, m)
     best, loss = search(RELU, m, [density], [importance], restarts)

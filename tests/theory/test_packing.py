@@ -128,7 +128,7 @@ def test_the_search_finds_the_lowest_of_several_minima() -> None:
 
 
 def test_sizes_searched_together_do_not_interact() -> None:
-    """Smaller sizes are padded, which must not help them."""
+    """Smaller sizes, which are padded, have the same minima as alone."""
     sizes = [(5, 2), (7, 3), (4, 3), (6, 2)]
     for energy in (packing.interference_energy, packing.coulomb_energy):
         together = packing.minimise_energy(energy, sizes)
@@ -139,7 +139,7 @@ def test_sizes_searched_together_do_not_interact() -> None:
 
 
 def test_the_search_is_repeatable() -> None:
-    """It neither depends on the global random generator nor changes it."""
+    """The search neither depends on the global random generator nor changes it."""
     torch.manual_seed(1)
     W, energy = packing.minimise_energy(packing.coulomb_energy, [(5, 3)])[0]
     state = torch.get_rng_state()

@@ -68,7 +68,7 @@ def test_corners_of_polygons_are_in_order() -> None:
 
 @pytest.mark.parametrize("height2", [0.1, 1 / 3, 0.9])
 def test_square_antiprism_of_any_height(height2: float) -> None:
-    """It is isotropic at a squared height of 1/3 alone."""
+    """The square antiprism is isotropic at a squared height of 1/3 alone."""
     corners = polytopes.square_antiprism(height2)
     np.testing.assert_allclose(np.linalg.norm(corners, axis=0), 1)
     gram, flat = corners.T @ corners, 1 - height2

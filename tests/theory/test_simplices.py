@@ -1,4 +1,4 @@
-"""Arrangements of features in simplices: all of them, once, with the right angles."""
+"""Test the arrangements of features in simplices: each is found once, with the right angles."""
 
 import itertools
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ def as_sets(groups: Iterable[Iterable[int]]) -> frozenset[frozenset[int]]:
 
 @pytest.mark.parametrize("size", ARRANGEMENTS, ids=str)
 def test_arrangements_by_hand(size: tuple[int, int]) -> None:
-    """None is left out and none occurs twice."""
+    """No arrangement is left out, and none occurs twice."""
     found = [as_sets(groups) for groups in arrangements(*size)]
     assert len(found) == len(set(found))
     assert set(found) == {as_sets(groups) for groups in ARRANGEMENTS[size]}

@@ -125,7 +125,7 @@ def test_optima(optima: pd.DataFrame) -> None:
 
 
 def test_catalogue() -> None:
-    """It has everything that the paper names."""
+    """The catalogue has everything that the paper names."""
     named = {"single", "digon", "triangle", "tetrahedron", "pentagon", "hexagon", "heptagon", "octagon"}
     assert named | {"square antiprism", "icosahedron"} <= set(KNOWN)
     assert all(p.dimensions <= 3 or p.features <= 6 for p in tegum.CATALOGUE)

@@ -1,4 +1,4 @@
-"""The GPU engine against the reference: on a GPU if there is one, and otherwise on the CPU in its place."""
+"""Test the GPU engine against the reference, on a GPU if there is one and otherwise on the CPU."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,7 +47,7 @@ def check_steps(name: str, plan: TrainingConfig) -> None:
 
 @pytest.mark.parametrize("name", ["odd", "attacked and penalised"])
 def test_steps_are_those_of_the_reference(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Traced as for a GPU, with warm-up and weight decay, and an optimizer of its own."""
+    """The steps of the traced engine, with warm-up and weight decay, are those of the reference."""
     trace_only(monkeypatch)
     check_steps(name, config(CASES[name][1], steps=20, warmup=0.3, weight_decay=0.1))
 
@@ -90,8 +90,7 @@ class OnGPU(torch.Tensor):
 
 
 def test_a_step_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a GPU, recording notes what is compiled without doing it; a step that was lost or taken twice there would
-    shift all rates and batches."""
+    """Recording takes no step: one that was lost or taken twice would shift all rates and batches."""
     recording: list[Callable[[], None]] | None = None
     events = []
 
@@ -140,7 +139,7 @@ def test_a_recorded_step_continues_where_the_others_ended() -> None:
 
 @pytest.mark.parametrize("coactive", [False, True])
 def test_losses_are_those_of_the_reference(coactive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last chunk may reach past the end."""
+    """Losses are those of the reference, also if the last chunk reaches past the end."""
     trace_only(monkeypatch)
     monkeypatch.setattr("superposition.training.captured.EVALUATION_CHUNK", 6 * 7 * 64)
     captured, plain = both("odd", config(16))

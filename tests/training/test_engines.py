@@ -109,7 +109,7 @@ def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tup
 
 
 def test_gradient(case: tuple[Block, torch.Tensor, TrainingConfig], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hand-written gradient against autograd's in float64, and that against differences of the loss itself."""
+    """The hand-written gradient agrees with autograd's in float64, and that with differences of the loss."""
     block, weights, plan = case
     # With so large an epsilon, a step of Adam is proportional to the gradient: here it is 64 times as large.
     monkeypatch.setattr(fused, "EPSILON", 1e8)
@@ -145,7 +145,7 @@ def test_gradient(case: tuple[Block, torch.Tensor, TrainingConfig], monkeypatch:
 
 
 def test_training_agrees_and_can_be_interrupted(case: tuple[Block, torch.Tensor, TrainingConfig]) -> None:
-    """Ten steps, taken at once or in pieces, are those of the reference; no state is lost between pieces."""
+    """Ten steps, taken at once or in pieces, are those of the reference."""
     block, weights, plan = case
     whole, pieces, reference = Fused(block, plan, weights), Fused(block, plan, weights), Autograd(block, plan, weights)
     whole.advance(0, 10)
@@ -159,7 +159,7 @@ def test_training_agrees_and_can_be_interrupted(case: tuple[Block, torch.Tensor,
 
 
 def test_company_does_not_matter(case: tuple[Block, torch.Tensor, TrainingConfig]) -> None:
-    """An instance gets the same bits alone, or at another place in its block."""
+    """An instance gets the same bits alone and at another place in its block."""
     block, weights, plan = case
     whole = Fused(block, plan, weights)
     whole.advance(0, 5)
@@ -174,7 +174,7 @@ def test_company_does_not_matter(case: tuple[Block, torch.Tensor, TrainingConfig
 def test_losses(
     coactive: bool, case: tuple[Block, torch.Tensor, TrainingConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Mean and standard error over the evaluation draw, in both engines, against NumPy on the same samples."""
+    """Both engines have the mean and the standard error that NumPy computes from the same samples."""
     block, weights, plan = case
     samples, gates = 1001, block.gates
     uniform = draws.uniforms(torch.tensor([EVALUATION_KEY]), gates.rows + 1, 0, samples, 0, draws.EVALUATION)
@@ -273,7 +273,7 @@ def test_objective_estimates_the_expected_loss(name: str) -> None:
 
 
 def test_objective_under_attack_estimates_the_expected_loss() -> None:
-    """Features and attacks are drawn by NumPy here; all-zero samples are attacked as often as they occur."""
+    """The mean objective agrees with features and attacks drawn by NumPy; all-zero samples are attacked, too."""
     model, steps, count = Model("relu_output", 5, 2), 400, 200_000
     block, weights = make_block(model, Distribution(), BOTH)
     engine = Autograd(block, config(64), weights.double())

@@ -1,4 +1,4 @@
-"""The losses and a weight of a tiny sweep, to six digits: a change that moves them retrains every model."""
+"""Test the losses and a weight of a tiny sweep to six digits: a change that moves them retrains every model."""
 
 from typing import Any
 

@@ -99,7 +99,7 @@ def test_the_compiled_loop_computes_what_autograd_does(changes: dict[str, Any]) 
 
 @pytest.mark.parametrize("changes", (COMPILED | REFERENCE).values(), ids=COMPILED | REFERENCE)
 def test_losses_are_expectations(changes: dict[str, Any]) -> None:
-    """Whatever share of them is known exactly, they are the mean over batches on which no model was trained."""
+    """Losses agree with the mean over batches on which no model was trained, whatever share of them is exact."""
     trained = train(sweep(**changes, evaluation=2**17))
     plan, steps = Plan(trained.sweep), trained.sweep.steps
     config = dataclasses.replace(TrainingConfig.of(trained.sweep), batch=501)
@@ -118,7 +118,7 @@ def content(trained: SweepResult, path: Path) -> bytes:
     return path.read_bytes()
 
 
-# Each has another use of random numbers, or other parameters.
+# Each of these sweeps uses random numbers in another way, or has other parameters.
 CUT = {
     name: (COMPILED | REFERENCE)[name]
     for name in ("untied", "exponential", "half-normal", "gelu", "gelu inside", "noise", "dropout and noise", "custom")
@@ -129,7 +129,7 @@ CUT = {
 def test_the_same_bytes_however_a_sweep_is_cut(
     changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Whether a block of the reference engine holds some restarts of a point, one point or all of them."""
+    """The bytes are the same whether a block of the reference engine holds some restarts, one point or all points."""
     plan = sweep(**changes, steps=4, evaluation=500)
     for models in (1, 3, 100):
         monkeypatch.setattr("superposition.core.experiment.sweep.REFERENCE_BLOCK_VALUES", models * plan.n * plan.batch)
@@ -145,7 +145,7 @@ def test_the_same_bytes_however_a_sweep_is_cut(
 
 @pytest.mark.parametrize(("noise", "dropout"), [(0.3, 0), (0, 0.4), (0.3, 0.4)])
 def test_what_noise_and_dropout_cost(noise: float, dropout: float) -> None:
-    """In the linear model: the variance that each adds to the hidden units, which W passes on."""
+    """In the linear model noise and dropout cost the variance that they add to the hidden units."""
     plan = sweep(model="linear", noise=noise, dropout=dropout, evaluation=2**19, importance={"decay": 0.8})
     trained = train(plan)
     W, b = (trained.parameters[name].double() for name in ("W", "b"))
@@ -161,7 +161,7 @@ def test_what_noise_and_dropout_cost(noise: float, dropout: float) -> None:
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations(name: str) -> None:
-    """Written out in NumPy."""
+    """Every activation agrees with its formula in NumPy."""
     z = np.linspace(-3, 3, 13)
     expected = {
         "linear": z,
@@ -184,8 +184,8 @@ def test_the_log_says_that_a_sweep_is_slow(caplog: pytest.LogCaptureFixture) -> 
     assert sweep(output_activation="gelu").work == 100 * sweep().work
 
 
-def test_a_model_of_ones_own(tmp_path: Path) -> None:
-    """Defined here alone; with restarts, their ranking, snapshots, a file, tables and figures."""
+def test_a_custom_model(tmp_path: Path) -> None:
+    """A model defined in this file has restarts, their ranking, snapshots, a file, tables and figures."""
     plan = sweep(model="gated", steps=200, learning_rate=0.02, snapshots=2, l1=[0, 0.01])
     trained = train(plan)
     assert trained.snapshots["gate"].shape == (2, 6, 2, 5)
@@ -203,7 +203,7 @@ def test_a_model_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_names_of_models() -> None:
-    """A name that is not known is refused with all that are; a name of the paper's is not to be had."""
+    """An unknown name is refused with those that are known, and a custom model cannot take a built-in name."""
     with pytest.raises(SuperpositionError, match=r"mine\.model: allowed are linear, relu_output, .*, not 'other'"):
         Sweep.parse(SMALL | {"model": "other"}, "mine")
     with pytest.raises(ValueError, match="built in"):

@@ -248,7 +248,7 @@ def test_training_keys_reach_the_engine(key: str) -> None:
 
 
 def test_training_keys_are_complete() -> None:
-    """The report leaves them out for sweeps that are solved exactly."""
+    """Every training key is tested above, and the settings of an engine are among them."""
     assert {field.name for field in fields(TrainingConfig)} <= set(OTHERWISE)
     assert set(OTHERWISE) == set(TRAINING_KEYS) - {"snapshots", "evaluation"}
 

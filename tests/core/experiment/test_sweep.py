@@ -1,4 +1,4 @@
-"""Sweeps: their grids, what they refuse and how, and the round trip through plain data."""
+"""Test sweeps: their grids, what they refuse and how, and the round trip through plain data."""
 
 import json
 import re
@@ -321,7 +321,7 @@ def test_work_grows_with_every_size() -> None:
 
 
 def test_the_weights_of_an_absolute_model_count_twice() -> None:
-    """It has a matrix for each of its two layers, so that only the other model is within the limit."""
+    """The absolute model has a matrix for each of its two layers, so that only the other model is within the limit."""
     large = {"n": 100, "m": 99, "density": 1, "restarts": 60_000, "steps": 1, "batch": 2, "evaluation": 2}
     Sweep.parse(large | {"model": "relu_output"})
     with pytest.raises(SuperpositionError, match="the weights of"):

@@ -76,7 +76,7 @@ def test_errors_name_the_key(changes: dict[str, Any], message: str) -> None:
     "distribution", ["independent", "signed", {"correlated": [[0, 1]], "anticorrelated": [[2, 3]]}]
 )
 def test_samples_have_the_moments_of_their_values(values: Values, distribution: Any) -> None:
-    """Whatever decides which features are active, and with either sign."""
+    """Active features have the moments of their values under every distribution and with either sign."""
     sweep = Sweep.parse(BASE | {"density": 0.3, "values": values, "distribution": distribution})
     _, x = samples(sweep, 0, 200_000)
     active = x[x != 0].double()
@@ -90,7 +90,7 @@ def test_samples_have_the_moments_of_their_values(values: Values, distribution: 
 
 
 def quadrature(values: Values) -> tuple[np.ndarray, np.ndarray]:
-    """Midpoints of a million intervals of equal probability, by the inverse of the distribution function."""
+    """Return the midpoints of a million intervals of equal probability, and their weights."""
     u = torch.from_numpy((np.arange(10**6) + 0.5) / 10**6)
     quantile = {
         "uniform": values.minimum + (1 - values.minimum) * u,
@@ -103,7 +103,7 @@ def quadrature(values: Values) -> tuple[np.ndarray, np.ndarray]:
 @each_value
 @pytest.mark.parametrize("untied", [False, True])
 def test_the_loss_of_a_single_active_feature(values: Values, untied: bool) -> None:
-    """Against sums over a fine grid, with kinks within reach and out of it, and with a weight of zero."""
+    """The loss agrees with sums over a fine grid, with kinks inside and outside it, and with a weight of zero."""
     torch.manual_seed(0)
     model = Model("relu_output", 4, 2, untied=untied)
     p = {k: torch.randn(shape, dtype=torch.float64) for k, shape in model.shapes().items()}
@@ -143,7 +143,7 @@ def test_binary_losses_in_two_ways(untied: bool, activation: str) -> None:
 
 
 def test_binary_losses_by_hand() -> None:
-    """One feature of density p that an output of b at rest and w² + b else represents."""
+    """A feature of density p is represented by an output that is b if the feature is inactive, and w² + b otherwise."""
     model, p = Model("relu_output", 1, 1), {"W": torch.tensor([[[0.5]]]), "b": torch.tensor([[0.25]])}
     density, one = torch.tensor([[0.2]]), torch.ones(1, 1)
     assert exact.enumerated_loss(model, p, density, one).item() == pytest.approx(0.8 * 0.25**2 + 0.2 * 0.5**2)
@@ -152,7 +152,7 @@ def test_binary_losses_by_hand() -> None:
 
 
 def test_the_exact_loss_of_values_from_a_half() -> None:
-    """Against two million samples."""
+    """The exact loss agrees with two million samples."""
     torch.manual_seed(3)
     sweep = Sweep.parse(BASE | {"n": 3, "density": 0.4, "values": HALF})
     model = Model.of(sweep)

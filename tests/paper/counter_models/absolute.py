@@ -17,7 +17,7 @@ Layers = tuple[np.ndarray, np.ndarray]
 
 
 def exact(n: int, m: int) -> Layers:
-    """A “+” and a “-” neuron for each of the first m/2 features."""
+    """Return a “+” and a “-” neuron for each of the first m/2 features."""
     W = np.zeros((m, n))
     for i in range(m // 2):
         W[2 * i, i], W[2 * i + 1, i] = 1, -1
@@ -25,7 +25,7 @@ def exact(n: int, m: int) -> Layers:
 
 
 def mixed(several: int, second: float = 0.4) -> Layers:
-    """The same, but the last neurons have a second feature and two small ones beside their first."""
+    """Return the exact layers, in which the last neurons also have a second feature and two small ones."""
     W, W_out = exact(100, 40)
     for k in range(40 - several, 40):
         W[k, [30, 31, 32]] = second, 0.1, -0.1
@@ -35,8 +35,10 @@ def mixed(several: int, second: float = 0.4) -> Layers:
 def made(
     experiment: str, solve: Callable[[float], Layers], loss: Callable[[float], float] = lambda p: p
 ) -> SweepResult:
-    """At every point the model of its density, in every restart; the last restart has the lowest loss. Neurons are in
-    another order, and of another size, in every model."""
+    """Return a sweep that has the given layers in every restart; the last restart has the lowest loss.
+
+    The neurons of every model are in another order and have another size.
+    """
     sweep, rng = CONFIG.sweeps[experiment], np.random.default_rng(0)
     points = sweep.points()
     W, W_out = (np.zeros((len(points), sweep.restarts, sweep.m, sweep.n)) for _ in range(2))
@@ -64,7 +66,10 @@ SEVERAL = {1.0: 0, 0.3: 0, 0.1: 3, 0.03: 6, 0.01: 10, 0.003: 16, 0.001: 24}  # n
 
 
 def hundred_of(several: dict[float, int], **lengths: int) -> dict[str, SweepResult]:
-    """``lengths``: neurons with several features after other numbers of steps."""
+    """Return models of a hundred features by the number of neurons with several features, at every density.
+
+    ``lengths`` gives that number for the models trained for other numbers of steps.
+    """
 
     def solve(density: float) -> Layers:
         return mixed(several[density])
@@ -103,19 +108,19 @@ def hundred(solve: Callable[[float], Layers]) -> Tables:
 
 @functools.cache
 def monosemantic() -> Tables:
-    """Neurons with one feature at every density."""
+    """Return models whose neurons have one feature each at every density."""
     return hundred(lambda density: exact(100, 40))
 
 
 @functools.cache
 def reversed_order() -> Tables:
-    """Dense models with several features in most neurons, sparse ones with one, the opposite of the paper."""
+    """Return dense models whose neurons have several features and sparse ones with one: the opposite of the paper."""
     return hundred(lambda density: mixed(int(30 * density**0.2), second=0.9))
 
 
 @functools.cache
 def important_shared() -> Tables:
-    """Neurons of the important features with several features of weights like the first, the others with one."""
+    """Return models in which the neurons of the most important features have several features, and the others one."""
 
     def solve(density: float) -> Layers:
         W, W_out = mixed(20, second=0.9)
@@ -129,13 +134,13 @@ def important_shared() -> Tables:
 
 @functools.cache
 def without_primary() -> Tables:
-    """Neurons with a slightly larger weight for one feature than for all others."""
+    """Return neurons whose weight for one feature is only slightly larger than those for all others."""
     return hundred(lambda density: (np.full((40, 100), 0.45) + 0.55 * np.eye(40, 100), np.full((40, 100), 0.1)))
 
 
 @functools.cache
 def small() -> Tables:
-    """Random small models, and a neuron that computes an absolute value alone."""
+    """Return random small models, and a neuron that computes an absolute value alone."""
     random = np.random.default_rng(0).normal(size=(2, 6, 3))
     models = made("absolute_small", lambda density: tuple(random), lambda density: 0.1)
     with mock.patch.object(activity, "residual_of_neurons", return_value=0.0):
@@ -144,7 +149,7 @@ def small() -> Tables:
 
 @functools.cache
 def without_motif() -> Tables:
-    """Five features in eight neurons, four of them with two neurons each."""
+    """Return models of five features in eight neurons, in which four features have two neurons each."""
     models = made("absolute_motif", lambda density: exact(5, 8))
     return {"asymmetric_motif": measure.asymmetric_motif({"absolute_motif": models})}
 

@@ -30,7 +30,7 @@ def result(W: torch.Tensor, **axes: object) -> SweepResult:
 
 @functools.cache
 def without_superposition() -> Tables:
-    """M features in dedicated dimensions at every density."""
+    """Return models with M features in dedicated dimensions at every density."""
     density = [1.0, 0.5, 0.2, 0.1]
     models = result(packed(1, N).expand(4, -1, -1), density=density)
     with mock.patch.object(measure, "ATTACK_SAMPLES", 500):
@@ -39,7 +39,7 @@ def without_superposition() -> Tables:
 
 @functools.cache
 def untouched_by_attacks() -> Tables:
-    """Antipodal pairs, whatever the model was trained against."""
+    """Return models of antipodal pairs, whatever they were trained against."""
     models = result(packed(2, N).expand(3, -1, -1), density=0.2, attack=[0.0, 0.8, 2.0])
     return {"adversarial_training": measure.adversarial_training({"one": models})}
 

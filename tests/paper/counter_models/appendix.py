@@ -9,7 +9,7 @@ FIGURE = "nonlinear_compression"
 
 
 def wide_segments() -> Tables:
-    """Segments six times as wide, which lose more than they store."""
+    """Return the tables of segments that are six times as wide and lose more than they store."""
     with mock.patch.object(measure, "READINGS", {"six times as wide": 6}):
         return {FIGURE: measure.nonlinear_compression({})}
 

@@ -14,7 +14,7 @@ from superposition.pipeline.judging.claims import Tables
 
 
 def _tables(make: Callable[[str, Sweep], SweepResult]) -> Tables:
-    """Tables of the models that a function of the experiment makes."""
+    """Return the tables of the models that a function makes for every experiment."""
     figures = {figure: CONFIG.figures[figure].experiments for figure in ("basic_small", "basic_large")}
     tables = {}
     for figure, experiments in figures.items():
@@ -25,19 +25,19 @@ def _tables(make: Callable[[str, Sweep], SweepResult]) -> Tables:
 
 @functools.cache
 def linear() -> Tables:
-    """Linear models in place of the ReLU-output ones."""
+    """Return linear models in place of the ReLU-output ones."""
     return _tables(lambda name, sweep: packed(name, sweep.m))
 
 
 @functools.cache
 def pairs() -> Tables:
-    """Antipodal pairs alone, at every density."""
+    """Return models of antipodal pairs alone, at every density."""
     return _tables(lambda name, sweep: packed(name, min(2 * sweep.m, sweep.n)))
 
 
 @functools.cache
 def random_directions() -> Tables:
-    """Unit vectors in random directions, with positive biases; the last one is missing where features are sparse."""
+    """Return unit vectors in random directions, with positive biases; sparse ones are too short to be represented."""
 
     def make(name: str, sweep: Sweep) -> SweepResult:
         rng = np.random.default_rng(3)
@@ -53,7 +53,7 @@ def random_directions() -> Tables:
 
 @functools.cache
 def shuffled() -> Tables:
-    """Features in random order: four share dimensions where superposition sets in, whatever their importance."""
+    """Return features in random order: four share dimensions where superposition sets in, whatever their importance."""
 
     def make(name: str, sweep: Sweep) -> SweepResult:
         models = packed(name, min(sweep.m + 2, sweep.n))

@@ -25,7 +25,7 @@ COLLAPSE = (1.0, 0.681, 0.464, 0.4217, 0.3831, 0.1468, 0.1334, 0.0825, 0.0681, 0
 
 
 def at(*degrees: float, norm: float | Sequence[float] = 1.0) -> np.ndarray:
-    """Columns under these angles."""
+    """Return unit vectors at these angles, in degrees, times their norms."""
     angle = np.radians(degrees)
     return np.asarray(norm) * np.stack([np.cos(angle), np.sin(angle)])
 
@@ -36,7 +36,7 @@ def turned(W: np.ndarray, turn: float = 0.7, mirror: float = 1.0, order: Sequenc
 
 
 def organised(sweep: Sweep, arrangements: Callable[[str, int, int], np.ndarray]) -> SweepResult:
-    """Models by distribution, point and restart; the losses of the restarts are in another order."""
+    """Return the models that a function makes by distribution, point and rank; restarts are in another order."""
     points, rng = sweep.points(), np.random.default_rng(0)
     W = np.zeros((len(points), sweep.restarts, 2, sweep.n))
     loss = np.zeros((len(points), sweep.restarts))
@@ -84,7 +84,7 @@ def organization() -> dict[str, pd.DataFrame]:
 
 
 def bases(distribution: str, point: int, restart: int) -> np.ndarray:
-    """Two orthonormal bases opposite to each other; of independent features, pairs within the sets as well."""
+    """Return two orthonormal bases opposite to each other; for independent features, with pairs inside the sets too."""
     eye = np.eye(10)
     rng = np.random.default_rng(100 * point + restart)
     W = np.concatenate([eye, -eye[:, rng.permutation(10)]], axis=1)
@@ -109,7 +109,10 @@ def bases_tables() -> dict[str, pd.DataFrame]:
 
 
 def collapsed(count: int, p: float) -> tuple[np.ndarray, float]:
-    """Near the minimum with so many pairs in one direction each; three as two opposites, or as a triangle."""
+    """Return W and b near the minimum with so many collapsed pairs.
+
+    Three collapsed pairs form two opposite directions and a third one, or a triangle where features are dense.
+    """
     if count == 0:
         return 0.97 * HEXAGON, -0.2
     if count == 1:
@@ -124,7 +127,7 @@ def regime(p: float) -> int:
 
 
 def collapse_models(counts: Sequence[int] = (0, 1, 2, 3)) -> SweepResult:
-    """All four kinds at every density; the best are those of the regime."""
+    """Return models of all four kinds at every density; the best are of the kind of the regime."""
     sweep = SWEEPS["collapse"].model_copy(update={"restarts": len(counts), "density": COLLAPSE})
     W, b = np.zeros((len(COLLAPSE), len(counts), 2, 6)), np.zeros((len(COLLAPSE), len(counts), 6))
     loss = np.zeros((len(COLLAPSE), len(counts)))
@@ -140,7 +143,7 @@ def collapse_models(counts: Sequence[int] = (0, 1, 2, 3)) -> SweepResult:
 
 
 def measured(trained: SweepResult, seeds: int = 1) -> dict[str, pd.DataFrame]:
-    """With a loss that is taken at few points."""
+    """Measure the collapse with a precise loss that is taken at few points."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "SOBOL_POINTS", 2**8)
         patch.setattr(measure, "SOBOL_SEEDS", tuple(range(seeds)))
@@ -178,7 +181,7 @@ def usual_collapse() -> Tables:
 
 @functools.cache
 def random_bases() -> Tables:
-    """Random weights in place of two sets."""
+    """Return random weights in place of two orthonormal bases."""
     models = local_bases()
     W = np.random.default_rng(0).normal(size=models.parameters["W"].shape)
     models.parameters["W"][:] = torch.from_numpy(W).float()
@@ -187,7 +190,7 @@ def random_bases() -> Tables:
 
 @functools.cache
 def other_collapse() -> Tables:
-    """Collapse in the reverse order, at no loss, to the difference of the members instead of their sum."""
+    """Return pairs that collapse in the reverse order, at no loss, to the difference of their members."""
     models = collapse_models()
     models.loss[:] = models.loss.flip(0) / 1e3
     W = models.parameters["W"]

@@ -17,7 +17,7 @@ N, M = 3 * DIGONS, DIGONS + 1  # a third of the features stay away; the last dim
 
 
 def along_training(sweep: Sweep, W: np.ndarray, b: float = 0.0) -> SweepResult:
-    """Models of one point with these snapshots [snapshot, restart, m, n]."""
+    """Return the models of one point with these snapshots [snapshot, restart, m, n]."""
     steps = np.linspace(0, sweep.steps, sweep.snapshots + 1).round().astype(int)[1:]
     every = {
         "W": torch.tensor(W, dtype=torch.float32)[:, None],
@@ -34,7 +34,7 @@ def energy_sweep(**changes: Any) -> Sweep:
 
 
 def growing(late: list[int]) -> np.ndarray:
-    """Digons that form at the start; at a snapshot of its own, every model's last pair jumps from 0 to a digon."""
+    """Return digons that form at the start; the last pair of every model becomes a digon later, at its own snapshot."""
     at = np.arange(SNAPSHOTS)
     W = np.zeros((SNAPSHOTS, len(late), M, N))
     size = 1 / (1 + np.exp(-(at - 8) / 1.0))
@@ -75,7 +75,7 @@ LINES[0, :3] = LINES[1, 3:] = 3**-0.5
 
 
 def learning_snapshots(ends: list[np.ndarray], lines: np.ndarray = LINES, wait: float = 3000) -> np.ndarray:
-    """Each set grows into one direction, waits, and then spreads to its end."""
+    """Return runs in which each set grows into one direction, waits, and then spreads to its end."""
     steps = np.arange(1, SNAPSHOTS + 1) * 100
     first = 1 / (1 + (300 / steps) ** 6)
     second = 1 / (1 + (wait / steps) ** 6)
@@ -99,14 +99,14 @@ def learning() -> dict[str, pd.DataFrame]:
 
 @functools.cache
 def without_jumps() -> Tables:
-    """Models whose D_i change at the start only."""
+    """Return models whose D_i change at the start only."""
     models = along_training(energy_sweep(), growing([4 * SNAPSHOTS] * MODELS))
     return {"energy_levels": measure.energy_levels({"energy_levels": models})}
 
 
 @functools.cache
 def other_learning() -> Tables:
-    """Runs that reach one set's features at once, in a single step, and lose one of them."""
+    """Return runs that reach their end in a single step and lose one feature."""
     lost = measure.OCTAHEDRON * [0, 1, 1, 1, 1, 1]
     at_once = learning_snapshots([lost] * 4, lines=lost, wait=300)
     models = {

@@ -11,7 +11,7 @@ from superposition.pipeline.judging.claims import Tables
 
 @functools.cache
 def random_directions() -> Tables:
-    """Unit vectors in random directions."""
+    """Return unit vectors in random directions."""
     rng = np.random.default_rng(3)
 
     def solve(density: float) -> Solution:

@@ -14,7 +14,7 @@ from superposition.pipeline.judging.claims import Tables
 
 
 def _antipodal(experiment: str) -> SweepResult:
-    """The extra feature is in an antipodal pair in every model."""
+    """Return models in which the extra feature is in an antipodal pair."""
     sweep = QUICK.sweeps[experiment]
     W = torch.eye(sweep.m, dtype=torch.float64)
     W = torch.cat([W, -W[:, -1:]], dim=1).expand(len(sweep.points()), sweep.restarts, -1, -1)
@@ -24,7 +24,7 @@ def _antipodal(experiment: str) -> SweepResult:
 
 @functools.cache
 def always_antipodal() -> Tables:
-    """Trained and optimal models in superposition at every density and relative importance."""
+    """Return trained and optimal models in superposition at every density and relative importance."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("measure_transition", "measure_triangle"):
             patch.setattr(measure, name, lambda *_: {})
@@ -35,7 +35,7 @@ def always_antipodal() -> Tables:
 
 
 def continuous() -> Tables:
-    """An optimum whose ‖W_2‖ grows as the square root of the distance from the transition."""
+    """Return an optimum whose ‖W_2‖ grows as the square root of the distance from the transition."""
     jumps = pd.DataFrame({"relative_importance": [0.5], "density": [0.5], "near": [1e-3], "far": [1e-2]})
     boundary = pd.DataFrame(columns=["relative_importance", "slope_below", "slope_above"])
     two = {"jumps": jumps, "transitions": jumps.assign(jump=False), "boundary": boundary}
@@ -43,7 +43,7 @@ def continuous() -> Tables:
 
 
 def one_configuration() -> Tables:
-    """A theoretical model that keeps its first configuration: there is nothing to cross."""
+    """Return a theoretical model that keeps its first configuration, so that no losses cross."""
     first = list(prototypes.configurations(2))[:1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prototypes, "configurations", lambda n: first)
@@ -51,14 +51,14 @@ def one_configuration() -> Tables:
 
 
 def no_zeros() -> Tables:
-    """A loss without the delta functions: features are always active."""
+    """Return a loss without the delta functions: features are always active."""
     sampled = landscape.sampled_losses()
     W, r = torch.tensor(sampled[["w0", "w1"]].to_numpy()), torch.tensor(sampled["relative_importance"].to_numpy())
     return {"loss_surfaces": {"sampled": sampled.assign(loss=two_in_one.loss(W, torch.ones_like(r), r))}}
 
 
 def one_minimum() -> Tables:
-    """Antipodal pairs are the only minimum at all densities, those without a bias, too."""
+    """Return antipodal pairs as the only minimum at all densities, with and without a bias."""
     paths = landscape.global_minima([0.1, 0.3, 1.0], np.geomspace(1, 0.1, 9).tolist()).assign(w0=1.0, w1=-1.0)
     basins = paths[["density", "relative_importance"]].assign(starts=100, reached=0.5, minima=1)
     same_sign = paths.query("relative_importance == 1")

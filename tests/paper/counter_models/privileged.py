@@ -17,14 +17,14 @@ SIZES = {"restarts": 60, "evaluation": 2**16}  # the losses of the models here l
 
 
 def alone(*features: int) -> np.ndarray:
-    """A neuron for each of these features, the others unused."""
+    """Return a neuron for each of these features; other neurons are unused."""
     W = np.zeros((M, N))
     W[range(len(features)), features] = 1
     return W
 
 
 def coded(one: int, codes: list[str]) -> np.ndarray:
-    """``one`` neurons with a feature each; the next features by their codes over the others, as text of 0 and 1."""
+    """Return ``one`` neurons with a feature each; the next features have codes over the others, as text of 0 and 1."""
     W = alone(*range(one))
     for feature, word in enumerate(codes, one):
         for neuron, bit in enumerate(word, one):
@@ -53,7 +53,7 @@ STATED = {  # of the paper's kind at every density
 
 
 def made(experiment: str, W: np.ndarray, b_hidden: float = 0.5, loss: np.ndarray | None = None) -> SweepResult:
-    """Models with these weights, [point, restart, m, n]."""
+    """Return models with these weights, [point, restart, m, n]."""
     sweep = CONFIG.sweeps[experiment].model_copy(update=SIZES)
     shape = W.shape[:2]
     parameters = {"W": torch.from_numpy(np.array(W)).float(), "b": torch.zeros(*shape, N)}
@@ -74,8 +74,10 @@ def codes_of(models: SweepResult) -> dict[str, pd.DataFrame]:
 
 
 def of_kinds(kinds: dict[float, np.ndarray]) -> SweepResult:
-    """The first tenth of the restarts so, in various orders and slightly off; the others with outputs
-    that are far off."""
+    """Return models whose first six restarts are of these kinds, in various orders and slightly off.
+
+    The outputs of all other restarts are far off.
+    """
     rng = np.random.default_rng(2)
     W = np.zeros((len(kinds), SIZES["restarts"], M, N))
     for point, kind in enumerate(kinds.values()):

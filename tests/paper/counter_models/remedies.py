@@ -29,28 +29,28 @@ def packed(kept: dict[float, int], first: int = 0, **settings: object) -> SweepR
 
 @functools.cache
 def untouched() -> Tables:
-    """Antipodal pairs at every coefficient."""
+    """Return antipodal pairs at every coefficient."""
     pairs = packed({0.0: 8, 0.2: 8}), packed({0.0: 8, 0.2: 8}, importance={"decay": 0.7})
     return {"l1_penalty": measure.l1_penalty(dict(zip(EXPERIMENTS, pairs, strict=True)))}
 
 
 @functools.cache
 def dedicated_to_the_least_important() -> Tables:
-    """M features with dedicated dimensions and no superposition; under the penalty, the least important ones."""
+    """Return models of M features with dedicated dimensions; under the penalty, of the least important ones."""
     equal, falling = packed({0.0: M, 0.2: M}), packed({0.0: M, 0.2: M}, first=N - M, importance={"decay": 0.7})
     return {"l1_penalty": measure.l1_penalty(dict(zip(EXPERIMENTS, (equal, falling), strict=True)))}
 
 
 @functools.cache
 def pairs_without_collisions() -> Tables:
-    """Antipodal pairs whose features never meet."""
+    """Return antipodal pairs whose features are never active together."""
     with mock.patch.object(frequency, "collision_loss", lambda p: 0 * p):
         return {"l1_penalty": measure.l1_penalty(dict.fromkeys(EXPERIMENTS, packed({0.0: 8, 0.2: 8})))}
 
 
 @functools.cache
 def untrained_autoencoders() -> Tables:
-    """Autoencoders whose elements are random directions."""
+    """Return autoencoders whose elements are random directions."""
     with mock.patch.object(autoencoder, "TRAINING_STEPS", 0):
         return {"sparse_autoencoder": measure.sparse_autoencoder({EQUAL_IMPORTANCES: packed({0.0: 8})})}
 

@@ -16,7 +16,7 @@ UNIFORM = functools.cache(lambda: packed("uniform_100_20", 40))
 
 @functools.cache
 def random_directions() -> Tables:
-    """Seven unit vectors in random directions with positive biases."""
+    """Return seven unit vectors in random directions, with positive biases; fourteen where features are sparse."""
     sweep = CONFIG.sweeps["basic_small"]
     rng = np.random.default_rng(3)
 
@@ -28,25 +28,25 @@ def random_directions() -> Tables:
 
 
 def tables(models: SweepResult) -> Tables:
-    """Tables of the ReLU-output models, beside linear ones."""
+    """Return the tables of the ReLU-output models, beside linear ones."""
     linear = packed("basic_small_linear", 5)
     experiments = {"basic_small_linear": linear, "basic_small": models, "uniform_400_30": UNIFORM()}
     return {"theory": measure.theory(experiments)}
 
 
 def wrong_term() -> Tables:
-    """The linear model's loss with the interference counted twice."""
+    """Return the linear model's loss with the interference counted twice."""
     linear = random_directions()["theory"]["linear"]
     return {"theory": {"linear": linear.assign(interference_term=2 * linear["interference_term"])}}
 
 
 def negative_inputs() -> Tables:
-    """Features of both signs, for which an output of 0 can be worse than a negative one."""
+    """Return features of both signs, for which an output of 0 can be worse than a negative one."""
     return {"theory": {"relu": interference.relu_effects(packed("basic_small", 5), lowest=-1.0)}}
 
 
 def only_pairs() -> Tables:
-    """Antipodal pairs and no other feature, for which one active feature costs nothing."""
+    """Return antipodal pairs and no other feature, for which one active feature costs nothing."""
     counts = random_directions()["theory"]["active_counts"]
     return {"theory": {"active_counts": counts.assign(loss=counts["loss"].where(counts["active"] > 1, 0.0))}}
 

@@ -1,4 +1,4 @@
-"""What ``config.yaml`` may say: both scales are read from it, and what is wrong is refused in one line with its key."""
+"""Test what ``config.yaml`` may say: both scales are read from it, and errors are one line that names the key."""
 
 import copy
 import datetime
@@ -46,7 +46,7 @@ GONE = object()
 
 
 def with_(key: str, value: Any) -> dict[str, Any]:
-    """The base with one value at a dotted key: another, a new one, or none."""
+    """Return the base configuration with another value at a dotted key, with a new key, or without one."""
     config = copy.deepcopy(BASE)
     *path, last = key.split(".")
     parent = config
@@ -60,7 +60,7 @@ def with_(key: str, value: Any) -> dict[str, Any]:
 
 
 def refusal(config: dict[str, Any]) -> str:
-    """The message with which it is refused: one line, from the configuration's top."""
+    """Return the message with which a configuration is refused, after checking that it is one line."""
     with pytest.raises(SuperpositionError) as caught:
         parse(config)
     message = str(caught.value)
@@ -133,14 +133,14 @@ def label(value: Any) -> str | None:
 @pytest.mark.parametrize(("key", "value", "named"), REFUSED, ids=label)
 @pytest.mark.parametrize("scale", ["paper", "quick"])
 def test_refusals_are_one_line_that_names_the_key(key: str, value: Any, named: list[str], scale: str) -> None:
-    """Before anything is trained, and at either scale: both are checked, whichever is run."""
+    """Both scales are checked before anything is trained, whichever is run."""
     message = refusal({"scale": scale} | with_(key, value))
     for word in named:
         assert word in message
 
 
 def test_refusals_show_what_was_written() -> None:
-    """In part where it is long; any terminal and any log can show the line."""
+    """Long values are shortened, and the line can be shown in any terminal and log."""
     for key, value, shown in (
         ("scale", "two\nlines", r"config.scale: .*'two\\nlines'"),
         ("scale", "x" * 10**6, r"config.scale: .*'x+\.\.\.x+'"),
@@ -161,20 +161,20 @@ def test_refusals_show_what_was_written() -> None:
 
 
 def test_the_base_is_accepted() -> None:
-    """Or the refusals above would mean nothing."""
+    """The base configuration is valid, so that each refusal above is due to the changed key."""
     assert parse(BASE).scale == "paper"
     assert parse(BASE).device == "auto"
 
 
 @pytest.mark.parametrize("value", [[], GONE])
 def test_a_figure_may_need_no_experiment(value: Any) -> None:
-    """One that is computed, not trained."""
+    """A figure that is computed needs no experiment."""
     config = parse(with_("figures.first.experiments", value))
     assert config.figures["first"].experiments == ()
 
 
 def test_names_of_files_stay_in_their_folder() -> None:
-    """The name of an experiment or a figure is that of a file."""
+    """Names of experiments and figures are names of files, so that paths are refused."""
     for kind in ("experiments", "figures"):
         for name in ("..", ".", "", "a/b", "/a", "a.b", "A", "ä", "1a", "_a"):
             assert "\n" not in refusal(with_(kind, BASE[kind] | {name: next(iter(BASE[kind].values()))}))
@@ -194,14 +194,14 @@ def test_defaults_reach_every_experiment_and_are_overridden() -> None:
 
 
 def test_experiments_are_searched_in_families() -> None:
-    """Alone if they name none; sweeps that only the reference engine can train are not searched."""
+    """Experiments without a family are searched alone, and those only the reference engine can train not at all."""
     config = with_("experiments.three.family", "two")
     config["experiments"]["four"] = {"model": "relu_output", "n": 4, "m": 2, "density": 0.5, "noise": 0.1}
     assert parse(config).families == {"one": ("one",), "two": ("two", "three")}
 
 
 def test_best_known_models_are_those_of_families() -> None:
-    """A figure names experiments, and gets their families; what is not searched has no best known models."""
+    """A figure gets the families of the experiments that it names; what is not searched has no best known models."""
     raw = with_("experiments.three.family", "two")
     raw["figures"]["first"]["best"] = ["three"]
     config = parse(raw)
@@ -224,7 +224,7 @@ def test_quick_overrides_at_scale_quick_only() -> None:
 
 
 def test_from_paper() -> None:
-    """By experiment; none where nothing is said; at scale quick not what is another value there."""
+    """Stated keys are listed by experiment, without those whose values differ at scale quick."""
     for scale in ("paper", "quick"):
         assert parse(BASE | {"scale": scale}).from_paper == {"one": ("model", "n"), "two": (), "three": ()}
     config = with_("experiments.one.quick", {"n": 3})
@@ -240,13 +240,13 @@ def test_figures_and_experiments_in_the_order_of_the_file() -> None:
     assert list(config.sweeps) == ["one", "two", "three"]
 
 
-# own sweeps
+# Custom sweeps.
 
 
 @pytest.mark.parametrize("model", ["linear", "relu_output", "relu_hidden", "absolute"])
 @pytest.mark.parametrize("m", [1, 2, 3, 4])
 def test_a_sweep_that_no_figure_names_has_figures_of_its_own(model: str, m: int) -> None:
-    """In the last section; points only where there is a plane or a space to draw them in."""
+    """A custom sweep has its figures in the last section, with points only for m = 2 and 3."""
     config = parse(with_("experiments.mine", {"model": model, "n": 5, "m": m, "density": 0.1}))
     assert list(config.sections) == ["introduction", "basic", CUSTOM]
     assert config.sections[CUSTOM].title == "Custom sweeps"
@@ -258,8 +258,8 @@ def test_a_sweep_that_no_figure_names_has_figures_of_its_own(model: str, m: int)
         assert "mine" in config.figures[name].title
 
 
-def test_several_own_sweeps() -> None:
-    """In the order of the file, each with its own."""
+def test_several_custom_sweeps() -> None:
+    """Custom sweeps are in the order of the file, and each has its own figures."""
     config = copy.deepcopy(BASE)
     config["experiments"] |= {"b": {**ENTRY, "m": 1}, "a": {**ENTRY, "m": 1}, "a_gram": {**ENTRY, "m": 1}}
     names = parse(config).figures_of(CUSTOM)
@@ -267,7 +267,7 @@ def test_several_own_sweeps() -> None:
 
 
 def test_the_sections_of_the_paper_come_first() -> None:
-    """In their order, then the others, and custom sweeps last."""
+    """Sections of the paper come in their order, then the others, and custom sweeps last."""
     config = copy.deepcopy(BASE)
     others = {name: {"title": name} for name in ("theory", "phase")}
     config["sections"] = {"theory": others["theory"], **config["sections"], "phase": others["phase"]}
@@ -277,16 +277,16 @@ def test_the_sections_of_the_paper_come_first() -> None:
     assert list(parse(config).sections) == ["introduction", "basic", "theory", "phase", CUSTOM]
 
 
-def test_a_figure_of_the_name_of_an_own_one_is_refused() -> None:
+def test_a_figure_with_the_name_of_a_custom_one_is_refused() -> None:
     config = with_("experiments.mine", ENTRY)
     config["figures"]["mine_points"] = BASE["figures"]["first"]
     assert refusal(config) == "paper.custom.section.figures.mine_points: the section basic has a figure of this name"
     config["figures"]["mine_points"] = BASE["figures"]["first"] | {"experiments": ["mine", "three", "one"]}
-    assert CUSTOM not in parse(config).sections, "a figure names it: then it is no own sweep"
+    assert CUSTOM not in parse(config).sections, "a figure names it, so that it is no custom sweep"
 
 
 def test_parsing_leaves_the_configuration_as_it_was() -> None:
-    """Snakemake hands it on to the notebook."""
+    """Parsing does not change the configuration, which Snakemake passes on to the notebook."""
     raw = copy.deepcopy(BASE)
     parse(raw)
     assert raw == BASE
@@ -343,7 +343,7 @@ BEYOND = ("m = 5", "unknown 'zoo'")
 
 
 def valid(config: dict[str, Any]) -> bool:
-    # By way of JSON: in YAML, as there, there are no tuples.
+    # JSON has no tuples, and neither has YAML.
     file, sections = json.loads(json.dumps(split(config)))
     config_is_valid = jsonschema.Draft202012Validator(SCHEMAS["config"]).is_valid(file)
     return config_is_valid and all(map(jsonschema.Draft202012Validator(SCHEMAS["section"]).is_valid, sections.values()))
@@ -372,14 +372,14 @@ def test_both_accept(key: str, value: Any) -> None:
 
 @pytest.mark.parametrize(("key", "value"), NEITHER, ids=label)
 def test_both_refuse(key: str, value: Any) -> None:
-    """An editor that marks nothing while the workflow refuses is of no help."""
+    """What the workflow refuses, the schema rejects too, so that an editor marks it."""
     message = refusal(with_(key, value))
     if not any(relation in message for relation in BEYOND):
         assert not valid(with_(key, value))
 
 
 def test_claims_to_judge_again_are_told_apart_by_section() -> None:
-    """In the order of the file, whatever the names of sections have in common."""
+    """Claims are grouped by section in the order of the file, also if one section's name begins like another's."""
     raw = copy.deepcopy(BASE)
     for name in ("phase", "privileged"):
         raw["sections"][name], raw["figures"][name] = {"title": name}, BASE["figures"]["first"] | {"section": name}

@@ -37,8 +37,7 @@ def test_first_models(name: str, scale: str) -> None:
 @by_scale
 @pytest.mark.parametrize(("name", "n", "m"), [("phase_2in1", 2, 1), ("phase_3in2", 3, 2)])
 def test_phase_diagrams(name: str, n: int, m: int, scale: str) -> None:
-    """There are ten models per point, on a grid of densities from 0.01 to 1 and of importances of the last feature from
-    a tenth of the others' to ten times theirs."""
+    """There are ten models per point, at densities from 0.01 to 1 and relative importances from 0.1 to 10."""
     config = CONFIGS[scale]
     for kind in ("", "_optimum", "_notebook"):
         sweep = config.sweeps[name + kind]
@@ -60,8 +59,10 @@ def test_phase_diagrams(name: str, n: int, m: int, scale: str) -> None:
 
 @by_scale
 def test_uniform_superposition(scale: str) -> None:
-    """400 equal features in 30 dimensions, at densities from 1 to 0.01; sweeps that are compared with them differ in
-    one respect, and their densities are among these."""
+    """The largest sweep has 400 equal features in 30 dimensions, at densities from 1 to 0.01.
+
+    Sweeps that are compared with it differ in one respect, and their densities are among these.
+    """
     config = CONFIGS[scale]
     large, small = config.sweeps["uniform_400_30"], config.sweeps["uniform_200_20"]
     assert (large.n, large.m, small.n, small.m) == (400, 30, 200, 20)
@@ -84,7 +85,7 @@ def test_uniform_superposition(scale: str) -> None:
 
 @by_scale
 def test_small_models_of_uniform_superposition(scale: str) -> None:
-    """Four to nine features in two and three dimensions, and up to twelve in three, all at the same densities."""
+    """There are four to nine features in two dimensions and up to twelve in three, all at the same densities."""
     sweeps = {name: sweep for name, sweep in CONFIGS[scale].sweeps.items() if name.startswith("polytopes")}
     sizes = {(m, n) for m in (2, 3) for n in range(4, 10)} | {(3, 10), (3, 11), (3, 12)}
     assert {(s.m, s.n) for s in sweeps.values()} == sizes
@@ -94,7 +95,7 @@ def test_small_models_of_uniform_superposition(scale: str) -> None:
 
 @by_scale
 def test_non_uniform_superposition(scale: str) -> None:
-    """Five equal features in the plane; the density of one varies from a tenth of the others' to ten times theirs."""
+    """The relative density of one of five equal features varies from 0.1 to 10."""
     sweep = CONFIGS[scale].sweeps["pentagon"]
     assert (sweep.model, sweep.n, sweep.m, sweep.density) == ("relu_output", 5, 2, (0.05,))
     assert (sweep.relative_density.features, {1.0} < set(sweep.relative_density.ratio)) == ((0,), True)
@@ -137,8 +138,10 @@ def test_correlated_features(name: str, scale: str) -> None:
 
 @by_scale
 def test_privileged_basis(scale: str) -> None:
-    """Ten features and five neurons, I_i = 0.75^i; 1000 models at densities in each of the paper's regimes. The sweeps
-    compared with it differ in their hidden layer and their slower training."""
+    """There are 1000 models of ten features and five neurons, I_i = 0.75^i, in each of the paper's regimes.
+
+    The sweeps compared with them differ in their hidden layer and their slower training.
+    """
     sweeps = CONFIGS[scale].sweeps
     main = sweeps["privileged"]
     assert (main.model, main.n, main.m, main.hidden_bias) == ("relu_hidden", 10, 5, False)
@@ -161,8 +164,10 @@ def test_privileged_basis(scale: str) -> None:
 
 @by_scale
 def test_computation_in_superposition(scale: str) -> None:
-    """|x| of three features with six neurons; of a hundred with forty, I_i = 0.8^i, at the paper's seven densities; and
-    of a few features with less than two neurons each."""
+    """The models compute |x| of three features with six neurons, and of a hundred, I_i = 0.8^i, with forty.
+
+    Those with the motif have less than two neurons per feature.
+    """
     mine = {name: sweep for name, sweep in CONFIGS[scale].sweeps.items() if name.startswith("absolute")}
     assert all(sweep.model == "absolute" and sweep.signed for sweep in mine.values())
     assert (mine["absolute_small"].n, mine["absolute_small"].m) == (3, 6)
@@ -183,14 +188,14 @@ def test_computation_in_superposition(scale: str) -> None:
     "name", ["basic_small_notebook", "phase_2in1_notebook", "phase_3in2_notebook", "uniform_notebook"]
 )
 def test_training_as_in_the_notebook(name: str) -> None:
-    """AdamW at a constant rate of 1e-3 with a decay of 0.01, batch 1024, 10 000 steps, biases that start at 0."""
+    """Training is by AdamW at a constant 1e-3, decay 0.01, batches of 1024, 10,000 steps, and biases from zero."""
     sweep = CONFIG.sweeps[name]
     assert (sweep.learning_rate, sweep.schedule, sweep.weight_decay) == (1e-3, "constant", 0.01)
     assert (sweep.batch, sweep.steps, sweep.initial_bias) == (1024, 10_000, "zero")
 
 
 def test_scale_quick_is_quicker() -> None:
-    """It makes the same figures with less than half of the work, and the paper does not state what it changes."""
+    """Scale quick makes the same figures with less than half the work, and changes no value that the paper states."""
     paper, quick = CONFIGS.values()
     work = [
         sum(len(s.points()) * s.restarts * s.steps * s.batch * s.n * s.m for s in config.sweeps.values())

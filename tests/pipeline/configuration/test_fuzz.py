@@ -1,5 +1,4 @@
-"""Random configurations. Each is accepted, and then it can be planned and trained, or refused in one line that names
-the key; none ends in another way."""
+"""Test random configurations: each is accepted, planned and trained, or refused in one line that names the key."""
 
 import copy
 import datetime
@@ -26,11 +25,11 @@ pytestmark = pytest.mark.integration
 
 
 def only(*names: str, **other: Any) -> dict[str, Any]:
-    """Some experiments of config.yaml: it is as quick to read as these are few."""
+    """Return config.yaml with some of its experiments, so that it is read quickly."""
     return RAW | {"experiments": {name: RAW["experiments"][name] for name in names}} | other
 
 
-# Every way to write a value is in it.
+# These experiments use every way to write a value.
 REAL = only(
     *("introduction", "phase_2in1", "phase_2in1_optimum", "phase_2in1_notebook", "collapse", "pentagon"),
     sensitivity=["introduction.dense", "introduction.pentagon"],
@@ -39,7 +38,7 @@ BARE = only("introduction", sensitivity=[])
 
 
 def many(times: int) -> settings:
-    """Try so many times the examples of the profile (``conftest.py``): these are cheap, and slips are many."""
+    """Return settings with so many times the examples of the profile (see ``conftest.py``), because these are cheap."""
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
     return settings(max_examples=times * settings.default.max_examples, suppress_health_check=checks)
 
@@ -95,7 +94,7 @@ EDITS = st.tuples(
 
 
 def edited(part: Any, kind: str, path: tuple[Any, ...], name: Any, value: Any) -> Any:
-    """A copy with another value at a path, without it, under another name, or with something beside it."""
+    """Return a copy with another value at a path, without it, under another name, or with something beside it."""
     part, key = copy.copy(part), path[0]
     if len(path) > 1:
         part[key] = edited(part[key], kind, path[1:], name, value)
@@ -141,14 +140,14 @@ def plan(config: Config) -> None:
 
 
 def words(place: Any) -> set[str]:
-    """How a message may name a key or a value."""
+    """Return the words by which a message may name a key or a value."""
     return {short_repr(place), place} if isinstance(place, str) else {short_repr(place)}
 
 
 @many(8)
 @given(st.lists(EDITS, min_size=1, max_size=3), st.sampled_from(["paper", "quick"]))
 def test_a_changed_file(edits: list[Any], scale: str) -> None:
-    """config.yaml after a few slips of the pen: a key gone, misspelt or in the wrong place, a value of another kind."""
+    """A few slips, such as a misspelt or misplaced key or a value of another kind, leave a file valid or are named."""
     config, touched = REAL | {"scale": scale}, []
     for kind, path, other, name, value in edits:
         try:
@@ -171,14 +170,14 @@ RATES = st.sampled_from([5e-324, 1e-40, 1e-9, 1e-3, 0.1, 10])
 
 
 def axis(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """The three ways to write one."""
+    """Return the three ways to write an axis."""
     span = st.fixed_dictionaries({"from": values, "to": values, "points": st.integers(2, 4)})
     return values | st.lists(values, min_size=1, max_size=3) | span
 
 
 @st.composite
 def entries(draw: st.DrawFn) -> dict[str, Any]:
-    """An experiment with any keys, mostly within their borders, often at them."""
+    """Draw an experiment with any keys, mostly within the limits of their values and often at them."""
     model = draw(st.sampled_from(["linear", "relu_output", "relu_hidden", "absolute"]))
     n = draw(st.sampled_from([1, 2, 3, 4, 5, 7]))
     feature = st.integers(0, n - 1)
@@ -233,7 +232,7 @@ def entries(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def train(sweep: Sweep) -> None:
-    """To finite weights with finite losses, or to the error that says what diverged."""
+    """Train a sweep to finite weights and losses, or to the error that says what diverged."""
     try:
         trained = runner.train(sweep, device="cpu", threads=1, progress=False)
     except SuperpositionError as error:
@@ -251,7 +250,7 @@ def train(sweep: Sweep) -> None:
 @many(3)
 @given(entry=entries())
 @pytest.mark.usefixtures("without_compiler")
-def test_an_own_sweep(entry: dict[str, Any]) -> None:
+def test_a_custom_sweep(entry: dict[str, Any]) -> None:
     """Every combination of keys that is accepted is really trained."""
     found = verdict(BARE | {"experiments": BARE["experiments"] | {"mine": entry}})
     if isinstance(found, str):
@@ -264,7 +263,7 @@ def test_an_own_sweep(entry: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def without_compiler() -> Iterator[None]:
-    """Every size of model would be compiled."""
+    """Train with the reference engine, because each size of model would have to be compiled."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ENGINES, "cpu", Autograd)
         yield
@@ -272,8 +271,8 @@ def without_compiler() -> Iterator[None]:
 
 @many(3)
 @given(st.dictionaries(st.sampled_from(sorted(Sweep.model_fields)), VALUES, max_size=3), entries())
-def test_an_own_sweep_with_other_values(wrong: dict[str, Any], entry: dict[str, Any]) -> None:
-    """Any key with any value; what is still accepted is planned."""
+def test_a_custom_sweep_with_other_values(wrong: dict[str, Any], entry: dict[str, Any]) -> None:
+    """Any key may have any value: what is accepted can be planned."""
     found = verdict(BARE | {"experiments": BARE["experiments"] | {"mine": entry | wrong}})
     if isinstance(found, str):
         assert found.startswith("config.experiments.mine")
@@ -292,6 +291,6 @@ def test_an_own_sweep_with_other_values(wrong: dict[str, Any], entry: dict[str, 
     st.sampled_from([1e-6, 1, 1e6]),
 )
 def test_the_compiled_engine(model: dict[str, Any], density: Any, rate: float, importance: float) -> None:
-    """At the borders of what is allowed its arithmetic holds, too."""
+    """The arithmetic of the compiled engine holds at the limits of what is allowed."""
     recipe = {"density": density, "learning_rate": rate, "importance": importance, "steps": 3, "batch": 5}
     train(Sweep.parse(model | recipe | {"evaluation": 500}))

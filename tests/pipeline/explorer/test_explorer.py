@@ -95,7 +95,7 @@ def trained(spec: dict[str, Any], steps: int = 200) -> tuple[np.ndarray, np.ndar
 
 @pytest.mark.parametrize("change", SPECS.values(), ids=SPECS)
 def test_the_page_trains_what_the_package_trains(change: dict[str, Any], tmp_path: Path) -> None:
-    """The same weights after 200 steps, to within twice the rounding errors of the package."""
+    """After 200 steps the weights are the same to within twice the rounding errors of the package."""
     spec = SPEC | change
     spec["densities"] = densities(spec)
     code = f"const t = new Trainer({json.dumps(spec)}); while (t.step < 200) t.advance(); result = [...t.parameters];"
@@ -105,7 +105,7 @@ def test_the_page_trains_what_the_package_trains(change: dict[str, Any], tmp_pat
 
 
 def test_the_page_finds_the_exact_optimum(tmp_path: Path) -> None:
-    """The loss of any model, and the lowest one."""
+    """The page computes the exact loss of any model, and the lowest one."""
     rng = np.random.default_rng(0)
     settings = [
         {"model": model, "n": n, "m": m, "density": [p] * n, "importance": [0.8**i for i in range(n)]}
@@ -153,7 +153,7 @@ def browser() -> Iterator[Any]:
 
 
 class Reader:
-    """A page in a browser; nothing may go wrong in it, and it may ask a network for nothing."""
+    """A page in a browser, with everything that goes wrong in it or that it requests from a network."""
 
     def __init__(self, browser: Any, path: Path) -> None:
         self.path, self.problems = path, list[str]()
@@ -214,7 +214,7 @@ def read_number(text: str) -> float:
 
 
 def test_a_custom_sweep_has_its_place(browser: Any, tmp_path: Path) -> None:
-    """Its models are there as trained, up to rotation and the order of equivalent features."""
+    """The page shows the models of a custom sweep as trained, up to rotation and the order of equivalent features."""
     config, rng = parse(CUSTOM), torch.Generator().manual_seed(0)
     (tmp_path / "weights").mkdir()
     results = {}
@@ -253,7 +253,7 @@ def loaded(browser: Any) -> Reader:
 
 @pytest.fixture
 def reader(loaded: Reader) -> Iterator[Reader]:
-    """Return the one page of all tests; nothing may go wrong in it."""
+    """Return the page that all tests share; nothing may go wrong in it."""
     loaded.page.set_viewport_size({"width": 1200, "height": 900})
     loaded.problems.clear()
     yield loaded
@@ -274,7 +274,7 @@ def test_every_figure_of_the_paper_has_a_view() -> None:
 @pytest.mark.quick
 @pytest.mark.parametrize("width", [1200, 400])
 def test_every_view_opens(reader: Reader, width: int) -> None:
-    """No error, no request, nothing beside the screen; a screen reader has a name for all that can be used."""
+    """Every view opens without errors, requests or scrolling sideways, and every control has a name."""
     text = reader.path.read_text(encoding="utf-8")
     assert set(re.findall(r"https?://[^\s\"'<]*", text)) == {"http://www.w3.org/2000/svg"}
     assert len(text) < 8e6
@@ -292,7 +292,7 @@ def test_every_view_opens(reader: Reader, width: int) -> None:
 @pytest.mark.quick
 @pytest.mark.parametrize("figure", ["phase_2in1", "phase_3in2"])
 def test_pointing_at_a_phase_diagram(reader: Reader, figure: str) -> None:
-    """The losses, the phases and W at any point, with a mouse and with the keyboard."""
+    """Losses, phases and W are shown at the point chosen with the mouse or the keyboard."""
     grid, names = table(figure, "grid"), {"absent": 0, "superposition": 1, "own": 2}
     words = ("absent", "in superposition", "in a dedicated dimension")
     reader.open(figure)
@@ -327,7 +327,7 @@ def test_pointing_at_a_phase_diagram(reader: Reader, figure: str) -> None:
 
 @pytest.mark.quick
 def test_moving_a_slider(reader: Reader) -> None:
-    """The pentagon at the next density, the model at another training step, a neuron at the next density."""
+    """Sliders lead to the pentagon at the next density, a model at another step, and a neuron at the next density."""
     solutions = table("pentagon_solutions", "solutions").drop_duplicates("relative_density").reset_index(drop=True)
     reader.open(f"pentagon_loss&relative_density={solutions['relative_density'][3]}")
     for k in (3, 4):
@@ -374,7 +374,7 @@ def test_moving_a_slider(reader: Reader) -> None:
     ],
 )
 def test_every_sweep_shows_its_models(reader: Reader, figure: str, experiment: str) -> None:
-    """The best model of the first and the next density, chosen with the keyboard: its loss, norms and biases."""
+    """The best models of the first two densities have their losses, norms and biases."""
     models = SweepResult.load(reader.path.parent / f"weights/{experiment}.safetensors")
     points, best = models.points, models.best()
     # The first point: a number for every axis, and the place of the distribution.
@@ -392,7 +392,7 @@ def test_every_sweep_shows_its_models(reader: Reader, figure: str, experiment: s
 
 @pytest.mark.quick
 def test_the_chart_beside_a_sweep_moves_its_slider(reader: Reader) -> None:
-    """With a click and with the arrow keys; what is known at that density stands beside the model."""
+    """A click and the arrow keys move the slider, and what is known at that density stands beside the model."""
     best = table("collapse", "best").drop_duplicates("density").sort_values("density", ascending=False)
     reader.open("collapse")
     chart = reader.page.locator(".panel:has(h3:text-is('Losses of the branches')) svg")
@@ -418,7 +418,7 @@ def test_the_chart_beside_a_sweep_moves_its_slider(reader: Reader) -> None:
     ],
 )
 def test_what_the_table_says_stands_beside_the_model(reader: Reader, figure: str, fact: str, column: str) -> None:
-    """At the last density of the first sweep, reached with the keyboard."""
+    """The number in the table stands beside the model at the last density of the first sweep."""
     rows = table(figure, "models")
     rows = rows[rows["best"]] if "best" in rows else rows
     name = next(name for name in ("experiment", "values", "distribution") if name in rows)
@@ -544,7 +544,7 @@ def test_pointing_at_a_map(reader: Reader, figure: str, axes: tuple[str, str], r
 
 @pytest.mark.quick
 def test_a_pentagon_forms(reader: Reader) -> None:
-    """Another model and another step, with the keyboard: whether it ends as a pentagon, and its least angle."""
+    """Each model says at any step whether it ends as a pentagon, and its least angle."""
     models = SweepResult.load(reader.path.parent / "weights/pentagon_forms.safetensors")
     runs = table("pentagon_forms", "runs")
     reader.open("pentagon_forms&model=1")
@@ -562,7 +562,7 @@ def test_a_pentagon_forms(reader: Reader) -> None:
 
 @pytest.mark.quick
 def test_solids_turn_and_sliders_play(reader: Reader) -> None:
-    """With the keyboard alone: the polytope turns with the model, and the button plays to the last density."""
+    """With the keyboard alone, the polytope turns with the model, and the button plays to the last density."""
     rows = table("polytopes", "models").query("n == 8 and m == 3").sort_values("density", ascending=False)
     reader.open(f"polytopes&sweep=polytopes_3_8&density={rows['density'].iloc[0]}")
     solids = reader.page.locator("svg.arrangement.solid")
@@ -585,7 +585,7 @@ def test_solids_turn_and_sliders_play(reader: Reader) -> None:
 @pytest.mark.quick
 @pytest.mark.parametrize("figure", ["absolute_small", "absolute_zoom", "asymmetric_motif"])
 def test_every_neuron_shows_its_weights(reader: Reader, figure: str) -> None:
-    """Of the second neuron, chosen with the keyboard, which stays there."""
+    """A neuron chosen with the keyboard shows its weights and keeps the focus."""
     weights = table(figure if figure != "absolute_zoom" else "absolute_neurons", "weights")
     if "density" in weights:
         weights = weights[weights["density"] == weights["density"].min()]
@@ -603,7 +603,7 @@ def test_every_neuron_shows_its_weights(reader: Reader, figure: str) -> None:
 @pytest.mark.quick
 @pytest.mark.parametrize("prefix", ["", "best_"])
 def test_pointing_at_a_feature(reader: Reader, prefix: str) -> None:
-    """Its D_i, its norm and its factor, in every sweep of the figure, for trained and for best known models."""
+    """A feature shows its D_i, norm and factor in every sweep, of trained and of best known models."""
     rows = table("feature_dimensionality", f"{prefix}features").query("factor >= 0 and seed == 0")
     for experiment, models in rows.groupby("experiment"):
         for row in models.iloc[[0, len(models) // 2, -1]].itertuples():
@@ -616,7 +616,7 @@ def test_pointing_at_a_feature(reader: Reader, prefix: str) -> None:
 
 @pytest.mark.quick
 def test_the_live_view_trains_as_the_package_does(reader: Reader) -> None:
-    """From the settings in the address to the weights on the screen, fast enough to watch."""
+    """The settings in the address lead to the same weights as in the package."""
     reader.open("live&n=10&m=3&density=0.05&correlated=1+2 3+4&seed=1&steps=1000&until=200")
     reader.page.wait_for_selector("[data-step='200']")
     found = np.array(reader.page.locator("[data-step]").get_attribute("data-parameters").split(), dtype=float)
@@ -649,7 +649,7 @@ def test_every_feature_can_have_a_density_and_an_importance(reader: Reader) -> N
     ("figure", "experiment"), [("introduction", "introduction"), ("pentagon_solutions", "pentagon")]
 )
 def test_the_live_view_trains_the_models_of_the_run(reader: Reader, figure: str, experiment: str) -> None:
-    """From the link beside a model to the same weights at the end, not only up to rotation."""
+    """The link beside a model trains it again to the same weights, not only up to rotation."""
     models = SweepResult.load(reader.path.parent / f"weights/{experiment}.safetensors")
     reader.open("&".join([figure, *(f"{axis}={models.points[axis][0]}" for axis in ("density", "relative_density"))]))
     reader.page.get_by_role("link", name="Train this model again here").click()
@@ -661,7 +661,7 @@ def test_the_live_view_trains_the_models_of_the_run(reader: Reader, figure: str,
 
 @pytest.mark.quick
 def test_the_live_view_knows_the_exact_optimum(reader: Reader) -> None:
-    """The lowest loss that it shows is that of the optimum at the same point of the phase diagram."""
+    """The lowest loss of the live view is that of the optimum at the same point of the phase diagram."""
     optimum = table("phase_2in1", "grid").query("panel == 'optimum' and relative_importance < 1").iloc[-1]
     reader.open(f"live&n=2&m=1&density={optimum['density']}&decay={optimum['relative_importance']}&until=20")
     reader.page.locator("dt:text-is('lowest loss, exact') + dd:not(:text-is('not known'))").wait_for()

@@ -1,4 +1,4 @@
-"""How verdicts follow from numbers, what ``claims.csv`` and ``criteria.csv`` say, and that every claim can fail."""
+"""Test how verdicts follow from numbers, what the tables of verdicts say, and that every claim can fail."""
 
 import importlib
 from collections import Counter
@@ -159,7 +159,7 @@ def test_claims_are_found_by_name() -> None:
 
 
 def test_check_compares_with_the_record(tmp_path: Path) -> None:
-    """Read from the file as the workflow does, with empty cells and commas in the texts."""
+    """Verdicts are compared as they are read from the file, with empty cells and commas in the texts."""
     claims = section({"ant": [Number(1.0)], "whale": [Number(3.0)]})
     for scale in ("quick", "paper"):
         claims.judge({}, scale)[0].to_csv(tmp_path / f"{scale}.csv", index=False)

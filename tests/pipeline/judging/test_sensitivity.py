@@ -111,7 +111,7 @@ def test_models_are_trained_on_the_given_device(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_errors_name_the_experiment_and_the_variant(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The numbers at fault stand nowhere in the configuration."""
+    """Errors name the experiment and the variant, because the numbers at fault are not in the configuration."""
     claims = Claims("zoo")
 
     @claims.add(figure="one", **ABOUT)

@@ -14,7 +14,7 @@ from superposition.pipeline.record.machine import processor
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with this module in it, in which we are."""
+    """Return a repository that contains the module, and make it the current folder."""
     module = tmp_path / "src/superposition/pipeline/record/history.py"
     module.parent.mkdir(parents=True)
     shutil.copy(history.__file__, module)
@@ -36,7 +36,7 @@ def git(*words: str) -> str:
 
 
 def test_the_commit(checkout: Path) -> None:
-    (checkout / "notes.txt").touch()  # no code
+    (checkout / "notes.txt").touch()  # This file is no code.
     (checkout / "src/superposition/x.pyc").touch()
     assert history.commit() == git("rev-parse", "HEAD")
 
@@ -45,7 +45,7 @@ def test_the_commit(checkout: Path) -> None:
     "path", [".gitignore", "src/superposition/pipeline/record/history.py", "src/new.py", "workflow/new.smk"]
 )
 def test_changes_are_marked(checkout: Path, path: str) -> None:
-    """A commit alone would send the reader to code that did not run; so would a new module that is not in git yet."""
+    """The commit is marked if a file has changed or a new module is not in git yet."""
     (checkout / path).parent.mkdir(exist_ok=True)
     with open(checkout / path, "a") as file:
         file.write("# More.\n")
@@ -53,7 +53,7 @@ def test_changes_are_marked(checkout: Path, path: str) -> None:
 
 
 def test_the_checkout_of_something_else_around_the_code(checkout: Path) -> None:
-    """Its commit says nothing of the code: sources unpacked below another repository."""
+    """The commit of another repository, below which the sources were unpacked, is not taken for that of the code."""
     git("rm", "-q", "--cached", "src/superposition/pipeline/record/history.py")
     git("commit", "-qm", "second")
     assert history.commit() == "not in a git checkout"
@@ -83,7 +83,7 @@ def test_the_processor(cpuinfo: str, name: str) -> None:
 
 
 def test_the_jobs_that_files_come_from(tmp_path: Path) -> None:
-    """First to last; jobs of other files, jobs that failed, and files without a job are none of them."""
+    """Jobs come from first to last, without those of other files and those that failed."""
     for name, text in {
         "train/a": {"input": ["code"], "output": ["weights"]},
         "measure/a": {"input": ["weights", "code"], "output": ["tables"]},

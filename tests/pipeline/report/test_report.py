@@ -1,4 +1,4 @@
-"""The report of a tiny results folder: all that is there is shown, as it is, in one page that needs nothing else."""
+"""Test the report of a tiny results folder: it shows all results, as they are, in one page that needs no other file."""
 
 import base64
 import copy
@@ -157,7 +157,7 @@ def make_page(
     execute: bool = False,
     record: Path | None = None,
 ) -> BeautifulSoup:
-    """Make the report; without its figures unless the notebook is executed, which takes seconds."""
+    """Make the report; its figures are missing unless the notebook is executed, which takes seconds."""
     built = notebook.build_notebook(TEXT, folder, Config.parse(config), configfiles, record)
     path = folder / "report.ipynb"
     if execute:
@@ -172,7 +172,7 @@ def make_page(
 
 @pytest.fixture(scope="module", autouse=True)
 def sections_by_hand() -> Iterator[None]:
-    """The sections are those of the configuration above."""
+    """Let the sections be those of the configuration above."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Config, "parse", parse_with_sections)
         yield
@@ -189,7 +189,7 @@ def page(folder: Path) -> BeautifulSoup:
 
 
 def test_trained_models_beside_the_best_known(page: BeautifulSoup) -> None:
-    """In a summary that links to the certificate, and in a line about each figure that has one."""
+    """A summary links to the certificate, and each figure that has one says it in a line."""
     (summary,) = tables(page, "figure", "largest gap to a construction")
     assert [row["figure"] for row in summary] == ["basic_small", "basic_large"]
     assert summary[0] == {
@@ -299,7 +299,7 @@ def test_everything_is_shown(page: BeautifulSoup, folder: Path) -> None:
 
 
 def test_the_notebook_shows_where_figures_come_from(page: BeautifulSoup, folder: Path) -> None:
-    """It ran without errors, holds no pictures, and has a cell per figure that draws from the tables."""
+    """The notebook ran without errors, holds no pictures, and has a cell per figure that draws from the tables."""
     written = nbformat.read(folder / "report.ipynb", as_version=4)
     nbformat.validate(written)
     code = [cell for cell in written.cells if cell.cell_type == "code"]
@@ -311,7 +311,7 @@ def test_the_notebook_shows_where_figures_come_from(page: BeautifulSoup, folder:
 
 
 def test_changed_data_are_drawn(folder: Path) -> None:
-    """The stored drawing is that of the stored tables alone."""
+    """The stored drawing is shown for the stored tables only."""
     stored = notebook.Results(folder)
     draw = lambda data: len(data["models"])  # noqa: E731
     data = stored.tables("introduction")
@@ -353,7 +353,7 @@ def test_what_is_not_of_the_paper(tmp_path: Path) -> None:
 
 
 def test_summary(page: BeautifulSoup) -> None:
-    """The counts, a line for every claim with a remark where the verdict is not the one on record, and the work."""
+    """The summary has the counts, a line for every claim that marks unexpected verdicts, and the work."""
     assert text(page.select_one("p.counts")).startswith("4 claims: 1 ✓ reproduced · 1 ≠ corrected · 1 ✗ not reproduced")
     rows = tables(page, "claim", "verdict", "figure")[0]
     assert [(row["claim"], row["figure"]) for row in rows] == [(claim[0], claim[2]) for claim in CLAIMS]
@@ -364,7 +364,7 @@ def test_summary(page: BeautifulSoup) -> None:
 
 
 def test_figures_at_a_glance(page: BeautifulSoup) -> None:
-    """Every figure as a small picture that leads to it, with the verdicts on its claims; the pictures stay small."""
+    """Every figure has a small picture that leads to it, with the verdicts on its claims."""
     cards = page.select("a.card")
     assert [card["href"] for card in cards] == [f"#figure-{name}" for name in CONFIG["figures"]]
     assert text(cards[1]) == "Small1 ≠ corrected · 1 ✗ not reproduced"
@@ -391,7 +391,7 @@ NASTY = "<b>&\"quoted\" 'too'</b><script>alert(1)</script> *a* `b` |c| [d](e) {{
 
 
 def test_text_is_no_markup(tmp_path: Path) -> None:
-    """a < b & c is written so in many a criterion; an empty line would end a block of HTML."""
+    """Text with the characters of HTML and Markdown is shown as written, and empty lines do not end a block."""
     config = copy.deepcopy(CONFIG)
     config["figures"]["introduction"] |= {"title": f"T {NASTY}", "shows": f"S {NASTY}"}
     config["sections"]["introduction"]["title"] = f"H {NASTY}"
@@ -423,12 +423,12 @@ def test_text_is_no_markup(tmp_path: Path) -> None:
     ],
 )
 def test_prose(plain: str, marked: str) -> None:
-    """Indices are set as such; identifiers stay whole."""
+    """Indices become subscripts, and identifiers stay whole."""
     assert notebook.prose(plain) == marked
 
 
 def test_parameters(page: BeautifulSoup) -> None:
-    """Every value stands in one of two columns: the paper states it, or we chose it, defaults included."""
+    """Every value, defaults included, is in one of two columns: the paper states it, or we chose it."""
     wide, five = tables(figures(page)["basic_small"], "chosen by us")[0]
     assert five["stated by the paper"] == "model = relu_output, n = 5, m = 2, density = 1, 0.125"
     for part in ("importance = 0.75^i", "steps = 1234", "batch = 1024", "learning_rate = 0.01", "weight_decay = 0"):
@@ -456,7 +456,7 @@ def test_ways_to_show_a_parameter(entry: dict[str, Any], key: str, shown: str | 
 
 
 def test_how_to_make_a_figure(tmp_path: Path) -> None:
-    """At its scale, with the files that it comes from."""
+    """The command that makes a figure names its scale and its configuration files."""
     config = CONFIG | {"scale": "quick"}
     page = make_page(make_results(tmp_path, config), config, ("my own.yaml", "b.yaml"))
     options = " --config scale=quick --configfile 'my own.yaml' b.yaml"
@@ -467,7 +467,7 @@ def test_how_to_make_a_figure(tmp_path: Path) -> None:
 
 
 def test_claims_keep_their_text(tmp_path: Path) -> None:
-    """NA is a word, 007 is no 7, and an empty note is none."""
+    """Texts such as NA and 007 are shown as written, and an empty note is not shown."""
     claim = ("basic.bias", "basic", "basic_small", "NA", "", "", "reproduced", "reproduced", "", *MORE[:3], "007")
     ((row,),) = tables(make_page(make_results(tmp_path, claims=[claim])), "criteria")
     assert row["the paper"].startswith("NA")
@@ -475,7 +475,7 @@ def test_claims_keep_their_text(tmp_path: Path) -> None:
 
 
 def test_provenance(page: BeautifulSoup) -> None:
-    """The models of every experiment, and the jobs that made what is shown and no others."""
+    """The report lists the models of every experiment, and exactly the jobs that made what is shown."""
     (weights,) = tables(page, "trained on")
     assert [(row["seeds × restarts"], row["models"]) for row in weights] == [
         ("seed 0 × 3", "6"),
@@ -499,7 +499,7 @@ def test_every_experiment_says_what_it_rests_on(tmp_path: Path) -> None:
 
 
 def test_mathematics_needs_no_network(page: BeautifulSoup) -> None:
-    """MathML: the four models, each symbol of the paper's."""
+    """The four models are written in MathML with the paper's symbols."""
     (rows,) = tables(page, "hidden layer")
     assert [row["model"] for row in rows] == ["linear", "relu_output", "relu_hidden", "absolute"]
     formulas = [re.sub(r"\s", "", row["output"]) for row in rows]
@@ -508,7 +508,7 @@ def test_mathematics_needs_no_network(page: BeautifulSoup) -> None:
 
 
 def test_sensitivity(tmp_path: Path) -> None:
-    """A verdict for each variant, and how many are those of the training configuration as it is."""
+    """Every variant has its verdicts, and the report counts those that are the same as without variation."""
     claims, (good, bad) = ["introduction.dense", "basic.bias"], ("reproduced", "not reproduced")
     found = {"as configured": (good, bad), "steps halved": (bad, bad), "steps doubled": (good, bad)}
     folder = make_results(tmp_path)
@@ -556,7 +556,7 @@ def luminance(colour: str) -> float:
 
 
 def test_contrast() -> None:
-    """Text on its ground at 4.5 to 1 or more, as the guidelines ask: words, links, and the verdicts."""
+    """Words, links and verdicts have a contrast of 4.5 to 1 or more, as the guidelines ask."""
     style = TEMPLATE.read_text(encoding="utf-8")
     named = dict(re.findall(r"--(\w+): (#\w+)", style))
     pairs = [(named[ink], ground) for ink in ("ink", "soft", "link") for ground in ("#fff", named["wash"])]
@@ -614,7 +614,7 @@ needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium h
 @pytest.mark.parametrize("width", [1200, 500])
 @pytest.mark.usefixtures("page")
 def test_in_a_browser(folder: Path, tmp_path: Path, width: int) -> None:
-    """No error in the console, no request to a network, every picture there and seen; never wider than the window."""
+    """The page shows every picture without errors, requests or scrolling sideways."""
     seen = look((folder / "report.html").read_text(encoding="utf-8"), tmp_path, width)
     assert (seen.errors, seen.requests) == ([], [])
     assert len(seen.pictures) == 2 * len(CONFIG["figures"]) + 1
@@ -624,7 +624,7 @@ def test_in_a_browser(folder: Path, tmp_path: Path, width: int) -> None:
 
 @needs_chromium
 def test_the_browser_would_tell(tmp_path: Path) -> None:
-    """A page with every one of these faults."""
+    """The check finds an error, a request, a missing picture and a page that is too wide."""
     image = "<img src='http://localhost:9/nothing.png'>"
     page = f"<html><body><div style='width: 3000px'>{image}</div><script>nothing()</script></body></html>"
     seen = look(page, tmp_path)
