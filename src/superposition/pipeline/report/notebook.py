@@ -34,6 +34,8 @@ ClaimRow = dict[str, str]
 
 # What the certificate of the best known models says about every figure (see docs/optimality.md).
 CERTIFICATE = "optimality_by_figure.csv"
+# A share that rounds to 0.00 %.
+NEGLIGIBLE = 0.00005
 # The mark of each verdict, in the order in which they are counted.
 VERDICT_MARKS = {
     "reproduced": "✓",
@@ -154,6 +156,7 @@ def _contents(results: Path, config: Config, configfiles: Sequence[str]) -> dict
         "facts": {"commit": commit(), "Python and packages": packages, "machine": ", ".join(machines)}
         | {"scale": config.scale},
         "optimality": _optimality(results),
+        "negligible": NEGLIGIBLE,
         **_sensitivity(results, config),
     }
 
@@ -195,25 +198,40 @@ def _robustness(record: Path | None, results: Path) -> dict[str, Any]:
 
 
 def prose(text: str) -> Markup:
-    """Convert text to HTML on one line, with subscripts for W_i, Σ_k or Σ_{j≠i}."""
+    """Convert text to HTML on one line, set as in print.
+
+    W_i, Σ_k and Σ_{j≠i} get subscripts, p^k and S^(n-k) superscripts, 3e-08 becomes a power of ten, minus signs get
+    their own length, and lines break neither around = nor before %.
+    """
     subscript = r"(?<![A-Za-z0-9_])([A-Za-zΣ])_(?:\{([^}]+)\}|([A-Za-z0-9]))(?![A-Za-z0-9_])"
     line = str(escape(" ".join(text.split())))
-    return Markup(re.sub(subscript, lambda m: f"<i>{m[1]}</i><sub>{m[2] or m[3]}</sub>", line))
+    line = re.sub(subscript, lambda m: f"<i>{m[1]}</i><sub>{m[2] or m[3]}</sub>", line).replace("‖_F", "‖<sub>F</sub>")
+    line = re.sub(r"(?<![\w.])(\d(?:\.\d+)?)e([+-])0*(\d+)\b", _power_of_ten, line)
+    line = re.sub(r"\^(?:\(([^)]+)\)|(\w+))", lambda m: f"<sup>{(m[1] or m[2]).replace('-', '−')}</sup>", line)
+    line = re.sub(r"(?<![\w)\]])-(?=[\d½]|<i>)|(?<=\b1)-(?=S\b)|(?<=\S )-(?= \S)", "−", line)
+    return Markup(re.sub(r"(?<=\b\w) = (?=\S)", "\u00a0=\u00a0", re.sub(r"(?<=\d) ?%", "\u202f%", line)))
 
 
-def number(value: SupportsFloat, digits: int = 3) -> str:
+def _power_of_ten(match: re.Match[str]) -> str:
+    """Write a number like 3e-08 as a multiple of a power of ten."""
+    factor, sign, exponent = match.groups()
+    return f"{factor}\u00a0×\u00a010<sup>{sign.replace('-', '−').replace('+', '')}{exponent}</sup>"
+
+
+def number(value: SupportsFloat, digits: int = 3) -> Markup:
     """Format a number with so many significant digits."""
-    return f"{float(value):.{digits}g}"
+    return prose(f"{float(value):.{digits}g}")
 
 
 def percent(share: SupportsFloat, error: SupportsFloat) -> str:
-    """Format a share with its standard error in percent, as in ``1.63 ± 0.02 %``."""
-    return f"{100 * float(share):.2f} ± {100 * float(error):.2f} %"
+    """Format a share in percent, with its standard error unless that rounds to 0, as in ``1.63 ± 0.02 %``."""
+    value, spread = (round(100 * float(part), 2) for part in (share, error))
+    return f"{value:.2f} ± {spread:.2f} %" if spread else f"{value:.4g} %"
 
 
 def shortened(text: str) -> str:
     """Round the numbers in a text to three significant digits."""
-    return re.sub(r"\d+\.\d+(e-\d+)?", lambda match: number(float(match[0])), text)
+    return re.sub(r"\d+\.\d+(e-\d+)?", lambda match: f"{float(match[0]):.3g}", text)
 
 
 def breakable(name: str) -> Markup:
