@@ -14,6 +14,7 @@ from superposition.core import geometry
 from superposition.core.experiment.distribution import Distribution
 from superposition.core.weights import SweepResult
 from superposition.paper.correlated import ARRANGEMENTS, HEXAGON, MODELS_PER_ROW, count_collapsed_pairs, nearest_density
+from superposition.paper.correlated.pair import pair_optima
 from superposition.theory import branches
 
 PAIRS = ((0, 1), (2, 3), (4, 5))
@@ -153,7 +154,7 @@ def local_bases(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     rows, pairs = [], []
     for point in models.points.itertuples():
         at = {"distribution": "independent" if point.distribution == "independent" else "correlated"}
-        at |= {"point": point.Index, "density": point.density}
+        at |= dict(point=point.Index, density=point.density, m=models.sweep.m)
         for restart, gram in enumerate(geometry.gram(models.parameters["W"][point.Index].double()).numpy()):
             squares = gram**2
             rows.append(
@@ -222,7 +223,14 @@ def collapse(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         best += [at | {"feature": i, "w0": x, "w1": y, "bias": b[i]} for i, (x, y) in enumerate(turned.T)]
     paths, crossings = _follow_branches(models, counts)
     pca = numbered_points(models.sweep, "density").assign(loss=pca_loss(points["density"].to_numpy()))
-    return {"fits": fits, "best": pd.DataFrame(best), "branches": paths, "crossings": crossings, "pca": pca}
+    return {
+        "fits": fits,
+        "best": pd.DataFrame(best),
+        "branches": paths,
+        "crossings": crossings,
+        "pca": pca,
+        "pair": pair_optima(),
+    }
 
 
 def _follow_branches(models: SweepResult, counts: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -48,9 +48,10 @@ def global_minima(ratios: Sequence[float], densities: Sequence[float]) -> pd.Dat
 
 
 def basins(minima: pd.DataFrame) -> pd.DataFrame:
-    """Measure basins of attraction where the signs of the global minimum change, on either side of the transition.
+    """Measure basins of attraction over the whole range of densities, most closely where the global minimum changes.
 
-    Gradient descent starts at the points of a Sobol sequence on the square of the loss surface.
+    These are every eighth density, and two on either side of that at which W_1 and W_2 change from equal to opposite
+    signs. Gradient descent starts at the points of a Sobol sequence on the square of the loss surface.
 
     Args:
         minima: Table of :func:`global_minima`.
@@ -59,7 +60,7 @@ def basins(minima: pd.DataFrame) -> pd.DataFrame:
         One row per point: density, relative importance, ``starts`` and ``reached``, the share of them for which W_1 W_2
         ends with the sign of the global minimum, and ``minima``, the number of distinct minima up to sign.
     """
-    points = pd.concat([_beside_transition(path) for _, path in minima.groupby("relative_importance")])
+    points = pd.concat([_basin_points(path) for _, path in minima.groupby("relative_importance")])
     p, r = (torch.tensor(points[name].to_numpy()) for name in ("density", "relative_importance"))
     drawn = torch.quasirandom.SobolEngine(2, scramble=True, seed=0).draw(DESCENT_STARTS, dtype=torch.float64)
     W = (2 * two_in_one.SURFACE_EXTENT * drawn - two_in_one.SURFACE_EXTENT).repeat(len(points), 1)
@@ -72,11 +73,11 @@ def basins(minima: pd.DataFrame) -> pd.DataFrame:
     return points[["density", "relative_importance"]].assign(reached=reached, starts=DESCENT_STARTS, minima=count)
 
 
-def _beside_transition(path: pd.DataFrame) -> pd.DataFrame:
-    """Return the two points on either side of the density below which the signs of W_1 and W_2 differ."""
+def _basin_points(path: pd.DataFrame) -> pd.DataFrame:
+    """Return every eighth point, and two on either side of the density below which the signs of W_1 and W_2 differ."""
     path = path.sort_values("density", ascending=False)
     last = int((path["w1"] > 0).cummin().sum())
-    return path.iloc[last - 2 : last + 2]
+    return path.iloc[sorted({*range(0, len(path), 8), *range(last - 2, min(last + 2, len(path)))})]
 
 
 def _descend(W: Float64[Tensor, "k 2"], p: Float64[Tensor, " k"], r: Float64[Tensor, " k"]) -> Float64[Tensor, "k 2"]:

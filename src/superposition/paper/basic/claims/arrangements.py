@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from superposition.paper.basic.counts import (
     FIGURES,
@@ -14,7 +15,7 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below_half
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below_half, improbable
 
 claims = Claims("basic")
 
@@ -134,14 +135,10 @@ def _pair_shares(data: Tables, figure: str, suffix: str = "") -> pd.Series:
             "midpoint",
             "half way between 0, as in antipodal pairs, and the cos 72° of neighbours in a pentagon",
         ),
-        Criterion(
-            "share of the represented features with positive interference whose bias is negative, smallest over the "
-            "densities at which no feature has a dedicated dimension, and both sizes",
-            ">",
-            0.5,
-            "null model",
-            "random signs, on average",
-            ".0%",
+        improbable(
+            "probability that random signs give as many negative biases to the represented features with positive "
+            "interference, at the densities at which no feature has a dedicated dimension, both sizes",
+            "a sign test",
         ),
         Criterion(
             "loss on inputs with one active feature without the negative biases, relative to that with them, at the "
@@ -155,14 +152,17 @@ def _pair_shares(data: Tables, figure: str, suffix: str = "") -> pd.Series:
     at_quick=False,
 )
 def negative_biases_when_sparse(data: Tables) -> Finding:
-    medians, shares, noise = [], [], []
+    medians, negative, noise = [], [], []
     for figure in FIGURES:
         sparse = all_shared(count_represented(rows_of(data, figure, "features")))["point"]
         features, pairs = (table[table.index.isin(sparse, level=0)] for table in _represented_pairs(data, figure))
         largest = pairs.groupby(level=features.index.names)["dot"].max().reindex(features.index)
         medians.append(largest.groupby(features["density"]).median().sort_index().iloc[0] if len(sparse) else np.nan)
-        negative = features["bias"][largest > POSITIVE_INTERFERENCE] < 0
-        shares.append(negative.groupby(level="point").mean().min())
+        negative += (features["bias"][largest > POSITIVE_INTERFERENCE] < 0).tolist()
         losses = data[figure]["one_active"].sort_values("density").iloc[0]
         noise.append(losses["loss_without"] / losses["loss"])
-    return Finding([Number(np.min(values)) for values in (medians, shares, noise)])
+    chance = binomtest(sum(negative), len(negative), alternative="greater").pvalue if negative else 1.0
+    return Finding(
+        [Number(np.min(medians)), Number(chance), Number(np.min(noise))],
+        text=f"{sum(negative)} of {len(negative)} biases are negative",
+    )

@@ -141,6 +141,7 @@ def no_independent_hexagon(data: Tables) -> Finding:
     tables = data["correlated_organization"]
     trained, known = (tables[name].sort_values("density") for name in ("independent", "best_independent"))
     regular, regular_trained = (table[table["deviation"] < 6] for table in (known, trained))
+    restarts = _shares(data, "side by side", independent=True)["restarts"].iloc[0]
     excess = trained.set_index("point")["loss"] / known.set_index("point")["loss"] - 1
     return Finding(
         [Number(len(regular))],
@@ -149,7 +150,7 @@ def no_independent_hexagon(data: Tables) -> Finding:
         correction="Sparse independent features do form a hexagon: the best known model does at every density up to "
         f"{regular['density'].max():.2g}",
         note=f"The best trained models cost at most {excess.max():.2%} more than the best known. At 1-S = "
-        f"{trained['density'].iloc[0]:g}, {trained['represented'].iloc[0]} restarts represent all six",
+        f"{trained['density'].iloc[0]:g}, {trained['represented'].iloc[0]} of {restarts} restarts represent all six",
     )
 
 

@@ -1,6 +1,7 @@
 """Judge whether correlated features form local bases, and where pairs collapse to principal components."""
 
 import numpy as np
+import pandas as pd
 
 from superposition.paper.correlated import PAPER_CROSSINGS, PAPER_PCA_ONSET, pca_onset
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
@@ -16,12 +17,12 @@ claims = Claims("correlated")
     phrase="feature sets considered in isolation",
     criteria=[
         improbable(
-            "largest probability, over the densities, that a random division of the features has as little "
-            "interference within its halves as the two sets, in the best model",
+            "largest probability that a random division of the features has as little interference within its halves "
+            "as the two sets, over the densities at which the best model represents more features than dimensions",
             "random divisions of the 20 features",
         ),
         Criterion(
-            "largest mean (W_i·W_j)² within the sets over that between them, at any density",
+            "largest mean (W_i·W_j)² within the sets over that between them, at the same densities",
             "<",
             0.5,
             "midpoint",
@@ -33,9 +34,11 @@ def local_basis(data: Tables) -> Finding:
     models = data["local_bases"]["models"]
     best = models[models["best"].astype(bool)].assign(ratio=models["within"] / models["between"])
     ours, control = (best[best["distribution"] == name].set_index("density") for name in ("correlated", "independent"))
+    densities, ours = len(ours), ours[ours["represented"] > ours["m"]]
     return Finding(
         [Number(ours["chance"].max()), Number(ours["ratio"].max())],
-        text=f"from {ours['ratio'].min():.3f} at 1-S = {ours['ratio'].idxmin():g} on",
+        text=f"the ratio is at least {ours['ratio'].min():.3f}; more features than dimensions at {len(ours)} of "
+        f"{densities} densities",
         note=f"For independent features, divided in the same way, the ratio is {control['ratio'].min():.2f} to "
         f"{control['ratio'].max():.2f}",
     )
@@ -48,25 +51,34 @@ def local_basis(data: Tables) -> Finding:
     phrase="ignore the second principal component",
     criteria=[
         Criterion(
-            "largest share of (a - b)/√2 in the squared weights of a collapsed pair, in the best models",
+            f"largest share of (a - b)/√2 in the squared weights{of}",
             "<",
             0.5,
             "midpoint",
             "as much of it as of (a + b)/√2",
             ".1%",
         )
+        for of in (
+            " of one pair in one dimension, exact optimum, at all densities below 1",
+            " of three pairs in two dimensions, best trained models above the exact crossing to three collapsed pairs",
+        )
     ],
     at_quick=False,
 )
 def collapse_to_component(data: Tables) -> Finding:
+    tables = data["collapse"]
+    exact = tables["pair"].query("correlation == 1")["difference"]
+    all_collapse = tables["crossings"].set_index("fewer")["density"].get(2, np.nan)
     shares: list[float] = []
-    for _, model in data["collapse"]["best"].query("collapsed > 0 and density < 1").groupby("density"):
+    best = tables["best"].query("density < 1")
+    for _, model in best[best["density"] > all_collapse].groupby("density"):
         W = model.sort_values("feature")[["w0", "w1"]].to_numpy()
         plus, minus = (((W[::2] + sign * W[1::2]) ** 2).sum(1) for sign in (1, -1))
-        # As many of the pairs as are collapsed: those whose members differ least.
-        order = np.argsort(minus)[: model["collapsed"].iloc[0]]
-        shares += list((minus / (plus + minus))[order])
-    return Finding([Number(max(shares, default=np.nan))], text=f"in {len(shares)} collapsed pairs")
+        shares += list(minus / (plus + minus))
+    return Finding(
+        [Number(exact.max()), Number(max(shares, default=np.nan))],
+        text=f"{len(exact)} densities, and {len(shares)} pairs of trained models",
+    )
 
 
 @claims.add(
@@ -133,33 +145,94 @@ def collapse_regimes(data: Tables) -> Finding:
     phrase="the solution becomes equivalent to PCA",
     criteria=[
         Criterion(
-            "largest excess of the best linear loss over the best loss at the densities of 0.5 and more, relative to "
-            "the largest excess at any density",
+            "excess of the best linear loss over the best loss, relative to what two principal components save over "
+            "two single features, largest at the densities of 0.5 and more",
             "<",
             0.5,
             "midpoint",
-            "between superposition and principal components",
+            "half way between principal components (0) and an advantage as large as theirs (1)",
+            ".2f",
+        ),
+        Criterion(
+            "largest rise of the relative excess of the best linear loss from one density to the next higher one",
+            "<",
+            0,
+            "the paper",
+            "the denser the features, the more like principal components",
             ".1%",
-        )
+        ),
     ],
 )
 def pca_when_dense(data: Tables) -> Finding:
     tables = data["collapse"]
     least = tables["branches"].groupby("density")["loss"].min()
-    excess = (tables["pca"].set_index("density")["loss"].reindex(least.index) / least - 1).sort_index()
-    dense = excess[excess.index >= PAPER_PCA_ONSET]
+    linear = tables["pca"].set_index("density")["loss"].reindex(least.index)
+    density = least.index.to_numpy()
+    # Two components have the covariance of the members of a pair more in variance than two features.
+    saved = 2 * pd.Series(density / 4 - density**2 / 4, least.index)
     onsets = {share: pca_onset(tables, share) for share in (0.1, 0.05, 0.01)}
     return Finding(
-        [Number(dense.max() / excess.max())],
+        [
+            Number(((linear - least) / saved)[density >= PAPER_PCA_ONSET].max()),
+            Number((linear / least).sort_index().diff().max()),
+        ],
         text="; ".join(f"at most {share:.0%} above from 1-S = {onset:.2f} on" for share, onset in onsets.items()),
     )
 
 
-claims.leave_out(
-    "tradeoff",
-    paper="The more correlated features are, the better principal components, and the sparser, the better "
-    "superposition; in between there are mixtures",
+def in_one_direction(statistic: str) -> Criterion:
+    """Return the criterion that a share changes in one direction only."""
+    return Criterion(statistic, "<", 1e-3, "exact calculation", "never; allows for the error of the search", ".1e")
+
+
+@claims.add(
+    figure="collapse",
+    paper="The results seem to hint that principal components become the better strategy as features become more "
+    "correlated, and superposition as they become sparser; features that are both sparse and correlated seem to have "
+    "mixtures",
+    about="the optimum",
     phrase="As features become more correlated",
-    why="The half about sparsity is collapse_regimes. The half about correlation needs a distribution whose sets are "
-    "active together only sometimes, which sweeps do not have.",
+    criteria=[
+        in_one_direction(
+            "one pair in one dimension: largest rise of the share of (a - b)/√2 in the squared weights with the "
+            "correlation, at any density"
+        ),
+        in_one_direction("largest fall of this share with sparsity, at any correlation"),
+        Criterion(
+            "smaller one of its fall from independent features to such as are always active together, at the lowest "
+            "density, and of its rise from the highest to the lowest density, for independent features",
+            ">",
+            0.5,
+            "midpoint",
+            "half way between no change (0) and that from (a + b)/√2 to antipodal features (1)",
+        ),
+        Criterion(
+            "densities at which some but not all of three pairs are collapsed in the best trained model",
+            ">",
+            0,
+            "the paper",
+            "mixtures",
+            ".0f",
+        ),
+    ],
+    at_quick=False,
 )
+def tradeoff(data: Tables) -> Finding:
+    tables = data["collapse"]
+    share = tables["pair"].pivot(index="density", columns="correlation", values="difference").sort_index()
+    rows = "; ".join(
+        f"c = {c:g}: " + ", ".join(f"{value:.2f} at {p:g}" for p, value in column.iloc[::3].items())
+        for c, column in share.items()
+    )
+    collapsed = tables["best"].query("density < 1").groupby("density")["collapsed"].first()
+    return Finding(
+        [
+            Number(share.diff(axis=1).max(axis=None)),
+            Number(share.diff().max(axis=None)),
+            Number(min(share.iloc[0, 0] - share.iloc[0, -1], share.iloc[0, 0] - share.iloc[-1, 0])),
+            Number(collapsed.between(1, 2).sum()),
+        ],
+        text=f"share of (a - b)/√2 by correlation c and 1-S: {rows}",
+        note="If one feature of the pair is active, so is the other with probability c + (1-c)(1-S). The paper varies "
+        "the sparsity only",
+    )

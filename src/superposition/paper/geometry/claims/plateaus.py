@@ -8,7 +8,7 @@ import pandas as pd
 from superposition.paper.geometry import LARGE_SWEEP, REPLICATED_SWEEP, beside_best
 from superposition.paper.geometry.claims import describe_authors_models
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, improbable
 
 claims = Claims("geometry")
 
@@ -80,6 +80,11 @@ def _describe_plateau(large: pd.DataFrame, trained: Sequence[float], known: Sequ
     criteria=[
         longer_than_an_even_fall("shortest stay of D* within 5 % of 1, over that in an even fall"),
         longer_than_an_even_fall("the same for the best known models"),
+        improbable(
+            "share of the levels, spread evenly in log D* and apart from those within 5 % of 1/2, near which D* of n = "
+            "400 stays as long",
+            "a level drawn at random passes once in a hundred times",
+        ),
     ],
     at_quick=False,
 )
@@ -87,7 +92,7 @@ def sticky_one(data: Tables) -> Finding:
     large, trained, known = _plateaus(data, 1.0)
     there = large[large["dimensions_per_feature"] > 1 - PLATEAU_TOLERANCE]
     return Finding(
-        [Number(min(trained)), Number(min(known))],
+        [Number(min(trained)), Number(min(known)), Number(_share_as_sticky(large))],
         text=f"{_describe_plateau(large, trained, known, 1.0)}; the trained models cost up to "
         f"{there['excess'].max():.2%} more",
         note="Trained models stay longer than the best known ones because training leaves the dense solution slowly. "
@@ -100,10 +105,23 @@ def sticky_one(data: Tables) -> Finding:
     )
 
 
+def _levels(curve: pd.DataFrame) -> np.ndarray:
+    """Return levels of D*, spread evenly in the logarithm, that are not within 5 % of 1."""
+    return np.geomspace(curve["dimensions_per_feature"].min(), (1 - PLATEAU_TOLERANCE) / (1 + PLATEAU_TOLERANCE), 200)
+
+
+def _share_as_sticky(curve: pd.DataFrame) -> float:
+    """Return the share of the levels, those near 1 and 1/2 aside, near which D* stays as long as near 1."""
+    end = curve["dimensions_per_feature"].iloc[0]
+    others = [level for level in _levels(curve) if abs(level / 0.5 - 1) > PLATEAU_TOLERANCE]
+    stays = np.array([_relative_length(curve, level, end) for level in others])
+    return float((stays >= _relative_length(curve, 1.0, end)).mean())
+
+
 def _stickiest_level(curve: pd.DataFrame) -> float:
     """Return the level, apart from 1, near which D* stays longest in log density."""
     density, values = (curve[column].to_numpy() for column in ("density", "dimensions_per_feature"))
-    levels = np.geomspace(values.min(), (1 - PLATEAU_TOLERANCE) / (1 + PLATEAU_TOLERANCE), 200)
+    levels = _levels(curve)
     stays = np.array([np.log(np.divide(*longest_plateau(density, values, level)[::-1])) for level in levels])
     return float(np.mean(levels[stays > 0.999 * stays.max()]))
 

@@ -42,9 +42,9 @@ def _crossover(data: Tables) -> pd.Series:
         Criterion(
             "distance of the crossing of the exact branches from 2.5 times sparser",
             "<",
-            0.05,
+            0.25,
             "the paper",
-            "2.5, to the precision with which it is written",
+            "about 2.5: nearer to it than to 2 or to 3",
             ".3f",
         ),
     ],

@@ -124,7 +124,7 @@ def smooth_movement(data: Tables) -> Finding:
 
 
 TWO_MINIMA = Criterion(
-    "largest number of distinct minima up to sign, on both sides of the transition for ten r from 0.1 to 1",
+    "largest number of distinct minima up to sign, over the densities from 0.1 to 1 for ten r from 0.1 to 1",
     ">",
     1,
     "the paper",
@@ -132,7 +132,7 @@ TWO_MINIMA = Criterion(
     ".0f",
 )
 BASIN = Criterion(
-    "basin of the global minimum relative to that of the other one, smallest over the same points",
+    "basin of the global minimum relative to that of the other one, smallest over the same points where there are two",
     "<",
     0.5,
     "midpoint",
@@ -154,7 +154,7 @@ JUMP_OF_NORM = _largest_step("for r = 1", ">")
 def two_minima(data: Tables) -> Finding:
     basins, paths = data["loss_surfaces"]["basins"], data["loss_surfaces"]["paths"]
     path = rows_at(paths, relative_importance=1).sort_values("density", ascending=False)
-    smallest = basins.loc[basins["reached"].idxmin()]
+    smallest = basins.loc[basins["reached"].where(basins["minima"] > 1, 1.0).idxmin()]
     share = smallest["reached"]
     relative = Number(share / (1 - share), (share / (1 - share) ** 3 / smallest["starts"]) ** 0.5)
     numbers = [Number(basins["minima"].max()), Number(_step_ratio(path)), relative]

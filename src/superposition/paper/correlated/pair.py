@@ -1,0 +1,60 @@
+"""One pair of features in one dimension, solved exactly, from independent to always active together.
+
+Paper: "Collapsing of Correlated Features".
+"""
+
+import itertools
+
+import pandas as pd
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from superposition.core.models import Model
+from superposition.theory import bfgs, exact
+
+MODEL = Model("relu_output", 2, 1)
+# Correlations c of the pair and densities p: if one feature is active, so is the other with probability c + (1-c) p.
+CORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+# Starts of the searches: the sum of both features, one of them, a weak and a strong antipode; without and with biases.
+WEIGHTS, BIASES = ((0.7, 0.7), (1.0, 0.3), (1.0, 0.0), (1.0, -0.3), (1.0, -1.0)), ((0.0, 0.0), (0.0, 0.2), (-0.1, -0.1))
+
+
+def pair_loss(x: Float64[Tensor, "k 4"], p: Float64[Tensor, " k"], c: Float64[Tensor, " k"]) -> Float64[Tensor, " k"]:
+    """Return the exact expected losses of models (W_a, W_b, b_a, b_b) of a pair of density p and correlation c."""
+    parameters, ones = MODEL.unpack(x), torch.ones_like(x[:, :2])
+    both = p * (c + (1 - c) * p)
+    zero = exact.all_zero_loss(MODEL, parameters, ones)
+    single = exact.single_active_loss(parameters["W"], parameters["b"], ones).sum(-1)
+    return (1 - 2 * p + both) * zero + (p - both) * single + both * exact.expected_loss(MODEL, parameters, ones, ones)
+
+
+def pair_optima() -> pd.DataFrame:
+    """Return the best models of a pair in one dimension.
+
+    Returns:
+        One row per correlation and density, with W_a, W_b, the loss, and ``difference``, the share of (a - b)/√2 in the
+        squared weights: 0 if the model represents (a + b)/√2, 1/2 if it represents one feature, 1 if both as antipodes.
+    """
+    points = torch.tensor([*itertools.product(CORRELATIONS, DENSITIES)], dtype=torch.float64)
+    starts = torch.tensor([(*W, *b) for W in WEIGHTS for b in BIASES], dtype=torch.float64)
+    c, p = points.repeat_interleave(len(starts), dim=0).T
+
+    def losses(x: Tensor, models: Tensor) -> Tensor:
+        return pair_loss(x, p[models], c[models]) / p[models]
+
+    found, loss, _ = bfgs.minimise(losses, starts.repeat(len(points), 1))
+    lowest = loss.view(len(points), -1).argmin(dim=1, keepdim=True)
+    best = found.view(len(points), -1, 4).take_along_dim(lowest[..., None], dim=1)[:, 0]
+    W = best[:, :2]
+    return pd.DataFrame(
+        {
+            "correlation": points[:, 0],
+            "density": points[:, 1],
+            "w_a": W[:, 0],
+            "w_b": W[:, 1],
+            "loss": loss.view(len(points), -1).amin(dim=1) * points[:, 1],
+            "difference": (W[:, 0] - W[:, 1]).square() / (2 * W.square().sum(1)),
+        }
+    )
