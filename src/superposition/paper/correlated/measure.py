@@ -153,8 +153,9 @@ def local_bases(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     same = (order[:, None] < half) == (order < half)
     rows, pairs = [], []
     for point in models.points.itertuples():
-        at = {"distribution": "independent" if point.distribution == "independent" else "correlated"}
-        at |= dict(point=point.Index, density=point.density, m=models.sweep.m)
+        independent = point.distribution == "independent"
+        at = {"distribution": "independent" if independent else "correlated", "point": point.Index}
+        at |= {"density": point.density, "m": models.sweep.m}
         for restart, gram in enumerate(geometry.gram(models.parameters["W"][point.Index].double()).numpy()):
             squares = gram**2
             rows.append(
