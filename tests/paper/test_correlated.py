@@ -36,6 +36,7 @@ from superposition.paper.correlated import (
     draw,
     judge,
     measure,
+    pair,
     pca_onset,
 )
 from superposition.pipeline.judging.claims import Tables
@@ -283,6 +284,31 @@ def test_pca_onset(excess: list[float], expected: float) -> None:
 def test_pca_onset_by_another_share() -> None:
     assert pca_onset(losses([0.4, 0.2, 0.1, 0.0]), 0.1) == pytest.approx(0.4)
     assert pca_onset(losses([0.4, 0.2, 0.0, 0.0]), 0.1) == pytest.approx(0.2 * 2**0.5)
+
+
+@pytest.mark.parametrize(
+    ("W", "correlation", "expected"),
+    [
+        ((0.5**0.5, 0.5**0.5), 1.0, 1 / 12),  # both outputs are the mean: E[(a - b)²] / 2
+        ((1.0, -1.0), 1.0, 1 / 3),  # ReLU(a - b) misses the smaller one, twice: 2 E[min²]
+        ((1.0, 0.0), 1.0, 1 / 3),
+        ((1.0, -1.0), 0.0, 0.3 / 3),  # of independent features, both are active with the probability p²
+        ((1.0, 0.0), 0.4, 1 / 3),
+    ],
+)
+def test_loss_of_a_pair(W: tuple[float, float], correlation: float, expected: float) -> None:
+    """Without a bias, in units of the density."""
+    p, c = (torch.tensor([value], dtype=torch.float64) for value in (0.3, correlation))
+    x = torch.tensor([[*W, 0.0, 0.0]], dtype=torch.float64)
+    assert pair.pair_loss(x, p, c).item() == pytest.approx(0.3 * expected)
+
+
+def test_optima_of_a_pair_are_not_beaten_by_random_models() -> None:
+    table, random = pair.pair_optima(), torch.Generator().manual_seed(1)
+    x = torch.randn(3000, 4, generator=random, dtype=torch.float64) * torch.tensor([1, 1, 0.2, 0.2])
+    for row in table.iloc[::7].itertuples():
+        p, c = (torch.full((len(x),), value, dtype=torch.float64) for value in (row.density, row.correlation))
+        assert pair.pair_loss(x, p, c).min() >= row.loss
 
 
 # tables of the collapse

@@ -682,8 +682,11 @@ def test_basins() -> None:
     """Confused and antipodal features share the starts; the basins change places where the global minimum does."""
     rows = surfaces()["loss_surfaces"]["basins"].query("relative_importance == 1").sort_values("density")
     assert rows["reached"].between(0.4, 0.6).all()
-    assert (np.sign(rows["reached"] - 0.5) == [-1, -1, 1, 1]).all()
-    assert rows["minima"].tolist() == [2] * 4
+    confused = rows["density"] > 0.59
+    assert (rows["reached"][confused] > 0.5).all()
+    assert (rows["reached"][~confused] <= 0.5).all()
+    assert {0.1, 1.0} <= {*rows["density"].round(9)}
+    assert (rows["minima"] == 2).all()
 
 
 # the figures

@@ -14,6 +14,7 @@ from tests.real import QUICK
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.correlated import ANTIPODAL_SQUARE, HEXAGON, SQUARE, measure
+from superposition.paper.correlated.pair import pair_optima
 from superposition.pipeline.judging.claims import Tables
 from superposition.theory import branches
 
@@ -202,6 +203,12 @@ def other_collapse() -> Tables:
         return {"collapse": measured(models)}
 
 
+def wrong_correlation() -> Tables:
+    """Pairs whose correlation has the wrong sign."""
+    pair = pair_optima().assign(correlation=lambda rows: 1 - rows["correlation"])
+    return {"collapse": collapse() | {"pair": pair}}
+
+
 COUNTER_MODELS = {
     "orthogonal": random_pairings,
     "antipodal": random_pairings,
@@ -211,6 +218,7 @@ COUNTER_MODELS = {
     "failed_collapse": other_collapse,
     "local_basis": random_bases,
     "collapse_to_component": other_collapse,
+    "tradeoff": wrong_correlation,
     "collapse_regimes": other_collapse,
     "pca_when_dense": other_collapse,
 }

@@ -48,11 +48,6 @@ def random_models() -> Tables:
         }
 
 
-def long_vectors() -> Tables:
-    """Return models whose norms are three times as long."""
-    return changed(random_models(), "feature_dimensionality", "models", "n > 0", norm2=lambda rows: 9 * rows["norm2"])
-
-
 def shuffled() -> Tables:
     """Return D_i of polytopes that belong to features of other polytopes."""
     rng, own = np.random.default_rng(0), {"digon": 1 / 2, "triangle": 2 / 3, "pentagon": 2 / 5}
@@ -117,7 +112,6 @@ COUNTER_MODELS = dict.fromkeys(
     ),
     random_models,
 ) | {
-    "norm_counts_features": long_vectors,
     "tegum": shuffled,
     "thomson": with_bias,
     "leverage": squared_norms,
