@@ -5,7 +5,7 @@ import pandas as pd
 
 from superposition.paper.correlated import PAPER_CROSSINGS, PAPER_PCA_ONSET, pca_onset
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, below_half, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below_half, improbable
 
 claims = Claims("correlated")
 
@@ -21,11 +21,8 @@ claims = Claims("correlated")
             "as the two sets, over the densities at which the best model represents more features than dimensions",
             "random divisions of the 20 features",
         ),
-        Criterion(
+        below_half(
             "largest mean (W_i·W_j)² within the sets over that between them, at the same densities",
-            "<",
-            0.5,
-            "midpoint",
             "between orthogonal sets and no difference",
         ),
     ],
@@ -50,11 +47,8 @@ def local_basis(data: Tables) -> Finding:
     "(a - b)/√2",
     phrase="ignore the second principal component",
     criteria=[
-        Criterion(
+        below_half(
             f"largest share of (a - b)/√2 in the squared weights{of}",
-            "<",
-            0.5,
-            "midpoint",
             "as much of it as of (a + b)/√2",
             ".1%",
         )
@@ -144,12 +138,9 @@ def collapse_regimes(data: Tables) -> Finding:
     paper="In very dense regimes, roughly from 0.5 on, the solution becomes equivalent to principal component analysis",
     phrase="the solution becomes equivalent to PCA",
     criteria=[
-        Criterion(
+        below_half(
             "excess of the best linear loss over the best loss, relative to what two principal components save over "
             "two single features, largest at the densities of 0.5 and more",
-            "<",
-            0.5,
-            "midpoint",
             "half way between principal components (0) and an advantage as large as theirs (1)",
             ".2f",
         ),
@@ -200,12 +191,9 @@ def in_one_direction(statistic: str) -> Criterion:
             "correlation, at any density"
         ),
         in_one_direction("largest fall of this share with sparsity, at any correlation"),
-        Criterion(
+        above_half(
             "smaller one of its fall from independent features to such as are always active together, at the lowest "
             "density, and of its rise from the highest to the lowest density, at the correlation at which this is most",
-            ">",
-            0.5,
-            "midpoint",
             "half way between no change (0) and that from (a + b)/√2 to antipodal features (1)",
         ),
         Criterion(
