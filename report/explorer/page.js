@@ -89,14 +89,16 @@ export function subscript(value) {
 }
 
 /**
- * Converts W_i, Σ_j and the like to letters with subscripts.
+ * Converts W_i, Σ_{j≠i} and the like to letters with subscripts.
  * @param {string} text
  * @returns {(Node | string)[]}
  */
 export function prose(text) {
   return text
-    .split(/(?<![\w])([A-Za-zΣ]_[A-Za-z0-9])(?!\w)/)
-    .map((part, k) => (k % 2 ? html("span", {}, html("i", {}, part[0]), html("sub", {}, part[2])) : part));
+    .split(/(?<!\w)([A-Za-zΣŴ]_(?:\{[^}]+\}|[A-Za-z0-9]))(?!\w)/)
+    .map((part, k) =>
+      k % 2 ? html("span", {}, html("i", {}, part[0]), html("sub", {}, part.slice(2).replace(/[{}]/g, ""))) : part,
+    );
 }
 
 /**

@@ -419,10 +419,10 @@ def test_text_is_no_markup(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("plain", "marked"),
     [
-        ("W_j·W_i", "<i>W</i><sub>j</sub>·<i>W</i><sub>i</sub>"),
+        ("W_j·Ŵ_i", "<i>W</i><sub>j</sub>·<i>Ŵ</i><sub>i</sub>"),
         ("b_i = E[x_i];", "<i>b</i><sub>i</sub> = E[<i>x</i><sub>i</sub>];"),
         ("Σ_{j≠i} W_j", "<i>Σ</i><sub>j≠i</sub> <i>W</i><sub>j</sub>"),
-        ("Σ_{i>m} L_0", "<i>Σ</i><sub>i&gt;m</sub> <i>L</i><sub>0</sub>"),
+        ("Σ_{i>m} L_0", "<i>Σ</i><sub>i>m</sub> <i>L</i><sub>0</sub>"),
         ("basic_small_linear, m_i", "basic_small_linear, <i>m</i><sub>i</sub>"),
         ("‖W‖_F² at 1-S = 1", "‖W‖<sub>F</sub>² at 1−S\u00a0=\u00a01"),
         ("[2, -½], -x_i and -0.5", "[2, −½], −<i>x</i><sub>i</sub> and −0.5"),
@@ -435,9 +435,10 @@ def test_text_is_no_markup(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_prose(plain: str, marked: str) -> None:
+def test_typesetting(plain: str, marked: str) -> None:
     """Indices, minus signs and powers of ten are set as in print, and identifiers stay whole."""
-    assert notebook.prose(plain) == marked
+    parts = notebook.typeset(plain)
+    assert "".join(f"<{element}>{part}</{element}>" if element else part for element, part in parts) == marked
 
 
 def test_parameters(page: BeautifulSoup) -> None:

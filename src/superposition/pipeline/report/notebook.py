@@ -16,7 +16,7 @@ import nbformat
 import pandas as pd
 from IPython.display import Image
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from superposition.core import archive
@@ -36,6 +36,8 @@ ClaimRow = dict[str, str]
 CERTIFICATE = "optimality_by_figure.csv"
 # A share that rounds to 0.00 %.
 NEGLIGIBLE = 0.00005
+# A letter with a subscript, such as W_i or Σ_{j≠i}.
+SUBSCRIPT = r"[A-Za-zΣŴ]_(?:\{[^}]+\}|[A-Za-z0-9])(?![A-Za-z0-9_])"
 # The mark of each verdict, in the order in which they are counted.
 VERDICT_MARKS = {
     "reproduced": "✓",
@@ -107,7 +109,7 @@ def build_notebook(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "prose": prose, "breakable": breakable, "tally": tally, "of": of_figure}
+    environment.filters |= {"number": number, "typeset": typeset, "tally": tally, "of": of_figure}
     environment.filters |= {"percent": percent, "shortened": shortened}
     environment.tests["unexpected"] = is_unexpected
     contents = _contents(results, config, configfiles) | _robustness(record, results)
@@ -197,30 +199,33 @@ def _robustness(record: Path | None, results: Path) -> dict[str, Any]:
 # How the template shows values
 
 
-def prose(text: str) -> Markup:
-    """Convert text to HTML on one line, set as in print.
+def typeset(text: str) -> list[tuple[str, str]]:
+    """Set text on one line as in print; return its parts, each with the element that it needs: i, sub, sup or none.
 
     W_i, Σ_k and Σ_{j≠i} get subscripts, p^k and S^(n-k) superscripts, 3e-08 becomes a power of ten, minus signs get
     their own length, and lines break neither around = nor before %.
     """
-    subscript = r"(?<![A-Za-z0-9_])([A-Za-zΣ])_(?:\{([^}]+)\}|([A-Za-z0-9]))(?![A-Za-z0-9_])"
-    line = str(escape(" ".join(text.split())))
-    line = re.sub(subscript, lambda m: f"<i>{m[1]}</i><sub>{m[2] or m[3]}</sub>", line).replace("‖_F", "‖<sub>F</sub>")
-    line = re.sub(r"(?<![\w.])(\d(?:\.\d+)?)e([+-])0*(\d+)\b", _power_of_ten, line)
-    line = re.sub(r"\^(?:\(([^)]+)\)|(\w+))", lambda m: f"<sup>{(m[1] or m[2]).replace('-', '−')}</sup>", line)
-    line = re.sub(r"(?<![\w)\]])-(?=[\d½]|<i>)|(?<=\b1)-(?=S\b)|(?<=\S )-(?= \S)", "−", line)
-    return Markup(re.sub(r"(?<=\b\w) = (?=\S)", "\u00a0=\u00a0", re.sub(r"(?<=\d) ?%", "\u202f%", line)))
+    line = re.sub(r"(?<![\w.])(\d(?:\.\d+)?)e([+-])0*(\d+)\b", _power_of_ten, " ".join(text.split()))
+    line = re.sub(rf"(?<![\w)\]])-(?=[\d½]|{SUBSCRIPT})|(?<=\b1)-(?=S\b)|(?<=\S )-(?= \S)", "−", line)
+    line = re.sub(r"(?<=\b\w) = (?=\S)", "\u00a0=\u00a0", re.sub(r"(?<=\d) ?%", "\u202f%", line))
+    parts, end = list[tuple[str, str]](), 0
+    for match in re.finditer(rf"(?<![A-Za-z0-9_]){SUBSCRIPT}|(?<=‖)_F|\^(?:\([^)]+\)|\w+)", line):
+        before, mark, script = match[0].partition("^" if "^" in match[0] else "_")
+        element = "sup" if mark == "^" else "sub"
+        parts += [("", line[end : match.start()]), ("i", before), (element, script.strip("(){}").replace("-", "−"))]
+        end = match.end()
+    return [(element, part) for element, part in [*parts, ("", line[end:])] if part]
 
 
 def _power_of_ten(match: re.Match[str]) -> str:
     """Write a number like 3e-08 as a multiple of a power of ten."""
     factor, sign, exponent = match.groups()
-    return f"{factor}\u00a0×\u00a010<sup>{sign.replace('-', '−').replace('+', '')}{exponent}</sup>"
+    return f"{factor}\u00a0×\u00a010^({sign.replace('+', '')}{exponent})"
 
 
-def number(value: SupportsFloat, digits: int = 3) -> Markup:
+def number(value: SupportsFloat, digits: int = 3) -> str:
     """Format a number with so many significant digits."""
-    return prose(f"{float(value):.{digits}g}")
+    return f"{float(value):.{digits}g}"
 
 
 def percent(share: SupportsFloat, error: SupportsFloat) -> str:
@@ -232,11 +237,6 @@ def percent(share: SupportsFloat, error: SupportsFloat) -> str:
 def shortened(text: str) -> str:
     """Round the numbers in a text to three significant digits."""
     return re.sub(r"\d+\.\d+(e-\d+)?", lambda match: f"{float(match[0]):.3g}", text)
-
-
-def breakable(name: str) -> Markup:
-    """Allow line breaks between the words of an identifier."""
-    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(name))))
 
 
 def tally(claims: Sequence[ClaimRow]) -> list[tuple[str, int]]:
