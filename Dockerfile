@@ -1,4 +1,5 @@
-# An image in which the README's commands run, for Docker and Podman:
+# An image for the README's commands, with Docker or Podman. It has not been built yet: neither CI nor the developers have
+# a container engine.
 #
 #   docker build -t superposition .
 #   docker run --rm -v "$PWD/results:/project/results" superposition                  # makes everything
