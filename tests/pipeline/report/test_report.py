@@ -4,6 +4,7 @@ import base64
 import copy
 import io
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -439,6 +440,15 @@ def test_typesetting(plain: str, marked: str) -> None:
     """Indices, minus signs and powers of ten are set as in print, and identifiers stay whole."""
     parts = notebook.typeset(plain)
     assert "".join(f"<{element}>{part}</{element}>" if element else part for element, part in parts) == marked
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.34567, "0.346"), (1804.2, "1804"), (2.5e-6, "2.5e-06"), (math.nan, "none")],
+)
+def test_numbers(value: float, shown: str) -> None:
+    """A number has three significant digits, or all those before the decimal point."""
+    assert notebook.number(value) == shown
 
 
 def test_parameters(page: BeautifulSoup) -> None:

@@ -58,7 +58,7 @@ def rotation(data: Tables) -> Finding:
     return Finding(
         [Number(np.abs(loss / loss[0] - 1).max())],
         note="Trained weights are spread over the hidden units more evenly than after a random rotation (median rank "
-        f"of Σ W_ki⁴ among random rotations {ranks.median():.2f}): the loss is invariant under rotations, but Adam "
+        f"of Σ W_{{ki}}⁴ among random rotations {ranks.median():.2f}): the loss is invariant under rotations, but Adam "
         "scales the step of every weight separately",
     )
 
@@ -96,7 +96,7 @@ def aligned(data: Tables) -> Finding:
         [Number((rises / errors).min()), Number(one.max())],
         text="a rotation raises the loss by "
         + ", ".join(f"{rise:.0%} at 1-S = {density:g}" for density, rise in rises.items()),
-        note="Σ W_ki⁴ exceeds that of more than half of the random rotations in most models at "
+        note="Σ W_{ki}⁴ exceeds that of more than half of the random rotations in most models at "
         + ", ".join(f"{density:g}" for density in ranks.median().index[::-1][(better < 0.01).to_numpy()[::-1]])
         + " (sign test over restarts, p < 0.01); where features are codes of several neurons, weights are not "
         "concentrated on single ones",

@@ -4,6 +4,7 @@ Everything is read from the results and the configuration, so a new figure, clai
 """
 
 import html
+import math
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -206,7 +207,7 @@ def typeset(text: str) -> list[tuple[str, str]]:
     their own length, and lines break neither around = nor before %.
     """
     line = re.sub(r"(?<![\w.])(\d(?:\.\d+)?)e([+-])0*(\d+)\b", _power_of_ten, " ".join(text.split()))
-    line = re.sub(rf"(?<![\w)\]])-(?=[\d½]|{SUBSCRIPT})|(?<=\b1)-(?=S\b)|(?<=\S )-(?= \S)", "−", line)
+    line = re.sub(rf"(?<![\w)\]])-(?=[\d½]|[a-z]\b|{SUBSCRIPT})|(?<=\b1)-(?=S\b)|(?<=\S )-(?= \S)", "−", line)
     line = re.sub(r"(?<=\b\w) = (?=\S)", "\u00a0=\u00a0", re.sub(r"(?<=\d) ?%", "\u202f%", line))
     parts, end = list[tuple[str, str]](), 0
     for match in re.finditer(rf"(?<![A-Za-z0-9_]){SUBSCRIPT}|(?<=‖)_F|\^(?:\([^)]+\)|\w+)", line):
@@ -224,8 +225,11 @@ def _power_of_ten(match: re.Match[str]) -> str:
 
 
 def number(value: SupportsFloat, digits: int = 3) -> str:
-    """Format a number with so many significant digits."""
-    return f"{float(value):.{digits}g}"
+    """Format a number with so many significant digits, large ones in full; nan is what does not exist."""
+    value = float(value)
+    if math.isnan(value):
+        return "none"
+    return f"{value:.0f}" if 100 <= abs(value) < 1e5 else f"{value:.{digits}g}"
 
 
 def percent(share: SupportsFloat, error: SupportsFloat) -> str:
