@@ -9,7 +9,7 @@ from superposition.analysis.rows import rows_at
 from superposition.paper.nonuniform import PAPER_CROSSOVER
 from superposition.paper.nonuniform.claims.solutions import out_of_place, weights_of
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, below_half
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, below_half
 
 claims = Claims("nonuniform")
 
@@ -111,6 +111,42 @@ def first_order(data: Tables) -> Finding:
         text=f"others' densities {', '.join(f'{p:g}' for p in crossovers['density'])}; both kinds are local minima "
         "from "
         f"relative density {overlap['min'].max():.3g} to {overlap['max'].min():.3g}",
+    )
+
+
+@claims.add(
+    figure="pentagon_loss",
+    paper="Gradient descent has trouble moving between solutions of different geometries, so that fitting the model "
+    "will often produce non-optimal solutions; each geometry creates a different loss curve",
+    phrase="to see the loss curves for different geometries",
+    criteria=[
+        above_half(
+            "share of the relative densities at which both kinds are local minima at which there are fits of both",
+            "half way between none and all",
+        ),
+        above_half(
+            "share of the fits of the kind with the higher loss whose loss is nearer to the exact branch of their kind "
+            "than to the other, at the same densities",
+            "as many are nearer to the other",
+        ),
+    ],
+    at_quick=False,
+)
+def different_geometries(data: Tables) -> Finding:
+    tables = data["pentagon_loss"]
+    branches = tables["branches"].pivot(index="point", columns="kind", values="loss").dropna()
+    fits = tables["fits"][tables["fits"]["point"].isin(branches.index)].join(branches, on="point")
+    counts = fits.groupby(["point", "kind"]).size().unstack(fill_value=0)
+    both = counts.reindex(columns=[*branches]).gt(0).all(axis=1)
+    worse = fits[fits["kind"] == branches.idxmax(axis=1).reindex(fits["point"]).to_numpy()]
+    distance = {kind: (worse["loss"] - worse[kind]).abs() for kind in branches}
+    own, other = (
+        pd.concat([distance[k][(worse["kind"] == k) == is_own] for k in branches]) for is_own in (True, False)
+    )
+    return Finding(
+        [Number(both.mean()), Number((own < other.reindex(own.index)).mean())],
+        text=f"{len(both)} relative densities, {len(fits)} fits, of which {len(worse)} are of the kind with the higher "
+        "loss",
     )
 
 

@@ -116,3 +116,12 @@ def two_dimensions_harder(data: Tables) -> Finding:
         note=f"No verdict, because it depends on n, for which the paper has only 5: m = 2 is harder for "
         f"{(difference > 0).sum()} of {len(difference)} n",
     )
+
+
+claims.leave_out(
+    "uniform_polyhedra",
+    paper="Because all features are the same, solutions that correspond to uniform polyhedra get especially low losses",
+    phrase="solutions corresponding to uniform polyhedra get especially",
+    why="It does not say with what their loss is compared. Which arrangement is the best for a number of features at "
+    "each density is shown by the figure polytopes.",
+)
