@@ -91,6 +91,7 @@ COUNTER_MODELS = {
     "pentagon_when_equal": random_weights,
     "snap": without_snap,
     "crossover": without_snap,
+    "different_geometries": without_snap,
     "importance_deforms": without_snap,
     "stretch": random_norms,
     "norm_bias": positive_biases,

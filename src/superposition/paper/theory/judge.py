@@ -167,7 +167,7 @@ def relu_never_hurts(data: Tables) -> Finding:
         text="loss with the ReLU relative to that without, at the same W and b: "
         + ", ".join(f"{density:g}: {share:.2f}" for density, share in reduced.items()),
         note="A theorem: where the argument is negative, 0 is nearer to any x ≥ 0. The bias E[x] = p/2 saves p²/4 of "
-        "the p/3 that a feature costs which is not represented",
+        "the p/3 that a feature costs which is not represented; whether trained models make use of it, basic.bias says",
     )
 
 

@@ -36,18 +36,20 @@ def _paired(data: Tables, figure: str, suffix: str = "") -> pd.DataFrame:
     """Return the represented features in superposition, with the antipodes of each and the share of its superposition.
 
     The columns are the ``density``; ``antipodes``, the number of represented features at more than 150° from it, which
-    is half way between the 120° of a triangle and an antipode; and ``share``, the largest share of one in its
-    superposition.
+    is half way between the 120° of a triangle and an antipode; and, of its antipode, the ``share`` in its
+    superposition, the ``cosine``, and the norm ``relative`` to its own, in its direction.
     """
     features, pairs = _represented_pairs(data, figure, suffix)
-    antipodes = pairs.loc[pairs["cosine"] < -(0.75**0.5), "dot"].groupby(level=features.index.names)
+    antipodes = pairs.loc[pairs["cosine"] < -(0.75**0.5), ["dot", "cosine"]].groupby(level=features.index.names)
     shared = features[features["superposition"] > 0.5]
     largest = antipodes.min().reindex(shared.index, fill_value=0.0)
     return pd.DataFrame(
         {
             "density": shared["density"],
             "antipodes": antipodes.size().reindex(shared.index, fill_value=0),
-            "share": (largest / shared["norm"]) ** 2 / shared["superposition"],
+            "share": (largest["dot"] / shared["norm"]) ** 2 / shared["superposition"],
+            "cosine": largest["cosine"],
+            "relative": -largest["dot"] / shared["norm"] ** 2,
         }
     )
 
@@ -79,7 +81,10 @@ def early_superposition_is_antipodal(data: Tables) -> Finding:
     return Finding(
         [Number((paired["antipodes"] != 1).sum()), Number(paired["share"].min())],
         text=f"{len(paired)} features in superposition, at 1-S = "
-        + " and ".join(f"{begins.index.max():g}" for begins in first.values()),
+        + " and ".join(f"{begins.index.max():g}" for begins in first.values())
+        + f"; partners are {np.degrees(np.arccos(-paired['cosine'].clip(-1).max())):.1f}° from opposite at most",
+        note="They are exact negatives in direction only: as importances differ, so do the norms, of which the smaller "
+        f"is at least {paired['relative'].min():.2f} times the other",
     )
 
 

@@ -200,7 +200,9 @@ def preference_order(data: Tables) -> Finding:
         + ", ".join(
             f"{words} up to 1-S = {known:.2g} (trained: {trained:.2g})" for words, (known, trained) in largest.items()
         )
-        + f"; beyond, pairs collapse (three pairs: from {_first_collapse(data):.3f} on, exactly)"
+        + f"; beyond, pairs collapse (three pairs: from {_first_collapse(data):.3f} on, exactly)",
+        note="What the order consists of is judged: see orthogonal, side_by_side, collapse_to_component and, for "
+        "anticorrelated features, antipodal. No verdict on the order, because the paper does not say where it changes",
     )
 
 

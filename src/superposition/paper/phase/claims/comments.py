@@ -119,7 +119,8 @@ def smooth_movement(data: Tables) -> Finding:
     return Finding(
         [Number(_step_ratio(same)), Number(distance[-1] / distance[0] if len(same) else np.nan)],
         text="from " + " to ".join(f"({row.w0:.2f}, {row.w1:.2f}) at 1-S = {row.density:.2f}" for row in ends),
-        note="His parameters are in a picture only; r = 0.3 is ours. Where the signs become opposite, it jumps",
+        note="His parameters are in a picture only; r = 0.3 is ours. Where the signs become opposite, it jumps. "
+        "That this explains the blurry region of the paper's diagram is not judged",
     )
 
 
