@@ -63,7 +63,7 @@ def data(trained: dict[str, SweepResult]) -> Tables:
     return measured(trained)
 
 
-# measures
+# Measures.
 
 
 def test_layers_are_rescaled_and_in_order(trained: dict[str, SweepResult]) -> None:
@@ -189,7 +189,7 @@ def test_ablations(trained: dict[str, SweepResult], data: Tables) -> None:
     assert (path["share"] > 0.98).all()
 
 
-# claims
+# Claims.
 
 
 def test_claims_from_files(data: Tables, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_models_without_the_motif() -> None:
     draw.asymmetric_motif(measure.asymmetric_motif({"absolute_motif": made("absolute_motif", lambda p: exact(5, 8))}))
 
 
-# figures
+# Figures.
 
 
 @pytest.mark.parametrize("figure", CONFIG.figures_of("absolute"))

@@ -56,7 +56,7 @@ def ways(draw: st.DrawFn, pairs: int) -> tuple[float, float, list[int]]:
     return draw(st.floats(0, 2 * math.pi)), draw(st.sampled_from([1.0, -1.0])), flat
 
 
-# what arrangements are called
+# What arrangements are called.
 
 
 @given(ways(2), st.floats(45.1, 134.9), st.floats(45.1, 134.9), st.floats(0, 360))
@@ -151,7 +151,7 @@ def test_collapsed_pairs(how: tuple, apart: list[float]) -> None:
     assert count_collapsed_pairs(turned(W, *how)) == sum(d < 0.5 for d in apart)
 
 
-# tables of the organisation
+# Tables of the organisation.
 
 
 def test_shares() -> None:
@@ -198,7 +198,7 @@ def test_shares_in_the_report() -> None:
     assert shown["of all pairings"].tolist()[::2] == ["66.7%", "33.3%", "13.3%"]
 
 
-# local bases
+# Local bases.
 
 
 def test_bases() -> None:
@@ -232,7 +232,7 @@ def test_pairs_are_in_canonical_order() -> None:
         np.testing.assert_allclose(gram, np.kron([[1, -1], [-1, 1]], np.eye(10)), atol=1e-5)
 
 
-# principal components
+# Principal components.
 
 
 def covariance(p: float) -> np.ndarray:
@@ -297,7 +297,7 @@ def test_pca_onset_by_another_share() -> None:
     ],
 )
 def test_loss_of_a_pair(W: tuple[float, float], correlation: float, expected: float) -> None:
-    """Without a bias, in units of the density."""
+    """The loss of a pair without a bias, in units of the density, is a known integral."""
     p, c = (torch.tensor([value], dtype=torch.float64) for value in (0.3, correlation))
     x = torch.tensor([[*W, 0.0, 0.0]], dtype=torch.float64)
     assert pair.pair_loss(x, p, c).item() == pytest.approx(0.3 * expected)
@@ -311,7 +311,7 @@ def test_optima_of_a_pair_are_not_beaten_by_random_models() -> None:
         assert pair.pair_loss(x, p, c).min() >= row.loss
 
 
-# tables of the collapse
+# Tables of the collapse.
 
 
 def test_fits_and_best() -> None:
@@ -400,7 +400,7 @@ def test_kinds_that_were_not_trained() -> None:
     assert verdict(judge.claims, "collapse_regimes", {"collapse": data}) == "not reproduced"
 
 
-# claims
+# Claims.
 
 
 def ideal() -> Tables:

@@ -45,7 +45,7 @@ def data() -> Tables:
     return {"energy_levels": energy(), "geometric_learning": learning()}
 
 
-# Energy levels
+# Energy levels.
 
 
 def test_jumps_of_models(data: Tables) -> None:
@@ -131,7 +131,7 @@ def test_p_values_are_uniform_where_there_is_nothing(monkeypatch: pytest.MonkeyP
         assert (p > 0.8).any()
 
 
-# Geometric learning
+# Geometric learning.
 
 
 def test_pairs_across() -> None:
@@ -197,7 +197,7 @@ def test_which_run_is_shown() -> None:
     assert measure.choose_run(runs.assign(octahedron=False)) == 3
 
 
-# Claims
+# Claims.
 
 
 def test_claims_from_files(data: Tables, tmp_path: Path) -> None:

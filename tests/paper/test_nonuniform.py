@@ -125,7 +125,7 @@ def ideal() -> Tables:
     return {figure: table_of(figure) for figure in FIGURES}
 
 
-# kinds
+# Kinds.
 
 
 @given(turns, st.floats(37, 107), st.floats(0.75, 1.5))
@@ -199,7 +199,7 @@ def test_others(W: np.ndarray) -> None:
     assert measure.classify_solution(W) == "other"
 
 
-# the shape
+# The shape.
 
 
 @given(turns, st.floats(50, 90))
@@ -226,7 +226,7 @@ def test_shape_of_a_dropped_feature() -> None:
     assert (shape["norm_varied"], shape["norm_near"], shape["norm_far"]) == pytest.approx((0, 1, 1))
 
 
-# tables
+# Tables.
 
 
 def test_solutions() -> None:
@@ -351,7 +351,7 @@ def test_equal() -> None:
         assert at_bias[1] == min(at_bias)
 
 
-# other tables
+# Other tables.
 
 
 def test_slopes() -> None:
@@ -410,12 +410,12 @@ def test_claims_survive_the_way_through_files(scale: str, tmp_path: Path) -> Non
     assert judge.claims.judge(through_files(ideal(), tmp_path), scale)[0].equals(claims)
 
 
-# the figures
+# The figures.
 
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
-    """As the tables come back from their files."""
+    """Figures drawn from the tables as they are read from files have the same bytes."""
     data = through_files({figure: table_of(figure)}, tmp_path)
     assert "</svg>" in drawn_twice(draw, figure, data, tmp_path)
     if figure == "pentagon_solutions":

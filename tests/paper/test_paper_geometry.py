@@ -176,7 +176,7 @@ def all_are(name: str) -> Callable[[pd.DataFrame], list[str]]:
     return lambda rows: [name] * len(rows)
 
 
-# large models, from weights to tables
+# Large models, from weights to tables.
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_thresholds_decide_what_is_joined() -> None:
     assert (tables["factors"]["features"] == 4).sum() == 2
 
 
-# clusters
+# Clusters.
 
 
 def scattered(models: Sequence[np.ndarray]) -> pd.DataFrame:
@@ -403,7 +403,7 @@ def test_bands_of_the_nearest_lines_do_not_overlap() -> None:
     assert sum(at_line(table, line).inside + at_line(table, line).beside for line in (2 / 5, 3 / 8)) == 100
 
 
-# graphs
+# Graphs.
 
 
 def padded(W: np.ndarray, m: int, n: int) -> np.ndarray:
@@ -475,7 +475,7 @@ def test_ring_has_the_order_of_the_polygon(k: int) -> None:
             assert a == b or gram[a, b] == pytest.approx(np.cos(2 * np.pi / k))
 
 
-# small models, from weights to tables
+# Small models, from weights to tables.
 
 
 @pytest.mark.parametrize("size", SMALL_MODELS, ids=str)
@@ -563,7 +563,7 @@ def test_trained_models_beside_packings() -> None:
     assert table.loc[(2, 5), ["trained_from_thomson", "trained_from_packing", "apart"]].max() < 1e-3
 
 
-# structure, the aside
+# Structure, the aside.
 
 
 def test_structure_of_products() -> None:
@@ -650,7 +650,7 @@ def test_claims_survive_the_way_through_files(tmp_path: Path) -> None:
     assert judge.claims.judge(through_files(ideal(), tmp_path), "paper")[0].equals(claims)
 
 
-# the figures
+# The figures.
 
 
 def texts(figure: Figure) -> list[str]:
@@ -659,7 +659,7 @@ def texts(figure: Figure) -> list[str]:
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_figure_is_the_same_every_time(figure: str, tmp_path: Path) -> None:
-    """As the tables come back from their files."""
+    """Figures drawn from the tables as they are read from files have the same bytes."""
     data = through_files({figure: table_of(figure)}, tmp_path)
     assert "</svg>" in drawn_twice(draw, figure, data, tmp_path)
     if figure == "polytopes":

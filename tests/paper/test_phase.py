@@ -167,7 +167,7 @@ def panel(data: Tables, figure: str, name: str) -> pd.DataFrame:
     return grid[grid["panel"] == name].reset_index(drop=True)
 
 
-# shares and phases
+# Shares and phases.
 
 
 def tensor(values: Any) -> torch.Tensor:
@@ -234,7 +234,7 @@ def test_phases(share: tuple[float, ...], name: str) -> None:
     assert measure.name_phases(np.array([share], dtype=float)).tolist() == [name]
 
 
-# the panels
+# The panels.
 
 
 @both_figures
@@ -349,7 +349,7 @@ def test_arrangement(W: list[list[float]], name: str) -> None:
         assert measure.describe_arrangement(torch.from_numpy(turned(np.array(W), np.random.default_rng(seed)))) == name
 
 
-# measure
+# Measure.
 
 
 @both_figures
@@ -392,12 +392,12 @@ def test_features_of_all_experiments(figure: str) -> None:
     assert rows.index.is_unique
 
 
-# the authors' recipe
+# Training as in the authors' notebook.
 
 
 @both_figures
 @pytest.mark.parametrize("scale", CONFIGS)
-def test_the_recipes_points_are_every_fifth_of_the_grid(figure: str, scale: str) -> None:
+def test_the_points_of_the_notebook_are_every_fifth_of_the_grid(figure: str, scale: str) -> None:
     grid, few = (CONFIGS[scale].sweeps[name].points() for name in (figure, f"{figure}_notebook"))
     for key in KEYS:
         np.testing.assert_allclose(few[key].unique(), grid[key].unique()[::5], rtol=1e-12)
@@ -409,15 +409,15 @@ def test_the_recipes_points_are_every_fifth_of_the_grid(figure: str, scale: str)
 
 @both_figures
 @pytest.mark.parametrize("scale", CONFIGS)
-def test_recipe_beside_ours(figure: str, scale: str) -> None:
+def test_notebook_beside_ours(figure: str, scale: str) -> None:
     """The authors' models are compared with ours at the same point: every point of the grid has another number."""
-    grid, recipe = diagrams(scale)[figure]["grid"].copy(), models(figure, "_notebook", scale)
+    grid, notebook = diagrams(scale)[figure]["grid"].copy(), models(figure, "_notebook", scale)
     number = np.arange(len(grid), dtype=float)
     grid["phase"], grid["best_basin"] = [f"p{k:g}" for k in number], number
     shuffled = grid.sample(frac=1, random_state=0)
-    rows = measure.compare_with_notebook(recipe, shuffled)
-    assert len(rows) == len(recipe.loss)
-    pd.testing.assert_frame_equal(rows[KEYS], recipe.sweep.points()[KEYS])
+    rows = measure.compare_with_notebook(notebook, shuffled)
+    assert len(rows) == len(notebook.loss)
+    pd.testing.assert_frame_equal(rows[KEYS], notebook.sweep.points()[KEYS])
     for name, column, value in (
         ("optimum", "phase_optimum", "phase"),
         ("average", "phase_ours", "phase"),
@@ -430,14 +430,14 @@ def test_recipe_beside_ours(figure: str, scale: str) -> None:
 
 
 @both_figures
-def test_recipe(figure: str) -> None:
+def test_notebook(figure: str) -> None:
     """The average and the share that reach the optimum are those of the authors' models, not of ours."""
-    recipe, data = models(figure, "_notebook"), diagrams()
-    loss = recipe.loss.clone()
+    notebook, data = models(figure, "_notebook"), diagrams()
+    loss = notebook.loss.clone()
     loss[1, loss[1] < 9] *= 1.5
     ours = changed(data, figure, "grid", "panel == 'trained'", loss=9.0)[figure]["grid"]
-    rows = measure.compare_with_notebook(replace(recipe, loss=loss), ours)
-    best, _ = best_fixed(figure, recipe.sweep)
+    rows = measure.compare_with_notebook(replace(notebook, loss=loss), ours)
+    best, _ = best_fixed(figure, notebook.sweep)
     clear = (rows["relative_importance"] - 1).abs() > 1e-9
     assert rows["phase"][clear].tolist() == [FIXED[figure][k].phase for k in best[clear]]
     assert (rows["panel"] == "average").all()
@@ -445,7 +445,7 @@ def test_recipe(figure: str) -> None:
     assert rows["best_basin_ours"].to_numpy() == pytest.approx(0.5)
 
 
-# three equal features
+# Three equal features.
 
 
 def test_equal_importance() -> None:
@@ -508,7 +508,7 @@ def test_numbers_of_two_features() -> None:
     assert not data["norms"].isna().any(axis=None)
 
 
-# the surfaces
+# The surfaces.
 
 
 SETTINGS = [(0.5, 0.3), (0.5, 1.0), (1.0, 0.3), (1.0, 1.0)]
@@ -572,7 +572,7 @@ def test_what_becomes_of_the_same_sign() -> None:
     assert measure.format_same_sign(stays)["with a trained bias"].item() not in kinds
 
 
-# the claims
+# The claims.
 
 
 @functools.cache
@@ -689,7 +689,7 @@ def test_basins() -> None:
     assert (rows["minima"] == 2).all()
 
 
-# the figures
+# The figures.
 
 
 def centre(ax: Axes, p: float, r: float) -> np.ndarray:

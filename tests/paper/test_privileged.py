@@ -72,7 +72,7 @@ def test_the_densities_are_those_of_the_configuration() -> None:
     assert tuple(STATED) == CONFIG.sweeps["privileged"].density
 
 
-# measures
+# Measures.
 
 
 def test_rotations_are_rotations_and_evenly_spread() -> None:
@@ -121,7 +121,7 @@ def test_how_often_hidden_units_are_on(bias: float, on: float) -> None:
     assert measure.active_fraction(models, point) == pytest.approx(expected, rel=0.03)
 
 
-# codes
+# Codes.
 
 
 def test_regimes_as_stated(codes: dict[str, pd.DataFrame]) -> None:
@@ -199,7 +199,7 @@ def test_an_inhibited_feature_does_not_make_a_neuron_polysemantic() -> None:
     assert table.loc[0.5, "one"] == 5
 
 
-# claims
+# Claims.
 
 
 def test_claims_hold_for_the_models_that_the_paper_describes(data: Tables, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_ranges_of_the_codes_are_approximate(data: Tables) -> None:
     assert row["verdict"] == "reproduced"
 
 
-# figures
+# Figures.
 
 
 @pytest.mark.parametrize("figure", ["privileged_vs_not", "privileged_neurons"])

@@ -20,7 +20,7 @@ SOLVED: dict[str, Any] = {"model": "relu_output", "n": 3, "m": 2, "density": 0.3
 
 @pytest.mark.parametrize("entry", [PLAIN | {"evaluation": 5000}, SOLVED], ids=["trained", "solved"])
 def test_another_seed_has_no_model_in_common(entry: dict[str, Any]) -> None:
-    """Not even a replicate of another number; the same seed gives the same bits again."""
+    """No model of another seed is the same, not even a replicate, and the same seed gives the same bits again."""
     W = [train(Sweep.parse(entry | {"seed": seed})).parameters["W"].flatten(0, 1).flatten(1) for seed in (0, 1, 1)]
     assert torch.equal(W[1], W[2])
     if entry is PLAIN:
@@ -39,7 +39,7 @@ def test_losses_are_ranked_by_other_samples() -> None:
 
 
 def test_the_seed_of_the_configuration_is_part_of_every_sweep() -> None:
-    """So that weights are made again when it changes, and not when it is what it was."""
+    """The seed is part of every sweep, so that weights are made again if and only if it changes."""
     usual, other = (Config.parse(RAW | {"seed": seed}) for seed in (0, 7))
     assert {sweep.seed for sweep in (*other.sweeps.values(), *other.reduced.values())} == {7}
     assert all("seed" not in json.loads(sweep.spec()) for sweep in usual.sweeps.values())

@@ -1,4 +1,4 @@
-"""Running the DAG on the SLURM of the tests, by the profiles."""
+"""Run the DAG on the SLURM of the tests, by the profiles."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ import psutil
 from tests.workflow.project import OUT, Project, digest
 from tests.workflow.slurm import Slurm
 
-# The profiles, and what makes them ask more often than is polite on a cluster.
+# The profiles, with settings that make them ask more often than is polite on a cluster.
 EAGER = {
     "slurm": ["--slurm-init-seconds-before-status-checks", "1"],
     "cluster-generic": ["--seconds-between-status-checks", "1"],
@@ -54,12 +54,12 @@ def training(project: Project) -> psutil.Process | None:
     """Return the process that trains, once it has begun."""
     found = []
     for process in psutil.process_iter():
-        with suppress(psutil.Error):  # it may have ended
+        with suppress(psutil.Error):  # It may have ended.
             script = process.cmdline()[-1:]
             if script and script[0].startswith(f"{project.path}/") and script[0].endswith(".train.py"):
                 found.append(process)
     begun = (project.path / OUT / "logs/train/basic_small.log").exists()
-    # Not one that it forks, to compile for instance.
+    # Processes that it forks, as for compiling, do not count.
     return min(found, key=psutil.Process.create_time) if found and begun else None
 
 

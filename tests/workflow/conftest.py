@@ -1,4 +1,4 @@
-"""Copies of the project to run Snakemake in."""
+"""Provide copies of the project in which Snakemake runs."""
 
 import compileall
 import shutil
@@ -31,7 +31,7 @@ def copied(made: Project, fresh: Project) -> Project:
     """Return a project in which everything has been made, for one test to change."""
     for part in ("results", ".snakemake"):
         shutil.copytree(made.path / part, fresh.path / part)
-    shutil.copy2(made.path / "config.yaml", fresh.path)  # No newer than the results.
+    shutil.copy2(made.path / "config.yaml", fresh.path)  # The sources are no newer than the results.
     return fresh
 
 
@@ -48,7 +48,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
             assert run.returncode == 0, run.stderr
             for part in ("results", ".snakemake"):
                 shutil.copytree(project.path / part, first / part)
-            shutil.copy2(project.path / "config.yaml", first)  # no newer than the results
+            shutil.copy2(project.path / "config.yaml", first)  # The sources are no newer than the results.
             return project
     shutil.copytree(first, project.path, dirs_exist_ok=True)
     return project

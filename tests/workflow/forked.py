@@ -1,7 +1,7 @@
-"""Snakemake's command, run in a fork of a process that has imported it already.
+"""Run Snakemake's command in a fork of a process that has imported it already.
 
-The imports are most of what a dry run costs. A fork has nothing of the package in it: it imports that from the
-checkout in which it runs, as ``python -m snakemake`` does.
+Imports take most of the time of a dry run. The package itself is not among them: a fork imports it from the checkout
+in which it runs, as ``python -m snakemake`` does.
 """
 
 import multiprocessing
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-# All that Snakemake and the Snakefile import from other packages.
+# What Snakemake and the Snakefile import from other packages.
 _CONTEXT.set_forkserver_preload(
     [
         *("snakemake.cli", "snakemake.report", "snakemake_logger_plugin_rich", "nbformat", "docutils.core"),
@@ -35,7 +35,7 @@ def snakemake(words: Sequence[str], folder: Path, environment: Mapping[str, str]
 
 
 def _run(words: list[str], folder: Path, environment: dict[str, str], said: list[str]) -> None:
-    """Become the process that ``python -m snakemake`` would be."""
+    """Run in this process what ``python -m snakemake`` would run."""
     for number, file in enumerate([os.devnull, *said]):
         opened = os.open(file, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT, 0o600)
         os.dup2(opened, number)

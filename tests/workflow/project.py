@@ -1,4 +1,4 @@
-"""A copy of the project with a configuration that runs in seconds, and Snakemake to run it."""
+"""Copy the project with a configuration that runs in seconds, and run Snakemake in the copy."""
 
 import hashlib
 import os
@@ -40,7 +40,7 @@ class Project:
         self.path = path
         for part in PARTS:
             if (ROOT / part).is_dir():
-                # Without bytecode that another process is just writing.
+                # Bytecode is left out, because another process may be writing it.
                 shutil.copytree(ROOT / part, path / part, ignore=shutil.ignore_patterns("*.pyc.*"))
             else:
                 shutil.copy2(ROOT / part, path / part)
@@ -93,7 +93,7 @@ class Project:
         )
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start Snakemake in a process group of its own, to be killed. Its output goes to the file ``said``."""
+        """Start Snakemake in its own process group, so that it can be killed, with its output in the file ``said``."""
         with (self.path / "said").open("wb") as said:
             return subprocess.Popen(
                 self.command(*words),

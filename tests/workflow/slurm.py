@@ -1,4 +1,4 @@
-"""A SLURM on this machine that the tests start: two nodes, which claim to have four cores and a GPU each."""
+"""Start a SLURM on this machine with two nodes, which claim to have four cores and a GPU each."""
 
 import getpass
 import os
@@ -15,7 +15,7 @@ from tests.workflow.project import wait_for
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "setpriv")
 NODES = ("node0", "node1")
-CORES, MEMORY = 4, 16_000  # of a node; no more than words to SLURM
+CORES, MEMORY = 4, 16_000  # Properties of a node that SLURM does not check.
 
 CONF = """\
 ClusterName=test
@@ -79,7 +79,7 @@ class Slurm:
     def kill(self, job: str | None = None) -> None:
         """Kill the processes of a job, or those of all jobs, behind SLURM's back."""
         for process in psutil.process_iter():
-            with suppress(psutil.Error):  # it may have ended, or be another's
+            with suppress(psutil.Error):  # It may have ended, or belong to another user.
                 its = process.environ()
                 ours = its.get("SLURM_CONF") == self.environment["SLURM_CONF"] and "SLURM_JOB_ID" in its
                 if ours and job in (None, its["SLURM_JOB_ID"]):
@@ -150,7 +150,7 @@ def running(folder: Path) -> Iterator[Slurm]:
             return asked.stdout.split() == ["idle"] * len(NODES)
 
         for words in daemons:
-            # It ends with this process, also where that is killed.
+            # It ends with this process, even if that is killed.
             command = ["setpriv", "--pdeathsig=TERM", *words]
             daemon = stack.enter_context(
                 subprocess.Popen(command, env=slurm.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -160,7 +160,7 @@ def running(folder: Path) -> Iterator[Slurm]:
             if words[0] == "munged":
                 wait_for((folder / "munge.socket").exists, "munge")
         wait_for(ready, "idle nodes")
-        stack.callback(slurm.kill)  # SLURM without cgroups loses sight of a process whose parents were killed
+        stack.callback(slurm.kill)  # Without cgroups SLURM loses track of processes whose parents were killed.
         stack.callback(lambda: wait_for(lambda: not slurm("squeue", "--noheader"), "end of jobs"))
         stack.callback(lambda: slurm("scancel", "--full", "--user", getpass.getuser()))
         yield slurm

@@ -1,4 +1,4 @@
-"""The DAG on a real SLURM, by the profiles: the same results as without, and clear refusals."""
+"""Test that the DAG on a real SLURM, by the profiles, gives the same results as without, with clear refusals."""
 
 import re
 import signal
@@ -28,7 +28,7 @@ def test_the_profiles_ask_for_the_same() -> None:
 def test_a_cluster_makes_the_same(
     made: Project, tmp_path_factory: pytest.TempPathFactory, slurm: Slurm, profile: str
 ) -> None:
-    """By the profiles as they are, in fewer submissions than jobs; and there is nothing left to do."""
+    """The profiles need fewer submissions than there are jobs, and leave nothing to do."""
     fresh = Project(tmp_path_factory.mktemp("a place with spaces and ümlauts"))
     fresh.shrink("introduction")
     code, output = run(fresh, slurm, profile)
@@ -41,7 +41,7 @@ def test_a_cluster_makes_the_same(
 
 
 def test_a_split_sweep_is_the_same(made: Project, fresh: Project, slurm: Slurm, profile: str) -> None:
-    """Trained in several submissions, by the number that the profile has in a comment, and gathered in one."""
+    """A sweep is trained in as many submissions as the profile suggests in a comment, and gathered in one."""
     fresh.split_all()
     assert "\nset-scatter:" in uncomment(fresh, profile, "set-scatter:|  split: 4")
     code, output = run(fresh, slurm, profile, LONG)
@@ -80,7 +80,7 @@ def test_an_unknown_partition_is_refused(fresh: Project, slurm: Slurm) -> None:
 
 
 def test_a_job_that_waits_for_ever_can_be_seen_and_cancelled(fresh: Project, slurm: Slurm) -> None:
-    """As the README says: the reason is in the queue, and Ctrl-C leaves nothing there."""
+    """The queue states the reason, and Ctrl-C leaves no job in it, as the documentation says."""
     with start(fresh, slurm, "slurm", "--set-resources", "train:runtime=9999", "--", LONG) as process:
         wait_for(lambda: "PartitionTimeLimit" in slurm("sh", "-c", block("waiting")), "the reason")
         process.send_signal(signal.SIGINT)
@@ -110,8 +110,10 @@ def test_a_gpu_is_asked_for_where_the_profile_says_so(fresh: Project, slurm: Slu
 
 @pytest.mark.quick
 def test_the_quick_reproduction_is_the_same(tmp_path: Path, slurm: Slurm, profile: str) -> None:
-    """All of it, against that of this checkout, which `snakemake --cores all --config scale=quick` has made before. In
-    large groups, and two submissions at a time on one core each: this machine is no cluster."""
+    """All results of scale quick are those that `snakemake --cores all --config scale=quick` made in this checkout.
+
+    Groups are large, with two submissions at a time on one core each, because this machine is no cluster.
+    """
     other = Project(tmp_path)
     uncomment(other, profile, "train: train|group-components:|  train: 4")
     few = ["--group-components", "train=14", "--jobs", "2", "--cores", "1"]

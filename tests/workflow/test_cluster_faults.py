@@ -1,4 +1,4 @@
-"""Jobs and nodes of a cluster fail in the middle of training, and the run ends with the same weights by itself."""
+"""Test that a run ends with the same weights by itself if jobs and nodes of a cluster fail during training."""
 
 import os
 import signal
@@ -47,7 +47,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 FAULTS = (cancel, kill_training, kill_all, lose_node)
-# With the second profile, where retries are Snakemake's own in the same way, one in every run of the tests.
+# With the second profile retries are Snakemake's own, too; every run of the tests tries one.
 BOTH = [("slurm", fault) for fault in FAULTS] + [
     pytest.param("cluster-generic", fault, marks=[] if fault is kill_training else pytest.mark.slow) for fault in FAULTS
 ]
@@ -57,7 +57,7 @@ BOTH = [("slurm", fault) for fault in FAULTS] + [
 def test_whatever_happens_to_a_job_the_run_ends_by_itself(
     fresh: Project, slurm: Slurm, profile: str, undisturbed: str, fault: Callable[[Slurm, psutil.Process, str], None]
 ) -> None:
-    """In the middle of training: with the bytes of an undisturbed run in the end, and nothing in their place before."""
+    """A run that is disturbed in training ends with the bytes of an undisturbed one, and no file is there before."""
     train_long(fresh)
     process = start(fresh, slurm, profile, LONG)
     try:
@@ -77,5 +77,5 @@ def test_whatever_happens_to_a_job_the_run_ends_by_itself(
     assert process.returncode == 0, output
     assert digest(fresh.path / LONG) == undisturbed
     assert [file.name for file in (fresh.path / OUT / "weights").iterdir()] == [Path(LONG).name]
-    # From a node that is lost SLURM itself moves the job.
+    # If a node is lost, SLURM itself moves the job.
     assert submitted(output) == (1 if fault is lose_node else 2)

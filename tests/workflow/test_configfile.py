@@ -1,4 +1,4 @@
-"""What is no configuration file is refused in one line, before Snakemake reads it, whose own answer is a traceback."""
+"""Test that a bad configuration file is refused in one line, before Snakemake reads it and answers with a traceback."""
 
 import json
 from pathlib import Path
@@ -55,8 +55,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         "defaults: &a {steps: 3}\nexperiments: {one: &b {<<: *a, n: 1}, two: {<<: *b, n: 2}}",
     ],
 )
-def test_a_file_that_is_one(text: str, tmp_path: Path) -> None:
-    """What is in it is checked later."""
+def test_a_file_that_can_be_read(text: str, tmp_path: Path) -> None:
+    """A file that can be read passes; its content is checked later."""
     (tmp_path / "some.yaml").write_text(text, encoding="utf-8")
     check_file(tmp_path / "some.yaml")
 

@@ -1,4 +1,4 @@
-"""What a change makes again, and what it does not: the rerun contract, with the real Snakemake."""
+"""Test with the real Snakemake what each change makes again, and what it does not."""
 
 import os
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def test_an_edit_of_a_page_makes_it_again(made: Project, file: str, old: str, ne
 
 
 def test_a_touched_file_with_its_old_content_makes_nothing_again(made: Project) -> None:
-    """A checkout of another branch and back changes times, not content."""
+    """Checking out another branch and returning changes times, not content, and nothing is made again."""
     path = made.path / "src/superposition/training/runner.py"
     times = os.stat(path)
     os.utime(path)
@@ -113,12 +113,12 @@ def test_a_change_of_one_experiment_trains_that_one(made: Project, experiment: s
 
 @pytest.mark.parametrize("words", ["title: Introduction", "title: Five", "The columns of W"])
 def test_an_edit_of_a_caption_or_a_category_draws_nothing_again(made: Project, words: str) -> None:
-    """Words about a figure are in the report and the record, not in its drawing."""
+    """Captions and categories are in the report and the record, not in the drawing."""
     with edited(made.section("introduction"), words, f"{words} and more"):
         assert made.jobs() == SHOWN | {"explorer"}
 
 
-def test_an_own_sweep_is_made_with_the_rest_and_disturbs_nothing(made: Project) -> None:
+def test_a_custom_sweep_is_made_with_the_rest_and_disturbs_nothing(made: Project) -> None:
     config = made.config()
     config["experiments"]["mine"] = {"model": "relu_output", "n": 3, "m": 2, "density": [0.5, 0.1], "steps": 5}
     with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
@@ -134,7 +134,7 @@ def test_one_figure_alone(fresh: Project) -> None:
 
 
 def test_what_is_taken_away_goes_from_the_verdicts_and_the_report(made: Project) -> None:
-    """No input is newer then: the claims of a section that is no more would stay."""
+    """The claims of a removed section leave the verdicts and the report, although no input is newer."""
     config, folder = made.config(), made.section("introduction").parent
     with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
         made.configure(config | {"sensitivity": []})

@@ -1,4 +1,4 @@
-"""What the README says of own sweeps and own figures, step by step, with the real Snakemake."""
+"""Test the documentation of custom sweeps and new figures step by step, with the real Snakemake."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ from superposition.core.weights import SweepResult
 pytestmark = pytest.mark.integration
 
 OUT = Path("results/paper")
-KINDS = ("gram", "points", "dimensionality")  # of the standard figures
+KINDS = ("gram", "points", "dimensionality")  # Standard figures.
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def headings(project: Project) -> list[str]:
     return [re.sub("<.*?>", "", heading) for heading in re.findall(r"<h2.*?>(.*?)</h2>", html)][3:-2]
 
 
-def test_an_own_sweep(project: Project) -> None:
+def test_a_custom_sweep(project: Project) -> None:
     """A file of a few lines gives weights, tables, figures and a place in the report."""
     follow(project, "own sweep")
     out = project.path / OUT
@@ -67,13 +67,13 @@ def test_an_own_sweep(project: Project) -> None:
     assert command in block("own sweep")
     assert html.count("<b>The paper</b>") == 2, "nothing is said of the paper where an own sweep is shown"
     assert set(pd.read_csv(out / "claims.csv")["section"]) == {"introduction"}
-    # All of it is made, and without the file the rest is as it was.
+    # Everything is made, and without the file the rest is as before.
     assert project.jobs("--configfile", "examples/custom_sweep.yaml") == set()
     assert project.jobs() == {"optimality", "judge", "notebook", "report", "explorer", "crate"}
 
 
-def test_a_figure_of_ones_own(project: Project) -> None:
-    """Two functions, a claim and an entry: drawn alone, and then in its place in the report with its claim."""
+def test_a_new_figure(project: Project) -> None:
+    """Two functions, a claim and an entry give a figure, drawn alone and in its place in the report with its claim."""
     for name, text in files("add").items():
         path = project.path / name
         more = text.removeprefix("figures:\n") if path.suffix == ".yaml" else f"\n\n{text}"
@@ -86,7 +86,7 @@ def test_a_figure_of_ones_own(project: Project) -> None:
     assert f'id="claim-{claim}"' in html
     assert f'id="figure-{figure}"' in html
     assert pd.read_csv(out / "claims.csv").set_index("claim").loc[claim, "measured"].endswith(" of 5")
-    # A claim about a figure that its section has not would be counted, and shown nowhere.
+    # A claim about a figure that its section does not have would be counted but shown nowhere.
     path = project.path / "src/superposition/paper/introduction/judge.py"
     path.write_text(path.read_text(encoding="utf-8").replace(f'figure="{figure}"', 'figure="count"'), encoding="utf-8")
     run = project.snakemake()
@@ -95,7 +95,7 @@ def test_a_figure_of_ones_own(project: Project) -> None:
 
 
 def test_errors_are_one_line(project: Project) -> None:
-    """An error in a configuration file of the user is one line, as one in config.yaml is."""
+    """Errors in a user's configuration file are reported in one line, as those in config.yaml are."""
     path = project.path / "wrong.yaml"
     for text, words in (
         ("experiments: {mine: {model: linear, n: 2, m: 3, density: 1}}", "config.experiments.mine: m = 3 > n = 2"),

@@ -1,5 +1,4 @@
-"""Runs that are killed at any moment, and machines that are not as they should be: in the end the results of an
-undisturbed run, or one clear error.
+"""Test that runs that are killed, or on a faulty machine, end with the usual results or one clear error.
 
 ``KILLS=50 pytest -m integration tests/workflow/test_faults.py`` kills more often.
 """
@@ -117,7 +116,7 @@ def scripts(run: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """Return the processes of the jobs at work."""
     found = []
     for process in psutil.Process(run.pid).children(recursive=True):
-        with suppress(psutil.Error):  # it may have ended
+        with suppress(psutil.Error):  # It may have ended.
             if ".snakemake/scripts/" in " ".join(process.cmdline()):
                 found.append(process)
     return found
@@ -137,8 +136,11 @@ def kill(run: subprocess.Popen[bytes], victim: str, number: signal.Signals, rng:
 
 
 def test_a_run_that_is_killed_again_and_again(undisturbed: tuple[Project, float], tmp_path: Path) -> None:
-    """By any signal, all of it, a job of it, or Snakemake alone, and started again at once: no file is half there, what
-    was finished is not trained again, and no hand is needed until all is as in an undisturbed run."""
+    """A run killed again and again ends as an undisturbed one does, without help.
+
+    All of it, one job or Snakemake alone gets any signal, and it is started again at once. No file is incomplete, and
+    no finished experiment is trained again.
+    """
     expected, duration = results(undisturbed[0]), undisturbed[1]
     project = small(tmp_path)
     rng = random.Random(0)
@@ -171,16 +173,17 @@ mounting = pytest.mark.skipif(not NAMESPACES, reason="no mount namespaces here (
 
 
 def within(project: Project, script: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake as ``"$@"`` of a script whose mounts end with it."""
+    """Run Snakemake as ``"$@"`` in a script whose mounts last until it ends."""
     sh = ["unshare", "--map-root-user", "--mount", "sh", "-ec", script, "sh"]
     return project.snakemake(*words, before=sh, **variables)
 
 
 @mounting
 def test_a_full_disk(undisturbed: tuple[Project, float], tmp_path: Path) -> None:
-    """It is said, nothing half written stays, and with room again all is as it should be."""
+    """The error says so, no partial file stays, and the next run with enough space completes the results."""
     project = small(tmp_path)
-    rooms = {"train": "24k", "measure": "44k", "draw": "200k", "report": "440k"}  # too little for what each rule makes
+    # Too little space for the output of each rule.
+    rooms = {"train": "24k", "measure": "44k", "draw": "200k", "report": "440k"}
     script = f"""
         mkdir results; mount -t tmpfs none results
         for step in {" ".join(f"{rule}:{room}" for rule, room in rooms.items())}; do
@@ -204,7 +207,7 @@ def test_a_full_disk(undisturbed: tuple[Project, float], tmp_path: Path) -> None
 
 @mounting
 def test_results_that_cannot_be_written(undisturbed: tuple[Project, float], copied: Project) -> None:
-    """It is said, before any job; and what is there stays, and can be looked at."""
+    """The error comes before any job starts, and existing results stay and can be read."""
     read_only = 'mount --bind results results; mount -o remount,bind,ro results; "$@"'
     run = within(copied, read_only, "--forcerun", "judge")
     assert run.returncode != 0
@@ -218,12 +221,14 @@ def test_results_that_cannot_be_written(undisturbed: tuple[Project, float], copi
     assert "Read-only file system" in line
 
 
-NOWHERE = "/proc/nowhere"  # cannot be made, not even by root
+NOWHERE = "/proc/nowhere"  # Not even root can make it.
 
 
 def test_no_home_and_no_fonts(undisturbed: tuple[Project, float], tmp_path: Path) -> None:
-    """Nothing of the project needs them, nor a cache for compiled loops or for matplotlib: results are the same bytes.
-    Snakemake needs a place for its own cache."""
+    """Without a home, fonts or caches of compiled loops and matplotlib, results have the same bytes.
+
+    Only Snakemake needs a place for its own cache.
+    """
     project = small(tmp_path)
     variables = dict.fromkeys(("HOME", "SUPERPOSITION_CACHE", "MPLCONFIGDIR"), NOWHERE)
     variables["XDG_CACHE_HOME"] = str(tmp_path / "cache")
@@ -234,8 +239,10 @@ def test_no_home_and_no_fonts(undisturbed: tuple[Project, float], tmp_path: Path
 
 
 def test_a_clock_that_was_set_back(undisturbed: tuple[Project, float], copied: Project) -> None:
-    """What seems to come from the future is not made again and again; and Snakemake, which takes what is older than its
-    input for a mistake, throws nothing away."""
+    """Files that seem to come from the future are made again once at most, and none is deleted.
+
+    Snakemake takes an output that is older than its input for a mistake.
+    """
 
     def date(*parts: str) -> None:
         for path in (path for part in parts for path in (copied.path / part).rglob("*")):
@@ -254,7 +261,7 @@ def test_a_clock_that_was_set_back(undisturbed: tuple[Project, float], copied: P
 
 
 def test_jobs_end_with_snakemake(tmp_path: Path) -> None:
-    """However it ended: else they would go on beside those of the next run, and write the same files."""
+    """Jobs end however Snakemake ends; otherwise they would write the same files as those of the next run."""
     project = small(tmp_path)
     config = project.config()
     config["experiments"]["introduction"] |= {"steps": 10**6, "restarts": 50}

@@ -1,4 +1,4 @@
-"""The target `robustness`: all claims judged again under other seeds, with the real Snakemake."""
+"""Test the target `robustness`, which judges all claims again under other seeds, with the real Snakemake."""
 
 import pandas as pd
 import pytest
@@ -9,14 +9,14 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def small(fresh: Project) -> Project:
-    """A project of one section with a single experiment."""
+    """Return a project of one section with a single experiment."""
     fresh.shrink("introduction")
     fresh.configure(fresh.config() | {"other_seeds": 2})
     return fresh
 
 
 def test_claims_are_judged_under_other_seeds(small: Project) -> None:
-    """Every seed draws what a run with that seed draws, what is there is not made again, and it can go on alone."""
+    """A seed gives what a run with it gives, existing files are not made again, and each seed can run alone."""
     assert not [job for job in small.jobs() if "seed" in job or "robustness" in job], "the run itself does not need it"
     run = small.snakemake("--", "robustness")
     assert run.returncode == 0, run.stderr

@@ -1,4 +1,4 @@
-"""The panel at a terminal: what jobs say while it is shown."""
+"""Test the panel at a terminal, and that other messages of jobs are printed while it is shown."""
 
 import io
 import os
@@ -9,7 +9,7 @@ from workflow.panel import _read
 
 
 def test_every_training_has_a_line_and_other_words_are_printed() -> None:
-    """The last bar of each of two trainings that take turns; a bar that is cleared prints nothing."""
+    """Two trainings that take turns show the last bar of each; a cleared bar prints nothing."""
     reading, writing = os.pipe()
     bar = "\r{}: 3 models × 10 steps: {:3}%|####      | 00:{:02} left, 5.0step/s"
     for said in (bar.format("one", 10, 9), bar.format("two", 20, 8), "\r" + 70 * " " + "\r", "a warning\r\n"):

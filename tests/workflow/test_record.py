@@ -1,4 +1,4 @@
-"""What is left to tell of a run: its record, an RO-Crate, and Snakemake's own report."""
+"""Test what documents a run: its record, an RO-Crate, and Snakemake's own report."""
 
 import base64
 import html
@@ -46,7 +46,7 @@ def entities(project: Project) -> dict[str, Entity]:
 
 
 def ids(value: Any) -> list[str]:
-    """Return the ids that a property refers to, be it one or several."""
+    """Return the ids to which a property refers, one or several."""
     return [reference["@id"] for reference in (value if isinstance(value, list) else [value])]
 
 
@@ -61,7 +61,7 @@ def maker(graph: dict[str, Entity], name: str) -> Entity:
 
 @contextmanager
 def replaced(path: Path, content: bytes) -> Iterator[None]:
-    """Give a file other content for a while, with no trace in its times."""
+    """Replace the content of a file for a while, without a trace in its times."""
     before, times = path.read_bytes(), path.stat()
     path.write_bytes(content)
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -72,11 +72,11 @@ def replaced(path: Path, content: bytes) -> Iterator[None]:
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-# the record
+# The record.
 
 
 def test_every_file_is_in_the_record(made: Project) -> None:
-    """A file that it leaves out, or whose checksum or size is another's, cannot be told from a forged one."""
+    """The record has every file with its checksum and size; otherwise a file could not be told from a forged one."""
     out = made.path / OUT
     there = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file() and not p.name.startswith(".")}
     own = {"ro-crate-metadata.json", "logs/crate.log", "benchmarks/crate.tsv"}
@@ -90,7 +90,7 @@ def test_every_file_is_in_the_record(made: Project) -> None:
 
 
 def test_links_lead_to_entities(made: Project) -> None:
-    """A link into nowhere ends the way back."""
+    """Every link of the record leads to an entity in it."""
     graph = entities(made)
     for name, entity in graph.items():
         for key, value in entity.items():
@@ -106,7 +106,7 @@ def test_links_lead_to_entities(made: Project) -> None:
 def test_a_figure_leads_to_its_weights_their_sweeps_and_the_code(
     made: Project, figure: str, experiments: set[str]
 ) -> None:
-    """Step by step through the file, as another program would go."""
+    """Links lead from a figure to its weights, their sweeps and the code, as another program would follow them."""
     graph, out = entities(made), made.path / OUT
     draw = maker(graph, f"figures/{figure}.png")
     assert draw == maker(graph, f"figures/{figure}.svg")
@@ -136,7 +136,7 @@ def test_a_figure_leads_to_its_weights_their_sweeps_and_the_code(
 
 
 def test_the_code_is_there_as_it_was(made: Project, tmp_path: Path, fresh: Project) -> None:
-    """With it and the versions of the packages, the run can be repeated without the repository."""
+    """With the code and the versions of the packages, the run can be repeated without the repository."""
     graph, out = entities(made), made.path / OUT
     code = [name for name in graph if name.startswith("code/")]
     assert {"code/Snakefile", "code/config.yaml", "code/workflow/rules/train.smk"} <= set(code)
@@ -156,7 +156,7 @@ def test_the_code_is_there_as_it_was(made: Project, tmp_path: Path, fresh: Proje
 
 
 def test_the_jobs_are_those_that_snakemake_ran(made: Project) -> None:
-    """Its own notes of each file are the oracle: rule, inputs and times."""
+    """Rules, inputs and times in the record are those in Snakemake's own metadata."""
     graph, notes = entities(made), {}
     for path in (made.path / ".snakemake/metadata").iterdir():
         notes[base64.urlsafe_b64decode(path.name).decode()] = json.loads(path.read_text())
@@ -180,7 +180,7 @@ def test_the_jobs_are_those_that_snakemake_ran(made: Project) -> None:
 
 
 def test_results_of_a_job_that_left_no_record(made: Project) -> None:
-    """As after its log was lost: they are recorded, with their checksums, and nothing is said of how they were made."""
+    """Results whose log was lost are recorded with their checksums, without saying how they were made."""
     out, name = made.path / OUT, "figures/theory.svg"
     jobs = [job for job in trace_jobs(out, [f"{OUT}/report.html"]) if job.rule != "draw"]
     with pytest.MonkeyPatch.context() as patch:
@@ -194,7 +194,7 @@ def test_results_of_a_job_that_left_no_record(made: Project) -> None:
 
 
 def test_the_same_results_have_the_same_record(made: Project) -> None:
-    """A record of now, or in the order of a set, could not be compared with another."""
+    """Records of the same results are equal, whatever the time or the order of sets, so that they can be compared."""
     path = made.path / OUT / "ro-crate-metadata.json"
     before = digest(path)
     run = made.snakemake("--forcerun", "crate")
@@ -210,11 +210,11 @@ TERMS = RO_CRATE["@context"] | {
     "FormalParameter": f"{BIOSCHEMAS}/FormalParameter",
     "input": f"{BIOSCHEMAS}/ComputationalWorkflow#input",
     "output": f"{BIOSCHEMAS}/ComputationalWorkflow#output",
-}  # of RO-Crate 1.1; the package has those of the newest version
+}  # The terms of RO-Crate 1.1; the package has those of the newest version.
 
 
 def issues(crate: Path) -> list[str]:
-    """Return what the community's validator has against a crate."""
+    """Return the issues that the community's validator finds in a crate."""
     settings = ValidationSettings(rocrate_uri=crate, profile_identifier="provenance-run-crate-0.5", no_cache=True)
     return [str(issue.message) for issue in validate(settings).get_issues()]
 
@@ -237,8 +237,8 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("offline")
 def test_the_record_is_a_provenance_run_crate(made: Project, tmp_path: Path) -> None:
-    """Other programs read it by the profile; and the validator does find what is missing."""
-    crate = shutil.copytree(made.path / OUT, tmp_path / "crate")  # it stumbles over spaces in paths
+    """The record follows the profile by which other programs read it, and the validator finds what is missing."""
+    crate = shutil.copytree(made.path / OUT, tmp_path / "crate")  # The validator cannot read paths with spaces.
     assert issues(crate) == []
     (crate / "weights/introduction.safetensors").unlink()
     record = json.loads((crate / "ro-crate-metadata.json").read_text())
@@ -251,11 +251,11 @@ def test_the_record_is_a_provenance_run_crate(made: Project, tmp_path: Path) -> 
     assert "The Action MUST have an instrument" in found
 
 
-# the way back
+# From a file back to its origins.
 
 
 def test_a_file_is_traced_from_the_shell(made: Project) -> None:
-    """Nobody reads JSON to learn which sweep a figure shows."""
+    """One command prints the sweeps that a figure shows, without reading JSON."""
     command = [sys.executable, "-m", "superposition.pipeline.record.provenance", str(OUT / "figures/theory.svg")]
     env = os.environ | {"PYTHONPATH": str(made.path / "src")}
     run = subprocess.run(command, cwd=made.path, env=env, capture_output=True, text=True)
@@ -277,7 +277,7 @@ def test_a_file_is_traced_from_the_shell(made: Project) -> None:
 
 @pytest.mark.parametrize("target", ["", "figures/introduction.svg", "tables/introduction", "claims.csv"])
 def test_a_change_after_the_run_is_found(made: Project, target: str) -> None:
-    """The figure is not that of these weights any more."""
+    """The trace says that a figure no longer comes from the weights that are there."""
     out = made.path / OUT
     path = out / "weights/introduction.safetensors"
     provenance.main(out / target)
@@ -287,7 +287,7 @@ def test_a_change_after_the_run_is_found(made: Project, target: str) -> None:
     ):
         provenance.main(out / target)
     with replaced(path, b""):
-        provenance.main(out / "figures/theory.svg")  # which does not come from these
+        provenance.main(out / "figures/theory.svg")  # It does not come from these weights.
 
 
 def test_a_place_without_a_record_is_named(tmp_path: Path) -> None:
@@ -295,11 +295,11 @@ def test_a_place_without_a_record_is_named(tmp_path: Path) -> None:
         provenance.main(tmp_path / "a.svg")
 
 
-# what cannot be recorded
+# Results that cannot be recorded.
 
 
 def test_damaged_weights_are_not_recorded(made: Project) -> None:
-    """A checksum of damaged models would vouch for them."""
+    """Damaged weights are refused, since a checksum would vouch for them."""
     path = made.path / OUT / "weights/introduction.safetensors"
     with replaced(path, path.read_bytes()[:-1] + b"x"):
         run = made.snakemake("--forcerun", "crate")
@@ -311,7 +311,7 @@ def test_damaged_weights_are_not_recorded(made: Project) -> None:
 
 
 def test_weights_of_another_sweep_are_not_recorded(made: Project) -> None:
-    """Whole, but copied from elsewhere: the record would name a sweep that did not make them."""
+    """Intact weights copied from elsewhere are refused, since the record would name a sweep that did not make them."""
     path = made.path / OUT / "weights/basic_small.safetensors"
     with replaced(path, (made.path / OUT / "weights/basic_small_linear.safetensors").read_bytes()):
         run = made.snakemake("--forcerun", "crate")
@@ -321,11 +321,11 @@ def test_weights_of_another_sweep_are_not_recorded(made: Project) -> None:
     assert made.snakemake().returncode == 0
 
 
-# Snakemake's own report
+# Snakemake's own report.
 
 
 def test_snakemake_reports_every_figure_with_caption_and_category(made: Project, tmp_path: Path) -> None:
-    """Captions are the words of section.yaml: none is taken for markup, and no link is made of a title with a colon."""
+    """Captions are those of section.yaml, without text taken for markup or links made of titles with a colon."""
     sections, page = made.sections(), tmp_path / "report.html"
     with ExitStack() as stack:
         for name, section in sections.items():

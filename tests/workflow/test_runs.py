@@ -1,4 +1,4 @@
-"""The real DAG: whole, killed, repeated, run twice at once, and given bad input."""
+"""Test the real DAG: complete, killed, repeated, run twice at once, and with bad input."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from superposition.core.weights import SweepResult
 from superposition.pipeline.judging.claims import CLAIM_COLUMNS
 
 pytestmark = pytest.mark.integration
-# Words before a command that run it at a terminal.
+# A command before another one that runs it at a terminal.
 TERMINAL = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])"]
 
 
@@ -46,7 +46,7 @@ def test_everything_is_made(made: Project) -> None:
 
 
 def test_a_terminal_gets_a_panel_and_a_file_gets_lines(made: Project, copied: Project) -> None:
-    """The figure that is drawn again has the same bytes."""
+    """A terminal gets a panel, a file gets lines, and the figure that is drawn again has the same bytes."""
     drawing = OUT / "figures/introduction.svg"
     for before, panel in ((TERMINAL, True), ([], False)):
         (copied.path / drawing).unlink()
@@ -65,8 +65,8 @@ def test_another_number_of_cores_and_another_order_give_the_same_bytes(made: Pro
         assert digest(made.path / path) == digest(fresh.path / path)
 
 
-def test_claims_are_judged_again_with_other_recipes(fresh: Project) -> None:
-    """At scale paper, on small grids; a claim that is not there is named before any job starts."""
+def test_claims_are_judged_again_with_other_training_configurations(fresh: Project) -> None:
+    """Claims are judged again at scale paper, on small grids; an unknown claim is named before any job starts."""
     assert not [job for job in fresh.jobs() if job.startswith("vary")], "at scale quick there is no time for it"
     target = "results/paper/sensitivity/introduction.csv"
     run = fresh.snakemake("--config", "scale=paper", "--", target)
@@ -83,7 +83,7 @@ def test_claims_are_judged_again_with_other_recipes(fresh: Project) -> None:
 
 
 def test_check_names_the_claims_that_differ(copied: Project) -> None:
-    """Hardly trained models cannot give the verdicts on record."""
+    """The message names the claims, since hardly trained models cannot give the verdicts on record."""
     lines = error_lines(copied.snakemake("check"))
     assert len(lines) == 1
     assert "introduction.pentagon is not reproduced, expected reproduced" in lines[0]
@@ -98,13 +98,15 @@ def train_long(project: Project, steps: int = 20_000) -> list[str]:
 
 
 def test_a_killed_run_resumes(fresh: Project) -> None:
-    """After kill -9 of everything in the middle of training: no half-written file, nothing trained twice, no hand
-    needed, and the bytes of an undisturbed run."""
+    """After kill -9 of everything in training, the next run ends with the bytes of an undisturbed one, without help.
+
+    No file is incomplete, and no finished experiment is trained again.
+    """
     short, long = train_long(fresh, steps=10_000)
     assert fresh.snakemake(short).returncode == 0
     kept = (fresh.path / short).stat().st_mtime_ns, digest(fresh.path / short)
     run = fresh.start(short, long)
-    wait_for((fresh.path / OUT / "logs/train/basic_small.log").exists, "training")  # the job is at work
+    wait_for((fresh.path / OUT / "logs/train/basic_small.log").exists, "training")  # The job is running.
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     left = list((fresh.path / OUT / "weights").iterdir())
@@ -130,7 +132,7 @@ def test_a_second_run_in_the_same_folder_is_refused(fresh: Project) -> None:
 
 
 def test_what_diverges_is_named(fresh: Project) -> None:
-    """The experiment, too; and it is not taken for trained. At a terminal one line says so, and where the log is."""
+    """The error names the experiment, which is not trained; a terminal gets one line with the path of the log."""
     config = fresh.config()
     config["experiments"]["basic_small_linear"] |= {"learning_rate": 10, "weight_decay": 1, "steps": 300}
     fresh.configure(config)
@@ -211,7 +213,7 @@ NO_CONFIGURATION = {
 
 @pytest.mark.parametrize("content", NO_CONFIGURATION.values(), ids=NO_CONFIGURATION)
 def test_a_file_that_is_no_configuration_is_refused_in_one_line(fresh: Project, content: bytes | None) -> None:
-    """Before Snakemake reads it, whose own answers are tracebacks."""
+    """The file is refused before Snakemake reads it, whose own answers are tracebacks."""
     file = fresh.path / "config.yaml"
     file.unlink()
     if content is not None:

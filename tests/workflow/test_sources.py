@@ -1,4 +1,4 @@
-"""The files that a job depends on: one too few and an edit goes unnoticed, one too many and too much is made again."""
+"""Test the files on which jobs depend: without one of them edits go unnoticed, with another too much is made again."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def test_training_depends_on_both_engines_and_the_compiled_loop() -> None:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_what_draws_or_judges_does_not_depend_on_what_measures(section: str) -> None:
-    """A faster measure, or another engine, would draw and judge again where the tables stay the same."""
+    """Drawing and judging depend on the tables alone, so that a faster measure or engine does not repeat them."""
     drawing, judging = (
         sources(f"workflow/scripts/{stage}.py", f"superposition.paper.{section}.{stage}") for stage in ("draw", "judge")
     )
@@ -49,15 +49,14 @@ def imported(names: list[str], lines: list[str]) -> list[str]:
     ],
 )
 def test_a_stage_imports_no_large_library_in_vain(stage: str, never: list[str]) -> None:
-    """A run has a hundred jobs of a second each; PyTorch alone takes another to import."""
+    """No stage imports a large library that it does not use; importing PyTorch takes as long as many a job."""
     script, _ = (SRC.parent / f"workflow/scripts/{stage}.py").read_text().split("with job_log(")
     lines = script.splitlines()
     assert not imported(never, [*lines, *(f"import superposition.paper.{section}.{stage}" for section in SECTIONS)])
 
 
 def test_the_end_of_a_run_imports_no_pytorch() -> None:
-    """The last jobs run alone, while other cores have nothing to do; all that they read of weights is what a header
-    says and whether the file is whole."""
+    """The last jobs, for which other cores wait, only read the headers and checksums of weights files."""
     modules = ("pipeline.report.notebook", "pipeline.report.page", "pipeline.record.provenance")
     assert not imported(["torch"], [f"import superposition.{module}" for module in modules])
 
@@ -74,7 +73,7 @@ def test_imports_inside_functions_count(tmp_path: Path) -> None:
 def test_imports_that_do_not_say_where_from_are_refused(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An edit of what they mean would go unnoticed, and old results stay: the package's __init__ is not followed."""
+    """An import from the package itself is refused: its __init__ is not followed, so that edits would go unnoticed."""
     monkeypatch.setattr("workflow.sources.SRC", tmp_path / "src")
     script = tmp_path / "script.py"
     script.write_text(f"import numpy\n{line}\n")
@@ -83,14 +82,14 @@ def test_imports_that_do_not_say_where_from_are_refused(
 
 
 def test_every_import_says_where_from() -> None:
-    """Of every file, also of those that no rule asks for yet."""
+    """The imports of every file can be followed, also of those that no rule uses yet."""
     paths = [path for path in SRC.rglob("*.py") if path.parent.name != "superposition"]
     modules = [".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__") for path in paths]
     assert set(sources(*modules)) >= {str(path.relative_to(SRC.parent)) for path in paths}
 
 
 def test_the_packages_around_a_module_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python runs the ``__init__`` of every package on the way to a module, which may import others."""
+    """A module depends on the ``__init__`` of every package above it, and on what these import."""
     monkeypatch.setattr("workflow.sources.SRC", tmp_path / "src")
     files = {
         "__init__": "import superposition.unused",

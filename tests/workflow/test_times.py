@@ -1,4 +1,4 @@
-"""Modification times that lie in the future."""
+"""Test the repair of modification times that lie in the future."""
 
 import os
 import time
@@ -8,7 +8,7 @@ from workflow.times import clamp_future_mtimes
 
 
 def test_only_files_from_the_future_are_touched(tmp_path: Path) -> None:
-    """Among those of the patterns, at any depth and hidden ones, too."""
+    """Only matching files from the future are touched, at any depth and hidden ones, too."""
     now = time.time()
     ages = {"old.txt": -3600, "new.txt": 3600, "a/b/new.txt": 3600, "a/.hidden": 3600, "left.csv": 3600}
     for name, age in ages.items():

@@ -1,4 +1,4 @@
-"""How sweeps become jobs: split over several, with the same bytes and nothing trained again; and on a GPU."""
+"""Test how sweeps become jobs: split over several, with the same bytes and nothing trained again, and on a GPU."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def split(fresh: Project) -> Project:
 
 
 def test_one_job_on_one_machine(made: Project, split: Project) -> None:
-    """Unless it is asked for; and a sweep of three points makes three jobs at most."""
+    """A sweep is one job unless more are requested; three points make three jobs at most."""
     weights = [f"{OUT}/weights/{name}.safetensors" for name in EXPERIMENTS]
     assert split.jobs("--", *weights) == {f"train:{name}" for name in EXPERIMENTS}
     plan = split.snakemake("-n", "--quiet", "rules", "--set-scatter", "split=5", "--", *weights)
@@ -32,7 +32,7 @@ def test_one_job_on_one_machine(made: Project, split: Project) -> None:
 
 
 def test_a_split_sweep_has_the_same_bytes_and_a_record(made: Project, copied: Project) -> None:
-    """From the parts the very file is gathered that one job makes; how it was made is no reason to make it again."""
+    """The parts give the file that one job makes, and the number of parts is no reason to make it again."""
     split, experiments = copied, ("introduction", "basic_small")
     split.split_all()
     for name in experiments:
@@ -61,7 +61,7 @@ def test_a_split_sweep_has_the_same_bytes_and_a_record(made: Project, copied: Pr
 
 
 def test_a_part_that_is_there_is_not_trained_again(split: Project) -> None:
-    """A run that ends between two parts goes on with the other."""
+    """A run that ended between two parts trains only the other one."""
     first, second = (f"{OUT}/weights/introduction/{part}-of-2.safetensors" for part in (1, 2))
     run = split.snakemake("--set-scatter", "split=2", "--notemp", "--", first)
     assert run.returncode == 0, run.stderr
@@ -73,7 +73,7 @@ def test_a_part_that_is_there_is_not_trained_again(split: Project) -> None:
 
 
 def test_a_gpu_is_shared_by_few(fresh: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a place for every core, its memory would run out; on a CPU nobody waits for a place."""
+    """Few jobs share a GPU, whose memory would otherwise run out; on a CPU no job waits for one."""
 
     def places(*words: str) -> list[str]:
         plan = fresh.snakemake("-n", *words, "--", *(f"{OUT}/weights/{name}.safetensors" for name in EXPERIMENTS))

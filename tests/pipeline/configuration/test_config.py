@@ -292,7 +292,7 @@ def test_parsing_leaves_the_configuration_as_it_was() -> None:
     assert raw == BASE
 
 
-# the JSON schema, which editors use
+# The JSON schema, which editors use.
 
 SCHEMAS = schemas()
 EITHER: list[tuple[str, Any]] = [  # ways to write the same thing

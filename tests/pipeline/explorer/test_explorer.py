@@ -49,7 +49,7 @@ def run_script(module: str, code: str, folder: Path) -> Any:
     return json.loads(found[1])
 
 
-# Live training
+# Live training.
 
 SPEC: dict[str, Any] = {
     "model": "relu_output", "n": 5, "m": 2, "density": 0.1, "density_profile": None, "importance": [1] * 5,
@@ -123,7 +123,7 @@ def test_the_page_finds_the_exact_optimum(tmp_path: Path) -> None:
         np.testing.assert_allclose(found, [loss.item(), best.item()], rtol=1e-8)
 
 
-# Pages
+# Pages.
 
 CUSTOM: dict[str, Any] = {
     "experiments": {

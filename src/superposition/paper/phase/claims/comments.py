@@ -132,11 +132,8 @@ TWO_MINIMA = Criterion(
     "two minima",
     ".0f",
 )
-BASIN = Criterion(
+BASIN = below_half(
     "basin of the global minimum relative to that of the other one, smallest over the same points where there are two",
-    "<",
-    0.5,
-    "midpoint",
     "half way between equal basins (1) and none (0)",
 )
 JUMP_OF_NORM = _largest_step("for r = 1", ">")
