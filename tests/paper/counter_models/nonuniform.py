@@ -97,3 +97,20 @@ COUNTER_MODELS = {
     "norm_bias": positive_biases,
     "first_order": second_order,
 }
+
+
+def crossing_as_stated() -> Tables:
+    """Return branches that cross where the varied feature is 2.5 times sparser."""
+    return changed(without_snap(), "pentagon_loss", "crossovers", "density > 0", crossover=0.4)
+
+
+def norms_as_stated() -> Tables:
+    """Return a pentagon with ‖W_i‖ = 1/(1 - b), up to a small error."""
+    shape = {f"bias_{which}": 0.2 for which in ("varied", "near", "far")}
+    norm = 1.25 + 1e-4 * np.arange(-2, 3)
+    W = {f"w{k}": lambda rows, k=k: (norm * PENTAGON.corners[k])[rows["feature"]] for k in (0, 1)}
+    return changed(random_norms(), "pentagon_solutions", "solutions", "relative_density == 1", **shape, **W)
+
+
+# Tables with which the statements hold that are corrected.
+AS_STATED = {"crossover": crossing_as_stated, "norm_bias": norms_as_stated}

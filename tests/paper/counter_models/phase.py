@@ -76,3 +76,14 @@ COUNTER_MODELS = {
     "smooth_movement": one_minimum,
     "two_minima": one_minimum,
 }
+
+
+def small_basin() -> Tables:
+    """The two minima of the comment, with few starts that lead to the better one."""
+    paths = landscape.global_minima([1.0], np.geomspace(1, 0.1, 41).tolist())
+    basins = paths[["density", "relative_importance"]].assign(starts=100, reached=0.2, minima=2)
+    return {"loss_surfaces": {"paths": paths, "basins": basins}}
+
+
+# Tables with which the statements hold that are corrected.
+AS_STATED = {"two_minima": small_basin}

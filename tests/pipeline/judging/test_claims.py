@@ -191,3 +191,21 @@ def test_every_claim_can_fail(claim: object) -> None:
     section, name = claim.id.split(".")
     counter = importlib.import_module(f"tests.paper.counter_models.{section}").COUNTER_MODELS[name]
     assert claim.judge(counter()).verdict in ("corrected", "not reproduced")
+
+
+# Sections with tables for which their corrected statements hold.
+AS_STATED = {
+    section: importlib.import_module(f"tests.paper.counter_models.{section}").AS_STATED
+    for section in ("phase", "geometry", "nonuniform", "correlated")
+}
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [claim for name in AS_STATED for claim in REGISTERED[name] if claim.expected == "corrected"],
+    ids=lambda claim: claim.id,
+)
+def test_every_correction_could_be_spared(claim: object) -> None:
+    """On tables that are as the paper says, the verdict is ``reproduced``."""
+    section, name = claim.id.split(".")
+    assert claim.judge(AS_STATED[section][name]()).verdict == "reproduced"
