@@ -145,8 +145,8 @@ def _compounding_share(losses: pd.DataFrame, density: float) -> pd.Series:
 
 @claims.add(
     figure="theory",
-    paper="The ReLU never makes things worse, and the bias helps where a feature is not represented, by taking on its "
-    "expected value",
+    paper="The ReLU never makes things worse, and the bias can help where a feature is not represented, by taking on "
+    "the expected value",
     about="any model",
     phrase="vaguely similar to the famous",
     criteria=[

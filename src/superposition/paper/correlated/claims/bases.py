@@ -12,8 +12,9 @@ claims = Claims("correlated")
 
 @claims.add(
     figure="local_bases",
-    paper="In larger models with sets of correlated features, a set considered in isolation is (nearly) orthogonal, "
-    "although the model as a whole is in superposition; quite a strong phenomenon",
+    paper="In larger models, sets of correlated features seem to get a kind of local almost-orthogonal basis: "
+    "considered in isolation they are (nearly) orthogonal, although the model as a whole is in superposition; this is "
+    "quite a strong phenomenon",
     phrase="feature sets considered in isolation",
     criteria=[
         improbable(

@@ -141,8 +141,9 @@ JUMP_OF_NORM = _largest_step("for r = 1", ">")
 
 @claims.add(
     figure="loss_surfaces",
-    paper="Comment by T. McGrath: some settings have two minima up to sign; near a transition the basin of the global "
-    "one can be considerably smaller, and the transition between antipodal and confused features appears discontinuous",
+    paper="Comment by T. McGrath: some settings have two minima up to sign; in some cases, such as near a transition, "
+    "the basin of the global one can be considerably smaller, and the transition between antipodal and confused "
+    "features appears to be discontinuous",
     about="the optimum",
     phrase="lead to loss surfaces with two",
     criteria=[TWO_MINIMA, JUMP_OF_NORM, BASIN],

@@ -26,8 +26,9 @@ def _grid(data: Tables, figure: str, panel: str, value: str = "phase") -> pd.Dat
 
 @claims.add(
     figure="phase_2in1",
-    paper="A feature is not learned, or learned in superposition, or has a dimension of its own; both diagrams, "
-    "empirical and theoretical, show the three regions, and the transitions between them seem sharp",
+    paper="There seem to be three outcomes for a feature: it is not learned, or learned in superposition, or has a "
+    "dimension of its own; both diagrams, empirical and theoretical, show the three regions, and the transitions seem "
+    "sharp",
     phrase="three outcomes for a feature",
     criteria=[
         above_half(
