@@ -132,6 +132,16 @@ def test_single_active_loss_against_quadrature(seed: int, n: int) -> None:
         assert losses[i].item() == pytest.approx(expected, rel=1e-7, abs=1e-10)
 
 
+@pytest.mark.parametrize("n", [2, 4])
+@pytest.mark.parametrize("minimum", [0.0, 0.3])
+def test_pairs_cost_what_the_patterns_with_two_active_features_do(n: int, minimum: float) -> None:
+    W, b, density, importance = (tensor(values) for values in random_case(1, n, 2))
+    model, p = Model(RELU, n, 2), {"W": W, "b": b}
+    patterns = exact.pattern_losses(model, p, importance, minimum=minimum)
+    expected = sum(exact.pattern_probability(on, density) * loss for on, loss in patterns.items() if len(on) == 2)
+    torch.testing.assert_close(exact.pair_active_loss(model, p, density, importance, minimum), expected)
+
+
 @given(st.floats(-12, 6), st.floats(-12, 3), st.booleans(), st.booleans())
 def test_no_digits_are_lost_at_extreme_weights(log_slope: float, log_bias: float, down: bool, negative: bool) -> None:
     """Tiny and huge weights occur in training, where divisions and differences could lose digits."""

@@ -12,11 +12,11 @@ from superposition.core.weights import SweepResult
 from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate
 from superposition.search.exchange import Search, search
-from superposition.search.polishing import GROUPS, Bench
+from superposition.search.polishing import GROUPS, Bench, Draws
 from superposition.training.devices import available_cores, thread_pool
 
-# The number of samples and of feature values on which models are compared, and their stream, on which none was chosen.
-DRAWS = (2**16, 2**24, 9)
+# On what models are compared, and the stream of the draws, on which none was chosen.
+DRAWS, STREAM = Draws(2**16, 2**24, 2**16), 9
 
 
 class Best(NamedTuple):
@@ -47,7 +47,7 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
     with thread_pool(threads or available_cores()) as pool:
         state, rivals = search(Bench(family, pool), trained)
         best = [state.best[k] for k in range(len(family.conditions))]
-        known = state.bench.losses(best, *DRAWS)
+        known = state.bench.losses(best, DRAWS, STREAM)
         gap, gap_error = _gaps(state, rivals, known)
         found = {}
         for name, models in trained.items():
@@ -55,7 +55,7 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
             of_point = [Candidate(k, name, p) for k, p in zip(numbers, models.model.pack(models.best()), strict=True)]
             losses = known[numbers]
             others = [k for k, c in enumerate(of_point) if not torch.equal(c.parameters, best[c.condition].parameters)]
-            losses[others] = state.bench.losses([of_point[k] for k in others], *DRAWS)
+            losses[others] = state.bench.losses([of_point[k] for k in others], DRAWS, STREAM)
             excess, excess_error = state.bench.gains(of_point, losses, known[numbers])
             columns = {
                 "trained": losses.mean(axis=1),
@@ -75,15 +75,14 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
 
 
 def _gaps(state: Search, rivals: Sequence[Candidate], known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return by what share the best model of every condition lies above its rival, and the error.
+    """Return by what share the best model of every condition lies above its rival, at least 0, and the error.
 
-    A condition has at most one rival; the share is 0 where it has none, or one that costs no less.
+    A condition has at most one rival; both are 0 where it has none.
     """
     numbers = np.array([rival.condition for rival in rivals], dtype=int)
-    excess, of_excess = state.bench.gains(rivals, known[numbers], state.bench.losses(rivals, *DRAWS))
-    beaten = excess > 0
+    excess, of_excess = state.bench.gains(rivals, known[numbers], state.bench.losses(rivals, DRAWS, STREAM))
     share, error = np.zeros(len(known)), np.zeros(len(known))
-    share[numbers[beaten]], error[numbers[beaten]] = excess[beaten], of_excess[beaten]
+    share[numbers], error[numbers] = np.maximum(excess, 0), of_excess
     return share, error
 
 

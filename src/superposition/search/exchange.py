@@ -3,6 +3,7 @@
 Everything is computed on the CPU, in pieces that do not depend on the number of threads.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
+from torch import Tensor
 
 from superposition.core.weights import SweepResult
 from superposition.search.conditions import Condition, Family
@@ -23,10 +25,8 @@ from superposition.search.constructions import (
     order_features,
     swap_features,
 )
-from superposition.search.polishing import GROUPS, Bench
+from superposition.search.polishing import GROUPS, Bench, Draws
 
-# The initialisations at every point that take part, those with the lowest losses.
-INITIALISATIONS = 3
 # The largest number of variations of the best model of every condition that are tried in a round; one for every two
 # features is enough for small models.
 VARIATIONS = 8
@@ -34,10 +34,9 @@ VARIATIONS = 8
 KEPT = (1 / 4, 1 / 2, 3 / 4)
 # A feature with a smaller ‖W_i‖² is absent: to drop it changes nothing.
 MIN_NORM2 = 0.01
-# How long every candidate is polished, and then the best ones of a condition: a share of the sweep's steps, and the
+# How long every candidate is polished, and then the best one of a condition: a share of the sweep's steps, and the
 # largest number of steps.
 TRIAL, FINAL = (1 / 30, 500), (1 / 10, 2000)
-FINALISTS = 2
 # The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
 # losses as they are.
 TRIED = 2
@@ -47,11 +46,13 @@ NEAR, MARGIN = 0.06, 0.03
 # A model replaces the best if its loss is lower by this share, and clearly so.
 MIN_GAIN = 3e-4
 MAX_ROUNDS = 8
-# The numbers of samples, and of feature values, on which losses are compared; small models can afford more samples.
-LEVELS = ((2**12, 0), (2**15, 2**22), (2**17, 2**25))
+# On what losses are compared; small models can afford more samples.
+LEVELS = (Draws(2**11, 0, 2**11), Draws(2**14, 2**22, 2**14), Draws(2**16, 2**25, 2**16))
 # A candidate wins at once if its loss is lower by so many standard errors, and goes on to the next level if it is not
 # higher by so many than a loss that would win; of each condition only so many candidates go on.
 WINNING, STAYING, CHALLENGERS = (4, 4, 3), (2, 0.5), (2, 1)
+# The number of constructions of a condition that are compared on more samples, to find the best of them.
+RIVALS = 2
 # The same for winning at the end, when every condition has one last challenger, so that chance has few to choose from.
 WINNING_LAST = (4, 4, 2)
 # Rounds without success after which the best model of a condition is not varied any further. Variations of models of
@@ -67,13 +68,13 @@ class Search:
         bench: The conditions, with the means to polish and to compare.
         best: The best model of every condition.
         changed: The conditions whose best model is new since the last round.
-        losses: The losses of the best models, by condition and level, as far as they are known.
+        losses: The losses found so far, by condition, level and the bytes of the model, so that none is found twice.
     """
 
     bench: Bench
     best: dict[int, Candidate]
     changed: set[int]
-    losses: dict[tuple[int, int], Float64[np.ndarray, " group"]] = field(default_factory=dict)
+    losses: dict[tuple[int, int, bytes], Float64[np.ndarray, " group"]] = field(default_factory=dict)
 
     @cached_property
     def searched(self) -> dict[int, list[int]]:
@@ -110,18 +111,22 @@ class Search:
 
     def compare(self, candidates: Sequence[Candidate], level: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Return by what share the losses of candidates lie above those of the best models, and the standard errors."""
-        missing = sorted({c.condition for c in candidates if (c.condition, level) not in self.losses})
-        found = self.bench.losses([*(self.best[k] for k in missing), *candidates], *LEVELS[level], stream=level)
-        self.losses |= {(k, level): loss for k, loss in zip(missing, found, strict=False)}
-        of_best = [self.losses[c.condition, level] for c in candidates]
-        return self.bench.gains(candidates, found[len(missing) :], np.array(of_best).reshape(-1, GROUPS))
+        best = [self.best[c.condition] for c in candidates]
+        known = {(c.condition, level, _digest(c.parameters)): c for c in (*best, *candidates)}
+        missing = [key for key in known if key not in self.losses]
+        found = self.bench.losses([known[key] for key in missing], LEVELS[level], stream=level)
+        self.losses |= zip(missing, found, strict=True)
+        of_best, of_candidates = (
+            np.array([self.losses[c.condition, level, _digest(c.parameters)] for c in models]).reshape(-1, GROUPS)
+            for models in (best, candidates)
+        )
+        return self.bench.gains(candidates, of_candidates, of_best)
 
     def _replace(self, candidate: Candidate) -> None:
         """Make a candidate the best model of its condition."""
         k = candidate.condition
         self.best[k] = candidate
         self.changed.add(k)
-        self.losses = {key: loss for key, loss in self.losses.items() if key[0] != k}
 
     def exchange(self) -> list[Candidate]:
         """Return the models that are new since the last time, carried over to other conditions.
@@ -144,9 +149,11 @@ class Search:
         """
         built = [c for k in where for c in known_models(k, self.bench.family.conditions[k])]
         built += [c for k in where for c in self._carried(k, self.searched[k])]
-        excess, error = self.compare(built)
-        close = np.flatnonzero(excess < 2 * error)
-        return lowest([built[k] for k in close], excess[close], 1)
+        for level, limit in enumerate((RIVALS, 1)):
+            excess, error = self.compare(built, level)
+            close = np.flatnonzero(excess < 2 * error)
+            built = lowest([built[k] for k in close], excess[close], limit)
+        return built
 
     def _carried(self, k: int, near: Sequence[int]) -> list[Candidate]:
         """Return the best models of other conditions, carried over to condition k."""
@@ -170,11 +177,11 @@ class Search:
         return lowest([candidates[k] for k in near], excess[near], limit)
 
     def advance(self, candidates: Sequence[Candidate], number: int) -> None:
-        """Polish all candidates a little and the promising ones for longer, and let these challenge the best models."""
+        """Polish all candidates a little and the best one of each condition for longer, and let these challenge."""
         tried = self.bench.polish(candidates, *TRIAL, stream=2 * number)
         excess, error = self.compare(tried)
         promising = np.flatnonzero(excess < MARGIN + 2 * error)
-        finalists = lowest([tried[k] for k in promising], excess[promising], FINALISTS)
+        finalists = lowest([tried[k] for k in promising], excess[promising], 1)
         self.challenge(self.bench.polish(finalists, *FINAL, stream=2 * number + 1))
 
 
@@ -188,18 +195,17 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
     Returns:
         The search at its end, and the constructions that come closest to the best models.
     """
-    conditions, start = bench.family.conditions, _trained_models(bench.family, trained, 0)
+    conditions, start = bench.family.conditions, _trained_models(bench.family, trained)
     solved = {c.condition: c for c in start if c.source == EXACT}
     built = [c for k in range(len(conditions)) if k not in solved for c in known_models(k, conditions[k])]
     solved |= {c.condition: c for c in built if c.source == EXACT}
     best = {c.condition: c for c in reversed(start)} | solved
     state = Search(bench, best, changed=set(range(len(conditions))))
-    start = [c for c in start + built if c.condition not in solved]
-    state.challenge(start)
-    start += [c for rank in range(1, INITIALISATIONS) for c in _trained_models(bench.family, trained, rank)]
+    state.challenge([c for c in start + built if c.condition not in solved])
+    built = [c for c in built if c.condition in state.improved]
     failures = dict.fromkeys(state.improved, 0)
     for number in range(MAX_ROUNDS):
-        carried = state.exchange() + (start if number == 0 else [])
+        carried = state.exchange() + (built if number == 0 else [])
         alive = [
             k for k, failed in failures.items() if failed < (PATIENCE_IF_UNIFORM if conditions[k].uniform else PATIENCE)
         ]
@@ -208,7 +214,6 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
         # An order that is best for now may keep a model from better ones, so swaps are tried first.
         late = [k for k, failed in failures.items() if failed <= PATIENCE <= number and not conditions[k].uniform]
         ordered = [c for k in late for c in _ordered(best[k], conditions[k])]
-        carried = [c for c in carried if c.condition in state.improved]
         if not (candidates := state.near(carried, TRIED) + state.near(thinned, len(KEPT)) + swapped + ordered):
             break
         state.advance(candidates, number)
@@ -234,15 +239,19 @@ def lowest(candidates: Sequence[Candidate], excess: np.ndarray, limit: int) -> l
     return found
 
 
-def _trained_models(family: Family, trained: Mapping[str, SweepResult], rank: int) -> list[Candidate]:
-    """Return the initialisations of a given rank at every point of all sweeps; rank 0 has the lowest losses."""
+def _trained_models(family: Family, trained: Mapping[str, SweepResult]) -> list[Candidate]:
+    """Return the models with the lowest losses at every point of all sweeps."""
     found = []
     for name, models in trained.items():
-        if rank < models.loss.shape[1] and not (rank and models.sweep.exactly_solvable):
-            flat, ranked = models.model.pack(models.parameters), models.loss.argsort(dim=1, stable=True)[:, rank]
-            source = EXACT if models.sweep.solver == "exact" else name
-            found += [Candidate(k, source, flat[p, ranked[p]]) for p, k in enumerate(family.of_point[name])]
+        flat, best = models.model.pack(models.parameters), models.loss.argmin(dim=1)
+        source = EXACT if models.sweep.solver == "exact" else name
+        found += [Candidate(k, source, flat[p, best[p]]) for p, k in enumerate(family.of_point[name])]
     return found
+
+
+def _digest(parameters: Float[Tensor, " size"]) -> bytes:
+    """Return a short name of a model's parameters."""
+    return hashlib.blake2b(parameters.numpy().tobytes(), digest_size=16).digest()
 
 
 def _describe(source: Condition, target: Condition) -> str:

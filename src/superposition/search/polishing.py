@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from superposition.core.experiment.grid import MAX_REPLICATES
 from superposition.core.experiment.sweep import Sweep
 from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate
-from superposition.search.rare import is_rare, rare_losses, rarity, several_share
+from superposition.search.weighted import is_rare, is_small, rarity, several_share, weighted_losses
 from superposition.training.blocks import BLOCK_STATE, Plan
 from superposition.training.engine import Block, TrainingConfig
 from superposition.training.evaluation import analytic_loss, has_closed_form, is_exact
@@ -48,6 +49,20 @@ USUAL_EVALUATION = Sweep.model_fields["evaluation"].default
 LEAST_LOSS = 1e-4
 # Models that are handled together.
 PIECE = 64
+
+
+class Draws(NamedTuple):
+    """How many samples losses are compared on, all groups together.
+
+    Attributes:
+        samples: The least number of samples that matter.
+        values: The least number of feature values in these; fewer if samples start from pairs of active features.
+        small: The number of samples of small models, a power of 2.
+    """
+
+    samples: int
+    values: int
+    small: int
 
 
 @dataclass(frozen=True)
@@ -88,19 +103,20 @@ class Bench:
         ]
 
     def losses(
-        self, candidates: Sequence[Candidate], samples: int, values: int, stream: int
+        self, candidates: Sequence[Candidate], draws: Draws, stream: int
     ) -> Float64[np.ndarray, "candidate group"]:
         """Return expected losses on groups of draws that all candidates share; infinite for models that diverged.
 
         Args:
             candidates: The models.
-            samples: Least number of samples that matter.
-            values: Least number of feature values in these; fewer if samples are weighted.
+            draws: How much is drawn.
             stream: Number of the stream of samples.
         """
 
         def evaluate(plan: Plan, points: np.ndarray, parameters: Tensor) -> Tensor:
             seed, point = plan.sweep.seed * MAX_REPLICATES + EVALUATION_SEED + stream, int(points[0])
+            if not is_exact(plan.sweep) and is_small(plan, point):
+                return weighted_losses(plan, point, parameters.float(), draws.small // GROUPS, GROUPS, seed)
             single = not _is_crowded(plan, point)
             analytic = analytic_loss(plan, points, parameters, single)[:, None].expand(-1, GROUPS)
             if is_exact(plan.sweep):
@@ -108,9 +124,9 @@ class Bench:
             # A sweep that ranks its initialisations on fewer values than most is compared on fewer values here, too.
             share = min(1, plan.sweep.evaluation / USUAL_EVALUATION) / GROUPS
             if is_rare(plan, point):
-                count = max(2, round(share * max(samples, values / plan.sweep.n / WORTH)))
-                return rare_losses(plan, point, parameters.float(), count, GROUPS, seed)
-            wanted = max(samples, values / plan.sweep.n) * _factor(plan, point)
+                count = max(2, round(share * max(draws.samples, draws.values / plan.sweep.n / WORTH)))
+                return weighted_losses(plan, point, parameters.float(), count, GROUPS, seed)
+            wanted = max(draws.samples, draws.values / plan.sweep.n) * _factor(plan, point)
             count = max(2, round(share * min(wanted, MAX_VALUES / plan.sweep.n)))
             block, config = plan.block(points), TrainingConfig.of(plan.sweep)
             drawn = []
@@ -144,14 +160,15 @@ class Bench:
     ) -> list[Tensor]:
         """Apply a function to pieces of the candidates; return a row for each candidate.
 
-        A piece has one point of a plan where losses come from rare samples, and otherwise points of one plan whose
+        A piece has one point of a plan where losses come from weighted samples, and otherwise points of one plan whose
         losses are computed alike, from the same number of samples.
         """
         conditions = [self.family.conditions[c.condition] for c in candidates]
         grouped = defaultdict(list)
         for number, (candidate, condition) in enumerate(zip(candidates, conditions, strict=True)):
             plan, point = condition.plan, condition.point
-            kind = ("rare", point) if is_rare(plan, point) else (_factor(plan, point), _is_crowded(plan, point))
+            weighted = is_small(plan, point) or is_rare(plan, point)
+            kind = ("weighted", point) if weighted else (_factor(plan, point), _is_crowded(plan, point))
             grouped[condition.experiment, candidate.parameters.dtype, kind].append(number)
         pieces = []
         for numbers in grouped.values():

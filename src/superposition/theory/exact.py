@@ -306,6 +306,38 @@ def single_active_loss(
     return (importance[..., None, :] * losses).sum(-1)
 
 
+def pair_active_loss(
+    model: Model, p: Parameters, density: Float[Tensor, " n"], importance: Float[Tensor, " n"], minimum: float = 0.0
+) -> Float[Tensor, "*batch"]:
+    """Share of the expected loss that samples with exactly two active features have, for any n.
+
+    See :func:`pattern_losses` for the models allowed; active features are uniform on [minimum, 1].
+    """
+    n, slope, b = model.n, p["W"].mT @ p[model.output_matrix], p["b"]  # slope: [active feature, output]
+    first, second = torch.triu_indices(n, n, 1)
+
+    def squared_error(weight: Tensor, target_active: bool) -> Tensor:
+        bias, relu = b[..., None, :].expand(weight.shape[:-1]), model.output_function == "relu"
+        return _squared_error(weight, bias, target_active, relu, minimum=minimum)
+
+    # Outputs of features that are not active, and of those that are, whose own weight comes last.
+    error = squared_error(torch.stack([slope[..., first, :], slope[..., second, :]], dim=-1), False)
+    own = slope.diagonal(dim1=-2, dim2=-1)[..., None, :].expand_as(slope)
+    of_target = squared_error(torch.stack([slope, own], dim=-1), True)
+    pair = torch.arange(len(first))
+    error[..., pair, first], error[..., pair, second] = of_target[..., second, first], of_target[..., first, second]
+    return (pair_active_probability(density) * (error * importance).sum(-1)).sum(-1)
+
+
+def pair_active_probability(density: Float[Tensor, " n"]) -> Float[Tensor, " pair"]:
+    """Probability that exactly two features are active, for every pair, in the order of ``torch.triu_indices``."""
+    n = len(density)
+    first, second = torch.triu_indices(n, n, 1)
+    active = torch.zeros(len(first), n, dtype=torch.bool)
+    active[torch.arange(len(first)), first] = active[torch.arange(len(first)), second] = True
+    return torch.where(active, density, 1 - density).prod(-1)
+
+
 def single_active_probability(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
     """Probability that feature i alone is active, for every i."""
     n = density.shape[-1]
