@@ -1,5 +1,6 @@
 """Vulnerability against features per dimension, on models made by hand."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -42,10 +43,11 @@ def measured() -> dict[str, pd.DataFrame]:
 def data() -> Tables:
     """Return tables that agree with the paper's statements: vulnerability is the number of features per dimension."""
     rows = []
-    for experiment, n, m, seeds in ((MAIN_EXPERIMENT, 200, 20, 3), ("other", 100, 20, 1)):
+    sizes = ((MAIN_EXPERIMENT, 200, 20, 3), *(("other", 400, m, 1) for m in (20, 30, 40)))
+    for experiment, n, m, seeds in sizes:
         for place, density in enumerate(DENSITIES):
             for seed in range(seeds):
-                value = 1 + place + 0.01 * seed
+                value = 1 + place + 0.01 * seed - m / 100
                 rows.append({"experiment": experiment, "n": n, "m": m, "density": density, "seed": seed, "size": 0.1})
                 names = ("features_per_dimension", "scaled", "constant", "represented")
                 rows[-1] |= dict.fromkeys(names, value) | {"single": 1.0, "represented_features": 20}
@@ -106,13 +108,27 @@ def test_models_that_represent_nothing_are_no_evidence(monkeypatch: pytest.Monke
     assert np.isfinite(table["scaled"]).all()
 
 
-def test_order_of_unrelated_curves(data: Tables) -> None:
-    """Vulnerability that falls where features per dimension rise is no agreement; a perfect order of five is 1/120."""
-    claims = judge.claims
-    chance = claims.find(["adversarial.tracks_features_per_dimension"])[0]
-    assert chance.judge(data).statement[0].value == pytest.approx(1 / 120)
-    reversed_curve = changed(data, "adversarial", "models", "seed >= 0", constant=lambda t: -t["constant"])
-    assert chance.judge(reversed_curve).statement[0].value == pytest.approx(1)
+def test_curves_that_follow_sparsity_alone(data: Tables) -> None:
+    """Models of equal n and density tell whether vulnerability follows features per dimension or only sparsity."""
+    (claim,) = judge.claims.find(["adversarial.tracks_features_per_dimension"])
+    r2, chance = claim.judge(data).statement
+    assert r2.value == pytest.approx(1, abs=1e-3)
+    assert chance.value == pytest.approx(6**-5), "three sizes in the right order at each of five densities"
+    wrong = {"constant": lambda t: t["constant"] + t["m"] / 20, "scaled": lambda t: t["scaled"] + t["m"] / 20}
+    alike = changed(data, "adversarial", "models", "n == 400", **wrong)
+    r2, chance = claim.judge(alike).statement
+    assert r2.holds
+    assert not chance.holds
+
+
+def test_probability_of_an_order() -> None:
+    """Against all orders of two groups of three, of which one is in the right order and one has a pair reversed."""
+    right, one_off = (
+        pd.DataFrame({"features_per_dimension": [1, 2, 3], "v": values}) for values in ([1, 2, 3], [2, 1, 3])
+    )
+    counts = [sum(a < b for a, b in itertools.combinations(order, 2)) for order in itertools.permutations(range(3))]
+    expected = np.mean([one + other >= 5 for one in counts for other in counts])
+    assert judge.order_probability([right, one_off], "v") == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("figure", ["adversarial", "adversarial_training"])
@@ -265,7 +281,8 @@ def test_numbers_in_the_report_of_training_against_attacks() -> None:
 
 def test_claims_from_files(data: Tables, trained_against: Tables, tmp_path: Path) -> None:
     """Written and read again, tables made as the paper describes them support its statements."""
-    masking = pd.DataFrame({"density": [1.0, 0.1], "off": [0.0, 0.99], "relative_rise": [1.0, 0.3]})
+    columns = {"off": [0.0, 0.99], "masked": [0.0, 0.5], "relative_rise": [1.0, 0.3]}
+    masking = pd.DataFrame({"density": [1.0, 0.1], **columns})
     tables = {"adversarial": data["adversarial"] | {"masking": masking}} | trained_against
     table, _ = judge.claims.judge(through_files(tables, tmp_path), "paper")
     assert set(table["verdict"]) == {"reproduced", "described"}

@@ -116,8 +116,21 @@ def test_claims_about_the_penalty(data: Tables, tmp_path: Path) -> None:
     # At 0.2 four features are left, and at 0.4 two; a dedicated dimension pays for more, or for fewer.
     thresholds = data["l1_penalty"]["features"].query("l1 in (0.2, 0.4)")
     pays = (thresholds["threshold"] > thresholds["l1"]).groupby([thresholds["density"], thresholds["l1"]]).sum()
-    assert values["remedies.l1_threshold"] == [np.mean(abs(pays - [4, 2, 4, 2])), 0]
+    assert values["remedies.l1_threshold"] == [np.mean(abs(pays - [4, 2, 4, 2])), 0, 1]
     assert set(table["verdict"]) <= {"reproduced", "not reproduced", "described"}
+
+
+@pytest.mark.parametrize(("power", "holds"), [(2, True), (1, False)])
+def test_what_a_little_less_superposition_costs(data: Tables, power: int, holds: bool) -> None:
+    """A rise of the loss with the square of the reduction is nearly free, one in proportion to it is not."""
+    models = data["l1_penalty"]["models"]
+    reduced = models["l1"].rank(method="dense") - 1
+    settings = {"features_per_dimension": 4 - reduced / 2, "clean_loss": 1 + reduced**power}
+    (claim,) = judge.claims.find(["remedies.small_l1_is_free"])
+    table = models.assign(**settings, l1=reduced)
+    extended = pd.concat([table, table.assign(l1=99, features_per_dimension=0.5, clean_loss=1 + 7.0**power)])
+    judgement = claim.judge({"l1_penalty": data["l1_penalty"] | {"models": extended}})
+    assert judgement.statement[0].holds == holds
 
 
 def test_antipodal_pairs_save_less_than_two_features_per_dimension(data: Tables) -> None:

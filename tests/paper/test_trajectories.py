@@ -23,11 +23,14 @@ def test_jumps_are_found_where_they_are() -> None:
     np.testing.assert_allclose(found["after"], [0.5, 0.5, 0.2], atol=0.01)
 
 
-@pytest.mark.parametrize("width", [0.7, 1.5, 3.0])
-def test_duration_of_a_jump(width: float) -> None:
-    """From 10 to 90 % of the way, a logistic curve takes 2 ln 9 times its width."""
-    (jump,) = trajectories.find_jumps(logistic(100.5, width)[:, None], window=10, least=0.15).itertuples()
-    assert jump.duration == pytest.approx(2 * np.log(9) * width, abs=1)
+def test_how_steep_a_change_is() -> None:
+    """All of a jump is within the window, and of an even change the window's share; small changes are left out."""
+    even = np.linspace(0, 0.5, SNAPSHOTS)
+    values = np.stack([logistic(60, width=0.5), even, logistic(60, high=0.2), 1 - logistic(199, high=0.9)], axis=1)
+    found = trajectories.steepest_changes(values, window=5, least=0.25)
+    assert found["series"].tolist() == [0, 1, 3]
+    np.testing.assert_allclose(found["change"], [0.5, 0.5, -0.45], atol=1e-3)
+    np.testing.assert_allclose(found["steepest"], [1, 10 / (SNAPSHOTS - 1), 1], atol=0.05)
 
 
 @pytest.mark.parametrize(("slope", "count"), [(0.014, 0), (0.016, 1)])

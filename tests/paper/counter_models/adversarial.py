@@ -47,7 +47,6 @@ def untouched_by_attacks() -> Tables:
 COUNTER_MODELS = {
     "threefold": without_superposition,
     "tracks_features_per_dimension": without_superposition,
-    "gradient_masking": without_superposition,
     "training_reduces_superposition": untouched_by_attacks,
     "robust_models_perform_worse": untouched_by_attacks,
 }

@@ -33,15 +33,15 @@ def energy_sweep(**changes: Any) -> Sweep:
     return Sweep.parse(about | {"snapshots": SNAPSHOTS, "evaluation": 20_000} | changes)
 
 
-def growing(late: list[int]) -> np.ndarray:
-    """Return digons that form at the start; the last pair of every model becomes a digon later, at its own snapshot."""
+def growing(late: list[int], width: float = 0.7) -> np.ndarray:
+    """Return digons that form at the start; the last pair of every model becomes one around a snapshot of its own."""
     at = np.arange(SNAPSHOTS)
     W = np.zeros((SNAPSHOTS, len(late), M, N))
     size = 1 / (1 + np.exp(-(at - 8) / 1.0))
     for pair in range(DIGONS):
         W[:, :, pair, 2 * pair], W[:, :, pair, 2 * pair + 1] = 1, -size[:, None]
     for model, moment in enumerate(late):
-        jump = 1 / (1 + np.exp(-(at - moment) / 0.7))
+        jump = 1 / (1 + np.exp(-(at - moment) / width))
         W[:, model, DIGONS, 2 * DIGONS] = 0.4 + 0.6 * jump
         W[:, model, DIGONS, 2 * DIGONS + 1] = -jump
         # Before the jump, another shares the dimension a little, so that no D_i rests at 1.
@@ -105,6 +105,13 @@ def without_jumps() -> Tables:
 
 
 @functools.cache
+def gradual() -> Tables:
+    """Return models whose last pairs form little by little, over two thirds of the training."""
+    models = along_training(energy_sweep(), growing([SNAPSHOTS // 2] * MODELS, width=SNAPSHOTS / 10))
+    return {"energy_levels": measure.energy_levels({"energy_levels": models})}
+
+
+@functools.cache
 def other_learning() -> Tables:
     """Return runs that reach their end in a single step and lose one feature."""
     lost = measure.OCTAHEDRON * [0, 1, 1, 1, 1, 1]
@@ -117,7 +124,7 @@ def other_learning() -> Tables:
 
 
 COUNTER_MODELS = {
-    "jumps": without_jumps,
+    "jumps": gradual,
     "swap_places": without_jumps,
     "loss_drops": without_jumps,
     "octahedron": other_learning,

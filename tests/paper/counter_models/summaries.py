@@ -142,7 +142,6 @@ COUNTER_MODELS = dict.fromkeys(
         "min_max",
         "dynamics",
         "diagonal",
-        "almost_orthogonal",
     ),
     random_models,
 ) | {

@@ -53,7 +53,7 @@ def adversarial(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
             here = {"experiment": experiment, "n": sweep.n, "m": sweep.m, "point": point}
             here |= {"density": at["density"], "seed": at["seed"]}
             rows.append(here | _vulnerability_at(models, point))
-            if experiment == MAIN_EXPERIMENT and at["seed"] == 0:
+            if at["seed"] == 0:
                 masking.append(here | _masking_at(models, point))
             if experiment == MAIN_EXPERIMENT and at["seed"] == 0 and at["density"] >= MIN_ASCENT_DENSITY:
                 checks.append(here | _ascents_at(models, point))
@@ -106,9 +106,10 @@ def _ascents_at(models: SweepResult, point: int) -> dict[str, float]:
 
 
 def _masking_at(models: SweepResult, point: int) -> dict[str, float]:
-    """Measure how many outputs are off, and how well attacks along the gradients of the clean samples work.
+    """Measure how many outputs are off, how many samples have no gradient, and how well attacks along gradients work.
 
-    The rise of the loss is relative to that under the best analytic attack on each sample.
+    Gradients are those of the clean samples. The rise of the loss is relative to that under the best analytic attack on
+    each sample.
     """
     target = attacks.make_target(models, point, ATTACK_SAMPLES).ranking_subset
     size = RELATIVE_SIZE * target.mean_norm
@@ -116,7 +117,8 @@ def _masking_at(models: SweepResult, point: int) -> dict[str, float]:
     along_gradient = target.rise_and_gradient_per_sample(size * torch.nn.functional.normalize(gradient, dim=1))[0]
     analytic = target.best_rise_per_sample(size * target.analytic_attacks())
     off = target.share @ (target.preactivation <= 0).float().mean(dim=1)
-    return {"off": float(off), "relative_rise": float(along_gradient) / analytic}
+    masked = target.share @ (gradient == 0).all(dim=1).float()
+    return {"off": float(off), "masked": float(masked), "relative_rise": float(along_gradient) / analytic}
 
 
 def _summarise_vulnerability(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -25,6 +25,9 @@ MIN_JUMP = 0.15
 # Once a model has settled, at most a tenth of the features change their D_i by this much at the same time.
 MAX_SETTLED_CHANGE = 0.05
 
+# Least change of D_i of a feature that has moved: half of what is between two levels.
+MIN_MOVE = 0.25
+
 # The correlated sets of features.
 SETS = ((0, 1, 2), (3, 4, 5))
 # The features of the first set are at the positive ends of the axes, those of the second set opposite to them.
@@ -48,13 +51,14 @@ def energy_levels(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     dimensionality = geometry.dimensionality(models.snapshots["W"][:, 0].double()).numpy()
     norms = geometry.norms(models.parameters["W"][0].double()).numpy()
     window = max(1, round(JUMP_WINDOW * len(steps)))
-    rows, found, sensitivity = [], [], []
+    rows, found, moved, sensitivity = [], [], [], []
     for restart in range(models.sweep.restarts):
         levels = dimensionality[:, restart]
         start = trajectories.settling_snapshot(levels, window, MAX_SETTLED_CHANGE)
         represented = is_represented(norms[restart] ** 2)
         model_jumps = trajectories.find_jumps(levels, window, MIN_JUMP).query(f"snapshot >= {start}")
         found.append(model_jumps.assign(restart=restart))
+        moved.append(trajectories.steepest_changes(levels[start:], window, MIN_MOVE).assign(restart=restart))
         for least in (MIN_JUMP / 1.5, MIN_JUMP, MIN_JUMP * 1.5):
             again = trajectories.find_jumps(levels, window, least).query(f"snapshot >= {start}")
             sensitivity.append({"restart": restart, "least": least, "jumps": len(again)})
@@ -77,9 +81,8 @@ def energy_levels(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     shown = int(table.loc[latest, "restart"])
     return {
         "models": table.assign(shown=table["restart"] == shown),
-        "jumps": jumps.assign(
-            step=steps[jumps["snapshot"].astype(int)], steps=jumps["duration"] * np.diff(steps).mean()
-        ),
+        "jumps": jumps.assign(step=steps[jumps["snapshot"].astype(int)]),
+        "moved": pd.concat(moved, ignore_index=True).rename(columns={"series": "feature"}),
         "sensitivity": pd.DataFrame(sensitivity),
         "levels": pd.DataFrame(
             dimensionality[:, shown].round(5), columns=[f"d{i}" for i in range(models.sweep.n)]

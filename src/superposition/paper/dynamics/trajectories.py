@@ -43,9 +43,8 @@ def find_jumps(values: Float[np.ndarray, "snapshot k"], window: int, least: floa
     """Find where a series changes by ``least`` or more from ``window`` snapshots before to ``window`` after.
 
     Returns:
-        One row per stretch of such snapshots: ``series``; ``snapshot``, that of the greatest change; the values
-        ``before`` and ``after`` the stretch; and its ``duration``, the number of snapshots between 10 % and 90 % of the
-        way.
+        One row per stretch of such snapshots: ``series``; ``snapshot``, that of the greatest change; and the values
+        ``before`` and ``after`` the stretch.
     """
     rows, moving = [], windowed_change(values, window)
     for series in range(values.shape[1]):
@@ -53,11 +52,22 @@ def find_jumps(values: Float[np.ndarray, "snapshot k"], window: int, least: floa
         for start, stop in np.flatnonzero(np.diff(fast)).reshape(-1, 2):
             at = start + int(np.abs(moving[start:stop, series]).argmax())
             first, last = max(start - window, 0), min(stop - 1 + window, len(values) - 1)
-            before, after = values[[first, last], series]
-            way = (values[first : last + 1, series] - before) / (after - before) if after != before else np.zeros(1)
-            duration = int(((way > 0.1) & (way < 0.9)).sum())
-            rows.append((series, at, before, after, duration))
-    return pd.DataFrame(rows, columns=["series", "snapshot", "before", "after", "duration"])
+            rows.append((series, at, *values[[first, last], series]))
+    return pd.DataFrame(rows, columns=["series", "snapshot", "before", "after"])
+
+
+def steepest_changes(values: Float[np.ndarray, "snapshot k"], window: int, least: float) -> pd.DataFrame:
+    """Measure how much of the change of a series from the first snapshot to the last is due to its fastest part.
+
+    Returns:
+        One row per series that changes by more than ``least`` in all: ``series``, its ``change``, and ``steepest``, the
+        largest change from ``window`` snapshots before any snapshot to ``window`` after it, relative to that change.
+    """
+    change = values[-1] - values[0]
+    fastest = np.abs(windowed_change(values, window)).max(0)
+    series = np.flatnonzero(np.abs(change) > least)
+    steepest = fastest[series] / np.abs(change[series])
+    return pd.DataFrame({"series": series, "change": change[series], "steepest": steepest})
 
 
 def descent_rate(

@@ -165,17 +165,23 @@ def pentagon_forms(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
 def many_features(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return how many features models represent, how long they are, and how nearly orthogonal."""
     models = pd.concat(
-        [_cosines(result).assign(experiment=name) for name, result in trained.items()], ignore_index=True
+        [_describe_crowd(result).assign(experiment=name) for name, result in trained.items()], ignore_index=True
     )
-    columns = ["point", "density", "feature", "importance", "norm", "bias", "superposition"]
+    columns = ["density", "importance", "norm"]
     return {"models": models, "features": tables.features(trained["basic_small"])[columns]}
 
 
-def _cosines(result: SweepResult) -> pd.DataFrame:
-    """Return the extreme cosines between represented features at every point, beside those of random directions."""
-    rows, sweep = [], result.sweep
-    for W in result.best()["W"]:
-        kept = W[:, is_represented(geometry.norms(W).square())]
+def _describe_crowd(result: SweepResult) -> pd.DataFrame:
+    """Return the extreme cosines between represented features at every point, and the lengths of those that are read.
+
+    The cosines are beside those of random directions. A feature is read if its output rises by more than ½ when it
+    alone becomes active, at 1: ``norm2`` is the mean ‖W_i‖² of these features, ``off_one`` the largest |‖W_i‖² - 1|.
+    """
+    rows, sweep, best = [], result.sweep, result.best()
+    for W, b in zip(best["W"], best["b"], strict=True):
+        norm2 = geometry.norms(W).square()
+        read = norm2[(norm2 + b).relu() - b.relu() > 0.5]
+        kept = W[:, is_represented(norm2)]
         pairs_of = torch.triu_indices(kept.shape[1], kept.shape[1], offset=1)
         cosines = geometry.cosines(kept)[pairs_of[0], pairs_of[1]].numpy()
         count, crowded = kept.shape[1], kept.shape[1] > 1
@@ -184,6 +190,8 @@ def _cosines(result: SweepResult) -> pd.DataFrame:
                 "n": sweep.n,
                 "m": sweep.m,
                 "represented": count,
+                "norm2": float(read.mean()),
+                "off_one": float((read - 1).abs().max()) if len(read) else np.nan,
                 "highest": cosines.max() if crowded else np.nan,
                 "lowest": cosines.min() if crowded else np.nan,
                 "random_count": angles.random_count(float(np.abs(cosines).max()), sweep.m) if crowded else np.nan,
