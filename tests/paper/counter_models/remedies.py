@@ -61,6 +61,6 @@ COUNTER_MODELS = {
     "small_l1_is_free": untouched,
     "same_as_larger": dedicated_to_the_least_important,
     "activation_frequency": pairs_without_collisions,
-    "sparse_autoencoder": untrained_autoencoders,
+    "sparse_autoencoder": lambda: untouched() | untrained_autoencoders(),
     "counting_features": untrained_autoencoders,
 }

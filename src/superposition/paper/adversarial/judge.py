@@ -1,16 +1,17 @@
 """Measure vulnerability, what it follows, and the effect of training against attacks, for the adversarial claims."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from superposition.analysis.rows import rows_at
 from superposition.paper.adversarial import MAIN_EXPERIMENT, MIN_ASCENT_DENSITY, SIZE_CONVENTIONS, removal_sizes
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, improbable
 
 claims = Claims("adversarial")
+
+# Random exchanges of models with which the agreement of vulnerability and features per dimension is compared.
+EXCHANGES = 9999
 
 
 def _means_over_replicates(data: Tables) -> pd.DataFrame:
@@ -69,9 +70,9 @@ def threefold(data: Tables) -> Finding:
             ".2f",
         ),
         improbable(
-            "largest probability, of both readings of the size of attacks, that models of equal n and density are by "
-            "chance as vulnerable in the order of their numbers of features per dimension",
-            "all orders are equally likely at every density, which excludes that both only follow sparsity",
+            "largest probability, of both readings of the size of attacks, that vulnerability goes so well with the "
+            "number of features per dimension among models of equal density",
+            "models of every density exchanged at random, 9999 times: so both would go if they only followed sparsity",
         ),
     ],
     at_quick=False,
@@ -83,7 +84,7 @@ def tracks_features_per_dimension(data: Tables) -> Finding:
         name: np.array([np.corrcoef(rows[name], rows["features_per_dimension"])[0, 1] for rows in sizes])
         for name in SIZE_CONVENTIONS
     }
-    chance = [order_probability([rows for _, rows in means.groupby(["n", "density"])], name) for name in pearson]
+    chance = [probability_at_equal_density(means, name) for name in pearson]
     ratio = means["constant"] / means["features_per_dimension"]
     return Finding(
         [Number((pearson["constant"].clip(0) ** 2).min()), Number(max(chance))],
@@ -95,24 +96,23 @@ def tracks_features_per_dimension(data: Tables) -> Finding:
     )
 
 
-def order_probability(groups: Sequence[pd.DataFrame], vulnerability: str) -> float:
-    """Return the probability that random orders agree as well with the number of features per dimension.
+def probability_at_equal_density(means: pd.DataFrame, vulnerability: str) -> float:
+    """Return the probability that models of equal density agree so well with the number of features per dimension.
+
+    The agreement is the covariance of the logarithms, less their means at every density. Under the null model it is
+    that with the models of every density in random order.
 
     Args:
-        groups: Models to be ordered among each other.
-        vulnerability: The column by which they are.
-
-    Returns:
-        The exact probability of at least as many pairs in the right order, over all groups.
+        means: Vulnerability by n, m and density.
+        vulnerability: The column in which it is.
     """
-    concordant, at_random = 0, np.ones(1)
-    for rows in groups:
-        values = rows[["features_per_dimension", vulnerability]].to_numpy()
-        for k in range(1, len(rows)):
-            concordant += int((np.prod(values[:k] - values[k], axis=1) > 0).sum())
-            # Of the k + 1 places that the next model may take, each has another number of pairs in the right order.
-            at_random = np.convolve(at_random, np.full(k + 1, 1 / (k + 1)))
-    return float(at_random[concordant:].sum())
+    rng, observed, by_chance = np.random.default_rng(0), 0.0, np.zeros(EXCHANGES)
+    for _, rows in means.groupby("density"):
+        features, values = np.log(rows[["features_per_dimension", vulnerability]].to_numpy()).T
+        features = features - features.mean()
+        observed += features @ values
+        by_chance += rng.permuted(np.tile(values, (EXCHANGES, 1)), axis=1) @ features
+    return float((1 + (by_chance >= observed - 1e-12).sum()) / (1 + EXCHANGES))
 
 
 @claims.add(
@@ -155,29 +155,23 @@ def gradient_masking(data: Tables) -> Finding:
             "superposition is reduced",
             ".0%",
         ),
-        Criterion(
-            "least fall of the interference relative to the lengths of features, which does not change if all of W "
-            "shrinks",
-            ">",
-            0,
-            "the paper",
-            "superposition is reduced",
-            ".0%",
+        at_most_zero(
+            "settings in which no size of attacks leaves less interference than one antipodal pair has",
+            "exact calculation",
+            "superposition is then gone; interference is relative to ‖W_i‖⁴, so that it stays the same if W shrinks",
         ),
     ],
     at_quick=False,
 )
 def training_reduces_superposition(data: Tables) -> Finding:
     models = data["adversarial_training"]["models"]
-    by_setting = models.set_index("attack").groupby(["n", "density"])
-    ratios, of_interference = (
-        by_setting[name].apply(lambda values: values.loc[[0.8]].max() / values.loc[[0.0]].min())
-        for name in ("features_per_dimension", "interference")
-    )
+    by_size = models.set_index("attack").groupby(["n", "density"])["features_per_dimension"]
+    ratios = by_size.apply(lambda rows: rows.loc[[0.8]].max() / rows.loc[[0.0]].min())
+    gone = np.isfinite(removal_sizes(models, "interference"))
     means = models.groupby(["n", "density", "attack"])["features_per_dimension"].mean().unstack("attack")
     higher = [f"1-S = {at[1]:g} (n = {at[0]})" for at, row in means.iterrows() if row.max() > 1.02 * row.iloc[0]]
     return Finding(
-        [Number(1 - ratios.max()), Number(1 - of_interference.max())],
+        [Number(1 - ratios.max()), Number((~gone).sum())],
         text="by setting: " + ", ".join(f"{1 - r:.0%} at n = {n}, 1-S = {p:g}" for (n, p), r in ratios.items()),
         note=f"Weaker attacks first add weight at {', '.join(higher)}" if higher else "",
     )
@@ -230,9 +224,7 @@ def robust_models_perform_worse(data: Tables) -> Finding:
     error = np.hypot(against["clean_loss_error"], without["clean_loss_error"])
     return Finding(
         [Number((rise / error).min())],
-        text=f"the clean loss is {against['price'].min():.2f} to {against['price'].max():.2f} times as high, of models "
-        f"with {(against['kept_features'] / without['kept_features']).min():.2f} to "
-        f"{(against['kept_features'] / without['kept_features']).max():.2f} times as many features",
+        text=f"the clean loss is {against['price'].min():.2f} to {against['price'].max():.2f} times as high",
     )
 
 

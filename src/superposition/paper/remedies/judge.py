@@ -17,6 +17,9 @@ from superposition.pipeline.judging.criteria import Criterion, Number, at_most_z
 
 claims = Claims("remedies")
 
+# Where the bound of compressed sensing that the paper cites allows to recover combinations of k = pn features.
+SPARSE_COMBINATIONS = "sparse is where k = pn active features have k ln(n/k) < m, the paper's bound"
+
 
 @claims.add(
     figure="l1_penalty",
@@ -140,11 +143,11 @@ def l1_threshold(data: Tables) -> Finding:
             "<",
             0.5,
             "midpoint",
-            "between a rise of second order, near 0, and one in proportion to the reduction, 1; over all settings",
+            "between a rise of second order, near 0, and one in proportion to the reduction, 1; equal importances",
             ".2f",
         ),
         Criterion(
-            "least fall of the number of features per dimension at the smallest coefficient, in any setting",
+            "least fall of the number of features per dimension at the smallest coefficient, equal importances",
             ">",
             0,
             "the paper",
@@ -155,9 +158,9 @@ def l1_threshold(data: Tables) -> Finding:
     at_quick=False,
 )
 def small_l1_is_free(data: Tables) -> Finding:
-    models, setting = data["l1_penalty"]["models"].sort_values("l1"), ["experiment", "density"]
-    start, least = (models.groupby(setting).nth(k).set_index(setting) for k in (0, 1))
-    without = models[models["features_per_dimension"] <= 1].groupby(setting).first()
+    models = data["l1_penalty"]["models"].query(f"experiment == '{EQUAL_IMPORTANCES}'").sort_values("l1")
+    start, least = (models.groupby("density").nth(k).set_index("density") for k in (0, 1))
+    without = models[models["features_per_dimension"] <= 1].groupby("density").first()
 
     def share_of_change(column: str) -> pd.Series:
         return (least[column] - start[column]) / (without[column] - start[column])
@@ -165,14 +168,12 @@ def small_l1_is_free(data: Tables) -> Finding:
     cost = share_of_change("clean_loss") / share_of_change("features_per_dimension")
     fewer = 1 - least["features_per_dimension"] / start["features_per_dimension"]
     relative = least["clean_loss"] / start["clean_loss"]
-    importances = {EQUAL_IMPORTANCES: "equal", FALLING_IMPORTANCES: "falling"}
     return Finding(
         [Number(cost.max(skipna=False)), Number(fewer.min())],
-        text="features per dimension and loss, by importances and 1-S: "
-        + ", ".join(
-            f"{-fewer[at]:+.1%} and {relative[at] - 1:+.1%} ({importances[at[0]]}, {at[1]:g})"
-            for at in fewer.index[::-1]
-        ),
+        text=f"features per dimension and loss at a coefficient of {least['l1'].max():g}: "
+        + ", ".join(f"{-fewer[p]:+.1%} and {relative[p] - 1:+.1%} at 1-S = {p:g}" for p in fewer.index[::-1]),
+        note="With falling importances, models at neighbouring coefficients are different minima with other numbers of "
+        "features, sometimes more of them at a higher loss, and do not show what a small penalty does",
     )
 
 
@@ -269,18 +270,26 @@ def linear_in_m(data: Tables) -> Finding:
     phrase="suitable to count the number",
     criteria=[
         Criterion(
-            "least mean cosine, at any density, between a feature and the nearest element of a dictionary with twice "
-            "as many elements, on a scale from 0, the best of 100 random dictionaries, to 1; at the penalty at which "
-            "dictionaries of this and the next smaller size agree most",
+            "least mean cosine, where features combine sparsely, between a feature and the nearest element of a "
+            "dictionary with twice as many elements, on a scale from 0, the best of 100 random dictionaries, to 1; at "
+            "the penalty at which dictionaries of this and the next smaller size agree most",
             ">",
             0.5,
             "midpoint",
-            "half way between random dictionaries and the features themselves",
+            f"half way between random dictionaries and the features themselves; {SPARSE_COMBINATIONS}",
             ".2f",
         ),
+        Criterion(
+            "least share of the features that this dictionary recovers there: an element is within half the angle to "
+            "the nearest other feature",
+            ">",
+            0.5,
+            "midpoint",
+            "the majority",
+            ".0%",
+        ),
         at_most_zero(
-            "densities at which this dictionary recovers at most as many features as the best of 100 random ones: an "
-            "element is within half the angle to the nearest other feature",
+            "densities, of all, at which it recovers at most as many features as the best of 100 random dictionaries",
             "null model",
             "random dictionaries of this size, a false-positive rate of 1 % at a density",
         ),
@@ -289,13 +298,20 @@ def linear_in_m(data: Tables) -> Finding:
 )
 def sparse_autoencoder(data: Tables) -> Finding:
     chosen = most_agreed(data["sparse_autoencoder"]["autoencoders"]).sort_values("density", ascending=False)
-    scaled = (chosen["cosine"] - chosen["random_cosine"]) / (1 - chosen["random_cosine"])
+    sizes = data["l1_penalty"]["models"].query(f"experiment == '{EQUAL_IMPORTANCES}'").iloc[0]
+    active = sizes["n"] * chosen["density"]
+    sparse = chosen[active * np.log(1 / chosen["density"]) < sizes["m"]]
+    scaled = (sparse["cosine"] - sparse["random_cosine"]) / (1 - sparse["random_cosine"])
     by_density = ", ".join(
         f"{r.recovered} of {r.features} ({r.random_recovered} by chance) at 1-S = {r.density:g}"
         for r in chosen.itertuples()
     )
     return Finding(
-        [Number(scaled.min()), Number((chosen["recovered"] <= chosen["random_recovered"]).sum())],
+        [
+            Number(scaled.min()),
+            Number((sparse["recovered"] / sparse["features"]).min()),
+            Number((chosen["recovered"] <= chosen["random_recovered"]).sum()),
+        ],
         text=f"features recovered by {chosen['elements'].max():.0f} elements: {by_density}",
         note="The comment states no setting. Here, the data are the hidden activations of models without a penalty, "
         "n = 100 and m = 20; the penalty is chosen without knowledge of the features",
