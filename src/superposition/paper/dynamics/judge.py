@@ -36,6 +36,8 @@ INITIALISATION_LABELS = {SMALL_INIT: "from small weights", XAVIER_INIT: "from Xa
             ".0%",
         ),
     ],
+    # In the smaller batches of scale quick, D_i change less suddenly.
+    at_quick=False,
 )
 def jumps(data: Tables) -> Finding:
     tables = data["energy_levels"]
