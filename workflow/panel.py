@@ -17,7 +17,7 @@ from snakemake_logger_plugin_rich.event_handler import EventHandler
 from snakemake_logger_plugin_rich.events import JobError, JobFinished, JobInfo
 from snakemake_logger_plugin_rich.handler import RichLogHandler
 
-from superposition.pipeline.jobs import PANEL
+from superposition.core.errors import PANEL
 
 # What a bar of training says, first the name of the experiment, and the bar itself, for which there is no room.
 BAR = re.compile(r"(?P<says>(?P<name>\w+): .*\d%)\|.*\|(?P<left>.*)")
