@@ -19,8 +19,8 @@ from snakemake_logger_plugin_rich.handler import RichLogHandler
 
 from superposition.core.errors import PANEL
 
-# What a bar of training says, first the name of the experiment, and the bar itself, for which there is no room.
-BAR = re.compile(r"(?P<says>(?P<name>\w+): .*\d%)\|.*\|(?P<left>.*)")
+# What a bar of training says, first the name of the experiment. There is no room for the bar itself and the speed.
+BAR = re.compile(r"(?P<says>(?P<name>\w+): .*\d%)\|.*\|(?P<left>[^,]*).*")
 
 
 def improve_panel(handlers: list[Any]) -> None:
