@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib import colormaps
+from matplotlib.colors import to_hex, to_rgb
 from tests.real import CONFIGS, ROOT
 from tests.sections import parse
 
@@ -20,6 +22,7 @@ from superposition.core.models import Model
 from superposition.core.weights import SweepResult
 from superposition.pipeline.explorer import page
 from superposition.pipeline.explorer.addresses import addresses
+from superposition.plotting import style
 from superposition.theory import exact, optimum
 from superposition.training.autograd import Autograd
 from superposition.training.blocks import Plan
@@ -121,6 +124,22 @@ def test_the_page_finds_the_exact_optimum(tmp_path: Path) -> None:
         loss = exact.expected_loss(model, p, density, importance)
         best = optimum.best_models(model, density, importance, 40)[1].min()
         np.testing.assert_allclose(found, [loss.item(), best.item()], rtol=1e-8)
+
+
+def test_the_colours_are_those_of_the_figures(tmp_path: Path) -> None:
+    """The categories and polytopes exactly, and the scales to within a step of a channel where they are given."""
+    code = "result = { CATEGORIES, POLYTOPES, SIGNED, IMPORTANCE, VIRIDIS, PLASMA };"
+    shown = run_script("colours.js", code, tmp_path)
+    assert shown["CATEGORIES"] == style.CATEGORIES
+    shown["POLYTOPES"].pop("absent")  # It depends on whether the page is dark.
+    assert shown["POLYTOPES"] == {name: to_hex(style.POLYTOPES[name]) for name in shown["POLYTOPES"]}
+    assert {*style.POLYTOPES} == {*shown["POLYTOPES"], "absent"}
+    scales = {"SIGNED": style.SIGNED, "IMPORTANCE": style.IMPORTANCE} | {
+        name.upper(): colormaps[name] for name in ("viridis", "plasma")
+    }
+    for name, scale in scales.items():
+        expected = scale(np.linspace(0, 1, len(shown[name])))[:, :3]
+        assert [to_rgb(colour) for colour in shown[name]] == pytest.approx(expected, abs=1.01 / 255), name
 
 
 # Pages.
