@@ -62,5 +62,5 @@ COUNTER_MODELS = {
     "same_as_larger": dedicated_to_the_least_important,
     "activation_frequency": pairs_without_collisions,
     "sparse_autoencoder": lambda: untouched() | untrained_autoencoders(),
-    "counting_features": untrained_autoencoders,
+    "counting_features": lambda: untouched() | untrained_autoencoders(),
 }

@@ -229,6 +229,12 @@ def robust_models_perform_worse(data: Tables) -> Finding:
 
 
 claims.leave_out(
+    "more_interpretable",
+    paper="Superposition predicts that more adversarially robust models might be more interpretable",
+    phrase="robust models might be more interpretable",
+    why="No number says how interpretable a model is. That training against attacks reduces superposition is judged.",
+)
+claims.leave_out(
     "transfer",
     paper="It could arguably predict that adversarial examples transfer, if the correlations of features decide how "
     "they are arranged",

@@ -4,7 +4,7 @@ from itertools import groupby
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+from scipy.stats import binomtest, kendalltau
 
 from superposition.analysis import neurons
 from superposition.analysis.rows import at_point
@@ -278,7 +278,8 @@ def _other_codes(words: list[str]) -> int:
 @claims.add(
     figure="privileged_neurons",
     paper="Neurons shift from monosemantic to polysemantic as sparsity grows, and both kinds may exist in one model; "
-    "it looks much like a phase change of neurons",
+    "it looks much like a phase change of neurons. Polysemantic neurons first represent a few features, then gradually "
+    "more",
     phrase="shift from monosemantic to polysemantic",
     criteria=[
         at_most_zero(
@@ -287,6 +288,10 @@ def _other_codes(words: list[str]) -> int:
             "it never rises",
         ),
         Criterion("densities at which both kinds exist in one model", ">", 0, "the paper", "both may exist", ".0f"),
+        improbable(
+            "probability of such a rise of the number of features per neuron as density falls",
+            "Kendall's rank correlation: all orders of the densities are equally likely",
+        ),
     ],
     at_quick=False,
 )
@@ -294,9 +299,16 @@ def shift(data: Tables) -> Finding:
     table = data["privileged_neurons"]["neurons"]
     one = table.groupby("density")["one"].agg(["sum", "size"]).sort_index(ascending=False)
     second, both = table["second"], one["sum"].between(1, one["size"] - 1)
+    represented = data["privileged_neurons"]["features"].query("represented")
+    each = represented.groupby("density")["neurons"].sum() / one["size"]
     return Finding(
-        [Number(one["sum"].diff().max()), Number(both.sum())],
-        text=f"{', '.join(map(str, one['sum']))} of {one['size'].iloc[0]} from dense to sparse",
+        [
+            Number(one["sum"].diff().max()),
+            Number(both.sum()),
+            Number(kendalltau(each.index, each, alternative="less").pvalue),
+        ],
+        text=f"{', '.join(map(str, one['sum']))} of {one['size'].iloc[0]} from dense to sparse, with "
+        f"{', '.join(f'{count:.1f}' for count in each[::-1])} features each",
         note=f"The second drive of a neuron over its first is below 0.1 in {(second < 0.1).sum()} neurons, above 0.5 "
         f"in {(second > 0.5).sum()}, and in between in {second.between(0.1, 0.5).sum()}",
     )

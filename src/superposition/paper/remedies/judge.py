@@ -298,9 +298,7 @@ def linear_in_m(data: Tables) -> Finding:
 )
 def sparse_autoencoder(data: Tables) -> Finding:
     chosen = most_agreed(data["sparse_autoencoder"]["autoencoders"]).sort_values("density", ascending=False)
-    sizes = data["l1_penalty"]["models"].query(f"experiment == '{EQUAL_IMPORTANCES}'").iloc[0]
-    active = sizes["n"] * chosen["density"]
-    sparse = chosen[active * np.log(1 / chosen["density"]) < sizes["m"]]
+    sparse = _of_sparse_combinations(data)
     scaled = (sparse["cosine"] - sparse["random_cosine"]) / (1 - sparse["random_cosine"])
     by_density = ", ".join(
         f"{r.recovered} of {r.features} ({r.random_recovered} by chance) at 1-S = {r.density:g}"
@@ -325,13 +323,13 @@ def sparse_autoencoder(data: Tables) -> Finding:
     phrase="suitable to count the number",
     criteria=[
         improbable(
-            "chance that as many of the elements beyond the number of features are dead, at the lowest density, if "
-            "elements died as often in the dictionary of half that number",
+            "largest chance, where features combine sparsely, that as many of the elements beyond the number of "
+            "features are dead if elements died as often in the dictionary of half that number",
             "Fisher's exact test; a false-positive rate of 1 %",
         ),
         Criterion(
-            "fall of the unexplained share of ‖h‖² up to as many elements as features, less that from there to twice "
-            "as many",
+            "least fall of the unexplained share of ‖h‖² up to as many elements as features, less that from there to "
+            "twice as many",
             ">",
             0,
             "null model",
@@ -339,8 +337,8 @@ def sparse_autoencoder(data: Tables) -> Finding:
             ".2f",
         ),
         Criterion(
-            "angle of the elements to those of a dictionary of twice the size, with half as many elements as features, "
-            "over that with as many",
+            "least angle of the elements to those of a dictionary of twice the size, with half as many elements as "
+            "features, over that with as many",
             ">",
             1,
             "null model",
@@ -350,21 +348,31 @@ def sparse_autoencoder(data: Tables) -> Finding:
     ],
 )
 def counting_features(data: Tables) -> Finding:
-    models = data["sparse_autoencoder"]["autoencoders"]
-    chosen = most_agreed(models)
-    row = chosen.loc[chosen["density"].idxmin()]
-    same = rows_at(models, density=row["density"], penalty=row["penalty"])
-    few, equal, many = (same.iloc[place] for place in (-3, -2, -1))
-    dead, half_dead = many["elements"] - many["live"], few["elements"] - few["live"]
-    chance = fisher_exact([[dead, many["live"]], [half_dead, few["live"]]], alternative="greater").pvalue
-    fall = (few["unexplained"] - equal["unexplained"]) - (equal["unexplained"] - many["unexplained"])
+    chosen = _of_sparse_combinations(data)
+    of_size = [rows for _, rows in data["sparse_autoencoder"]["autoencoders"].groupby("elements")]
+    few, equal, many = (chosen[["density", "penalty"]].merge(rows, on=["density", "penalty"]) for rows in of_size[-3:])
+    chance = [
+        fisher_exact([[twice.elements - twice.live, twice.live], [half.elements - half.live, half.live]], "greater")
+        for twice, half in zip(many.itertuples(), few.itertuples(), strict=True)
+    ]
+    fall = few["unexplained"] - 2 * equal["unexplained"] + many["unexplained"]
     angle = np.arccos(few["agreement"]) / np.arccos(equal["agreement"])
     return Finding(
-        [Number(chance), Number(fall), Number(angle)],
-        text=f"of {many['elements']:.0f} elements {many['live']:.0f} are live, for {many['features']:.0f} features",
+        [Number(max((test.pvalue for test in chance), default=np.nan)), Number(fall.min()), Number(angle.min())],
+        text="; ".join(
+            f"at 1-S = {row.density:g} {row.live} of {row.elements} elements are live, for {row.features} features"
+            for row in many.itertuples()
+        ),
         note="None of the three gives the number at once. Live elements exceed it, because the penalty is the same for "
         "one element as for two copies of it that share its activation",
     )
+
+
+def _of_sparse_combinations(data: Tables) -> pd.DataFrame:
+    """Select the largest autoencoders, at their penalties of most agreement, where features combine sparsely."""
+    chosen = most_agreed(data["sparse_autoencoder"]["autoencoders"])
+    sizes = data["l1_penalty"]["models"].query(f"experiment == '{EQUAL_IMPORTANCES}'").iloc[0]
+    return chosen[sizes["n"] * chosen["density"] * np.log(1 / chosen["density"]) < sizes["m"]]
 
 
 claims.leave_out(
