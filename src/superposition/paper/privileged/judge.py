@@ -135,7 +135,8 @@ def bias_escape(data: Tables) -> Finding:
     better = (1 - loss[BIASED] / loss[LINEAR])[left < -3 * np.hypot(error[BIASED], error[LINEAR])]
     return Finding(
         [Number(biased["least_bias"][biased.index < 1].min()), Number((left / rise)[costs].max())],
-        text=f"without the bias the loss is up to {(loss[RELU] / loss[LINEAR]).max():.2f} times that with a linear "
+        text=f"at 1-S = 1 it is {biased['least_bias'].get(1.0, np.nan):.2f}; without the bias the loss is up to "
+        f"{(loss[RELU] / loss[LINEAR]).max():.2f} times that with a linear "
         f"hidden layer, with it {(loss[BIASED] / loss[LINEAR]).max():.3f} times",
         note="The neurons are not fully linear where the loss is below that of a linear hidden layer: "
         + "; ".join(f"by {v:.1%} at 1-S = {p:g}, units on {biased['on'][p]:.1%} of the time" for p, v in better.items())

@@ -5,7 +5,6 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from superposition.analysis.representation import is_represented
-from superposition.analysis.rows import rows_at
 from superposition.paper.remedies import (
     EQUAL_IMPORTANCES,
     FALLING_IMPORTANCES,
