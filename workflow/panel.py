@@ -19,24 +19,25 @@ from snakemake_logger_plugin_rich.handler import RichLogHandler
 
 from superposition.core.errors import PANEL
 
-# What a bar of training says, first the name of the experiment. There is no room for the bar itself and the speed.
+# The text before a training bar, which begins with the name of the experiment, and the time left. There is no room for
+# the bar itself and the speed.
 BAR = re.compile(r"(?P<says>(?P<name>\w+): .*\d%)\|.*\|(?P<left>[^,]*).*")
 
 
 def improve_panel(handlers: list[Any]) -> None:
-    """Give the panel of the plugin, if there is one among the log handlers, the events and columns of this module."""
+    """Extend the panel of the plugin, if it is among the log handlers, by the events and the column of this module."""
     for handler in handlers:
         if isinstance(handler, RichLogHandler):
             handler.event_handler = _Events(handler)
-            if PANEL not in os.environ:  # The jobs inherit the environment, and most of them are a Snakemake again.
+            if PANEL not in os.environ:  # Jobs inherit the environment, and most of them run Snakemake again.
                 os.environ.update({PANEL: "1", "TQDM_MININTERVAL": "0.5"})
                 _read_jobs(handler.event_handler)
 
 
 def _read_jobs(events: "_Events") -> None:
-    """Let everything that this process and its jobs say come to the panel, through a terminal of its own.
+    """Redirect the output of this process and its jobs to the panel, through a terminal of its own.
 
-    Otherwise several jobs that train at once would all draw their bars at one place, over the panel.
+    Otherwise jobs that train at the same time would draw their bars over each other and over the panel.
     """
     master, slave = os.openpty()
     termios.tcsetwinsize(slave, (24, 120))  # No bar is drawn on a terminal without a size.
@@ -61,7 +62,7 @@ def _read(master: int, events: "_Events") -> None:
     while True:
         try:
             said = os.read(master, 65536).decode(errors="replace")
-        except OSError:  # Nobody has the terminal any more.
+        except OSError:  # No process has the terminal any more.
             said = ""
         if not said:
             return
@@ -75,7 +76,7 @@ def _read(master: int, events: "_Events") -> None:
 
 
 class _Events(EventHandler):
-    """What the panel does when a job starts, ends or fails."""
+    """Update the panel when a job starts, ends or fails."""
 
     def __init__(self, handler: RichLogHandler) -> None:
         super().__init__(
@@ -98,17 +99,17 @@ class _Events(EventHandler):
             super().handle(record, **kwargs)
 
     def handle_job_info(self, event_data: JobInfo, **kwargs: Any) -> None:
-        """Note what has started."""
+        """Record a job that has started."""
         self.running[event_data.jobid] = event_data.rule_name, " ".join(map(str, (event_data.wildcards or {}).values()))
         super().handle_job_info(event_data, **kwargs)
 
     def handle_job_finished(self, event_data: JobFinished, **kwargs: Any) -> None:
-        """Note what has ended."""
+        """Record a job that has ended."""
         self.bars.pop(self.running.pop(event_data.job_id, ("", ""))[1], None)
         super().handle_job_finished(event_data, **kwargs)
 
     def handle_job_error(self, event_data: JobError, **kwargs: Any) -> None:
-        """Say in one line what failed, why, and where its log is."""
+        """Print in one line what failed, why, and where its log is."""
         rule, name = self.running.pop(event_data.jobid, ("a job", ""))
         logs = self.jobs_info.get(event_data.jobid, {}).get("log") or []
         said = [line for path in logs if Path(path).exists() for line in Path(path).read_text().splitlines()]
@@ -118,9 +119,9 @@ class _Events(EventHandler):
 
 
 class _State(ProgressColumn):
-    """The last column: running jobs in the row of a rule, with a line for every training that has a bar.
+    """Show in the last column the running jobs of a rule, with a line for every training that has a bar.
 
-    In the row of all it is the time so far and the time left.
+    The row of all jobs has the time so far and the time left.
     """
 
     def __init__(self, events: _Events) -> None:
