@@ -34,9 +34,10 @@ VARIATIONS = 8
 KEPT = (1 / 4, 1 / 2, 3 / 4)
 # A feature with a smaller ‖W_i‖² is absent: to drop it changes nothing.
 MIN_NORM2 = 0.01
-# How long every candidate is polished, and then the best one of a condition: a share of the sweep's steps, and the
-# largest number of steps.
+# How long every candidate is polished, and then the best ones of a condition: a share of the sweep's steps, and the
+# largest number of steps. One is enough where features are all alike.
 TRIAL, FINAL = (1 / 30, 500), (1 / 10, 2000)
+FINALISTS, FINALISTS_IF_ALIKE = 2, 1
 # The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
 # losses as they are.
 TRIED = 2
@@ -177,11 +178,14 @@ class Search:
         return lowest([candidates[k] for k in near], excess[near], limit)
 
     def advance(self, candidates: Sequence[Candidate], number: int) -> None:
-        """Polish all candidates a little and the best one of each condition for longer, and let these challenge."""
+        """Polish all candidates a little and the promising ones for longer, and let these challenge the best models."""
         tried = self.bench.polish(candidates, *TRIAL, stream=2 * number)
         excess, error = self.compare(tried)
-        promising = np.flatnonzero(excess < MARGIN + 2 * error)
-        finalists = lowest([tried[k] for k in promising], excess[promising], 1)
+        alike = np.array([self.bench.family.conditions[c.condition].has_products for c in tried])
+        finalists = list[Candidate]()
+        for some, limit in ((alike, FINALISTS_IF_ALIKE), (~alike, FINALISTS)):
+            promising = np.flatnonzero(some & (excess < MARGIN + 2 * error))
+            finalists += lowest([tried[k] for k in promising], excess[promising], limit)
         self.challenge(self.bench.polish(finalists, *FINAL, stream=2 * number + 1))
 
 
