@@ -79,16 +79,8 @@ def normals(
         point: Two 32-bit words that identify the point of every instance.
         count: Numbers per instance.
     """
-    instances = len(key)
-    quad = torch.arange((count + 1) // 2).expand(instances, -1)
-    counter = torch.stack(
-        [
-            quad,
-            point[:, :1].expand_as(quad),
-            point[:, 1:].expand_as(quad),
-            torch.full_like(quad, INITIAL),
-        ]
-    )
+    quad = torch.arange((count + 1) // 2)
+    counter = torch.stack(torch.broadcast_tensors(quad, point[:, :1], point[:, 1:], torch.tensor(INITIAL)))
     words = philox(counter, key.T[:, :, None]).to(torch.float64)
     radius = torch.sqrt(-2 * torch.log((words[0] + 0.5) * 2.0**-32))
     angle = 2 * math.pi * words[1] * 2.0**-32

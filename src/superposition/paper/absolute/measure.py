@@ -216,34 +216,26 @@ def absolute_neurons(trained: dict[str, SweepResult], best: dict[str, SweepResul
         "neurons": pd.concat(units, ignore_index=True),
         "weights": pd.concat(weights, ignore_index=True),
         "computed": pd.concat(computed, ignore_index=True),
-        "best_computed": pd.concat([_computed(best[name]) for name in MAIN_EXPERIMENTS], ignore_index=True),
-        "best_neurons": pd.concat([_neurons_of_best(best[name]) for name in MAIN_EXPERIMENTS], ignore_index=True),
         "activity": pd.concat(active, ignore_index=True),
     }
-    return tables | {"numbers": _summarise_neurons(tables)}
+    return tables | _measure_known(best) | {"numbers": _summarise_neurons(tables)}
 
 
-def _computed(best: SweepResult) -> pd.DataFrame:
-    """Return the share of |x| that every feature's output explains, and the loss, of the best known models."""
-    rows = []
-    # The best known models of replicates are the same.
-    for point, row in best.points[best.points["seed"] == 0].iterrows():
-        share, error = activity.explained_variance(best, point, row["restart"])
-        columns = {"feature": np.arange(len(share)), "explained": share, "explained_error": error}
-        rows.append(pd.DataFrame({"point": point, "density": row["density"], "known_loss": row["loss"], **columns}))
-    return pd.concat(rows, ignore_index=True)
-
-
-def _neurons_of_best(best: SweepResult) -> pd.DataFrame:
-    """Return the features of every neuron of the best known models."""
-    # The best known models of replicates are the same.
-    points = best.points[best.points["seed"] == 0]
-    return pd.concat(
-        [
-            _neurons_table(ordered_layers(best, point, row["restart"])[0]).assign(point=point, density=row["density"])
-            for point, row in points.iterrows()
-        ]
-    )
+def _measure_known(best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return the share of |x| that every feature's output explains in the best known models, and their neurons."""
+    computed, units = [], []
+    for models in (best[name] for name in MAIN_EXPERIMENTS):
+        # The best known models of replicates are the same.
+        for point, row in models.points[models.points["seed"] == 0].iterrows():
+            here = {"point": point, "density": row["density"]}
+            share, error = activity.explained_variance(models, point, row["restart"])
+            columns = {"feature": np.arange(len(share)), "explained": share, "explained_error": error}
+            computed.append(pd.DataFrame({**here, "known_loss": row["loss"], **columns}))
+            units.append(_neurons_table(ordered_layers(models, point, row["restart"])[0]).assign(**here))
+    return {
+        "best_computed": pd.concat(computed, ignore_index=True),
+        "best_neurons": pd.concat(units, ignore_index=True),
+    }
 
 
 def _neurons_table(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:

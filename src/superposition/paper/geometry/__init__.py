@@ -41,14 +41,14 @@ def polytope_sizes(optima: pd.DataFrame) -> pd.DataFrame:
     return optima.drop_duplicates("polytope").set_index("polytope")[["dimensions", "features"]]
 
 
-def beside_best(data: dict[str, pd.DataFrame], experiment: str = LARGE_SWEEP) -> pd.DataFrame:
-    """Return the trained models of a sweep beside the best known ones; ``data``: tables of ``dimensions_per_feature``.
+def beside_best(data: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the models of the large sweep beside the best known ones; ``data``: tables of ``dimensions_per_feature``.
 
     Returns:
         One row per density, in ascending order. The columns of the best known models end in ``_known``; ``excess`` is
         by what share the trained one costs more, and ``deviation`` the same difference in standard errors.
     """
-    trained, known = (table[table["experiment"] == experiment] for table in (data["curves"], data["best"]))
+    trained, known = (table[table["experiment"] == LARGE_SWEEP] for table in (data["curves"], data["best"]))
     both = trained.merge(known, on=["position", "seed"], suffixes=("", "_known")).sort_values("density")
     error = (both["loss_error"] ** 2 + both["loss_error_known"] ** 2) ** 0.5
     difference = both["loss"] - both["loss_known"]

@@ -64,7 +64,7 @@ def measure_curves(models: dict[str, SweepResult], grid: Sequence[float]) -> pd.
         rows.append(
             points.assign(
                 experiment=name,
-                position=nearest_density(points["density"].to_numpy(), grid),
+                position=nearest_positions(points["density"].to_numpy(), grid),
                 n=found.sweep.n,
                 m=found.sweep.m,
                 dimensions_per_feature=geometry.dimensions_per_feature(W).numpy(),
@@ -85,7 +85,7 @@ def compare_convergence(trained: dict[str, SweepResult], best: dict[str, SweepRe
     ours, rows = trained[LARGE_SWEEP], []
     others = {"longer": trained[LONGER_SWEEP], "notebook": trained[NOTEBOOK_SWEEP], "known": best[LARGE_SWEEP]}
     for compared, models in others.items():
-        position = nearest_density(models.sweep.density, ours.sweep.density)
+        position = nearest_positions(models.sweep.density, ours.sweep.density)
         pairs = {k: torch.stack([ours.best()[k][position], best], dim=1).float() for k, best in models.best().items()}
         loss = losses(models.sweep, pairs)[0].numpy()
         columns = {"position": position, "density": models.sweep.density, "loss_ours": loss[:, 0], "loss": loss[:, 1]}
@@ -93,7 +93,7 @@ def compare_convergence(trained: dict[str, SweepResult], best: dict[str, SweepRe
     return pd.concat(rows, ignore_index=True)
 
 
-def nearest_density(density: Sequence[float] | np.ndarray, grid: Sequence[float]) -> np.ndarray:
+def nearest_positions(density: Sequence[float] | np.ndarray, grid: Sequence[float]) -> np.ndarray:
     """Return the positions in a grid of the densities nearest to the given ones."""
     return np.abs(np.log(np.divide.outer(np.asarray(density), grid))).argmin(axis=1)
 
