@@ -89,12 +89,13 @@ export function subscript(value) {
 }
 
 /**
- * Converts W_i, Σ_{j≠i} and the like to letters with subscripts.
+ * Converts W_i, Σ_{j≠i} and the like to letters with subscripts, and sets the minus signs of 1-S and n - 1.
  * @param {string} text
  * @returns {(Node | string)[]}
  */
 export function prose(text) {
   return text
+    .replace(/(?<=\b1)-(?=S\b)|(?<=\S )-(?= \S)/g, "−")
     .split(/(?<!\w)([A-Za-zΣŴ]_(?:\{[^}]+\}|[A-Za-z0-9]))(?!\w)/)
     .map((part, k) =>
       k % 2 ? html("span", {}, html("i", {}, part[0]), html("sub", {}, part.slice(2).replace(/[{}]/g, ""))) : part,
