@@ -90,7 +90,7 @@ def points(tables: dict[str, pd.DataFrame]) -> Figure:
         subplot_kw={"projection": "3d"} if m == 3 else {},
     )
     importance = _importance_scale(tables["features"])
-    reach = 1.2 * max(1.2, *(features[point]["norm"].max() for point in shown))
+    reach = 1.35 * max(1.1, *(features[point]["norm"].max() for point in shown))
     for ax, point, title in zip(axes.flat, shown, titles, strict=False):
         vectors.feature_arrows(ax, features[point], _feature_colours(features[point], importance), reach)
         ax.set_title(title)

@@ -46,7 +46,12 @@ def phase_2in1(tables: dict[str, pd.DataFrame]) -> Figure:
                 np.log10(rows.columns), np.log10(rows.index), inside, [0.5], colors="black", linewidths=0.9
             )
             maps["optimum"].annotate(
-                r"$W\perp[1,1,1]$", (0, -0.1), (0.25, -0.45), fontsize=7, arrowprops={"arrowstyle": "-", "lw": 0.5}
+                r"$W\perp[1,1,1]$",
+                (0, -0.1),
+                (0.25, -0.45),
+                fontsize=7,
+                color="white",
+                arrowprops={"arrowstyle": "-", "lw": 0.5},
             )
 
     rows = grid[grid["panel"] == "trained"]
