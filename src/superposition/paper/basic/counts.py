@@ -64,5 +64,5 @@ def all_shared(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def listed(values: pd.Series, digits: str = "g") -> str:
-    """Format numbers by density, as in ``1: 5, 0.3: 7``."""
-    return ", ".join(f"{density:g}: {value:{digits}}" for density, value in values.items())
+    """Format numbers by density, as in ``5 at 1, 7 at 0.3``."""
+    return ", ".join(f"{value:{digits}} at {density:g}" for density, value in values.items())

@@ -129,8 +129,8 @@ def one_active_dominates(data: Tables) -> Finding:
     trained = pd.Series({p: 1 - _compounding_share(losses.loc[[p]], p)[p] for p in losses.index[::-1]})
     return Finding(
         [Number(np.log10(high / low).min()), Number(trained.iloc[-1])],
-        text="shares of L_0 and L_1 in trained models "
-        + ", ".join(f"{density:g}: {share:.0%}" for density, share in trained.items()),
+        text="shares of L_0 and L_1 in trained models, by 1-S: "
+        + ", ".join(f"{share:.0%} at {density:g}" for density, share in trained.items()),
         note="It needs L_1 or L_0 to be positive: exact antipodal pairs without any other feature have neither, and "
         "all of their loss comes from two active features, however sparse they are",
     )
@@ -164,8 +164,8 @@ def relu_never_hurts(data: Tables) -> Finding:
     reduced = effects["loss"] / effects["loss_without"]
     return Finding(
         [Number(effects["increase"].max())],
-        text="loss with the ReLU relative to that without, at the same W and b: "
-        + ", ".join(f"{density:g}: {share:.2f}" for density, share in reduced.items()),
+        text="loss with the ReLU relative to that without, at the same W and b, by 1-S: "
+        + ", ".join(f"{share:.2f} at {density:g}" for density, share in reduced.items()),
         note="A theorem: where the argument is negative, 0 is nearer to any x ≥ 0. The bias E[x] = p/2 saves p²/4 of "
         "the p/3 that a feature costs which is not represented; whether trained models make use of it, basic.bias says",
     )
@@ -198,7 +198,7 @@ def negative_interference_is_free(data: Tables) -> Finding:
     pair, signs = data["theory"]["pair"], data["theory"]["signs"].sort_values("density", ascending=False)
     possible = signs[(signs["represented"] > signs["m"]) & (signs["represented"] <= 2 * signs["m"])]
     shares = ", ".join(
-        f"{row.density:g}: {row.positive:.1%} of {row.represented} features (random {row.random:.0%})"
+        f"{row.positive:.1%} of that of {row.represented} features at {row.density:g} (random {row.random:.0%})"
         for row in signs[signs["represented"] > signs["m"]].itertuples()
     )
     return Finding(
@@ -225,8 +225,8 @@ def bias_turns_positive_into_negative(data: Tables) -> Finding:
     left = (signs["left"] / signs["unfiltered"])[signs["represented"] > 2 * signs["m"]]
     return Finding(
         [Number(left.max())],
-        text="with more than 2m features, not all interference can be negative: "
-        + ", ".join(f"{density:g}: {share:.2f}" for density, share in left.items()),
+        text="with more than 2m features, some interference is positive; the share of it that is left, by 1-S: "
+        + ", ".join(f"{share:.2f} at {density:g}" for density, share in left.items()),
     )
 
 

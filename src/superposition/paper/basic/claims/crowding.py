@@ -95,7 +95,9 @@ def all_in_superposition(data: Tables) -> Finding:
             Number(sum(table["dedicated"].iloc[-1] for table in counts.values())),
             Number(min(values.iloc[-1] - values.iloc[0] if len(values) else np.nan for values in packed.values())),
         ],
-        text="; ".join(f"{name}: represented, all in superposition {listed(of)}" for name, of in packed.items()),
+        text="; ".join(
+            f"{name}: represented, all in superposition, by 1-S: {listed(of)}" for name, of in packed.items()
+        ),
         note="Not every feature is represented, and those that are not are in superposition in no sense. Of the "
         f"{notebook['represented']:.0f} that the best model trained as in the authors' notebook represents at 1-S = "
         f"0.001, {notebook['dedicated']:.0f} have a dedicated dimension",
@@ -140,7 +142,9 @@ def least_important_first(data: Tables) -> Finding:
             Number(stats.combine_pvalues([chance for _, chance in orders]).pvalue if orders else np.nan),
             Number(max(count.diff().max() for count in dedicated.values())),
         ],
-        text="; ".join(f"n = {n}: features with a dedicated dimension {listed(c)}" for n, c in dedicated.items()),
+        text="; ".join(
+            f"n = {n}: features with a dedicated dimension, by 1-S: {listed(c)}" for n, c in dedicated.items()
+        ),
     )
 
 

@@ -134,7 +134,7 @@ def beats_linear(data: Tables) -> Finding:
         others = pd.DataFrame({"linear": models["linear_optimum"]}).assign(filtered=_without_relu(data, figure))
         relative = (models["loss"] / others["linear"]).set_axis(models["density"])
         gains.append(others.sub(models["loss"], axis=0).div(models["loss_error"], axis=0).min())
-        texts.append(f"n = {models['n'].iloc[0]}: loss / best linear loss {listed(relative, '.2f')}")
+        texts.append(f"n = {models['n'].iloc[0]}: loss over the best linear one, by 1-S: {listed(relative, '.2f')}")
     smallest = pd.concat(gains, axis=1).min(axis=1)
     return Finding([Number(smallest["linear"]), Number(smallest["filtered"])], text="; ".join(texts))
 

@@ -35,8 +35,9 @@ def scale_free(data: Tables) -> Finding:
     texts = []
     for (n, m), table in counts.items():
         texts.append(
-            f"n = {n}, m = {m}: share represented {listed(table['represented'] / n, '.2f')}; superposition from 1-S = "
-            f"{onset(table).index.max():g}, no dedicated dimension left from {all_shared(table).index.max():g}"
+            f"n = {n}, m = {m}: share represented, by 1-S: {listed(table['represented'] / n, '.2f')}; superposition "
+            f"from 1-S = {onset(table).index.max():g}, no dedicated dimension left from "
+            f"{all_shared(table).index.max():g}"
         )
     # Welch's bound: of n unit vectors in m dimensions, some two have a cosine of at least this size.
     welch = [((n - m) / (m * (n - 1))) ** 0.5 for n, m in counts]
@@ -92,7 +93,8 @@ def eventually_dedicated(data: Tables) -> Finding:
     return Finding(
         [Number(counts.diff(axis=1).min(axis=None)), Number((table.diff(axis=1) < 0).sum(axis=None))],
         text="; ".join(
-            f"m = {m}: features with a dedicated dimension {listed(count[::-1])}" for m, count in counts.items()
+            f"m = {m}: features with a dedicated dimension, by 1-S: {listed(count[::-1])}"
+            for m, count in counts.items()
         ),
         note="n = 20 and I_i = 0.7^i throughout. Exactly: sharing the dimension of feature i with feature j, which "
         "would otherwise be dropped, pays only if I_j > I_i p / (2 - 5p/2); as m grows, the features left over become "

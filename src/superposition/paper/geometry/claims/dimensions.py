@@ -7,7 +7,6 @@ import pandas as pd
 
 from superposition.analysis.rows import rows_at
 from superposition.paper.geometry import LARGE_SWEEP, SWEEPS_BY_M, SWEEPS_BY_N
-from superposition.paper.geometry.claims import describe_authors_models
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number, below_half
 
@@ -162,5 +161,5 @@ def dense_basis_is_arbitrary(data: Tables) -> Finding:
     return Finding(
         [Number(near_one.div(m, level="experiment").max()), Number(off.abs().max())],
         text=f"‖W_i‖² has the mean {features['square'].mean():.3f} and is at most {features['square'].max():.2f}",
-        note="Here the initial bias is centred. " + describe_authors_models(data),
+        note="Here the initial bias is centred",
     )
