@@ -454,8 +454,10 @@ def test_collapse_is_drawn() -> None:
     """Collapsed pairs have rings, both rows of regimes have their boundaries, and branches are in percent."""
     data = collapse()
     drawn = draw.collapse(data)
-    *models, strips, curves = drawn.axes
+    *models, pair_map, _, strips, curves = drawn.axes
     assert len(models) == 8
+    shares = data["pair"].sort_values(["correlation", "density"])["difference"]
+    np.testing.assert_allclose(pair_map.collections[0].get_array().ravel(), shares)
     rings = [len(ax.collections) - 6 for ax in models]
     chosen = [COLLAPSE[int(np.abs(np.log(np.array(COLLAPSE) / p)).argmin())] for p in (0.02, 0.05, 0.1, 0.2, 0.3, 0.42)]
     assert rings[:6] == [regime(p) for p in chosen]
@@ -495,7 +497,7 @@ def test_collapse_with_something_missing(what: str, tmp_path: Path) -> None:
         "no onset": data | {"pca": data["pca"].assign(loss=9.0)},
         "one branch": data | {"branches": data["branches"].query("collapsed == 2")},
         "few densities": {
-            name: rows.query("density in (0.0825, 0.464, 1)") if name != "crossings" else rows
+            name: rows.query("density in (0.0825, 0.464, 1)") if name not in ("crossings", "pair") else rows
             for name, rows in data.items()
         },
     }[what]

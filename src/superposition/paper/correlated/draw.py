@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from superposition.analysis import alignment
 from superposition.analysis.rows import at_point
@@ -120,7 +120,10 @@ def local_bases(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def collapse(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the best models by density, the regimes of ours and of the paper, and the excess loss of every branch."""
+    """Draw the best models by density, the regimes of ours and of the paper, and the excess loss of every branch.
+
+    Beside them is what the optimum of a single pair in one dimension represents, by its correlation.
+    """
     best, paths, crossings = tables["best"], tables["branches"], tables["crossings"].set_index("fewer")["density"]
     lowest = best["density"].min()
     chosen = [_nearest_model(best, density) for density in (0.02, 0.05, 0.1, 0.2, 0.3, 0.42, 0.55, 0.83)]
@@ -129,7 +132,9 @@ def collapse(tables: dict[str, pd.DataFrame]) -> Figure:
     for ax, model in zip(above.subplots(1, len(chosen)), chosen, strict=True):
         _draw_model(ax, model.sort_values("feature")[["w0", "w1"]].to_numpy().T)
         ax.set_title(style.density_title(round(model["density"].iloc[0], 3)), fontsize=7)
-    regimes, ax = below.subplots(2, 1, sharex=True, height_ratios=[1, 3.2])
+    losses, single = below.subfigures(1, 2, width_ratios=[3.2, 1])
+    _draw_pair(single, tables["pair"])
+    regimes, ax = losses.subplots(2, 1, sharex=True, height_ratios=[1, 3.2])
     paper = [*((low * high) ** 0.5 for low, high in PAPER_CROSSINGS.values())]
     ours = [crossings.get(fewer, np.nan) for fewer in PAPER_CROSSINGS]
     for y, crossed_at in ((1, ours), (0, paper)):
@@ -160,6 +165,16 @@ def collapse(tables: dict[str, pd.DataFrame]) -> Figure:
     ax.set(xscale="log", xlim=(lowest, 1), ylim=(-0.5, 16), xlabel="$1-S$", ylabel="loss above the best, %")
     ax.legend(title="collapsed pairs", loc="upper left", ncols=2)
     return fig
+
+
+def _draw_pair(fig: SubFigure, pair: pd.DataFrame) -> None:
+    """Draw the share of (a - b)/√2 in the squared weights of a pair's optimum, by density and correlation."""
+    share = pair.pivot(index="correlation", columns="density", values="difference")
+    ax = fig.subplots()
+    colours = ax.pcolormesh(share.columns, share.index, share, cmap="cividis", vmin=0, vmax=1, shading="nearest")
+    ax.set(xscale="log", xlabel="$1-S$", ylabel="correlation of $a$ and $b$", title="a single pair")
+    bar = style.colorbar(fig, colours, "", ax=ax, location="bottom", shrink=0.9, pad=0.05)
+    bar.set_ticks([0, 0.5, 1], labels=["$a+b$", "one", "$a-b$"])
 
 
 def animate_collapse(tables: dict[str, pd.DataFrame]) -> FuncAnimation:

@@ -16,7 +16,7 @@ from superposition.theory import bfgs, exact
 
 MODEL = Model("relu_output", 2, 1)
 # Correlations c of the pair and densities p: if one feature is active, so is the other with probability c + (1-c) p.
-CORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+CORRELATIONS = tuple(k / 10 for k in range(11))
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 # Starts of the searches: the sum of both features, one of them, a weak and a strong antipode; without and with a bias.
 WEIGHTS, BIASES = ((0.7, 0.7), (1.0, 0.0), (1.0, -0.3), (1.0, -1.0)), ((0.0, 0.0), (0.0, 0.2))
