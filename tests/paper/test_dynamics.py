@@ -21,7 +21,7 @@ from tests.paper.counter_models.dynamics import (
     learning,
     learning_sweep,
 )
-from tests.paper.synthetic import animated_twice, drawn, drawn_twice, through_files
+from tests.paper.synthetic import animated_twice, changed, drawn, drawn_twice, through_files, verdict
 
 from superposition.paper import dynamics
 from superposition.paper.dynamics import (
@@ -211,6 +211,20 @@ def test_claims_from_files(data: Tables, tmp_path: Path) -> None:
     assert values["dynamics.jumps"][0] == len(data["energy_levels"]["jumps"])
     # Of four runs each, three from Xavier-normal weights end as octahedra: too few to exclude chance.
     assert values["dynamics.octahedron"] == [pytest.approx(0.75), pytest.approx(0.4**3)]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("0 in 2 → 4 in 3 → 6 in 3", "reproduced"),
+        ("4 in 2 → 4 in 3", "reproduced"),
+        ("6 in 3 → 6 in 3", "not reproduced"),
+        ("6 in 3 → 5 in 3", "not reproduced"),
+    ],
+)
+def test_every_regime_changes_the_arrangement(data: Tables, path: str, expected: str) -> None:
+    same = changed(data, "geometric_learning", "runs", "restart >= 0", path=lambda rows: [path] * len(rows))
+    assert verdict(judge.claims, "regimes", same) == expected
 
 
 @pytest.mark.parametrize("figure", FIGURES)

@@ -266,7 +266,7 @@ def linear_in_m(data: Tables) -> Finding:
     figure="sparse_autoencoder",
     paper="A published comment by Sharkey, Braun and Millidge: a one-layer sparse autoencoder recovers the features of "
     "toy data that combine them sparsely",
-    phrase="suitable to count the number",
+    phrase="a one-layer sparse autoencoder",
     criteria=[
         Criterion(
             "least mean cosine, where features combine sparsely, between a feature and the nearest element of a "
