@@ -116,13 +116,15 @@ CORRELATED = {
     "collapse": (6, 2, {"correlated 0+1 2+3 4+5"}),
     "geometric_learning": (6, 3, {"correlated 0+1+2 3+4+5"}),
     "geometric_learning_xavier": (6, 3, {"correlated 0+1+2 3+4+5"}),
+    "geometric_learning_dense": (6, 3, {"correlated 0+1+2 3+4+5"}),
+    "geometric_learning_sparse": (6, 3, {"correlated 0+1+2 3+4+5"}),
 }
 
 
 @by_scale
 @pytest.mark.parametrize("name", CORRELATED)
 def test_correlated_features(name: str, scale: str) -> None:
-    """The two sweeps of learning dynamics differ in their initial weights alone."""
+    """The sweeps of learning dynamics differ in their initial weights, or in density and restarts, alone."""
     config = CONFIGS[scale]
     sweep, (n, m, distributions) = config.sweeps[name], CORRELATED[name]
     assert (sweep.model, sweep.n, sweep.m) == ("relu_output", n, m)
@@ -132,7 +134,8 @@ def test_correlated_features(name: str, scale: str) -> None:
     np.testing.assert_array_equal(sweep.importances(), 1)
     if name.startswith("geometric_learning"):
         other = config.sweeps["geometric_learning"].model_dump()
-        assert sweep.model_dump() == other | {"initial_scale": sweep.initial_scale}
+        own = {"initial_scale"} if name == "geometric_learning_xavier" else {"density", "restarts"}
+        assert sweep.model_dump() == other | {key: getattr(sweep, key) for key in own}
         assert sweep.snapshots > 50
 
 

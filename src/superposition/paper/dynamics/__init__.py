@@ -17,7 +17,7 @@ LEVEL_TOLERANCE = 0.05
 JUMP_WINDOW = 0.02
 SHUFFLES = 10_000
 
-# The experiments that differ in how the weights are initialised.
+# The experiments that differ in how the weights are initialised; others differ from the first in density.
 SMALL_INIT, XAVIER_INIT = "geometric_learning", "geometric_learning_xavier"
 
 

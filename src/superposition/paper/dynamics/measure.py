@@ -104,6 +104,7 @@ def geometric_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
             runs.append(
                 {
                     "experiment": experiment,
+                    "density": models.sweep.density[0],
                     "restart": restart,
                     "octahedron": residual <= recognition.MAX_RESIDUAL,
                     "residual": residual,
@@ -130,7 +131,7 @@ def geometric_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
         "drops": pd.DataFrame({"step": steps[found]}),
         "moments": pd.concat([_positions(rotation @ along[k][:, order], int(steps[k]), name) for name, k in moments]),
         "frames": pd.concat([_positions(rotation @ along[k][:, order], int(steps[k]), "frame") for k in frames]),
-        "numbers": _summarise_paths(table),
+        "numbers": _summarise_paths(table[table["experiment"].isin([SMALL_INIT, XAVIER_INIT])]),
     }
 
 
