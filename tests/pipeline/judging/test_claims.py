@@ -19,11 +19,11 @@ from superposition.pipeline.judging.claims import (
     Tables,
     check,
 )
-from superposition.pipeline.judging.criteria import Comparison, Criterion, Number, decide
+from superposition.pipeline.judging.criteria import Comparison, Criterion, Number, above, below, decide
 
 REGISTERED = {name: stages.find(name, "judge", "claims") for name in CONFIG.sections}
-SMALL = Criterion("weight, kg", "<", 2, "the paper", "at most two")
-LARGE = Criterion("length, m", ">", 10, "null model", "99 % of random ones are shorter")
+SMALL = Criterion("weight, kg", below(2, "the paper", "at most two"))
+LARGE = Criterion("length, m", above(10, "null model", "99 % of random ones are shorter"))
 ABOUT = {"figure": "cage", "paper": "Owls, as a rule", "about": "trained models", "phrase": "owls are as a"}
 
 
@@ -66,7 +66,7 @@ def test_comparison(criterion: Criterion, number: Number, holds: bool, factor: f
 
 def test_a_bound_has_to_come_from_somewhere() -> None:
     with pytest.raises(ValueError, match=r"weight, kg"):
-        Comparison.of(Criterion("weight, kg", "<", None, "null model", "median"), Number(1.0))
+        Comparison.of(Criterion("weight, kg", below(None, "null model", "median")), Number(1.0))
 
 
 def section(numbers: dict[str, list[Number]], evidence: tuple[Number, ...] = ()) -> Claims:

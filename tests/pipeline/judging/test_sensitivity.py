@@ -10,11 +10,11 @@ from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline.judging import sensitivity
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, above
 from superposition.pipeline.judging.sensitivity import VARIANT_COLUMNS, VARIANTS, judge_variants, scale_settings
 from superposition.training import runner
 
-ABOUT = {"paper": "", "about": "trained models", "phrase": "", "criteria": [Criterion("x", ">", 0, "the paper", "")]}
+ABOUT = {"paper": "", "about": "trained models", "phrase": "", "criteria": [Criterion("x", above(0, "the paper", ""))]}
 SWEEP = Sweep(model="relu_output", n=3, m=2, density=[0.5, 0.1], steps=6, batch=20, learning_rate=0.02, evaluation=100)
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from superposition.analysis.rows import rows_at
 from superposition.paper.adversarial import MAIN_EXPERIMENT, MIN_ASCENT_DENSITY, SIZE_CONVENTIONS, removal_sizes
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, at_most_zero, improbable
 
 claims = Claims("adversarial")
 
@@ -26,10 +26,7 @@ def _means_over_replicates(data: Tables) -> pd.DataFrame:
     criteria=[
         Criterion(
             f"largest vulnerability over that without superposition, for attacks of a tenth {words}",
-            ">",
-            3,
-            "the paper",
-            "more than three times",
+            above(3, "the paper", "more than three times"),
             ".2f",
         )
         for words in SIZE_CONVENTIONS.values()
@@ -60,12 +57,9 @@ def threefold(data: Tables) -> Finding:
     "correlated",
     phrase="level of vulnerability closely tracks",
     criteria=[
-        Criterion(
+        above_half(
             "least share of the variance of vulnerability over the densities that the number of features per dimension "
             "explains (r²), of any size of model, one size of attacks for all densities",
-            ">",
-            0.5,
-            "midpoint",
             "between none and all",
             ".2f",
         ),
@@ -149,10 +143,7 @@ def gradient_masking(data: Tables) -> Finding:
         Criterion(
             "least fall, in any setting, of the number of features per dimension by attacks of 0.8 of the mean input "
             "norm: the largest replicate with them against the smallest without",
-            ">",
-            0,
-            "the paper",
-            "superposition is reduced",
+            above(0, "the paper", "superposition is reduced"),
             ".0%",
         ),
         at_most_zero(
@@ -208,10 +199,7 @@ def eighty_percent(data: Tables) -> Finding:
     criteria=[
         Criterion(
             "smallest rise of the clean loss by training against attacks of 0.8, in standard errors",
-            ">",
-            3,
-            "measurement error",
-            "three standard errors",
+            above(3, "measurement error", "three standard errors"),
             ".1f",
         )
     ],

@@ -5,7 +5,7 @@ import numpy as np
 from superposition.analysis.rows import rows_at
 from superposition.paper.appendix import PAPER_SETTING, compression
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, above, below
 
 claims = Claims("appendix")
 
@@ -19,10 +19,11 @@ claims = Claims("appendix")
     criteria=[
         Criterion(
             "E[(x - x')² + (y - y')²] at Z = 3, ε = 0.1",
-            "<",
-            compression.BEST_LINEAR_ERROR,
-            "exact calculation",
-            "1/12, the error of keeping one value or the average",
+            below(
+                compression.BEST_LINEAR_ERROR,
+                "exact calculation",
+                "1/12, the error of keeping one value or the average",
+            ),
             ".4f",
         )
     ],
@@ -45,15 +46,18 @@ def nonlinear_beats_linear(data: Tables) -> Finding:
     about="the theoretical model",
     phrase="each line segment takes two neurons",
     criteria=[
-        Criterion("least Z that beats 1/12 at ε = 0.1", ">", 2.5, "midpoint", "between Z = 2 and the paper's 3", ".0f")
+        Criterion(
+            "least Z that beats 1/12 at ε = 0.1", above(2.5, "midpoint", "between Z = 2 and the paper's 3"), ".0f"
+        )
     ],
     correction=[
         Criterion(
             "E[(x - x')² + (y - y')²] at Z = 2, ε = 0.1",
-            "<",
-            compression.BEST_LINEAR_ERROR,
-            "exact calculation",
-            "1/12, the error of keeping one value or the average",
+            below(
+                compression.BEST_LINEAR_ERROR,
+                "exact calculation",
+                "1/12, the error of keeping one value or the average",
+            ),
             ".4f",
         )
     ],

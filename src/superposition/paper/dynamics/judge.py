@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from superposition.paper.dynamics import SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps, swaps_at_jumps
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below, improbable
 
 claims = Claims("dynamics")
 
@@ -25,15 +25,12 @@ INITIALISATION_LABELS = {SMALL_INIT: "from small weights", XAVIER_INIT: "from Xa
     "model in which all features end as digons",
     phrase="jump between different feature dimensionalities",
     criteria=[
-        Criterion("jumps, in models whose features all end as digons", ">", 0, "the paper", "features jump", ".0f"),
-        Criterion(
+        Criterion("jumps, in models whose features all end as digons", above(0, "the paper", "features jump"), ".0f"),
+        above_half(
             "median share of a feature's change that falls within 4 % of training, of the features of these models "
             "whose D_i changes by more than a quarter after the model has settled",
-            ">",
-            0.5,
-            "midpoint",
-            "between a change that is spread evenly, of which about 4 % would, and a sudden one; a quarter is half way "
-            "between the levels",
+            "between a change that is spread evenly, of which about 4 % would, and a sudden one; a quarter is half "
+            "way between the levels",
             ".0%",
         ),
     ],
@@ -63,10 +60,7 @@ def jumps(data: Tables) -> Finding:
     criteria=[
         Criterion(
             "probability of so many jumps together with a jump of another feature in the other direction",
-            "<",
-            0.01,
-            "null model",
-            "moments of the jumps drawn at random, 10 000 times",
+            below(0.01, "null model", "moments of the jumps drawn at random, 10 000 times"),
             ".2g",
         )
     ],
@@ -160,20 +154,14 @@ def octahedron(data: Tables) -> Finding:
     "geometric transformation of the weights",
     phrase="proceeds in distinct regimes",
     criteria=[
-        Criterion(
+        above_half(
             "share of the runs whose loss has a plateau between two drops, mean of both initialisations",
-            ">",
-            0.5,
-            "midpoint",
             "the majority; on a plateau the loss falls at most half as fast as at the slower drop, in log-log",
             ".0%",
         ),
-        Criterion(
+        above_half(
             "share of these runs in which more features are represented, or in more dimensions, on every plateau than "
             "on the one before, and at the end than on the last, mean of both initialisations",
-            ">",
-            0.5,
-            "midpoint",
             "the majority: each regime changes the arrangement",
             ".0%",
         ),

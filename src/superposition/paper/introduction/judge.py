@@ -7,7 +7,7 @@ from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
 from superposition.analysis.rows import rows_at
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, above, at_most_zero, below
 
 claims = Claims("introduction")
 
@@ -39,18 +39,12 @@ def _wrongly_represented(norms: np.ndarray, represented: int) -> Number:
         WRONGLY_REPRESENTED,
         Criterion(
             "deviation of the angle between W_1 and W_2 from 90°",
-            "<",
-            45,
-            "midpoint",
-            "half way to two features in the same or in opposite directions",
+            below(45, "midpoint", "half way to two features in the same or in opposite directions"),
             ".2f",
         ),
         Criterion(
             "relative excess of the loss over that of principal component analysis",
-            "<",
-            None,
-            "measurement error",
-            "three standard errors of the loss",
+            below(None, "measurement error", "three standard errors of the loss"),
             ".2%",
         ),
     ],
@@ -72,10 +66,7 @@ def dense(data: Tables) -> Finding:
         WRONGLY_REPRESENTED,
         Criterion(
             "largest deviation from 180° of a partner, or from 90° of another feature",
-            "<",
-            18,
-            "midpoint",
-            "half way from 180° to the 144° of a pentagon's diagonal",
+            below(18, "midpoint", "half way from 180° to the 144° of a pentagon's diagonal"),
             ".2f",
         ),
     ],
@@ -98,13 +89,12 @@ def antipodal(data: Tables) -> Finding:
         WRONGLY_REPRESENTED,
         Criterion(
             "largest deviation of a step between neighbours from 72°",
-            "<",
-            6,
-            "midpoint",
-            "half way to the 60° of a hexagon, which is nearer than the 90° of two digons",
+            below(6, "midpoint", "half way to the 60° of a hexagon, which is nearer than the 90° of two digons"),
             ".1f",
         ),
-        Criterion("smallest, over the features, of the largest W_i·W_j", ">", 0, "the paper", "positive interference"),
+        Criterion(
+            "smallest, over the features, of the largest W_i·W_j", above(0, "the paper", "positive interference")
+        ),
     ],
 )
 def pentagon(data: Tables) -> Finding:

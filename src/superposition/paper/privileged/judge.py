@@ -16,7 +16,16 @@ from superposition.paper.privileged import (
     regimes_by_density,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below_half, improbable
+from superposition.pipeline.judging.criteria import (
+    Criterion,
+    Number,
+    above,
+    above_half,
+    at_most_zero,
+    below,
+    below_half,
+    improbable,
+)
 
 claims = Claims("privileged")
 
@@ -43,10 +52,9 @@ def _weights(data: Tables) -> dict[float, np.ndarray]:
     criteria=[
         Criterion(
             "largest relative change of the loss of the linear hidden layer under 20 random rotations",
-            "<",
-            1e-6,
-            "exact calculation",
-            "the loss is invariant; the weights are rounded to single precision, 6·10⁻⁸",
+            below(
+                1e-6, "exact calculation", "the loss is invariant; the weights are rounded to single precision, 6·10⁻⁸"
+            ),
             ".1g",
         )
     ],
@@ -71,10 +79,7 @@ def rotation(data: Tables) -> Finding:
     criteria=[
         Criterion(
             "least rise of the loss under a random rotation, at any density, in standard errors of the loss",
-            ">",
-            3,
-            "measurement error",
-            "three standard errors; the median of 20 rotations",
+            above(3, "measurement error", "three standard errors; the median of 20 rotations"),
             ".0f",
         ),
         above_half(
@@ -110,10 +115,11 @@ def aligned(data: Tables) -> Finding:
     criteria=[
         Criterion(
             "smallest hidden bias of the best models at 1-S < 1",
-            ">",
-            0,
-            "the paper",
-            "all are positive; where no feature is ever 0, units are always on, and the output bias can take over",
+            above(
+                0,
+                "the paper",
+                "all are positive; where no feature is ever 0, units are always on, and the output bias can take over",
+            ),
             ".2f",
         ),
         below_half(
@@ -159,20 +165,10 @@ def bias_escape(data: Tables) -> Finding:
         )
     ],
     correction=[
-        Criterion(
-            "share of the densities at which the best model is of the paper's kind",
-            ">",
-            0.5,
-            "midpoint",
-            "the majority",
-            ".0%",
-        ),
+        above_half("share of the densities at which the best model is of the paper's kind", "the majority", ".0%"),
         Criterion(
             "least excess of the loss of models of the paper's kind at the other densities, in standard errors",
-            ">",
-            3,
-            "measurement error",
-            "three standard errors of the difference",
+            above(3, "measurement error", "three standard errors of the difference"),
             ".1f",
         ),
     ],
@@ -217,11 +213,8 @@ def regimes(data: Tables) -> Finding:
     "ones, of three of the other four. Sparser: every feature is a pair",
     phrase="Features typically correspond to sets",
     criteria=[
-        Criterion(
+        below_half(
             "largest distance of a cosine between the three features from its ideal, 0 or -1",
-            "<",
-            0.5,
-            "midpoint",
             "between orthogonal and antipodal",
             ".2f",
         ),
@@ -288,7 +281,7 @@ def _other_codes(words: list[str]) -> int:
             "the paper",
             "it never rises",
         ),
-        Criterion("densities at which both kinds exist in one model", ">", 0, "the paper", "both may exist", ".0f"),
+        Criterion("densities at which both kinds exist in one model", above(0, "the paper", "both may exist"), ".0f"),
         improbable(
             "probability of such a rise of the number of features per neuron as density falls",
             "Kendall's rank correlation: all orders of the densities are equally likely",

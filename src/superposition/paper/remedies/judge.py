@@ -12,7 +12,16 @@ from superposition.paper.remedies import (
     most_agreed,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, improbable
+from superposition.pipeline.judging.criteria import (
+    Criterion,
+    Number,
+    above,
+    above_half,
+    at_most_zero,
+    below,
+    below_half,
+    improbable,
+)
 
 claims = Claims("remedies")
 
@@ -41,10 +50,7 @@ SPARSE_COMBINATIONS = "sparse is where k = pn active features have k ln(n/k) < m
         ),
         Criterion(
             "least gain of a dimension from an antipodal pair over that from one feature, at any coefficient",
-            ">",
-            1,
-            "exact calculation",
-            "equal importances: superposition pays for as long as any feature does",
+            above(1, "exact calculation", "equal importances: superposition pays for as long as any feature does"),
         ),
     ],
     expected="corrected",
@@ -79,12 +85,9 @@ def l1(data: Tables) -> Finding:
     "the basis",
     phrase="killing features below a certain importance",
     criteria=[
-        Criterion(
+        below_half(
             "mean absolute difference between the number of features that are left and the number for which a "
             "dedicated dimension pays, in models without superposition",
-            "<",
-            0.5,
-            "midpoint",
             "half way from the exact number to one feature more or less",
             ".2f",
         ),
@@ -95,10 +98,9 @@ def l1(data: Tables) -> Finding:
         ),
         Criterion(
             "least share, in these models, of the squared weight that lies on the main hidden unit of its feature",
-            ">",
-            None,
-            "midpoint",
-            "between the mean of models without a penalty, which has no preferred basis, and all",
+            above(
+                None, "midpoint", "between the mean of models without a penalty, which has no preferred basis, and all"
+            ),
             ".2f",
         ),
     ],
@@ -136,21 +138,15 @@ def l1_threshold(data: Tables) -> Finding:
     about="a belief",
     phrase="with essentially no effect on performance",
     criteria=[
-        Criterion(
+        below_half(
             "largest rise of the clean loss at the smallest coefficient, relative to that at the first coefficient "
             "with at most one feature per dimension, over the fall of features per dimension relative to that there",
-            "<",
-            0.5,
-            "midpoint",
             "between a rise of second order, near 0, and one in proportion to the reduction, 1; equal importances",
             ".2f",
         ),
         Criterion(
             "least fall of the number of features per dimension at the smallest coefficient, equal importances",
-            ">",
-            0,
-            "the paper",
-            "superposition is reduced",
+            above(0, "the paper", "superposition is reduced"),
             ".1%",
         ),
     ],
@@ -184,10 +180,7 @@ def small_l1_is_free(data: Tables) -> Finding:
     criteria=[
         Criterion(
             "least number of features saved per dimension, at any density",
-            ">",
-            1,
-            "exact calculation",
-            "a monosemantic model saves one feature per dimension",
+            above(1, "exact calculation", "a monosemantic model saves one feature per dimension"),
             ".2f",
         )
     ],
@@ -216,18 +209,12 @@ def same_as_larger(data: Tables) -> Finding:
         Criterion(
             "least share by which the loss reduction per activation of an antipodal pair is below that of a dedicated "
             "dimension, at 1-S < 1",
-            ">",
-            0,
-            "exact calculation",
-            "not optimal at any density",
+            above(0, "exact calculation", "not optimal at any density"),
             ".2g",
         ),
         Criterion(
             "this share at the lowest density, 1-S = 0.001",
-            "<",
-            0.001,
-            "exact calculation",
-            "it vanishes faster than the density",
+            below(0.001, "exact calculation", "it vanishes faster than the density"),
             ".2g",
         ),
     ],
@@ -268,22 +255,16 @@ def linear_in_m(data: Tables) -> Finding:
     "toy data that combine them sparsely",
     phrase="a one-layer sparse autoencoder",
     criteria=[
-        Criterion(
+        above_half(
             "least mean cosine, where features combine sparsely, between a feature and the nearest element of a "
             "dictionary with twice as many elements, on a scale from 0, the best of 100 random dictionaries, to 1; at "
             "the penalty at which dictionaries of this and the next smaller size agree most",
-            ">",
-            0.5,
-            "midpoint",
             f"half way between random dictionaries and the features themselves; {SPARSE_COMBINATIONS}",
             ".2f",
         ),
-        Criterion(
+        above_half(
             "least share of the features that this dictionary recovers there: an element is within half the angle to "
             "the nearest other feature",
-            ">",
-            0.5,
-            "midpoint",
             "the majority",
             ".0%",
         ),
@@ -329,19 +310,13 @@ def sparse_autoencoder(data: Tables) -> Finding:
         Criterion(
             "least fall of the unexplained share of ‖h‖² up to as many elements as features, less that from there to "
             "twice as many",
-            ">",
-            0,
-            "null model",
-            "equal, if the number of features made no difference",
+            above(0, "null model", "equal, if the number of features made no difference"),
             ".2f",
         ),
         Criterion(
             "least angle of the elements to those of a dictionary of twice the size, with half as many elements as "
             "features, over that with as many",
-            ">",
-            1,
-            "null model",
-            "equal, if the number of features made no difference",
+            above(1, "null model", "equal, if the number of features made no difference"),
             ".2f",
         ),
     ],

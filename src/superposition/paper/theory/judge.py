@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below_half
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below, below_half
 
 claims = Claims("theory")
 
@@ -15,10 +15,7 @@ ROUNDING = "rounding of numbers in double precision"
 def _standard_errors(what: str) -> Criterion:
     return Criterion(
         f"largest deviation of {what}, in standard errors",
-        "<",
-        4.5,
-        "null model",
-        "one of seven normal deviates exceeds it once in 20 000 times",
+        below(4.5, "null model", "one of seven normal deviates exceeds it once in 20 000 times"),
     )
 
 
@@ -32,17 +29,10 @@ def _standard_errors(what: str) -> Criterion:
         Criterion(
             "largest relative difference between Var[x] times the two terms and the exact loss with the best bias, "
             "over all trained models",
-            "<",
-            1e-9,
-            "measurement error",
-            ROUNDING,
+            below(1e-9, "measurement error", ROUNDING),
         ),
         Criterion(
-            "largest relative distance of a loss below Σ_{i>m} I_i Var[x]",
-            "<",
-            1e-9,
-            "measurement error",
-            ROUNDING,
+            "largest relative distance of a loss below Σ_{i>m} I_i Var[x]", below(1e-9, "measurement error", ROUNDING)
         ),
         at_most_zero(
             "largest difference between m and the number of features that the best model represents, at any density",
@@ -73,13 +63,7 @@ def linear_loss(data: Tables) -> Finding:
     about="any model",
     phrase="term for each sparsity pattern",
     criteria=[
-        Criterion(
-            "largest relative deviation of L_0 from its closed form",
-            "<",
-            1e-9,
-            "measurement error",
-            ROUNDING,
-        ),
+        Criterion("largest relative deviation of L_0 from its closed form", below(1e-9, "measurement error", ROUNDING)),
         _standard_errors("sampled L_1 from its closed form"),
         _standard_errors("Σ_k (1-S)^k S^(n-k) L_k from the expected loss"),
     ],
@@ -152,10 +136,7 @@ def _compounding_share(losses: pd.DataFrame, density: float) -> pd.Series:
     criteria=[
         Criterion(
             "largest increase of a squared error by the ReLU, over the outputs and samples of all trained models",
-            "<",
-            1e-12,
-            "measurement error",
-            ROUNDING,
+            below(1e-12, "measurement error", ROUNDING),
         )
     ],
 )
@@ -179,18 +160,16 @@ def relu_never_hurts(data: Tables) -> Finding:
     criteria=[
         Criterion(
             "largest loss of two unit vectors with a negative cosine, without a bias and with one active feature",
-            "<",
-            1e-12,
-            "measurement error",
-            ROUNDING,
+            below(1e-12, "measurement error", ROUNDING),
         ),
         Criterion(
             "positive share of the interference Σ (W_i·W_j)², relative to the share that random directions remain "
             "below once in a hundred draws, largest over the densities at which all of it could be negative",
-            "<",
-            1,
-            "null model",
-            "random directions have less once in a hundred times; it is possible for up to 2m features",
+            below(
+                1,
+                "null model",
+                "random directions have less once in a hundred times; it is possible for up to 2m features",
+            ),
         ),
     ],
 )

@@ -16,53 +16,75 @@ CLOSE_FACTOR, CLOSE_ERRORS = 1.25, 3.0
 
 
 @dataclass(frozen=True)
+class Bound:
+    """A bound on a number, with its source.
+
+    Attributes:
+        relation: The side of the bound on which the number has to be.
+        value: The bound, or None if the judging function derives it from the tables, as from a null model.
+        source: Where the bound comes from.
+        why: How the bound follows from its source.
+    """
+
+    relation: Literal["<", ">"]
+    value: SupportsFloat | None
+    source: Source
+    why: str
+
+
+def above(value: SupportsFloat | None, source: Source, why: str) -> Bound:
+    """Return the bound above which a number has to be."""
+    return Bound(">", value, source, why)
+
+
+def below(value: SupportsFloat | None, source: Source, why: str) -> Bound:
+    """Return the bound below which a number has to be."""
+    return Bound("<", value, source, why)
+
+
+@dataclass(frozen=True)
 class Criterion:
     """A bound on one number.
 
     Attributes:
         statistic: What the number is.
-        relation: The side of the bound on which the number has to be.
-        bound: The bound, or None if the judging function derives it from the tables, as from a null model.
-        source: Where the bound comes from.
-        why: How the bound follows from its source.
+        bound: The bound.
         digits: Format specification of the number and of the bound.
     """
 
     statistic: str
-    relation: Literal["<", ">"]
-    bound: SupportsFloat | None
-    source: Source
-    why: str
+    bound: Bound
     digits: str = ".3g"
 
     def __str__(self) -> str:
-        bound = "its bound" if self.bound is None else format(float(self.bound), self.digits)
-        return f"{self.statistic} {self.relation} {bound} ({self.source}: {self.why})"
+        bound = self.bound
+        value = "its bound" if bound.value is None else format(float(bound.value), self.digits)
+        return f"{self.statistic} {bound.relation} {value} ({bound.source}: {bound.why})"
 
 
 def at_most_zero(statistic: str, source: Source, why: str) -> Criterion:
     """Return the criterion that a whole number, such as a count of exceptions, is at most 0."""
-    return Criterion(statistic, "<", 1, source, why, ".0f")
+    return Criterion(statistic, below(1, source, why), ".0f")
 
 
 def above_half(statistic: str, why: str, digits: str = ".3g") -> Criterion:
     """Return the criterion that a number is above ½, the midpoint between the alternatives 0 and 1."""
-    return Criterion(statistic, ">", 0.5, "midpoint", why, digits)
+    return Criterion(statistic, above(0.5, "midpoint", why), digits)
 
 
 def below_half(statistic: str, why: str, digits: str = ".3g") -> Criterion:
     """Return the criterion that a number is below ½, the midpoint between the alternatives 0 and 1."""
-    return Criterion(statistic, "<", 0.5, "midpoint", why, digits)
+    return Criterion(statistic, below(0.5, "midpoint", why), digits)
 
 
 def identity(statistic: str, why: str = "an identity; allows for rounding") -> Criterion:
     """Return the criterion that a difference is zero up to rounding."""
-    return Criterion(statistic, "<", 1e-9, "exact calculation", why, ".1e")
+    return Criterion(statistic, below(1e-9, "exact calculation", why), ".1e")
 
 
 def improbable(statistic: str, why: str) -> Criterion:
     """Return the criterion that a probability under a null model is below 1 %, the false-positive rate."""
-    return Criterion(statistic, "<", 0.01, "null model", why, ".1g")
+    return Criterion(statistic, below(0.01, "null model", why), ".1g")
 
 
 @dataclass(frozen=True)
@@ -99,7 +121,7 @@ class Comparison:
     @classmethod
     def of(cls, criterion: Criterion, number: Number) -> "Comparison":
         """Compare a number with a criterion, whose bound is the number's own if it has one."""
-        bound = criterion.bound if number.bound is None else number.bound
+        bound = criterion.bound.value if number.bound is None else number.bound
         if bound is None:
             raise ValueError(f"{criterion.statistic}: neither the criterion nor the number has a bound")
         return cls(criterion, float(number.value), float(number.error), float(bound))
@@ -107,7 +129,7 @@ class Comparison:
     @property
     def holds(self) -> bool:
         """Whether the number is on the right side of the bound."""
-        return self.value < self.bound if self.criterion.relation == "<" else self.value > self.bound
+        return self.value < self.bound if self.criterion.bound.relation == "<" else self.value > self.bound
 
     @property
     def factor(self) -> float:
@@ -121,7 +143,7 @@ class Comparison:
 
         A bound that is a measurement error already allows for the error of the number.
         """
-        error = 0.0 if self.criterion.source == "measurement error" else self.error
+        error = 0.0 if self.criterion.bound.source == "measurement error" else self.error
         return self.factor < CLOSE_FACTOR or abs(self.value - self.bound) < CLOSE_ERRORS * error
 
     def __str__(self) -> str:

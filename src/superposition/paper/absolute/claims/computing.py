@@ -5,7 +5,7 @@ import numpy as np
 from superposition.analysis.rows import rows_at
 from superposition.paper.absolute import best_of_main, computes_exactly, layer_matrix
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, above, at_most_zero, below
 
 claims = Claims("absolute")
 
@@ -18,10 +18,11 @@ claims = Claims("absolute")
     criteria=[
         Criterion(
             "root mean squared error of the best model",
-            "<",
-            float(np.finfo(np.float32).eps),
-            "exact calculation",
-            "rounding in single precision; only the exact solution gets there",
+            below(
+                float(np.finfo(np.float32).eps),
+                "exact calculation",
+                "rounding in single precision; only the exact solution gets there",
+            ),
             ".1e",
         ),
         at_most_zero("weights that are not those of the exact solution", "exact calculation", "none is"),
@@ -44,13 +45,10 @@ def exact(data: Tables) -> Finding:
     criteria=[
         Criterion(
             "share of the variance of |x| that one neuron and a bias leave",
-            ">",
-            0,
-            "exact calculation",
-            "least squares",
+            above(0, "exact calculation", "least squares"),
         ),
         Criterion(
-            "the same share with two neurons", "<", 1e-12, "exact calculation", "rounding in double precision", ".1g"
+            "the same share with two neurons", below(1e-12, "exact calculation", "rounding in double precision"), ".1g"
         ),
     ],
 )
@@ -68,20 +66,14 @@ def two_neurons_each(data: Tables) -> Finding:
         Criterion(
             "largest number of features, at any density, whose output explains more than half of the variance of |x|, "
             "trained and best known",
-            ">",
-            40,
-            "the paper",
-            "more than the 40 neurons",
+            above(40, "the paper", "more than the 40 neurons"),
             ".0f",
         )
     ],
     correction=[
         Criterion(
             "the same number",
-            ">",
-            20,
-            "exact calculation",
-            "without superposition every feature takes two of the 40 neurons",
+            above(20, "exact calculation", "without superposition every feature takes two of the 40 neurons"),
             ".0f",
         )
     ],

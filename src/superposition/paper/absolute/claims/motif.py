@@ -2,7 +2,7 @@
 
 from superposition.paper.absolute import motifs_of_shown_model
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half
 
 claims = Claims("absolute")
 
@@ -14,9 +14,11 @@ claims = Claims("absolute")
     "The motif occurs twice",
     phrase="another neuron heavily inhibit the feature",
     criteria=[
-        Criterion("instances in the model shown", ">", 1.5, "midpoint", "between one and the paper's two", ".0f"),
+        Criterion("instances in the model shown", above(1.5, "midpoint", "between one and the paper's two"), ".0f"),
         Criterion(
-            "least loss without an inhibiting weight, over the loss with it", ">", 1, "the paper", "it inhibits", ".1f"
+            "least loss without an inhibiting weight, over the loss with it",
+            above(1, "the paper", "it inhibits"),
+            ".1f",
         ),
         above_half(
             "least share of the rise of the loss, without the first feature's input to the inhibitor, that is in "

@@ -15,7 +15,7 @@ from superposition.paper.absolute import (
     count_monosemantic,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, below_half, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below, below_half, improbable
 
 claims = Claims("absolute")
 
@@ -85,10 +85,7 @@ def monosemantic_when_dense(data: Tables) -> Finding:
         ),
         Criterion(
             "largest fall of the mean of this number over the seeds from one density to the next lower one",
-            "<",
-            None,
-            "measurement error",
-            "three standard errors of the mean change from one density to the next",
+            below(None, "measurement error", "three standard errors of the mean change from one density to the next"),
             ".2f",
         ),
         improbable(
@@ -125,10 +122,7 @@ def progression(data: Tables) -> Finding:
         Criterion(
             "mean number of neurons with one feature, over the best models of the seeds, with the threshold "
             f"{MONOSEMANTIC_THRESHOLDS[0]:g}",
-            "<",
-            1,
-            "the paper",
-            "all are polysemantic",
+            below(1, "the paper", "all are polysemantic"),
             ".1f",
         )
     ],
@@ -183,10 +177,7 @@ def polysemantic_when_sparse(data: Tables) -> Finding:
         Criterion(
             "least number of neurons of either kind at 1-S = 0.01, for any seed and any threshold from "
             f"{MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g}",
-            ">",
-            0,
-            "the paper",
-            "both kinds exist",
+            above(0, "the paper", "both kinds exist"),
             ".0f",
         )
     ],
@@ -242,10 +233,7 @@ def _ratio_by_chance(count: int = 100, draws: int = 10_000) -> float:
         Criterion(
             "largest median, at any intermediate density, of the second weight over the first, in neurons with several "
             "features",
-            "<",
-            None,
-            "null model",
-            "less than one in a hundred neurons with random weights",
+            below(None, "null model", "less than one in a hundred neurons with random weights"),
             ".2f",
         )
     ],

@@ -15,7 +15,15 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below_half, improbable
+from superposition.pipeline.judging.criteria import (
+    Criterion,
+    Number,
+    above,
+    above_half,
+    at_most_zero,
+    below_half,
+    improbable,
+)
 
 claims = Claims("basic")
 
@@ -67,10 +75,7 @@ def _paired(data: Tables, figure: str, suffix: str = "") -> pd.DataFrame:
         ),
         Criterion(
             "smallest share of the antipode in a feature's superposition there",
-            ">",
-            0.75,
-            "midpoint",
-            "half way between one neighbour and two equally strong ones",
+            above(0.75, "midpoint", "half way between one neighbour and two equally strong ones"),
             ".1%",
         ),
     ],
@@ -135,10 +140,11 @@ def _pair_shares(data: Tables, figure: str, suffix: str = "") -> pd.Series:
         Criterion(
             "median, over the represented features, of the largest W_i·W_j with another one, at the lowest density, "
             "smaller of both sizes",
-            ">",
-            POSITIVE_INTERFERENCE,
-            "midpoint",
-            "half way between 0, as in antipodal pairs, and the cos 72° of neighbours in a pentagon",
+            above(
+                POSITIVE_INTERFERENCE,
+                "midpoint",
+                "half way between 0, as in antipodal pairs, and the cos 72° of neighbours in a pentagon",
+            ),
         ),
         improbable(
             "probability that random signs give as many negative biases to the represented features with positive "
@@ -148,10 +154,7 @@ def _pair_shares(data: Tables, figure: str, suffix: str = "") -> pd.Series:
         Criterion(
             "loss on inputs with one active feature without the negative biases, relative to that with them, at the "
             "lowest density, smaller of both sizes",
-            ">",
-            1,
-            "exact calculation",
-            "at 1 the negative biases discard no noise",
+            above(1, "exact calculation", "at 1 the negative biases discard no noise"),
         ),
     ],
     at_quick=False,

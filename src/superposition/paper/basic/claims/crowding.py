@@ -18,7 +18,7 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, above, at_most_zero, improbable
 
 claims = Claims("basic")
 
@@ -36,10 +36,7 @@ claims = Claims("basic")
         ),
         Criterion(
             "the number at the lowest density relative to that at the highest, smallest of the same",
-            ">",
-            1,
-            "the paper",
-            "the number grows with sparsity",
+            above(1, "the paper", "the number grows with sparsity"),
         ),
     ],
     at_quick=False,
@@ -77,10 +74,7 @@ def more_features_with_sparsity(data: Tables) -> Finding:
         ),
         Criterion(
             "growth of the number of represented features once all of them share dimensions, smallest of the same",
-            ">",
-            0,
-            "the paper",
-            "models continue to pack more",
+            above(0, "the paper", "models continue to pack more"),
             ".0f",
         ),
     ],
@@ -112,10 +106,7 @@ def all_in_superposition(data: Tables) -> Finding:
         Criterion(
             "share of the pairs of a feature with a dedicated dimension and one in superposition in which the first is "
             "the more important, smallest over the densities and sizes at which there are both",
-            ">",
-            0.5,
-            "null model",
-            "features in random order, on average",
+            above(0.5, "null model", "features in random order, on average"),
             ".1%",
         ),
         improbable(

@@ -16,7 +16,7 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, below_half
+from superposition.pipeline.judging.criteria import Criterion, Number, above, at_most_zero, below_half
 
 claims = Claims("basic")
 
@@ -118,10 +118,7 @@ def _loss_from_pca(data: Tables, figure: str, models: pd.DataFrame) -> float:
     criteria=[
         Criterion(
             f"smallest distance of the loss below {what}, in standard errors, all densities below 1 and both sizes",
-            ">",
-            3,
-            "measurement error",
-            "three standard errors of the loss",
+            above(3, "measurement error", "three standard errors of the loss"),
         )
         for what in ("that of the best linear model", "that of the same W without the ReLU, with the best bias")
     ],

@@ -15,7 +15,7 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, above, at_most_zero
 
 claims = Claims("basic")
 
@@ -60,10 +60,7 @@ def scale_free(data: Tables) -> Finding:
         Criterion(
             "smallest rise of the number of features with a dedicated dimension from one m to the next (5, 10, 15, "
             "20), over the densities",
-            ">",
-            0,
-            "the paper",
-            "more and more features get a dimension of their own",
+            above(0, "the paper", "more and more features get a dimension of their own"),
             ".0f",
         ),
         at_most_zero(

@@ -6,7 +6,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from superposition.paper.correlated import ARRANGEMENTS, PAPER_CROSSINGS
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below, improbable
 
 claims = Claims("correlated")
 
@@ -128,10 +128,7 @@ def side_by_side(data: Tables) -> Finding:
         Criterion(
             "largest deviation of an angle between neighbours from 60° at the densities up to 0.05, where by the paper "
             "correlated pairs form a hexagon",
-            "<",
-            6,
-            "midpoint",
-            "half way to the 72° of a pentagon",
+            below(6, "midpoint", "half way to the 72° of a pentagon"),
             ".1f",
         )
     ],

@@ -5,7 +5,16 @@ import pandas as pd
 
 from superposition.paper.correlated import PAPER_CROSSINGS, PAPER_PCA_ONSET, pca_onset
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below_half, improbable
+from superposition.pipeline.judging.criteria import (
+    Criterion,
+    Number,
+    above,
+    above_half,
+    at_most_zero,
+    below,
+    below_half,
+    improbable,
+)
 
 claims = Claims("correlated")
 
@@ -101,10 +110,9 @@ def collapse_to_component(data: Tables) -> Finding:
         ),
         Criterion(
             "smallest distance of such a crossing from the paper's boundary, in errors of the crossing",
-            ">",
-            3,
-            "measurement error",
-            "the error is the range of the results for different samples of the exact loss",
+            above(
+                3, "measurement error", "the error is the range of the results for different samples of the exact loss"
+            ),
         ),
     ],
     expected="corrected",
@@ -158,10 +166,7 @@ def _cost_of_three(branches: pd.DataFrame) -> str:
         ),
         Criterion(
             "largest rise of the relative excess of the best linear loss from one density to the next higher one",
-            "<",
-            0,
-            "the paper",
-            "the denser the features, the more like principal components",
+            below(0, "the paper", "the denser the features, the more like principal components"),
             ".1%",
         ),
     ],
@@ -187,7 +192,7 @@ def pca_when_dense(data: Tables) -> Finding:
 
 def in_one_direction(statistic: str) -> Criterion:
     """Return the criterion that a share changes in one direction only."""
-    return Criterion(statistic, "<", 1e-3, "exact calculation", "never; allows for the error of the search", ".1e")
+    return Criterion(statistic, below(1e-3, "exact calculation", "never; allows for the error of the search"), ".1e")
 
 
 @claims.add(
@@ -210,10 +215,7 @@ def in_one_direction(statistic: str) -> Criterion:
         ),
         Criterion(
             "densities at which some but not all of three pairs are collapsed in the best trained model",
-            ">",
-            0,
-            "the paper",
-            "mixtures",
+            above(0, "the paper", "mixtures"),
             ".0f",
         ),
     ],

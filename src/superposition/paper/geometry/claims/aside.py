@@ -6,7 +6,7 @@ import pandas as pd
 
 from superposition.analysis.rows import rows_at
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, identity
+from superposition.pipeline.judging.criteria import Bound, Criterion, Number, identity
 
 claims = Claims("geometry")
 
@@ -14,7 +14,7 @@ claims = Claims("geometry")
 def excess(statistic: str, relation: Literal["<", ">"]) -> Criterion:
     """Return the criterion that one loss exceeds another, or that it does not; the losses of simplices are sampled."""
     why = "ten times the relative error of a loss, 10⁻⁴"
-    return Criterion(statistic, relation, 1e-3, "measurement error", why, ".2%")
+    return Criterion(statistic, Bound(relation, 1e-3, "measurement error", why), ".2%")
 
 
 def _strategies(data: Tables) -> pd.DataFrame:

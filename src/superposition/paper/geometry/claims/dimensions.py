@@ -8,7 +8,7 @@ import pandas as pd
 from superposition.analysis.rows import rows_at
 from superposition.paper.geometry import LARGE_SWEEP, SWEEPS_BY_M, SWEEPS_BY_N
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, below_half
+from superposition.pipeline.judging.criteria import Criterion, Number, below, below_half
 
 claims = Claims("geometry")
 
@@ -140,11 +140,12 @@ def norm_counts_features(data: Tables) -> Finding:
         Criterion(
             "largest difference from the loss of the best linear model, of any m orthonormal directions, in standard "
             "errors",
-            "<",
-            4.5,
-            "null model",
-            "at S = 0 all features have the same variance, so that all projections have the same loss; one of seven "
-            "normal deviates exceeds it once in 20 000 times",
+            below(
+                4.5,
+                "null model",
+                "at S = 0 all features have the same variance, so that all projections have the same loss; one of "
+                "seven normal deviates exceeds it once in 20 000 times",
+            ),
             ".2f",
         ),
     ],

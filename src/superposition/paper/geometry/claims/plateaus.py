@@ -7,7 +7,7 @@ import pandas as pd
 
 from superposition.paper.geometry import LARGE_SWEEP, NOTEBOOK_SWEEP, REPLICATED_SWEEP, beside_best
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below, improbable
 
 claims = Claims("geometry")
 
@@ -18,7 +18,7 @@ PLATEAU_TOLERANCE = 0.05
 def longer_than_an_even_fall(statistic: str) -> Criterion:
     """Return the criterion that D* is sticky at a level."""
     why = "if D* fell evenly, in log-log, from 1 to its value at 1-S = 0.01, it would stay near each level as long"
-    return Criterion(statistic, ">", 1, "null model", why)
+    return Criterion(statistic, above(1, "null model", why))
 
 
 def longest_plateau(density: np.ndarray, values: np.ndarray, level: float) -> tuple[float, float]:
@@ -135,10 +135,11 @@ def _stickiest_level(curve: pd.DataFrame) -> float:
         longer_than_an_even_fall("the same for the best known models"),
         Criterion(
             "relative distance from 1/2 of the level, apart from 1, near which D* of n = 400 stays longest",
-            "<",
-            PLATEAU_TOLERANCE,
-            "null model",
-            "a level drawn evenly in log D* between 0.05 and 1 is as near to 1/2 in 3 % of cases",
+            below(
+                PLATEAU_TOLERANCE,
+                "null model",
+                "a level drawn evenly in log D* between 0.05 and 1 is as near to 1/2 in 3 % of cases",
+            ),
             ".1%",
         ),
     ],
@@ -172,10 +173,7 @@ def sticky_half(data: Tables) -> Finding:
         ),
         Criterion(
             "mean deviation from 180° of the angle to the most opposite feature",
-            "<",
-            30,
-            "midpoint",
-            "half way to the 120° of a triangle",
+            below(30, "midpoint", "half way to the 120° of a triangle"),
             ".2f",
         ),
     ],

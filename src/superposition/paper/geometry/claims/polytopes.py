@@ -6,7 +6,7 @@ import pandas as pd
 from superposition.analysis.rows import rows_at
 from superposition.paper.geometry import LARGE_SWEEP, LINE_HALF_WIDTH, polytope_sizes
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, below_half, identity
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below_half, identity
 from superposition.theory.polytopes import FRACTIONS, factors_of
 
 claims = Claims("geometry")
@@ -210,10 +210,7 @@ def low_dimensional_factors(data: Tables) -> Finding:
         ),
         Criterion(
             "polytopes of the paper's lines that are Thomson solutions, or factors of one",
-            ">",
-            1,
-            "the paper",
-            "several",
+            above(1, "the paper", "several"),
             ".0f",
         ),
     ],

@@ -9,7 +9,7 @@ from superposition.analysis.rows import rows_at
 from superposition.paper.nonuniform import PAPER_CROSSOVER
 from superposition.paper.nonuniform.claims.solutions import out_of_place, weights_of
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, below_half
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below, below_half
 
 claims = Claims("nonuniform")
 
@@ -17,7 +17,7 @@ claims = Claims("nonuniform")
 def above_its_error(statistic: str) -> Criterion:
     """Return the criterion that a phase change is of first order."""
     why = "three times its error; it is 0 if the change is not of first order"
-    return Criterion(statistic, ">", None, "measurement error", why, ".3f")
+    return Criterion(statistic, above(None, "measurement error", why), ".3f")
 
 
 def smooth(statistic: str) -> Criterion:
@@ -41,20 +41,18 @@ def _crossover(data: Tables) -> pd.Series:
     criteria=[
         Criterion(
             "distance of the crossing of the exact branches from 2.5 times sparser",
-            "<",
-            0.25,
-            "the paper",
-            "about 2.5: nearer to it than to 2 or to 3",
+            below(0.25, "the paper", "about 2.5: nearer to it than to 2 or to 3"),
             ".3f",
         ),
     ],
     correction=[
         Criterion(
             "distance from 2.5 times sparser",
-            ">",
-            None,
-            "measurement error",
-            "three times the range of the results for different samples of the exact loss",
+            above(
+                None,
+                "measurement error",
+                "three times the range of the results for different samples of the exact loss",
+            ),
             ".3f",
         ),
         out_of_place("best fits that are not of the kind with the lower exact loss"),

@@ -5,7 +5,7 @@ import numpy as np
 from superposition.analysis.rows import rows_at
 from superposition.paper.nonuniform.claims.solutions import weights_of
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number
+from superposition.pipeline.judging.criteria import Criterion, Number, above, below
 
 claims = Claims("nonuniform")
 
@@ -19,28 +19,24 @@ claims = Claims("nonuniform")
     criteria=[
         Criterion(
             "relative deviation of ‖W_i‖ from 1/(1-b_i), for the sign of b with which it is smaller",
-            "<",
-            None,
-            "measurement error",
-            "three times the spread of the norms of the five equal features",
+            below(None, "measurement error", "three times the spread of the norms of the five equal features"),
             ".1%",
         ),
     ],
     correction=[
-        Criterion("largest bias", "<", 0, "the paper", "a negative bias"),
+        Criterion("largest bias", below(0, "the paper", "a negative bias")),
         Criterion(
             "smallest ‖W_i‖ - 1",
-            ">",
-            None,
-            "measurement error",
-            "off the unit circle by more than three times the spread of the norms",
+            above(None, "measurement error", "off the unit circle by more than three times the spread of the norms"),
         ),
         Criterion(
             "relative deviation from the condition of the optimum as 1-S → 0, at 1-S = 0.001",
-            "<",
-            0.004,
-            "exact calculation",
-            "the condition leaves out the samples in which one of the four other features is active, a share of 4(1-S)",
+            below(
+                0.004,
+                "exact calculation",
+                "the condition leaves out the samples in which one of the four other features is active, a share "
+                "of 4(1-S)",
+            ),
             ".3%",
         ),
     ],

@@ -9,7 +9,7 @@ from superposition.analysis import alignment
 from superposition.analysis.rows import rows_at
 from superposition.paper.nonuniform import PENTAGON, TWO_DIGONS
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, at_most_zero, below_half
+from superposition.pipeline.judging.criteria import Bound, Criterion, Number, above, at_most_zero, below, below_half
 
 claims = Claims("nonuniform")
 
@@ -23,7 +23,7 @@ def out_of_place(statistic: str) -> Criterion:
 def excess(statistic: str, relation: Literal["<", ">"]) -> Criterion:
     """Return the criterion that one precise loss exceeds another, or that it does not."""
     why = "ten times the relative error of a precise loss, 10⁻⁴"
-    return Criterion(statistic, relation, 1e-3, "measurement error", why, ".2%")
+    return Criterion(statistic, Bound(relation, 1e-3, "measurement error", why), ".2%")
 
 
 def _best_fits(data: Tables) -> pd.DataFrame:
@@ -44,10 +44,11 @@ def weights_of(model: pd.DataFrame) -> np.ndarray:
     criteria=[
         Criterion(
             "relative difference of WᵀW from a regular pentagon's",
-            "<",
-            alignment.difference(TWO_DIGONS, PENTAGON.corners) / 2,
-            "midpoint",
-            "half of that of two digons with the fifth feature at zero",
+            below(
+                alignment.difference(TWO_DIGONS, PENTAGON.corners) / 2,
+                "midpoint",
+                "half of that of two digons with the fifth feature at zero",
+            ),
             ".2%",
         ),
         excess("relative excess of the pentagon's loss over that of the best fit", "<"),
@@ -78,10 +79,7 @@ def pentagon_when_equal(data: Tables) -> Finding:
     criteria=[
         Criterion(
             f"smallest change in the stated direction of the angle to the neighbours, {which}",
-            ">",
-            0,
-            "exact calculation",
-            "at equal densities the angle is 72° by symmetry",
+            above(0, "exact calculation", "at equal densities the angle is 72° by symmetry"),
             ".2f",
         )
         for which in ("exact branch of the pentagon", "best fits that are pentagons")

@@ -1,6 +1,5 @@
 """Judge published comments on the section: two of them on loss surfaces, one on other activation functions."""
 
-import dataclasses
 from typing import Literal
 
 import numpy as np
@@ -9,7 +8,7 @@ import pandas as pd
 from superposition.analysis.rows import rows_at
 from superposition.paper.phase import PHASES
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, below_half
+from superposition.pipeline.judging.criteria import Bound, Criterion, Number, above, above_half, below, below_half
 
 claims = Claims("phase")
 
@@ -28,10 +27,7 @@ HALF_WAY = float(np.hypot(*(CONFUSED - (1, 0))) / 2)
     criteria=[
         Criterion(
             "largest deviation of a sampled loss from the exact one, in standard errors, over 24 random models",
-            "<",
-            4.5,
-            "null model",
-            "one of 24 normal deviates exceeds it once in 6000 times",
+            below(4.5, "null model", "one of 24 normal deviates exceeds it once in 6000 times"),
         )
     ],
 )
@@ -49,10 +45,7 @@ def _minimum(data: Tables, density: float, ratio: float) -> np.ndarray:
 def _distance(where: str, relation: Literal["<", ">"]) -> Criterion:
     return Criterion(
         f"distance of the global minimum from W_1 = W_2 = 1/√2 for {where}",
-        relation,
-        HALF_WAY,
-        "midpoint",
-        "half way between it and W = [1, 0]",
+        Bound(relation, HALF_WAY, "midpoint", "half way between it and W = [1, 0]"),
     )
 
 
@@ -83,10 +76,7 @@ def _largest_step(where: str, relation: Literal["<", ">"]) -> Criterion:
     return Criterion(
         f"largest change of the global minimum from one density to the next, relative to that on a grid twice as "
         f"coarse, {where}",
-        relation,
-        0.75,
-        "midpoint",
-        "half way between a smooth path (½) and a jump (1)",
+        Bound(relation, 0.75, "midpoint", "half way between a smooth path (½) and a jump (1)"),
     )
 
 
@@ -126,10 +116,7 @@ def smooth_movement(data: Tables) -> Finding:
 
 TWO_MINIMA = Criterion(
     "largest number of distinct minima up to sign, over the densities from 0.1 to 1 for ten r from 0.1 to 1",
-    ">",
-    1,
-    "the paper",
-    "two minima",
+    above(1, "the paper", "two minima"),
     ".0f",
 )
 BASIN = below_half(
@@ -147,7 +134,7 @@ JUMP_OF_NORM = _largest_step("for r = 1", ">")
     about="the optimum",
     phrase="lead to loss surfaces with two",
     criteria=[TWO_MINIMA, JUMP_OF_NORM, BASIN],
-    correction=[TWO_MINIMA, JUMP_OF_NORM, dataclasses.replace(BASIN, relation=">")],
+    correction=[TWO_MINIMA, JUMP_OF_NORM, above_half(BASIN.statistic, BASIN.bound.why)],
     expected="corrected",
 )
 def two_minima(data: Tables) -> Finding:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, below_half
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below, below_half
 
 claims = Claims("phase")
 
@@ -68,18 +68,12 @@ def three_phases(data: Tables) -> Finding:
         Criterion(
             "highest density with superposition at any relative importance other than 1, in the theoretical diagram, "
             "the exact optimum and the best trained model of both diagrams",
-            "<",
-            1,
-            "the paper",
-            "none at 1-S = 1; for equal features the dense optimum has no preferred basis",
+            below(1, "the paper", "none at 1-S = 1; for equal features the dense optimum has no preferred basis"),
         ),
         Criterion(
             "highest such density relative to that at the relative importance at which it is lowest, two features, "
             "smallest of the three panels",
-            ">",
-            10**0.05,
-            "measurement error",
-            "one step of the grid",
+            above(10**0.05, "measurement error", "one step of the grid"),
         ),
     ],
 )
@@ -128,10 +122,12 @@ def _highest(phases: pd.DataFrame) -> pd.Series:
         Criterion(
             "change of ‖W_2‖ of the exact optimum within 10⁻⁶ of the density at which it changes fastest, relative to "
             "the change within 10⁻⁴, smallest over relative importances from 0.1 to 0.99",
-            ">",
-            0.55,
-            "midpoint",
-            "half way between a jump (1) and the fastest continuous change, with the square root of the distance (0.1)",
+            above(
+                0.55,
+                "midpoint",
+                "half way between a jump (1) and the fastest continuous change, with the square root of the distance "
+                "(0.1)",
+            ),
         )
     ],
 )

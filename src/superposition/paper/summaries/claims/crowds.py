@@ -7,7 +7,14 @@ import pandas as pd
 from superposition.analysis.rows import SAME, rows_at
 from superposition.paper.summaries import SPARSE
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero
+from superposition.pipeline.judging.criteria import (
+    Criterion,
+    Number,
+    above,
+    above_half,
+    at_most_zero,
+    below_half,
+)
 
 claims = Claims("summaries")
 
@@ -50,12 +57,9 @@ def all_represented(data: Tables) -> Finding:
     )
 
 
-_OFF_ONE = Criterion(
+_OFF_ONE = below_half(
     "largest |‖W_i‖² - 1|, in models of any size and density, of features whose output rises by more than ½ if they "
     "alone become active, at 1",
-    "<",
-    0.5,
-    "midpoint",
     "half way from 1 to an absent feature, and as far above 1",
     ".2f",
 )
@@ -69,10 +73,7 @@ _OFF_ONE = Criterion(
         replace(_OFF_ONE, statistic=f"{_OFF_ONE.statistic}, at 1-S = 1 only"),
         Criterion(
             "least mean ‖W_i‖² of these features at the lowest density, of any size of models",
-            ">",
-            1,
-            "the summary",
-            "1; sparse features are longer",
+            above(1, "the summary", "1; sparse features are longer"),
             ".2f",
         ),
     ],

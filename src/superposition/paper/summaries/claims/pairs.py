@@ -7,14 +7,14 @@ import pandas as pd
 
 from superposition.analysis.rows import rows_at
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, identity
+from superposition.pipeline.judging.criteria import Bound, Criterion, Number, identity
 
 claims = Claims("summaries")
 
 
 def exponent(statistic: str, relation: Literal["<", ">"]) -> Criterion:
     """Return the criterion that an exponent is nearer to 2 than to 1, or the reverse."""
-    return Criterion(statistic, relation, 1.5, "midpoint", "half way between proportional and quadratic", ".2f")
+    return Criterion(statistic, Bound(relation, 1.5, "midpoint", "half way between proportional and quadratic"), ".2f")
 
 
 def _exponent(costs: pd.DataFrame, by: str) -> float:

@@ -6,7 +6,7 @@ import pandas as pd
 from superposition.analysis.rows import rows_at
 from superposition.paper.summaries import DRAWN_THRESHOLD, OFTEN_ACTIVE
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, at_most_zero, below
 
 claims = Claims("summaries")
 
@@ -37,10 +37,7 @@ def _in_superposition(data: Tables, values: str) -> set[int]:
         at_most_zero("binary features that are not represented at the lowest density", "the summary", "all five are"),
         Criterion(
             "largest deviation of a step between neighbours from 72° at the lowest density",
-            "<",
-            6,
-            "midpoint",
-            "half way to the 60° of a hexagon, which is nearer than the 90° of two digons",
+            below(6, "midpoint", "half way to the 60° of a hexagon, which is nearer than the 90° of two digons"),
             ".1f",
         ),
         at_most_zero(
@@ -80,10 +77,7 @@ def binary(data: Tables) -> Finding:
         ),
         Criterion(
             "largest number of equally important features that are represented",
-            "<",
-            3,
-            "the summary",
-            "two, whichever they are",
+            below(3, "the summary", "two, whichever they are"),
             ".0f",
         ),
     ],
@@ -96,10 +90,7 @@ def binary(data: Tables) -> Finding:
         ),
         Criterion(
             "smallest number of equally important features that are represented, of both kinds of values",
-            ">",
-            2,
-            "the summary",
-            "two, whichever they are",
+            above(2, "the summary", "two, whichever they are"),
             ".0f",
         ),
     ],
@@ -163,10 +154,7 @@ DECISIVE_JUMP = above_half(
     correction=[
         Criterion(
             "steps of the optimum of equally important binary features",
-            ">",
-            1.5,
-            "midpoint",
-            "half way between one and two",
+            above(1.5, "midpoint", "half way between one and two"),
             ".0f",
         ),
         DECISIVE_JUMP,

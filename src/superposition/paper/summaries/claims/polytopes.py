@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, at_most_zero, below
 
 claims = Claims("summaries")
 
@@ -32,10 +32,7 @@ def _recognised(arrangement: str, n: int) -> Criterion:
     """Return the criterion that the best sparse model has an arrangement."""
     return Criterion(
         f"difference of WᵀW from the {arrangement}'s at the lowest density, best model of n = {n}",
-        "<",
-        0.18,
-        "midpoint",
-        "half of the 0.35 between the two polytopes that differ least",
+        below(0.18, "midpoint", "half of the 0.35 between the two polytopes that differ least"),
         ".3f",
     )
 
@@ -73,10 +70,7 @@ def polygons(data: Tables) -> Finding:
         Criterion(
             "relative excess of the loss of a tetrahedron over that of an antipodal pair and two dedicated dimensions, "
             "at the lowest density",
-            ">",
-            1e-3,
-            "measurement error",
-            "ten times the relative error of these losses, 10⁻⁴",
+            above(1e-3, "measurement error", "ten times the relative error of these losses, 10⁻⁴"),
             ".2%",
         ),
     ],
@@ -163,10 +157,11 @@ def equidistant(data: Tables) -> Finding:
     correction=[
         Criterion(
             "smallest angle of n = 4, m = 3, in degrees",
-            "<",
-            (109.4712 + 90) / 2,
-            "midpoint",
-            "half way between the tetrahedron's and 90°, beyond which features do not interfere",
+            below(
+                (109.4712 + 90) / 2,
+                "midpoint",
+                "half way between the tetrahedron's and 90°, beyond which features do not interfere",
+            ),
             ".1f",
         ),
         above_half(

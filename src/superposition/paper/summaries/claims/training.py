@@ -5,7 +5,7 @@ from scipy.stats import binom
 
 from superposition.paper.summaries import APART, TOLERANCES
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, below_half
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below_half
 
 claims = Claims("summaries")
 
@@ -24,10 +24,7 @@ SIGNIFICANCE = 0.01
         ),
         Criterion(
             "share of pentagons whose angles settle after their norms, lowest of three tolerances",
-            ">",
-            None,
-            "null model",
-            "with 99 % probability fewer do so if both orders are equally likely",
+            above(None, "null model", "with 99 % probability fewer do so if both orders are equally likely"),
             ".0%",
         ),
     ],
