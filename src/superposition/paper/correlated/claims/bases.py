@@ -226,7 +226,7 @@ def tradeoff(data: Tables) -> Finding:
     share = tables["pair"].pivot(index="density", columns="correlation", values="difference").sort_index()
     rows = "; ".join(
         f"c = {c:g}: " + ", ".join(f"{value:.2f} at {p:g}" for p, value in column.iloc[::3].items())
-        for c, column in share.items()
+        for c, column in share.iloc[:, ::2].items()
     )
     collapsed = tables["best"].query("density < 1").groupby("density")["collapsed"].first()
     return Finding(
