@@ -27,6 +27,8 @@ from superposition.search.constructions import (
 )
 from superposition.search.polishing import GROUPS, Bench, Draws
 
+# The initialisations at every point that take part, those with the lowest losses.
+INITIALISATIONS = 3
 # The largest number of variations of the best model of every condition that are tried in a round; one for every two
 # features is enough for small models.
 VARIATIONS = 8
@@ -199,17 +201,19 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
     Returns:
         The search at its end, and the constructions that come closest to the best models.
     """
-    conditions, start = bench.family.conditions, _trained_models(bench.family, trained)
+    conditions, start = bench.family.conditions, _trained_models(bench.family, trained, 0)
     solved = {c.condition: c for c in start if c.source == EXACT}
     built = [c for k in range(len(conditions)) if k not in solved for c in known_models(k, conditions[k])]
     solved |= {c.condition: c for c in built if c.source == EXACT}
     best = {c.condition: c for c in reversed(start)} | solved
     state = Search(bench, best, changed=set(range(len(conditions))))
     state.challenge([c for c in start + built if c.condition not in solved])
-    built = [c for c in built if c.condition in state.improved]
+    start += [c for rank in range(1, INITIALISATIONS) for c in _trained_models(bench.family, trained, rank)]
+    # Where features are all alike, models that were trained under a condition gain nothing from polishing.
+    start = [c for c in start + built if c.condition in state.improved and not conditions[c.condition].has_products]
     failures = dict.fromkeys(state.improved, 0)
     for number in range(MAX_ROUNDS):
-        carried = state.exchange() + (built if number == 0 else [])
+        carried = state.exchange() + (start if number == 0 else [])
         alive = [
             k for k, failed in failures.items() if failed < (PATIENCE_IF_UNIFORM if conditions[k].uniform else PATIENCE)
         ]
@@ -243,13 +247,14 @@ def lowest(candidates: Sequence[Candidate], excess: np.ndarray, limit: int) -> l
     return found
 
 
-def _trained_models(family: Family, trained: Mapping[str, SweepResult]) -> list[Candidate]:
-    """Return the models with the lowest losses at every point of all sweeps."""
+def _trained_models(family: Family, trained: Mapping[str, SweepResult], rank: int) -> list[Candidate]:
+    """Return the initialisations of a given rank at every point of all sweeps; rank 0 has the lowest losses."""
     found = []
     for name, models in trained.items():
-        flat, best = models.model.pack(models.parameters), models.loss.argmin(dim=1)
-        source = EXACT if models.sweep.solver == "exact" else name
-        found += [Candidate(k, source, flat[p, best[p]]) for p, k in enumerate(family.of_point[name])]
+        if rank < models.loss.shape[1] and not (rank and models.sweep.exactly_solvable):
+            flat, ranked = models.model.pack(models.parameters), models.loss.argsort(dim=1, stable=True)[:, rank]
+            source = EXACT if models.sweep.solver == "exact" else name
+            found += [Candidate(k, source, flat[p, ranked[p]]) for p, k in enumerate(family.of_point[name])]
     return found
 
 
