@@ -26,6 +26,7 @@ from superposition.paper.absolute import (
     measure,
     motifs_of_shown_model,
 )
+from superposition.paper.absolute.motifs import find_motifs
 from superposition.pipeline.judging.claims import Tables
 from superposition.training.evaluation import losses
 
@@ -168,7 +169,7 @@ def test_ablations(trained: dict[str, SweepResult], data: Tables) -> None:
     models, table = trained["absolute_motif"], data["asymmetric_motif"]["ablations"]
     point = models.sweep.density.index(0.3)
     W, W_out, b = measure.ordered_layers(models, point, 0)
-    (first, second) = neurons.motifs(W, W_out)
+    (first, second) = find_motifs(W, W_out)
     changes = [(W, W_out)]
     for motif in (first, second):
         for layer, neuron, feature in (

@@ -20,6 +20,7 @@ from superposition.paper.absolute import (
     computes_exactly,
     count_monosemantic,
 )
+from superposition.paper.absolute.motifs import Motif, find_motifs
 from superposition.theory import exact
 
 # Samples, none of them all-zero, by which the effect of ablations is measured.
@@ -73,7 +74,7 @@ def asymmetric_motif(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]
         for restart, loss in enumerate(models.loss[point].tolist()):
             W, W_out, _ = ordered_layers(models, point, restart)
             here = {"point": point, "density": density, "restart": restart}
-            instances = neurons.motifs(W, W_out)
+            instances = find_motifs(W, W_out)
             best = restart == int(models.loss[point].argmin())
             runs.append({**here, "loss": loss, "instances": len(instances), "best": best})
             for motif in instances:
@@ -86,7 +87,7 @@ def asymmetric_motif(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]
     shown = table[table["best"]].sort_values(["instances", "density"], ascending=False, kind="stable").iloc[0]
     point, restart = int(shown["point"]), int(shown["restart"])
     W, W_out, b = ordered_layers(models, point, restart)
-    columns = ["point", "density", "restart", "best", *neurons.Motif.__annotations__, *MOTIF_WEIGHTS]
+    columns = ["point", "density", "restart", "best", *Motif.__annotations__, *MOTIF_WEIGHTS]
     tables = {
         "models": table,
         "motifs": pd.DataFrame(found, columns=columns),
@@ -134,7 +135,7 @@ def _measure_ablations(
     # Removing a weight does not change the loss of the all-zero sample.
     trained, zero = weighted_losses(W, W_out)
     rows: list[dict[str, object]] = [{"instance": 0, "without": "nothing", "loss": trained.mean() + zero}]
-    for k, motif in enumerate(neurons.motifs(W, W_out), 1):
+    for k, motif in enumerate(find_motifs(W, W_out), 1):
         active = (x[:, motif.first] * W[motif.shared, motif.first] > 0).numpy()
         for name, layer, neuron, feature in (
             ("inhibition", W_out, motif.inhibitor, motif.second),

@@ -15,6 +15,7 @@ from superposition.paper.privileged import (
     matches_regime,
     regimes_by_density,
 )
+from superposition.paper.privileged.codes import canonical_codes, representing_neurons
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import (
     Criterion,
@@ -252,7 +253,7 @@ def codes(data: Tables) -> Finding:
 def _distance_from_binary_code(W: np.ndarray) -> float:
     """Return the largest distance of a cosine from its ideal, for three features that share two neurons."""
     shared = ~neurons.monosemantic(neurons.drive(W, signed=False))
-    code = neurons.representing_neurons(W)[shared]
+    code = representing_neurons(W)[shared]
     coded = np.flatnonzero(code.any(0))
     order = coded[np.argsort(-code[:, coded].sum(0), kind="stable")]
     columns = W[shared][:, order]
@@ -324,7 +325,7 @@ def shift(data: Tables) -> Finding:
 )
 def same_code_in_range(data: Tables) -> Finding:
     weights, basins = _weights(data), data["privileged_neurons"]["basins"]
-    kinds = neurons.canonical_codes(np.stack([*weights.values()]))
+    kinds = canonical_codes(np.stack([*weights.values()]))
     labels = np.array([kinds.index(kind) for kind in kinds])
     orders = np.random.default_rng(0).permuted(np.tile(labels, (CODE_ORDERS, 1)), axis=1)
     same, by_chance = (np.sum(codes[..., 1:] == codes[..., :-1], axis=-1) for codes in (labels, orders))

@@ -16,6 +16,7 @@ from superposition.paper.privileged import (
     MODEL_LABELS,
     MONOSEMANTIC_THRESHOLDS,
     SHOWN_DENSITY,
+    codes,
     matches_regime,
     paper_regime,
     regimes_by_density,
@@ -190,7 +191,7 @@ def _measure_basin(
         paper_kind: Whether each restart is of the kind that the paper finds at this density.
     """
     best = int(loss.argmin())
-    kinds = neurons.canonical_codes(W_all)
+    kinds = codes.canonical_codes(W_all)
     same = np.array([kind == kinds[ranked[best]] for kind in kinds])
     excess = loss / loss[best] - 1
     return {
@@ -211,7 +212,7 @@ def _describe_code(W: Float[np.ndarray, "m n"], here: dict[str, float | int]) ->
     """
     one = neurons.monosemantic(neurons.drive(W, signed=False))
     W = W[np.lexsort((np.argsort(neurons.display_order(W)), ~one))]
-    drive, code, response = neurons.drive(W, signed=False), neurons.representing_neurons(W), neurons.response(W)
+    drive, code, response = neurons.drive(W, signed=False), codes.representing_neurons(W), codes.response(W)
     one = neurons.monosemantic(drive)
     second = neurons.second_drive_ratio(drive)
     features = {"feature": np.arange(W.shape[1]), "response": response, "code": _codewords(code)}
@@ -228,10 +229,10 @@ def _describe_code(W: Float[np.ndarray, "m n"], here: dict[str, float | int]) ->
 
 def is_of_paper_kind(density: float, W: Float[np.ndarray, "m n"]) -> bool:
     """Return whether a model is of the kind that the paper finds at this density."""
-    regime, code = paper_regime(density), neurons.representing_neurons(W)
+    regime, code = paper_regime(density), codes.representing_neurons(W)
     if regime is None:
         return False
-    one, represented = neurons.monosemantic(neurons.drive(W, signed=False)), neurons.response(W) > 0.5
+    one, represented = neurons.monosemantic(neurons.drive(W, signed=False)), codes.response(W) > 0.5
     others = int((represented & ~code[one].any(0)).sum())
     return matches_regime(regime, int(one.sum()), others, _codewords(code[:, represented]))
 
