@@ -46,7 +46,7 @@ def cosines(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch n n"]:
 
 
 def dimensions_per_feature(W: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch"]:
-    """Return D* = m / ‖W‖²_F, the hidden dimensions per feature that W represents (paper: "Uniform superposition")."""
+    """Return D* = m / ‖W‖_F², the hidden dimensions per feature that W represents (paper: "Uniform superposition")."""
     return W.shape[-2] / W.square().sum((-2, -1))
 
 

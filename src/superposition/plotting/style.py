@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import seaborn as sns
 from matplotlib.animation import Animation, PillowWriter
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure, FigureBase
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, BboxBase
 
 STYLE = Path(__file__).with_suffix(".mplstyle")
 # Width of a page in inches.
@@ -101,10 +102,18 @@ def _round_positions(figure: Figure) -> None:
     while parts:
         part = parts.pop()
         for subfigure in part.subfigs:
-            subfigure.bbox_relative.set_points(subfigure.bbox_relative.get_points().round(6))
+            subfigure.bbox_relative.set_points(_rounded(subfigure.bbox_relative))
             parts.append(subfigure)
     for ax in figure.axes:
-        ax.set_position(Bbox(ax.get_position(original=True).get_points().round(6)))
+        ax.set_position(Bbox(_rounded(ax.get_position(original=True))))
+
+
+def _rounded(box: BboxBase) -> np.ndarray:
+    """Return the corners of a box in multiples of 2⁻³⁰.
+
+    A short decimal number, which a ratio of heights may give, is never half way between two of them.
+    """
+    return np.round(box.get_points() * 2**30) / 2**30
 
 
 def density_title(density: float) -> str:
