@@ -48,7 +48,7 @@ def headings(project: Project) -> list[str]:
 
 def test_a_custom_sweep(project: Project) -> None:
     """A file of a few lines gives weights, tables, figures and a place in the report."""
-    follow(project, "own sweep")
+    follow(project, "custom sweep")
     out = project.path / OUT
     trained = SweepResult.load(out / "weights/mine.safetensors")
     assert (trained.sweep.n, trained.sweep.m, len(trained.points)) == (6, 2, 40)
@@ -64,8 +64,8 @@ def test_a_custom_sweep(project: Project) -> None:
     assert at == sorted(at)
     command = "snakemake --cores all results/paper/figures/mine_gram.png --configfile examples/custom_sweep.yaml"
     assert command in html
-    assert command in block("own sweep")
-    assert html.count("<b>The paper</b>") == 2, "nothing is said of the paper where an own sweep is shown"
+    assert command in block("custom sweep")
+    assert html.count("<b>The paper</b>") == 2, "the report says what the paper has, but not for a custom sweep"
     assert set(pd.read_csv(out / "claims.csv")["section"]) == {"introduction"}
     # Everything is made, and without the file the rest is as before.
     assert project.jobs("--configfile", "examples/custom_sweep.yaml") == set()
@@ -78,7 +78,7 @@ def test_a_new_figure(project: Project) -> None:
         path = project.path / name
         more = text.removeprefix("figures:\n") if path.suffix == ".yaml" else f"\n\n{text}"
         path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
-    follow(project, "own figure")
+    follow(project, "new figure")
     out, figure, claim = project.path / OUT, "represented_features", "introduction.all_when_sparse"
     assert (out / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
     assert len(pd.read_csv(out / f"tables/{figure}/counts.csv")) == 3

@@ -20,7 +20,7 @@ RECORDS = Path("report/robustness")
 # The verdicts that are counted.
 VERDICTS = ["reproduced", "corrected", "not reproduced", "described", ERROR]
 COUNT_COLUMNS = ["claim", "expected", "seeds", *VERDICTS, "numbers"]
-# A verdict hangs on the dice if it is the one on record under a smaller share of the seeds.
+# A verdict depends on the seed if it is the one on record under a smaller share of the seeds.
 FIRM_SHARE = 0.95
 
 
@@ -80,7 +80,7 @@ def agreement(table: pd.DataFrame, expected: Mapping[str, str]) -> pd.DataFrame:
 
 
 def describe(table: pd.DataFrame) -> str:
-    """Say in one line how many verdicts are those on record, and which claims hang on the dice."""
+    """Return one line: how many verdicts are those on record, and which claims depend on the seed."""
     found = agreement(table, dict(zip(table["claim"], table["expected"], strict=True)))
     loose = found[found["share"] < FIRM_SHARE]
     named = "; ".join(f"{row.claim} is {row.expected} on record, but {row.verdicts}" for row in loose.itertuples())
@@ -89,7 +89,7 @@ def describe(table: pd.DataFrame) -> str:
 
 
 def count_seeds(table: pd.DataFrame) -> str:
-    """Say under how many seeds the claims were judged, which may differ where a run was cut short."""
+    """Return under how many seeds the claims were judged, a range if a run was cut short."""
     least, most = table["seeds"].min(), table["seeds"].max()
     return f"{most}" if least == most else f"{least} to {most}"
 
