@@ -96,10 +96,12 @@ export function subscript(value) {
 export function prose(text) {
   return text
     .replace(/(?<=\b1)-(?=S\b)|(?<=\S )-(?= \S)/g, "−")
-    .split(/(?<!\w)([A-Za-zΣŴ]_(?:\{[^}]+\}|[A-Za-z0-9]))(?!\w)/)
-    .map((part, k) =>
-      k % 2 ? html("span", {}, html("i", {}, part[0]), html("sub", {}, part.slice(2).replace(/[{}]/g, ""))) : part,
-    );
+    .split(/((?<!\w)[A-Za-zΣŴ]_(?:\{[^}]+\}|[A-Za-z0-9])|‖_F)(?!\w)/)
+    .map((part, k) => {
+      if (k % 2 === 0) return part;
+      const letter = part[0] === "‖" ? "‖" : html("i", {}, part[0]);
+      return html("span", {}, letter, html("sub", {}, part.slice(2).replace(/[{}]/g, "")));
+    });
 }
 
 /**
