@@ -90,6 +90,14 @@ def test_gradient_ascent_is_at_least_as_good(measured: dict[str, pd.DataFrame]) 
     assert (ascents["each_sample"] >= 0.9999 * ascents["analytic"]).all()  # but for rounding
 
 
+def test_gradients_find_most_of_the_best_attack(measured: dict[str, pd.DataFrame]) -> None:
+    """Attacks along gradients come near the best attack on each sample and never exceed it, where there are any."""
+    masking = measured["masking"]
+    none = masking["masked"] == 1
+    assert masking.loc[none, "relative_rise"].max() < 1e-3
+    assert masking.loc[~none, "relative_rise"].between(0.5, 1).all()
+
+
 def test_only_some_densities_of_other_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "ATTACK_SAMPLES", 100)
     monkeypatch.setattr(measure, "OTHER_DENSITIES", 3)
