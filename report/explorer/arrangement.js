@@ -1,4 +1,5 @@
 // Pictures of a model: its features as arrows in one, two or three dimensions, and matrices.
+import * as d3 from "d3";
 import { Chart, arrowKeys } from "./chart.js";
 import { signed } from "./colours.js";
 import { format, html, subscript, svg } from "./page.js";
@@ -237,13 +238,11 @@ export class Matrix {
       for (let i = 0; i < rows; i++)
         for (let j = 0; j < columns; j++) reach = Math.max(reach, 1, Math.abs(value(i, j)));
     const size = { width: 320, height: Math.max(120, (260 * rows) / Math.max(rows, columns) + 50) };
-    const every = [1, 2, 5, 10, 20, 50, 100].find((step) => Math.max(rows, columns) / step <= 12) ?? 1000;
-    const numbers = (/** @type {number} */ count) => [...Array(count + 1).keys()].filter((k) => k && k % every === 0);
-    const axis = (/** @type {number} */ count, flip = false) => {
-      const [from, to] = [0.5, count + 0.5];
-      return { from: flip ? to : from, to: flip ? from : to, title: "", ticks: numbers(count) };
-    };
-    const chart = new Chart(this.label, axis(columns), axis(rows, true), size);
+    const numbers = (/** @type {number} */ count) =>
+      d3.ticks(1, count, (12 * count) / Math.max(rows, columns)).filter(Number.isInteger);
+    const across = { from: 0.5, to: columns + 0.5, title: "", ticks: numbers(columns) };
+    const down = { from: rows + 0.5, to: 0.5, title: "", ticks: numbers(rows) };
+    const chart = new Chart(this.label, across, down, size);
     chart.cells(columns, rows, (column, row) => signed(value(row, column) / reach));
     /** @type {Element | undefined} */
     let cursor;

@@ -1,7 +1,10 @@
 // Charts: axes, lines, points and images, which can be pointed at with a mouse, a finger or the arrow keys.
+import * as d3 from "d3";
 import { format, svg } from "./page.js";
 
 const MARGIN = { left: 46, right: 16, top: 8, bottom: 34 };
+/** About how many ticks of an axis are labelled. */
+const TICKS = 5;
 
 /**
  * @typedef {object} Axis
@@ -21,18 +24,14 @@ export class Chart {
    * @param {{width?: number, height?: number}} size
    */
   constructor(label, x, y, { width = 360, height = 250 } = {}) {
-    const inside = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
-    this.place = { x: scale(x, MARGIN.left, inside[0]), y: scale(y, height - MARGIN.bottom, -inside[1]) };
-    this.frame = { x: MARGIN.left, y: MARGIN.top, width: inside[0], height: inside[1] };
+    const { left, right, top, bottom } = MARGIN;
+    this.frame = { x: left, y: top, width: width - left - right, height: height - top - bottom };
+    this.place = { x: scale(x, left, width - right), y: scale(y, height - bottom, top) };
     this.element = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, class: "chart" });
     this.body = svg("g");
     const clip = `clip${Chart.count++}`;
     this.body.setAttribute("clip-path", `url(#${clip})`);
-    this.element.append(
-      svg("clipPath", { id: clip }, svg("rect", this.frame)),
-      this.axes(x, y, height),
-      this.body,
-    );
+    this.element.append(svg("clipPath", { id: clip }, svg("rect", this.frame)), this.axes(x, y, height), this.body);
   }
 
   /**
@@ -42,24 +41,16 @@ export class Chart {
    * @param {number} height
    */
   axes(x, y, height) {
-    const group = svg("g", { class: "axes" }, svg("rect", { ...this.frame, class: "frame" }));
-    const bottom = height - MARGIN.bottom;
-    for (const tick of x.ticks ?? ticks(x)) {
-      const at = this.place.x(tick);
-      group.append(svg("line", { x1: at, x2: at, y1: bottom, y2: bottom + 3 }));
-      group.append(svg("text", { x: at, y: bottom + 13, "text-anchor": "middle" }, tickText(tick)));
-    }
-    for (const tick of y.ticks ?? ticks(y)) {
-      const at = this.place.y(tick);
-      group.append(svg("line", { x1: MARGIN.left - 3, x2: MARGIN.left, y1: at, y2: at }));
-      group.append(svg("text", { x: MARGIN.left - 5, y: at + 3.5, "text-anchor": "end" }, tickText(tick)));
-    }
     const middle = MARGIN.top + this.frame.height / 2;
-    group.append(
+    return svg(
+      "g",
+      { class: "axes" },
+      svg("rect", { ...this.frame, class: "frame" }),
+      drawTicks(d3.axisBottom, this.place.x, x, 0, height - MARGIN.bottom),
+      drawTicks(d3.axisLeft, this.place.y, y, MARGIN.left, 0),
       svg("text", { x: MARGIN.left + this.frame.width / 2, y: height - 6, "text-anchor": "middle" }, x.title),
       svg("text", { x: 11, y: middle, "text-anchor": "middle", transform: `rotate(-90 11 ${middle})` }, y.title),
     );
-    return group;
   }
 
   /**
@@ -69,15 +60,13 @@ export class Chart {
    * @param {Record<string, any>} [attributes]
    */
   line(xs, ys, attributes = {}) {
-    let path = "";
-    let open = false;
-    for (let k = 0; k < xs.length; k++) {
-      const [x, y] = [this.place.x(xs[k]), this.place.y(ys[k])];
-      const there = ys[k] !== null && Number.isFinite(y);
-      if (there) path += `${open ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
-      open = there;
-    }
-    return this.add(svg("path", { d: path, class: "line", ...attributes }));
+    const { x, y } = this.place;
+    const line = d3
+      .line()
+      .defined((value) => value !== null && Number.isFinite(y(value)))
+      .x((_, k) => x(xs[k]))
+      .y(y);
+    return this.add(svg("path", { d: line(ys) ?? "", class: "line", ...attributes }));
   }
 
   /**
@@ -157,16 +146,11 @@ export class Chart {
    * @param {{held: boolean}} [hold] whether a click holds the point, so that the mouse can leave; charts may share it
    */
   interactive(point, step, hold = { held: false }) {
-    const { element, frame, place } = this;
+    const { element } = this;
+    const [x, y] = [this.place.x, this.place.y].map((scale) => scale.copy().clamp(true));
     const report = (/** @type {PointerEvent} */ event) => {
-      const box = element.getBoundingClientRect();
-      const unit = element.viewBox.baseVal.width / box.width;
-      const inside = (/** @type {number} */ v, /** @type {number} */ from, /** @type {number} */ size) =>
-        Math.min(Math.max(v, from), from + size);
-      point(
-        place.x.invert(inside((event.clientX - box.left) * unit, frame.x, frame.width)),
-        place.y.invert(inside((event.clientY - box.top) * unit, frame.y, frame.height)),
-      );
+      const place = d3.clientPoint(element, event);
+      point(x.invert(place[0]), y.invert(place[1]));
     };
     element.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
       report(event);
@@ -197,16 +181,13 @@ export function arrowKeys(element, step) {
 }
 
 /**
- * Returns the function from values to places on the screen, with its inverse.
+ * Returns the function from values to places on the screen.
  * @param {Axis} axis
  * @param {number} start
- * @param {number} length
+ * @param {number} end
  */
-function scale({ from, to, log }, start, length) {
-  const [f, g] = log ? [Math.log, Math.exp] : [Number, Number];
-  const place = (/** @type {number} */ value) => start + ((f(value) - f(from)) / (f(to) - f(from))) * length;
-  place.invert = (/** @type {number} */ at) => g(f(from) + ((at - start) / length) * (f(to) - f(from)));
-  return place;
+function scale({ from, to, log }, start, end) {
+  return (log ? d3.scaleLog() : d3.scaleLinear()).domain([from, to]).range([start, end]);
 }
 
 /**
@@ -232,23 +213,16 @@ export function cellAxis(values, title) {
 const tickText = (tick) => format(tick, 3).replace(/\.?0* × /, " × ").replace(/^1 × /, "");
 
 /**
- * Chooses the ticks of an axis.
+ * Draws the ticks of an axis, not all of which are labelled if it is logarithmic.
+ * @param {(scale: import("d3").Scale) => import("d3").Axis} draw
+ * @param {import("d3").Scale} scale
  * @param {Axis} axis
+ * @param {number} x where the axis begins on the screen
+ * @param {number} y
  */
-function ticks({ from, to, log }) {
-  const [low, high] = [Math.min(from, to), Math.max(from, to)];
-  const found = [];
-  if (log) {
-    const decades = Math.log10(high / low);
-    const steps = decades < 0.8 ? [1, 2, 3, 5, 7] : decades < 1.3 ? [1, 2, 5] : decades < 2.6 ? [1, 3] : [1];
-    const every = Math.ceil(decades / 6);
-    for (let k = Math.floor(Math.log10(low)); k <= Math.log10(high); k++)
-      if (k % every === 0) found.push(...steps.map((s) => s * 10 ** k));
-  } else {
-    const rough = (high - low) / 5;
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const step = /** @type {number} */ ([1, 2, 5, 10].find((s) => s * power >= rough)) * power;
-    for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) found.push(k * step);
-  }
-  return found.filter((tick) => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9));
+function drawTicks(draw, scale, { log, ticks }, x, y) {
+  const group = svg("g", { transform: `translate(${x} ${y})` });
+  const text = log ? scale.tickFormat(TICKS, tickText) : tickText;
+  draw(scale).ticks(TICKS).tickValues(ticks ?? null).tickFormat(text).tickSize(3)(d3.select(group));
+  return group;
 }

@@ -1,4 +1,5 @@
 // The colours of the figures (plotting/style.py); all can be told apart by colour-blind readers.
+import * as d3 from "d3";
 
 export const CATEGORIES = [
   "#0173b2",
@@ -15,8 +16,6 @@ export const CATEGORIES = [
 /** Weights and dot products: blue is negative, orange positive. */
 const SIGNED = ["#2f6cb0", "#5f8ec1", "#91b0d2", "#c1d1e2", "#f2f1f1", "#e3c6be", "#d49b8a", "#c47157", "#b54726"];
 const IMPORTANCE = ["#fee838", "#ddc858", "#bbad6d", "#9a9376", "#7c7b78", "#60646f", "#424e6c", "#18376f", "#00224e"];
-const VIRIDIS = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"];
-const PLASMA = ["#0d0887", "#4c02a1", "#7e03a8", "#aa2395", "#cc4778", "#e66c5c", "#f89540", "#fdc527", "#f0f921"];
 /** @type {Record<string, string>} the colours of features by the polytope that their factor forms */
 const POLYTOPES = {
   single: CATEGORIES[5],
@@ -53,23 +52,11 @@ export function mix(colours, shares) {
   return `rgb(${channels.map(Math.round).join(" ")})`;
 }
 
-/**
- * Returns the colour of a number from 0 to 1 on a scale.
- * @param {string[]} scale
- * @param {number} value
- */
-function along(scale, value) {
-  const place = Math.min(Math.max(value, 0), 1) * (scale.length - 1);
-  const k = Math.min(Math.floor(place), scale.length - 2);
-  return mix([scale[k], scale[k + 1]], [k + 1 - place, place - k]);
-}
-
-/** @param {number} value from -1 to 1 */
-export const signed = (value) => along(SIGNED, (value + 1) / 2);
-/** @param {number} value from 0 to 1 */
-export const viridis = (value) => along(VIRIDIS, value);
-/** @param {number} value from 0 to 1 */
-export const plasma = (value) => along(PLASMA, value);
+/** The colour of a number from -1 to 1. */
+export const signed = d3.scaleSequential(d3.piecewise(d3.interpolateRgb, SIGNED)).domain([-1, 1]).clamp(true);
+/** The colours of numbers from 0 to 1. */
+export const [viridis, plasma] = [d3.interpolateViridis, d3.interpolatePlasma];
+const important = d3.piecewise(d3.interpolateRgb, IMPORTANCE);
 
 export const darkPage = () => matchMedia("(prefers-color-scheme: dark)").matches;
 
@@ -79,15 +66,15 @@ export const darkPage = () => matchMedia("(prefers-color-scheme: dark)").matches
  * @param {{n: number, importance: number[], sets: number[][], varied: number[]}} sweep
  */
 export function featureColours({ n, importance, sets, varied }) {
-  const features = [...Array(n).keys()];
+  const features = d3.range(n);
   if (sets.length)
     return features.map((i) => {
       const k = sets.findIndex((set) => set.includes(i));
       return k < 0 ? CATEGORIES[7] : CATEGORIES[k % CATEGORIES.length];
     });
-  const [low, high] = [Math.min(...importance), Math.max(...importance)];
+  const [low, high] = d3.extent(importance);
   // On a dark page the darkest colours would be lost.
-  const place = (/** @type {number} */ share) => (darkPage() ? 0.7 * (1 - share) : share);
-  if (low < high) return importance.map((value) => along(IMPORTANCE, place((value - low) / (high - low))));
+  const share = d3.scaleLinear().domain([low, high]).range(darkPage() ? [0.7, 0] : [0, 1]);
+  if (low < high) return importance.map((value) => important(share(value)));
   return features.map((i) => CATEGORIES[Number(varied.includes(i))]);
 }

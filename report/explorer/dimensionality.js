@@ -1,4 +1,5 @@
 // D_i by sparsity: point at a feature to see its factor, its neighbours and the graph of its model.
+import * as d3 from "d3";
 import { Arrangement } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { polytopeColour } from "./colours.js";
@@ -63,7 +64,7 @@ function sweepPanels(sweep, address) {
   const solidNote = html("p", { class: "note" });
   const graph = html("div");
   const point = address.nearest("density", density, 0.2);
-  const here = [...Array(n).keys()].map((i) => kind(point * n + i));
+  const here = d3.range(n).map((i) => kind(point * n + i));
   // At first, a feature that is part of a solid.
   const first = here.findIndex((name) => name === "square antiprism" || name === "tetrahedron");
   const asked = Math.round(address.number("feature", Math.max(first, 0) + 1)) - 1;
@@ -78,7 +79,7 @@ function sweepPanels(sweep, address) {
     cursor = [chart.rule("x", xs[point]), chart.add(circle)];
     const model = new Model(W.subarray(point * m * n, (point + 1) * m * n), m, n);
     const factor = sweep.factor[k];
-    const together = [...Array(n).keys()].filter((i) => sweep.factor[point * n + i] === factor);
+    const together = d3.range(n).filter((i) => sweep.factor[point * n + i] === factor);
     facts.replaceChildren(
       ...describeFeature(model, feature, D[k], kind(k), factor < 0 ? [] : together, density[point], sweep.curve[point]),
     );
@@ -106,10 +107,7 @@ function sweepPanels(sweep, address) {
           (chart.place.y(D[point * n + i]) - chart.place.y(py)) * 2,
           chart.place.x(x(point * n + i)) - chart.place.x(px),
         );
-      choose(
-        point,
-        [...Array(n).keys()].reduce((best, i) => (distance(i) < distance(best) ? i : best), 0),
-      );
+      choose(point, d3.scan(d3.range(n), (i, j) => distance(i) - distance(j)));
     },
     (dx, dy) => choose(at.point + dx, at.feature + dy),
   );
@@ -157,7 +155,8 @@ function sweepPanels(sweep, address) {
  */
 function describeFeature(model, feature, D, kind, together, density, curve) {
   const norm = model.norm(feature);
-  const neighbours = [...Array(model.n).keys()]
+  const neighbours = d3
+    .range(model.n)
     .filter((i) => i !== feature)
     .map((i) => ({ i, dot: model.gram(feature, i) }))
     .sort((a, b) => Math.abs(b.dot) - Math.abs(a.dot))

@@ -1,4 +1,5 @@
 // Learning: a slider over training steps, with the loss, D_i and the geometry together.
+import * as d3 from "d3";
 import { Arrangement } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { CATEGORIES, featureColours } from "./colours.js";
@@ -58,12 +59,8 @@ function modelParts(view, which, address) {
     return unpack(packed).subarray(which * length, (which + 1) * length);
   };
   const [W, loss, marks] = [part(view.W), part(view.curves), view.marks[which]];
-  const models = step.map(
-    (/** @type {number} */ _, /** @type {number} */ k) => new Model(W.subarray(k * m * n, (k + 1) * m * n), m, n),
-  );
-  const levels = models.map((/** @type {Model} */ model) =>
-    Array.from({ length: n }, (_, i) => model.dimensionality(i)),
-  );
+  const models = d3.range(step.length).map((k) => new Model(W.subarray(k * m * n, (k + 1) * m * n), m, n));
+  const levels = models.map((model) => d3.range(n).map((i) => model.dimensionality(i)));
   const colours = featureColours({ ...view, sets: view.sets });
   let at = address.nearest("step", step, step.at(-1));
 
@@ -82,14 +79,14 @@ function modelParts(view, which, address) {
   for (let i = 0; i < n; i++)
     dimensions.line(
       step,
-      levels.map((/** @type {number[]} */ level) => level[i]),
+      levels.map((level) => level[i]),
       { style: `stroke:${colours[i]};stroke-width:${n > 20 ? 0.7 : 1.2};opacity:${n > 20 ? 0.6 : 1}` },
     );
 
   const solid = m <= 3;
   const picture = solid ? new Arrangement("The columns of W as arrows; arrow keys turn a solid", address) : undefined;
   picture?.element.classList.toggle("solid", m === 3);
-  const reach = 1.2 * Math.max(1.2, ...Array.from({ length: n }, (_, i) => models.at(-1).norm(i)));
+  const reach = 1.2 * Math.max(1.2, ...d3.range(n).map((i) => models[models.length - 1].norm(i)));
   const geometry = html("div", {}, ...(picture ? [picture.element] : []));
   const facts = announced();
   /** @type {Element[]} */
@@ -99,9 +96,7 @@ function modelParts(view, which, address) {
     cursors = [losses, dimensions].map((chart) => chart.rule("x", step[at], { class: "line" }));
     if (picture) picture.show(models[at].columns(), colours, { reach });
     else geometry.replaceChildren(digonGraph(models[at]));
-    const represented = levels[at].filter(
-      (/** @type {number} */ _, /** @type {number} */ i) => models[at].norm(i) ** 2 > 0.5,
-    ).length;
+    const represented = d3.range(n).filter((i) => models[at].norm(i) ** 2 > 0.5).length;
     const next = marks.filter((/** @type {any} */ mark) => Math.abs(mark.at - step[at]) <= step.at(-1) / 60);
     facts.replaceChildren(
       factList({
@@ -158,13 +153,10 @@ function modelParts(view, which, address) {
  * @param {Model} model
  */
 function digonGraph(model) {
-  const shown = [...Array(model.n).keys()].filter((i) => model.norm(i) ** 2 > 0.5);
-  const place = (/** @type {number} */ k) => {
-    const angle = (2 * Math.PI * k) / shown.length;
-    return [160 + 140 * Math.sin(angle), 160 - 140 * Math.cos(angle)];
-  };
+  const shown = d3.range(model.n).filter((i) => model.norm(i) ** 2 > 0.5);
+  const place = (/** @type {number} */ k) => d3.pointRadial((2 * Math.PI * k) / shown.length, 140);
   const element = svg("svg", {
-    viewBox: "0 0 320 320",
+    viewBox: "-160 -160 320 320",
     role: "img",
     "aria-label": "The graph of the model",
     class: "arrangement",

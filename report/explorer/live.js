@@ -1,4 +1,5 @@
 // The live view: a model trains in a worker thread, with the package's random numbers and the same steps.
+import * as d3 from "d3";
 import { Arrangement, Matrix, gramEntry } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { CATEGORIES, featureColours } from "./colours.js";
@@ -224,7 +225,7 @@ function featureFields(address, set) {
  * @param {(value: string) => void} change
  */
 function densitySlider(address, change) {
-  const values = Array.from({ length: 61 }, (_, k) => Number((10 ** (-k / 20)).toPrecision(3)));
+  const values = d3.range(61).map((k) => Number((10 ** (-k / 20)).toPrecision(3)));
   const present = address.number("density", DEFAULTS.density);
   const index = nearest(values, present);
   // The address may name a value in between.
@@ -302,7 +303,7 @@ function knownOptimum(spec, products) {
   const { model, n, m, density, densities, importance } = spec;
   if (!isIndependent(spec)) return NaN;
   const cost = densities.map((p, i) => importance[i] * (p / 3 - p ** 2 / 4)).sort((a, b) => a - b);
-  if (model === "linear") return cost.slice(0, Math.max(n - m, 0)).reduce((sum, c) => sum + c, 0);
+  if (model === "linear") return d3.sum(cost.slice(0, Math.max(n - m, 0)));
   if (model !== "relu_output" || !products || importance.some((value) => value !== 1)) return NaN;
   if (densities.some((p) => p !== density)) return NaN;
   const rows = [...products.n.keys()].filter((k) => products.n[k] === n && products.m[k] === m);
@@ -310,8 +311,7 @@ function knownOptimum(spec, products) {
   const below = rows.find((k) => products.density[k] <= density);
   if (above === undefined || below === undefined) return NaN;
   if (above === below) return products.best_loss[above];
-  const [low, high] = [Math.log(products.density[below]), Math.log(products.density[above])];
-  const share = (Math.log(density) - low) / (high - low);
+  const share = d3.scaleLog().domain([products.density[below], products.density[above]])(density);
   return products.best_loss[below] ** (1 - share) * products.best_loss[above] ** share;
 }
 

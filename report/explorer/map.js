@@ -1,4 +1,5 @@
 // Maps over the last two axes of a sweep, to point at: phases, or the loss over the weights, which is also a surface.
+import * as d3 from "d3";
 import { Arrangement } from "./arrangement.js";
 import { Chart, cellAxis } from "./chart.js";
 import { CATEGORIES, PHASES, mix, viridis } from "./colours.js";
@@ -32,8 +33,7 @@ export function drawMap({ title, shares, loss, marks }, { axes }, names, index, 
     { height: 320 },
   );
   const surface = loss && new Surface("The loss as a surface over the two weights; arrow keys turn it", address);
-  const height = (/** @type {number} */ v) =>
-    Math.min(Math.max(Math.log(v / LOSSES[0]) / Math.log(LOSSES[1] / LOSSES[0]), 0), 1);
+  const height = d3.scaleLog().domain(LOSSES).clamp(true);
   const kinds = marks ? [...new Set(marks.flatMap(Object.keys))] : [];
   let drawn = -1;
   /** @type {Element | undefined} */

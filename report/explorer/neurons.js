@@ -1,4 +1,5 @@
 // Neurons: their weights as stacks, and the features and the code of the one chosen.
+import * as d3 from "d3";
 import { Matrix } from "./arrangement.js";
 import { plasma } from "./colours.js";
 import { Slider } from "./controls.js";
@@ -82,9 +83,7 @@ export function stacks(model, out, signed, choose, chosen) {
   const { W, m, n } = model;
   const [width, height, middle] = [360, 240, out ? 140 : 220];
   const sums = (/** @type {ArrayLike<number>} */ values) =>
-    Array.from({ length: m }, (_, k) =>
-      Array.from({ length: n }, (_, i) => Math.abs(values[k * n + i])).reduce((a, b) => a + b),
-    );
+    d3.range(m).map((k) => d3.sum(d3.range(n), (i) => Math.abs(values[k * n + i])));
   const unit = (middle - 14) / Math.max(...sums(W));
   const step = (width - 10) / m;
   const element = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Neurons" });
@@ -135,9 +134,7 @@ export function stacks(model, out, signed, choose, chosen) {
  */
 function pile(weights, neuron, n, x, step, start, unit) {
   let y = start;
-  const order = [...Array(n).keys()].sort(
-    (i, j) => Math.abs(weights[neuron * n + j]) - Math.abs(weights[neuron * n + i]),
-  );
+  const order = d3.range(n).sort((i, j) => Math.abs(weights[neuron * n + j]) - Math.abs(weights[neuron * n + i]));
   const pieces = [];
   for (const i of order) {
     const height = Math.abs(weights[neuron * n + i] * unit);
@@ -192,7 +189,7 @@ function drive({ W, n }, signed, neuron, i) {
  */
 function featuresOf(model, signed, neuron) {
   const size = (/** @type {number} */ i) => drive(model, signed, neuron, i);
-  const order = [...Array(model.n).keys()].sort((i, j) => size(j) - size(i));
+  const order = d3.range(model.n).sort((i, j) => size(j) - size(i));
   return order.filter((i) => size(i) > 0 && size(i) >= MEMBER * size(order[0]));
 }
 
@@ -204,10 +201,10 @@ function featuresOf(model, signed, neuron) {
  */
 function neuronsOf(model, out, i) {
   const { W, m, n } = model;
-  const neurons = [...Array(m).keys()];
+  const neurons = d3.range(m);
   if (out) return neurons.filter((k) => Math.abs(W[k * n + i]) * out[k * n + i] >= COMPUTING);
   const drives = neurons.map((k) => drive(model, false, k, i));
-  const response = drives.reduce((sum, value) => sum + value * value, 0);
+  const response = d3.sum(drives, (value) => value * value);
   return neurons.filter((k) => response > 0.5 && drives[k] >= REPRESENTING * Math.max(...drives));
 }
 
@@ -224,7 +221,7 @@ function describeNeuron(model, out, signed, neuron) {
   const code = (/** @type {number[]} */ neurons) =>
     m > MAX_CODE
       ? neurons.map((k) => k + 1).join(", ")
-      : Array.from({ length: m }, (_, k) => (neurons.includes(k) ? "●" : "○")).join("");
+      : d3.range(m).map((k) => (neurons.includes(k) ? "●" : "○")).join("");
   const rows = members.map((i) => [
     String(i + 1),
     format(W[neuron * n + i], 3),

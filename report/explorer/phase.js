@@ -1,4 +1,5 @@
 // Phase diagrams: point anywhere to see the trained models, the optimum and the fixed configuration there.
+import * as d3 from "d3";
 import { Arrangement } from "./arrangement.js";
 import { Chart, cellAxis } from "./chart.js";
 import { CATEGORIES, PHASES, mix, viridis } from "./colours.js";
@@ -71,7 +72,7 @@ export function showPhase(root, view, address) {
   const describe = () => {
     const k = at.row * ratio.length + at.column;
     const [p, r] = [density[at.row], ratio[at.column]];
-    const order = [...Array(restarts).keys()].sort((a, b) => loss[k * restarts + a] - loss[k * restarts + b]);
+    const order = d3.range(restarts).sort((a, b) => loss[k * restarts + a] - loss[k * restarts + b]);
     facts.replaceChildren(
       factList({
         "relative importance r": format(r),
@@ -90,7 +91,7 @@ export function showPhase(root, view, address) {
     ];
     models.replaceChildren(
       table(
-        ["model", "loss", ...Array.from({ length: n }, (_, i) => `W${subscript(i + 1)}`), "b"],
+        ["model", "loss", ...d3.range(n).map((i) => `W${subscript(i + 1)}`), "b"],
         [
           row("fixed", lossOf.prototypes[k], fixedOnes(k)),
           row("optimum", lossOf.optimum[k], optimum(k)),
@@ -101,8 +102,8 @@ export function showPhase(root, view, address) {
       ),
     );
     const columns = (/** @type {{W: ArrayLike<number>}} */ { W }) =>
-      Array.from({ length: n }, (_, i) => Array.from({ length: m }, (_, j) => W[j * n + i]));
-    const palette = Array.from({ length: n }, (_, i) => CATEGORIES[Number(i === n - 1)]);
+      d3.range(n).map((i) => d3.range(m).map((j) => W[j * n + i]));
+    const palette = d3.range(n).map((i) => CATEGORIES[Number(i === n - 1)]);
     [fixedOnes(k), optimum(k), trained(k * restarts + order[0])].forEach((model, which) =>
       pictures[which].picture.show(upright(columns(model)), palette, { reach: 1.3 }),
     );
@@ -204,7 +205,7 @@ function legend() {
  */
 function fixedBoundaries(n) {
   const grid = (/** @type {number} */ from, /** @type {number} */ to) =>
-    Array.from({ length: 60 }, (_, k) => from * (to / from) ** (k / 59));
+    d3.range(60).map((k) => from * (to / from) ** (k / 59));
   const [low, high] = [grid(0.08, 1), grid(1, 12.5)];
   const absent = [low, low.map((r) => (4 * r) / (2 + 5 * r))];
   if (n > 2)
@@ -272,6 +273,6 @@ function matrixCells({ W, b }, m, n) {
     const text = values.map(fixed).join(", ");
     return values.length > 1 ? `(${text})` : text;
   };
-  const columns = Array.from({ length: n }, (_, i) => vector(Array.from({ length: m }, (_, k) => W[k * n + i])));
+  const columns = d3.range(n).map((i) => vector(d3.range(m).map((k) => W[k * n + i])));
   return [...columns, vector(Array.from(b))];
 }

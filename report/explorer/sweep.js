@@ -1,4 +1,5 @@
 // Any sweep: a slider for every axis, the model at that point, and what is known beside it.
+import * as d3 from "d3";
 import { Arrangement, Matrix, gramEntry } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { CATEGORIES, darkPage, featureColours } from "./colours.js";
@@ -95,7 +96,7 @@ function sweepParts(sweep, chart, address) {
       factList({
         loss: format(loss[point], 5),
         ...Object.fromEntries(notes),
-        "D* = m / ‖W‖²": format(m / sum(norms(model).map((v) => v * v))),
+        "D* = m / ‖W‖²": format(m / d3.sum(norms(model), (v) => v * v)),
       }),
     );
     features.replaceChildren(featureTable(model, b?.subarray(point * n, (point + 1) * n)));
@@ -191,8 +192,7 @@ export function place(name, values, address) {
   return nearest(values, address.number(name, values[Math.floor(values.length / 2)]));
 }
 
-const norms = (/** @type {Model} */ model) => Array.from({ length: model.n }, (_, i) => model.norm(i));
-const sum = (/** @type {number[]} */ values) => values.reduce((a, b) => a + b, 0);
+const norms = (/** @type {Model} */ model) => d3.range(model.n).map((i) => model.norm(i));
 
 /**
  * Writes a distribution with features counted from 1.

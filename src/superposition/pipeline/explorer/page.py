@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from mpld3.urls import D3_LOCAL
 
 from superposition.pipeline.configuration.config import Config
 from superposition.pipeline.explorer.addresses import SETTINGS, custom_figures, paper_figures
@@ -49,15 +50,18 @@ def render(data: dict[str, Any], template: Path) -> str:
 
 def bundle(entry: Path) -> str:
     """Join an ES module and the modules that it imports into one script; no two may use the same top-level name."""
-    found: dict[Path, str] = {}
+    found: dict[str, str] = {}
 
     def add(path: Path) -> None:
         source = path.read_text(encoding="utf-8")
-        pattern = r'^import \{[^}]*\} from "\./([a-z]+\.js)";\n'
+        pattern = r'^import (?:\{[^}]*\}|\* as d3) from "(?:\./)?([a-z0-9.]+)";\n'
         for name in re.findall(pattern, source, re.MULTILINE):
-            if path.parent / name not in found:
+            if name == "d3":
+                # D3 is not an ES module. As a method of the global object it defines the global name `d3`.
+                found[name] = f"(function () {{\n{Path(D3_LOCAL).read_text(encoding='utf-8')}}}).call(globalThis);"
+            elif name not in found:
                 add(path.parent / name)
-        found[path] = re.sub(r"^export ", "", re.sub(pattern, "", source, flags=re.MULTILINE), flags=re.MULTILINE)
+        found[path.name] = re.sub(r"^export ", "", re.sub(pattern, "", source, flags=re.MULTILINE), flags=re.MULTILINE)
 
     add(entry)
     return "\n".join(found.values())
