@@ -1,5 +1,9 @@
 """Test which conditions exchange models."""
 
+from typing import Any
+
+import pytest
+
 from superposition.core.experiment.sweep import Sweep
 from superposition.search.conditions import Family
 
@@ -26,3 +30,21 @@ def test_equal_conditions_of_two_sweeps_are_one() -> None:
     family = Family({"one": one, "two": two})
     assert len(family.conditions) == 3
     assert family.of_point == {"one": [0, 0, 1, 1], "two": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"l1": 0.1},
+        {"attack": 0.1},
+        {"distribution": {"correlated": [[0, 1]]}},
+        {"distribution": "signed"},
+        {"model": "linear"},
+        {"model": "relu_hidden"},
+    ],
+)
+def test_what_more_than_independent_features_and_their_loss_matters_is_not_plain(keys: dict[str, Any]) -> None:
+    """Shortcuts for plain conditions would be wrong for penalties, attacks, other distributions or other models."""
+    plain, other = (Family({"one": Sweep.parse(KEYS | {"density": 0.5} | more)}).conditions[0] for more in ({}, keys))
+    assert (plain.plain, other.plain) == (True, keys == {"model": "linear"})
+    assert other.loss_alone == (not {"l1", "attack"} & keys.keys())
