@@ -6,7 +6,7 @@ import pandas as pd
 from superposition.analysis.rows import rows_at
 from superposition.paper.adversarial import MAIN_EXPERIMENT, MIN_ASCENT_DENSITY, SIZE_CONVENTIONS, removal_sizes
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, at_most_zero, improbable
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, improbable
 
 claims = Claims("adversarial")
 
@@ -146,11 +146,6 @@ def gradient_masking(data: Tables) -> Finding:
             above(0, "the paper", "superposition is reduced"),
             ".0%",
         ),
-        at_most_zero(
-            "settings in which no size of attacks leaves less interference than one antipodal pair has",
-            "exact calculation",
-            "superposition is then gone; interference is relative to ‖W_i‖⁴, so that it stays the same if W shrinks",
-        ),
     ],
     at_quick=False,
 )
@@ -158,11 +153,10 @@ def training_reduces_superposition(data: Tables) -> Finding:
     models = data["adversarial_training"]["models"]
     by_size = models.set_index("attack").groupby(["n", "density"])["features_per_dimension"]
     ratios = by_size.apply(lambda rows: rows.loc[[0.8]].max() / rows.loc[[0.0]].min())
-    gone = np.isfinite(removal_sizes(models, "interference"))
     means = models.groupby(["n", "density", "attack"])["features_per_dimension"].mean().unstack("attack")
     higher = [f"1-S = {at[1]:g} (n = {at[0]})" for at, row in means.iterrows() if row.max() > 1.02 * row.iloc[0]]
     return Finding(
-        [Number(1 - ratios.max()), Number((~gone).sum())],
+        [Number(1 - ratios.max())],
         text="by setting: " + ", ".join(f"{1 - r:.0%} at n = {n}, 1-S = {p:g}" for (n, p), r in ratios.items()),
         note=f"Weaker attacks first add weight at {', '.join(higher)}" if higher else "",
     )
