@@ -514,6 +514,16 @@ def test_provenance(page: BeautifulSoup) -> None:
     assert f"torch {torch.__version__}" in text(page)
 
 
+def test_what_the_claims_about_a_figure_cost(page: BeautifulSoup) -> None:
+    """The parts of an experiment that was trained in parts count with it; nothing was measured or drawn here."""
+    (costs,) = tables(page, "training")
+    assert [list(row.values()) for row in costs] == [
+        ["introduction", "1", "61.5", "0.0", "0.0"],
+        ["basic_small", "2", "65.5", "0.0", "0.0"],
+        ["basic_large", "1", "4.0", "0.0", "0.0"],
+    ]
+
+
 def test_every_experiment_says_what_it_rests_on(tmp_path: Path) -> None:
     config = copy.deepcopy(CONFIG)
     config["experiments"]["wide"] = {"model": "relu_output", "n": 2, "m": 1, "density": 0.5, "solver": "exact"}

@@ -24,6 +24,7 @@ from superposition.core import archive
 from superposition.core.experiment.sweep import TRAINING_KEYS, Sweep
 from superposition.pipeline import files, stages
 from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.configuration.sections import Figure
 from superposition.pipeline.explorer.addresses import addresses
 from superposition.pipeline.judging.claims import ERROR, NOT_AT_THIS_SCALE, PAPER_URL
 from superposition.pipeline.record.history import commit, trace_jobs, versions
@@ -137,6 +138,7 @@ def _contents(results: Path, config: Config, configfiles: Sequence[str]) -> dict
     jobs = trace_jobs(results, [str(results / name) for name in shown] + [str(path) for path in weights.values()])
     packages = ", ".join(f"{name} {version}" for name, version in versions().items())
     machines = sorted({job.machine for job in jobs}) or [machine()]
+    seconds = [{"name": job.name} | _benchmark(results, job.name) for job in sorted(jobs, key=lambda job: job.name)]
     return {
         "paper": PAPER_URL,
         "config": config,
@@ -154,7 +156,8 @@ def _contents(results: Path, config: Config, configfiles: Sequence[str]) -> dict
         "models": sum(sweep.models for sweep in config.sweeps.values()),
         "devices": {name: archive.read(path)[0].device for name, path in weights.items()},
         "machines": machines,
-        "jobs": [{"name": job.name} | _benchmark(results, job.name) for job in sorted(jobs, key=lambda job: job.name)],
+        "jobs": seconds,
+        "costs": {name: _costs(name, figure, seconds) for name, figure in config.figures.items()},
         "parameters": lambda name: describe_parameters(config.sweeps[name], config.from_paper[name]),
         "facts": {"commit": commit(), "Python and packages": packages, "machine": ", ".join(machines)}
         | {"scale": config.scale},
@@ -174,6 +177,14 @@ def _benchmark(results: Path, job: str) -> dict[str, Any]:
     """Return the seconds and the peak memory of a job, as Snakemake measured them."""
     last = pd.read_csv(results / "benchmarks" / f"{job}.tsv", sep="\t").iloc[-1]
     return {"seconds": float(last["s"]), "memory": last["max_rss"]}
+
+
+def _costs(name: str, figure: Figure, jobs: list[dict[str, Any]]) -> list[float]:
+    """Return the seconds of training the experiments of a figure, of measuring their models, and of drawing."""
+    training = [f"train/{experiment}" for experiment in figure.experiments]
+    steps = training, [f"measure/{name}"], [f"draw/{name}", f"animate/{name}"]
+    # A large sweep is trained in parts, whose jobs are named after its own.
+    return [math.fsum(job["seconds"] for job in jobs if "/".join(job["name"].split("/")[:2]) in step) for step in steps]
 
 
 def _sensitivity(results: Path, config: Config) -> dict[str, Any]:
