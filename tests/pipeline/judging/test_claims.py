@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.pipeline.judging.numbers import JUDGED, RECORD, REGISTERED, judge_counter_model, numbers
+from tests.pipeline.judging.on_record import JUDGED, RECORD, REGISTERED, judge_counter_model, numbers
 from tests.real import CONFIG
 
 from superposition.core.errors import SuperpositionError
