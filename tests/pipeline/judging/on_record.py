@@ -1,6 +1,7 @@
 """The numbers of every claim on its counter-models.
 
-``python -m tests.pipeline.judging.on_record`` writes ``on_record.csv`` anew, after an intended change of what is measured.
+``python -m tests.pipeline.judging.on_record`` writes ``on_record.csv`` anew, after an intended change of what is
+measured.
 """
 
 import importlib
