@@ -1,6 +1,7 @@
 """Training of whole sweeps: the same bits however the work is divided, true losses, and clear errors."""
 
 import hashlib
+import threading
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,13 @@ def test_the_division_of_the_work_does_not_change_a_byte(
     for state in (1, 100):
         monkeypatch.setattr(blocks, "BLOCK_STATE", state)
         assert content(train(plan, threads=2), tmp_path / f"blocks of {state}") == first
+
+
+def test_no_thread_is_left() -> None:
+    """A thread that outlives the interpreter can make a process crash as it ends."""
+    before = threading.enumerate()
+    train(sweep(), threads=2)
+    assert set(threading.enumerate()) <= {*before}
 
 
 @each_sweep

@@ -30,7 +30,10 @@ BAR: dict[str, Any] = {
     "bar_format": "{desc} {percentage:3.0f}%|{bar}| {remaining} left, {rate_fmt}",
     "unit_scale": True,
     "leave": False,
+    "miniters": 1,
 }
+# Bars need no thread that watches them: it outlives the interpreter, and a process that is ending can crash in it.
+tqdm.monitor_interval = 0
 
 
 def _segments(sweep: Sweep, instances: int) -> Iterator[tuple[int, int]]:
