@@ -1,7 +1,8 @@
-"""Rows of a table by where they lie on the grid of a sweep: by the number of their point, or by its coordinates."""
+"""Rows of a table by where they lie on the grid of a sweep, by number or by coordinates; and W from its rows."""
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float64
 
 # Coordinates that differ by less than this share are the same: computed in two ways, they differ in the last digits.
 SAME = 1e-6
@@ -24,3 +25,8 @@ def rows_at(table: pd.DataFrame, **coordinates: float | int) -> pd.DataFrame:
     if found.empty:
         raise LookupError(f"no rows at {', '.join(f'{name} {value:g}' for name, value in coordinates.items())}")
     return found
+
+
+def weights_of(features: pd.DataFrame) -> Float64[np.ndarray, "m n"]:
+    """Return W of one model from the rows of its features, in the order of their numbers; for models with m ≤ 3."""
+    return features.sort_values("feature").filter(regex=r"^w\d$").to_numpy(dtype=float).T

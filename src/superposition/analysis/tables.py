@@ -23,6 +23,11 @@ def numbered_points(sweep: Sweep, *coordinates: str) -> pd.DataFrame:
     return sweep.points()[[*(coordinates or COORDINATES)]].reset_index(names="point")
 
 
+def repeat_rows(table: pd.DataFrame, times: int) -> pd.DataFrame:
+    """Repeat every row, for tables with a row per restart or feature, and number the rows anew."""
+    return table.loc[table.index.repeat(times)].reset_index(drop=True)
+
+
 def models(result: SweepResult) -> pd.DataFrame:
     """Return one row per point: the losses, and the exact loss of the best linear model on independent features."""
     sweep = result.sweep
@@ -59,7 +64,7 @@ def features(result: SweepResult) -> pd.DataFrame:
     }
     if sweep.m <= 3:
         columns |= {f"w{k}": W[:, k].flatten().numpy() for k in range(sweep.m)}
-    return _repeat(numbered_points(sweep), sweep.n).assign(model=sweep.model, **columns)
+    return repeat_rows(numbered_points(sweep), sweep.n).assign(model=sweep.model, **columns)
 
 
 def pairs(result: SweepResult, rows: Sequence[int] | None = None) -> pd.DataFrame:
@@ -73,7 +78,7 @@ def pairs(result: SweepResult, rows: Sequence[int] | None = None) -> pd.DataFram
     shown = numbered_points(result.sweep).iloc[slice(None) if rows is None else list(rows)]
     W = W[shown["point"].tolist()]
     i, j = np.divmod(np.tile(np.arange(n * n), len(shown)), n)
-    return _repeat(shown, n * n).assign(
+    return repeat_rows(shown, n * n).assign(
         model=result.sweep.model,
         i=i,
         j=j,
@@ -93,9 +98,4 @@ def weights(result: SweepResult, rows: Sequence[int] | None = None) -> pd.DataFr
     shown = numbered_points(sweep).iloc[slice(None) if rows is None else list(rows)]
     unit, feature = np.divmod(np.tile(np.arange(sweep.m * sweep.n), len(shown)), sweep.n)
     values = {k: best[k][shown["point"].tolist()].flatten().numpy() for k in ("W", "W_out") if k in best}
-    return _repeat(shown, sweep.m * sweep.n).assign(model=sweep.model, hidden=unit, feature=feature, **values)
-
-
-def _repeat(points: pd.DataFrame, times: int) -> pd.DataFrame:
-    """Repeat every row, and number the rows anew."""
-    return points.loc[points.index.repeat(times)].reset_index(drop=True)
+    return repeat_rows(shown, sweep.m * sweep.n).assign(model=sweep.model, hidden=unit, feature=feature, **values)

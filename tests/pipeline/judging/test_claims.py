@@ -48,6 +48,7 @@ def test_verdict_follows_from_outcomes(statement: list[bool], correction: list[b
     ("criterion", "number", "holds", "factor", "close"),
     [
         (SMALL, Number(1.0), True, 2.0, False),
+        (SMALL, 1.0, True, 2.0, False),
         (SMALL, Number(1.7), True, 2 / 1.7, True),
         (SMALL, Number(2.0), False, 1.0, True),
         (SMALL, Number(float("nan")), False, float("inf"), False),
@@ -58,7 +59,7 @@ def test_verdict_follows_from_outcomes(statement: list[bool], correction: list[b
         (LARGE, Number(-1.0), False, float("inf"), False),
     ],
 )
-def test_comparison(criterion: Criterion, number: Number, holds: bool, factor: float, close: bool) -> None:
+def test_comparison(criterion: Criterion, number: Number | float, holds: bool, factor: float, close: bool) -> None:
     """A number that misses or meets its bound narrowly is close; NaN meets no bound."""
     comparison = Comparison.of(criterion, number)
     assert (comparison.holds, comparison.close) == (holds, close)

@@ -7,7 +7,7 @@ without a verdict.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, SupportsFloat
 from urllib.parse import quote
 
 import pandas as pd
@@ -32,15 +32,15 @@ class Finding:
     """Numbers that a judging function measured for a claim.
 
     Attributes:
-        numbers: One number per criterion of the claim.
+        numbers: One number per criterion of the claim; a plain one has no error.
         evidence: One number per criterion of its correction.
         text: Further numbers, as text; all of them if the claim has no criteria.
         correction: The correction that the statement needs if its criteria are not met but those of the correction are.
         note: Remarks.
     """
 
-    numbers: Sequence[Number] = ()
-    evidence: Sequence[Number] = ()
+    numbers: Sequence[Number | SupportsFloat] = ()
+    evidence: Sequence[Number | SupportsFloat] = ()
     text: str = ""
     correction: str = ""
     note: str = ""

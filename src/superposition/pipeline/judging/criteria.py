@@ -119,8 +119,9 @@ class Comparison:
     bound: float
 
     @classmethod
-    def of(cls, criterion: Criterion, number: Number) -> "Comparison":
+    def of(cls, criterion: Criterion, number: Number | SupportsFloat) -> "Comparison":
         """Compare a number with a criterion, whose bound is the number's own if it has one."""
+        number = number if isinstance(number, Number) else Number(number)
         bound = criterion.bound.value if number.bound is None else number.bound
         if bound is None:
             raise ValueError(f"{criterion.statistic}: neither the criterion nor the number has a bound")
