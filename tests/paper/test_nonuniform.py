@@ -107,7 +107,7 @@ def measured(figure: str, trained: SweepResult, seeds: int = 1, others: tuple[fl
     """Measure a figure with a precise loss that is taken at few points."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "SOBOL_POINTS", 2**8)
-        patch.setattr(measure, "SOBOL_SEEDS", tuple(range(seeds)))
+        patch.setattr(branches, "SOBOL_SEEDS", tuple(range(seeds)))
         patch.setattr(measure, "CROSSOVER_DENSITIES", others)
         branches.sobol_inputs.cache_clear()
         try:

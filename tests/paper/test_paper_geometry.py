@@ -733,9 +733,8 @@ def test_polytopes_are_drawn() -> None:
     assert all(ax.get_title().startswith("$1-S=") for ax in gallery[1::2])
     for above, below in zip(gallery[::2], gallery[1::2], strict=True):
         corners = [
-            np.stack(np.ma.getdata(dots._offsets3d)) if hasattr(dots, "_offsets3d") else dots.get_offsets().T
+            np.hstack([line.get_data_3d() if hasattr(line, "get_data_3d") else line.get_data() for line in ax.lines])
             for ax in (above, below)
-            for dots in ax.collections
         ]
         nearest_ones = np.linalg.norm(corners[0][:, :, None] * 1.1 - corners[1][:, None], axis=0).min(axis=0)
         assert (nearest_ones < 1e-3).all()

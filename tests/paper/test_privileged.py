@@ -24,8 +24,8 @@ from tests.real import CONFIG
 
 from superposition.analysis import neurons
 from superposition.paper.privileged import (
+    DRIVE_THRESHOLDS,
     MODEL_LABELS,
-    MONOSEMANTIC_THRESHOLDS,
     PAPER_REGIMES,
     SHOWN_DENSITY,
     draw,
@@ -246,4 +246,4 @@ def test_drawn_from_a_few_densities(tmp_path: Path) -> None:
 def test_the_shown_density_is_trained() -> None:
     """All three architectures are trained at the density that is shown."""
     assert all(SHOWN_DENSITY in CONFIG.sweeps[name].density for name in MODEL_LABELS)
-    assert neurons.MONOSEMANTIC in MONOSEMANTIC_THRESHOLDS
+    assert neurons.MONOSEMANTIC in DRIVE_THRESHOLDS

@@ -141,6 +141,6 @@ def test_a_recorded_step_continues_where_the_others_ended() -> None:
 def test_losses_are_those_of_the_reference(coactive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Losses are those of the reference, also if the last chunk reaches past the end."""
     trace_only(monkeypatch)
-    monkeypatch.setattr("superposition.training.captured.EVALUATION_CHUNK", 6 * 7 * 64)
+    monkeypatch.setattr("superposition.training.captured.GPU_EVALUATION_CHUNK", 6 * 7 * 64)
     captured, plain = both("odd", config(16))
     np.testing.assert_allclose(captured.losses(300, coactive), plain.losses(300, coactive), rtol=1e-5)

@@ -21,6 +21,8 @@ from superposition.theory import bfgs, exact, optimum
 
 # Number of points of the Sobol sequence at which the values of active features are sampled.
 SOBOL_POINTS = 2**11
+# Seeds of these points with which a crossing is computed; the range of the results is its error.
+SOBOL_SEEDS = (0, 1, 2)
 # Number of models evaluated at once on the samples of one pattern; the intermediate results fit into the cache.
 MODELS_PER_BATCH = 8
 # Standard deviation of the noise added to the weights of one minimum before the search for the next.

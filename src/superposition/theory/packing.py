@@ -16,8 +16,6 @@ from superposition.theory import bfgs
 
 # Number of random arrangements from which each minimum is searched for.
 PACKING_STARTS = 50
-# Gradient norm at which a search ends; the energy is then exact up to rounding.
-GRADIENT_TOLERANCE = 1e-7
 
 # Maps arrangements of n features in m dimensions to energies.
 Energy = Callable[[Float64[Tensor, "*batch m n"]], Float64[Tensor, "*batch"]]
@@ -57,8 +55,9 @@ def minimise_energy(energy: Energy, sizes: Sequence[tuple[int, int]]) -> list[tu
             PACKING_STARTS, rows * columns, generator=torch.Generator().manual_seed(0), dtype=torch.float64
         )
         start[:, :rows, :columns] = torch.nn.functional.normalize(drawn.unflatten(1, (rows, columns)), dim=1)
+    # Where the gradient is this small, the energy is exact up to rounding.
     found, values, _ = bfgs.minimise(
-        lambda x, _: energy(x.unflatten(1, (m, n))), starts.flatten(0, 1).flatten(1), GRADIENT_TOLERANCE
+        lambda x, _: energy(x.unflatten(1, (m, n))), starts.flatten(0, 1).flatten(1), tolerance=1e-7
     )
     arrangements, values = torch.nn.functional.normalize(found.view_as(starts), dim=-2), values.view(-1, PACKING_STARTS)
     return [

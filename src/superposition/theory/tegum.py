@@ -21,7 +21,7 @@ from superposition.theory.catalogue import polytopes_with
 from superposition.theory.polytopes import Polytope
 
 # Largest number of points at which the values of active features are sampled, for each number of active features.
-SOBOL_POINTS = 2**14
+FACTOR_SAMPLES = 2**14
 
 # The polytopes whose products are compared. The best antiprism may be taller or flatter than the one with D = 3/8.
 CATALOGUE = (
@@ -71,12 +71,12 @@ def _samples(polytope: Polytope) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """
     k = polytope.features
     cosines = polytope.corners[:, 0] @ polytope.corners
-    values = scipy.stats.qmc.Sobol(k, rng=0).random(SOBOL_POINTS)
+    values = scipy.stats.qmc.Sobol(k, rng=0).random(FACTOR_SAMPLES)
     samples, cumulative = [], []
     for count in range(k + 1):
         patterns = np.array([[j in active for j in range(k)] for active in itertools.combinations(range(k), count)])
         # A Sobol sequence is balanced only if the number of its points is a power of two.
-        points = 2 ** int(np.log2(SOBOL_POINTS / len(patterns)))
+        points = 2 ** int(np.log2(FACTOR_SAMPLES / len(patterns)))
         s = ((patterns * cosines) @ values[:points].T).ravel()
         order = np.argsort(s)
         s, x = s[order], (patterns[:, :1] * values[:points, 0]).ravel()[order]

@@ -19,7 +19,7 @@ from superposition.training.engine import BETA1, BETA2, EPSILON, Block, Training
 # Number of block shapes that one process may compile. PyTorch's own limit guards against endless recompilation.
 SHAPES = 200
 # Largest number of elements in one tensor during evaluation.
-EVALUATION_CHUNK = 2**24
+GPU_EVALUATION_CHUNK = 2**24
 # Rows of a multiple of this many samples are aligned for fast reads on a GPU.
 ALIGNED = 32
 # The compiler writes out sums of fewer terms than this, so that they fuse with the operations around them.
@@ -81,7 +81,7 @@ class Captured(Autograd):
 
         The last chunk may reach past the end; samples beyond it count as zero.
         """
-        chunk = ALIGNED * max(1, EVALUATION_CHUNK // (ALIGNED * len(self.block) * self.rows))
+        chunk = ALIGNED * max(1, GPU_EVALUATION_CHUNK // (ALIGNED * len(self.block) * self.rows))
         first, end = (torch.tensor([i], device=self.parameters.device) for i in (0, samples))
         total = torch.zeros(len(self.block), dtype=torch.float64, device=self.parameters.device)
         square = torch.zeros_like(total)

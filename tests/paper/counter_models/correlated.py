@@ -148,7 +148,7 @@ def measured(trained: SweepResult, seeds: int = 1) -> dict[str, pd.DataFrame]:
     """Measure the collapse with a precise loss that is taken at few points."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branches, "SOBOL_POINTS", 2**8)
-        patch.setattr(measure, "SOBOL_SEEDS", tuple(range(seeds)))
+        patch.setattr(branches, "SOBOL_SEEDS", tuple(range(seeds)))
         branches.sobol_inputs.cache_clear()
         try:
             return measure.collapse({"collapse": trained})

@@ -10,7 +10,7 @@ from tests.paper.synthetic import changed
 from tests.real import QUICK
 
 from superposition.core.weights import SweepResult
-from superposition.paper.nonuniform import PENTAGON, TWO_DIGONS, measure
+from superposition.paper.nonuniform import TWO_DIGONS, UPRIGHT_PENTAGON, measure
 from superposition.pipeline.judging.claims import Tables
 from superposition.theory import branches
 
@@ -39,8 +39,8 @@ def measured(solve: Solve) -> Tables:
     trained = {name: solved(name, solve) for name in ("pentagon", "pentagon_importance")}
     trained |= {f"polytopes_{m}_{n}": fits(f"polytopes_{m}_{n}") for m in (2, 3) for n in (5, 6)}
     branches.sobol_inputs.cache_clear()
-    few = {"SOBOL_SEEDS": (0, 1), "CROSSOVER_DENSITIES": (0.05, 0.1)}
-    with patch.object(branches, "SOBOL_POINTS", 2**6), patch.multiple(measure, **few):
+    few = {"SOBOL_SEEDS": (0, 1), "SOBOL_POINTS": 2**6}
+    with patch.multiple(branches, **few), patch.object(measure, "CROSSOVER_DENSITIES", (0.05, 0.1)):
         tables = {figure: getattr(measure, figure)(trained) for figure in ("pentagon_solutions", "pentagon_loss")}
     branches.sobol_inputs.cache_clear()
     return tables
@@ -59,7 +59,7 @@ def without_snap() -> Tables:
 
     def solve(ratio: float) -> tuple[np.ndarray, np.ndarray]:
         share = 0.5 + 0.5 * np.log10(ratio)
-        return share * PENTAGON.corners + (1 - share) * TWO_DIGONS, np.full(5, -0.2)
+        return share * UPRIGHT_PENTAGON.corners + (1 - share) * TWO_DIGONS, np.full(5, -0.2)
 
     return measured(solve)
 
@@ -68,13 +68,13 @@ def without_snap() -> Tables:
 def random_norms() -> Tables:
     """Return pentagons with equal angles whose norms and biases are random."""
     rng = np.random.default_rng(1)
-    return measured(lambda ratio: (PENTAGON.corners * rng.uniform(0.9, 1.3, 5), rng.uniform(0, 0.3, 5)))
+    return measured(lambda ratio: (UPRIGHT_PENTAGON.corners * rng.uniform(0.9, 1.3, 5), rng.uniform(0, 0.3, 5)))
 
 
 def positive_biases() -> Tables:
     """Return a regular pentagon whose biases have the wrong sign."""
     shape = {f"bias_{which}": 0.246 for which in ("varied", "near", "far")}
-    W = {f"w{k}": lambda rows, k=k: 1.135 * PENTAGON.corners[k, rows["feature"]] for k in (0, 1)}
+    W = {f"w{k}": lambda rows, k=k: 1.135 * UPRIGHT_PENTAGON.corners[k, rows["feature"]] for k in (0, 1)}
     return changed(random_norms(), "pentagon_solutions", "solutions", "relative_density == 1", **shape, **W)
 
 
@@ -108,7 +108,7 @@ def norms_as_stated() -> Tables:
     """Return a pentagon with ‖W_i‖ = 1/(1 - b), up to a small error."""
     shape = {f"bias_{which}": 0.2 for which in ("varied", "near", "far")}
     norm = 1.25 + 1e-4 * np.arange(-2, 3)
-    W = {f"w{k}": lambda rows, k=k: (norm * PENTAGON.corners[k])[rows["feature"]] for k in (0, 1)}
+    W = {f"w{k}": lambda rows, k=k: (norm * UPRIGHT_PENTAGON.corners[k])[rows["feature"]] for k in (0, 1)}
     return changed(random_norms(), "pentagon_solutions", "solutions", "relative_density == 1", **shape, **W)
 
 

@@ -15,7 +15,7 @@ MAIN_EXPERIMENTS = ("absolute_dense", "absolute_sparse")
 # The experiments that differ from these in the length of training.
 TRAINING_LENGTHS = {"absolute_shorter": "a tenth of the steps", "absolute_longer": "three times the steps"}
 # Thresholds of the second weight over the first at which the number of monosemantic neurons is compared.
-MONOSEMANTIC_THRESHOLDS = (0.1, 0.15, 0.25, 0.35, 0.5)
+WEIGHT_THRESHOLDS = (0.1, 0.15, 0.25, 0.35, 0.5)
 # Densities at which monosemantic and polysemantic neurons coexist, whatever the threshold.
 ZOOM_DENSITIES = (0.01, 0.003)
 

@@ -12,9 +12,9 @@ from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.absolute import (
     MAIN_EXPERIMENTS,
-    MONOSEMANTIC_THRESHOLDS,
     PAPER_INPUT_WEIGHT,
     TRAINING_LENGTHS,
+    WEIGHT_THRESHOLDS,
     ZOOM_DENSITIES,
     activity,
     computes_exactly,
@@ -257,7 +257,7 @@ def _summarise_neurons(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     best = tables["models"][tables["models"]["best"]]
     best = best.assign(relative=best["loss"] / best["yardstick"])
     units = tables["neurons"]
-    counts = {threshold: count_monosemantic(units, threshold) for threshold in MONOSEMANTIC_THRESHOLDS}
+    counts = {threshold: count_monosemantic(units, threshold) for threshold in WEIGHT_THRESHOLDS}
     rows = []
     for density, ones in count_monosemantic(units).iterrows():
         here = rows_at(best, density=density)

@@ -19,8 +19,6 @@ from superposition.theory import branches
 
 PAIRS = ((0, 1), (2, 3), (4, 5))
 CORRELATED = Distribution(correlated=PAIRS)
-# Seeds of the Sobol points at which the precise loss is evaluated; their spread is the error of a crossing.
-SOBOL_SEEDS = (0, 1, 2)
 # Random divisions of the features into sets with which the correlated sets are compared.
 DIVISIONS = 4999
 
@@ -290,7 +288,7 @@ def find_crossings(table: pd.DataFrame, W: torch.Tensor, b: torch.Tensor) -> pd.
         at, w, bias = torch.tensor([start], dtype=torch.float64), W[both][None], b[both][None]
         found = []
         # Each search starts where the one before ended.
-        for seed in SOBOL_SEEDS:
+        for seed in branches.SOBOL_SEEDS:
             at, w, bias = branches.crossing(w, bias, at, lambda p: p[:, None].expand(-1, 6), CORRELATED, seed)
             kinds = [count_collapsed_pairs(one) for one in w[0].numpy()]
             found.append(float(at) if kinds == [fewer, fewer + 1] else np.nan)

@@ -19,7 +19,7 @@ MODEL = Model("relu_output", 2, 1)
 CORRELATIONS = tuple(k / 10 for k in range(11))
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 # Starts of the searches: the sum of both features, one of them, a weak and a strong antipode; without and with a bias.
-WEIGHTS, BIASES = ((0.7, 0.7), (1.0, 0.0), (1.0, -0.3), (1.0, -1.0)), ((0.0, 0.0), (0.0, 0.2))
+START_WEIGHTS, START_BIASES = ((0.7, 0.7), (1.0, 0.0), (1.0, -0.3), (1.0, -1.0)), ((0.0, 0.0), (0.0, 0.2))
 
 
 def pair_loss(x: Float64[Tensor, "k 4"], p: Float64[Tensor, " k"], c: Float64[Tensor, " k"]) -> Float64[Tensor, " k"]:
@@ -40,7 +40,7 @@ def pair_optima() -> pd.DataFrame:
         squared weights: 0 if the model represents (a + b)/√2, 1/2 if it represents one feature, 1 if both as antipodes.
     """
     points = torch.tensor([*itertools.product(CORRELATIONS, DENSITIES)], dtype=torch.float64)
-    starts = torch.tensor([(*W, *b) for W in WEIGHTS for b in BIASES], dtype=torch.float64)
+    starts = torch.tensor([(*W, *b) for W in START_WEIGHTS for b in START_BIASES], dtype=torch.float64)
     c, p = points.repeat_interleave(len(starts), dim=0).T
 
     def losses(x: Tensor, models: Tensor) -> Tensor:

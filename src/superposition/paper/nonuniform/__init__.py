@@ -10,7 +10,7 @@ from superposition.theory import polytopes
 from superposition.theory.polytopes import Polytope
 
 # The regular pentagon whose first corner points up.
-PENTAGON = Polytope("pentagon", polytopes.polygon(5)[::-1])
+UPRIGHT_PENTAGON = Polytope("pentagon", polytopes.polygon(5)[::-1])
 # Two orthogonal digons; the varied feature is dropped.
 TWO_DIGONS = np.concatenate([np.zeros((2, 1)), polytopes.polygon(4)], axis=1)
 # The relative density at which the paper sees the crossover.

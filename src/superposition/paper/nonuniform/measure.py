@@ -13,7 +13,7 @@ from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
 from superposition.analysis.tables import numbered_points
 from superposition.core.weights import SweepResult
-from superposition.paper.nonuniform import PENTAGON, TWO_DIGONS
+from superposition.paper.nonuniform import TWO_DIGONS, UPRIGHT_PENTAGON
 from superposition.paper.nonuniform.interference import measure_interference
 from superposition.paper.nonuniform.sparse import sparse_limit, sparse_norm
 from superposition.theory import branches, polytopes, tegum
@@ -22,8 +22,6 @@ from superposition.theory.polytopes import Polytope
 
 # The other features are equivalent: they may trade places when models are aligned.
 FEATURE_ORDERS = alignment.symmetric_orders((0,), (1, 2, 3, 4))
-# Seeds of the points at which the precise loss is evaluated; the range of the results is the error of the crossover.
-SOBOL_SEEDS = (0, 1, 2)
 # Densities of the other features at which the crossover is computed.
 CROSSOVER_DENSITIES = (0.01, 0.02, 0.05, 0.1)
 # Densities at which the pentagon of equal features is measured.
@@ -99,7 +97,7 @@ def _best_solutions(models: SweepResult, axis: str) -> pd.DataFrame:
         kind = classify_solution(W)
         common = {"point": point.Index, axis: getattr(point, axis), "kind": kind, "loss": point.loss}
         common |= describe_shape(W, b)
-        aligned = alignment.align(W, TWO_DIGONS if kind == "two digons" else PENTAGON.corners, FEATURE_ORDERS)
+        aligned = alignment.align(W, TWO_DIGONS if kind == "two digons" else UPRIGHT_PENTAGON.corners, FEATURE_ORDERS)
         rows += [common | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(aligned.T)]
     return pd.DataFrame(rows)
 
@@ -146,7 +144,7 @@ def trace_branches(models: SweepResult) -> pd.DataFrame:
                 break
             row = {"kind": name, "point": point, "relative_density": float(ratios[point]), "loss": float(loss[step, k])}
             rows.append(row | describe_shape(W[step, k].numpy(), b[step, k].numpy()))
-    columns = ["kind", "point", "relative_density", "loss", *describe_shape(PENTAGON.corners, np.zeros(5))]
+    columns = ["kind", "point", "relative_density", "loss", *describe_shape(UPRIGHT_PENTAGON.corners, np.zeros(5))]
     table = pd.DataFrame(rows, columns=columns).drop_duplicates(["kind", "point"])
     return table.sort_values(["kind", "relative_density"], ignore_index=True)
 
@@ -166,12 +164,14 @@ def _find_crossovers() -> pd.DataFrame:
     ranges of the results over different sets of points at which the loss is evaluated.
     """
     others = torch.tensor(CROSSOVER_DENSITIES, dtype=torch.float64)
-    limit = sparse_limit(PENTAGON)
-    W = torch.from_numpy(np.stack([PENTAGON.corners * limit["norm"], TWO_DIGONS])).expand(len(others), -1, -1, -1)
+    limit = sparse_limit(UPRIGHT_PENTAGON)
+    W = torch.from_numpy(np.stack([UPRIGHT_PENTAGON.corners * limit["norm"], TWO_DIGONS])).expand(
+        len(others), -1, -1, -1
+    )
     b = torch.zeros(len(others), 2, 5, dtype=torch.float64)
     b[:, 0] = limit["bias"]
     found, slopes, norms, ratio = [], [], [], torch.full_like(others, 0.3)
-    for seed in SOBOL_SEEDS:
+    for seed in branches.SOBOL_SEEDS:
         # Each search starts at the result of the previous one.
         ratio, W, b = branches.crossing(W, b, ratio, lambda r: _densities(others, r), seed=seed)
         kinds = np.array([[classify_solution(solution) for solution in pair] for pair in W.numpy()])
@@ -216,11 +216,11 @@ def _count_missed(trained: dict[str, SweepResult]) -> pd.DataFrame:
 @cache
 def _equal_pentagons() -> pd.DataFrame:
     """Return the best pentagons of equal features, and the norms that the paper and the sparse limit give its bias."""
-    table = tegum.factor_optimum(PENTAGON, EQUAL_DENSITIES)[["density", "norm", "bias", "loss"]]
+    table = tegum.factor_optimum(UPRIGHT_PENTAGON, EQUAL_DENSITIES)[["density", "norm", "bias", "loss"]]
     p = table["density"]
     digons = tegum.factor_optimum(Polytope("digon", simplex(2)), EQUAL_DENSITIES)["loss"]
     table["digons_loss"] = 2 * digons + p / 3 - p**2 / 4
-    return table.assign(paper=1 / (1 - table["bias"]), limit=[sparse_norm(PENTAGON, b) for b in table["bias"]])
+    return table.assign(paper=1 / (1 - table["bias"]), limit=[sparse_norm(UPRIGHT_PENTAGON, b) for b in table["bias"]])
 
 
 @cache

@@ -18,7 +18,7 @@ SHOWN_DENSITY = 0.5
 # A model whose loss is within this fraction of the lowest one counts as equally good.
 LOSS_TOLERANCE = 0.01
 # Thresholds of the second drive over the first at which the number of monosemantic neurons is compared.
-MONOSEMANTIC_THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+DRIVE_THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 
 
 class Regime(NamedTuple):

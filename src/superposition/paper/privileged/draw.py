@@ -10,9 +10,9 @@ from matplotlib.figure import Figure, SubFigure
 from superposition.analysis import neurons
 from superposition.analysis.rows import at_point, rows_at
 from superposition.paper.privileged import (
+    DRIVE_THRESHOLDS,
     LOSS_TOLERANCE,
     MODEL_LABELS,
-    MONOSEMANTIC_THRESHOLDS,
     PAPER_REGIMES,
     SHOWN_DENSITY,
     regimes_by_density,
@@ -107,7 +107,7 @@ def privileged_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
         counts.plot(
             [low, high], [stated.monosemantic] * 2, color=style.CATEGORIES[1], lw=5, alpha=0.5, zorder=1, label=label
         )
-    thresholds = f"thresholds {MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g}"
+    thresholds = f"thresholds {DRIVE_THRESHOLDS[0]:g} to {DRIVE_THRESHOLDS[-1]:g}"
     counts.plot([], [], color="0.7", lw=0.6, label=thresholds)
     counts.set(xscale="log", xlabel="$1-S$", ylabel="neurons with one feature")
     counts.legend(loc="upper left")

@@ -9,8 +9,8 @@ from scipy.stats import binomtest, kendalltau
 from superposition.analysis import neurons
 from superposition.analysis.rows import at_point
 from superposition.paper.privileged import (
+    DRIVE_THRESHOLDS,
     MODEL_LABELS,
-    MONOSEMANTIC_THRESHOLDS,
     PAPER_REGIMES,
     matches_regime,
     regimes_by_density,
@@ -198,7 +198,7 @@ def regimes(data: Tables) -> Finding:
         text=f"as in the paper at {int(found['agrees'].sum())} of {len(found)} densities",
         correction=f"Never the best: {'; '.join(missing)}. {'. '.join(details)}",
         note="A neuron has one feature if the second drives it less than a quarter as much as the first; with "
-        f"{MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g} in place of a quarter the number is the "
+        f"{DRIVE_THRESHOLDS[0]:g} to {DRIVE_THRESHOLDS[-1]:g} in place of a quarter the number is the "
         f"same at {int((steady == 1).sum())} of {len(steady)} densities",
     )
 

@@ -12,9 +12,9 @@ from superposition.analysis.rows import at_point
 from superposition.core.features import samples
 from superposition.core.weights import SweepResult
 from superposition.paper.privileged import (
+    DRIVE_THRESHOLDS,
     LOSS_TOLERANCE,
     MODEL_LABELS,
-    MONOSEMANTIC_THRESHOLDS,
     SHOWN_DENSITY,
     codes,
     matches_regime,
@@ -216,14 +216,14 @@ def _describe_code(W: Float[np.ndarray, "m n"], here: dict[str, float | int]) ->
     one = neurons.monosemantic(drive)
     second = neurons.second_drive_ratio(drive)
     features = {"feature": np.arange(W.shape[1]), "response": response, "code": _codewords(code)}
-    counts = [int(neurons.monosemantic(drive, threshold).sum()) for threshold in MONOSEMANTIC_THRESHOLDS]
+    counts = [int(neurons.monosemantic(drive, threshold).sum()) for threshold in DRIVE_THRESHOLDS]
     return {
         "weights": _weights_table(W).assign(**here),
         "neurons": pd.DataFrame({**here, "neuron": np.arange(len(W)), "second": second, "one": one}),
         "features": pd.DataFrame({**here, **features}).assign(
             represented=response > 0.5, alone=code[one].any(0), neurons=code.sum(0)
         ),
-        "thresholds": pd.DataFrame({**here, "threshold": MONOSEMANTIC_THRESHOLDS, "one": counts}),
+        "thresholds": pd.DataFrame({**here, "threshold": DRIVE_THRESHOLDS, "one": counts}),
     }
 
 

@@ -9,8 +9,8 @@ from scipy.stats import combine_pvalues, mannwhitneyu, page_trend_test, spearman
 from superposition.analysis.rows import rows_at
 from superposition.paper.absolute import (
     MAIN_EXPERIMENTS,
-    MONOSEMANTIC_THRESHOLDS,
     TRAINING_LENGTHS,
+    WEIGHT_THRESHOLDS,
     best_of_main,
     count_monosemantic,
 )
@@ -21,7 +21,7 @@ claims = Claims("absolute")
 
 # The lowest density, and those at which the paper finds only monosemantic neurons, and both kinds.
 SPARSEST, DENSE, INTERMEDIATE = 0.001, (1.0, 0.3), (0.1, 0.03, 0.01, 0.003)
-THRESHOLDS = f"{MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g}"
+THRESHOLDS = f"{WEIGHT_THRESHOLDS[0]:g} to {WEIGHT_THRESHOLDS[-1]:g}"
 
 
 def _at_densities(rows: pd.DataFrame, densities: Iterable[float]) -> pd.DataFrame:
@@ -96,7 +96,7 @@ def monosemantic_when_dense(data: Tables) -> Finding:
     at_quick=False,
 )
 def progression(data: Tables) -> Finding:
-    number = np.mean([_polysemantic_counts(data, t) for t in MONOSEMANTIC_THRESHOLDS], axis=0)
+    number = np.mean([_polysemantic_counts(data, t) for t in WEIGHT_THRESHOLDS], axis=0)
     change = np.diff(number, axis=0)
     error = np.sqrt(np.mean(change.var(axis=1, ddof=1)) / change.shape[1])
     units = best_of_main(data["absolute_neurons"]["neurons"])
@@ -121,7 +121,7 @@ def progression(data: Tables) -> Finding:
     criteria=[
         Criterion(
             "mean number of neurons with one feature, over the best models of the seeds, with the threshold "
-            f"{MONOSEMANTIC_THRESHOLDS[0]:g}",
+            f"{WEIGHT_THRESHOLDS[0]:g}",
             below(1, "the paper", "all are polysemantic"),
             ".1f",
         )
@@ -137,7 +137,7 @@ def progression(data: Tables) -> Finding:
     at_quick=False,
 )
 def polysemantic_when_sparse(data: Tables) -> Finding:
-    tables, threshold = data["absolute_neurons"], MONOSEMANTIC_THRESHOLDS[0]
+    tables, threshold = data["absolute_neurons"], WEIGHT_THRESHOLDS[0]
     here, models = (rows_at(tables[name], density=SPARSEST).query("best") for name in ("neurons", "models"))
     several = (here["second"] >= threshold).groupby(here["experiment"]).sum()
     lowest = models.groupby("experiment")["loss"].min()
@@ -176,7 +176,7 @@ def polysemantic_when_sparse(data: Tables) -> Finding:
     criteria=[
         Criterion(
             "least number of neurons of either kind at 1-S = 0.01, for any seed and any threshold from "
-            f"{MONOSEMANTIC_THRESHOLDS[0]:g} to {MONOSEMANTIC_THRESHOLDS[-1]:g}",
+            f"{WEIGHT_THRESHOLDS[0]:g} to {WEIGHT_THRESHOLDS[-1]:g}",
             above(0, "the paper", "both kinds exist"),
             ".0f",
         )
@@ -185,7 +185,7 @@ def polysemantic_when_sparse(data: Tables) -> Finding:
 )
 def both_in_one_model(data: Tables) -> Finding:
     m = data["absolute_neurons"]["neurons"]["neuron"].max() + 1
-    several = np.array([_at(_polysemantic_counts(data, t), 0.01) for t in MONOSEMANTIC_THRESHOLDS])
+    several = np.array([_at(_polysemantic_counts(data, t), 0.01) for t in WEIGHT_THRESHOLDS])
     return Finding(
         [Number(np.minimum(several, m - several).min())],
         text=f"{several.min()} to {several.max()} of {m} have several features",

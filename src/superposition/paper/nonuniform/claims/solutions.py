@@ -7,7 +7,7 @@ import pandas as pd
 
 from superposition.analysis import alignment
 from superposition.analysis.rows import rows_at
-from superposition.paper.nonuniform import PENTAGON, TWO_DIGONS
+from superposition.paper.nonuniform import TWO_DIGONS, UPRIGHT_PENTAGON
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Bound, Criterion, Number, above, at_most_zero, below, below_half
 
@@ -45,7 +45,7 @@ def weights_of(model: pd.DataFrame) -> np.ndarray:
         Criterion(
             "relative difference of WᵀW from a regular pentagon's",
             below(
-                alignment.difference(TWO_DIGONS, PENTAGON.corners) / 2,
+                alignment.difference(TWO_DIGONS, UPRIGHT_PENTAGON.corners) / 2,
                 "midpoint",
                 "half of that of two digons with the fifth feature at zero",
             ),
@@ -62,7 +62,7 @@ def pentagon_when_equal(data: Tables) -> Finding:
     exact = equal.iloc[(equal["density"] - 0.05).abs().argmin()]
     return Finding(
         [
-            Number(alignment.difference(W, PENTAGON.corners)),
+            Number(alignment.difference(W, UPRIGHT_PENTAGON.corners)),
             Number(exact["loss"] / fit["precise_loss"] - 1),
             Number(exact["digons_loss"] / exact["loss"] - 1),
         ],

@@ -15,7 +15,7 @@ from superposition.pipeline.explorer.views.models import show_measured, show_swe
 # The ranks of the products of polytopes whose losses the table has.
 RANKS = ("best", "second")
 # Densities at which the cost of a pair is drawn over its cosine.
-PAIR_DENSITIES = (0.01, 0.1, 1)
+DRAWN_DENSITIES = (0.01, 0.1, 1)
 
 
 def show_polytopes(run: Run) -> Data:
@@ -162,7 +162,7 @@ def show_pairs(run: Run) -> Data:
         make_line(f"{output} output, 1−S = {density:g}", line["cosine"], line["cost"])
         for output, given in rows.groupby("output", sort=False)
         for density, line in given.groupby("density")
-        if np.isclose(density, PAIR_DENSITIES).any()
+        if np.isclose(density, DRAWN_DENSITIES).any()
     ]
     weights = ("w00", "w01", "w10", "w11")
     sweep = describe_grid(rows, axes, {"with the best b": numbers(rows["best_bias"])}, weights) | {"varied": []}
