@@ -50,3 +50,15 @@ def test_order() -> None:
     """Neurons are ordered by feature, then by sign."""
     W = np.array([[0, 0, 2.0], [0.1, -1, 0], [0.1, 0.9, 0], [-1, 0, 0]])
     assert neurons.display_order(W).tolist() == [3, 2, 1, 0]
+
+
+def test_layers_survive_a_table() -> None:
+    """A layer is read from its rows, whatever their order."""
+    W, W_out = RNG.normal(size=(2, 5, 12))
+    table = neurons.layers_table(weight=W, out=W_out)
+    assert table.query("neuron == 3 and feature == 11")[["weight", "out"]].to_numpy().tolist() == [
+        [W[3, 11], W_out[3, 11]]
+    ]
+    shuffled = table.sample(frac=1, random_state=0)
+    np.testing.assert_array_equal(neurons.layer(shuffled), W)
+    np.testing.assert_array_equal(neurons.layer(shuffled, "out"), W_out)

@@ -146,3 +146,11 @@ def test_selected_points_keep_their_order(make: Callable[..., pd.DataFrame]) -> 
         pd.testing.assert_frame_equal(
             some, pd.concat(expected, ignore_index=True) if at else whole.iloc[:0], check_dtype=bool(at)
         )
+
+
+def test_tables_of_several_models_are_stacked_by_name() -> None:
+    """Rows keep the order of the models and are numbered anew; a model without a table adds no rows to it."""
+    one, other = pd.DataFrame({"x": [1, 2]}), pd.DataFrame({"x": [3]})
+    stacked = tables.stack([{"a": one}, {"b": other}, {"a": other}])
+    pd.testing.assert_frame_equal(stacked["a"], pd.DataFrame({"x": [1, 2, 3]}))
+    pd.testing.assert_frame_equal(stacked["b"], other)

@@ -22,7 +22,6 @@ from superposition.paper.absolute import (
     count_monosemantic,
     draw,
     judge,
-    layer_matrix,
     measure,
     motifs_of_shown_model,
 )
@@ -71,14 +70,6 @@ def test_layers_are_rescaled_and_in_order(trained: dict[str, SweepResult]) -> No
     W, W_out, b = measure.ordered_layers(trained["absolute_small"], 0, 5)
     np.testing.assert_allclose((W, W_out), exact(3, 6), atol=1e-6)
     np.testing.assert_array_equal(b, 0)
-
-
-def test_long_and_back() -> None:
-    W, W_out, b = np.arange(6.0).reshape(2, 3), -np.arange(6.0).reshape(2, 3), np.array([7.0, 8.0, 9.0])
-    table = measure.weights_table(W, W_out, b)
-    np.testing.assert_array_equal(layer_matrix(table), W)
-    np.testing.assert_array_equal(layer_matrix(table, "out"), W_out)
-    assert table.query("neuron == 1 and feature == 2")[["weight", "out", "bias"]].to_numpy().tolist() == [[5, -5, 9]]
 
 
 def test_the_yardstick_is_the_loss_of_exact_features() -> None:
@@ -140,7 +131,7 @@ def test_what_the_figure_shows_is_the_best_of_all_seeds() -> None:
     sparse.parameters["W"][point, 0] = torch.from_numpy(mixed(2)[0]).float()
     for tables in (measure.absolute_neurons(models, models), measure.absolute_zoom(models)):
         weights = tables["weights"]
-        W = layer_matrix(weights[weights["density"] == 0.01])
+        W = neurons.layer(weights[weights["density"] == 0.01])
         assert neurons.monosemantic(np.abs(W)).sum() == 38
 
 
@@ -239,7 +230,8 @@ def test_explained_variance(trained: dict[str, SweepResult]) -> None:
     W[W[:, 2] != 0] = 0
     p = models.sweep.density[0]
     models.parameters["b"][0, 0, 2] = p / 2
-    share, error = activity.explained_variance(models, 0, 0)
+    explained = activity.explained_variance(models, 0, 0)
+    share, error = explained["explained"], explained["explained_error"]
     assert share[2] == pytest.approx(0, abs=1e-9)
     assert abs(share[0] - 1) < 4 * error[0]
     # Without its “-” neuron a feature loses E[x²] in half of the cases in which it is active.
@@ -248,9 +240,9 @@ def test_explained_variance(trained: dict[str, SweepResult]) -> None:
 
 def test_shares_of_the_primary_feature(trained: dict[str, SweepResult]) -> None:
     """A neuron with one feature responds to nothing else."""
-    large, small = activity.primary_shares(trained["absolute_small"], 0, 0)
-    np.testing.assert_array_equal(large, 1)
-    np.testing.assert_array_equal(small, 1)
+    responses = activity.neuron_responses(trained["absolute_small"], 0, 0)
+    for name, expected in {"second": 0, "visible": 1, "large": 1, "small": 1}.items():
+        np.testing.assert_array_equal(responses[name], expected)
 
 
 def test_models_without_the_motif() -> None:
@@ -280,7 +272,7 @@ def test_the_stacks_are_taken_apart(data: Tables) -> None:
     fig = draw.asymmetric_motif(data["asymmetric_motif"])
     model, usual, motif = ([int(tick.get_text()) - 1 for tick in ax.get_xticklabels()] for ax in fig.subfigs[0].axes)
     assert sorted(usual + motif) == model == list(range(8))
-    W = np.abs(layer_matrix(data["asymmetric_motif"]["weights"]))
+    W = np.abs(neurons.layer(data["asymmetric_motif"]["weights"]))
     assert set(motif) >= set(np.flatnonzero((W > 0.1).sum(axis=1) > 1))
     assert len(motif) == 4
     for ax, part in zip(fig.subfigs[0].axes, (model, usual, motif), strict=True):

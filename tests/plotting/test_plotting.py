@@ -221,3 +221,14 @@ def test_edges_at_the_back_of_a_solid_are_fainter() -> None:
     plt.close()
     assert len(depth[True]) + len(depth[False]) == 30
     assert max(depth[True]) < min(depth[False])
+
+
+def test_plain_ticks() -> None:
+    """A logarithmic axis has the labels that are asked for, and no others, such as powers of ten between them."""
+    figure, ax = plt.subplots()
+    ax.set(yscale="log", ylim=(0.2, 30))
+    style.plain_ticks(ax.yaxis, 0.3, 1, 20)
+    figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_yticklabels(which="both") if label.get_text()] == ["0.3", "1", "20"]
+    np.testing.assert_allclose(ax.get_yticks(), [0.3, 1, 20])
+    plt.close(figure)

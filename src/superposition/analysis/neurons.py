@@ -4,10 +4,22 @@ A neuron is a row of W […, m, n], or of W_1 in the absolute model; the weights
 """
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 # A neuron is monosemantic if its second-strongest drive is less than this share of its strongest.
 MONOSEMANTIC = 0.25
+
+
+def layers_table(**layers: Float[np.ndarray, "m n"]) -> pd.DataFrame:
+    """Return layers as a table with one row per neuron and feature, and one column per layer."""
+    neuron, feature = np.indices(next(iter(layers.values())).shape).reshape(2, -1)
+    return pd.DataFrame({"neuron": neuron, "feature": feature, **{name: W.ravel() for name, W in layers.items()}})
+
+
+def layer(table: pd.DataFrame, name: str = "weight") -> Float[np.ndarray, "m n"]:
+    """Return a layer from the rows of one model in such a table."""
+    return table.pivot(index="neuron", columns="feature", values=name).to_numpy()
 
 
 def drive(W: Float[np.ndarray, "*batch m n"], signed: bool) -> Float[np.ndarray, "*batch m n"]:

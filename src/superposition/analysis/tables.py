@@ -5,7 +5,8 @@ point and its coordinates. Unless a column says otherwise, the values at a point
 lowest loss.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,15 @@ def numbered_points(sweep: Sweep, *coordinates: str) -> pd.DataFrame:
 def repeat_rows(table: pd.DataFrame, times: int) -> pd.DataFrame:
     """Repeat every row, for tables with a row per restart or feature, and number the rows anew."""
     return table.loc[table.index.repeat(times)].reset_index(drop=True)
+
+
+def stack(parts: Iterable[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    """Stack the tables of several models by name; a model may lack some."""
+    stacked: dict[str, list[pd.DataFrame]] = defaultdict(list)
+    for part in parts:
+        for name, table in part.items():
+            stacked[name].append(table)
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in stacked.items()}
 
 
 def models(result: SweepResult) -> pd.DataFrame:

@@ -9,10 +9,12 @@ import numpy as np
 import seaborn as sns
 from matplotlib.animation import Animation, PillowWriter
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import NullFormatter
 from matplotlib.transforms import Bbox, BboxBase
 
 STYLE = Path(__file__).with_suffix(".mplstyle")
@@ -48,6 +50,8 @@ POLYTOPES = {
 # Colour behind a neuron: True if it has a single feature, False if it has several.
 NEURON_BACKGROUNDS = {True: "#dceaf6", False: "#fbe6cf"}
 
+# Arguments of a text whose middle is at its coordinates.
+CENTRED: dict[str, Any] = {"ha": "center", "va": "center"}
 # Width of a fine line in points.
 FINE_LINE = 0.4
 # Solids extend beyond their axes, so in figures with solids titles are moved out of their way. The search for a free
@@ -126,6 +130,17 @@ def colorbar(figure: FigureBase, values: ScalarMappable, label: str, **kwargs: A
     bar = figure.colorbar(values, label=label, **kwargs)
     bar.outline.set_linewidth(FINE_LINE)
     return bar
+
+
+def plain_ticks(axis: Axis, *values: float | int) -> None:
+    """Label a logarithmic axis at these values only, as plain numbers."""
+    axis.set_ticks(values, [f"{value:g}" for value in values])
+    axis.set_minor_formatter(NullFormatter())
+
+
+def number_ticks(axis: Axis, count: int) -> None:
+    """Number the rows or the columns of a matrix from 1."""
+    axis.set_ticks(range(count), [str(number) for number in range(1, count + 1)])
 
 
 def frame(ax: Axes) -> None:

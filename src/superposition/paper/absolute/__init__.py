@@ -20,11 +20,6 @@ WEIGHT_THRESHOLDS = (0.1, 0.15, 0.25, 0.35, 0.5)
 ZOOM_DENSITIES = (0.01, 0.003)
 
 
-def layer_matrix(weights: pd.DataFrame, column: str = "weight") -> Float[np.ndarray, "m n"]:
-    """Return one layer as a matrix from the table of its weights; ``column`` is "weight" for W_1 or "out" for W_2."""
-    return weights.pivot(index="neuron", columns="feature", values=column).to_numpy()
-
-
 def computes_exactly(W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) -> bool:
     """Return whether a model with m = 2n computes |x| exactly: a “+” and a “-” neuron per feature, and nothing else."""
     W, W_out = neurons.rescaled(W, W_out)

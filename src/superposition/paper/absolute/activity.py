@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from superposition.analysis import neurons
 from superposition.core import features
 from superposition.core.weights import SweepResult
 from superposition.theory import exact
@@ -15,13 +16,14 @@ LARGE_SHARE = 0.5
 VISIBLE_SHARE = 0.05
 
 
-def explained_variance(
-    models: SweepResult, point: int, restart: int
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Return the share of the variance of every |x_i| that its output explains, and the standard error of the share.
+def explained_variance(models: SweepResult, point: int, restart: int) -> dict[str, np.ndarray]:
+    """Measure the share of the variance of every |x_i| that its output explains, and the standard error of the share.
 
     The share is 1 - E[(|x_i| - y_i)²] / Var[|x_i|]. Only the difference to the output of a dropped feature, which is
     the mean of |x_i|, is sampled: the share of a dropped feature is exactly 0.
+
+    Returns:
+        Columns of a table with one row per feature: ``feature``, ``explained`` and ``explained_error``.
     """
     gates, drawn = features.samples(models.sweep, point, ACTIVITY_SAMPLES)
     x = drawn.double()
@@ -33,15 +35,16 @@ def explained_variance(
     zero = gates.all_zero_probability[0] * (mean.square() - torch.relu(p["b"]).square())
     share = (gates.any_from[0, 0] * gain.mean(0) + zero) / variance
     error = gates.any_from[0, 0] * gain.std(0) / ACTIVITY_SAMPLES**0.5 / variance
-    return share.numpy(), error.numpy()
+    return {"feature": np.arange(len(share)), "explained": share.numpy(), "explained_error": error.numpy()}
 
 
-def primary_shares(
-    models: SweepResult, point: int, restart: int
-) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-    """Return how often the primary feature is active among the large and among the small activations of every neuron.
+def neuron_responses(models: SweepResult, point: int, restart: int) -> dict[str, np.ndarray]:
+    """Measure to what the neurons of a model respond.
 
-    An activation is small if it is positive and not large. A neuron without such activations has NaN.
+    Returns:
+        Columns of a table with one row per neuron: ``second`` is its second weight over the largest, ``visible`` the
+        number of features that are visible in it, and ``large`` and ``small`` are how often the feature of the largest
+        weight is active among its large and among its other positive activations; NaN if there are none.
     """
     _, drawn = features.samples(models.sweep, point, ACTIVITY_SAMPLES)
     W = models.parameters["W"][point, restart].double()
@@ -50,8 +53,12 @@ def primary_shares(
     on = drawn[:, primary] != 0
     large = h >= LARGE_SHARE * largest
     small = (h > 0) & ~large
-    among_large, among_small = (((on & kind).sum(0) / kind.sum(0)).numpy() for kind in (large, small))
-    return among_large, among_small
+    return {
+        "second": neurons.second_drive_ratio(neurons.drive(W.numpy(), signed=True)),
+        "visible": visible_features(W.numpy()),
+        "large": ((on & large).sum(0) / large.sum(0)).numpy(),
+        "small": ((on & small).sum(0) / small.sum(0)).numpy(),
+    }
 
 
 def visible_features(W: Float[np.ndarray, "m n"]) -> Int[np.ndarray, " m"]:

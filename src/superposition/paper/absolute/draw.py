@@ -18,16 +18,12 @@ from superposition.paper.absolute import (
     PAPER_INPUT_WEIGHT,
     ZOOM_DENSITIES,
     count_monosemantic,
-    layer_matrix,
     motifs_of_shown_model,
 )
 from superposition.plotting import panels, style
 
 # Features of W_1 that are drawn beside the stacks.
 MATRIX_FEATURES = 40
-
-
-# Small models, whose neurons are all shown: the exact one, and those with the asymmetric motif.
 
 
 def _format_weight(value: float) -> str:
@@ -40,12 +36,11 @@ def _draw_matrix(ax: Axes, W: Float[np.ndarray, "m n"], title: str) -> None:
     ax.imshow(W, cmap=style.SIGNED, vmin=-2, vmax=2, aspect="auto")
     for (k, i), value in np.ndenumerate(W):
         if abs(value) >= 0.05:
-            ax.text(
-                i, k, _format_weight(value), ha="center", va="center", fontsize=6, color="wk"[int(abs(value) < 1.3)]
-            )
-    ax.set(title=title, xticks=range(W.shape[1]), yticks=range(len(W)))
-    ax.set_xticklabels([str(i + 1) for i in range(W.shape[1])])
-    ax.set_yticklabels([str(k + 1) for k in range(len(W))])
+            colour = "k" if abs(value) < 1.3 else "w"
+            ax.text(i, k, _format_weight(value), fontsize=6, color=colour, **style.CENTRED)
+    ax.set_title(title)
+    style.number_ticks(ax.xaxis, W.shape[1])
+    style.number_ticks(ax.yaxis, len(W))
     ax.tick_params(length=0)
     style.frame(ax)
 
@@ -63,24 +58,23 @@ def _draw_graph(ax: Axes, W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, 
     for column, (name, column_heights) in enumerate(heights.items()):
         for number, height in enumerate(column_heights, 1):
             ax.scatter(column, height, s=110, color="white", edgecolor="0.3", lw=0.7, zorder=2)
-            ax.text(column, height, f"${name}_{number}$", ha="center", va="center", fontsize=6)
+            ax.text(column, height, f"${name}_{number}$", fontsize=6, **style.CENTRED)
     ax.set(xlim=(-0.15, 2.15), ylim=(-0.2, 1.2))
     ax.set_axis_off()
 
 
 def absolute_small(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw both layers as matrices, the stacks of weights, and the graph of the model."""
-    W, W_out = layer_matrix(tables["weights"]), layer_matrix(tables["weights"], "out")
+    W, W_out = (neurons.layer(tables["weights"], name) for name in ("weight", "out"))
     fig, axes = plt.subplots(1, 4, figsize=(style.PAGE, 2.3), width_ratios=[1, 1, 1.5, 1.7])
     _draw_matrix(axes[0], W, "$W_1$")
     _draw_matrix(axes[1], W_out, r"$W_2^\mathsf{T}$")
     axes[0].set(xlabel="feature", ylabel="neuron")
     axes[1].set(xlabel="output")
-    colours = [style.CATEGORIES[i % 10] for i in range(W.shape[1])]
-    panels.neuron_stacks(axes[2], W, neurons.monosemantic(np.abs(W)), colours)
-    signs = ["+" if row[np.abs(row).argmax()] > 0 else "-" for row in W]
-    axes[2].set(xlabel="neuron, by feature and sign", ylabel="$|W_1|$", xticks=range(len(W)))
-    axes[2].set_xticklabels([f"{np.abs(row).argmax() + 1}{sign}" for row, sign in zip(W, signs, strict=True)])
+    panels.neuron_stacks(axes[2], W, neurons.monosemantic(np.abs(W)), style.CATEGORIES)
+    axes[2].set(xlabel="neuron, by feature and sign", ylabel="$|W_1|$")
+    names = [f"{np.abs(row).argmax() + 1}{'+' if row.max() > -row.min() else '-'}" for row in W]
+    axes[2].set_xticks(range(len(W)), names)
     _draw_graph(axes[3], W, W_out)
     return fig
 
@@ -96,51 +90,29 @@ def _draw_circuit(
         into: Input weights of the inhibitor, scaled like those of the shared neuron.
         out: Output weights of the inhibitor, scaled likewise.
     """
-    first, second = motif["first"] + 1, motif["second"] + 1
-    places = {
-        f"$x_{{{first}}}$": (0, 1),
-        f"$x_{{{second}}}$": (0, 0),
-        "shared": (1, 0.5),
-        "inhibitor": (1, 1.35),
-        f"$y_{{{first}}}$": (2, 1),
-        f"$y_{{{second}}}$": (2, 0),
-    }
-    names = list(places)
+    first, second = motif["first"], motif["second"]
+    (x1, y1), (x2, y2) = ((f"$x_{{{i + 1}}}$", f"$y_{{{i + 1}}}$") for i in (first, second))
+    places = {x1: (0, 1), x2: (0, 0), "shared": (1, 0.5), "inhibitor": (1, 1.35), y1: (2, 1), y2: (2, 0)}
+    # The ends of every line, its weight, and where along it the label is clear of the lines that cross.
     lines = [
-        (0, 2, motif["in_first"]),
-        (1, 2, motif["in_second"]),
-        (0, 3, into[motif["first"]]),
-        (2, 4, motif["out_first"]),
-        (2, 5, motif["out_second"]),
-        (3, 5, out[motif["second"]]),
+        (x1, "shared", motif["in_first"], 0.45),
+        (x2, "shared", motif["in_second"], 0.45),
+        (x1, "inhibitor", into[first], 0.45),
+        ("shared", y1, motif["out_first"], 0.75),
+        ("shared", y2, motif["out_second"], 0.45),
+        ("inhibitor", y2, out[second], 0.55),
     ]
-    for start, end, value in lines:
-        (x0, y0), (x1, y1) = places[names[start]], places[names[end]]
+    for start, end, value, along in lines:
+        (left, low), (right, high) = places[start], places[end]
         colour = style.SIGNED(0.95 if value > 0 else 0.05)
-        ax.plot([x0, x1], [y0, y1], color=colour, lw=min(0.5 + abs(value), 4), zorder=1, solid_capstyle="round")
-        # Labels are where the lines of the two outputs do not cross.
-        along = {(3, 5): 0.55, (2, 4): 0.75}.get((start, end), 0.45)
-        ax.text(
-            x0 + along * (x1 - x0),
-            y0 + along * (y1 - y0),
-            f"{value:.2f}",
-            ha="center",
-            va="center",
-            fontsize=6.5,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
-            zorder=3,
-        )
-    for name, (x, y) in places.items():
-        ax.text(
-            x,
-            y,
-            name,
-            ha="center",
-            va="center",
-            fontsize=7,
-            bbox={"facecolor": "white", "edgecolor": "0.3", "boxstyle": "round,pad=0.3", "lw": 0.7},
-            zorder=4,
-        )
+        width = min(0.5 + abs(value), 4)
+        ax.plot([left, right], [low, high], color=colour, lw=width, zorder=1, solid_capstyle="round")
+        at = left + along * (right - left), low + along * (high - low)
+        plain = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+        ax.text(*at, f"{value:.2f}", fontsize=6.5, bbox=plain, zorder=3, **style.CENTRED)
+    for name, at in places.items():
+        framed = {"facecolor": "white", "edgecolor": "0.3", "boxstyle": "round,pad=0.3", "lw": 0.7}
+        ax.text(*at, name, fontsize=7, bbox=framed, zorder=4, **style.CENTRED)
     ax.set(xlim=(-0.25, 2.25), ylim=(-0.25, 1.6))
     ax.set_axis_off()
 
@@ -155,11 +127,10 @@ def _draw_parts(fig: SubFigure, W: Float[np.ndarray, "m n"], motifs: pd.DataFram
         "+ neurons of the motif": inside,
     }
     axes = fig.subplots(1, 3, width_ratios=[max(1, len(part)) for part in parts.values()], sharey=True)
-    colours = [style.CATEGORIES[i % 10] for i in range(W.shape[1])]
     for ax, (title, part) in zip(axes, parts.items(), strict=True):
         ax.set_title(title)
         if part:
-            panels.neuron_stacks(ax, W[part], ~np.isin(part, inside), colours, labels=True)
+            panels.neuron_stacks(ax, W[part], ~np.isin(part, inside), style.CATEGORIES, labels=True)
         ax.set_xticks(range(len(part)), [str(k + 1) for k in part])
         ax.tick_params(axis="x", length=0)
         ax.set_xlabel("neuron")
@@ -168,7 +139,7 @@ def _draw_parts(fig: SubFigure, W: Float[np.ndarray, "m n"], motifs: pd.DataFram
 
 def asymmetric_motif(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the model and its parts, its first two motifs as circuits, and the second output without inhibition."""
-    W, W_out = layer_matrix(tables["weights"]), layer_matrix(tables["weights"], "out")
+    W, W_out = (neurons.layer(tables["weights"], name) for name in ("weight", "out"))
     b = tables["weights"].query("neuron == 0")["bias"].to_numpy()
     motifs, ablations = motifs_of_shown_model(tables), tables["ablations"]
     fig = plt.figure(figsize=(style.PAGE, 5.9))
@@ -192,11 +163,12 @@ def asymmetric_motif(tables: dict[str, pd.DataFrame]) -> Figure:
         without = W_out.copy()
         without[motif["inhibitor"], motif["second"]] = 0
         h = np.maximum(slopes[:, None] * sign * W[:, motif["first"]], 0)
-        styles = {"inhibition": (without, style.CATEGORIES[3]), "nothing": (W_out, style.CATEGORIES[2])}
-        for name, (layer, colour) in styles.items():
+        for label, layer, ablation, colour in (
+            ("without inhibition", without, "inhibition", style.CATEGORIES[3]),
+            ("as trained", W_out, "nothing", style.CATEGORIES[2]),
+        ):
             output = np.maximum(h @ layer + b, 0)[:, motif["second"]]
-            label = "as trained" if name == "nothing" else "without inhibition"
-            response.plot(slopes, output, color=colour, label=f"{label}, loss {losses[name]:.3f}")
+            response.plot(slopes, output, color=colour, label=f"{label}, loss {losses[ablation]:.3f}")
         side = "" if sign > 0 else "-"
         response.set(xlabel=f"${side}x_{{{motif['first'] + 1}}}$ alone", ylabel=f"$y_{{{motif['second'] + 1}}}$")
         response.set_ylim(top=1.5 * response.get_ylim()[1])
@@ -206,12 +178,14 @@ def asymmetric_motif(tables: dict[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-# Large models: a hundred features in forty neurons.
+def _draw_stacks(ax: Axes, W: Float[np.ndarray, "m n"], labels: bool = False) -> int:
+    """Draw the neurons of a large model as stacks, coloured by importance; return how many are monosemantic.
 
-
-def _feature_colours(n: int) -> list[tuple[float, ...]]:
-    """Return a colour per feature by importance; the least important ones, which no model represents, share one."""
-    return [style.FEATURES(min(i / 30, 1)) for i in range(n)]
+    The least important features, which no model represents, share a colour.
+    """
+    one = neurons.monosemantic(np.abs(W))
+    panels.neuron_stacks(ax, W, one, [style.FEATURES(min(i / 30, 1)) for i in range(W.shape[1])], labels)
+    return int(one.sum())
 
 
 def absolute_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
@@ -223,15 +197,14 @@ def absolute_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
     above, below = fig.subfigures(2, 1, height_ratios=[1.08 * len(densities), 2])
     axes = above.subplots(len(densities), 2, width_ratios=[5, 1], squeeze=False)
     for (ax, heat), density in zip(axes, densities, strict=True):
-        W = layer_matrix(rows_at(weights, density=density))
-        one = neurons.monosemantic(np.abs(W))
-        panels.neuron_stacks(ax, W, one, _feature_colours(W.shape[1]))
+        W = neurons.layer(rows_at(weights, density=density))
+        one = _draw_stacks(ax, W)
         counts = count_monosemantic(rows_at(units, density=density)).iloc[0]
         known = (rows_at(tables["best_neurons"], density=density)["second"] < neurons.MONOSEMANTIC).sum()
         here = rows_at(models, density=density)
         relative = (here["loss"] / here["yardstick"]).min()
         ax.set_title(
-            f"{style.density_title(density)}: {one.sum()} of {len(W)} neurons with one feature "
+            f"{style.density_title(density)}: {one} of {len(W)} neurons with one feature "
             f"(seeds: {', '.join(map(str, counts))}; best known: {known})",
             loc="left",
             fontsize=7,
@@ -293,20 +266,14 @@ def _draw_computed(axes: np.ndarray, computed: pd.DataFrame, best: pd.DataFrame,
 def absolute_zoom(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the stacks of two models with feature numbers, and every neuron's second weight by its main feature."""
     weights, units = tables["weights"], tables["neurons"]
-    fig, axes = plt.subplots(
-        len(ZOOM_DENSITIES) + 1, 1, figsize=(style.PAGE, 6.6), height_ratios=[1.25] * len(ZOOM_DENSITIES) + [1]
-    )
-    for ax, density in zip(axes, ZOOM_DENSITIES, strict=False):
-        W = layer_matrix(rows_at(weights, density=density))
-        one = neurons.monosemantic(np.abs(W))
-        panels.neuron_stacks(ax, W, one, _feature_colours(W.shape[1]), labels=True)
-        ax.set(title=f"{style.density_title(density)}: {one.sum()} neurons with one feature", ylabel="$|W_1|$")
-    for index, density in enumerate(ZOOM_DENSITIES):
+    fig, axes = plt.subplots(3, 1, figsize=(style.PAGE, 6.6), height_ratios=[1.25, 1.25, 1])
+    places = zip(axes, ZOOM_DENSITIES, style.CATEGORIES, (-0.125, 0.125), strict=False)
+    for ax, density, colour, shift in places:
+        one = _draw_stacks(ax, neurons.layer(rows_at(weights, density=density)), labels=True)
+        ax.set(title=f"{style.density_title(density)}: {one} neurons with one feature", ylabel="$|W_1|$")
         for seed, rows in rows_at(units, density=density).groupby("seed"):
-            colour, shift = style.CATEGORIES[index], 0.25 * (index - 0.5)
-            label = style.density_title(density) if seed == units["seed"].min() else None
-            main = rows["main"] + 1 + shift
-            axes[-1].scatter(main, rows["second"], s=9, color=colour, alpha=0.7, lw=0, label=label)
+            label = style.density_title(density) if seed == 0 else None
+            axes[-1].scatter(rows["main"] + 1 + shift, rows["second"], s=9, color=colour, alpha=0.7, lw=0, label=label)
     axes[-1].axhline(neurons.MONOSEMANTIC, color="0.5", lw=0.6, ls="--")
     axes[-1].set(xlabel="a neuron's largest feature", ylabel="second weight / largest", ylim=(0, 1), xlim=(0, None))
     # The legend is above the axes, which are full of dots.

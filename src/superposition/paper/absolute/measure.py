@@ -7,12 +7,12 @@ from jaxtyping import Float
 
 from superposition.analysis import neurons
 from superposition.analysis.rows import at_point, rows_at
+from superposition.analysis.tables import stack
 from superposition.core import features
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.paper.absolute import (
     MAIN_EXPERIMENTS,
-    PAPER_INPUT_WEIGHT,
     TRAINING_LENGTHS,
     WEIGHT_THRESHOLDS,
     ZOOM_DENSITIES,
@@ -25,8 +25,6 @@ from superposition.theory import exact
 
 # Samples, none of them all-zero, by which the effect of ablations is measured.
 ABLATION_SAMPLES = 2**18
-# Columns for the scaled weights of a motif's shared neuron.
-MOTIF_WEIGHTS = ("in_first", "in_second", "out_first", "out_second")
 
 
 def ordered_layers(models: SweepResult, point: int, restart: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -41,27 +39,19 @@ def weights_table(
     W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"], b: Float[np.ndarray, " n"]
 ) -> pd.DataFrame:
     """Return a table of one row per neuron and feature: the weights in and out, and the bias of the output."""
-    neuron, feature = (index.ravel() for index in np.indices(W.shape))
-    return pd.DataFrame(
-        {"neuron": neuron, "feature": feature, "weight": W.ravel(), "out": W_out.ravel(), "bias": b[feature]}
-    )
-
-
-# Small models, whose neurons are all shown: the exact one, and those with the asymmetric motif.
+    return neurons.layers_table(weight=W, out=W_out, bias=np.broadcast_to(b, W.shape))
 
 
 def absolute_small(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure the layers of the best small model, and which restarts compute |x| exactly."""
     models = trained["absolute_small"]
     loss = models.loss[0].numpy()
-    found = [
-        computes_exactly(*(models.parameters[k][0, r].double().numpy() for k in ("W", "W_out")))
-        for r in range(len(loss))
-    ]
+    layers = [ordered_layers(models, 0, restart) for restart in range(len(loss))]
+    exact = [computes_exactly(W, W_out) for W, W_out, _ in layers]
     return {
-        "weights": weights_table(*ordered_layers(models, 0, int(loss.argmin()))),
-        "models": pd.DataFrame({"restart": np.arange(len(loss)), "loss": loss, "exact": found}),
-        "residuals": pd.DataFrame([(k, activity.residual_of_neurons(k)) for k in (1, 2)], columns=["neurons", "share"]),
+        "weights": weights_table(*layers[loss.argmin()]),
+        "models": pd.DataFrame({"restart": np.arange(len(loss)), "loss": loss, "exact": exact}),
+        "residuals": pd.DataFrame({"neurons": [1, 2], "share": [*map(activity.residual_of_neurons, (1, 2))]}),
     }
 
 
@@ -74,20 +64,14 @@ def asymmetric_motif(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]
         for restart, loss in enumerate(models.loss[point].tolist()):
             W, W_out, _ = ordered_layers(models, point, restart)
             here = {"point": point, "density": density, "restart": restart}
-            instances = find_motifs(W, W_out)
-            best = restart == int(models.loss[point].argmin())
-            runs.append({**here, "loss": loss, "instances": len(instances), "best": best})
-            for motif in instances:
-                into = W[motif.shared, [motif.first, motif.second]]
-                out = W_out[motif.shared, [motif.first, motif.second]]
-                scale = PAPER_INPUT_WEIGHT / np.abs(into[0])
-                scaled = np.concatenate([into * scale, out / scale])
-                found.append({**here, "best": best, **vars(motif), **dict(zip(MOTIF_WEIGHTS, scaled, strict=True))})
+            instances, best = find_motifs(W, W_out), restart == int(models.loss[point].argmin())
+            runs.append(here | {"loss": loss, "instances": len(instances), "best": best})
+            found += [here | {"best": best} | vars(motif) for motif in instances]
     table = pd.DataFrame(runs)
     shown = table[table["best"]].sort_values(["instances", "density"], ascending=False, kind="stable").iloc[0]
     point, restart = int(shown["point"]), int(shown["restart"])
     W, W_out, b = ordered_layers(models, point, restart)
-    columns = ["point", "density", "restart", "best", *Motif.__annotations__, *MOTIF_WEIGHTS]
+    columns = ["point", "density", "restart", "best", *Motif.__annotations__]
     tables = {
         "models": table,
         "motifs": pd.DataFrame(found, columns=columns),
@@ -126,26 +110,26 @@ def _measure_ablations(
     importance = torch.from_numpy(sweep.importances()[point])
     p_active, p_zero = gates.any_from[0, 0].item(), gates.all_zero_probability[0].item()
 
-    def weighted_losses(W: np.ndarray, W_out: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return the weighted losses of the samples, and that of the all-zero sample."""
-        p = {"W": torch.from_numpy(W), "W_out": torch.from_numpy(W_out), "b": torch.from_numpy(b)}
-        zero_loss = exact.all_zero_loss(models.model, p, importance).item()
-        return p_active * models.model.loss(p, x, importance).numpy(), p_zero * zero_loss
+    layers = {"W": torch.from_numpy(W), "W_out": torch.from_numpy(W_out), "b": torch.from_numpy(b)}
+
+    def sample_losses(**changed: torch.Tensor) -> np.ndarray:
+        """Return the weighted losses of the samples, none of them all-zero, with another layer."""
+        return p_active * models.model.loss(layers | changed, x, importance).numpy()
 
     # Removing a weight does not change the loss of the all-zero sample.
-    trained, zero = weighted_losses(W, W_out)
+    zero = p_zero * exact.all_zero_loss(models.model, layers, importance).item()
+    trained = sample_losses()
     rows: list[dict[str, object]] = [{"instance": 0, "without": "nothing", "loss": trained.mean() + zero}]
     for k, motif in enumerate(find_motifs(W, W_out), 1):
         active = (x[:, motif.first] * W[motif.shared, motif.first] > 0).numpy()
         for name, layer, neuron, feature in (
-            ("inhibition", W_out, motif.inhibitor, motif.second),
-            ("inhibitor's input", W, motif.inhibitor, motif.first),
-            ("interference", W_out, motif.shared, motif.second),
+            ("inhibition", "W_out", motif.inhibitor, motif.second),
+            ("inhibitor's input", "W", motif.inhibitor, motif.first),
+            ("interference", "W_out", motif.shared, motif.second),
         ):
-            without = layer.copy()
+            without = layers[layer].clone()
             without[neuron, feature] = 0
-            ablated = weighted_losses(without, W_out) if layer is W else weighted_losses(W, without)
-            rise = ablated[0] - trained
+            rise = sample_losses(**{layer: without}) - trained
             loss = (trained + rise).mean() + zero
             rows.append({"instance": k, "without": name, "loss": loss, "share": rise[active].sum() / rise.sum()})
     return pd.DataFrame(rows, columns=["instance", "without", "loss", "share"])
@@ -153,20 +137,16 @@ def _measure_ablations(
 
 def _summarise_motif(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Summarise by density how often the motif is found."""
-    models = tables["models"]
-    groups = models.groupby("density", sort=False)
-    best = models[models["best"]].set_index("density")["instances"]
+    groups = tables["models"].groupby("density", sort=False)
     return pd.DataFrame(
         {
-            "1-S": [f"{density:g}" for density, _ in groups],
-            "instances in the best model": [str(best[density]) for density, _ in groups],
-            "instances per model": [f"{runs['instances'].mean():.2f}" for _, runs in groups],
-            "models with one or more": [f"{(runs['instances'] > 0).mean():.0%}" for _, runs in groups],
+            "1-S": f"{density:g}",
+            "instances in the best model": str(runs.loc[runs["best"], "instances"].item()),
+            "instances per model": f"{runs['instances'].mean():.2f}",
+            "models with one or more": f"{(runs['instances'] > 0).mean():.0%}",
         }
+        for density, runs in groups
     )
-
-
-# Large models: a hundred features in forty neurons.
 
 
 def exact_features_loss(sweep: Sweep) -> np.ndarray:
@@ -184,59 +164,52 @@ def absolute_neurons(trained: dict[str, SweepResult], best: dict[str, SweepResul
 
     Of the best known models, ``best_computed`` has the features that they compute, and ``best_neurons`` the neurons.
     """
-    runs, units, weights, computed, active = [], [], [], [], []
+    parts: list[dict[str, pd.DataFrame]] = []
     for experiment in (*MAIN_EXPERIMENTS, *TRAINING_LENGTHS):
         models = trained[experiment]
-        points, yardstick = models.points, exact_features_loss(models.sweep)
+        yardstick = exact_features_loss(models.sweep)
         # The best model of all seeds is shown.
-        shown = set(points.groupby("density")["loss"].idxmin())
-        for point, row in enumerate(points.itertuples()):
+        shown = set(models.points.groupby("density")["loss"].idxmin())
+        for point, row in enumerate(models.points.itertuples()):
             here = {"experiment": experiment, "point": point, "density": row.density, "seed": row.seed}
-            loss, error = models.loss[point].numpy(), models.loss_error[point].numpy()
-            runs.append(
-                pd.DataFrame({**here, "restart": np.arange(len(loss)), "loss": loss, "loss_error": error}).assign(
-                    yardstick=yardstick[point], best=loss == loss.min()
-                )
+            loss = models.loss[point].numpy()
+            lowest = int(loss.argmin())
+            losses = {"loss": loss, "loss_error": models.loss_error[point].numpy(), "yardstick": yardstick[point]}
+            restarts = np.arange(len(loss))
+            parts.append(
+                {
+                    "models": pd.DataFrame({**here, "restart": restarts, **losses, "best": restarts == lowest}),
+                    "computed": pd.DataFrame({**here, **activity.explained_variance(models, point, lowest)}),
+                }
             )
-            share, share_error = activity.explained_variance(models, point, int(loss.argmin()))
-            shares = {"feature": np.arange(len(share)), "explained": share, "explained_error": share_error}
-            computed.append(pd.DataFrame({**here, **shares}))
+            for restart in restarts.tolist():
+                units = _neurons_table(ordered_layers(models, point, restart)[0])
+                parts.append({"neurons": units.assign(**here, restart=restart, best=restart == lowest)})
             if experiment in MAIN_EXPERIMENTS:
-                large, small = activity.primary_shares(models, point, int(loss.argmin()))
-                W = models.best()["W"][point].double().numpy()
-                second = neurons.second_drive_ratio(neurons.drive(W, signed=True))
-                shares = {"second": second, "visible": activity.visible_features(W), "large": large, "small": small}
-                active.append(pd.DataFrame({**here, **shares}))
-            for restart in range(len(loss)):
-                W, W_out, b = ordered_layers(models, point, restart)
-                units.append(_neurons_table(W).assign(**here, restart=restart, best=restart == loss.argmin()))
-                if restart == loss.argmin() and point in shown and experiment in MAIN_EXPERIMENTS:
-                    weights.append(weights_table(W, W_out, b).assign(point=point, density=row.density))
-    tables = {
-        "models": pd.concat(runs, ignore_index=True),
-        "neurons": pd.concat(units, ignore_index=True),
-        "weights": pd.concat(weights, ignore_index=True),
-        "computed": pd.concat(computed, ignore_index=True),
-        "activity": pd.concat(active, ignore_index=True),
-    }
+                parts.append({"activity": pd.DataFrame({**here, **activity.neuron_responses(models, point, lowest)})})
+            if experiment in MAIN_EXPERIMENTS and point in shown:
+                table = weights_table(*ordered_layers(models, point, lowest))
+                parts.append({"weights": table.assign(point=point, density=row.density)})
+    tables = stack(parts)
     return tables | _measure_known(best) | {"numbers": _summarise_neurons(tables)}
 
 
 def _measure_known(best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the share of |x| that every feature's output explains in the best known models, and their neurons."""
-    computed, units = [], []
+    parts: list[dict[str, pd.DataFrame]] = []
     for models in (best[name] for name in MAIN_EXPERIMENTS):
         # The best known models of replicates are the same.
-        for point, row in models.points[models.points["seed"] == 0].iterrows():
+        for point, row in models.points.query("seed == 0").iterrows():
             here = {"point": point, "density": row["density"]}
-            share, error = activity.explained_variance(models, point, row["restart"])
-            columns = {"feature": np.arange(len(share)), "explained": share, "explained_error": error}
-            computed.append(pd.DataFrame({**here, "known_loss": row["loss"], **columns}))
-            units.append(_neurons_table(ordered_layers(models, point, row["restart"])[0]).assign(**here))
-    return {
-        "best_computed": pd.concat(computed, ignore_index=True),
-        "best_neurons": pd.concat(units, ignore_index=True),
-    }
+            computed = activity.explained_variance(models, point, row["restart"])
+            units = _neurons_table(ordered_layers(models, point, row["restart"])[0])
+            parts.append(
+                {
+                    "best_computed": pd.DataFrame({**here, "known_loss": row["loss"], **computed}),
+                    "best_neurons": units.assign(**here),
+                }
+            )
+    return stack(parts)
 
 
 def _neurons_table(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:
@@ -254,7 +227,7 @@ def _neurons_table(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:
 
 def _summarise_neurons(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Summarise losses and the number of monosemantic neurons by density and length of training."""
-    best = tables["models"][tables["models"]["best"]]
+    best = tables["models"].query("best")
     best = best.assign(relative=best["loss"] / best["yardstick"])
     units = tables["neurons"]
     counts = {threshold: count_monosemantic(units, threshold) for threshold in WEIGHT_THRESHOLDS}
@@ -262,13 +235,12 @@ def _summarise_neurons(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     for density, ones in count_monosemantic(units).iterrows():
         here = rows_at(best, density=density)
         seeds = here[here["experiment"].isin(MAIN_EXPERIMENTS)].sort_values("seed")["relative"]
+        by_threshold = [f"{t:g}: {', '.join(map(str, table.loc[density]))}" for t, table in counts.items()]
         row = {
             "1-S": f"{density:g}",
             "loss over that of m/2 exact features, by seed": ", ".join(seeds.map("{:.3f}".format)),
             "neurons with one feature, by seed": ", ".join(map(str, ones)),
-            "the same by threshold": "; ".join(
-                f"{threshold:g}: {', '.join(map(str, table.loc[density]))}" for threshold, table in counts.items()
-            ),
+            "the same by threshold": "; ".join(by_threshold),
         }
         for experiment, name in TRAINING_LENGTHS.items():
             row[f"{name}: loss, neurons"] = "–"
@@ -282,13 +254,12 @@ def _summarise_neurons(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def absolute_zoom(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure two densities in detail: the neurons of every seed's best model, and the weights of the best of all."""
-    models = trained["absolute_sparse"]
-    points, units, weights = models.points, [], []
+    models, parts = trained["absolute_sparse"], []
     for density in ZOOM_DENSITIES:
-        here = rows_at(points, density=density)
+        here = rows_at(models.points, density=density)
         for point, row in here.iterrows():
             W, W_out, b = ordered_layers(models, point, row["restart"])
-            units.append(_neurons_table(W).assign(point=point, density=density, seed=row["seed"]))
+            parts.append({"neurons": _neurons_table(W).assign(point=point, density=density, seed=row["seed"])})
             if point == here["loss"].idxmin():
-                weights.append(weights_table(W, W_out, b).assign(point=point, density=density))
-    return {"neurons": pd.concat(units, ignore_index=True), "weights": pd.concat(weights, ignore_index=True)}
+                parts.append({"weights": weights_table(W, W_out, b).assign(point=point, density=density)})
+    return stack(parts)

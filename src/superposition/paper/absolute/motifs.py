@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from superposition.paper.absolute import PAPER_INPUT_WEIGHT
+
 # A neuron computes a feature if it contributes at least this share of the ideal output.
 COMPUTING_SHARE = 0.5
 # Two input weights of a neuron are asymmetric if one is at least this many times the other.
@@ -27,6 +29,10 @@ class Motif:
         interference: Slope of the second output with respect to x_first through the shared neuron.
         inhibition: The same slope through the inhibitor; negative.
         remaining: The same slope through all neurons together, without the bias.
+        in_first: Input weight of the first feature, whose size is that in the paper's figure.
+        in_second: Input weight of the second feature, on the same scale.
+        out_first: Output weight of the first feature, on the inverse scale.
+        out_second: Output weight of the second feature, on the inverse scale.
     """
 
     shared: int
@@ -36,6 +42,10 @@ class Motif:
     interference: float
     inhibition: float
     remaining: float
+    in_first: float
+    in_second: float
+    out_first: float
+    out_second: float
 
 
 def find_motifs(W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) -> list[Motif]:
@@ -55,6 +65,8 @@ def find_motifs(W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) ->
         caused = np.maximum(W[:, first] * np.sign(W[shared, first]), 0) * W_out[:, second]
         inhibitor = int(caused.argmin())
         if caused[inhibitor] <= -COMPUTING_SHARE * caused[shared] and caused.sum() < 0.5:
-            slopes = (float(s) for s in (caused[shared], caused[inhibitor], caused.sum()))
-            found.append(Motif(shared, first, second, inhibitor, *slopes))
+            slopes = caused[shared], caused[inhibitor], caused.sum()
+            scale = PAPER_INPUT_WEIGHT / np.abs(W[shared, first])
+            weights = *(W[shared, [first, second]] * scale), *(W_out[shared, [first, second]] / scale)
+            found.append(Motif(shared, first, second, inhibitor, *map(float, (*slopes, *weights))))
     return found

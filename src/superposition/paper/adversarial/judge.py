@@ -81,7 +81,7 @@ def tracks_features_per_dimension(data: Tables) -> Finding:
     chance = [probability_at_equal_density(means, name) for name in pearson]
     ratio = means["constant"] / means["features_per_dimension"]
     return Finding(
-        [Number((pearson["constant"].clip(0) ** 2).min()), Number(max(chance))],
+        [(pearson["constant"].clip(0) ** 2).min(), max(chance)],
         text=f"correlations (Pearson) from {pearson['constant'].min():.2f} to {pearson['constant'].max():.2f}",
         note=f"Vulnerability is {ratio.min():.2f} to {ratio.max():.2f} times the number of features per dimension. The "
         "paper does not say whether the size of attacks follows the norm of the input, which falls with the density; "
@@ -156,7 +156,7 @@ def training_reduces_superposition(data: Tables) -> Finding:
     means = models.groupby(["n", "density", "attack"])["features_per_dimension"].mean().unstack("attack")
     higher = [f"1-S = {at[1]:g} (n = {at[0]})" for at, row in means.iterrows() if row.max() > 1.02 * row.iloc[0]]
     return Finding(
-        [Number(1 - ratios.max())],
+        [1 - ratios.max()],
         text="by setting: " + ", ".join(f"{1 - r:.0%} at n = {n}, 1-S = {p:g}" for (n, p), r in ratios.items()),
         note=f"Weaker attacks first add weight at {', '.join(higher)}" if higher else "",
     )
@@ -205,7 +205,7 @@ def robust_models_perform_worse(data: Tables) -> Finding:
     rise = against["clean_loss"] - without["clean_loss"]
     error = np.hypot(against["clean_loss_error"], without["clean_loss_error"])
     return Finding(
-        [Number((rise / error).min())],
+        [(rise / error).min()],
         text=f"the clean loss is {against['price'].min():.2f} to {against['price'].max():.2f} times as high",
     )
 

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from superposition.paper.dynamics import SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps, swaps_at_jumps
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below, improbable
+from superposition.pipeline.judging.criteria import Criterion, above, above_half, below, improbable
 
 claims = Claims("dynamics")
 
@@ -43,7 +43,7 @@ def jumps(data: Tables) -> Finding:
     jumps, moved = (tables[name].merge(models[["restart"]], on="restart") for name in ("jumps", "moved"))
     by_least = tables["sensitivity"].groupby("least")["jumps"].sum()
     return Finding(
-        [Number(len(jumps)), Number(moved["steepest"].median())],
+        [len(jumps), moved["steepest"].median()],
         text=f"in {jumps['restart'].nunique()} of {len(models)} models; {(moved['steepest'] > 0.5).sum()} of "
         f"{len(moved)} features change mostly at once",
         note=f"Once models have settled, {models['at_levels'].mean():.1%} of all D_i are within 0.05 of 0, 1/2 or 1, "
@@ -69,7 +69,7 @@ def jumps(data: Tables) -> Finding:
 def swap_places(data: Tables) -> Finding:
     observed, at_random = swaps_at_jumps(data["energy_levels"])
     return Finding(
-        [Number((1 + (at_random >= observed).sum()) / (1 + len(at_random)) if observed else np.nan)],
+        [(1 + (at_random >= observed).sum()) / (1 + len(at_random)) if observed else np.nan],
         text=f"{observed} jumps, {at_random.mean():.1f} at random moments",
     )
 
@@ -97,8 +97,8 @@ def loss_drops(data: Tables) -> Finding:
     known = np.isfinite(test.share)
     return Finding(
         [
-            Number(test.share),
-            *(Number(test.p_value(null) if known else np.nan) for null in (test.at_random, test.of_others)),
+            test.share,
+            *(test.p_value(null) if known else np.nan for null in (test.at_random, test.of_others)),
         ],
         text=f"{test.at_random.mean():.0%} of the fall is at random moments, {test.of_others.mean():.0%} at those of "
         "another model's jumps",
@@ -141,7 +141,7 @@ def octahedron(data: Tables) -> Finding:
         for density, group in ends
     ]
     return Finding(
-        [Number(ended.min(skipna=False)), Number(max(chance, default=np.nan))],
+        [ended.min(skipna=False), max(chance, default=np.nan)],
         text="; ".join(f"{share:.0%} {INITIALISATION_LABELS[name]}" for name, share in ended.items()),
         note=f"Of the {len(others)} other runs {int((others['represented'] < 6).sum())} represent fewer than six. The "
         "paper states no density; from small weights, by 1-S: " + "; ".join(by_density),
@@ -177,7 +177,7 @@ def regimes(data: Tables) -> Finding:
     plateaus = runs.groupby("experiment")["plateaus"].mean()
     small = runs[runs["experiment"] == SMALL_INIT]["path"].value_counts(normalize=True)
     return Finding(
-        [Number(share.mean(skipna=False)), Number(growing.mean(skipna=False))],
+        [share.mean(skipna=False), growing.mean(skipna=False)],
         text="with a plateau: " + ", ".join(f"{v:.0%} {INITIALISATION_LABELS[e]}" for e, v in share.items()),
         note=f"Plateaus per run: {', '.join(f'{n:.1f} {INITIALISATION_LABELS[e]}' for e, n in plateaus.items())}. "
         f"The most frequent path, in {small.iloc[0]:.0%} of the runs from small weights, is {small.index[0]} (features "
@@ -228,7 +228,7 @@ def pca_first(data: Tables) -> Finding:
     far = runs["from_components"].groupby(runs["experiment"])
     near = far.apply(lambda differences: (differences < 1 / 6).mean()).reindex([*INITIALISATION_LABELS])
     return Finding(
-        [Number(near[SMALL_INIT])],
+        [near[SMALL_INIT]],
         text=f"the largest difference of an entry is {far.median()[SMALL_INIT]:.3f} in the median run; "
         f"{near[XAVIER_INIT]:.0%} of the runs from Xavier-normal weights have such a plateau",
         note="How the weights start decides, and the paper does not say how they do in its example. The finding that "

@@ -3,7 +3,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
@@ -20,24 +19,18 @@ from superposition.paper.privileged import (
 from superposition.plotting import panels, style
 
 
-def _weight_matrix(weights: pd.DataFrame) -> Float[np.ndarray, "m n"]:
-    """Return W from the table of its weights."""
-    return weights.pivot(index="neuron", columns="feature", values="weight").to_numpy()
-
-
 def privileged_vs_not(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw W of the three models, their alignment with the neurons, and the effects of rotations and of a bias."""
     colours = dict(zip(MODEL_LABELS.values(), style.CATEGORIES[:3], strict=True))
     fig, axes = plt.subplots(2, 3, figsize=(style.PAGE, 3.7), height_ratios=[1, 1.25])
     for ax, (name, weights) in zip(axes[0], tables["weights"].groupby("model", sort=False), strict=True):
-        W = _weight_matrix(weights)
+        W = neurons.layer(weights)
         image = ax.imshow(W, cmap=style.SIGNED, vmin=-1, vmax=1)
-        ax.set(title=name, xticks=range(W.shape[1]), yticks=range(len(W)))
-        ax.set_xticklabels([str(i + 1) for i in range(W.shape[1])])
-        ax.set_yticklabels([str(k + 1) for k in range(len(W))])
+        ax.set_title(name, color=colours[name])
+        style.number_ticks(ax.xaxis, W.shape[1])
+        style.number_ticks(ax.yaxis, len(W))
         ax.tick_params(length=0)
         style.frame(ax)
-        ax.title.set_color(colours[name])
     axes[0, 0].set_ylabel("hidden unit")
     axes[0, 1].set_xlabel(f"feature ({style.density_title(SHOWN_DENSITY)})")
     style.colorbar(fig, image, "$W$", ax=axes[0].tolist(), shrink=0.8, pad=0.04)
@@ -51,17 +44,16 @@ def privileged_vs_not(tables: dict[str, pd.DataFrame]) -> Figure:
         relative = runs["loss"] / runs["loss"].iloc[0]
         rotated.scatter(np.full(len(runs) - 1, x), relative[1:], s=8, color=colours[name], alpha=0.6, lw=0)
         rotated.plot([x - 0.25, x + 0.25], [1, 1], color="k", lw=1)
-    rotated.set(xticks=range(3), xlim=(-0.5, 2.5), yscale="log", ylabel="loss, rotated / as trained")
-    rotated.set_xticklabels(["linear", "ReLU", "ReLU,\nbias"])
+    rotated.set(xlim=(-0.5, 2.5), yscale="log", ylabel="loss, rotated / as trained")
+    rotated.set_xticks(range(3), ["linear", "ReLU", "ReLU,\nbias"])
     loss = tables["models"].pivot(index="density", columns="model", values="loss")
-    for name in list(MODEL_LABELS.values())[1:]:
-        relative = loss[name] / loss[MODEL_LABELS["privileged_linear"]]
-        compared.plot(loss.index, relative, "o-", ms=3, color=colours[name])
-    compared.axhline(1, color=colours[MODEL_LABELS["privileged_linear"]], lw=1)
+    linear, *others = MODEL_LABELS.values()
+    for name in others:
+        compared.plot(loss.index, loss[name] / loss[linear], "o-", ms=3, color=colours[name])
+    compared.axhline(1, color=colours[linear], lw=1)
     compared.set(xscale="log", yscale="log", xlabel="$1-S$", ylabel="lowest loss / linear's")
     for ax in (rotated, compared):
-        ax.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
-        ax.tick_params(axis="y", which="minor", labelleft=False)
+        style.plain_ticks(ax.yaxis, 1, 2, 5, 10)
     compared.set_ylim(0.9, 10)
     return fig
 
@@ -78,11 +70,11 @@ def privileged_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
     for index, regime in enumerate(table.itertuples()):
         row, column = divmod(index, columns)
         heat, stack = axes[2 * row : 2 * row + 2, column]
-        W = _weight_matrix(at_point(tables["weights"], regime.point))
+        W = neurons.layer(at_point(tables["weights"], regime.point))
         heat.imshow(W.T, cmap=style.SIGNED, vmin=-1, vmax=1, aspect="auto")
-        heat.set(xticks=[], yticks=range(W.shape[1]), title=style.density_title(regime.density))
-        heat.set_yticklabels([str(i + 1) for i in range(W.shape[1])] if column == 0 else [])
-        heat.tick_params(length=0, labelsize=5)
+        heat.set(xticks=[], title=style.density_title(regime.density))
+        style.number_ticks(heat.yaxis, W.shape[1])
+        heat.tick_params(length=0, labelsize=5, labelleft=column == 0)
         style.frame(heat)
         one = at_point(tables["neurons"], regime.point)["one"].to_numpy()
         panels.neuron_stacks(stack, W, one, style.CATEGORIES, labels=True)
@@ -157,7 +149,7 @@ def _draw_plane(ax: Axes, tables: dict[str, pd.DataFrame], regimes: pd.DataFrame
     if shared.empty:
         return
     point, density = shared.iloc[-1][["point", "density"]]
-    W = _weight_matrix(at_point(tables["weights"], point))[~at_point(tables["neurons"], point)["one"].to_numpy()]
+    W = neurons.layer(at_point(tables["weights"], point))[~at_point(tables["neurons"], point)["one"].to_numpy()]
     features = at_point(tables["features"], point)
     for i in features.loc[features["represented"] & ~features["alone"], "feature"]:
         ax.annotate("", W[:, i], (0, 0), arrowprops={"arrowstyle": "->", "color": style.CATEGORIES[i % 10], "lw": 1.3})

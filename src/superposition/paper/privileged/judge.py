@@ -19,7 +19,6 @@ from superposition.paper.privileged.codes import canonical_codes, representing_n
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import (
     Criterion,
-    Number,
     above,
     above_half,
     at_most_zero,
@@ -39,8 +38,7 @@ def _weights(data: Tables) -> dict[float, np.ndarray]:
     """Return W of the best model at every density, from dense to sparse."""
     table = data["privileged_neurons"]["weights"]
     return {
-        density: rows.pivot(index="neuron", columns="feature", values="weight").to_numpy()
-        for density, rows in sorted(table.groupby("density"), key=lambda item: -item[0])
+        density: neurons.layer(rows) for density, rows in sorted(table.groupby("density"), key=lambda item: -item[0])
     }
 
 
@@ -65,7 +63,7 @@ def rotation(data: Tables) -> Finding:
     loss = rotated.get_group(LINEAR).to_numpy()
     ranks = data["privileged_vs_not"]["alignment"].query(f"model == '{LINEAR}'")["alignment"]
     return Finding(
-        [Number(np.abs(loss / loss[0] - 1).max())],
+        [np.abs(loss / loss[0] - 1).max()],
         note="Trained weights are spread over the hidden units more evenly than after a random rotation (median rank "
         f"of Σ W_{{ki}}⁴ among random rotations {ranks.median():.2f}): the loss is invariant under rotations, but Adam "
         "scales the step of every weight separately",
@@ -99,7 +97,7 @@ def aligned(data: Tables) -> Finding:
     ranks = tables["alignment"].query(f"model == '{RELU}'").groupby("density")["alignment"]
     better = ranks.agg(lambda r: binomtest(int((r > 0.5).sum()), len(r), 0.5, "greater").pvalue)
     return Finding(
-        [Number((rises / errors).min()), Number(one.max())],
+        [(rises / errors).min(), one.max()],
         text="a rotation raises the loss by "
         + ", ".join(f"{rise:.0%} at 1-S = {density:g}" for density, rise in rises.items()),
         note="Σ W_{ki}⁴ exceeds that of more than half of the random rotations in most models at "
@@ -141,7 +139,7 @@ def bias_escape(data: Tables) -> Finding:
     biased = models[models["model"] == BIASED].set_index("density")
     better = (1 - loss[BIASED] / loss[LINEAR])[left < -3 * np.hypot(error[BIASED], error[LINEAR])]
     return Finding(
-        [Number(biased["least_bias"][biased.index < 1].min()), Number((left / rise)[costs].max())],
+        [biased["least_bias"][biased.index < 1].min(), (left / rise)[costs].max()],
         text=f"at 1-S = 1 it is {biased['least_bias'].get(1.0, np.nan):.2f}; without the bias the loss is up to "
         f"{(loss[RELU] / loss[LINEAR]).max():.2f} times that with a linear "
         f"hidden layer, with it {(loss[BIASED] / loss[LINEAR]).max():.3f} times",
@@ -193,8 +191,8 @@ def regimes(data: Tables) -> Finding:
     ]
     missing = [regime.text for regime in PAPER_REGIMES if not any(matches_regime(regime, *kind) for kind in best)]
     return Finding(
-        [Number(len(missing))],
-        [Number(found["agrees"].mean())],
+        [len(missing)],
+        [found["agrees"].mean()],
         text=f"as in the paper at {int(found['agrees'].sum())} of {len(found)} densities",
         correction=f"Never the best: {'; '.join(missing)}. {'. '.join(details)}",
         note="A neuron has one feature if the second drives it less than a quarter as much as the first; with "
@@ -238,9 +236,9 @@ def codes(data: Tables) -> Finding:
     sparse = features.query("represented and density < 0.04")
     return Finding(
         [
-            Number(max(binary, default=np.nan)),
-            Number(max(eight, default=np.nan)),
-            Number((sparse["neurons"] != 2).sum() if len(sparse) else np.nan),
+            max(binary, default=np.nan),
+            max(eight, default=np.nan),
+            (sparse["neurons"] != 2).sum() if len(sparse) else np.nan,
         ],
         text=f"at {len(binary)} and {len(eight)} densities whose best model is of the kind",
     )
@@ -294,9 +292,9 @@ def shift(data: Tables) -> Finding:
     each = represented.groupby("density")["neurons"].sum() / one["size"]
     return Finding(
         [
-            Number(one["sum"].diff().max()),
-            Number(both.sum()),
-            Number(kendalltau(each.index, each, alternative="less").pvalue),
+            one["sum"].diff().max(),
+            both.sum(),
+            kendalltau(each.index, each, alternative="less").pvalue,
         ],
         text=f"{', '.join(map(str, one['sum']))} of {one['size'].iloc[0]} from dense to sparse, with "
         f"{', '.join(f'{count:.1f}' for count in each[::-1])} features each",
@@ -328,7 +326,7 @@ def same_code_in_range(data: Tables) -> Finding:
     runs = [len([*run]) for _, run in groupby(labels)]
     share = basins["same_kind"] / basins["restarts"]
     return Finding(
-        [Number((1 + np.sum(by_chance >= same)) / (1 + CODE_ORDERS))],
+        [(1 + np.sum(by_chance >= same)) / (1 + CODE_ORDERS)],
         text=f"ranges of {', '.join(map(str, runs))} densities with the same code; {same} pairs of neighbours have the "
         f"same, {by_chance.mean():.1f} in random order",
         note="Of the restarts, as many are of the best model's kind: "

@@ -1,7 +1,5 @@
 """Measure the alignment of weights with the neurons, and the codes of the best models."""
 
-from collections import defaultdict
-
 import numpy as np
 import pandas as pd
 import torch
@@ -9,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 
 from superposition.analysis import neurons
 from superposition.analysis.rows import at_point
+from superposition.analysis.tables import stack
 from superposition.core.features import samples
 from superposition.core.weights import SweepResult
 from superposition.paper.privileged import (
@@ -57,52 +56,35 @@ def alignment_rank(W: Float[np.ndarray, "*batch m n"], seed: int = 0) -> Float[n
 def privileged_vs_not(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure losses and alignment of the three architectures, and the effect of rotating the hidden space."""
     densities = trained["privileged_linear"].sweep.density
-    weights, alignments, runs, rotated, turned = [], [], [], [], []
+    parts: list[dict[str, pd.DataFrame]] = []
     for experiment, name in MODEL_LABELS.items():
         models = trained[experiment]
         for density in densities:
             point = models.sweep.density.index(density)
-            kept = min(COMPARED_RESTARTS, models.sweep.restarts)
-            W = models.parameters["W"][point, :kept].double().numpy()
             here = {"model": name, "point": point, "density": density}
-            alignments.append(
-                pd.DataFrame({**here, "restart": np.arange(kept), "alignment": alignment_rank(W, models.sweep.seed)})
-            )
-            best = {k: v[point] for k, v in models.best().items()}
-            runs.append(
-                {
-                    **here,
-                    "loss": models.loss[point].min().item(),
-                    "loss_error": models.loss_error[point, models.loss[point].argmin()].item(),
-                    "least_bias": best["b_hidden"].min().item() if "b_hidden" in best else np.nan,
-                    "on": active_fraction(models, point),
-                }
-            )
+            best, lowest = {k: v[point] for k, v in models.best().items()}, models.loss[point].argmin()
+            about = {
+                "loss": models.loss[point, lowest].item(),
+                "loss_error": models.loss_error[point, lowest].item(),
+                "least_bias": best["b_hidden"].min().item() if "b_hidden" in best else np.nan,
+                "on": active_fraction(models, point),
+            }
+            compared = models.parameters["W"][point, :COMPARED_RESTARTS].double().numpy()
+            ranks = alignment_rank(compared, models.sweep.seed)
+            alignment = pd.DataFrame({**here, "restart": np.arange(len(ranks)), "alignment": ranks})
+            parts.append({"models": pd.DataFrame([here | about]), "alignment": alignment})
             if experiment == "privileged":
                 loss = _losses_of_rotated(models, point)
-                turned.append({"density": density, "rise": np.median(loss[1:]) / loss[0] - 1})
+                rise = np.median(loss[1:]) / loss[0] - 1
+                parts.append({"turned": pd.DataFrame({"density": [density], "rise": rise})})
             if density == SHOWN_DENSITY:
                 W = best["W"].numpy()
-                W = W[neurons.display_order(W)]
-                weights.append(_weights_table(W).assign(model=name, point=point))
+                weights = neurons.layers_table(weight=W[neurons.display_order(W)]).assign(model=name, point=point)
                 loss = _losses_of_rotated(models, point)
-                rotated.append(
-                    pd.DataFrame({"model": name, "point": point, "rotation": np.arange(len(loss)), "loss": loss})
-                )
-    tables = {
-        "weights": pd.concat(weights),
-        "alignment": pd.concat(alignments),
-        "models": pd.DataFrame(runs),
-        "rotated": pd.concat(rotated),
-        "turned": pd.DataFrame(turned),
-    }
+                rotated = pd.DataFrame({"model": name, "point": point, "rotation": np.arange(len(loss)), "loss": loss})
+                parts.append({"weights": weights, "rotated": rotated})
+    tables = stack(parts)
     return tables | {"numbers": _summarise_comparison(tables)}
-
-
-def _weights_table(W: Float[np.ndarray, "m n"]) -> pd.DataFrame:
-    """Return W as a table with one row per neuron and feature."""
-    neuron, feature = np.indices(W.shape)
-    return pd.DataFrame({"neuron": neuron.ravel(), "feature": feature.ravel(), "weight": W.ravel()})
 
 
 def active_fraction(models: SweepResult, point: int) -> float:
@@ -115,19 +97,11 @@ def active_fraction(models: SweepResult, point: int) -> float:
 
 def _losses_of_rotated(models: SweepResult, point: int) -> np.ndarray:
     """Return the loss of the best model, followed by those with its hidden space (and hidden bias) rotated."""
-    best = {k: v[point] for k, v in models.best().items()}
-    rotations = torch.cat(
-        [
-            torch.eye(models.sweep.m)[None],
-            torch.from_numpy(random_rotations(models.sweep.m, 20, models.sweep.seed)).float(),
-        ]
-    )
-    count = len(rotations)
-    parameters = {"W": rotations @ best["W"].float(), "b": best["b"].float().expand(count, -1)}
-    if "b_hidden" in best:
-        parameters["b_hidden"] = rotations @ best["b_hidden"].float()
+    m, best = models.sweep.m, {k: v[point].float() for k, v in models.best().items()}
+    rotations = torch.cat([torch.eye(m)[None], torch.from_numpy(random_rotations(m, 20, models.sweep.seed)).float()])
+    rotated = {k: v.expand(len(rotations), -1) if k == "b" else rotations @ v for k, v in best.items()}
     sweep = models.sweep.model_copy(update={"density": (models.sweep.density[point],)})
-    return losses(sweep, {k: v[None] for k, v in parameters.items()})[0][0].numpy()
+    return losses(sweep, {k: v[None] for k, v in rotated.items()})[0][0].numpy()
 
 
 def _summarise_comparison(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -155,7 +129,7 @@ def privileged_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
     sweep = models.sweep
     # The upper bound is the largest value that a sweep may have.
     precise = sweep.model_copy(update={"evaluation": min(PRECISE_FACTOR * sweep.evaluation, 2**30)})
-    parts: dict[str, list[pd.DataFrame]] = defaultdict(list)
+    parts = []
     for point, density in enumerate(sweep.density):
         W_all, here = models.parameters["W"][point].double().numpy(), {"point": point, "density": density}
         paper_kind = np.array([is_of_paper_kind(density, W) for W in W_all])
@@ -168,9 +142,8 @@ def privileged_neurons(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
         best = int(loss.argmin())
         basin = here | {"loss": loss[best], "loss_error": error[best], "restarts": sweep.restarts}
         basin |= _measure_basin(W_all, models.loss[point].numpy(), ranked, loss, paper_kind)
-        for name, table in (_describe_code(W_all[ranked[best]], here) | {"basins": pd.DataFrame([basin])}).items():
-            parts[name].append(table)
-    tables = {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+        parts.append(_describe_code(W_all[ranked[best]], here) | {"basins": pd.DataFrame([basin])})
+    tables = stack(parts)
     return tables | {"numbers": _summarise_regimes(tables)}
 
 
@@ -218,7 +191,7 @@ def _describe_code(W: Float[np.ndarray, "m n"], here: dict[str, float | int]) ->
     features = {"feature": np.arange(W.shape[1]), "response": response, "code": _codewords(code)}
     counts = [int(neurons.monosemantic(drive, threshold).sum()) for threshold in DRIVE_THRESHOLDS]
     return {
-        "weights": _weights_table(W).assign(**here),
+        "weights": neurons.layers_table(weight=W).assign(**here),
         "neurons": pd.DataFrame({**here, "neuron": np.arange(len(W)), "second": second, "one": one}),
         "features": pd.DataFrame({**here, **features}).assign(
             represented=response > 0.5, alone=code[one].any(0), neurons=code.sum(0)

@@ -69,8 +69,8 @@ def l1(data: Tables) -> Finding:
     ratio = used["pair"] / used["one"].clip(lower=1e-12)
     falling = price[FALLING_IMPORTANCES]
     return Finding(
-        [Number(price.isna().sum())],
-        [Number(falling.isna().sum() if len(falling) else np.nan), Number(ratio.min())],
+        [price.isna().sum()],
+        [falling.isna().sum() if len(falling) else np.nan, ratio.min()],
         text=f"with falling importances the loss is {falling.min():.1f} to {falling.max():.1f} times as high",
         correction="It removes superposition where importances fall: once no more features are left than dimensions. "
         "Among features of equal importance it moves all weight to the axes and leaves antipodal pairs up to the "
@@ -120,7 +120,7 @@ def l1_threshold(data: Tables) -> Finding:
     return Finding(
         [
             Number(difference.abs().mean(), difference.abs().sem()),
-            Number(skipped.sum() if len(skipped) else np.nan),
+            skipped.sum() if len(skipped) else np.nan,
             Number(free["aligned"].min(), bound=(1 + without_penalty) / 2),
         ],
         text=f"{(difference == 0).sum()} of {len(difference)} models have exactly as many; the largest "
@@ -164,7 +164,7 @@ def small_l1_is_free(data: Tables) -> Finding:
     fewer = 1 - least["features_per_dimension"] / start["features_per_dimension"]
     relative = least["clean_loss"] / start["clean_loss"]
     return Finding(
-        [Number(cost.max(skipna=False)), Number(fewer.min())],
+        [cost.max(skipna=False), fewer.min()],
         text=f"features per dimension and loss at a coefficient of {least['l1'].max():g}: "
         + ", ".join(f"{-fewer[p]:+.1%} and {relative[p] - 1:+.1%} at 1-S = {p:g}" for p in fewer.index[::-1]),
         note="With falling importances, models at neighbouring coefficients are different minima with other numbers of "
@@ -223,7 +223,7 @@ def activation_frequency(data: Tables) -> Finding:
     frequency = data["l1_penalty"]["frequency"].sort_values("density")
     ratio = (frequency["digon"] / frequency["dedicated"]).to_numpy()
     return Finding(
-        [Number(1 - ratio[:-1].max()), Number(abs(1 - ratio[0]))],
+        [1 - ratio[:-1].max(), abs(1 - ratio[0])],
         text=f"the ratio is {np.interp(0.3, frequency['density'], ratio):.3f} at 1-S = 0.3",
         note="In closed form (2/3 - 5p/6)/(2 - p) against 1/3 - p/4",
     )
@@ -286,9 +286,9 @@ def sparse_autoencoder(data: Tables) -> Finding:
     )
     return Finding(
         [
-            Number(scaled.min()),
-            Number((sparse["recovered"] / sparse["features"]).min()),
-            Number((chosen["recovered"] <= chosen["random_recovered"]).sum()),
+            scaled.min(),
+            (sparse["recovered"] / sparse["features"]).min(),
+            (chosen["recovered"] <= chosen["random_recovered"]).sum(),
         ],
         text=f"features recovered by {chosen['elements'].max():.0f} elements: {by_density}",
         note="The comment states no setting. Here, the data are the hidden activations of models without a penalty, "
@@ -332,7 +332,7 @@ def counting_features(data: Tables) -> Finding:
     fall = few["unexplained"] - 2 * equal["unexplained"] + many["unexplained"]
     angle = np.arccos(few["agreement"]) / np.arccos(equal["agreement"])
     return Finding(
-        [Number(max((test.pvalue for test in chance), default=np.nan)), Number(fall.min()), Number(angle.min())],
+        [max((test.pvalue for test in chance), default=np.nan), fall.min(), angle.min()],
         text="; ".join(
             f"at 1-S = {row.density:g} {row.live} of {row.elements} elements are live, for {row.features} features"
             for row in many.itertuples()

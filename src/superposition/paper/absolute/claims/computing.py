@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from superposition.analysis import neurons
 from superposition.analysis.rows import rows_at
-from superposition.paper.absolute import best_of_main, computes_exactly, layer_matrix
+from superposition.paper.absolute import best_of_main, computes_exactly
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, at_most_zero, below
+from superposition.pipeline.judging.criteria import Criterion, above, at_most_zero, below
 
 claims = Claims("absolute")
 
@@ -30,9 +31,9 @@ claims = Claims("absolute")
 )
 def exact(data: Tables) -> Finding:
     models, weights = data["absolute_small"]["models"], data["absolute_small"]["weights"]
-    found = computes_exactly(layer_matrix(weights), layer_matrix(weights, "out"))
+    found = computes_exactly(neurons.layer(weights), neurons.layer(weights, "out"))
     return Finding(
-        [Number(np.sqrt(models["loss"].min())), Number(0 if found else np.nan)],
+        [np.sqrt(models["loss"].min()), 0 if found else np.nan],
         text=f"{models['exact'].mean():.0%} of {len(models)} models are exact",
     )
 
@@ -54,7 +55,7 @@ def exact(data: Tables) -> Finding:
 )
 def two_neurons_each(data: Tables) -> Finding:
     one, two = data["absolute_small"]["residuals"].sort_values("neurons")["share"]
-    return Finding([Number(one), Number(two)])
+    return Finding([one, two])
 
 
 @claims.add(
@@ -95,8 +96,8 @@ def more_features_than_neurons(data: Tables) -> Finding:
     excess = losses / known - 1
     most = max(half.max(), of_best.max())
     return Finding(
-        [Number(most)],
-        [Number(most)],
+        [most],
+        [most],
         text="; ".join(
             f"{kind} {', '.join(f'{count} at 1-S = {density:g}' for density, count in counts.items())}"
             for kind, counts in (("trained", by_density), ("best known", of_best))

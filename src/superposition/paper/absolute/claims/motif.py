@@ -2,7 +2,7 @@
 
 from superposition.paper.absolute import motifs_of_shown_model
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half
+from superposition.pipeline.judging.criteria import Criterion, above, above_half
 
 claims = Claims("absolute")
 
@@ -41,9 +41,9 @@ def motif(data: Tables) -> Finding:
     found = models[models["best"] & (models["instances"] >= 2)]
     return Finding(
         [
-            Number(len(motifs)),
-            Number((without.loc[names, "loss"] / before).min()),
-            Number(without.loc[names[1:], "share"].min()),
+            len(motifs),
+            (without.loc[names, "loss"] / before).min(),
+            without.loc[names[1:], "share"].min(),
         ],
         text=f"weights {'; '.join(weights)}",
         note="An instance is found by rule: both features are computed at least to a half, with input weights that "

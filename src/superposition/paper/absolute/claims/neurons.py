@@ -1,7 +1,5 @@
 """Judge which neurons have one feature and which have several, by density, and how they respond."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 from scipy.stats import combine_pvalues, mannwhitneyu, page_trend_test, spearmanr
@@ -24,20 +22,10 @@ SPARSEST, DENSE, INTERMEDIATE = 0.001, (1.0, 0.3), (0.1, 0.03, 0.01, 0.003)
 THRESHOLDS = f"{WEIGHT_THRESHOLDS[0]:g} to {WEIGHT_THRESHOLDS[-1]:g}"
 
 
-def _at_densities(rows: pd.DataFrame, densities: Iterable[float]) -> pd.DataFrame:
-    """Return the rows of a table at some densities."""
-    return pd.concat([rows_at(rows, density=density) for density in densities])
-
-
 def _polysemantic_counts(data: Tables, threshold: float) -> pd.DataFrame:
     """Return the number of neurons with several features, by density (from dense to sparse) and seed."""
     units = data["absolute_neurons"]["neurons"]
     return units["neuron"].max() + 1 - count_monosemantic(units, threshold)
-
-
-def _at(counts: pd.DataFrame, density: float) -> pd.Series:
-    """Return the counts at one density, by seed."""
-    return rows_at(counts.reset_index(), density=density).set_index("density").iloc[0]
 
 
 @claims.add(
@@ -55,20 +43,16 @@ def _at(counts: pd.DataFrame, density: float) -> pd.Series:
 )
 def monosemantic_when_dense(data: Tables) -> Finding:
     tables = data["absolute_neurons"]
-    units, models = (_at_densities(best_of_main(tables[name]), DENSE) for name in ("neurons", "models"))
+    tables = {name: table[table["density"].isin(DENSE)] for name, table in tables.items() if "density" in table}
+    units, models = (best_of_main(tables[name]) for name in ("neurons", "models"))
     relative = models["loss"] / models["yardstick"]
-    known = _at_densities(tables["best_neurons"], DENSE)["second"].max()
-    excess = [
-        rows_at(models, density=density)["loss"].min()
-        / rows_at(tables["best_computed"], density=density)["known_loss"].iloc[0]
-        - 1
-        for density in DENSE
-    ]
+    known = tables["best_computed"].groupby("density")["known_loss"].first()
+    excess = models.groupby("density")["loss"].min() / known - 1
     return Finding(
-        [Number(units["second"].max())],
+        [units["second"].max()],
         text=f"the loss is {relative.min():.3f} to {relative.max():.3f} times that of 20 exact features; in the best "
-        f"known models the largest second weight is {known:.3f}",
-        note=f"The best trained models cost at most {max(excess):.2%} more than the best known",
+        f"known models the largest second weight is {tables['best_neurons']['second'].max():.3f}",
+        note=f"The best trained models cost at most {excess.max():.2%} more than the best known",
     )
 
 
@@ -103,9 +87,9 @@ def progression(data: Tables) -> Finding:
     several = 1 + units[units["small"] > 0].groupby(["density", "seed"])["small"].mean().unstack()[::-1].dropna()
     return Finding(
         [
-            Number(page_trend_test(number.T).pvalue),
+            page_trend_test(number.T).pvalue,
             Number(max(0, -change.mean(axis=1).min()), bound=3 * error),
-            Number(page_trend_test(several.T).pvalue),
+            page_trend_test(several.T).pvalue,
         ],
         text="mean number of neurons with several features, over "
         f"{number.shape[1]} seeds and the thresholds from {THRESHOLDS}, from dense to sparse: "
@@ -158,7 +142,7 @@ def polysemantic_when_sparse(data: Tables) -> Finding:
         [Number(m - sparse.mean(), sparse.sem())],
         [
             Number(sparse.mean() / m, sparse.sem() / m),
-            Number(combine_pvalues([test.pvalue for test in tests]).pvalue if tests else np.nan),
+            combine_pvalues([test.pvalue for test in tests]).pvalue if tests else np.nan,
         ],
         text=f"{', '.join(map(str, sparse))} of {m} neurons have several features, by seed; in the best known model "
         f"{known} have",
@@ -175,8 +159,7 @@ def polysemantic_when_sparse(data: Tables) -> Finding:
     phrase="subset of them will be highly",
     criteria=[
         Criterion(
-            "least number of neurons of either kind at 1-S = 0.01, for any seed and any threshold from "
-            f"{WEIGHT_THRESHOLDS[0]:g} to {WEIGHT_THRESHOLDS[-1]:g}",
+            f"least number of neurons of either kind at 1-S = 0.01, for any seed and any threshold from {THRESHOLDS}",
             above(0, "the paper", "both kinds exist"),
             ".0f",
         )
@@ -185,9 +168,9 @@ def polysemantic_when_sparse(data: Tables) -> Finding:
 )
 def both_in_one_model(data: Tables) -> Finding:
     m = data["absolute_neurons"]["neurons"]["neuron"].max() + 1
-    several = np.array([_at(_polysemantic_counts(data, t), 0.01) for t in WEIGHT_THRESHOLDS])
+    several = np.array([_polysemantic_counts(data, t).loc[0.01] for t in WEIGHT_THRESHOLDS])
     return Finding(
-        [Number(np.minimum(several, m - several).min())],
+        [np.minimum(several, m - several).min()],
         text=f"{several.min()} to {several.max()} of {m} have several features",
     )
 
@@ -206,21 +189,22 @@ def both_in_one_model(data: Tables) -> Finding:
     at_quick=False,
 )
 def important_stay_monosemantic(data: Tables) -> Finding:
-    units = _at_densities(best_of_main(data["absolute_neurons"]["neurons"]), INTERMEDIATE[1:])
+    units = best_of_main(data["absolute_neurons"]["neurons"])
+    units = units[units["density"].isin(INTERMEDIATE[1:])]
     tests = [
         spearmanr(model["main"], model["second"], alternative="greater")
         for _, model in units.groupby(["density", "seed"])
     ]
     ranks = [test.statistic for test in tests]
     return Finding(
-        [Number(np.max([test.pvalue for test in tests]))],
+        [np.max([test.pvalue for test in tests])],
         text=f"rank correlations from {np.min(ranks):.2f} to {np.max(ranks):.2f} in {len(tests)} models",
     )
 
 
-def _ratio_by_chance(count: int = 100, draws: int = 10_000) -> float:
-    """Return the 1 % quantile of the second over the first of the sizes of so many Gaussian weights."""
-    size = np.sort(np.abs(np.random.default_rng(0).normal(size=(draws, count))), axis=1)
+def _ratio_by_chance() -> float:
+    """Return the 1 % quantile of the second over the first of the sizes of a hundred Gaussian weights."""
+    size = np.sort(np.abs(np.random.default_rng(0).normal(size=(10_000, 100))), axis=1)
     return float(np.quantile(size[:, -2] / size[:, -1], 0.01))
 
 
@@ -240,8 +224,9 @@ def _ratio_by_chance(count: int = 100, draws: int = 10_000) -> float:
     at_quick=False,
 )
 def primary_and_secondary(data: Tables) -> Finding:
-    units = _at_densities(best_of_main(data["absolute_neurons"]["neurons"]), INTERMEDIATE)
-    medians = units[units["small"] > 0].groupby("density")["second"].median()[::-1]
+    units = best_of_main(data["absolute_neurons"]["neurons"])
+    several = units[(units["small"] > 0) & units["density"].isin(INTERMEDIATE)]
+    medians = several.groupby("density")["second"].median()[::-1]
     return Finding(
         [Number(medians.max(), bound=_ratio_by_chance())],
         text=", ".join(f"{ratio:.2f} at 1-S = {density:g}" for density, ratio in medians.items()),
@@ -267,15 +252,14 @@ def primary_and_secondary(data: Tables) -> Finding:
     at_quick=False,
 )
 def largest_activations(data: Tables) -> Finding:
-    activity = data["absolute_neurons"]["activity"]
-    activity = activity.query("visible > 1 and second < 0.5")
-    intermediate = _at_densities(activity, INTERMEDIATE)
+    activity = data["absolute_neurons"]["activity"].query("visible > 1 and second < 0.5")
+    intermediate = activity[activity["density"].isin(INTERMEDIATE)]
     medians, shares = (
         rows.groupby("density")[["large", "small"]].median().sort_index(ascending=False)
         for rows in (activity, intermediate)
     )
     return Finding(
-        [Number(shares["large"].min()), Number((shares["small"] / shares["large"]).max())],
+        [shares["large"].min(), (shares["small"] / shares["large"]).max()],
         text="; ".join(
             f"1-S = {density:g}: {row['large']:.0%} of large, {row['small']:.0%} of small activations"
             for density, row in medians.iterrows()
