@@ -1,10 +1,10 @@
-"""Rows found on the grid of a sweep, and W from its rows."""
+"""Rows found on the grid of a sweep, in runs, as text, and W from its rows."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from superposition.analysis.rows import at_point, rows_at, weights_of
+from superposition.analysis.rows import at_point, listed, rows_at, runs_along_sparsity, weights_of
 
 TABLE = pd.DataFrame(
     {"point": [0, 0, 1, 2], "density": [0.1, 0.1, 0.1 + 0.2, 0.1], "relative_importance": [1.0, 1.0, 1.0, 0.3]}
@@ -33,3 +33,25 @@ def test_weights_are_those_of_the_features_in_order() -> None:
     W = np.arange(6.0).reshape(2, 3)
     table = pd.DataFrame({"feature": [2, 0, 1], "w0": W[0, [2, 0, 1]], "weight": 9.0, "w1": W[1, [2, 0, 1]]})
     np.testing.assert_array_equal(weights_of(table), W)
+
+
+def test_runs_follow_each_other_along_sparsity() -> None:
+    """Neighbours with the same value are one run, a value that returns makes two, and n is never joined with another."""
+    table = pd.DataFrame(
+        [(5, 0.01, "b"), (4, 0.1, "a"), (4, 1.0, "a"), (4, 0.01, "a"), (5, 1.0, "a"), (5, 0.1, "a"), (6, 1.0, "b")]
+        + [(6, 0.1, "a"), (6, 0.01, "b")],
+        columns=["n", "density", "form"],
+    )
+    runs = runs_along_sparsity(table, "form")
+    assert runs[["n", "value"]].to_numpy().tolist() == [[4, "a"], [5, "a"], [5, "b"], [6, "b"], [6, "a"], [6, "b"]]
+    half = 10**0.5
+    assert runs["first"].tolist() == pytest.approx([1 / half, 1 / half, 100 / half, 1 / half, 10 / half, 100 / half])
+    assert runs["last"].tolist() == pytest.approx([100 * half, 10 * half, 100 * half, half, 10 * half, 100 * half])
+
+
+def test_rows_are_listed_in_their_order() -> None:
+    """Columns, levels of the index and the values of a column by itself have their names in the template."""
+    counts = TABLE.groupby(["density", "relative_importance"])["point"].max()
+    assert listed(counts[::-1], "{point} at {density:.2g}") == "1 at 0.3, 0 at 0.1, 2 at 0.1"
+    assert listed(TABLE[:2], "{point}") == "0, 0"
+    assert listed(TABLE[:0], "{point}") == ""

@@ -1,4 +1,4 @@
-"""Rows of a table by where they lie on the grid of a sweep, by number or by coordinates; and W from its rows."""
+"""Rows of a table: where they lie on the grid of a sweep, in runs along sparsity, as text; and W from its rows."""
 
 import numpy as np
 import pandas as pd
@@ -30,3 +30,25 @@ def rows_at(table: pd.DataFrame, **coordinates: float | int) -> pd.DataFrame:
 def weights_of(features: pd.DataFrame) -> Float64[np.ndarray, "m n"]:
     """Return W of one model from the rows of its features, in the order of their numbers; for models with m ≤ 3."""
     return features.sort_values("feature").filter(regex=r"^w\d$").to_numpy(dtype=float).T
+
+
+def runs_along_sparsity(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Find, for every n, the runs of neighbouring densities at which a column has the same value.
+
+    Returns:
+        One row per run: ``n``, its ``value``, and the sparsity at which it begins (``first``) and ends (``last``), half
+        a step of the grid beyond the models at its ends.
+    """
+    rows = table.assign(sparsity=1 / table["density"]).sort_values(["n", "sparsity"])
+    grid = np.sort(rows["sparsity"].unique())
+    half_step = (grid[1] / grid[0]) ** 0.5
+    changes = rows[["n", column]].ne(rows[["n", column]].shift()).any(axis=1)
+    runs = rows.groupby(changes.cumsum()).agg(
+        n=("n", "first"), value=(column, "first"), first=("sparsity", "min"), last=("sparsity", "max")
+    )
+    return runs.assign(first=runs["first"] / half_step, last=runs["last"] * half_step)
+
+
+def listed(rows: pd.DataFrame | pd.Series, template: str) -> str:
+    """Return the rows of a table as text, separated by commas; ``template`` refers to its columns and its index."""
+    return ", ".join(template.format_map(row) for row in rows.reset_index().to_dict("records"))

@@ -125,6 +125,11 @@ def density_title(density: float) -> str:
     return f"$1-S = {density:g}$"
 
 
+def sparsity_axis(ax: Axes, **properties: Any) -> None:
+    """Make the x-axis the one along which features become sparser; other ``properties`` are passed to matplotlib."""
+    ax.set(xscale="log", xlabel=SPARSITY_LABEL, **properties)
+
+
 def colorbar(figure: FigureBase, values: ScalarMappable, label: str, **kwargs: Any) -> Colorbar:
     """Add a colour bar with a fine outline; ``kwargs`` are passed to matplotlib."""
     bar = figure.colorbar(values, label=label, **kwargs)

@@ -10,23 +10,20 @@ from superposition.pipeline.judging.criteria import Criterion, Number, above, be
 claims = Claims("appendix")
 
 
+def beats_linear(Z: int) -> Criterion:
+    """Return the criterion that nonlinear compression in Z steps beats linear compression."""
+    why = "1/12, the error of keeping one value or the average"
+    bound = below(compression.BEST_LINEAR_ERROR, "exact calculation", why)
+    return Criterion(f"E[(x - x')² + (y - y')²] at Z = {Z}, ε = 0.1", bound, ".4f")
+
+
 @claims.add(
     figure="nonlinear_compression",
     paper="On dense uniform x and y, the quantising code has a smaller error than picking one dimension or the "
     "average, even with ε as large as 0.1 and Z = 3",
     about="the theoretical model",
     phrase="even with epsilons as large as",
-    criteria=[
-        Criterion(
-            "E[(x - x')² + (y - y')²] at Z = 3, ε = 0.1",
-            below(
-                compression.BEST_LINEAR_ERROR,
-                "exact calculation",
-                "1/12, the error of keeping one value or the average",
-            ),
-            ".4f",
-        )
-    ],
+    criteria=[beats_linear(3)],
 )
 def nonlinear_beats_linear(data: Tables) -> Finding:
     readings, crossings = (data["nonlinear_compression"][table] for table in ("readings", "crossings"))
@@ -50,17 +47,7 @@ def nonlinear_beats_linear(data: Tables) -> Finding:
             "least Z that beats 1/12 at ε = 0.1", above(2.5, "midpoint", "between Z = 2 and the paper's 3"), ".0f"
         )
     ],
-    correction=[
-        Criterion(
-            "E[(x - x')² + (y - y')²] at Z = 2, ε = 0.1",
-            below(
-                compression.BEST_LINEAR_ERROR,
-                "exact calculation",
-                "1/12, the error of keeping one value or the average",
-            ),
-            ".4f",
-        )
-    ],
+    correction=[beats_linear(2)],
     expected="corrected",
 )
 def neurons_per_segment(data: Tables) -> Finding:

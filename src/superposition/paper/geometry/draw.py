@@ -46,83 +46,71 @@ BOXED: dict[str, Any] = {
 
 def dimensions_per_feature(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw D* by sparsity, trained and best known, D* of other sizes, and losses relative to ours."""
-    fig, axes = plt.subplot_mosaic(
-        [["curve", "sizes"], ["curve", "loss"]], figsize=(style.PAGE, 3.7), width_ratios=[1.6, 1]
+    layout = [["curve", "sizes"], ["curve", "loss"]]
+    fig, axes = plt.subplot_mosaic(layout, figsize=(style.PAGE, 3.7), width_ratios=[1.6, 1])
+    curves, known = (
+        tables[name].assign(sparsity=1 / tables[name]["density"]).sort_values("sparsity") for name in ("curves", "best")
     )
-    curves = tables["curves"].assign(sparsity=1 / tables["curves"]["density"]).sort_values("sparsity")
-    ax = axes["curve"]
+    _draw_curve(axes["curve"], curves, known, tables["optimum"])
+    _draw_sizes(axes["sizes"], curves, known)
+    _draw_convergence(axes["loss"], tables["convergence"])
+    return fig
+
+
+def _draw_curve(ax: Axes, curves: pd.DataFrame, known: pd.DataFrame, product: pd.DataFrame) -> None:
+    """Draw D* of n = 400, trained and best known, the range of the replicates of n = 200, and the best product."""
+    ours, replicated = style.CATEGORIES[:2]
     for level in (1, 0.5):
         ax.axhspan(level * 0.95, level * 1.05, color="0.92", lw=0)
         ax.axhline(level, color="0.6", lw=0.5)
     replicates = curves[curves["experiment"] == REPLICATED_SWEEP]
-    runs = replicates["seed"].nunique()
     extremes = replicates.groupby("sparsity")["dimensions_per_feature"].agg(["min", "max"])
-    ax.fill_between(extremes.index, extremes["min"], extremes["max"], color=style.CATEGORIES[1], alpha=0.5, lw=0)
-    known = tables["best"].assign(sparsity=1 / tables["best"]["density"]).sort_values("sparsity")
+    ax.fill_between(extremes.index, extremes["min"], extremes["max"], color=replicated, alpha=0.5, lw=0)
     large, best = (table[table["experiment"] == LARGE_SWEEP] for table in (curves, known))
-    product = tables["optimum"]
     ax.plot(1 / product["density"], product["dimensions_per_feature"], color="0.3", lw=0.9, ls="--")
     ax.plot(best["sparsity"], best["dimensions_per_feature"], color=BEST_KNOWN, lw=1.2)
-    ax.plot(large["sparsity"], large["dimensions_per_feature"], ".-", color=style.CATEGORIES[0], ms=3.5, lw=0.8)
-    ax.legend(
-        handles=[
-            plt.Line2D([], [], color=style.CATEGORIES[0], marker=".", lw=0.8, label="$n=400$, $m=30$, trained"),
-            plt.Line2D([], [], color=BEST_KNOWN, lw=1.2, label="$n=400$, $m=30$, best known"),
-            plt.Rectangle(
-                (0, 0), 1, 1, fc=style.CATEGORIES[1], alpha=0.5, label=f"$n=200$, $m=20$: range of {runs} runs"
-            ),
-            plt.Line2D([], [], color="0.3", lw=0.9, ls="--", label="best product of polytopes\nin up to 3 dimensions"),
-            plt.Rectangle((0, 0), 1, 1, fc="0.92", label=r"$\pm 5\,\%$ of 1 and of $1/2$"),
-        ],
-        loc="upper right",
-        bbox_to_anchor=(1, 0.87),
-    )
-    ax.set(
-        xscale="log",
-        xlim=(1, 100),
-        ylim=(0, 1.08),
-        xlabel=style.SPARSITY_LABEL,
-        ylabel=r"dimensions per feature $D^*=m/\Vert W\Vert_F^2$",
-    )
-    ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
-
-    _draw_sizes(axes["sizes"], curves, known)
-    _draw_convergence(axes["loss"], tables["convergence"])
-    return fig
+    ax.plot(large["sparsity"], large["dimensions_per_feature"], ".-", color=ours, ms=3.5, lw=0.8)
+    runs = replicates["seed"].nunique()
+    handles = {
+        "$n=400$, $m=30$, trained": plt.Line2D([], [], color=ours, marker=".", lw=0.8),
+        "$n=400$, $m=30$, best known": plt.Line2D([], [], color=BEST_KNOWN, lw=1.2),
+        f"$n=200$, $m=20$: range of {runs} runs": plt.Rectangle((0, 0), 1, 1, fc=replicated, alpha=0.5),
+        "best product of polytopes\nin up to 3 dimensions": plt.Line2D([], [], color="0.3", lw=0.9, ls="--"),
+        r"$\pm 5\,\%$ of 1 and of $1/2$": plt.Rectangle((0, 0), 1, 1, fc="0.92"),
+    }
+    ax.legend([*handles.values()], [*handles], loc="upper right", bbox_to_anchor=(1, 0.87))
+    style.sparsity_axis(ax, xlim=(1, 100), ylim=(0, 1.08), yticks=[0, 0.25, 0.5, 0.75, 1])
+    ax.set_ylabel(r"dimensions per feature $D^*=m/\Vert W\Vert_F^2$")
 
 
 def _draw_sizes(ax: Axes, curves: pd.DataFrame, known: pd.DataFrame) -> None:
     """Draw D* by n and m at the densities that all have: markers for trained models, lines for the best known."""
     sizes = [*SWEEPS_BY_N, *SWEEPS_BY_M[1:]]
     common = curves[curves["experiment"] == sizes[0]]["position"]
-    for name, marker, colour in zip(sizes, "v.^os", style.CATEGORIES[: len(sizes)], strict=True):
-        rows, best = (
-            table[(table["experiment"] == name) & table["position"].isin(common)] for table in (curves, known)
-        )
-        label = f"{rows['n'].iloc[0]}, {rows['m'].iloc[0]}"
-        mean, mean_of_best = (table.groupby("sparsity")["dimensions_per_feature"].mean() for table in (rows, best))
-        ax.plot(mean_of_best, color=colour, lw=0.7)
+    curves, known = (table[table["position"].isin(common)].groupby("experiment") for table in (curves, known))
+    for name, marker, colour in zip(sizes, "v.^os", style.CATEGORIES, strict=False):
+        rows, best = curves.get_group(name), known.get_group(name)
+        ax.plot(best.groupby("sparsity")["dimensions_per_feature"].mean(), color=colour, lw=0.7)
+        mean, label = rows.groupby("sparsity")["dimensions_per_feature"].mean(), "{n}, {m}".format_map(rows.iloc[0])
         ax.plot(mean, marker, color=colour, ms=3, mfc="none", label=label)
-    ax.set(xscale="log", yscale="log", xlim=(0.9, 110), xlabel=style.SPARSITY_LABEL, ylabel="$D^*$")
+    style.sparsity_axis(ax, yscale="log", xlim=(0.9, 110), ylabel="$D^*$", title="markers: trained; lines: best known")
     ax.set(yticks=[0.1, 0.3, 1], yticklabels=["0.1", "0.3", "1"])
     ax.minorticks_off()
-    ax.set_title("markers: trained; lines: best known")
     ax.legend(title="$n$, $m$", title_fontsize=7, handlelength=1.2, labelspacing=0.2)
 
 
 def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
     """Draw losses after twice the steps, with the authors' training configuration, and best known, relative to ours."""
     ax.axhline(0, color="0.6", lw=0.5)
-    kinds = (
+    for name, label, marker, colour in (
         ("longer", "twice the steps", "o", style.CATEGORIES[2]),
         ("notebook", "authors' notebook", "s", style.CATEGORIES[3]),
         ("known", "best known", ".", BEST_KNOWN),
-    )
-    for name, label, marker, colour in kinds:
+    ):
         rows = convergence[convergence["compared"] == name]
         ax.plot(1 / rows["density"], 100 * rows["relative"], marker, color=colour, ms=3.5, label=label)
     ax.set_yscale("symlog", linthresh=1)
-    ax.set(xscale="log", xlim=(0.9, 110), ylim=(-5, 100), xlabel=style.SPARSITY_LABEL, ylabel="loss against ours, %")
+    style.sparsity_axis(ax, xlim=(0.9, 110), ylim=(-5, 100), ylabel="loss against ours, %")
     ax.set(yticks=[-1, 0, 1, 10, 100], yticklabels=["−1", "0", "1", "10", "100"])
     ax.minorticks_off()
     ax.legend()
@@ -170,9 +158,7 @@ def _draw_points(ax: Axes, features: pd.DataFrame, curve: pd.DataFrame, optimum:
         if (kind == name).any()
     ]
     ax.legend(handles=[*handles, line, product], ncols=2, loc="upper right")
-    ax.set(
-        xscale="log", xlim=(0.95, 105), ylim=(-0.02, 1.03), xlabel=style.SPARSITY_LABEL, ylabel="dimensionality $D_i$"
-    )
+    style.sparsity_axis(ax, xlim=(0.95, 105), ylim=(-0.02, 1.03), ylabel="dimensionality $D_i$")
 
 
 def _draw_distribution(ax: Axes, features: pd.DataFrame) -> None:
@@ -196,14 +182,12 @@ def polytopes(tables: dict[str, pd.DataFrame]) -> Figure:
     fig = plt.figure(figsize=(style.PAGE, 8.0))
     gallery, apart, middle, bottom = fig.subfigures(4, 1, height_ratios=[2.3, 0.9, 2.1, 2.7])
     sizes = polytope_sizes(tables["optima"])
-    for column, (n, m, factors) in enumerate(GALLERY):
+    for place, (n, m, factors) in enumerate(GALLERY, start=1):
         name, columns = product_name(factors), [f"w{k}" for k in range(m)]
         corners = tables["corners"].query(f"n == {n} and m == {m}")[columns].to_numpy(copy=True).T
         fractions = sorted({str(Fraction(*map(int, sizes.loc[f]))) for f in factors})
-        upper, lower = (
-            gallery.add_subplot(2, len(GALLERY), index, **({"projection": "3d"} if m == 3 else {}))
-            for index in (column + 1, len(GALLERY) + column + 1)
-        )
+        space = {"projection": "3d"} if m == 3 else {}
+        upper, lower = (gallery.add_subplot(2, len(GALLERY), row * len(GALLERY) + place, **space) for row in (0, 1))
         vectors.draw_polytope(upper, corners, colour="0.3")
         upper.set_title(f"{name.replace(' ', chr(10), 1)}\n$D$ = {', '.join(fractions)}", fontsize=6.5, pad=2)
         if (features := _most_regular(tables, n, m, name)).empty:
@@ -310,7 +294,7 @@ def direction_left_out(tables: dict[str, pd.DataFrame]) -> Figure:
     axes[1].set(ylabel="excess, %", title=r"loss of $W\perp(1,1,1,…)$ over that of $W\perp(1,1,0,…)$")
     axes[1].legend(loc="lower right")
     for ax in axes:
-        ax.set(xscale="log", xlim=(0.95, 105), xlabel=style.SPARSITY_LABEL)
+        style.sparsity_axis(ax, xlim=(0.95, 105))
     return fig
 
 
@@ -359,7 +343,7 @@ def line_sharpness(tables: dict[str, pd.DataFrame]) -> Figure:
     for ax, name in zip(axes, shown, strict=True):
         rows = features[(features["experiment"] == name) & (features["seed"] == 0)]
         ax.scatter(1 / rows["density"], rows["dimensionality"], s=5, lw=0, alpha=0.4, color=style.CATEGORIES[0])
-        ax.set(title=_size_and_steps(rows), xscale="log", xlabel=style.SPARSITY_LABEL)
+        style.sparsity_axis(ax, title=_size_and_steps(rows))
     panels.fraction_lines(*axes)
     axes[0].set(ylabel="$D_i$ of represented features", ylim=(-0.02, 1.02))
     left, right = below.subplots(1, 2, sharey=True)
@@ -378,7 +362,7 @@ def line_sharpness(tables: dict[str, pd.DataFrame]) -> Figure:
     right.legend(title="$n$")
     left.legend()
     for ax in (left, right):
-        ax.set(xscale="log", xlabel=style.SPARSITY_LABEL)
+        style.sparsity_axis(ax)
     for ax in (*axes, left, right):
         ax.set_xticks([1, 2, 5, 10], ["1", "2", "5", "10"])
         ax.xaxis.set_minor_formatter(NullFormatter())

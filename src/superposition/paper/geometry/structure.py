@@ -23,12 +23,7 @@ def measure_structure(trained: dict[str, SweepResult]) -> pd.DataFrame:
     rows = []
     for experiment, models in trained.items():
         for point, W in zip(models.sweep.points().itertuples(), models.best()["W"].numpy(), strict=True):
-            coordinates = {
-                "experiment": experiment,
-                "point": point.Index,
-                "density": point.density,
-                "seed": point.seed,
-            }
+            coordinates = {"experiment": experiment, "point": point.Index, "density": point.density, "seed": point.seed}
             rows.append(coordinates | _describe(W))
     return pd.DataFrame(rows)
 

@@ -9,10 +9,7 @@ from superposition.plotting import style
 
 # The two terms of the loss, as in the paper: of the linear model, up to a factor, and of one active feature.
 FORMULAS = {
-    r"linear model: $L \propto$": (
-        r"$\sum_i I_i\,(1-\Vert W_i\Vert^2)^2$",
-        r"$\sum_{i\neq j} I_j\,(W_j\cdot W_i)^2$",
-    ),
+    r"linear model: $L \propto$": (r"$\sum_i I_i\,(1-\Vert W_i\Vert^2)^2$", r"$\sum_{i\neq j} I_j\,(W_j\cdot W_i)^2$"),
     "ReLU, one active feature: $L_1 =$": (
         r"$\sum_i\int_0^1 I_i\,(x-\mathrm{ReLU}(\Vert W_i\Vert^2x+b_i))^2\,\mathrm{d}x$",
         r"$\sum_{i\neq j}\int_0^1 I_j\,\mathrm{ReLU}(W_j\cdot W_i\,x+b_j)^2\,\mathrm{d}x$",

@@ -4,19 +4,22 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from superposition.analysis.rows import listed
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below, below_half
 
 claims = Claims("theory")
 
-ROUNDING = "rounding of numbers in double precision"
+
+def no_more_than_rounding(statistic: str, bound: float = 1e-9) -> Criterion:
+    """Return the criterion that a difference is not above what rounding can make of it."""
+    return Criterion(statistic, below(bound, "measurement error", "rounding of numbers in double precision"))
 
 
-def _standard_errors(what: str) -> Criterion:
-    return Criterion(
-        f"largest deviation of {what}, in standard errors",
-        below(4.5, "null model", "one of seven normal deviates exceeds it once in 20 000 times"),
-    )
+def standard_errors(what: str) -> Criterion:
+    """Return the criterion that deviations are what sampling makes of them."""
+    why = "one of seven normal deviates exceeds it once in 20 000 times"
+    return Criterion(f"largest deviation of {what}, in standard errors", below(4.5, "null model", why))
 
 
 @claims.add(
@@ -26,14 +29,11 @@ def _standard_errors(what: str) -> Criterion:
     about="any model",
     phrase="never worthwhile for the linear model",
     criteria=[
-        Criterion(
+        no_more_than_rounding(
             "largest relative difference between Var[x] times the two terms and the exact loss with the best bias, "
-            "over all trained models",
-            below(1e-9, "measurement error", ROUNDING),
+            "over all trained models"
         ),
-        Criterion(
-            "largest relative distance of a loss below Σ_{i>m} I_i Var[x]", below(1e-9, "measurement error", ROUNDING)
-        ),
+        no_more_than_rounding("largest relative distance of a loss below Σ_{i>m} I_i Var[x]"),
         at_most_zero(
             "largest difference between m and the number of features that the best model represents, at any density",
             "the paper",
@@ -63,9 +63,9 @@ def linear_loss(data: Tables) -> Finding:
     about="any model",
     phrase="term for each sparsity pattern",
     criteria=[
-        Criterion("largest relative deviation of L_0 from its closed form", below(1e-9, "measurement error", ROUNDING)),
-        _standard_errors("sampled L_1 from its closed form"),
-        _standard_errors("Σ_k (1-S)^k S^(n-k) L_k from the expected loss"),
+        no_more_than_rounding("largest relative deviation of L_0 from its closed form"),
+        standard_errors("sampled L_1 from its closed form"),
+        standard_errors("Σ_k (1-S)^k S^(n-k) L_k from the expected loss"),
     ],
 )
 def loss_by_active_count(data: Tables) -> Finding:
@@ -114,7 +114,7 @@ def one_active_dominates(data: Tables) -> Finding:
     return Finding(
         [Number(np.log10(high / low).min()), Number(trained.iloc[-1])],
         text="shares of L_0 and L_1 in trained models, by 1-S: "
-        + ", ".join(f"{share:.0%} at {density:g}" for density, share in trained.items()),
+        + listed(trained.rename("share"), "{share:.0%} at {index:g}"),
         note="It needs L_1 or L_0 to be positive: exact antipodal pairs without any other feature have neither, and "
         "all of their loss comes from two active features, however sparse they are",
     )
@@ -134,9 +134,8 @@ def _compounding_share(losses: pd.DataFrame, density: float) -> pd.Series:
     about="any model",
     phrase="vaguely similar to the famous",
     criteria=[
-        Criterion(
-            "largest increase of a squared error by the ReLU, over the outputs and samples of all trained models",
-            below(1e-12, "measurement error", ROUNDING),
+        no_more_than_rounding(
+            "largest increase of a squared error by the ReLU, over the outputs and samples of all trained models", 1e-12
         )
     ],
 )
@@ -146,7 +145,7 @@ def relu_never_hurts(data: Tables) -> Finding:
     return Finding(
         [Number(effects["increase"].max())],
         text="loss with the ReLU relative to that without, at the same W and b, by 1-S: "
-        + ", ".join(f"{share:.2f} at {density:g}" for density, share in reduced.items()),
+        + listed(reduced.rename("share"), "{share:.2f} at {density:g}"),
         note="A theorem: where the argument is negative, 0 is nearer to any x ≥ 0. The bias E[x] = p/2 saves p²/4 of "
         "the p/3 that a feature costs which is not represented; whether trained models make use of it, basic.bias says",
     )
@@ -158,9 +157,8 @@ def relu_never_hurts(data: Tables) -> Finding:
     "only negative interference where that is possible",
     phrase="prefer to only have negative interference",
     criteria=[
-        Criterion(
-            "largest loss of two unit vectors with a negative cosine, without a bias and with one active feature",
-            below(1e-12, "measurement error", ROUNDING),
+        no_more_than_rounding(
+            "largest loss of two unit vectors with a negative cosine, without a bias and with one active feature", 1e-12
         ),
         Criterion(
             "positive share of the interference Σ (W_i·W_j)², relative to the share that random directions remain "
@@ -175,14 +173,12 @@ def relu_never_hurts(data: Tables) -> Finding:
 )
 def negative_interference_is_free(data: Tables) -> Finding:
     pair, signs = data["theory"]["pair"], data["theory"]["signs"].sort_values("density", ascending=False)
-    possible = signs[(signs["represented"] > signs["m"]) & (signs["represented"] <= 2 * signs["m"])]
-    shares = ", ".join(
-        f"{row.positive:.1%} of that of {row.represented} features at {row.density:g} (random {row.random:.0%})"
-        for row in signs[signs["represented"] > signs["m"]].itertuples()
-    )
+    crowded = signs[signs["represented"] > signs["m"]]
+    possible = crowded[crowded["represented"] <= 2 * crowded["m"]]
     return Finding(
         [Number(pair.loc[pair["cosine"] < 0, "loss"].max()), Number((possible["positive"] / possible["random"]).max())],
-        text=f"positive share of the interference {shares}",
+        text="positive share of the interference "
+        + listed(crowded, "{positive:.1%} of that of {represented} features at {density:g} (random {random:.0%})"),
     )
 
 
@@ -205,7 +201,7 @@ def bias_turns_positive_into_negative(data: Tables) -> Finding:
     return Finding(
         [Number(left.max())],
         text="with more than 2m features, some interference is positive; the share of it that is left, by 1-S: "
-        + ", ".join(f"{share:.2f} at {density:g}" for density, share in left.items()),
+        + listed(left.rename("share"), "{share:.2f} at {density:g}"),
     )
 
 
@@ -223,9 +219,7 @@ def sparse_graphs(data: Tables) -> Finding:
     return Finding(
         text="n = 400, m = 30: effective number of features that one interferes with (random directions), and "
         "connected parts "
-        + ", ".join(
-            f"{row.density:.2g}: {row.partners:.1f} ({row.random:.0f}), {row.components}" for row in shown.itertuples()
-        )
+        + listed(shown, "{density:.2g}: {partners:.1f} ({random:.0f}), {components}")
         + f"; less than half as many as random directions from 1-S = {few.max():.2g} to {few.min():.2g}",
         note="No bound follows from the word often. At lower densities all features form one graph, and each of them "
         "interferes with as many others as random directions do: interference is then small but not sparse",

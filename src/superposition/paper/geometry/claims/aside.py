@@ -4,7 +4,7 @@ from typing import Literal
 
 import pandas as pd
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import listed, rows_at
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Bound, Criterion, Number, identity
 
@@ -24,12 +24,6 @@ def _strategies(data: Tables) -> pd.DataFrame:
     return table.assign(of_simplex=simplex / digon - 1, of_digon=digon / simplex - 1)
 
 
-def _changes(data: Tables) -> dict[int, float]:
-    """Return, for every n, the density above which the simplex is better than the digon."""
-    changes = data["direction_left_out"]["changes"]
-    return dict(zip(changes["n"], changes["density"], strict=True))
-
-
 def _off(data: Tables, directions: str) -> float:
     """Return how far the projections of the basis orthogonal to these directions are from the paper's polytopes."""
     projections = data["direction_left_out"]["projections"]
@@ -47,7 +41,7 @@ def _off(data: Tables, directions: str) -> float:
             "largest relative excess of the equilateral triangle's loss over the lowest of any W and b, over all "
             "densities",
             "<",
-        ),
+        )
     ],
     correction=[
         excess("largest excess of the triangle over a digon and a dedicated dimension", ">"),
@@ -59,17 +53,14 @@ def _off(data: Tables, directions: str) -> float:
 def three_form_a_triangle(data: Tables) -> Finding:
     table, optima = _strategies(data).query("n == 3"), data["direction_left_out"]["optima"]
     table = table.assign(loss=[rows_at(optima, density=density)["loss"].iloc[0] for density in table["density"]])
+    (change,) = data["direction_left_out"]["changes"].query("n == 3")["density"]
     off, better = table["simplex_loss"] / table["loss"] - 1, table[["simplex_loss", "digon_loss"]].min(axis=1)
     return Finding(
         [Number(off.max())],
-        [
-            Number(table["of_simplex"].max()),
-            Number(table["of_digon"].max()),
-            Number((better / table["loss"] - 1).max()),
-        ],
+        [Number(excess.max()) for excess in (table["of_simplex"], table["of_digon"], better / table["loss"] - 1)],
         text=f"at 1-S = {table['density'].min():g} the triangle costs {table['of_simplex'].iloc[0]:.1%} more than a "
         "digon and a dedicated dimension; as 1-S → 0 the excess is 1/8, exactly",
-        correction=f"The triangle is the better one only above 1-S = {_changes(data)[3]:.3f}. Where features are "
+        correction=f"The triangle is the better one only above 1-S = {change:.3f}. Where features are "
         "sparser, an antipodal pair and a feature with a dimension of its own have a lower loss",
     )
 
@@ -83,8 +74,7 @@ def three_form_a_triangle(data: Tables) -> Finding:
     criteria=[
         identity("W ⊥ (1, 1, 1, …), n = 3 to 8: largest difference from D_i = (n-1)/n and from equal angles"),
         excess(
-            "largest relative excess of the simplex over W ⊥ (1, 1, 0, …), a digon and dedicated dimensions, over "
-            "all "
+            "largest relative excess of the simplex over W ⊥ (1, 1, 0, …), a digon and dedicated dimensions, over all "
             "densities and n = 3, 4, 5",
             "<",
         ),
@@ -101,9 +91,9 @@ def dense_direction(data: Tables) -> Finding:
     return Finding(
         [Number(_off(data, "ones")), Number(largest["of_simplex"].max())],
         [Number(largest["of_simplex"].min()), Number(largest["of_digon"].min())],
-        text="largest excess " + ", ".join(f"{row.of_simplex:.1%} for n = {row.Index}" for row in largest.itertuples()),
+        text=f"largest excess {listed(largest, '{of_simplex:.1%} for n = {n}')}",
         correction="(1, 1, 1, …) is the better direction only where features are dense, above 1-S = "
-        + ", ".join(f"{change:.3f} for n = {n}" for n, change in _changes(data).items())
+        + listed(data["direction_left_out"]["changes"], "{density:.3f} for n = {n}")
         + ". Where they are sparser, it is better to leave out (1, 1, 0, …): two features become antipodal, and all "
         "others have a dimension of their own",
     )
@@ -115,9 +105,7 @@ def dense_direction(data: Tables) -> Finding:
     "instance, decomposes into two digons, W ⊥ (1, 0, 1, 0) and (0, 1, 0, 1)",
     about="any model",
     phrase="correspondence between polytopes and strategies",
-    criteria=[
-        identity("largest difference of WᵀW from that of two orthogonal digons, up to scale"),
-    ],
+    criteria=[identity("largest difference of WᵀW from that of two orthogonal digons, up to scale")],
 )
 def square_is_two_digons(data: Tables) -> Finding:
     models = data["polytopes"]["models"].query("n == 4 and m == 2 and best == 'square'")

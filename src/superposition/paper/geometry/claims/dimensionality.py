@@ -1,6 +1,6 @@
 """Judge D_i: the lines at which they cluster, and what they add up to."""
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import listed, rows_at
 from superposition.paper.geometry import (
     LARGE_SWEEP,
     LINE_HALF_WIDTH,
@@ -25,30 +25,25 @@ claims = Claims("geometry")
     at_quick=False,
 )
 def clusters(data: Tables) -> Finding:
-    table, factors = (data["feature_dimensionality"][name] for name in ("clusters", "factors"))
+    tables = data["feature_dimensionality"]
+    table = tables["clusters"].assign(known=tables["best_clusters"]["chance"])
     named = table["polytope"].fillna("") != ""
     lines, others = table[named & (table["line"] < 1)], table[~named]
-    chances = [f"{FRACTION_LABELS[row.line]}: {row.chance:.1g}" for row in lines.itertuples()]
-    recognised = factors.groupby("polytope")["features"].sum()
-    counts = [f"{name} {recognised.get(name, 0)}" for name in lines["polytope"] if name != "absent"]
-    of_best = data["feature_dimensionality"]["best_clusters"].set_index("line")["chance"]
-    known = [f"{FRACTION_LABELS[row.line]}: {of_best[row.line]:.1g}" for row in lines.itertuples()]
+    lines = lines.assign(label=lines["line"].map(FRACTION_LABELS))
+    recognised = tables["factors"].groupby("polytope")["features"].sum()
+    counts = lines["polytope"].map(recognised).fillna(0).astype(int)
     both = beside_best(data["dimensions_per_feature"])
     beaten = both[both["deviation"] > 3]
     return Finding(
         text="probability that a smooth distribution has as many models with more D_i within "
-        f"{LINE_HALF_WIDTH:.5f} of a line than beside it: {', '.join(chances)}; of the best known models: "
-        f"{', '.join(known)}. Of {len(others)} other lines, "
+        f"{LINE_HALF_WIDTH:.5f} of a line than beside it: {listed(lines, '{label}: {chance:.1g}')}; of the best known "
+        f"models: {listed(lines, '{label}: {known:.1g}')}. Of {len(others)} other lines, "
         f"{(others['chance'] < SIGNIFICANCE).sum()} have less than {SIGNIFICANCE:.0%}. Features recognised: "
-        + ", ".join(counts),
+        + listed(lines.assign(count=counts).query("polytope != 'absent'"), "{polytope} {count}"),
         note="No verdict: training has not reached the best models where some of the polytopes are best, and the "
         "search for these starts from polytopes, among others, so that their lines say little. The model of n = 400 "
         f"costs more than the best known one, beyond three standard errors, at {len(beaten)} of {len(both)} densities"
-        + (
-            f", by up to {beaten['excess'].max():.2%} (1-S = {beaten.loc[beaten['excess'].idxmax(), 'density']:.3g})"
-            if len(beaten)
-            else ""
-        ),
+        + listed(beaten.nlargest(1, "excess"), ", by up to {excess:.2%} (1-S = {density:.3g})"),
     )
 
 
@@ -80,20 +75,19 @@ def line_at_one(data: Tables) -> Finding:
             "largest deficit 1 - Σ_i D_i / m, trained and best known, relative to that of random directions",
             "half way between none and that of a Gaussian W, where it is (m-1)/(n+m-1) on average: 7 % for n = 400, "
             "m = 30",
-        ),
+        )
     ],
 )
 def budget(data: Tables) -> Finding:
-    deficits, texts = [], []
+    tables, deficits, texts = data["dimensions_per_feature"], [], []
     for kind, table in (("trained", "curves"), ("best known", "best")):
-        models = data["dimensions_per_feature"][table]
-        models = models[models["experiment"].isin([LARGE_SWEEP, REPLICATED_SWEEP])]
-        deficits.append((1 - models["budget"]) * (models["n"] + models["m"] - 1) / (models["m"] - 1))
-        texts.append(f"from {models['budget'].min():.4f} to {models['budget'].max():.4f} ({kind})")
-    curves = data["dimensions_per_feature"]["curves"]
-    notebook = curves[curves["experiment"] == NOTEBOOK_SWEEP]["budget"]
+        models = tables[table][tables[table]["experiment"].isin([LARGE_SWEEP, REPLICATED_SWEEP])]
+        budget, n, m = models["budget"], models["n"], models["m"]
+        deficits.append(((1 - budget) * (n + m - 1) / (m - 1)).max())
+        texts.append(f"from {budget.min():.4f} to {budget.max():.4f} ({kind})")
+    notebook = tables["curves"].query(f"experiment == '{NOTEBOOK_SWEEP}'")["budget"]
     return Finding(
-        [Number(max(deficit.max() for deficit in deficits))],
+        [Number(max(deficits))],
         text=f"n = 200 and 400, Σ_i D_i / m at all densities: {', '.join(texts)}",
         note=f"Of models trained as in the authors' notebook: from {notebook.min():.4f} to {notebook.max():.4f}",
     )

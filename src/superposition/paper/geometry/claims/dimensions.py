@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.representation import is_represented
+from superposition.analysis.rows import listed, rows_at
 from superposition.paper.geometry import LARGE_SWEEP, SWEEPS_BY_M, SWEEPS_BY_N
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number, below, below_half
@@ -46,10 +47,10 @@ def _judge_exponents(data: Tables, experiments: Sequence[str], size: str, note: 
     tables = data["dimensions_per_feature"]
     trained, known = (_exponents(_at_shared_densities(tables[kind], experiments), size) for kind in ("curves", "best"))
     shown = pd.DataFrame({"trained": trained, "known": known}).sort_index(ascending=False)
-    by_density = ", ".join(f"{row.known:.2f} ({row.trained:.2f}) at {row.Index:.3g}" for row in shown.itertuples())
     return Finding(
         [Number(trained.max()), Number(known.max())],
-        text=f"a of the best known models, and in brackets of the trained ones, by 1-S: {by_density}",
+        text="a of the best known models, and in brackets of the trained ones, by 1-S: "
+        + listed(shown, "{known:.2f} ({trained:.2f}) at {index:.3g}"),
         note=note,
     )
 
@@ -103,22 +104,19 @@ def m_scales(data: Tables) -> Finding:
     at_quick=False,
 )
 def norm_counts_features(data: Tables) -> Finding:
-    kinds = pd.concat(
-        {kind: data["feature_dimensionality"][kind] for kind in ("models", "best_models")}, names=["kind"]
-    )
+    kinds = pd.concat({kind: data["feature_dimensionality"][kind] for kind in ("models", "best_models")})
     models = kinds.assign(count=kinds["norm2"] / kinds["represented"])
     optimum = data["dimensions_per_feature"]["optimum"].sort_values("density")
     pairs = optimum[optimum["polytope"] == "digon"]["density"]
     sparse = models[models["density"] <= pairs.max()]
     counted = sparse[sparse["density"] >= pairs.min()]["count"]
     large = models[models["experiment"] == LARGE_SWEEP].sort_values("density")
-    shown = {kind: large.loc[kind].iloc[::8] for kind in ("models", "best_models")}
-    counts = [
-        ", ".join(f"{row.norm2:.1f}/{row.represented} at {row.density:.3g}" for row in rows.itertuples())
-        for rows in shown.values()
-    ]
+    trained, known = (
+        listed(large.loc[kind].iloc[::8], "{norm2:.1f}/{represented} at {density:.3g}")
+        for kind in ("models", "best_models")
+    )
     return Finding(
-        text=f"n = 400, ‖W‖_F² / #(‖W_i‖² > ½): trained {counts[0]}; best known {counts[1]}. Where antipodal pairs are "
+        text=f"n = 400, ‖W‖_F² / #(‖W_i‖² > ½): trained {trained}; best known {known}. Where antipodal pairs are "
         f"the best product, they differ by at most {(counted - 1).abs().max():.0%}; where features are sparser, ‖W‖_F² "
         f"is up to {sparse['count'].max():.2f} times the number",
         note="No verdict, because no bound follows from the word roughly. Where features are sparser, negative biases "
@@ -156,8 +154,8 @@ def dense_basis_is_arbitrary(data: Tables) -> Finding:
     dense = rows_at(data["dimensions_per_feature"]["curves"], density=1)
     dense = dense[dense["experiment"].isin([*SWEEPS_BY_N, *SWEEPS_BY_M])]
     off = (dense["loss"] - (dense["n"] - dense["m"]) / 12) / dense["loss_error"]
-    features = features.assign(square=features["norm"] ** 2)
-    near_one = features.groupby(["experiment", "point"])["square"].agg(lambda squares: (squares > 0.5).sum())
+    features = features.assign(square=features["norm"] ** 2, represented=is_represented(features["norm"] ** 2))
+    near_one = features.groupby(["experiment", "point"])["represented"].sum()
     m = dense.groupby("experiment")["m"].first()
     return Finding(
         [Number(near_one.div(m, level="experiment").max()), Number(off.abs().max())],

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.rows import listed
 from superposition.paper.geometry import LARGE_SWEEP, NOTEBOOK_SWEEP, REPLICATED_SWEEP, beside_best
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below, improbable
@@ -95,10 +96,10 @@ def sticky_one(data: Tables) -> Finding:
         text=f"{_describe_plateau(large, trained, known, 1.0)}; the trained models cost up to "
         f"{there['excess'].max():.2%} more",
         note="Trained models stay longer than the best known ones because training leaves the dense solution slowly. "
-        + "".join(
-            f"At 1-S = {row.density:.3g} their D* is {row.dimensions_per_feature:.3f}, and that of the best known "
-            f"model {row.dimensions_per_feature_known:.3f}. "
-            for row in there.head(1).itertuples()
+        + listed(
+            there.head(1),
+            "At 1-S = {density:.3g} their D* is {dimensions_per_feature:.3f}, and that of the best known model "
+            "{dimensions_per_feature_known:.3f}. ",
         )
         + _describe_authors_models(data),
     )
@@ -203,12 +204,8 @@ def _describe_authors_models(data: Tables) -> str:
     """Return D* of the models trained as in the authors' notebook, and by what share the best known ones cost less."""
     tables = data["dimensions_per_feature"]
     theirs, known = (tables[kind].set_index(["experiment", "position"]) for kind in ("curves", "best"))
-    theirs, known = theirs.loc[NOTEBOOK_SWEEP], known.loc[LARGE_SWEEP].add_suffix("_known")
-    rows = theirs.join(known).sort_index()
-    return (
-        "D* of models trained as in the authors' notebook, and what they cost more than the best known: "
-        + ", ".join(
-            f"{row.dimensions_per_feature:.3f} and {row.loss / row.loss_known - 1:.1%} at 1-S = {row.density:.3g}"
-            for row in rows.itertuples()
-        )
+    rows = theirs.loc[NOTEBOOK_SWEEP].join(known.loc[LARGE_SWEEP].add_suffix("_known")).sort_index()
+    return "D* of models trained as in the authors' notebook, and what they cost more than the best known: " + listed(
+        rows.assign(excess=rows["loss"] / rows["loss_known"] - 1),
+        "{dimensions_per_feature:.3f} and {excess:.1%} at 1-S = {density:.3g}",
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import listed, rows_at
 from superposition.paper.geometry import LARGE_SWEEP, LINE_HALF_WIDTH, polytope_sizes
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below_half, identity
@@ -59,8 +59,8 @@ def _large_models_near(data: Tables, line: float) -> str:
     """Count the D_i near a line in large trained models, by model."""
     features = data["feature_dimensionality"]["features"]
     near = features[(features["dimensionality"] - line).abs() <= LINE_HALF_WIDTH]
-    counts = near.groupby(["density", "experiment", "point"]).size()
-    return ", ".join(f"{count} at 1-S = {density:.3g}" for (density, *_), count in counts.items()) or "none"
+    counts = near.groupby(["density", "experiment", "point"]).size().rename("count")
+    return listed(counts, "{count} at 1-S = {density:.3g}") or "none"
 
 
 @claims.add(
@@ -150,7 +150,7 @@ def tegum(data: Tables) -> Finding:
             for name, part in models.items()
         ),
         note="Features of large trained models in recognised factors, by the |cosine| above which two features are "
-        "joined: " + ", ".join(f"{joined:g}: {count}" for joined, count in counts.items()),
+        f"joined: {listed(counts, '{joined:g}: {features}')}",
     )
 
 
@@ -186,10 +186,9 @@ def low_dimensional_factors(data: Tables) -> Finding:
     apart = large[large["largest_rank"].cummin() < large["m"]][::-1]
     return Finding(
         text="n = 400, m = 30, best known models, dimensions of the largest connected component by 1-S: "
-        + ", ".join(f"{row.largest_rank} at {row.density:.3g}" for row in apart.itertuples())
-        + "; 30 at all lower ones"
-        + f". The best known model has a lower loss than every product of polytopes in up to 3 dimensions at "
-        f"{len(better)} of {len(both)} densities"
+        + listed(apart, "{largest_rank} at {density:.3g}")
+        + "; 30 at all lower ones. The best known model has a lower loss than every product of polytopes in up to 3 "
+        f"dimensions at {len(better)} of {len(both)} densities"
         + (f", all of them at 1-S ≤ {better.max():.3g}" if len(better) else ""),
         note="Where it is not better, it may be that neither training nor the search has found what is",
     )
@@ -204,8 +203,7 @@ def low_dimensional_factors(data: Tables) -> Finding:
     phrase="vaguely similar to the famous",
     criteria=[
         identity(
-            "largest difference between Σ_{i≠j} ReLU(W_i·W_j)² and three times the loss of one active "
-            "feature, for "
+            "largest difference between Σ_{i≠j} ReLU(W_i·W_j)² and three times the loss of one active feature, for "
             "unit vectors without biases"
         ),
         Criterion(
@@ -228,7 +226,7 @@ def thomson(data: Tables) -> Finding:
         text=f"Thomson solutions: {', '.join(found) or 'none'}",
         note="The paper does not say that both energies have the same minima. Those of Thomson's problem are within "
         f"1 % of the least interference for {same.sum()} of {len(table)} pairs (n, m); not for "
-        + ", ".join(f"{row.n} in {row.m}" for row in table[~same].itertuples())
+        + listed(table[~same], "{n} in {m}")
         + f". Where the two differ, trained models are nearer to the arrangement of least interference in {closer} of "
         f"{len(trained)} cases",
     )

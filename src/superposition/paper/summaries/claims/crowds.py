@@ -4,17 +4,10 @@ from dataclasses import replace
 
 import pandas as pd
 
-from superposition.analysis.rows import SAME, rows_at
+from superposition.analysis.rows import SAME, listed, rows_at
 from superposition.paper.summaries import SPARSE
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import (
-    Criterion,
-    Number,
-    above,
-    above_half,
-    at_most_zero,
-    below_half,
-)
+from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, at_most_zero, below_half
 
 claims = Claims("summaries")
 
@@ -25,15 +18,17 @@ def _sparse(data: Tables) -> pd.DataFrame:
     return models[models["density"] <= SPARSE * (1 + SAME)]
 
 
+def _none_absent(size: str) -> Criterion:
+    """Return the criterion that all features are represented in models of some size."""
+    return at_most_zero(f"features that are not represented, at most, {size}", "the summary", "all are represented")
+
+
 @claims.add(
     figure="many_features",
     paper="At 90 % sparsity and more, all features are represented",
-    criteria=[
-        at_most_zero("features that are not represented, at most, n = 5, m = 2", "the summary", "all are represented"),
-        at_most_zero("features that are not represented, at most, n = 20, m = 5", "the summary", "all are represented"),
-    ],
+    criteria=[_none_absent("n = 5, m = 2"), _none_absent("n = 20, m = 5")],
     correction=[
-        at_most_zero("features that are not represented, at most, n = 5, m = 2", "the summary", "all are represented"),
+        _none_absent("n = 5, m = 2"),
         above_half(
             "features that are not represented, at least, n = 20, m = 5", "half way between none and one", ".0f"
         ),
@@ -45,13 +40,12 @@ def all_represented(data: Tables) -> Finding:
     models = models.assign(absent=models["n"] - models["represented"])
     small, large = models.query("n == 5"), models.query("experiment == 'basic_small'")
     others = models.query("n > 20").groupby(["n", "m"])["represented"].agg(["min", "max"])
+    by_density = listed(large.sort_values("density"), "{represented} at {density:g}")
     return Finding(
         [Number(small["absent"].max()), Number(large["absent"].max())],
         [Number(small["absent"].max()), Number(large["absent"].min())],
-        text="n = 20, m = 5, represented by 1-S: "
-        + ", ".join(f"{row.represented} at {row.density:g}" for row in large.sort_values("density").itertuples())
-        + "; equally important features, at 1-S ≤ 0.1: "
-        + ", ".join(f"{row['min']} to {row['max']} of {n} in {m}" for (n, m), row in others.iterrows()),
+        text=f"n = 20, m = 5, represented by 1-S: {by_density}; equally important features, at 1-S ≤ 0.1: "
+        + listed(others, "{min} to {max} of {n} in {m}"),
         correction="All are represented if there are few of them: five in two dimensions, but not twenty in five, "
         "however sparse",
     )
@@ -90,10 +84,8 @@ def diagonal(data: Tables) -> Finding:
     return Finding(
         [Number(models["off_one"].max())],
         [Number(dense["off_one"].max()), Number(by_size.min())],
-        text="mean ‖W_i‖² at the lowest density by n, m: "
-        + ", ".join(f"{mean:.2f} ({n}, {m})" for (n, m), mean in by_size.items())
-        + "; n = 20, m = 5 with falling importances, by 1-S: "
-        + ", ".join(f"{row.norm2:.2f} at {row.density:g}" for row in small.itertuples()),
+        text=f"mean ‖W_i‖² at the lowest density by n, m: {listed(by_size, '{norm2:.2f} ({n}, {m})')}; n = 20, m = 5 "
+        f"with falling importances, by 1-S: {listed(small, '{norm2:.2f} at {density:g}')}",
         correction="It is about 1 where features are dense. Where they are sparse, negative biases, which filter "
         "interference, go with values above 1, most of all if many features are equally important",
     )
@@ -106,19 +98,14 @@ def diagonal(data: Tables) -> Finding:
 )
 def almost_orthogonal(data: Tables) -> Finding:
     models = data["many_features"]["models"].query("n > 20")
-    crowded = models[models["represented"] > models["m"]].assign(
-        above=lambda rows: rows[["highest", "lowest"]].abs().max(axis=1) >= rows["random"]
-    )
-    sparsest = crowded[crowded["density"] == crowded["density"].min()]
-    denser = crowded[crowded["above"]]["density"]
+    models = models.assign(cosine=models[["highest", "lowest"]].abs().max(axis=1))
+    crowded = models[models["represented"] > models["m"]]
+    sparsest = crowded[crowded["density"] == crowded["density"].min()].drop_duplicates(["n", "m"])
+    denser = crowded[crowded["cosine"] >= crowded["random"]]["density"]
     return Finding(
         text=f"features, their cosines at 1-S = {sparsest['density'].min():.2g}, and the number of random directions "
         "that are as nearly orthogonal in half of all cases: "
-        + ", ".join(
-            f"{row.represented} of {row.n} in {row.m} dimensions, {row.lowest:.2f} to {row.highest:.2f}, "
-            f"{row.random_count:.0f}"
-            for row in sparsest.drop_duplicates(["n", "m"]).itertuples()
-        )
+        + listed(sparsest, "{represented} of {n} in {m} dimensions, {lowest:.2f} to {highest:.2f}, {random_count:.0f}")
         + f"; random directions are nearer to orthogonal than {len(denser)} of {len(crowded)} models, at 1-S of "
         f"{denser.min():.2g} and more, where features form antipodal pairs",
         note="That exponentially many directions can be almost orthogonal is a theorem, by which random ones are "

@@ -17,45 +17,43 @@ def exponent(statistic: str, relation: Literal["<", ">"]) -> Criterion:
     return Criterion(statistic, Bound(relation, 1.5, "midpoint", "half way between proportional and quadratic"), ".2f")
 
 
-def _exponent(costs: pd.DataFrame, by: str) -> float:
-    """Return the exponent of the cost between the two lowest values of a column in absolute terms."""
-    rows = costs.assign(size=costs[by].abs()).sort_values("size").iloc[:2]
-    return float(np.diff(np.log(rows["cost"]))[0] / np.diff(np.log(rows["size"]))[0])
+def _exponent(costs: pd.DataFrame, by: str, kind: str = "cost") -> float:
+    """Return the exponent of a kind of cost between the two values of a column that are the smallest in size."""
+    rows = costs.assign(size=costs[by].abs()).nsmallest(2, "size")
+    return float(np.diff(np.log(rows[kind]))[0] / np.diff(np.log(rows["size"]))[0])
+
+
+_POSITIVE = "exponent of p at low densities, positive cosine"
+_QUADRATIC = (
+    exponent("exponent of p at low densities, negative cosine", ">"),
+    exponent("exponent of the cosine where it is small, the lower one of both signs", ">"),
+)
 
 
 @claims.add(
     figure="cost_of_a_pair",
     paper="The cost of a pair of features is proportional to p² and to the square of the cosine between them",
     about="any model",
-    criteria=[
-        exponent("exponent of p at low densities, positive cosine", ">"),
-        exponent("exponent of p at low densities, negative cosine", ">"),
-        exponent("exponent of the cosine where it is small, the lower one of both signs", ">"),
-    ],
-    correction=[
-        exponent("exponent of p at low densities, positive cosine", "<"),
-        exponent("exponent of p at low densities, negative cosine", ">"),
-        exponent("exponent of the cosine where it is small, the lower one of both signs", ">"),
-    ],
+    criteria=[exponent(_POSITIVE, ">"), *_QUADRATIC],
+    correction=[exponent(_POSITIVE, "<"), *_QUADRATIC],
     expected="corrected",
 )
 def interference(data: Tables) -> Finding:
     costs = data["cost_of_a_pair"]["costs"]
-    relu = costs[costs["output"] == "ReLU"]
+    relu, linear = (costs[costs["output"] == output] for output in ("ReLU", "linear"))
     middle = relu["density"].unique()[relu["density"].nunique() // 2]
-
-    def of_density(table: pd.DataFrame, sign: int, column: str = "cost") -> float:
-        here = rows_at(table, cosine=sign / 2)
-        return _exponent(here.assign(cost=here[column]), "density")
-
-    of_cosine = [_exponent(rows_at(relu, density=middle).query(f"cosine * {sign} > 0"), "cosine") for sign in (1, -1)]
-    numbers = [Number(of_density(relu, 1)), Number(of_density(relu, -1)), Number(min(of_cosine))]
-    linear = costs[costs["output"] == "linear"]
+    by_cosine = rows_at(relu, density=middle)
+    positive, negative = (rows_at(relu, cosine=cosine) for cosine in (0.5, -0.5))
+    numbers = [
+        Number(_exponent(positive, "density")),
+        Number(_exponent(negative, "density")),
+        Number(min(_exponent(by_cosine.query(f"cosine {sign} 0"), "cosine") for sign in "><")),
+    ]
     return Finding(
         numbers,
         numbers,
-        text=f"exponent of p at cos = ½ with the best bias {of_density(relu, 1, 'best_bias'):.2f}, with a linear "
-        f"output {of_density(linear, 1):.2f}",
+        text=f"exponent of p at cos = ½ with the best bias {_exponent(positive, 'density', 'best_bias'):.2f}, with a "
+        f"linear output {_exponent(rows_at(linear, cosine=0.5), 'density'):.2f}",
         correction="A pair with a positive cosine costs in proportion to p, because it interferes whenever one of its "
         "features is active; only one with a negative cosine, which a ReLU filters then, costs in proportion to p²",
     )
@@ -66,9 +64,7 @@ def interference(data: Tables) -> Finding:
     paper="Of three directions at 120°, activating one makes another read -0.5; two at 0.9 read 0.45 each and the "
     "third -0.9",
     about="any model",
-    criteria=[
-        identity("largest difference of a linear read-out from these numbers"),
-    ],
+    criteria=[identity("largest difference of a linear read-out from these numbers")],
 )
 def triangle(data: Tables) -> Finding:
     table = data["cost_of_a_pair"]["triangle"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import listed, rows_at
 from superposition.paper.summaries import DRAWN_THRESHOLD, OFTEN_ACTIVE
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, at_most_zero, below
@@ -101,7 +101,7 @@ def dedicated(data: Tables) -> Finding:
     falling, equal = at[at["relative_importance"] < 1], at[at["relative_importance"] == 1]
     lowest = falling[falling["relative_importance"] == falling["relative_importance"].min()]
     each = equal.set_index("values")["represented"].reindex([*VALUES])
-    counts = ", ".join(f"{row.represented} ({row.values}, {row.relative_importance:g})" for row in at.itertuples())
+    counts = listed(at, "{represented} ({values}, {relative_importance:g})")
     return Finding(
         [
             Number((~falling["dedicated"]).sum() if len(falling) else np.nan),
@@ -121,12 +121,13 @@ def _steps(optima: pd.DataFrame) -> pd.DataFrame:
     With the ‖W_i‖² of every optimum in descending order, it is the largest jump among the places that are gained.
     """
     norms = optima[[f"norm2_{k}" for k in range(1, 6)]].to_numpy()
+    density, represented = optima["density"].to_numpy(), optima["represented"].to_numpy()
     rows = []
-    for place in np.flatnonzero(np.diff(optima["represented"])):
-        here, there = sorted(optima["represented"].iloc[[place, place + 1]])
-        jump = np.abs(np.diff(norms[place : place + 2], axis=0))[0, here:there].max()
-        density = np.sqrt(optima["density"].iloc[place] * optima["density"].iloc[place + 1])
-        rows.append((density, *optima["represented"].iloc[[place, place + 1]], jump))
+    for place in np.flatnonzero(np.diff(represented)):
+        dense, sparse = represented[place : place + 2]
+        gained = slice(min(dense, sparse), max(dense, sparse))
+        jump = np.abs(norms[place + 1] - norms[place])[gained].max()
+        rows.append((np.sqrt(density[place] * density[place + 1]), dense, sparse, jump))
     return pd.DataFrame(rows, columns=["density", "dense_side", "sparse_side", "jump"])
 
 
@@ -171,9 +172,8 @@ def sharp(data: Tables) -> Finding:
         [Number(between), jump],
         [Number(len(steps)), jump],
         text="steps of the optimum of binary features: "
-        + ", ".join(f"{r.sparse_side} to {r.dense_side} at 1-S = {r.density:.2f}" for r in steps[::-1].itertuples())
-        + "; trained models of uniform ones represent "
-        + ", ".join(f"{row.Index} at {row.min:g} to {row.max:g}" for row in ranges.rename(columns=str).itertuples()),
+        + listed(steps[::-1], "{sparse_side} to {dense_side} at 1-S = {density:.2f}")
+        + f"; trained models of uniform ones represent {listed(ranges, '{represented} at {min:g} to {max:g}')}",
         correction="There are several thresholds, and the arrangements between them are antipodal pairs",
         note="At each threshold the optimum jumps, so that a drawing of the number of features has steps",
     )

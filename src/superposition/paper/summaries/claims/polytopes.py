@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.rows import listed
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, at_most_zero, below
 
@@ -51,11 +52,11 @@ def _difference(data: Tables, n: int, m: int, arrangement: str) -> Number:
 )
 def polygons(data: Tables) -> Finding:
     sizes = data["polygons_and_solids"]["models"].query("m == 2")["n"].unique()
-    others = [_at_lowest_density(data, n, 2) for n in sorted({*sizes} - {4, 6})]
+    others = pd.DataFrame([_at_lowest_density(data, n, 2) for n in sorted({*sizes} - {4, 6})])
     return Finding(
         [_difference(data, 4, 2, "square"), _difference(data, 6, 2, "hexagon")],
         text=f"{_range(data, 4, 2, 'square')}; {_range(data, 6, 2, 'hexagon')}; at the lowest density "
-        + ", ".join(f"{model['n']} form: {model['arrangement']}" for model in others),
+        + listed(others, "{n} form: {arrangement}"),
         note="A square is two antipodal pairs. It is rigid: if the pairs are not orthogonal, each feature interferes "
         "positively with one of the other pair, which costs ReLU(cos)² already where one feature is active",
     )
@@ -91,16 +92,19 @@ def solids(data: Tables) -> Finding:
     )
 
 
+_EQUIDISTANT = at_most_zero(
+    f"sizes n, m at which angles to nearest neighbours differ by {EQUIDISTANT}° or more, at the lowest density",
+    "midpoint",
+    "half of the 18° of a pentagonal bipyramid, whose features are not equidistant",
+)
+
+
 @claims.add(
     figure="polygons_and_solids",
     paper="In the best arrangement all features are equidistant in angle, at the corners of a regular polytope",
     about="the optimum",
     criteria=[
-        at_most_zero(
-            f"sizes n, m at which angles to nearest neighbours differ by {EQUIDISTANT}° or more, at the lowest density",
-            "midpoint",
-            "half of the 18° of a pentagonal bipyramid, whose features are not equidistant",
-        ),
+        _EQUIDISTANT,
         at_most_zero(
             f"sizes n, m at which one feature's angles to the others differ from another's by {EQUIDISTANT}° or more",
             "midpoint",
@@ -108,11 +112,7 @@ def solids(data: Tables) -> Finding:
         ),
     ],
     correction=[
-        at_most_zero(
-            f"sizes n, m at which angles to nearest neighbours differ by {EQUIDISTANT}° or more, at the lowest density",
-            "midpoint",
-            "half of the 18° of a pentagonal bipyramid, whose features are not equidistant",
-        ),
+        _EQUIDISTANT,
         above_half(
             f"sizes n, m = 3, at which one feature's angles to the others differ from another's by {EQUIDISTANT}° or "
             "more",
@@ -125,19 +125,20 @@ def solids(data: Tables) -> Finding:
 )
 def equidistant(data: Tables) -> Finding:
     sparsest = data["polygons_and_solids"]["sparsest"]
-    spread = sparsest["largest"] - sparsest["smallest"]
-    uneven = Number((spread >= EQUIDISTANT).sum())
+    sparsest = sparsest.assign(
+        spread=sparsest["largest"] - sparsest["smallest"], absent=sparsest["n"] - sparsest["represented"]
+    )
+    uneven = Number((sparsest["spread"] >= EQUIDISTANT).sum())
     irregular = sparsest[sparsest["inequivalent"] >= EQUIDISTANT]
-    incomplete = sparsest[sparsest["represented"] < sparsest["n"]]
-    absent = ", ".join(f"{row.n - row.represented} of {row.n} in {row.m} dimensions" for row in incomplete.itertuples())
+    absent = listed(sparsest.query("absent > 0"), "{absent} of {n} in {m} dimensions")
     return Finding(
         [uneven, Number(len(irregular))],
         [uneven, Number((irregular["m"] == 3).sum())],
         text="range of the angles to nearest neighbours, m = 3: "
-        + ", ".join(f"n = {row.n}: {row.largest - row.smallest:.1f}°" for row in sparsest.query("m == 3").itertuples())
+        + listed(sparsest.query("m == 3"), "n = {n}: {spread:.1f}°")
         + f"; absent features, which are not counted: {absent or 'none'}",
         correction="Nearest neighbours are about equally far from all features, but not at the corners of a regular "
-        "polytope if n is " + ", ".join(f"{row.n} (m = {row.m})" for row in irregular.itertuples()),
+        f"polytope if n is {listed(irregular, '{n} (m = {m})')}",
         note="Regular polytopes in space have 4, 6, 8, 12 or 20 corners",
     )
 
@@ -175,7 +176,7 @@ def equidistant(data: Tables) -> Finding:
     at_quick=False,
 )
 def min_max(data: Tables) -> Finding:
-    sparsest = data["polygons_and_solids"]["sparsest"].query("m == 3").set_index("n", drop=False)
+    sparsest = data["polygons_and_solids"]["sparsest"].query("m == 3").set_index("n")
     differ = sparsest[(sparsest["code"] - sparsest["least_interference"]).abs() > 0.1]
     missed = (differ["code"] - differ["smallest"]) / (differ["code"] - differ["least_interference"])
     short = sparsest["code"] - sparsest["smallest"]
@@ -185,10 +186,7 @@ def min_max(data: Tables) -> Finding:
         [Number((missed > 0.5).sum() if len(differ) else np.nan)],
         [Number(sparsest["smallest"].get(4, np.nan)), Number(len(shorter))],
         text="smallest angle of the model, of the best code and with least interference: "
-        + ", ".join(
-            f"n = {row.n}: {row.smallest:.1f}°, {row.code:.1f}°, {row.least_interference:.1f}°"
-            for row in differ.itertuples()
-        ),
+        + listed(differ, "n = {n}: {smallest:.1f}°, {code:.1f}°, {least_interference:.1f}°"),
         correction="What is minimised is the loss of all pairs, to which angles of 90° or more do not contribute. The "
         "smallest angle comes close to the best code's where this is below 90°, but falls short of it at n = "
         + ", ".join(map(str, shorter.index)),

@@ -34,7 +34,7 @@ SIGNIFICANCE = 0.01
             "tolerances",
             "half way between the same moment and another stage that takes as long as the first",
             ".2f",
-        ),
+        )
     ],
     expected="corrected",
 )
