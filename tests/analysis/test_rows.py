@@ -36,10 +36,10 @@ def test_weights_are_those_of_the_features_in_order() -> None:
 
 
 def test_runs_follow_each_other_along_sparsity() -> None:
-    """Neighbours with the same value are one run, a value that returns makes two, and n is never joined with another."""
+    """Neighbours with the same value are one run, a value that returns makes two, and each n has runs of its own."""
+    forms = {4: "aaa", 5: "baa", 6: "bab"}  # at ascending densities
     table = pd.DataFrame(
-        [(5, 0.01, "b"), (4, 0.1, "a"), (4, 1.0, "a"), (4, 0.01, "a"), (5, 1.0, "a"), (5, 0.1, "a"), (6, 1.0, "b")]
-        + [(6, 0.1, "a"), (6, 0.01, "b")],
+        [(n, p, form) for n, row in forms.items() for p, form in zip((0.01, 0.1, 1.0), row, strict=True)],
         columns=["n", "density", "form"],
     )
     runs = runs_along_sparsity(table, "form")
