@@ -5,7 +5,7 @@ import numpy as np
 from superposition.analysis.rows import rows_at
 from superposition.paper.appendix import PAPER_SETTING, compression
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, below
+from superposition.pipeline.judging.criteria import Criterion, above, below
 
 claims = Claims("appendix")
 
@@ -29,7 +29,7 @@ def nonlinear_beats_linear(data: Tables) -> Finding:
     readings, crossings = (data["nonlinear_compression"][table] for table in ("readings", "crossings"))
     (limit,) = crossings.query(f"Z == {PAPER_SETTING[0]}")["crossing"]
     return Finding(
-        [Number(readings["error"].min())],
+        [readings["error"].min()],
         note="The unit of ε is not stated; the reading that favours the paper is judged. The error is "
         + " and ".join(f"{row.error:.4f} with ε {row.reading}" for row in readings.itertuples())
         + f". The code wins up to ε = {limit:.3f}, measured in Zx",
@@ -54,8 +54,8 @@ def neurons_per_segment(data: Tables) -> Finding:
     errors = rows_at(data["nonlinear_compression"]["errors"], width=PAPER_SETTING[1]).set_index("Z")["error"]
     wins = errors.index[errors < compression.BEST_LINEAR_ERROR]
     return Finding(
-        [Number(min(wins, default=np.nan))],
-        [Number(errors.get(2, np.nan))],
+        [min(wins, default=np.nan)],
+        [errors.get(2, np.nan)],
         correction="Z = 2 beats linear compression, too: 24 neurons by the paper's count",
         note="The count: an encoder and two decoded outputs, each with 2 Z segments, each of two neurons",
     )

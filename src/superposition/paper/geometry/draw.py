@@ -46,8 +46,9 @@ BOXED: dict[str, Any] = {
 
 def dimensions_per_feature(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw D* by sparsity, trained and best known, D* of other sizes, and losses relative to ours."""
-    layout = [["curve", "sizes"], ["curve", "loss"]]
-    fig, axes = plt.subplot_mosaic(layout, figsize=(style.PAGE, 3.7), width_ratios=[1.6, 1])
+    fig, axes = plt.subplot_mosaic(
+        [["curve", "sizes"], ["curve", "loss"]], figsize=(style.PAGE, 3.7), width_ratios=[1.6, 1]
+    )
     curves, known = (
         tables[name].assign(sparsity=1 / tables[name]["density"]).sort_values("sparsity") for name in ("curves", "best")
     )

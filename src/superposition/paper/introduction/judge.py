@@ -5,7 +5,7 @@ import pandas as pd
 
 from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import rows_at, weights_of
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number, above, at_most_zero, below
 
@@ -20,14 +20,13 @@ WRONGLY_REPRESENTED = at_most_zero(
 
 def _norms_and_cosines(data: Tables, density: float) -> tuple[np.ndarray, pd.DataFrame]:
     """Return ‖W_i‖ and the matrix of cosines between features for the best model at one density."""
-    features, pairs = data["introduction"]["features"], data["introduction"]["pairs"]
-    norms = rows_at(features, density=density)["norm"].to_numpy()
-    return norms, rows_at(pairs, density=density).pivot(index="i", columns="j", values="cosine")
+    features, pairs = (rows_at(data["introduction"][table], density=density) for table in ("features", "pairs"))
+    return features["norm"].to_numpy(), pairs.pivot(index="i", columns="j", values="cosine")
 
 
-def _wrongly_represented(norms: np.ndarray, represented: int) -> Number:
+def _wrongly_represented(norms: np.ndarray, represented: int) -> int:
     """Count the features that are represented although they should not be, or the reverse; the first few should be."""
-    return Number((is_represented(norms**2) != (np.arange(len(norms)) < represented)).sum())
+    return int((is_represented(norms**2) != (np.arange(len(norms)) < represented)).sum())
 
 
 @claims.add(
@@ -54,7 +53,7 @@ def dense(data: Tables) -> Finding:
     model = rows_at(data["introduction"]["models"], density=1).iloc[0]
     tilt = abs(np.degrees(np.arccos(cosine.loc[0, 1])) - 90)
     excess, error = model["loss"] / model["linear_optimum"] - 1, model["loss_error"] / model["linear_optimum"]
-    return Finding([_wrongly_represented(norms, 2), Number(tilt), Number(excess, error, bound=3 * error)])
+    return Finding([_wrongly_represented(norms, 2), tilt, Number(excess, error, bound=3 * error)])
 
 
 @claims.add(
@@ -78,7 +77,7 @@ def antipodal(data: Tables) -> Finding:
     opposite = angles > 135
     deviation = np.abs(angles - np.where(opposite, 180, 90))[~np.eye(len(kept), dtype=bool)]
     paired = len(kept) and (opposite.sum(1) == 1).all()
-    return Finding([_wrongly_represented(norms, 4), Number(deviation.max() if paired else np.nan)])
+    return Finding([_wrongly_represented(norms, 4), deviation.max() if paired else np.nan])
 
 
 @claims.add(
@@ -100,6 +99,6 @@ def antipodal(data: Tables) -> Finding:
 def pentagon(data: Tables) -> Finding:
     features, pairs = (rows_at(data["introduction"][table], density=0.1) for table in ("features", "pairs"))
     norms, _ = _norms_and_cosines(data, 0.1)
-    steps = steps_around(features[["w0", "w1"]].to_numpy().T)
+    steps = steps_around(weights_of(features))
     interference = pairs.query("i != j").groupby("i")["dot"].max().min()
-    return Finding([_wrongly_represented(norms, 5), Number(np.abs(steps - 72).max()), Number(interference)])
+    return Finding([_wrongly_represented(norms, 5), np.abs(steps - 72).max(), interference])

@@ -10,11 +10,13 @@ from matplotlib.figure import Figure
 from superposition.analysis.rows import at_point, rows_at, runs_along_sparsity
 from superposition.paper.summaries import APART, DRAWN_THRESHOLD, STEP_TOLERANCE, TOLERANCES
 from superposition.plotting import style, vectors
-from superposition.theory import tegum
 from superposition.theory.polytopes import factors_of
 
 # Densities at which the arrows of the best binary models are drawn.
 ARROWS_AT = (0.5, 0.3, 0.15, 0.05, 0.01)
+# Number of features in each factor that is recognised.
+SIZES = {"single": 1, "digon": 2, "triangle": 3, "tetrahedron": 4, "pentagon": 5, "hexagon": 6, "heptagon": 7}
+SIZES |= {"square antiprism": 8, "octagon": 8, "nonagon": 9, "icosahedron": 12}
 
 
 def five_features(tables: dict[str, pd.DataFrame]) -> Figure:
@@ -89,14 +91,13 @@ def _draw_map(ax: Axes, models: pd.DataFrame) -> set[str]:
     Returns:
         The names of the largest factors.
     """
-    sizes = {polytope.name: polytope.features for polytope in tegum.CATALOGUE}
     runs, seen = runs_along_sparsity(models, "arrangement"), set()
     for n, arrangement, first, last in runs.itertuples(index=False):
-        parts = sorted(factors_of(arrangement), key=lambda part: -sizes.get(part, 0))
+        parts = sorted(factors_of(arrangement), key=lambda part: -SIZES.get(part, 0))
         name = parts[0] if parts and parts[0] in style.POLYTOPES else "other"
         seen.add(name)
         ax.barh(n, last - first, left=first, height=0.85, color=style.POLYTOPES[name], alpha=0.7, ec="white", lw=0.6)
-        text = "+".join(str(sizes.get(part, "?")) for part in parts)
+        text = "+".join(str(SIZES.get(part, "?")) for part in parts)
         if np.log(last / first) > 0.16 * len(text) + 0.1:
             ax.text((first * last) ** 0.5, n, text, ha="center", va="center", fontsize=6)
     style.sparsity_axis(ax, xlim=(runs["first"].min(), runs["last"].max()), yticks=sorted(models["n"].unique()))

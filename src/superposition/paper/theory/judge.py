@@ -6,7 +6,7 @@ from scipy import stats
 
 from superposition.analysis.rows import listed
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below, below_half
+from superposition.pipeline.judging.criteria import Criterion, above_half, at_most_zero, below, below_half
 
 claims = Claims("theory")
 
@@ -47,9 +47,9 @@ def linear_loss(data: Tables) -> Finding:
     best = runs.sort_values("loss").groupby("density").first()
     return Finding(
         [
-            Number((terms - 1).abs().max()),
-            Number((1 - runs["best_bias_loss"] / runs["optimum"]).max()),
-            Number((best["represented"] - best["m"]).abs().max()),
+            (terms - 1).abs().max(),
+            (1 - runs["best_bias_loss"] / runs["optimum"]).max(),
+            (best["represented"] - best["m"]).abs().max(),
         ],
         note="A theorem; the trained models illustrate it. The factor is Var[x] for features with a mean and the best "
         "bias, and the mean square for centred ones without a bias, as in the paper",
@@ -79,9 +79,9 @@ def loss_by_active_count(data: Tables) -> Finding:
     error = np.sqrt(sums["variance"].sum() + sums["total_error"].first() ** 2)
     return Finding(
         [
-            Number(((zero["loss"] - zero["closed_form"]).abs() / unit).max()),
-            Number(((single["loss"] - single["closed_form"]) / single["loss_error"]).abs().max()),
-            Number(((sums["part"].sum() - sums["total"].first()) / error).abs().max()),
+            ((zero["loss"] - zero["closed_form"]).abs() / unit).max(),
+            ((single["loss"] - single["closed_form"]) / single["loss_error"]).abs().max(),
+            ((sums["part"].sum() - sums["total"].first()) / error).abs().max(),
         ],
         note="A theorem, compared with samples. The sum over patterns is taken as their number times their mean. With "
         "importances, L_0 is Σ I_i ReLU(b_i)²: the paper's formula lacks I_i",
@@ -112,7 +112,7 @@ def one_active_dominates(data: Tables) -> Finding:
     low, high = (_compounding_share(losses, density) for density in (1e-6, 1e-5))
     trained = pd.Series({p: 1 - _compounding_share(losses.loc[[p]], p)[p] for p in losses.index[::-1]})
     return Finding(
-        [Number(np.log10(high / low).min()), Number(trained.iloc[-1])],
+        [np.log10(high / low).min(), trained.iloc[-1]],
         text="shares of L_0 and L_1 in trained models, by 1-S: "
         + listed(trained.rename("share"), "{share:.0%} at {index:g}"),
         note="It needs L_1 or L_0 to be positive: exact antipodal pairs without any other feature have neither, and "
@@ -143,7 +143,7 @@ def relu_never_hurts(data: Tables) -> Finding:
     effects = data["theory"]["relu"].set_index("density").sort_index(ascending=False)
     reduced = effects["loss"] / effects["loss_without"]
     return Finding(
-        [Number(effects["increase"].max())],
+        [effects["increase"].max()],
         text="loss with the ReLU relative to that without, at the same W and b, by 1-S: "
         + listed(reduced.rename("share"), "{share:.2f} at {density:g}"),
         note="A theorem: where the argument is negative, 0 is nearer to any x ≥ 0. The bias E[x] = p/2 saves p²/4 of "
@@ -176,7 +176,7 @@ def negative_interference_is_free(data: Tables) -> Finding:
     crowded = signs[signs["represented"] > signs["m"]]
     possible = crowded[crowded["represented"] <= 2 * crowded["m"]]
     return Finding(
-        [Number(pair.loc[pair["cosine"] < 0, "loss"].max()), Number((possible["positive"] / possible["random"]).max())],
+        [pair.loc[pair["cosine"] < 0, "loss"].max(), (possible["positive"] / possible["random"]).max()],
         text="positive share of the interference "
         + listed(crowded, "{positive:.1%} of that of {represented} features at {density:g} (random {random:.0%})"),
     )
@@ -199,7 +199,7 @@ def bias_turns_positive_into_negative(data: Tables) -> Finding:
     signs = data["theory"]["signs"].set_index("density").sort_index(ascending=False)
     left = (signs["left"] / signs["unfiltered"])[signs["represented"] > 2 * signs["m"]]
     return Finding(
-        [Number(left.max())],
+        [left.max()],
         text="with more than 2m features, some interference is positive; the share of it that is left, by 1-S: "
         + listed(left.rename("share"), "{share:.2f} at {density:g}"),
     )

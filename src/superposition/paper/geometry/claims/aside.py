@@ -6,7 +6,7 @@ import pandas as pd
 
 from superposition.analysis.rows import listed, rows_at
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Bound, Criterion, Number, identity
+from superposition.pipeline.judging.criteria import Bound, Criterion, identity
 
 claims = Claims("geometry")
 
@@ -56,8 +56,8 @@ def three_form_a_triangle(data: Tables) -> Finding:
     (change,) = data["direction_left_out"]["changes"].query("n == 3")["density"]
     off, better = table["simplex_loss"] / table["loss"] - 1, table[["simplex_loss", "digon_loss"]].min(axis=1)
     return Finding(
-        [Number(off.max())],
-        [Number(excess.max()) for excess in (table["of_simplex"], table["of_digon"], better / table["loss"] - 1)],
+        [off.max()],
+        [excess.max() for excess in (table["of_simplex"], table["of_digon"], better / table["loss"] - 1)],
         text=f"at 1-S = {table['density'].min():g} the triangle costs {table['of_simplex'].iloc[0]:.1%} more than a "
         "digon and a dedicated dimension; as 1-S → 0 the excess is 1/8, exactly",
         correction=f"The triangle is the better one only above 1-S = {change:.3f}. Where features are "
@@ -89,8 +89,8 @@ def dense_direction(data: Tables) -> Finding:
     table = _strategies(data)
     largest = table.groupby("n")[["of_simplex", "of_digon"]].max()
     return Finding(
-        [Number(_off(data, "ones")), Number(largest["of_simplex"].max())],
-        [Number(largest["of_simplex"].min()), Number(largest["of_digon"].min())],
+        [_off(data, "ones"), largest["of_simplex"].max()],
+        [largest["of_simplex"].min(), largest["of_digon"].min()],
         text=f"largest excess {listed(largest, '{of_simplex:.1%} for n = {n}')}",
         correction="(1, 1, 1, …) is the better direction only where features are dense, above 1-S = "
         + listed(data["direction_left_out"]["changes"], "{density:.3f} for n = {n}")
@@ -111,7 +111,7 @@ def square_is_two_digons(data: Tables) -> Finding:
     models = data["polytopes"]["models"].query("n == 4 and m == 2 and best == 'square'")
     squares = models[models["trained"] == "square"]
     return Finding(
-        [Number(_off(data, "two pairs"))],
+        [_off(data, "two pairs")],
         text=f"where two digons are the best product, {len(squares)} of {len(models)} best trained models of n = 4, "
         f"m = 2 are a square, with WᵀW up to {squares['residual'].max():.1%} from the exact one",
     )

@@ -10,7 +10,7 @@ from superposition.paper.geometry import (
     beside_best,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Number, below_half, identity
+from superposition.pipeline.judging.criteria import below_half, identity
 from superposition.theory.polytopes import FRACTION_LABELS
 
 claims = Claims("geometry")
@@ -87,7 +87,7 @@ def budget(data: Tables) -> Finding:
         texts.append(f"from {budget.min():.4f} to {budget.max():.4f} ({kind})")
     notebook = tables["curves"].query(f"experiment == '{NOTEBOOK_SWEEP}'")["budget"]
     return Finding(
-        [Number(max(deficits))],
+        [max(deficits)],
         text=f"n = 200 and 400, Σ_i D_i / m at all densities: {', '.join(texts)}",
         note=f"Of models trained as in the authors' notebook: from {notebook.min():.4f} to {notebook.max():.4f}",
     )
@@ -113,7 +113,7 @@ def budget(data: Tables) -> Finding:
 def leverage(data: Tables) -> Finding:
     models = data["feature_dimensionality"]["models"]
     return Finding(
-        [Number(models["excess"].max()), Number((models["leverage"] - models["rank"]).abs().max())],
+        [models["excess"].max(), (models["leverage"] - models["rank"]).abs().max()],
         text=f"the leverage score is larger than D_i by at most {models['gap'].max():.3f}, and by "
         f"{models['mean_gap'].median():.1e} on average over the features of half of the models",
         note="They are equal if and only if W_i is an eigenvector of WWᵀ, as in polytopes",

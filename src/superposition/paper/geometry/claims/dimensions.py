@@ -9,7 +9,7 @@ from superposition.analysis.representation import is_represented
 from superposition.analysis.rows import listed, rows_at
 from superposition.paper.geometry import LARGE_SWEEP, SWEEPS_BY_M, SWEEPS_BY_N
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, below, below_half
+from superposition.pipeline.judging.criteria import Criterion, below, below_half
 
 claims = Claims("geometry")
 
@@ -48,7 +48,7 @@ def _judge_exponents(data: Tables, experiments: Sequence[str], size: str, note: 
     trained, known = (_exponents(_at_shared_densities(tables[kind], experiments), size) for kind in ("curves", "best"))
     shown = pd.DataFrame({"trained": trained, "known": known}).sort_index(ascending=False)
     return Finding(
-        [Number(trained.max()), Number(known.max())],
+        [trained.max(), known.max()],
         text="a of the best known models, and in brackets of the trained ones, by 1-S: "
         + listed(shown, "{known:.2f} ({trained:.2f}) at {index:.3g}"),
         note=note,
@@ -158,7 +158,7 @@ def dense_basis_is_arbitrary(data: Tables) -> Finding:
     near_one = features.groupby(["experiment", "point"])["represented"].sum()
     m = dense.groupby("experiment")["m"].first()
     return Finding(
-        [Number(near_one.div(m, level="experiment").max()), Number(off.abs().max())],
+        [near_one.div(m, level="experiment").max(), off.abs().max()],
         text=f"‖W_i‖² has the mean {features['square'].mean():.3f} and is at most {features['square'].max():.2f}",
         note="Here the initial bias is centred",
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from superposition.analysis.rows import listed
 from superposition.paper.geometry import LARGE_SWEEP, NOTEBOOK_SWEEP, REPLICATED_SWEEP, beside_best
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below, improbable
+from superposition.pipeline.judging.criteria import Criterion, above, above_half, below, improbable
 
 claims = Claims("geometry")
 
@@ -92,7 +92,7 @@ def sticky_one(data: Tables) -> Finding:
     large, trained, known = _plateaus(data, 1.0)
     there = large[large["dimensions_per_feature"] > 1 - PLATEAU_TOLERANCE]
     return Finding(
-        [Number(min(trained)), Number(min(known)), Number(_share_as_sticky(large))],
+        [min(trained), min(known), _share_as_sticky(large)],
         text=f"{_describe_plateau(large, trained, known, 1.0)}; the trained models cost up to "
         f"{there['excess'].max():.2%} more",
         note="Trained models stay longer than the best known ones because training leaves the dense solution slowly. "
@@ -154,7 +154,7 @@ def sticky_half(data: Tables) -> Finding:
     )
     pairs = data["dimensions_per_feature"]["optimum"].query("polytope == 'digon'")
     return Finding(
-        [Number(min(trained)), Number(min(known)), Number(abs(_stickiest_level(large) / 0.5 - 1))],
+        [min(trained), min(known), abs(_stickiest_level(large) / 0.5 - 1)],
         text=f"{_describe_plateau(large, trained, known, 0.5)}. Antipodal pairs are the best product from 1-S = "
         f"{dense:.3f} to {sparse:.3f}, with D* from "
         f"{pairs['dimensions_per_feature'].max():.3f} to {pairs['dimensions_per_feature'].min():.3f}",
@@ -185,7 +185,7 @@ def half_is_antipodal(data: Tables) -> Finding:
         _pairs_at_half(data["feature_dimensionality"][kind]) for kind in ("models", "best_models")
     )
     return Finding(
-        [Number(paired), Number(tilt)],
+        [paired, tilt],
         text=f"{len(there)} models of n = 200 and 400 with D* within 5 % of 1/2, 1-S from {there['density'].max():.3g} "
         f"to {there['density'].min():.3g}; of the best known ones {known_paired:.1%} and {known_tilt:.2f}",
     )

@@ -6,7 +6,7 @@ import pandas as pd
 from superposition.analysis.rows import listed, rows_at
 from superposition.paper.geometry import LARGE_SWEEP, LINE_HALF_WIDTH, polytope_sizes
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below_half, identity
+from superposition.pipeline.judging.criteria import Criterion, above, above_half, below_half, identity
 from superposition.theory.polytopes import FRACTIONS, factors_of
 
 claims = Claims("geometry")
@@ -34,7 +34,7 @@ def fractions_are_polytopes(data: Tables) -> Finding:
     off = (exact["dimensionality"] - exact["polytope"].map(FRACTIONS)).abs()
     complete = exact["polytope"].nunique() == len(NAMED)
     return Finding(
-        [Number(off.max() if complete else np.nan)],
+        [off.max() if complete else np.nan],
         note="The antiprism has 3/8 at one height only, at which WWᵀ is a multiple of the identity",
     )
 
@@ -97,7 +97,7 @@ def split_lines(data: Tables) -> Finding:
             D_i, densities = np.concatenate([*better]), f"{better.index.min():.3g} to {better.index.max():.3g}"
             others.append(f"n = {n}, 1-S from {densities}: {D_i.min():.3f} to {D_i.max():.3f}")
     return Finding(
-        [Number(distance) for distance in distances],
+        distances,
         text=f"{'; '.join(found)}; D_i of large trained models within {LINE_HALF_WIDTH:.3f} of 3/5: "
         f"{_large_models_near(data, 3 / 5)}; of 3/7: {_large_models_near(data, 3 / 7)}",
         note="Judged where the bipyramid is the best product of polytopes and no better model is known, at all such "
@@ -143,7 +143,7 @@ def tegum(data: Tables) -> Finding:
     thresholds = data["feature_dimensionality"]["thresholds"]
     counts = thresholds[thresholds["polytope"] != "other"].groupby("joined")["features"].sum()
     return Finding(
-        [Number((exact["dimensionality"] - exact["expected"]).abs().max()), Number(known["nearest"].mean())],
+        [(exact["dimensionality"] - exact["expected"]).abs().max(), known["nearest"].mean()],
         text="D_i within 1 % and 5 % of the polytope's: "
         + "; ".join(
             f"{(part['off'] < 0.01).mean():.1%} and {(part['off'] < 0.05).mean():.1%} of {len(part)} features in {name}"
@@ -222,7 +222,7 @@ def thomson(data: Tables) -> Finding:
     trained = table[table["apart"] > 1e-3].dropna(subset="trained_from_packing")
     closer = (trained["trained_from_packing"] < trained["trained_from_thomson"]).sum()
     return Finding(
-        [Number((3 * table["one_active_loss"] - table["thomson_interference"]).abs().max()), Number(len(found))],
+        [(3 * table["one_active_loss"] - table["thomson_interference"]).abs().max(), len(found)],
         text=f"Thomson solutions: {', '.join(found) or 'none'}",
         note="The paper does not say that both energies have the same minima. Those of Thomson's problem are within "
         f"1 % of the least interference for {same.sum()} of {len(table)} pairs (n, m); not for "

@@ -5,7 +5,7 @@ from scipy.stats import wilcoxon
 
 from superposition.paper.geometry import SWEEPS_BY_N, SWEEPS_BY_STEPS, mean_distances
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Number, improbable
+from superposition.pipeline.judging.criteria import improbable
 
 claims = Claims("geometry")
 
@@ -57,7 +57,7 @@ def longer_training(data: Tables) -> Finding:
     chance = wilcoxon(fresh.iloc[:, 0], fresh.iloc[:, 1], alternative="greater").pvalue if len(fresh) else 1.0
     means = [" and ".join(f"{mean:.4f}" for mean in pairs.mean()) for pairs in (replicated, longest)]
     return Finding(
-        [Number(chance)],
+        [chance],
         text=f"nearer in {_count_nearer(fresh)} for n = 200, m = 20 (375 and 3000 steps; mean distance of all "
         f"replicates {means[0]})",
         note=f"A first look, at the first replicate ({_count_nearer(replicated[is_first])}) and at n = 400, m = 30 "

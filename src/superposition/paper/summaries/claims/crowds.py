@@ -7,7 +7,7 @@ import pandas as pd
 from superposition.analysis.rows import SAME, listed, rows_at
 from superposition.paper.summaries import SPARSE
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, at_most_zero, below_half
+from superposition.pipeline.judging.criteria import Criterion, above, above_half, at_most_zero, below_half
 
 claims = Claims("summaries")
 
@@ -42,8 +42,8 @@ def all_represented(data: Tables) -> Finding:
     others = models.query("n > 20").groupby(["n", "m"])["represented"].agg(["min", "max"])
     by_density = listed(large.sort_values("density"), "{represented} at {density:g}")
     return Finding(
-        [Number(small["absent"].max()), Number(large["absent"].max())],
-        [Number(small["absent"].max()), Number(large["absent"].min())],
+        [small["absent"].max(), large["absent"].max()],
+        [small["absent"].max(), large["absent"].min()],
         text=f"n = 20, m = 5, represented by 1-S: {by_density}; equally important features, at 1-S ≤ 0.1: "
         + listed(others, "{min} to {max} of {n} in {m}"),
         correction="All are represented if there are few of them: five in two dimensions, but not twenty in five, "
@@ -82,8 +82,8 @@ def diagonal(data: Tables) -> Finding:
     by_size = sparsest.groupby(["n", "m"])["norm2"].mean()
     small = models.query("experiment == 'basic_small'").sort_values("density")
     return Finding(
-        [Number(models["off_one"].max())],
-        [Number(dense["off_one"].max()), Number(by_size.min())],
+        [models["off_one"].max()],
+        [dense["off_one"].max(), by_size.min()],
         text=f"mean ‖W_i‖² at the lowest density by n, m: {listed(by_size, '{norm2:.2f} ({n}, {m})')}; n = 20, m = 5 "
         f"with falling importances, by 1-S: {listed(small, '{norm2:.2f} at {density:g}')}",
         correction="It is about 1 where features are dense. Where they are sparse, negative biases, which filter "

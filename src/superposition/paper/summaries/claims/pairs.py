@@ -7,7 +7,7 @@ import pandas as pd
 
 from superposition.analysis.rows import rows_at
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Bound, Criterion, Number, identity
+from superposition.pipeline.judging.criteria import Bound, Criterion, identity
 
 claims = Claims("summaries")
 
@@ -45,9 +45,9 @@ def interference(data: Tables) -> Finding:
     by_cosine = rows_at(relu, density=middle)
     positive, negative = (rows_at(relu, cosine=cosine) for cosine in (0.5, -0.5))
     numbers = [
-        Number(_exponent(positive, "density")),
-        Number(_exponent(negative, "density")),
-        Number(min(_exponent(by_cosine.query(f"cosine {sign} 0"), "cosine") for sign in "><")),
+        _exponent(positive, "density"),
+        _exponent(negative, "density"),
+        min(_exponent(by_cosine.query(f"cosine {sign} 0"), "cosine") for sign in "><"),
     ]
     return Finding(
         numbers,
@@ -73,7 +73,7 @@ def triangle(data: Tables) -> Finding:
     off = max(np.abs(read[case]["linear"] - numbers).max() for case, numbers in stated.items())
     best = {case: ", ".join(f"{value:.2f}" for value in rows["best"]) for case, rows in read.items()}
     return Finding(
-        [Number(off)],
+        [off],
         text=f"a ReLU makes the negative ones 0; the best triangle at 1-S = 0.05 reads {best['one active']} and "
         f"{best['two active']}",
     )
@@ -92,7 +92,7 @@ def triangle(data: Tables) -> Finding:
 def polytope_gram(data: Tables) -> Finding:
     table = data["cost_of_a_pair"]["round_trips"]
     return Finding(
-        [Number(table[column].max()) for column in ("rotation", "recovered", "converse")],
+        [table[column].max() for column in ("rotation", "recovered", "converse")],
         text=f"{len(table)} arrangements, with WᵀW of rank {', '.join(map(str, table['rank']))}",
         note="A theorem, if rotations include reflections and W has rank m; in general the rank is at most m",
     )

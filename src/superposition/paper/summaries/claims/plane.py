@@ -6,7 +6,7 @@ import pandas as pd
 from superposition.analysis.rows import listed, rows_at
 from superposition.paper.summaries import DRAWN_THRESHOLD, OFTEN_ACTIVE
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, at_most_zero, below
+from superposition.pipeline.judging.criteria import Criterion, above, above_half, at_most_zero, below
 
 claims = Claims("summaries")
 
@@ -56,7 +56,7 @@ def binary(data: Tables) -> Finding:
     regular = optima[optima["off_pentagon"] < 0.1]["density"]
     full = optima[optima["represented"] == 5]["density"]
     return Finding(
-        [Number(5 - sparsest["represented"]), Number(sparsest["off_pentagon"]), Number(len(numbers[0] ^ numbers[1]))],
+        [5 - sparsest["represented"], sparsest["off_pentagon"], len(numbers[0] ^ numbers[1])],
         text=f"the optimum of binary features is a regular pentagon up to 1-S = {regular.max():.3f} and has five "
         f"features up to {full.max():.3f}, which are at other angles in between",
         note="With binary values and a bias of 1 - ‖W_i‖², every polygon of long enough vectors is exact on samples "
@@ -104,10 +104,10 @@ def dedicated(data: Tables) -> Finding:
     counts = listed(at, "{represented} ({values}, {relative_importance:g})")
     return Finding(
         [
-            Number((~falling["dedicated"]).sum() if len(falling) else np.nan),
-            Number(equal["represented"].max() if len(equal) else np.nan),
+            (~falling["dedicated"]).sum() if len(falling) else np.nan,
+            equal["represented"].max() if len(equal) else np.nan,
         ],
-        [Number((~lowest["dedicated"]).sum() if len(lowest) else np.nan), Number(each.min(skipna=False))],
+        [(~lowest["dedicated"]).sum() if len(lowest) else np.nan, each.min(skipna=False)],
         text=f"represented at p = {OFTEN_ACTIVE}, by values and importance of the last three: {counts}",
         correction="How many features are represented at this density depends on their importances: equally important "
         "ones form antipodal pairs; the two most important ones have dedicated dimensions if the others matter much "
@@ -164,13 +164,13 @@ DECISIVE_JUMP = above_half(
 )
 def sharp(data: Tables) -> Finding:
     steps = _steps(_equal_optima(data))
-    jump = Number(steps["jump"].min())
+    jump = steps["jump"].min()
     between = min(len(_in_superposition(data, values) - {5}) for values in VALUES)
     uniform = _equal(data, "uniform")
     ranges = uniform.groupby("represented")["density"].agg(["min", "max"]).sort_index(ascending=False)
     return Finding(
-        [Number(between), jump],
-        [Number(len(steps)), jump],
+        [between, jump],
+        [len(steps), jump],
         text="steps of the optimum of binary features: "
         + listed(steps[::-1], "{sparse_side} to {dense_side} at 1-S = {density:.2f}")
         + f"; trained models of uniform ones represent {listed(ranges, '{represented} at {min:g} to {max:g}')}",

@@ -5,7 +5,7 @@ import pandas as pd
 
 from superposition.analysis.rows import listed
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, at_most_zero, below
+from superposition.pipeline.judging.criteria import Criterion, above, above_half, at_most_zero, below
 
 claims = Claims("summaries")
 
@@ -38,10 +38,10 @@ def _recognised(arrangement: str, n: int) -> Criterion:
     )
 
 
-def _difference(data: Tables, n: int, m: int, arrangement: str) -> Number:
+def _difference(data: Tables, n: int, m: int, arrangement: str) -> float:
     """Return how far the best sparse model is from an arrangement; NaN if it has another one."""
     model = _at_lowest_density(data, n, m)
-    return Number(model["residual"] if model["arrangement"] == arrangement else np.nan)
+    return float(model["residual"]) if model["arrangement"] == arrangement else np.nan
 
 
 @claims.add(
@@ -84,7 +84,7 @@ def solids(data: Tables) -> Finding:
     better = table[table["tetrahedron"] < table["digon"]]["density"]
     return Finding(
         [_difference(data, 4, 3, "tetrahedron"), _difference(data, 6, 3, "octahedron")],
-        [_difference(data, 6, 3, "octahedron"), Number(sparsest["tetrahedron"] / sparsest["digon"] - 1)],
+        [_difference(data, 6, 3, "octahedron"), sparsest["tetrahedron"] / sparsest["digon"] - 1],
         text=f"{_range(data, 4, 3, 'tetrahedron')}; {_range(data, 6, 3, 'octahedron')}; at the lowest density four "
         f"form: {_at_lowest_density(data, 4, 3)['arrangement']}",
         correction="Four sparse features are an antipodal pair and two features with dedicated dimensions"
@@ -128,12 +128,12 @@ def equidistant(data: Tables) -> Finding:
     sparsest = sparsest.assign(
         spread=sparsest["largest"] - sparsest["smallest"], absent=sparsest["n"] - sparsest["represented"]
     )
-    uneven = Number((sparsest["spread"] >= EQUIDISTANT).sum())
+    uneven = (sparsest["spread"] >= EQUIDISTANT).sum()
     irregular = sparsest[sparsest["inequivalent"] >= EQUIDISTANT]
     absent = listed(sparsest.query("absent > 0"), "{absent} of {n} in {m} dimensions")
     return Finding(
-        [uneven, Number(len(irregular))],
-        [uneven, Number((irregular["m"] == 3).sum())],
+        [uneven, len(irregular)],
+        [uneven, (irregular["m"] == 3).sum()],
         text="range of the angles to nearest neighbours, m = 3: "
         + listed(sparsest.query("m == 3"), "n = {n}: {spread:.1f}°")
         + f"; absent features, which are not counted: {absent or 'none'}",
@@ -183,8 +183,8 @@ def min_max(data: Tables) -> Finding:
     error = 3 * short.reindex(REGULAR).abs().max(skipna=False)
     shorter = short[(short > error) & (short.index > 6)]
     return Finding(
-        [Number((missed > 0.5).sum() if len(differ) else np.nan)],
-        [Number(sparsest["smallest"].get(4, np.nan)), Number(len(shorter))],
+        [(missed > 0.5).sum() if len(differ) else np.nan],
+        [sparsest["smallest"].get(4, np.nan), len(shorter)],
         text="smallest angle of the model, of the best code and with least interference: "
         + listed(differ, "n = {n}: {smallest:.1f}°, {code:.1f}°, {least_interference:.1f}°"),
         correction="What is minimised is the loss of all pairs, to which angles of 90° or more do not contribute. The "

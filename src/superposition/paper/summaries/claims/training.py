@@ -42,7 +42,7 @@ def dynamics(data: Tables) -> Finding:
     runs = data["pentagon_forms"]["runs"]
     formed = runs[runs["pentagon"]]
     if formed.empty:
-        return Finding([Number(np.nan), Number(np.nan, bound=1)], [Number(np.nan)])
+        return Finding([np.nan, Number(np.nan, bound=1)], [np.nan])
     angles = formed["angles_settled"]
     norms = {tolerance: formed[f"norms_settled_{name}"] for name, tolerance in TOLERANCES.items()}
     later = [(angles > settled).mean() for settled in norms.values()]
@@ -50,8 +50,8 @@ def dynamics(data: Tables) -> Finding:
     bound = binom.ppf(1 - SIGNIFICANCE, len(formed), 0.5) / len(formed)
     times = ", ".join(f"{tolerance:.0%} {settled.median():.0f}" for tolerance, settled in norms.items())
     return Finding(
-        [Number((formed["apart"] <= formed["norms_settled_as_angles"]).mean()), Number(min(later), bound=bound)],
-        [Number(max(apart))],
+        [(formed["apart"] <= formed["norms_settled_as_angles"]).mean(), Number(min(later), bound=bound)],
+        [max(apart)],
         text=f"{len(formed)} of {len(runs)} models end as pentagons; median steps: directions apart "
         f"{formed['apart'].median():.0f}, angles settled within 8 % {angles.median():.0f}, norms within {times}; "
         f"angles settle after the norms in {', '.join(f'{share:.0%}' for share in later)} of these models",
