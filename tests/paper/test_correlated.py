@@ -412,11 +412,7 @@ def test_claims_from_files(tmp_path: Path) -> None:
     table, criteria = judge.claims.judge(through_files(ideal(), tmp_path), "paper")
     verdicts = table.set_index("claim")["verdict"]
     # The independent features are hexagons, too, and the crossings are those of a coarse loss.
-    other = {
-        "no_independent_hexagon": "corrected",
-        "collapse_regimes": "corrected",
-        "preference_order": "described",
-    }
+    other = {"no_independent_hexagon": "corrected", "collapse_regimes": "corrected", "preference_order": "described"}
     assert verdicts[verdicts != "reproduced"].to_dict() == {f"correlated.{k}": v for k, v in other.items()}
     values = criteria.query("part == 'statement'").groupby("claim")["value"].agg(list)
     assert values["correlated.no_independent_hexagon"] == [7]

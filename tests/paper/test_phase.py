@@ -514,14 +514,14 @@ def test_numbers_of_two_features() -> None:
 SETTINGS = [(0.5, 0.3), (0.5, 1.0), (1.0, 0.3), (1.0, 1.0)]
 
 
-def two_minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.DataFrame]:
+def two_minima(settings: Sequence[tuple[float, float]], bias: bool) -> pd.DataFrame:
     """Return two minima in place of real ones, or one where r is low; their places tell the setting."""
     tables = []
-    for p, r in settings:
+    for point, (p, r) in enumerate(settings):
         x = np.array([[0.9 + 0.1 * p, -1 + 0.2 * r], [0.6 + 0.1 * bias, 0.5 + 0.1 * p]])
         table = pd.DataFrame({"w0": x[:, 0], "w1": x[:, 1], "b0": 0.0, "b1": 0.0, "loss": [p / 10, p / 9]})
-        tables.append(table.assign(density=p, relative_importance=r, bias=bias)[: 2 if r == 1 else 1])
-    return tables
+        tables.append(table.assign(density=p, relative_importance=r, bias=bias, point=point)[: 2 if r == 1 else 1])
+    return pd.concat(tables)
 
 
 def coarse(p: float, r: float) -> pd.DataFrame:
@@ -556,8 +556,9 @@ def test_surfaces_of_every_setting() -> None:
     for name in ("surface", "trained"):
         assert [key for key, _ in data[name].groupby(KEYS)] == SETTINGS
         assert data[name].groupby(KEYS).size().nunique() == 1
-    expected = pd.concat([two_minima([setting], bias)[0] for setting in SETTINGS for bias in (False, True)])
-    pd.testing.assert_frame_equal(data["minima"].drop(columns="point"), expected)
+    expected = pd.concat([two_minima([setting], bias) for setting in SETTINGS for bias in (False, True)])
+    pd.testing.assert_frame_equal(data["minima"].drop(columns="point"), expected.drop(columns="point"))
+    assert data["minima"]["point"].tolist() == [0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 3, 3]
     assert not any(table.isna().any(axis=None) for table in data.values())
 
 

@@ -159,3 +159,13 @@ def test_results_belong_together(seed: int) -> None:
         torch.testing.assert_close(slope, gradient.norm(dim=1), rtol=1e-6, atol=1e-12)
         assert (value <= bumpy(start, every) + 1e-12).all()
     assert slope.max() < 1e-7
+
+
+def test_the_lowest_of_several_minima() -> None:
+    """A tilted double well has its lower minimum on the side to which it is tilted, whichever start leads there."""
+    tilt = tensor([0.3, -0.3, 0.2])
+    starts = tensor([[[-1.1], [0.9], [1.1]], [[-0.9], [-1.1], [1.1]], [[1.1], [1.0], [-1.0]]])
+    found, value = bfgs.minimise_from_all(lambda x, which: ((x**2 - 1) ** 2 + tilt[which, None] * x)[:, 0], starts)
+    assert (found[:, 0] * tilt < 0).all()
+    torch.testing.assert_close(4 * found**3 - 4 * found + tilt[:, None], torch.zeros(3, 1).double(), atol=1e-8, rtol=0)
+    torch.testing.assert_close(value, ((found**2 - 1) ** 2 + tilt[:, None] * found)[:, 0])

@@ -70,6 +70,24 @@ def minimise(
     return x, f, g.norm(dim=1)
 
 
+def minimise_from_all(
+    objective: Objective,
+    starts: Float64[Tensor, "problem start variable"],
+    tolerance: float = GRADIENT_TOLERANCE,
+    max_evaluations: int = MAX_EVALUATIONS,
+) -> tuple[Float64[Tensor, "problem variable"], Float64[Tensor, " problem"]]:
+    """Return the lowest minimum of every problem to which searches from several starting points lead, and its value.
+
+    The arguments are those of :func:`minimise`.
+    """
+    count = starts.shape[1]
+    x, values, _ = minimise(
+        lambda x, search: objective(x, search // count), starts.flatten(0, 1), tolerance, max_evaluations
+    )
+    lowest = values.view(-1, count).min(dim=1)
+    return x.view(starts.shape)[torch.arange(len(starts)), lowest.indices], lowest.values
+
+
 class _Searches(NamedTuple):
     """The state of searches in progress, one problem per row."""
 

@@ -41,22 +41,20 @@ def pair_optima() -> pd.DataFrame:
     """
     points = torch.tensor([*itertools.product(CORRELATIONS, DENSITIES)], dtype=torch.float64)
     starts = torch.tensor([(*W, *b) for W in START_WEIGHTS for b in START_BIASES], dtype=torch.float64)
-    c, p = points.repeat_interleave(len(starts), dim=0).T
+    c, p = points.T
 
     def losses(x: Tensor, models: Tensor) -> Tensor:
         return pair_loss(x, p[models], c[models]) / p[models]
 
-    found, loss, _ = bfgs.minimise(losses, starts.repeat(len(points), 1))
-    lowest = loss.view(len(points), -1).argmin(dim=1, keepdim=True)
-    best = found.view(len(points), -1, 4).take_along_dim(lowest[..., None], dim=1)[:, 0]
+    best, loss = bfgs.minimise_from_all(losses, starts.expand(len(points), -1, -1))
     W = best[:, :2]
     return pd.DataFrame(
         {
-            "correlation": points[:, 0],
-            "density": points[:, 1],
+            "correlation": c,
+            "density": p,
             "w_a": W[:, 0],
             "w_b": W[:, 1],
-            "loss": loss.view(len(points), -1).amin(dim=1) * points[:, 1],
+            "loss": loss * p,
             "difference": (W[:, 0] - W[:, 1]).square() / (2 * W.square().sum(1)),
         }
     )

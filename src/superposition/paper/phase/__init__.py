@@ -4,6 +4,8 @@ Each phase diagram is made three times: from the paper's fixed configurations (c
 W and b, and from trained models. The extra feature, whose relative importance varies, is the last one.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -16,6 +18,23 @@ PANELS = {
     "trained": "trained, best of ten",
     "average": "trained, average of nine",
 }
+
+
+def phase_areas(diagrams: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return the share of every phase in each diagram, one row per value of the column that tells them apart."""
+    areas = pd.crosstab(diagrams[by], diagrams["phase"], normalize="index")
+    return areas.reindex(index=diagrams[by].unique(), columns=list(PHASES), fill_value=0.0)
+
+
+def prototype_boundary(r: Any) -> Any:
+    """Return the density at which the paper's fixed configurations change from absent to superposition, for r ≤ 1.
+
+    There a dropped feature, which costs r (p/3 - p²/4), and an antipodal pair, which costs (1 + r) p²/6, are equal.
+
+    Args:
+        r: Relative importance: a number, an array or a tensor.
+    """
+    return 4 * r / (2 + 5 * r)
 
 
 def triangle_digon_crossover(losses: pd.DataFrame) -> float:

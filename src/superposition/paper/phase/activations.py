@@ -58,17 +58,13 @@ def best_models(activation: Callable[[Tensor], Tensor]) -> pd.DataFrame:
     """Return the best model at every point of a grid of relative importance and density, and its loss."""
     axes = (10 ** torch.linspace(low, high, POINTS, dtype=torch.float64) for low, high in ((-1, 1), (-2, 0)))
     r, p = torch.cartesian_prod(*axes).T
-    W = torch.tensor(ACTIVATION_STARTS, dtype=torch.float64).repeat(len(p), 1)
-    density, ratio = (axis.repeat_interleave(len(ACTIVATION_STARTS)) for axis in (p, r))
-    start = torch.cat([W, torch.where(W == 0, density[:, None] / 2, 0.0)], dim=1)
-    unit = density * (1 + ratio)
+    W = torch.tensor(ACTIVATION_STARTS, dtype=torch.float64).expand(len(p), -1, -1)
+    starts = torch.cat([W, torch.where(W == 0, p[:, None, None] / 2, 0.0)], dim=-1)
 
     def objective(model: Tensor, which: Tensor) -> Tensor:
-        return expected_loss(activation, model, density[which], ratio[which]) / unit[which]
+        return expected_loss(activation, model, p[which], r[which]) / (p * (1 + r))[which]
 
-    found, losses, _ = bfgs.minimise(objective, start, tolerance=1e-6, max_evaluations=80)
-    lowest = losses.view(-1, len(ACTIVATION_STARTS)).argmin(dim=1)
-    best = found.view(-1, len(ACTIVATION_STARTS), 4)[torch.arange(len(p)), lowest]
+    best, _ = bfgs.minimise_from_all(objective, starts, tolerance=1e-6, max_evaluations=80)
     models = dict(zip(("w0", "w1", "b0", "b1"), best.T, strict=True))
     return pd.DataFrame(
         {"density": p, "relative_importance": r} | models | {"loss": expected_loss(activation, best, p, r)}

@@ -1,5 +1,6 @@
 """Draw phase diagrams, and the loss over the two weights of the smallest model."""
 
+import functools
 import itertools
 import textwrap
 from typing import Any
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
 from superposition.analysis.rows import rows_at
-from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
+from superposition.paper.phase import PANELS, PHASES, prototype_boundary, triangle_digon_crossover
 from superposition.plotting import style, vectors
 
 PHASE_COLOURS = {"absent": "#ffffff", "superposition": style.CATEGORIES[1], "own": style.CATEGORIES[0]}
@@ -27,32 +28,15 @@ def phase_2in1(tables: dict[str, pd.DataFrame]) -> Figure:
     axes = above.subplots(2, 3)
     grid, two_features = tables["grid"], "boundary" in tables
     maps = dict(zip(PANELS, (axes[0, 0], axes[0, 1], axes[1, 0], axes[1, 1]), strict=True))
-    palette = np.array([to_rgb(PHASE_COLOURS[phase]) for phase in PHASES])
     for panel, ax in maps.items():
-        rows = grid[grid["panel"] == panel]
-        _draw_map(ax, rows, rows[list(PHASES)].to_numpy() @ palette)
+        _draw_phases(ax, grid[grid["panel"] == panel])
         for x, y in prototype_boundaries(two_features):
             ax.plot(x, y, color="0.15", lw=0.9, ls="-" if panel == "prototypes" else "--")
         ax.set_title(PANELS[panel])
     for ax in axes[:, 0]:
         ax.set_ylabel("feature density $1-S$")
     if not two_features:
-        rows = grid[grid["panel"] == "optimum"].pivot(
-            index="density", columns="relative_importance", values="arrangement"
-        )
-        inside = (rows == "triangle").to_numpy().astype(float)
-        if inside.any():
-            maps["optimum"].contour(
-                np.log10(rows.columns), np.log10(rows.index), inside, [0.5], colors="black", linewidths=0.9
-            )
-            maps["optimum"].annotate(
-                r"$W\perp[1,1,1]$",
-                (0, -0.1),
-                (0.25, -0.45),
-                fontsize=7,
-                color="white",
-                arrowprops={"arrowstyle": "-", "lw": 0.5},
-            )
+        _outline_triangles(maps["optimum"], grid[grid["panel"] == "optimum"])
 
     rows = grid[grid["panel"] == "trained"]
     _draw_map(axes[1, 2], rows, rows["best_basin"].to_numpy(), cmap="viridis", vmin=0, vmax=1)
@@ -73,6 +57,16 @@ def phase_2in1(tables: dict[str, pd.DataFrame]) -> Figure:
 phase_3in2 = phase_2in1
 
 
+def _outline_triangles(ax: Axes, optimum: pd.DataFrame) -> None:
+    """Outline where all three features share both dimensions, if they do anywhere."""
+    arrangements = optimum.pivot(index="density", columns="relative_importance", values="arrangement")
+    inside = (arrangements == "triangle").astype(float)
+    if inside.any(axis=None):
+        ax.contour(np.log10(inside.columns), np.log10(inside.index), inside, [0.5], colors="black", linewidths=0.9)
+        line = {"arrowstyle": "-", "lw": 0.5}
+        ax.annotate(r"$W\perp[1,1,1]$", (0, -0.1), (0.25, -0.45), fontsize=7, color="white", arrowprops=line)
+
+
 def _draw_configurations(fig: SubFigure, configurations: pd.DataFrame) -> None:
     """Draw the fixed configurations on the colours of their phases, the extra feature in black."""
     groups = configurations.groupby("configuration")
@@ -88,6 +82,11 @@ def _draw_configurations(fig: SubFigure, configurations: pd.DataFrame) -> None:
         ax.set(xticks=[], yticks=[], xlim=(-2.1, 2.1), ylim=(-2.1, 2.1), anchor="W")
         ax.set_facecolor(to_rgba(PHASE_COLOURS[phase], 0.4))
         style.frame(ax)
+
+
+def _draw_phases(ax: Axes, rows: pd.DataFrame) -> None:
+    """Draw one phase diagram: the colours of the phases, mixed where a model has several or models differ."""
+    _draw_map(ax, rows, rows[list(PHASES)].to_numpy() @ [to_rgb(PHASE_COLOURS[phase]) for phase in PHASES])
 
 
 def _draw_map(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **options: Any) -> None:
@@ -116,12 +115,11 @@ def _draw_map(ax: Axes, rows: pd.DataFrame, values: np.ndarray, **options: Any) 
 def prototype_boundaries(two_features: bool) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the boundaries between the phases of the fixed configurations, in base-10 logarithms of r and p."""
     low, high = np.linspace(-1.1, 0, 60), np.linspace(0, 1.1, 60)
-    # This is the curve of two_in_one.prototype_boundary, which is not imported so that drawing needs no torch.
-    absent_shared = (low, np.log10(4 * 10**low / (2 + 5 * 10**low)))
-    meet = np.log10(4 / 7)
+    absent_shared = (low, np.log10(prototype_boundary(10**low)))
     if two_features:
-        own_shared = (high, np.log10(4 / (5 + 2 * 10**high)))
-        return [absent_shared, own_shared, (np.zeros(2), np.array([meet, 0.1]))]
+        # The two features change places at r = 1.
+        own_shared = (high, np.log10(prototype_boundary(10**-high)))
+        return [absent_shared, own_shared, (np.zeros(2), np.array([own_shared[1][0], 0.1]))]
     return [absent_shared, (np.zeros(2), np.array([-2.1, 0.1]))]
 
 
@@ -183,18 +181,13 @@ def phase_activations(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw one phase diagram for each activation function."""
     panels = tables["grid"].groupby("activation", sort=False)
     fig, axes = plt.subplots(1, len(panels), figsize=(style.PAGE, 2.2), sharey=True)
-    palette = np.array([to_rgb(PHASE_COLOURS[phase]) for phase in PHASES])
     for ax, (name, rows) in zip(axes, panels, strict=True):
-        _draw_map(ax, rows, rows[list(PHASES)].to_numpy() @ palette)
+        _draw_phases(ax, rows)
         ax.set_title(name)
     axes[0].set_ylabel("feature density $1-S$")
-    fig.legend(handles=_phase_patches(), loc="outside lower center", ncols=3)
+    handles = [Rectangle((0, 0), 1, 1, fc=PHASE_COLOURS[p], ec="0.4", lw=0.5, label=LABELS[p]) for p in PHASES]
+    fig.legend(handles=handles, loc="outside lower center", ncols=3)
     return fig
-
-
-def _phase_patches() -> list[Rectangle]:
-    """Return the legend's entries for the phases."""
-    return [Rectangle((0, 0), 1, 1, fc=PHASE_COLOURS[p], ec="0.4", lw=0.5, label=LABELS[p]) for p in PHASES]
 
 
 def loss_surfaces(tables: dict[str, pd.DataFrame]) -> Figure:
@@ -206,37 +199,31 @@ def loss_surfaces(tables: dict[str, pd.DataFrame]) -> Figure:
     extent = tables["surface"]["w0"].max().round(6)
     for column, (r, p, point) in enumerate(settings.itertuples(index=False)):
         here = f"point == {point}"
-        surface = tables["surface"].query(here)
+        surface, ends = (tables[name].query(here) for name in ("surface", "trained"))
         zero_output_loss = p / 3 * (1 + r)
-        for bias, ax in enumerate(axes[:, column]):
-            value = "best_bias" if bias else "no_bias"
-            square = surface.pivot(index="w1", columns="w0", values=value) / zero_output_loss
-            filled = ax.contourf(
-                square.columns, square.index, square, levels, cmap="viridis_r", norm="log", extend="max"
-            )
-            ax.contour(square.columns, square.index, square, levels, colors="white", linewidths=0.3)
+        for bias, ax in zip((False, True), axes[:, column], strict=True):
+            square = surface.pivot(index="w1", columns="w0", values="best_bias" if bias else "no_bias")
+            square = square / zero_output_loss
+            grid = (square.columns, square.index, square, levels)
+            filled = ax.contourf(*grid, cmap="viridis_r", norm="log", extend="max")
+            ax.contour(*grid, colors="white", linewidths=0.3)
             if bias:
-                ends = tables["trained"].query(here)
                 for sign in (1, -1):
                     ax.scatter(sign * ends["w0"], sign * ends["w1"], s=5, color="white", ec="0.3", lw=0.4, zorder=4)
-            minima = tables["minima"].query(f"{here} and bias == {bool(bias)}")
+            minima = tables["minima"].query(f"{here} and bias == {bias}")
             lowest = minima["loss"] <= minima["loss"].min() * (1 + 1e-6)
-            for sign in (1, -1):
-                for rows, marker in ((minima[lowest], "*"), (minima[~lowest], "X")):
-                    ax.scatter(
-                        sign * rows["w0"], sign * rows["w1"], marker=marker, s=45 if marker == "*" else 28,
-                        color=style.CATEGORIES[1], ec="black", lw=0.5, zorder=3,
-                    )  # fmt: skip
+            marks = ((minima[lowest], "*", 45), (minima[~lowest], "X", 28))
+            for sign, (rows, marker, size) in itertools.product((1, -1), marks):
+                colours = {"color": style.CATEGORIES[1], "ec": "black", "lw": 0.5}
+                ax.scatter(sign * rows["w0"], sign * rows["w1"], marker=marker, s=size, zorder=3, **colours)
             ax.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1], xlim=(-extent, extent))
         axes[0, column].set_title(f"$1-S = {p:g}$\n$r = {r:g}$")
         axes[1, column].set_xlabel("$W_1$")
     axes[0, 0].set_ylabel("no bias\n$W_2$")
     axes[1, 0].set_ylabel("best bias\n$W_2$")
-    kinds = (("*", "lowest minimum", style.CATEGORIES[1]), ("X", "other minimum", style.CATEGORIES[1]))
-    handles = [
-        plt.Line2D([], [], ls="", marker=m, color=c, mec="black", mew=0.5, ms=6, label=label) for m, label, c in kinds
-    ]
-    handles.append(plt.Line2D([], [], ls="", marker="o", color="white", mec="0.3", mew=0.5, ms=4, label="trained"))
+    one, mark = functools.partial(plt.Line2D, [], [], ls="", mew=0.5), {"color": style.CATEGORIES[1], "mec": "black"}
+    handles = [one(marker=m, ms=6, label=f"{name} minimum", **mark) for m, name in (("*", "lowest"), ("X", "other"))]
+    handles.append(one(marker="o", color="white", mec="0.3", ms=4, label="trained"))
     fig.legend(handles=handles, loc="outside lower center", ncols=3)
     placed = {"ax": axes, "ticks": [0.03, 0.1, 0.3, 1], "format": "{x:g}", "pad": 0.015, "aspect": 30}
     style.colorbar(fig, filled, "loss / loss of an output of 0", **placed).minorticks_off()

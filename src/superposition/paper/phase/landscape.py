@@ -21,28 +21,28 @@ def sampled_losses() -> pd.DataFrame:
     """Return the exact losses of random models without a bias beside losses on samples, with their standard errors."""
     random = torch.Generator().manual_seed(0)
     uniform = torch.rand(RANDOM_MODELS, 4, generator=random, dtype=torch.float64)
-    W, p, r = (
-        2 * two_in_one.SURFACE_EXTENT * uniform[:, :2] - two_in_one.SURFACE_EXTENT,
-        uniform[:, 2],
-        10 ** (2 * uniform[:, 3] - 1),
-    )
+    W, p, r = _on_square(uniform[:, :2]), uniform[:, 2], 10 ** (2 * uniform[:, 3] - 1)
     x = torch.rand(2, LOSS_SAMPLES, 2, generator=random, dtype=torch.float64)
-    rows = []
-    for w, density, ratio, exact in zip(W, p, r, two_in_one.loss(W, p, r), strict=True):
+    sampled, spread = [], []
+    for w, density, ratio in zip(W, p, r, strict=True):
         values = x[0] * (x[1] < density)
         errors = (values - torch.relu((values @ w)[:, None] * w)) ** 2 @ torch.stack([torch.ones_like(ratio), ratio])
-        rows.append((density, ratio, *w, exact, errors.mean(), errors.std() / LOSS_SAMPLES**0.5))
-    columns = ["density", "relative_importance", "w0", "w1", "loss", "sampled", "error"]
-    return pd.DataFrame([[float(value) for value in row] for row in rows], columns=columns)
+        sampled.append(errors.mean().item())
+        spread.append(errors.std().item() / LOSS_SAMPLES**0.5)
+    models = {"density": p, "relative_importance": r, "w0": W[:, 0], "w1": W[:, 1]}
+    return pd.DataFrame(models | {"loss": two_in_one.loss(W, p, r), "sampled": sampled, "error": spread})
+
+
+def _on_square(uniform: Float64[Tensor, "k 2"]) -> Float64[Tensor, "k 2"]:
+    """Return W on the square of the loss surface from numbers between 0 and 1."""
+    return 2 * two_in_one.SURFACE_EXTENT * uniform - two_in_one.SURFACE_EXTENT
 
 
 def global_minima(ratios: Sequence[float], densities: Sequence[float]) -> pd.DataFrame:
     """Return the weights of the lowest minimum, with W_1 ≥ 0, by relative importance r ≤ 1 and density."""
     r, p = torch.cartesian_prod(*(torch.tensor(axis, dtype=torch.float64) for axis in (ratios, densities))).T
-    start = torch.tensor(MINIMUM_STARTS, dtype=torch.float64).repeat(len(p), 1)
-    x, losses = two_in_one.minimise_loss(start, *(axis.repeat_interleave(len(MINIMUM_STARTS)) for axis in (p, r)))
-    lowest = losses.view(-1, len(MINIMUM_STARTS)).argmin(dim=1)
-    W = x.view(-1, len(MINIMUM_STARTS), 2)[torch.arange(len(p)), lowest]
+    starts = torch.tensor(MINIMUM_STARTS, dtype=torch.float64).expand(len(p), -1, -1)
+    W, _ = two_in_one.minimise_loss(starts, p, r)
     W = W * torch.where(W[:, :1] < 0, -1.0, 1.0)
     return pd.DataFrame({"density": p, "relative_importance": r, "w0": W[:, 0], "w1": W[:, 1]})
 
@@ -63,13 +63,12 @@ def basins(minima: pd.DataFrame) -> pd.DataFrame:
     points = pd.concat([_basin_points(path) for _, path in minima.groupby("relative_importance")])
     p, r = (torch.tensor(points[name].to_numpy()) for name in ("density", "relative_importance"))
     drawn = torch.quasirandom.SobolEngine(2, scramble=True, seed=0).draw(DESCENT_STARTS, dtype=torch.float64)
-    W = (2 * two_in_one.SURFACE_EXTENT * drawn - two_in_one.SURFACE_EXTENT).repeat(len(points), 1)
+    W = _on_square(drawn).repeat(len(points), 1)
     W = _descend(W, p.repeat_interleave(DESCENT_STARTS), r.repeat_interleave(DESCENT_STARTS))
     sign = torch.tensor(points["w1"].to_numpy()).sign()
     reached = (W.prod(1).view(-1, DESCENT_STARTS) * sign[:, None] > 0).double().mean(1)
-    count = [
-        len(table) for table in two_in_one.distinct_minima(list(zip(p.tolist(), r.tolist(), strict=True)), bias=False)
-    ]
+    minima = two_in_one.distinct_minima(list(zip(p.tolist(), r.tolist(), strict=True)), bias=False)
+    count = minima["point"].value_counts().reindex(range(len(points)), fill_value=0).to_numpy()
     return points[["density", "relative_importance"]].assign(reached=reached, starts=DESCENT_STARTS, minima=count)
 
 

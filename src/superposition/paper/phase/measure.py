@@ -10,7 +10,7 @@ from torch import Tensor
 
 from superposition.analysis import tables
 from superposition.analysis.rows import rows_at
-from superposition.analysis.tables import numbered_points
+from superposition.analysis.tables import numbered_points, repeat_rows
 from superposition.core import geometry
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
@@ -42,16 +42,14 @@ def phase_3in2(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
 def _measure_diagrams(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the phase diagrams, the comparison with the authors' training, and the features of all models."""
     models, optima = trained[figure], trained[f"{figure}_optimum"]
-    grid = pd.concat(
-        [_prototype_panel(models), _optimum_panel(optima), trained_panels(models, optima.loss.min(dim=1).values)],
-        ignore_index=True,
-    )
-    standard = {name: tables.features(models).assign(experiment=name) for name, models in trained.items()}
+    panels = [_prototype_panel(models), _best_panel("optimum", optima)]
+    grid = pd.concat([*panels, trained_panels(models, optima.loss.min(dim=1).values)], ignore_index=True)
+    features = [tables.features(result).assign(experiment=name) for name, result in trained.items()]
     return {
         "grid": grid,
         "configurations": list_configurations(models.sweep.n),
         "recipe": compare_with_notebook(trained[f"{figure}_notebook"], grid),
-        "features": pd.concat(standard.values(), ignore_index=True),
+        "features": pd.concat(features, ignore_index=True),
     }
 
 
@@ -69,10 +67,8 @@ def list_configurations(n: int) -> pd.DataFrame:
     parts = []
     for number, ((phase, _), W) in enumerate(sorted(found.items(), key=lambda item: item[0])):
         left_out = torch.linalg.svd(W).Vh[-1].abs().numpy()
-        columns = {"feature": range(n), "left_out": left_out / left_out.max()} | {
-            f"w{k}": w for k, w in enumerate(W.numpy())
-        }
-        parts.append(pd.DataFrame(columns).assign(configuration=number, phase=PHASES[phase]))
+        columns = {f"w{k}": w for k, w in enumerate(W.numpy())} | {"configuration": number, "phase": PHASES[phase]}
+        parts.append(pd.DataFrame({"feature": range(n), "left_out": left_out / left_out.max(), **columns}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -97,11 +93,15 @@ def name_phases(shares: Float64[np.ndarray, "*batch 3"]) -> np.ndarray:
     return np.select([absent > 0.5, shared < 0.25 * (shared + dedicated)], ["absent", "own"], "superposition")
 
 
+def _phase_columns(shares: Float64[np.ndarray, "model 3"]) -> dict[str, np.ndarray]:
+    """Return the columns of a phase diagram: to what extent a model has each phase, and the name of its phase."""
+    return dict(zip(PHASES, shares.T, strict=True)) | {"phase": name_phases(shares)}
+
+
 def _panel(name: str, sweep: Sweep, shares: np.ndarray, loss: np.ndarray) -> pd.DataFrame:
-    """Return one phase diagram: a row per point, with its phase and to what extent it has each phase."""
-    columns = dict(zip(PHASES, shares.T, strict=True))
+    """Return one phase diagram, with a row per point."""
     points = numbered_points(sweep, "density", "relative_importance")
-    return points.assign(panel=name, **columns, phase=name_phases(shares), loss=loss)
+    return points.assign(panel=name, **_phase_columns(shares), loss=loss)
 
 
 def _prototype_panel(models: SweepResult) -> pd.DataFrame:
@@ -109,28 +109,20 @@ def _prototype_panel(models: SweepResult) -> pd.DataFrame:
 
     Their columns have unit norm; only a dropped feature has a bias, its mean.
     """
-    n, p, importance = models.sweep.n, models.sweep.points()["density"].to_numpy(), models.sweep.importances()
+    p, importance = models.sweep.points()["density"].to_numpy(), models.sweep.importances()
     variance = exact.feature_variance(torch.tensor(p)).numpy()
-    candidates, losses = [], []
-    for groups in simplices.arrangements(n, models.sweep.m):
-        if max(map(len, groups)) > 2:
-            continue  # The paper leaves out W ⊥ [1, 1, 1].
-        loss = np.zeros(len(p))
-        for i in set(range(n)) - set(itertools.chain(*groups)):
-            loss += importance[:, i] * variance
-        for pair in (list(group) for group in groups if len(group) == 2):
-            loss += importance[:, pair].sum(1) * p**2 / 6
-        candidates.append(phase_shares(simplices.arrange_simplices(groups, n, models.sweep.m)))
-        losses.append(loss)
-    best = np.argmin(losses, axis=0)
-    return _panel("prototypes", models.sweep, np.stack(candidates)[best], np.min(losses, axis=0))
+    shares, losses = [], []
+    for W, dropped in prototypes.configurations(models.sweep.n):
+        paired = geometry.superposition(W).numpy() > 0.5
+        losses.append(importance[:, dropped].sum(1) * variance + importance[:, paired].sum(1) * p**2 / 6)
+        shares.append(phase_shares(W))
+    return _panel("prototypes", models.sweep, np.stack(shares)[np.argmin(losses, axis=0)], np.min(losses, axis=0))
 
 
-def _optimum_panel(optima: SweepResult) -> pd.DataFrame:
-    """Return the diagram of the true optimum over W and b."""
-    W = optima.best()["W"]
-    loss = optima.loss.min(dim=1).values.numpy()
-    panel = _panel("optimum", optima.sweep, phase_shares(W), loss)
+def _best_panel(name: str, models: SweepResult) -> pd.DataFrame:
+    """Return the diagram of the best models, with their arrangements."""
+    W = models.best()["W"]
+    panel = _panel(name, models.sweep, phase_shares(W), models.loss.min(dim=1).values.numpy())
     return panel.assign(arrangement=[describe_arrangement(w) for w in W])
 
 
@@ -146,11 +138,8 @@ def trained_panels(models: SweepResult, optimal_loss: Float64[Tensor, " point"])
     kept[torch.arange(len(loss)), loss.argmax(dim=1)] = 0
     mean = (kept[..., None] * shares).sum(1) / kept.sum(1, keepdim=True)
     average = _panel("average", sweep, mean.numpy(), ((kept * loss).sum(1) / kept.sum(1)).numpy())
-    W = models.best()["W"]
-    best = _panel("trained", sweep, phase_shares(W), loss.min(dim=1).values.numpy())
     reached = (loss <= 1.01 * optimal_loss[:, None]).double().mean(dim=1)
-    arrangements = [describe_arrangement(w) for w in W]
-    return pd.concat([best.assign(arrangement=arrangements, best_basin=reached.numpy()), average])
+    return pd.concat([_best_panel("trained", models).assign(best_basin=reached.numpy()), average])
 
 
 def compare_with_notebook(notebook: SweepResult, grid: pd.DataFrame) -> pd.DataFrame:
@@ -266,8 +255,7 @@ def phase_activations(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame
     for name, activation in activations.COMPARED_ACTIVATIONS.items():
         models = activations.best_models(activation)
         shares = phase_shares(torch.tensor(models[["w0", "w1"]].to_numpy())[:, None])
-        columns = dict(zip(PHASES, shares.T, strict=True))
-        panels.append(models.assign(activation=name, **columns, phase=name_phases(shares)))
+        panels.append(models.assign(activation=name, **_phase_columns(shares)))
     return {"grid": pd.concat(panels, ignore_index=True)}
 
 
@@ -276,18 +264,14 @@ def loss_surfaces(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     models = trained["loss_surfaces"]
     points = numbered_points(models.sweep, "density", "relative_importance")
     settings = list(points[["density", "relative_importance"]].itertuples(index=False, name=None))
-    W = models.parameters["W"].double()[:, :, 0]
-    ends = points.loc[points.index.repeat(W.shape[1])].assign(
-        w0=W[..., 0].flatten().numpy(), w1=W[..., 1].flatten().numpy(), loss=models.loss.flatten().numpy()
-    )
-    without_bias, with_bias = (two_in_one.distinct_minima(settings, bias) for bias in (False, True))
+    W = models.parameters["W"].double().reshape(-1, 2).T.numpy()
+    ends = repeat_rows(points, models.sweep.restarts).assign(w0=W[0], w1=W[1], loss=models.loss.flatten().numpy())
+    minima = pd.concat([two_in_one.distinct_minima(settings, bias) for bias in (False, True)])
     paths = landscape.global_minima(PATH_RATIOS, PATH_DENSITIES)
     same_sign = two_in_one.same_sign_minima([k / 10 for k in range(10, 0, -1)])
     return {
         "surface": pd.concat([two_in_one.loss_surface(p, r).assign(point=k) for k, (p, r) in enumerate(settings)]),
-        "minima": pd.concat(
-            table.assign(point=k) for k, both in enumerate(zip(without_bias, with_bias, strict=True)) for table in both
-        ),
+        "minima": minima.sort_values(["point", "bias", "loss"]),
         "same_sign": same_sign,
         "sampled": landscape.sampled_losses(),
         "paths": paths,

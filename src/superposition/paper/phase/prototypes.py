@@ -1,7 +1,7 @@
 """The paper's theoretical model: fixed configurations whose losses cross, so that the optimal loss has kinks."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pandas as pd
 import torch
@@ -9,6 +9,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from superposition.core.models import Model
+from superposition.paper.phase import prototype_boundary
 from superposition.theory import exact, simplices
 
 # Distance over which the derivatives on the two sides of a boundary are measured.
@@ -51,34 +52,30 @@ def kinks(n: int) -> pd.DataFrame:
         One row per point: ``boundary``, ``density``, ``relative_importance``, the ``variable`` that crosses the
         boundary (p or r), the ``jump`` of the derivative, and the ``exact`` jump that follows from the closed forms.
     """
-    variance = exact.feature_variance
     low, high = 10 ** torch.linspace(-1, -0.05, 12, dtype=torch.float64), 10 ** torch.linspace(0.05, 1, 12).double()
-    sparse, dense = (
-        torch.linspace(0.05, 0.55, 6, dtype=torch.float64),
-        torch.linspace(0.6, 0.99, 6, dtype=torch.float64),
-    )
-    tables = [_jumps(n, "absent | superposition", "p", 4 * low / (2 + 5 * low), low, lambda p, r: r / 3)]
+    sparse, dense = (torch.linspace(*ends, 6, dtype=torch.float64) for ends in ((0.05, 0.55), (0.6, 0.99)))
+    third = torch.full_like(high, 1 / 3)
+    boundaries = [("absent | superposition", "p", prototype_boundary(low), low, low / 3)]
     if n == 2:
-        tables.append(_jumps(n, "superposition | own", "p", 4 / (5 + 2 * high), high, lambda p, r: 0 * r + 1 / 3))
+        boundaries.append(("superposition | own", "p", 4 / (5 + 2 * high), high, third))
     else:
-        one = torch.ones_like(sparse)
-        tables.append(_jumps(n, "superposition | own", "r", sparse, one, lambda p, r: p**2 / 6))
+        boundaries.append(("superposition | own", "r", sparse, torch.ones_like(sparse), sparse**2 / 6))
         # The extra feature has a dimension of its own on both sides; the others are a pair, or one of them is absent.
-        tables.append(_jumps(n, "own | own", "p", 0 * high + MEETING, high, lambda p, r: 0 * r + 1 / 3))
-    tables.append(_jumps(n, "absent | own", "r", dense, torch.ones_like(dense), lambda p, r: variance(p)))
-    return pd.concat(tables, ignore_index=True)
+        boundaries.append(("own | own", "p", torch.full_like(high, MEETING), high, third))
+    boundaries.append(("absent | own", "r", dense, torch.ones_like(dense), exact.feature_variance(dense)))
+    return pd.concat([_jumps(n, *boundary) for boundary in boundaries], ignore_index=True)
 
 
-def _jumps(
-    n: int, boundary: str, variable: str, p: PerModel, r: PerModel, expected: Callable[[PerModel, PerModel], PerModel]
-) -> pd.DataFrame:
-    """Return the change of the derivative of the optimal loss across points on a boundary."""
+def _jumps(n: int, boundary: str, variable: str, p: PerModel, r: PerModel, expected: PerModel) -> pd.DataFrame:
+    """Return by how much the derivative of the optimal loss falls across points on a boundary.
+
+    It falls, because the optimal loss is the lower of two that cross there.
+    """
     dp, dr = (DIFFERENCE, 0.0) if variable == "p" else (0.0, DIFFERENCE)
     here, above, below = (optimal_loss(n, p + k * dp, r + k * dr) for k in (0, 1, -1))
-    columns = {"jump": (above - here) / DIFFERENCE - (here - below) / DIFFERENCE, "exact": expected(p, r)}
+    jump = (here - below) / DIFFERENCE - (above - here) / DIFFERENCE
     points = {"boundary": boundary, "variable": variable, "density": p, "relative_importance": r}
-    # The optimal loss is the lower of two, so its derivative falls where they cross.
-    return pd.DataFrame(points | {"jump": -columns["jump"], "exact": columns["exact"]})
+    return pd.DataFrame(points | {"jump": jump, "exact": expected})
 
 
 def slopes() -> pd.DataFrame:
@@ -93,9 +90,11 @@ def slopes() -> pd.DataFrame:
     for n, (variable, values, lines) in itertools.product((2, 3), (("p", p, FIXED_RATIOS), ("r", r, FIXED_DENSITIES))):
         for fixed in lines:
             other = torch.full_like(values, fixed)
-            ends = [values + sign * DIFFERENCE for sign in (-0.5, 0.5)]
-            losses = [optimal_loss(n, end, other) if variable == "p" else optimal_loss(n, other, end) for end in ends]
-            slope = (losses[1] - losses[0]) / DIFFERENCE
+            below, above = (
+                optimal_loss(n, *((end, other) if variable == "p" else (other, end)))
+                for end in (values - DIFFERENCE / 2, values + DIFFERENCE / 2)
+            )
+            slope = (above - below) / DIFFERENCE
             columns = {"features": n, "variable": variable, "fixed": fixed, "value": values, "slope": slope}
             tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)

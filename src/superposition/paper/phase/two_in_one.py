@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from superposition.core.models import Model
+from superposition.paper.phase import prototype_boundary
 from superposition.theory import bfgs, exact, optimum
 
 MODEL = Model("relu_output", 2, 1)
@@ -45,11 +46,11 @@ def loss(x: Float64[Tensor, "k size"], p: PerModel, r: PerModel, twice: bool = F
 
 
 def minimise_loss(
-    start: Float64[Tensor, "k size"], p: PerModel, r: PerModel, tolerance: float = bfgs.GRADIENT_TOLERANCE
+    starts: Float64[Tensor, "k start size"], p: PerModel, r: PerModel
 ) -> tuple[Float64[Tensor, "k size"], PerModel]:
-    """Return the local minima that searches from the given models lead to, and their losses."""
+    """Return the lowest minima to which searches from the given models lead, and their losses."""
     unit = p * (1 + r)
-    x, value, _ = bfgs.minimise(lambda x, which: loss(x, p[which], r[which]) / unit[which], start, tolerance)
+    x, value = bfgs.minimise_from_all(lambda x, which: loss(x, p[which], r[which]) / unit[which], starts)
     return x, value * unit
 
 
@@ -71,14 +72,6 @@ def stability_limit(p: PerModel) -> PerModel:
     return p + bracket / exact.feature_variance(p)
 
 
-def prototype_boundary(r: PerModel) -> PerModel:
-    """Return the density at which the paper's fixed configurations change from absent to superposition, for r ≤ 1.
-
-    There a dropped feature, which costs r (p/3 - p²/4), and an antipodal pair, which costs (1 + r) p²/6, are equal.
-    """
-    return 4 * r / (2 + 5 * r)
-
-
 class Optimum(NamedTuple):
     """Optimal models: W = [1, 0], or an antipodal pair if its loss is lower.
 
@@ -97,18 +90,14 @@ class Optimum(NamedTuple):
 
 def find_optimum(p: PerModel, r: PerModel) -> Optimum:
     """Return the optimal models at pairs of density and relative importance, for r < 1."""
-    count = len(ANTIPODAL_STARTS)
-    starts = ANTIPODAL_STARTS.repeat(len(p), 1)
-    x, losses = minimise_loss(starts, p.repeat_interleave(count), r.repeat_interleave(count))
-    lowest = losses.view(-1, count).min(dim=1)
-    x = x.view(-1, count, MODEL.size)[torch.arange(len(p)), lowest.indices]
+    x, lowest = minimise_loss(ANTIPODAL_STARTS.expand(len(p), -1, -1), p, r)
     density = p.clone().requires_grad_()
     (slope,) = torch.autograd.grad(loss(x, density, r).sum(), density)
-    gain = 1 - lowest.values / absent_loss(p, r)
+    gain = 1 - lowest / absent_loss(p, r)
     pair = gain > optimum.RELATIVE_ROUNDING
     return Optimum(
         norm=torch.where(pair, x[:, 1].abs(), 0.0),
-        loss=torch.where(pair, lowest.values, absent_loss(p, r)),
+        loss=torch.where(pair, lowest, absent_loss(p, r)),
         slope=torch.where(pair, slope, r * (1 / 3 - p / 2)),
         gain=torch.where(pair, gain, 0.0),
     )
@@ -134,7 +123,11 @@ def boundary(ratios: Sequence[float]) -> pd.DataFrame:
     """
     r = torch.tensor(ratios, dtype=torch.float64)
     unstable = _instability_density(r)
-    better, strong = _last_densities((lambda found: found.gain > 0, lambda found: found.norm > 0.5), unstable / 2, r)
+    # The last densities at which W = [1, 0] is not optimal, and at which superposition is strong.
+    norms = torch.tensor([0, 0.5]).repeat_interleave(len(r))[:, None]
+    better, strong = _narrow(
+        unstable.repeat(2) / 2, r.repeat(2), lambda norm: (norm[:, 1:-1] > norms).int().cumprod(dim=1).sum(dim=1)
+    ).chunk(2)
     # A continuous transition gains too little at first to be detected.
     onset = better.maximum(unstable)
     above, below = find_optimum(strong * (1 + SIDE_OFFSET), r), find_optimum(strong * (1 - SIDE_OFFSET), r)
@@ -176,18 +169,12 @@ def largest_jumps(ratios: Sequence[float]) -> pd.DataFrame:
         and 100 times as far on either side.
     """
     r = torch.tensor(ratios, dtype=torch.float64)
-    low, high = _instability_density(r) / 2, torch.ones_like(r)
-    fractions = torch.linspace(0, 1, 18, dtype=torch.float64)
-    for _ in range(6):
-        p = low[:, None] + (high - low)[:, None] * fractions
-        norm = find_optimum(p.flatten(), r.repeat_interleave(len(fractions))).norm.view(p.shape)
-        steepest = norm.diff(dim=1).abs().argmax(dim=1)
-        low, high = (p[torch.arange(len(r)), steepest + k] for k in (0, 1))
+    steepest = _narrow(_instability_density(r) / 2, r, lambda norm: norm.diff(dim=1).abs().argmax(dim=1))
     changes = {
-        name: find_optimum(low * (1 - offset), r).norm - find_optimum(low * (1 + offset), r).norm
+        name: find_optimum(steepest * (1 - offset), r).norm - find_optimum(steepest * (1 + offset), r).norm
         for name, offset in (("near", SIDE_OFFSET), ("far", 100 * SIDE_OFFSET))
     }
-    return pd.DataFrame({"relative_importance": r, "density": low, **changes})
+    return pd.DataFrame({"relative_importance": r, "density": steepest, **changes})
 
 
 def optimal_norms(ratios: Sequence[float], densities: Sequence[float]) -> pd.DataFrame:
@@ -207,24 +194,18 @@ def _instability_density(r: PerModel) -> PerModel:
     return low
 
 
-def _last_densities(
-    conditions: Sequence[Callable[[Optimum], Bool[Tensor, " k"]]], low: PerModel, r: PerModel
-) -> list[PerModel]:
-    """Return, for each condition, the density up to which it holds for the optimum, to a precision of 10⁻⁷.
+def _narrow(low: PerModel, r: PerModel, choose: Callable[[Float64[Tensor, "k 18"]], Int64[Tensor, " k"]]) -> PerModel:
+    """Return where intervals of density, from ``low`` to 1, begin after they were narrowed to a share of 4·10⁻⁸.
 
-    Every condition has to hold at ``low``. The interval is split into 17 parts at a time.
+    Each is divided into 17 parts six times; from ‖W_2‖ of the optimum at the ends of the parts, ``choose`` returns the
+    number of the part that remains.
     """
-    fractions, count = torch.linspace(0, 1, 18, dtype=torch.float64), len(conditions)
-    low, r = low.repeat(count), r.repeat(count)
-    high = torch.ones_like(r)
+    high, fractions = torch.ones_like(r), torch.linspace(0, 1, 18, dtype=torch.float64)
     for _ in range(6):
         p = low[:, None] + (high - low)[:, None] * fractions
-        inner = p[:, 1:-1]
-        found = find_optimum(inner.flatten(), r.repeat_interleave(inner.shape[1]))
-        holds = [condition(found).view(count, -1)[k] for k, condition in enumerate(conditions)]
-        last = torch.cat(holds).view(inner.shape).int().cumprod(dim=1).sum(dim=1)
-        low, high = (p[torch.arange(len(r)), last + k] for k in (0, 1))
-    return list(low.view(count, -1))
+        part = choose(find_optimum(p.flatten(), r.repeat_interleave(len(fractions))).norm.view(p.shape))
+        low, high = (p[torch.arange(len(r)), part + k] for k in (0, 1))
+    return low
 
 
 def loss_surface(p: float, r: float) -> pd.DataFrame:
@@ -253,20 +234,20 @@ def _first_output(p: float, extent: float, step: float) -> tuple[Float64[Tensor,
     half = W[: len(W) // 2 + 1]
     # The bias that suppresses interference may be strongly negative, behind a long slope; at -reach the output is 0.
     reach = half[:, 0] ** 2 + (half[:, 0] * half[:, 1]).clamp(min=0)
-    starts = torch.stack([torch.full_like(reach, b) for b in (0, p / 2, -p / 2)] + [-reach * k / 4 for k in (1, 2, 3)])
-    fixed = half.repeat(len(starts), 1)
-    density, zero = torch.full((len(fixed),), p, dtype=torch.float64), torch.zeros(len(fixed), dtype=torch.float64)
+    biases = [torch.full_like(reach, b) for b in (0, p / 2, -p / 2)] + [-reach * k / 4 for k in (1, 2, 3)]
 
     def first_output(b: Tensor, which: Tensor) -> Tensor:
-        x = torch.cat([fixed[which], b, torch.zeros_like(b)], dim=1)
-        return loss(x, density[which], zero[which]) / p
+        x = torch.cat([half[which], b, torch.zeros_like(b)], dim=1)
+        density = torch.full((len(x),), p, dtype=torch.float64)
+        return loss(x, density, torch.zeros_like(density)) / p
 
-    _, found, _ = bfgs.minimise(first_output, starts.flatten()[:, None], tolerance=1e-7, max_evaluations=60)
-    best = found.view(starts.shape).min(dim=0).values * p
+    starts = torch.stack(biases, dim=1)[..., None]
+    _, best = bfgs.minimise_from_all(first_output, starts, tolerance=1e-7, max_evaluations=60)
+    best = best * p
     return W, torch.cat([best, best[:-1].flip(0)]).view(len(axis), len(axis))
 
 
-def distinct_minima(settings: Sequence[tuple[float, float]], bias: bool) -> list[pd.DataFrame]:
+def distinct_minima(settings: Sequence[tuple[float, float]], bias: bool) -> pd.DataFrame:
     """Return the distinct local minima that searches from 100 random models lead to.
 
     Of W and -W, the one with W_1 > 0 is listed, or with W_2 > 0 if W_1 is 0. Plateaus and flat valleys, where the loss
@@ -277,7 +258,7 @@ def distinct_minima(settings: Sequence[tuple[float, float]], bias: bool) -> list
         bias: Whether the models have a bias.
 
     Returns:
-        One table per setting, sorted by loss.
+        One row per minimum, sorted by the number of its setting (``point``) and by loss.
     """
     p, r = torch.tensor(settings, dtype=torch.float64).T
     generator = torch.Generator().manual_seed(0)
@@ -285,19 +266,16 @@ def distinct_minima(settings: Sequence[tuple[float, float]], bias: bool) -> list
     spread = torch.stack([torch.full_like(p, SURFACE_EXTENT), torch.full_like(p, SURFACE_EXTENT), p / 2, p / 2], dim=1)
     start = (drawn * spread[:, None]).flatten(0, 1)
     density, ratio = (values.repeat_interleave(len(drawn)) for values in (p, r))
-    x, losses = minimise_loss(start if bias else start[:, :2], density, ratio)
+    x, losses = minimise_loss(start[:, None, : MODEL.size if bias else 2], density, ratio)
     x[:, :2] *= torch.where(x[:, :1] + 1e-6 * x[:, 1:2] < 0, -1, 1)
     curved = least_curvature(x, density, ratio) > 1e-6 * density
     full = torch.nn.functional.pad(x, (0, MODEL.size - x.shape[1]))
     columns = dict(zip(PARAMETERS, full.T, strict=True))
-    every = pd.DataFrame({"density": density, "relative_importance": ratio, "bias": bias, **columns, "loss": losses})
-    tables = []
-    for first in range(0, len(every), len(drawn)):
-        here = slice(first, first + len(drawn))
-        table = every[here][curved[here].numpy()].sort_values("loss", kind="stable")
-        # Adding 0.0 turns -0.0 into 0.0.
-        tables.append(table[~(table[["w0", "w1"]].round(3) + 0.0).duplicated()])
-    return tables
+    table = pd.DataFrame({"density": density, "relative_importance": ratio, "bias": bias, **columns, "loss": losses})
+    table = table.assign(point=torch.arange(len(p)).repeat_interleave(len(drawn)).numpy())
+    table = table[curved.numpy()].sort_values(["point", "loss"])
+    # Adding 0.0 turns -0.0 into 0.0.
+    return table[~(table[["point", "w0", "w1"]].round(3) + 0.0).duplicated()]
 
 
 def least_curvature(x: Float64[Tensor, "k size"], p: PerModel, r: PerModel) -> PerModel:
@@ -320,7 +298,7 @@ def same_sign_minima(densities: Sequence[float]) -> pd.DataFrame:
     """
     p = torch.tensor(densities, dtype=torch.float64)
     r, W = torch.ones_like(p), torch.full((len(p), 2), 0.5**0.5, dtype=torch.float64)
-    x, losses = minimise_loss(torch.nn.functional.pad(W + torch.tensor([1e-3, 0]), (0, 2)), p, r)
+    x, losses = minimise_loss(torch.nn.functional.pad(W + torch.tensor([1e-3, 0]), (0, 2))[:, None], p, r)
     return pd.DataFrame(
         {
             "density": p,

@@ -57,11 +57,7 @@ def local_basis(data: Tables) -> Finding:
     "(a - b)/√2",
     phrase="ignore the second principal component",
     criteria=[
-        below_half(
-            f"largest share of (a - b)/√2 in the squared weights{of}",
-            "as much of it as of (a + b)/√2",
-            ".1%",
-        )
+        below_half(f"largest share of (a - b)/√2 in the squared weights{of}", "as much of it as of (a + b)/√2", ".1%")
         for of in (
             " of one pair in one dimension, exact optimum, at all densities below 1",
             " of three pairs in two dimensions, best trained models above the exact crossing to three collapsed pairs",

@@ -43,7 +43,7 @@ def _crossover(data: Tables) -> pd.Series:
             "distance of the crossing of the exact branches from 2.5 times sparser",
             below(0.25, "the paper", "about 2.5: nearer to it than to 2 or to 3"),
             ".3f",
-        ),
+        )
     ],
     correction=[
         Criterion(

@@ -21,7 +21,7 @@ claims = Claims("nonuniform")
             "relative deviation of ‖W_i‖ from 1/(1-b_i), for the sign of b with which it is smaller",
             below(None, "measurement error", "three times the spread of the norms of the five equal features"),
             ".1%",
-        ),
+        )
     ],
     correction=[
         Criterion("largest bias", below(0, "the paper", "a negative bias")),

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from superposition.analysis.rows import rows_at
-from superposition.paper.phase import PHASES
+from superposition.paper.phase import phase_areas
+from superposition.paper.phase.claims.diagrams import list_areas
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Bound, Criterion, Number, above, above_half, below, below_half
 
@@ -33,13 +34,7 @@ HALF_WAY = float(np.hypot(*(CONFUSED - (1, 0))) / 2)
 )
 def exact_loss(data: Tables) -> Finding:
     sampled = data["loss_surfaces"]["sampled"]
-    return Finding([Number(((sampled["sampled"] - sampled["loss"]) / sampled["error"]).abs().max())])
-
-
-def _minimum(data: Tables, density: float, ratio: float) -> np.ndarray:
-    """Return W of the global minimum without a bias."""
-    minimum = rows_at(data["loss_surfaces"]["paths"], density=density, relative_importance=ratio).iloc[0]
-    return minimum[["w0", "w1"]].to_numpy(dtype=float)
+    return Finding([((sampled["sampled"] - sampled["loss"]) / sampled["error"]).abs().max()])
 
 
 def _distance(where: str, relation: Literal["<", ">"]) -> Criterion:
@@ -62,10 +57,14 @@ def _distance(where: str, relation: Literal["<", ">"]) -> Criterion:
     ],
 )
 def confused_features(data: Tables) -> Finding:
-    places = [_minimum(data, *place) for place in ((1.0, 1.0), (0.1, 1.0), (1.0, 0.1))]
+    # The global minimum without a bias at three places.
+    places = [
+        rows_at(data["loss_surfaces"]["paths"], density=p, relative_importance=r)[["w0", "w1"]].to_numpy()[0]
+        for p, r in ((1, 1), (0.1, 1), (1, 0.1))
+    ]
     trained = data["loss_surfaces"]["same_sign"].query("density < 1").iloc[0]
     return Finding(
-        [Number(np.hypot(*(W - CONFUSED))) for W in places],
+        [np.hypot(*(W - CONFUSED)) for W in places],
         text="minima " + ", ".join(f"({W[0]:.2f}, {W[1]:.2f})" for W in places),
         note=f"With a trained bias it is not a minimum: at 1-S = {trained.density:g} a search from there leads to "
         f"({trained.w0:.2f}, {trained.w1:.2f})",
@@ -107,7 +106,7 @@ def smooth_movement(data: Tables) -> Finding:
     distance = np.hypot(same["w0"] - 1, same["w1"]).to_numpy()
     ends = [same.iloc[k] for k in (0, -1)] if len(same) else []
     return Finding(
-        [Number(_step_ratio(same)), Number(distance[-1] / distance[0] if len(same) else np.nan)],
+        [_step_ratio(same), distance[-1] / distance[0] if len(same) else np.nan],
         text="from " + " to ".join(f"({row.w0:.2f}, {row.w1:.2f}) at 1-S = {row.density:.2f}" for row in ends),
         note="His parameters are in a picture only; r = 0.3 is ours. Where the signs become opposite, it jumps. "
         "That this explains the blurry region of the paper's diagram is not judged",
@@ -143,7 +142,7 @@ def two_minima(data: Tables) -> Finding:
     smallest = basins.loc[basins["reached"].where(basins["minima"] > 1, 1.0).idxmin()]
     share = smallest["reached"]
     relative = Number(share / (1 - share), (share / (1 - share) ** 3 / smallest["starts"]) ** 0.5)
-    numbers = [Number(basins["minima"].max()), Number(_step_ratio(path)), relative]
+    numbers = [basins["minima"].max(), _step_ratio(path), relative]
     return Finding(
         numbers,
         numbers,
@@ -164,14 +163,8 @@ def two_minima(data: Tables) -> Finding:
     expected="described",
 )
 def activation_functions(data: Tables) -> Finding:
-    grid = data["phase_activations"]["grid"]
-    areas = pd.crosstab(grid["activation"], grid["phase"], normalize="index").reindex(
-        index=grid["activation"].unique(), columns=list(PHASES), fill_value=0.0
-    )
+    areas = phase_areas(data["phase_activations"]["grid"], "activation")
     return Finding(
-        text="; ".join(
-            f"{name}: " + ", ".join(f"{phase} {share:.0%}" for phase, share in row.items())
-            for name, row in areas.iterrows()
-        ),
+        text="; ".join(f"{name}: {list_areas(row)}" for name, row in areas.iterrows()),
         note="The comment names no functions; these are ours, and the models are the best ones that a search finds",
     )

@@ -1,11 +1,13 @@
 """Judge which phases there are, where they change, and by how much."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
-from superposition.paper.phase import PANELS, PHASES, triangle_digon_crossover
+from superposition.paper.phase import phase_areas, triangle_digon_crossover
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below, below_half
+from superposition.pipeline.judging.criteria import Criterion, above, above_half, below, below_half
 
 claims = Claims("phase")
 
@@ -16,12 +18,13 @@ ONE_MODEL_PANELS = ("prototypes", "optimum", "trained")
 
 def _grid(data: Tables, figure: str, panel: str, value: str = "phase") -> pd.DataFrame:
     """Return a column of one panel of a phase diagram, by density (from dense to sparse) and relative importance."""
-    grid = data[figure]["grid"]
-    return (
-        grid[grid["panel"] == panel]
-        .pivot(index="density", columns="relative_importance", values=value)
-        .sort_index(ascending=False)
-    )
+    rows = data[figure]["grid"].query(f"panel == '{panel}'")
+    return rows.pivot(index="density", columns="relative_importance", values=value).sort_index(ascending=False)
+
+
+def list_areas(areas: pd.Series) -> str:
+    """Format the areas of the phases of a diagram."""
+    return ", ".join(f"{phase} {share:.0%}" for phase, share in areas.items())
 
 
 @claims.add(
@@ -39,23 +42,15 @@ def _grid(data: Tables, figure: str, panel: str, value: str = "phase") -> pd.Dat
     ],
 )
 def three_phases(data: Tables) -> Finding:
-    areas = {
-        figure: pd.crosstab(data[figure]["grid"]["panel"], data[figure]["grid"]["phase"], normalize="index").reindex(
-            index=list(PANELS), columns=list(PHASES), fill_value=0.0
-        )
-        for figure in DIAGRAMS
-    }
-    relative = [area.loc[["optimum", "trained"]] / area.loc["prototypes"] for area in areas.values()]
+    areas = pd.concat({figure: phase_areas(data[figure]["grid"], "panel") for figure in DIAGRAMS})
+    relative = [areas.loc[figure].div(areas.loc[figure, "prototypes"]) for figure in DIAGRAMS]
+    notebook = [f"{figure}: {list_areas(phase_areas(data[figure]['recipe'], 'panel').iloc[0])}" for figure in DIAGRAMS]
     return Finding(
-        [Number(min(table.to_numpy().min() for table in relative))],
-        text="; ".join(
-            f"{figure}, {panel}: " + ", ".join(f"{phase} {share:.0%}" for phase, share in row.items())
-            for figure, area in areas.items()
-            for panel, row in area.iterrows()
-        ),
+        [min(table.loc[["optimum", "trained"]].min(axis=None) for table in relative)],
+        text="; ".join(f"{figure}, {panel}: {list_areas(row)}" for (figure, panel), row in areas.iterrows()),
         note="How sharp the transitions are is judged as phase.first_order. Outcomes are those of single models. An "
         "average over nine models, as in the paper's diagram, mixes "
-        f"them. So do averages of models trained as in the authors' notebook: {_notebook_areas(data)}",
+        f"them. So do averages of models trained as in the authors' notebook: {'; '.join(notebook)}",
     )
 
 
@@ -78,38 +73,25 @@ def three_phases(data: Tables) -> Finding:
     ],
 )
 def sparsity_necessary(data: Tables) -> Finding:
-    highest = {
-        (figure, panel): _highest(_grid(data, figure, panel)) for figure in DIAGRAMS for panel in ONE_MODEL_PANELS
-    }
+    # The highest density with superposition, by relative importance; NaN where there is none.
+    highest = {}
+    for figure, panel in itertools.product(DIAGRAMS, ONE_MODEL_PANELS):
+        shared = _grid(data, figure, panel).drop(columns=1.0) == "superposition"
+        highest[figure, panel] = shared.idxmax().where(shared.any()).astype(float)
     ranges = [highest["phase_2in1", panel].max() / highest["phase_2in1", panel].min() for panel in ONE_MODEL_PANELS]
+    shown = {at: density.reindex([0.1, 0.5, 0.9, 1.1, 2, 10], method="nearest") for at, density in highest.items()}
+    # Of two dense equal features, one alone has the loss 1/12.
+    gain = 1 - 12 * _grid(data, "phase_2in1", "optimum", "loss").loc[1.0, 1.0]
     return Finding(
-        [Number(max(density.max() for density in highest.values())), Number(min(ranges))],
+        [max(density.max() for density in highest.values()), min(ranges)],
         text="highest density with superposition at r = 0.1, 0.5, 0.9, 1.1, 2, 10: "
         + "; ".join(
-            f"{figure}, {panel} "
-            + ", ".join(
-                f"{density.reindex([r], method='nearest').item():.2g}".replace("nan", "none")
-                for r in (0.1, 0.5, 0.9, 1.1, 2, 10)
-            )
-            for (figure, panel), density in highest.items()
+            f"{figure}, {panel} " + ", ".join("none" if np.isnan(p) else f"{p:.2g}" for p in density)
+            for (figure, panel), density in shown.items()
         ),
-        note="Features of equal importance are an exception, if a small one: "
-        f"two have a lower loss at 1-S = 1, too, by {_gain_of_equal_features(data):.2%}, if one weakly shares the "
-        "dimension of the other",
+        note="Features of equal importance are an exception, if a small one: two have a lower loss at 1-S = 1, too, by "
+        f"{gain:.2%}, if one weakly shares the dimension of the other",
     )
-
-
-def _gain_of_equal_features(data: Tables) -> float:
-    """Return by what share the loss of two dense equal features is below that of one feature alone."""
-    loss = _grid(data, "phase_2in1", "optimum", "loss").loc[1.0, 1.0]
-    return 1 - loss / (1 / 12)
-
-
-def _highest(phases: pd.DataFrame) -> pd.Series:
-    """Return the highest density with superposition by relative importance other than 1; NaN where there is none."""
-    phases = phases.drop(columns=1.0)
-    shared = phases == "superposition"
-    return shared.idxmax().where(shared.any()).astype(float)
 
 
 @claims.add(
@@ -140,7 +122,7 @@ def first_order(data: Tables) -> Finding:
         for row in boundary.query("relative_importance > 0.5").itertuples()
     )
     return Finding(
-        [Number((jumps["near"] / jumps["far"]).min())],
+        [(jumps["near"] / jumps["far"]).min()],
         text="‖W_2‖ jumps by "
         + ", ".join(f"{row.near:.2f} (r = {row.relative_importance:g})" for row in jumps.itertuples())
         + f"; there dL/dp of the optimal loss changes by a factor of {kink.min():.2f} to {kink.max():.2f}",
@@ -176,7 +158,7 @@ def crossover_kink(data: Tables) -> Finding:
     kinks = data["phase_kinks"]["kinks"]
     ranges = kinks.groupby(["features", "boundary", "variable"], sort=False)["jump"].agg(["min", "max"])
     return Finding(
-        [Number((kinks["jump"] / kinks["exact"]).min())],
+        [(kinks["jump"] / kinks["exact"]).min()],
         text="; ".join(
             f"{features} features, {boundary}: dL/d{variable} falls by {row['min']:.2g} to {row['max']:.2g}"
             for (features, boundary, variable), row in ranges.iterrows()
@@ -204,55 +186,37 @@ def crossover_kink(data: Tables) -> Finding:
     ],
 )
 def theory_predicts(data: Tables) -> Finding:
-    apart, steps, texts = [], [], []
+    apart, steps, texts, comparisons = [], [], [], []
     for figure in DIAGRAMS:
-        theory, trained, average = (_grid(data, figure, panel) for panel in ("prototypes", "trained", "average"))
-        apart.append((theory != trained).to_numpy().mean() / _random_disagreement(theory, trained))
+        theory = _grid(data, figure, "prototypes")
+        areas = phase_areas(data[figure]["grid"], "panel")
+        # Agreement of two diagrams of these areas if the places of their phases are independent.
+        by_chance = (areas.loc["prototypes"] * areas.loc["trained"]).sum()
+        wrong, wrong_average = (
+            (theory != _grid(data, figure, panel)).mean(axis=None) for panel in ("trained", "average")
+        )
+        apart.append(wrong / (1 - by_chance))
         ours, mixed, exact = (
             _grid(data, figure, panel, "absent").diff().abs().max() for panel in ("trained", "average", "optimum")
         )
         step, average_step = ((change / exact)[exact.index < 0.99].median() for change in (ours, mixed))
         steps.append(step)
         texts.append(
-            f"{figure}: the phase of the theoretical model at {(theory == trained).to_numpy().mean():.1%} of the "
-            f"points, average by the paper's rule {(theory == average).to_numpy().mean():.1%}, whose largest change is "
-            f"{average_step:.2f} times that of the optimum"
+            f"{figure}: the phase of the theoretical model at {1 - wrong:.1%} of the points, average by the paper's "
+            f"rule {1 - wrong_average:.1%}, whose largest change is {average_step:.2f} times that of the optimum"
         )
-    return Finding(
-        [Number(max(apart)), Number(min(steps))],
-        text="; ".join(texts),
-        note="An average over nine of ten models blurs the diagram: many of them end in other local minima. "
-        + _compare_training(data),
-    )
-
-
-def _random_disagreement(a: pd.DataFrame, b: pd.DataFrame) -> float:
-    """Return how often two diagrams with the areas of these differ if the places of their phases are independent."""
-    areas = (np.unique(table.to_numpy(), return_counts=True) for table in (a, b))
-    shares = [dict(zip(names, counts / a.size, strict=True)) for names, counts in areas]
-    return 1 - sum(share * shares[1].get(phase, 0.0) for phase, share in shares[0].items())
-
-
-def _notebook_areas(data: Tables) -> str:
-    """Say which share of the points has each phase if models trained as in the authors' notebook are averaged."""
-    areas = {figure: data[figure]["recipe"]["phase"].value_counts(normalize=True) for figure in DIAGRAMS}
-    return "; ".join(
-        f"{figure}: " + ", ".join(f"{phase} {area.get(phase, 0):.0%}" for phase in PHASES)
-        for figure, area in areas.items()
-    )
-
-
-def _compare_training(data: Tables) -> str:
-    """Say how often models trained as in the authors' notebook reach the optimum, beside ours."""
-    comparisons = []
-    for figure in DIAGRAMS:
         rows = data[figure]["recipe"]
-        theirs, ours = ((rows[column] == rows["phase_optimum"]).mean() for column in ("phase", "phase_ours"))
         comparisons.append(
             f"{figure}: {rows['best_basin'].mean():.0%} reach the optimum (ours {rows['best_basin_ours'].mean():.0%}), "
-            f"and their average has its phase at {theirs:.0%} (ours {ours:.0%})"
+            f"and their average has its phase at {(rows['phase'] == rows['phase_optimum']).mean():.0%} (ours "
+            f"{(rows['phase_ours'] == rows['phase_optimum']).mean():.0%})"
         )
-    return "So do models trained as in the authors' notebook. " + "; ".join(comparisons)
+    return Finding(
+        [max(apart), min(steps)],
+        text="; ".join(texts),
+        note="An average over nine of ten models blurs the diagram: many of them end in other local minima. So do "
+        "models trained as in the authors' notebook. " + "; ".join(comparisons),
+    )
 
 
 @claims.add(
