@@ -3,10 +3,13 @@
 import re
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
+import yaml
 from tests.workflow.project import OUT, Project, digest
 from tests.workflow.slurm import Slurm
 
@@ -63,9 +66,10 @@ def training(project: Project) -> psutil.Process | None:
     return min(found, key=psutil.Process.create_time) if found and begun else None
 
 
-def uncomment(project: Project, profile: str, lines: str) -> str:
-    """Uncomment lines of a profile, and return its text."""
+@contextmanager
+def edited(project: Project, profile: str) -> Iterator[dict[str, Any]]:
+    """Edit the settings of a profile, as a user would."""
     file = project.path / f"profiles/{profile}/config.yaml"
-    text = re.sub(rf"^( *)# ({lines})", r"\1\2", file.read_text(), flags=re.MULTILINE)
-    file.write_text(text)
-    return text
+    settings = yaml.safe_load(file.read_text())
+    yield settings
+    file.write_text(yaml.safe_dump(settings))

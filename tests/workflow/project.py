@@ -73,7 +73,8 @@ class Project:
             if k in used
         }
         claims = ["introduction.dense", "introduction.antipodal", "introduction.pentagon"]
-        self.configure(config | {"scale": "quick", "sensitivity": claims, "experiments": entries})
+        # However small they are, sweeps can be split.
+        self.configure(config | {"scale": "quick", "one_core_work": 0, "sensitivity": claims, "experiments": entries})
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "snakemake", "--cores", "2", *words]
@@ -103,13 +104,6 @@ class Project:
                 stdout=said,
                 stderr=subprocess.STDOUT,
             )
-
-    def split_all(self) -> None:
-        """Make every sweep large enough to be split."""
-        file = self.path / "workflow/rules/train.smk"
-        text, count = re.subn(r"(?m)^ONE_CORE_WORK = \S+", "ONE_CORE_WORK = 0", file.read_text())
-        assert count == 1
-        file.write_text(text)
 
     def jobs(self, *words: str) -> set[str]:
         """Return the jobs that Snakemake would run, as ``rule`` or ``rule:wildcard``."""

@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -41,7 +40,7 @@ AccountingStorageType=accounting_storage/none
 SlurmdParameters=config_overrides
 KillWait=1
 GresTypes=gpu
-EnforcePartLimits=NO
+EnforcePartLimits={limits}
 NodeName=DEFAULT CPUs={cores} RealMemory={memory} Gres=gpu:1
 NodeName=node0 NodeAddr=127.0.0.1 NodeHostName={host} Port={ports[1]}
 NodeName=node1 NodeAddr=127.0.0.1 NodeHostName={host} Port={ports[2]}
@@ -60,6 +59,8 @@ class Slurm:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.ports = free_ports(1 + len(NODES))
+        self.configure("NO")
         commands = folder / "bin"
         # Snakemake's plugin takes SLURM_CONF away from srun, which then looks in /etc. So it gets it back.
         (commands / "srun").parent.mkdir()
@@ -88,10 +89,15 @@ class Slurm:
     def states(self) -> list[str]:
         return self("sinfo", "--noheader", "--Node", "--format=%t").split()
 
+    def configure(self, limits: str) -> None:
+        """Write the configuration."""
+        names = {"host": socket.gethostname().partition(".")[0], "user": getpass.getuser(), "limits": limits}
+        text = CONF.format(folder=self.folder, ports=self.ports, cores=CORES, memory=MEMORY, **names)
+        (self.folder / "slurm.conf").write_text(text)
+
     def enforce(self, limits: str) -> None:
         """Let SLURM refuse a job that its partition cannot run (``ALL``), or keep it waiting for ever (``NO``)."""
-        file = self.folder / "slurm.conf"
-        file.write_text(re.sub(r"(?<=EnforcePartLimits=)\w+", limits, file.read_text()))
+        self.configure(limits)
         self("scontrol", "reconfigure")
 
     def heal(self) -> None:
@@ -114,18 +120,7 @@ def free_ports(count: int) -> list[int]:
 @contextmanager
 def running(folder: Path) -> Iterator[Slurm]:
     """Start a SLURM, and stop it in the end with all its jobs."""
-    host = socket.gethostname().partition(".")[0]
     slurm = Slurm(folder)
-    (folder / "slurm.conf").write_text(
-        CONF.format(
-            folder=folder,
-            host=host,
-            user=getpass.getuser(),
-            ports=free_ports(1 + len(NODES)),
-            cores=CORES,
-            memory=MEMORY,
-        )
-    )
     (folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")
     key = folder / "munge.key"
     key.touch(0o600)

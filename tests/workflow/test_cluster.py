@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.readme import block
-from tests.workflow.cluster import EAGER, LONG, run, same, start, submitted, training, uncomment
+from tests.workflow.cluster import EAGER, LONG, edited, run, same, start, submitted
 from tests.workflow.project import OUT, ROOT, Project, digest, wait_for
 from tests.workflow.slurm import Slurm
-from tests.workflow.test_runs import train_long
 
 from superposition.core.weights import SweepResult
 
@@ -41,9 +40,9 @@ def test_a_cluster_makes_the_same(
 
 
 def test_a_split_sweep_is_the_same(made: Project, fresh: Project, slurm: Slurm, profile: str) -> None:
-    """A sweep is trained in as many submissions as the profile suggests in a comment, and gathered in one."""
-    fresh.split_all()
-    assert "\nset-scatter:" in uncomment(fresh, profile, "set-scatter:|  split: 4")
+    """A sweep is trained in as many submissions as the profile says, and gathered in one."""
+    with edited(fresh, profile) as settings:
+        settings["set-scatter"] = {"split": 4}
     code, output = run(fresh, slurm, profile, LONG)
     assert code == 0, output
     assert submitted(output) == 4 + 1
@@ -89,23 +88,17 @@ def test_a_job_that_waits_for_ever_can_be_seen_and_cancelled(fresh: Project, slu
     assert not slurm("squeue", "--noheader"), output
 
 
-def test_a_gpu_is_asked_for_where_the_profile_says_so(fresh: Project, slurm: Slurm, profile: str) -> None:
-    text = uncomment(fresh, profile, "vary:| *gpu: 1")
+def test_a_gpu_is_asked_for_where_the_configuration_insists_on_one(fresh: Project, slurm: Slurm, profile: str) -> None:
+    """The node that SLURM chooses has a GPU only by name, and the job says so."""
     if profile == "cluster-generic":
-        text = text.replace("--time=", "--gpus={resources.gpu} --time=")
-        text = text.replace("  mem_mb:", "  gpu: 0\n  mem_mb:", 1)
-        (fresh.path / f"profiles/{profile}/config.yaml").write_text(text)
-    asking = yaml.safe_load(text)["set-resources"]
-    assert [rule for rule in asking if asking[rule].get("gpu") == 1] == ["train", "part", "train_seed", "vary"]
-    train_long(fresh)
-    with start(fresh, slurm, profile, LONG) as process:
-        wait_for(lambda: training(fresh) is not None, "training")
-        environment = training(fresh).environ()
-        asked = slurm("scontrol", "show", "job", environment["SLURM_JOB_ID"])
-        output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
-    assert environment["CUDA_VISIBLE_DEVICES"] == "0"
-    assert "TresPerJob=gres:gpu:1" in asked
+        with edited(fresh, profile) as settings:
+            settings["cluster-generic-submit-cmd"] += " --gpus={resources.gpu}"
+    code, output = run(fresh, slurm, profile, "--retries", "0", "--config", "device=cuda", "--", LONG)
+    assert code != 0
+    assert "cuda was asked for, but there is no usable GPU here" in output
+    jobs = slurm("scontrol", "show", "jobs", "--oneliner").splitlines()
+    last = max(jobs, key=lambda line: int(line.split()[0].partition("=")[2]))
+    assert "TresPerJob=gres:gpu:1" in last
 
 
 @pytest.mark.quick
@@ -115,7 +108,8 @@ def test_the_quick_reproduction_is_the_same(tmp_path: Path, slurm: Slurm, profil
     Groups are large, with two submissions at a time on one core each, because this machine is no cluster.
     """
     other = Project(tmp_path)
-    uncomment(other, profile, "train: train|group-components:|  train: 4")
+    with edited(other, profile) as settings:
+        settings["groups"]["train"] = "train"
     few = ["--group-components", "train=14", "--jobs", "2", "--cores", "1"]
     seed = SweepResult.load(ROOT / OUT / "weights/introduction.safetensors").sweep.seed
     code, output = run(other, slurm, profile, *few, "--config", "scale=quick", f"seed={seed}")

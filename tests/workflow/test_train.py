@@ -14,27 +14,21 @@ pytestmark = pytest.mark.integration
 EXPERIMENTS = ("introduction", "basic_small", "basic_small_linear", "uniform_400_30")
 
 
-@pytest.fixture
-def split(fresh: Project) -> Project:
-    fresh.split_all()
-    return fresh
-
-
-def test_one_job_on_one_machine(made: Project, split: Project) -> None:
-    """A sweep is one job unless more are requested; three points make three jobs at most."""
+def test_one_job_on_one_machine(fresh: Project) -> None:
+    """A sweep is one job unless it is large and more are requested; three points make three jobs at most."""
     weights = [f"{OUT}/weights/{name}.safetensors" for name in EXPERIMENTS]
-    assert split.jobs("--", *weights) == {f"train:{name}" for name in EXPERIMENTS}
-    plan = split.snakemake("-n", "--quiet", "rules", "--set-scatter", "split=5", "--", *weights)
+    assert fresh.jobs("--", *weights) == {f"train:{name}" for name in EXPERIMENTS}
+    plan = fresh.snakemake("-n", "--quiet", "rules", "--set-scatter", "split=5", "--", *weights)
     assert plan.returncode == 0, plan.stderr
     counts = dict(line.split() for line in plan.stdout.splitlines() if len(line.split()) == 2)
     assert (counts["part"], counts["gather"], "train" in counts) == ("18", "4", False)
-    assert made.jobs("--set-scatter", "split=5", "--forceall", "--", *weights) == {f"train:{n}" for n in EXPERIMENTS}
+    small = fresh.jobs("--set-scatter", "split=5", "--config", "one_core_work=45000000000", "--", *weights)
+    assert small == {f"train:{name}" for name in EXPERIMENTS}
 
 
 def test_a_split_sweep_has_the_same_bytes_and_a_record(made: Project, copied: Project) -> None:
     """The parts give the file that one job makes, and the number of parts is no reason to make it again."""
     split, experiments = copied, ("introduction", "basic_small")
-    split.split_all()
     gathered = {split.path / OUT / f"weights/{name}.safetensors": 0 for name in experiments}
     for file in gathered:
         gathered[file] = file.stat().st_mtime_ns
@@ -68,14 +62,14 @@ def test_a_split_sweep_has_the_same_bytes_and_a_record(made: Project, copied: Pr
             }
 
 
-def test_a_part_that_is_there_is_not_trained_again(split: Project) -> None:
+def test_a_part_that_is_there_is_not_trained_again(fresh: Project) -> None:
     """A run that ended between two parts trains only the other one."""
     first, second = (f"{OUT}/weights/introduction/{part}-of-2.safetensors" for part in (1, 2))
-    run = split.snakemake("--set-scatter", "split=2", "--notemp", "--", first)
+    run = fresh.snakemake("--set-scatter", "split=2", "--notemp", "--", first)
     assert run.returncode == 0, run.stderr
-    jobs = split.jobs("--set-scatter", "split=2", "--", f"{OUT}/weights/introduction.safetensors")
+    jobs = fresh.jobs("--set-scatter", "split=2", "--", f"{OUT}/weights/introduction.safetensors")
     assert jobs == {"part:introduction", "gather:introduction"}
-    plan = split.snakemake("-n", "--set-scatter", "split=2", "--", f"{OUT}/weights/introduction.safetensors")
+    plan = fresh.snakemake("-n", "--set-scatter", "split=2", "--", f"{OUT}/weights/introduction.safetensors")
     assert f"output: {second}" in plan.stdout + plan.stderr
     assert f"output: {first}" not in plan.stdout + plan.stderr
 
@@ -98,5 +92,7 @@ def test_a_gpu_is_shared_by_few(fresh: Project, tmp_path: Path, monkeypatch: pyt
     fresh.configure(config)
     assert sorted(places()) == ["0", "1", "1", "1"]
     assert places("--config", "device=cpu") == ["0", "0", "0", "0"]
+    tool.unlink()
+    assert places() == ["0", "0", "0", "0"]
     profile = yaml.safe_load((fresh.path / "workflow/profiles/default/config.yaml").read_text())
     assert profile["resources"]["gpu"] == 2

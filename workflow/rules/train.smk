@@ -1,24 +1,19 @@
 # Train the models of an experiment: in one job, or in several whose parts a last one gathers.
 
-# A sweep with less work than this (see Sweep.work) takes at most about half a minute on one core. Such jobs run side by
-# side, because a job that takes all cores leaves all but one of them idle while it starts and ends.
-ONE_CORE_WORK = 4.5e10
-
 
 scattergather:
     split=1,
 
 
+SMALL = [name for name, sweep in CONFIG.sweeps.items() if sweep.work < CONFIG.one_core_work]
 # The number of jobs that train each of the larger sweeps, as set by --set-scatter split=8 or by a profile. A sweep
 # cannot be split into more jobs than it has parts.
 SPLIT = len(scatter.split("{scatteritem}"))
-PARTS = {
-    name: 1 if sweep.work < ONE_CORE_WORK else min(SPLIT, sweep.max_parts) for name, sweep in CONFIG.sweeps.items()
-}
-# Train on a GPU if there is one, except sweeps that are solved exactly. The profile says how many jobs share it.
-GPU = int(CONFIG.device != "cpu" and bool(shutil.which("nvidia-smi")))
+PARTS = {name: 1 if name in SMALL else min(SPLIT, sweep.max_parts) for name, sweep in CONFIG.sweeps.items()}
+# Train on a GPU if there is one here, or if the configuration insists on one, as on a cluster; except sweeps that are
+# solved exactly. The profile says how many jobs share it.
+GPU = int(CONFIG.device == "cuda" or CONFIG.device == "auto" and bool(shutil.which("nvidia-smi")))
 ON_GPU = [name for name, sweep in CONFIG.sweeps.items() if GPU and sweep.solver != "exact"]
-ONE_CORE = ON_GPU + [name for name, sweep in CONFIG.sweeps.items() if sweep.work < ONE_CORE_WORK]
 
 
 rule train:
@@ -36,7 +31,7 @@ rule train:
     priority: 2
     conda:
         "../envs/superposition.yaml"
-    threads: lambda wildcards: 1 if wildcards.experiment in ONE_CORE else workflow.cores or 1
+    threads: lambda wildcards: 1 if wildcards.experiment in SMALL + ON_GPU else workflow.cores or 1
     resources:
         gpu=lambda wildcards: int(wildcards.experiment in ON_GPU),
     params:

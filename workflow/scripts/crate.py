@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from superposition.pipeline.jobs import job_log
 from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.jobs import job_log
 from superposition.pipeline.record.history import trace_jobs
 from superposition.pipeline.record.provenance import build_crate
 

@@ -2,8 +2,8 @@
 
 import matplotlib
 
-from superposition.pipeline.jobs import job_log
 from superposition.pipeline import files, stages
+from superposition.pipeline.jobs import job_log
 from superposition.plotting import style
 
 # Draw to files without a display.

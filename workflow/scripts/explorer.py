@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from superposition.pipeline.jobs import job_log
 from superposition.pipeline.configuration.config import Config
 from superposition.pipeline.explorer.page import collect, render
+from superposition.pipeline.jobs import job_log
 
 with job_log(snakemake):
     page = Path(snakemake.output[0])

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from superposition.pipeline.jobs import job_log
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline import files, stages
+from superposition.pipeline.jobs import job_log
 
 with job_log(snakemake):
     tables, judged = {Path(folder).name: folder for folder in snakemake.input.tables}, []

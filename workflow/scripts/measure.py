@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from superposition.pipeline.jobs import job_log
 from superposition.core.weights import SweepResult
 from superposition.pipeline import files, stages
+from superposition.pipeline.jobs import job_log
 
 with job_log(snakemake):
     measure = stages.find(snakemake.params.section, "measure", snakemake.wildcards.figure)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import papermill
 
-from superposition.pipeline.jobs import job_log
 from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.jobs import job_log
 from superposition.pipeline.report.notebook import build_notebook
 
 with job_log(snakemake):

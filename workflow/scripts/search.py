@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from superposition.pipeline.jobs import job_log
 from superposition.core.errors import error_context
 from superposition.core.weights import SweepResult
+from superposition.pipeline.jobs import job_log
 from superposition.search.certificate import find_best
 
 with job_log(snakemake), error_context(snakemake.wildcards.family):

@@ -2,10 +2,10 @@
 
 import json
 
-from superposition.pipeline.jobs import job_log
 from superposition.core.errors import error_context
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
+from superposition.pipeline.jobs import job_log
 from superposition.training.runner import train
 
 with job_log(snakemake), error_context(snakemake.wildcards.experiment):

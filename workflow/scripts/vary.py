@@ -2,9 +2,9 @@
 
 import json
 
-from superposition.pipeline.jobs import job_log
 from superposition.core.experiment.sweep import Sweep
 from superposition.pipeline import stages
+from superposition.pipeline.jobs import job_log
 from superposition.pipeline.judging.sensitivity import judge_variants
 
 with job_log(snakemake):

@@ -1,7 +1,4 @@
-"""How a job of the workflow runs: its end together with Snakemake, and what it leaves in its log.
-
-Scripts of jobs import this module first, and nothing else imports it.
-"""
+"""How a job of the workflow runs: its end together with Snakemake, and what it leaves in its log."""
 
 import atexit
 import ctypes
@@ -27,9 +24,7 @@ PR_SET_PDEATHSIG = 1
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
-# Do not search for garbage among all that is imported: it takes a fifth of a job's start, and finds none.
-gc.disable()
-# Exit without a last search, which takes 0.4 s among the objects of PyTorch.
+# Exit without a last search for garbage, which takes 0.4 s among the objects of PyTorch.
 atexit.register(gc.freeze)
 
 
@@ -45,8 +40,6 @@ def job_log(job: Any) -> Iterator[None]:
     Args:
         job: The object ``snakemake`` of the script.
     """
-    gc.freeze()
-    gc.enable()
     path, start = job.log[0], _now()
     try:
         with open(path, "w", encoding="utf-8") as log:

@@ -33,6 +33,9 @@ class ConfigFile(Strict):
     other_seeds: Annotated[
         int, Field(ge=1, le=MAX_SEED, description="number of seeds under which the target robustness judges all claims")
     ] = 10
+    one_core_work: Annotated[
+        float, Field(ge=0, description="work of training, in feature values, below which a sweep trains on one core")
+    ] = 4.5e10
     defaults: Annotated[dict[str, Any], Field(default_factory=dict)]
     sensitivity: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z0-9_]+$")], ...],
@@ -51,6 +54,7 @@ class Config:
         device: What models are trained on.
         seed: The seed of all sweeps that do not set one themselves.
         other_seeds: The seeds under which the target ``robustness`` judges all claims again.
+        one_core_work: The work (see ``Sweep.work``) below which a sweep trains on one core, in one job.
         sweeps: The sweep of every experiment.
         reduced: The same sweeps on the grids of scale quick, with the settings ``VARIED`` of this scale.
         families: The experiments whose best models are searched together, by family; one that names no family is
@@ -65,6 +69,7 @@ class Config:
     device: Device
     seed: int
     other_seeds: tuple[int, ...]
+    one_core_work: float
     sweeps: dict[str, Sweep]
     reduced: dict[str, Sweep]
     families: dict[str, tuple[str, ...]]
@@ -100,6 +105,7 @@ class Config:
             file.device,
             file.seed,
             tuple(seed for seed in range(file.other_seeds + 1) if seed != file.seed)[: file.other_seeds],
+            file.one_core_work,
             sweeps,
             reduced,
             families,
