@@ -31,8 +31,7 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
-from peers import AUTHORS, Models
-from scale import phase_diagram
+from peers import AUTHORS, Models, phase_diagram
 from throughput import SHAPES, table
 
 from superposition import Sweep, SweepResult, train
@@ -44,7 +43,6 @@ from superposition.training.devices import ENGINES, available_cores, resolve_dev
 from superposition.training.engine import Engine, TrainingConfig
 
 ROOT = Path(__file__).parents[1]
-COMPILED, ON_CPU, LOSSES = "Compilation", "The CPU's training", "Losses, relative to the CPU's"  # titles of sections
 TESTS = "tests/training/test_captured.py"
 COPY, MATRIX = 2**30, 8192  # bytes that are copied, and rows of the matrices that are multiplied, to find the limits
 ROUNDING = 1e-5  # relative: differences of losses below it are float32's
@@ -61,6 +59,7 @@ class Report:
         output.parent.mkdir(parents=True, exist_ok=True)
 
     def say(self, message: str) -> None:
+        """Print a message, with the time since the start."""
         print(f"[{time.perf_counter() - self.start:6.1f} s] {message}", flush=True)
 
     def add(self, title: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
@@ -74,12 +73,15 @@ class Report:
         self._write()
         return part
 
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Return the sections that did not fail."""
+        return {title: part for title, part in self.parts.items() if isinstance(part, pd.DataFrame)}
+
     def _write(self) -> None:
         took = f"{time.perf_counter() - self.start:.0f} seconds, all sections together."
         text = [f"## {title}\n\n{p if isinstance(p, str) else table(p)}\n" for title, p in self.parts.items()]
         self.output.with_suffix(".md").write_text("\n".join(["# On a GPU\n", took + "\n", *text]))
-        frames = {title: p for title, p in self.parts.items() if isinstance(p, pd.DataFrame)}
-        if frames:
+        if frames := self.frames():
             pd.concat(frames, names=["section"]).droplevel(1).to_csv(self.output.with_suffix(".csv"))
 
 
@@ -92,6 +94,7 @@ class Workers:
         self.places: dict[str, int] = {}
 
     def submit(self, name: str, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Let the process of a name do some work."""
         place = self.places.setdefault(name, len(self.places) % len(self.pools))
         return self.pools[place].submit(work, *arguments)
 
@@ -104,12 +107,13 @@ class Workers:
 
 
 def wait_for(device: str) -> None:
+    """Wait until a device has done its work."""
     if device == "cuda":
         torch.cuda.synchronize()
 
 
 def first_engine(sweep: Sweep, device: str) -> tuple[Engine, int]:
-    """The engine of the first block of a sweep, and the number of its blocks."""
+    """Return the engine of the first block of a sweep, and the number of its blocks."""
     where, plan = torch.device(device), Plan(sweep)
     blocks = plan.blocks(where, threads=1)
     block = plan.block(blocks[0])
@@ -118,7 +122,7 @@ def first_engine(sweep: Sweep, device: str) -> tuple[Engine, int]:
 
 
 def prepare(sweep: Sweep, device: str) -> float:
-    """Compile what training a sweep takes. Returns the seconds."""
+    """Compile what training a sweep takes; return the seconds."""
     start = time.perf_counter()
     torch.set_num_threads(1)  # as in `train`: what is compiled under another number is compiled again
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -142,7 +146,7 @@ def fit(sweep: Sweep, device: str, threads: int, path: Path | None = None) -> di
 
 
 def fit_all(sweeps: Mapping[str, Sweep], folder: Path, threads: int) -> dict[str, float]:
-    """Train sweeps on the CPU, one after the other and behind all else. Returns the seconds of each."""
+    """Train sweeps on the CPU, one after the other and behind all else; return the seconds of each."""
     os.nice(19)
     seconds = {}
     for name, sweep in sweeps.items():
@@ -154,22 +158,18 @@ def fit_all(sweeps: Mapping[str, Sweep], folder: Path, threads: int) -> dict[str
 
 
 def step_seconds(sweep: Sweep, device: str, steps: int) -> tuple[float, float]:
-    """Seconds of one step of the published recipe, and of one of ours, for all instances of a sweep."""
+    """Return the seconds of a step of the published recipe and of one of ours, for all instances of a sweep."""
     published = Models(AUTHORS, sweep, device=device)
     engine, blocks = first_engine(sweep, device)
-    found = []
-    for advance, count in ((lambda a, b: published.advance(b - a), steps), (engine.advance, 10 * steps)):
-        advance(0, 10)
-        wait_for(device)
-        start = time.perf_counter()
-        advance(10, count)
-        wait_for(device)
-        found.append((time.perf_counter() - start) / (count - 10))
-    return found[0], found[1] * blocks
+    published.advance(10)
+    engine.advance(0, 10)
+    theirs = seconds_of(lambda: published.advance(steps), device) / steps
+    ours = seconds_of(lambda: engine.advance(10, 10 + 10 * steps), device) / (10 * steps)
+    return theirs, ours * blocks
 
 
 def measure(section: str, figure: str, paths: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
-    """The tables of a figure, from weights."""
+    """Measure a figure from weights."""
     torch.set_num_threads(1)
     return stages.find(section, "measure", figure)({name: SweepResult.load(path) for name, path in paths.items()})
 
@@ -177,60 +177,55 @@ def measure(section: str, figure: str, paths: Mapping[str, Path]) -> dict[str, p
 # The sections
 
 
-def fastest(work: Callable[[], object], device: str, turns: int = 10) -> float:
+def seconds_of(work: Callable[[], object], device: str) -> float:
+    """Measure the seconds of some work on a device."""
+    wait_for(device)
+    start = time.perf_counter()
     work()
-    found = []
-    for _ in range(turns):
-        wait_for(device)
-        start = time.perf_counter()
-        work()
-        wait_for(device)
-        found.append(time.perf_counter() - start)
-    return min(found)
+    wait_for(device)
+    return time.perf_counter() - start
 
 
 def limits(device: str) -> tuple[float, float]:
-    """Bytes per second of a large copy, read and written; operations per second of a large float32 product."""
+    """Return the bytes per second of a large copy, read and written, and the operations of a large float32 product."""
     torch.backends.cuda.matmul.allow_tf32 = False
     shrunk = 1 if device == "cuda" else 8
-    source, a = (
-        torch.rand(COPY // 4 // shrunk, device=device),
-        torch.rand(2, MATRIX // shrunk, MATRIX // shrunk, device=device),
-    )
+    side = MATRIX // shrunk
+    source, a = (torch.rand(shape, device=device) for shape in ((COPY // 4 // shrunk,), (2, side, side)))
     copy, product = torch.empty_like(source), torch.empty_like(a[0])
-    moved = 2 * 4 * source.numel() / fastest(lambda: copy.copy_(source), device)
-    return moved, 2 * len(product) ** 3 / fastest(lambda: torch.mm(a[0], a[1], out=product), device)
+    works = (lambda: copy.copy_(source)), (lambda: torch.mm(a[0], a[1], out=product))
+    copied, multiplied = (min(seconds_of(work, device) for _ in range(11)) for work in works)
+    return 2 * 4 * source.numel() / copied, 2 * side**3 / multiplied
 
 
 def machine(device: str, bandwidth: float, rate: float) -> pd.DataFrame:
-    rows = {
-        "GPU": "none: the CPU in its place",
-        "driver": "",
-        "torch": torch.__version__,
-        "CPU cores": available_cores(),
-    }
+    """Describe the machine."""
+    rows = {"GPU": "none: the CPU in its place", "driver": ""}
+    rows |= {"torch": torch.__version__, "CPU cores": str(available_cores()), "Python": platform.python_version()}
     if device == "cuda":
         ask = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "--id=0"]
         rows["GPU"] = torch.cuda.get_device_name()
         rows["driver"] = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
-    rows |= {"Python": platform.python_version(), "copy, TB/s": bandwidth / 1e12, "float32, TFLOP/s": rate / 1e12}
-    return pd.DataFrame({"what": list(rows), "value": [v if isinstance(v, str) else f"{v:.4g}" for v in rows.values()]})
+    rows |= {"copy, TB/s": f"{bandwidth / 1e12:.4g}", "float32, TFLOP/s": f"{rate / 1e12:.4g}"}
+    return pd.DataFrame(rows.items(), columns=["what", "value"])
 
 
 def start_tests(processes: int) -> subprocess.Popen[str]:
+    """Start the tests of the GPU engine."""
     options = ["-q", "-o", "addopts=", "-p", "no:cacheprovider", *(["-n", str(processes)] if processes > 1 else [])]
     command = [sys.executable, "-m", "pytest", *options, *TESTS.split()]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def tests(running: subprocess.Popen[str]) -> pd.DataFrame:
+    """Wait for the tests; return those that failed, and the summary."""
     out = running.communicate(timeout=300)[0]
     failed = [line for line in out.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return pd.DataFrame({"tests": [*failed, out.strip().splitlines()[-1]]})
 
 
 def outcome(future: Future[Any]) -> tuple[Any, str]:
-    """What a worker returned, or the last line of its error."""
+    """Return what a worker returned, or the first line of its error."""
     try:
         return future.result(), ""
     except Exception as error:
@@ -238,6 +233,7 @@ def outcome(future: Future[Any]) -> tuple[Any, str]:
 
 
 def compile_all(workers: Workers, sweeps: Mapping[str, Sweep], device: str) -> pd.DataFrame:
+    """Compile what all sweeps take, side by side."""
     start = time.perf_counter()
     found = {name: workers.submit(name, prepare, sweep, device) for name, sweep in sweeps.items()}
     rows = [{"sweep": name, "seconds": (got := outcome(f))[0] or np.nan, "note": got[1]} for name, f in found.items()]
@@ -254,40 +250,26 @@ def train_all(
     rate: float,
     report: Report,
 ) -> pd.DataFrame:
-    """Each sweep alone on the GPU."""
+    """Train each sweep alone on the GPU."""
     rows = []
     for name, sweep in sweeps.items():
-        got, error = outcome(
-            workers.submit(name, fit, sweep, device, available_cores(), folder / f"{name}.safetensors")
-        )
+        path = folder / f"{name}.safetensors"
+        got, error = outcome(workers.submit(name, fit, sweep, device, available_cores(), path))
         values = sweep.models * sweep.steps * sweep.batch * sweep.n
         limit = max(values * 10 * sweep.m / rate, values * 8 / bandwidth)
         seconds = got["seconds"] if got else np.nan
         report.say(f"{name}: {seconds:.2f} s {error}")
-        rows.append(
-            {
-                "sweep": name,
-                "n, m": f"{sweep.n}, {sweep.m}",
-                "models": sweep.models,
-                "steps": sweep.steps,
-                "batch": sweep.batch,
-                "seconds": seconds,
-                "µs per step": 1e6 * seconds / sweep.steps,
-                "10⁹ values per s": values / seconds / 1e9,
-                "limit, s": limit,
-                "% of limit": 100 * limit / seconds,
-                "note": error,
-            }
-        )
+        about = {"sweep": name, "n, m": f"{sweep.n}, {sweep.m}", "models": sweep.models, "steps": sweep.steps}
+        about |= {"batch": sweep.batch, "seconds": seconds, "µs per step": 1e6 * seconds / sweep.steps}
+        speed = {"10⁹ values per s": values / seconds / 1e9, "limit, s": limit, "% of limit": 100 * limit / seconds}
+        rows.append(about | speed | {"note": error})
     frame = pd.DataFrame(rows)
     sums = frame[["models", "seconds", "limit, s"]].sum()
-    return pd.concat([frame, pd.DataFrame([{"sweep": "all", **sums, "note": ""}])], ignore_index=True).fillna(
-        {"n, m": ""}
-    )
+    return pd.concat([frame, pd.DataFrame([{"sweep": "all", "n, m": "", **sums, "note": ""}])], ignore_index=True)
 
 
 def against_recipe(workers: Workers, shapes: Mapping[str, Sweep], device: str, steps: int) -> pd.DataFrame:
-    """ns per instance, sample and feature of one step: the published recipe's and ours, on the same device."""
+    """Compare the nanoseconds per instance, sample and feature of a step with those of the published recipe."""
     rows = []
     for name, sweep in shapes.items():
         got, error = outcome(workers.submit(name, step_seconds, sweep, device, steps))
@@ -298,15 +280,14 @@ def against_recipe(workers: Workers, shapes: Mapping[str, Sweep], device: str, s
 
 
 def many(workers: Workers, name: str, sweep: Sweep, device: str) -> pd.DataFrame:
+    """Train very many models."""
     got = workers.submit(name, fit, sweep, device, available_cores()).result()
-    per_model = {"µs per model": 1e6 * got["seconds"] / sweep.models}
-    return pd.DataFrame(
-        [{"n, m": f"{sweep.n}, {sweep.m}", "models": sweep.models, "steps": sweep.steps, **got, **per_model}]
-    )
+    about = {"n, m": f"{sweep.n}, {sweep.m}", "models": sweep.models, "steps": sweep.steps}
+    return pd.DataFrame([about | got | {"µs per model": 1e6 * got["seconds"] / sweep.models}])
 
 
 def compare_losses(ours: Path, theirs: Path, names: list[str]) -> pd.DataFrame:
-    """The GPU's losses over the CPU's. Differences of a point's mean over restarts are also in standard errors."""
+    """Compare the GPU's losses with the CPU's; differences of a point's mean over restarts also in standard errors."""
     rows = []
     for name in names:
         paths = [folder / f"{name}.safetensors" for folder in (ours, theirs)]
@@ -315,18 +296,11 @@ def compare_losses(ours: Path, theirs: Path, names: list[str]) -> pd.DataFrame:
             continue
         a, b = (SweepResult.load(path).loss.numpy() for path in paths)
         mean_a, mean_b = a.mean(axis=1), b.mean(axis=1)
-        best = a.min(axis=1) / b.min(axis=1) - 1
-        row = {
-            "sweep": name,
-            "points": len(a),
-            "restarts": a.shape[1],
-            "mean": mean_a.mean() / mean_b.mean() - 1,
-            "best": a.min(axis=1).mean() / b.min(axis=1).mean() - 1,
-            "largest of a mean": np.abs(mean_a / mean_b - 1).max(),
-            "largest of a best": np.abs(best).max(),
-            "rms, errors": np.nan,
-            "note": "",
-        }
+        best_a, best_b = a.min(axis=1), b.min(axis=1)
+        row = {"sweep": name, "points": len(a), "restarts": a.shape[1]}
+        row |= {"mean": mean_a.mean() / mean_b.mean() - 1, "best": best_a.mean() / best_b.mean() - 1}
+        row |= {"largest of a mean": np.abs(mean_a / mean_b - 1).max()}
+        row |= {"largest of a best": np.abs(best_a / best_b - 1).max(), "rms, errors": np.nan, "note": ""}
         if a.shape[1] > 1:
             spread = np.sqrt((a.var(axis=1, ddof=1) + b.var(axis=1, ddof=1)) / a.shape[1])
             errors = (mean_a - mean_b) / np.maximum(spread, ROUNDING * mean_b)
@@ -335,70 +309,48 @@ def compare_losses(ours: Path, theirs: Path, names: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def verdicts(config: Config, ours: Path, theirs: Path, solved: Path) -> pd.DataFrame:
-    """Every claim, judged by the weights of both. What is solved exactly is the CPU's in both."""
-    sides = {"GPU": ours, "CPU": theirs}
-    judged = {}
+def judge(config: Config, folder: Path, solved: Path) -> pd.DataFrame:
+    """Judge every claim by the weights in a folder, or where it has none, by those that were solved exactly."""
+    weights = {path.stem: path for place in (solved, folder) for path in place.glob("*.safetensors")}
     with ProcessPoolExecutor(available_cores(), multiprocessing.get_context("spawn")) as pool:
         made = {
-            (side, name): pool.submit(
-                measure,
-                figure.section,
-                name,
-                {
-                    e: path if (path := folder / f"{e}.safetensors").exists() else solved / path.name
-                    for e in figure.experiments
-                },
-            )
-            for side, folder in sides.items()
+            name: pool.submit(measure, figure.section, name, {key: weights[key] for key in figure.experiments})
             for name, figure in config.figures.items()
+            if weights.keys() >= {*figure.experiments}
         }
-        tables = {key: got for key, future in made.items() if (got := outcome(future)[0]) is not None}
-    for side in sides:
-        of_side = {figure: found for (which, figure), found in tables.items() if which == side}
-        frames = [
-            stages.find(section, "judge", "claims").judge(of_side, config.scale)[0] for section in config.sections
-        ]
-        judged[side] = pd.concat(frames).set_index("claim")
-    both = pd.DataFrame({side: frame["verdict"] for side, frame in judged.items()}).assign(
-        expected=judged["CPU"]["expected"],
-        **{f"measured, {side}": frame["measured"].str.replace("|", "∣") for side, frame in judged.items()},
-    )
-    off = (both["GPU"] != both["CPU"]).map({True: "differ", False: ""})
-    return both.assign(note=off).reset_index()
+        tables = {name: got for name, future in made.items() if (got := outcome(future)[0]) is not None}
+    judged = [stages.find(section, "judge", "claims").judge(tables, config.scale)[0] for section in config.sections]
+    return pd.concat(judged).set_index("claim")
+
+
+def verdicts(config: Config, ours: Path, theirs: Path) -> pd.DataFrame:
+    """Compare the verdicts by the weights of both; what is solved exactly is the CPU's in both."""
+    gpu, cpu = (judge(config, folder, theirs) for folder in (ours, theirs))
+    both = pd.DataFrame({"GPU": gpu["verdict"], "CPU": cpu["verdict"], "expected": cpu["expected"]})
+    for side, frame in (("GPU", gpu), ("CPU", cpu)):
+        both[f"measured, {side}"] = frame["measured"].str.replace("|", "∣")
+    return both.assign(note=np.where(both["GPU"] == both["CPU"], "", "differ")).reset_index()
 
 
 def count_verdicts(judged: pd.DataFrame) -> pd.DataFrame:
+    """Count the verdicts that are alike, and those that are on record."""
     alike = (judged["GPU"] == judged["CPU"]).sum()
     recorded = {f"on record, {side}": (judged[side] == judged["expected"]).sum() for side in ("GPU", "CPU")}
     return pd.DataFrame([{"claims": len(judged), "alike": alike, **recorded}])
 
 
 def sweep_table(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row for each sweep: what it is, what it took, and how its losses differ from the CPU's."""
-    trained = parts["Training"].set_index("sweep")
-    seconds = {name: parts[title].set_index("sweep")["seconds"] for name, title in (("c", COMPILED), ("cpu", ON_CPU))}
-    losses = parts[LOSSES].set_index("sweep")
-    return (
-        pd.DataFrame(
-            {
-                "n, m": trained["n, m"],
-                "models": trained["models"],
-                "steps": trained["steps"],
-                "compiling, s": seconds["c"],
-                "training, s": trained["seconds"],
-                "CPU, s": seconds["cpu"],
-                "10⁹ values per s": trained["10⁹ values per s"],
-                "% of limit": trained["% of limit"],
-                "mean loss": losses["mean"],
-                "best loss": losses["best"],
-                "errors": losses["rms, errors"],
-            }
-        )
-        .loc[[name for name in trained.index if name != "all"]]
-        .rename_axis("sweep")
-        .reset_index()
+    """Return a row for each sweep: what it is, what it took, and how its losses differ from the CPU's."""
+    compiled, trained, on_cpu, losses = (
+        parts[title].set_index("sweep")
+        for title in ("Compilation", "Training", "The CPU's training", "Losses, relative to the CPU's")
     )
+    rows = trained.drop(index="all")[["n, m", "models", "steps"]]
+    rows["compiling, s"], rows["training, s"] = compiled["seconds"], trained["seconds"]
+    rows["CPU, s"] = on_cpu["seconds"]
+    rows[["10⁹ values per s", "% of limit"]] = trained[["10⁹ values per s", "% of limit"]]
+    rows[["mean loss", "best loss", "errors"]] = losses[["mean", "best", "rms, errors"]]
+    return rows.reset_index()
 
 
 def main(words: list[str] | None = None) -> None:
@@ -425,7 +377,7 @@ def main(words: list[str] | None = None) -> None:
         f"n={s.n}, m={s.m}": s.many().model_copy(update={"steps": 10 * recipe_steps})
         for s in (SHAPES if arguments.scale == "paper" else SHAPES[:1])
     }
-    large = phase_diagram(2, 1, MANY_SIDE[arguments.scale], min(2000, most)).model_copy(update={"batch": 512})
+    large = phase_diagram(2, 1, MANY_SIDE[arguments.scale], restarts=10, steps=min(2000, most), batch=512)
     ours, theirs = (arguments.output.parent / "gpu-weights" / side for side in ("gpu", "cpu"))
     if arguments.against:
         theirs = arguments.against / "weights"
@@ -438,7 +390,7 @@ def main(words: list[str] | None = None) -> None:
     workers = Workers(cores)
     running = start_tests(max(1, cores // 4))
     everything = {**trained, **shapes, "many": large}
-    report.add(COMPILED, lambda: compile_all(workers, everything, device))
+    report.add("Compilation", lambda: compile_all(workers, everything, device))
     report.add("Tests", lambda: tests(running))
     beside = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
     if not arguments.against:
@@ -446,15 +398,11 @@ def main(words: list[str] | None = None) -> None:
     report.add("Training", lambda: train_all(workers, trained, device, ours, bandwidth, rate, report))
     report.add("Against the published recipe", lambda: against_recipe(workers, shapes, device, recipe_steps))
     report.add("Many models", lambda: many(workers, "many", large, device))
-    if not arguments.against:
-        report.add(ON_CPU, lambda: pd.DataFrame(other.result().items(), columns=["sweep", "seconds"]))
-    else:
-        report.parts[ON_CPU] = pd.DataFrame({"sweep": list(trained), "seconds": np.nan})
-    report.add(LOSSES, lambda: compare_losses(ours, theirs, list(trained)))
-    report.add(
-        "All sweeps", lambda: sweep_table({k: p for k, p in report.parts.items() if isinstance(p, pd.DataFrame)})
-    )
-    judged = report.add("Verdicts", lambda: verdicts(config, ours, theirs, theirs))
+    seconds = (lambda: dict.fromkeys(trained, np.nan)) if arguments.against else other.result
+    report.add("The CPU's training", lambda: pd.DataFrame(seconds().items(), columns=["sweep", "seconds"]))
+    report.add("Losses, relative to the CPU's", lambda: compare_losses(ours, theirs, list(trained)))
+    report.add("All sweeps", lambda: sweep_table(report.frames()))
+    judged = report.add("Verdicts", lambda: verdicts(config, ours, theirs))
     report.add("Verdicts, counted", lambda: count_verdicts(judged))
     beside.shutdown()
     workers.close()

@@ -16,8 +16,9 @@ from typing import Any
 
 import pandas as pd
 import torch
+from peers import phase_diagram
 
-from superposition import Sweep, train
+from superposition import train
 
 SHAPES = ((2, 1), (3, 2))  # n, m
 RESTARTS = 10
@@ -27,19 +28,11 @@ PLAN_SIDE, SPLIT, CORES = 1000, 10, 4  # the plan: points along each axis, jobs,
 NODES = (1, 5, 10)
 
 
-def phase_diagram(n: int, m: int, side: int, steps: int) -> Sweep:
-    """Density against the importance of the last feature, as in the experiments ``phase_2in1`` and ``phase_3in2``."""
-    importance = {"features": [n - 1], "ratio": {"from": 0.1, "to": 10, "points": side}}
-    density = {"from": 1, "to": 0.01, "points": side}
-    return Sweep(
-        model="relu_output", n=n, m=m, density=density, relative_importance=importance, restarts=RESTARTS, steps=steps
-    )
-
-
 def measure(n: int, m: int, side: int, steps: int, part: tuple[int, int] = (1, 1), device: str = "cpu") -> dict:
-    """One training: what it cost, and the memory of its process at its highest."""
+    """Return what a training cost, and the memory of its process at its highest."""
+    sweep = phase_diagram(n, m, side, restarts=RESTARTS, steps=steps)
     start, cores = time.perf_counter(), time.process_time()
-    models = train(phase_diagram(n, m, side, steps), device, part=part).loss.numel()
+    models = train(sweep, device, part=part).loss.numel()
     seconds, cores = time.perf_counter() - start, time.process_time() - cores
     return {
         "n, m": f"{n}, {m}",
@@ -52,7 +45,7 @@ def measure(n: int, m: int, side: int, steps: int, part: tuple[int, int] = (1, 1
 
 
 def alone(*arguments: Any) -> dict:
-    """In a process of its own, so that its memory is no other's."""
+    """Measure a training in a process of its own, so that its memory is no other's."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         row = pool.submit(measure, *arguments).result()
     print(row, flush=True)
@@ -60,7 +53,7 @@ def alone(*arguments: Any) -> dict:
 
 
 def planned(cost: dict, memory: float) -> dict:
-    """All of the large grid, at the recipe's cost per model."""
+    """Return what the large grid would take, at the recipe's cost per model."""
     models = PLAN_SIDE**2 * RESTARTS
     hours = models * cost["core µs per model"] / 3.6e9
     return {

@@ -133,16 +133,9 @@ def throughput(shape: Shape, repetitions: int) -> dict[str, float]:
     works = lambda: models.advance(steps), lambda: fit(sweep, steps=our_steps + 1), lambda: fit(sweep, steps=1)
     theirs, long, short = in_turns(repetitions, *works) * 1e9 / numbers
     theirs, ours = theirs / steps, (long - short) / our_steps
-    a, b, quiet = np.median(theirs), np.median(ours), theirs.min() / ours.min()
-    return {
-        "n": shape.n,
-        "m": shape.m,
-        "instances": sweep.models,
-        "theirs": a,
-        "ours": b,
-        "ratio": a / b,
-        "quiet": quiet,
-    }
+    a, b = np.median(theirs), np.median(ours)
+    rates = {"theirs": a, "ours": b, "ratio": a / b, "quiet": theirs.min() / ours.min()}
+    return {"n": shape.n, "m": shape.m, "instances": sweep.models} | rates
 
 
 def by_density(sweep: Sweep, loss: np.ndarray) -> np.ndarray:
@@ -226,15 +219,8 @@ def time_to_loss(figure: Figure, repetitions: int, budgets: Iterable[int]) -> tu
 
 def table(frame: pd.DataFrame) -> str:
     """Write a Markdown table: four significant digits, whole numbers in full, empty where there is no number."""
-
-    def cell(value: str | float) -> str:
-        if isinstance(value, str) or value != value:
-            return value if isinstance(value, str) else ""
-        return f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"
-
-    cells = [[cell(value) for value in row] for row in frame.to_numpy()]
-    lines = [[str(c) for c in frame], ["---:"] * frame.shape[1], *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    cells = frame.convert_dtypes().astype(object).where(frame.notna(), None)
+    return cells.to_markdown(index=False, floatfmt=".4g", missingval="")
 
 
 def losses_by_steps(loss: pd.DataFrame) -> pd.DataFrame:

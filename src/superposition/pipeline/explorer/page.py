@@ -27,7 +27,7 @@ def collect(results: Path, config: Config) -> dict[str, Any]:
     for shown in paper_figures(config):
         figure = config.figures[shown[0]]
         heading = {"figures": shown, "title": figure.title, "shows": figure.shows, "start": SETTINGS[shown[0]]}
-        views.append(heading | VIEWS[shown[0]](run))
+        views.append(heading | VIEWS[shown[0]](run, shown[0]))
     for name, figures in custom_figures(config).items():
         views.append({"figures": figures, "title": f"{name}, a custom sweep", "shows": ""} | show_sweeps(run, name))
     best = run.table("polytopes", "models") if "polytopes" in config.figures else None

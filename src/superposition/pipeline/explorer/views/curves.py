@@ -14,10 +14,10 @@ AUTOENCODER_FACTS = {
 }
 
 
-def show_kinks(run: Run) -> Data:
+def show_kinks(run: Run, figure: str) -> Data:
     """Show the derivatives of the theoretical model's optimal loss."""
     charts = []
-    for (n, variable), rows in run.table("phase_kinks", "slopes").groupby(["features", "variable"]):
+    for (n, variable), rows in run.table(figure, "slopes").groupby(["features", "variable"]):
         axis, slope, fixed = SLOPES[variable]
         lines = [
             make_line(f"{fixed} = {value:g}", line["value"], line["slope"]) for value, line in rows.groupby("fixed")
@@ -26,11 +26,9 @@ def show_kinks(run: Run) -> Data:
     return _show({"kinks": ("", charts)})
 
 
-def show_left_out(run: Run) -> Data:
+def show_left_out(run: Run, figure: str) -> Data:
     """Show the direction that the best models leave out, and what leaving out another one costs."""
-    optima, strategies, changes = (
-        run.table("direction_left_out", name) for name in ("optima", "strategies", "changes")
-    )
+    optima, strategies, changes = (run.table(figure, name) for name in ("optima", "strategies", "changes"))
     components = [make_line(f"component {k + 1}", optima["density"], optima[f"v{k}"]) for k in range(3)]
     excess = [
         make_line(f"n = {n}", rows["density"], 100 * (rows["simplex_loss"] / rows["digon_loss"] - 1))
@@ -46,10 +44,10 @@ def show_left_out(run: Run) -> Data:
     return _show({"directions": ("", charts)})
 
 
-def show_autoencoders(run: Run) -> Data:
+def show_autoencoders(run: Run, figure: str) -> Data:
     """Show what autoencoders find in the hidden activations of each model, by their size and penalty."""
     sets = {}
-    for density, models in run.table("sparse_autoencoder", "autoencoders").groupby("density", sort=False):
+    for density, models in run.table(figure, "autoencoders").groupby("density", sort=False):
         charts = [
             make_chart(
                 title[0].upper() + title[1:],
@@ -66,9 +64,9 @@ def show_autoencoders(run: Run) -> Data:
     return _show(sets)
 
 
-def show_compression(run: Run) -> Data:
+def show_compression(run: Run, figure: str) -> Data:
     """Show the error of two values in one number by the width of the segments of the floor."""
-    errors, crossings = (run.table("nonlinear_compression", name) for name in ("errors", "crossings"))
+    errors, crossings = (run.table(figure, name) for name in ("errors", "crossings"))
     lines = [make_line(f"Z = {Z}", rows["width"], rows["error"]) for Z, rows in errors.groupby("Z")]
     marks = [{"at": row.crossing, "name": f"no better than linear, Z = {row.Z}"} for row in crossings.itertuples()]
     chart = make_chart("Error of two values in one number", "width", "mean squared error", lines, log=True, marks=marks)

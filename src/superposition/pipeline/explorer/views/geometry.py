@@ -18,11 +18,11 @@ RANKS = ("best", "second")
 DRAWN_DENSITIES = (0.01, 0.1, 1)
 
 
-def show_polytopes(run: Run) -> Data:
+def show_polytopes(run: Run, figure: str) -> Data:
     """Return the small models by size, with exact polytopes and the losses of the best products of polytopes."""
-    table, corners = run.table("polytopes", "models"), run.table("polytopes", "corners").groupby(["n", "m"])
+    table, corners = run.table(figure, "models"), run.table(figure, "corners").groupby(["n", "m"])
     sweeps, charts = {}, {}
-    for name in run.config.figures["polytopes"].experiments:
+    for name in run.config.figures[figure].experiments:
         models = run.models(name)
         n, m = size = models.sweep.n, models.sweep.m
         rows = table[(table["n"] == n) & (table["m"] == m)]
@@ -56,9 +56,9 @@ def _product_chart(rows: pd.DataFrame) -> Data:
     return make_chart("Losses of products of polytopes", "density", "loss / lowest loss", lines, marks=marks)
 
 
-def show_pentagon(run: Run) -> Data:
+def show_pentagon(run: Run, figure: str) -> Data:
     """Return the pentagon, with the exact losses of both kinds of solutions."""
-    solutions, models = run.table("pentagon_solutions", "solutions"), run.models("pentagon")
+    solutions, models = run.table(figure, "solutions"), run.models("pentagon")
     branches, fits = run.table("pentagon_loss", "branches"), run.table("pentagon_loss", "fits")
     crossing = run.table("pentagon_loss", "crossovers").query(f"density == {models.sweep.density[0]}")["crossover"]
     best = fits.groupby(["kind", "relative_density"])["loss"].min().reset_index()
@@ -73,11 +73,11 @@ def show_pentagon(run: Run) -> Data:
     return {"kind": "sweep", "sweeps": {"pentagon": sweep}, "charts": {"pentagon": chart}}
 
 
-def show_five_features(run: Run) -> Data:
+def show_five_features(run: Run, figure: str) -> Data:
     """Return five features in the plane, with the losses of all arrangements of equally important ones."""
     facts = {"represented features": "represented", "off a pentagon by, °": "off_pentagon"}
     charts = {}
-    for values, rows in run.table("five_features", "arrangements").groupby("values"):
+    for values, rows in run.table(figure, "arrangements").groupby("values"):
         ratio = rows["loss"] / rows.groupby("density")["loss"].transform("min")
         lines = [
             make_line(f"{arrangement}, exact", here["density"], here["ratio"])
@@ -85,13 +85,13 @@ def show_five_features(run: Run) -> Data:
         ]
         title = "Losses of equally important features"
         charts[f"five_{values}"] = make_chart(title, "density", "loss / lowest loss", lines)
-    return show_measured(run, "five_features", "values", facts) | {"charts": charts}
+    return show_measured(run, figure, "values", facts) | {"charts": charts}
 
 
-def show_organization(run: Run) -> Data:
+def show_organization(run: Run, figure: str) -> Data:
     """Return correlated and anticorrelated pairs, with the share of the models that are arranged as the paper says."""
     experiments, charts = ("organization_4", "organization_6"), {}
-    shares = run.table("correlated_organization", "shares")
+    shares = run.table(figure, "shares")
     for name in experiments:
         distributions = [d.name for d in run.models(name).sweep.distribution if d.sets]
         rows = shares[shares["distribution"].isin(distributions)]
@@ -103,41 +103,39 @@ def show_organization(run: Run) -> Data:
     return show_sweeps(run, *experiments) | {"charts": charts}
 
 
-def show_collapse(run: Run) -> Data:
+def show_collapse(run: Run, figure: str) -> Data:
     """Return the collapse of correlated pairs, with the losses of the branches and where they cross."""
-    best, branches = run.table("collapse", "best"), run.table("collapse", "branches")
+    best, branches = run.table(figure, "best"), run.table(figure, "branches")
     lowest = branches.groupby("density")["loss"].min()
     lines = [
         make_line(f"{count} collapsed, exact", rows["density"], rows["loss"] / rows["density"].map(lowest))
         for count, rows in branches.groupby("collapsed")
     ]
     # The loss of the principal components is far above the others where features are sparse.
-    pca = run.table("collapse", "pca").assign(ratio=lambda rows: rows["loss"] / rows["density"].map(lowest))
+    pca = run.table(figure, "pca").assign(ratio=lambda rows: rows["loss"] / rows["density"].map(lowest))
     pca = pca[pca["ratio"] < MAX_LOSS_RATIO]
     lines.append(make_line("principal components, exact", pca["density"], pca["ratio"]))
     marks = [
         {"at": row.density, "name": f"{row.fewer} | {row.fewer + 1} at {row.density:.3g}"}
-        for row in run.table("collapse", "crossings").dropna().itertuples()
+        for row in run.table(figure, "crossings").dropna().itertuples()
     ]
-    sweep = describe_sweep(run.models("collapse"), {"collapsed pairs": best["collapsed"][::6].tolist()})
+    sweep = describe_sweep(run.models(figure), {"collapsed pairs": best["collapsed"][::6].tolist()})
     chart = make_chart("Losses of the branches", "density", "loss / lowest loss", lines, marks=marks)
-    return {"kind": "sweep", "sweeps": {"collapse": sweep}, "charts": {"collapse": chart}}
+    return {"kind": "sweep", "sweeps": {figure: sweep}, "charts": {figure: chart}}
 
 
-def show_dimensionality(run: Run) -> Data:
+def show_dimensionality(run: Run, figure: str) -> Data:
     """Return D_i, the factor and the weights of every feature of the large models, trained and best known."""
-    figure = run.config.figures["feature_dimensionality"]
-    sweeps = {name: _large_models(run, name, run.models(name), "") for name in figure.experiments}
-    sweeps |= {f"{name}_best": _large_models(run, name, run.best(name), "best_") for name in figure.best}
+    entry = run.config.figures[figure]
+    sweeps = {name: _large_models(run, figure, name, run.models(name), "") for name in entry.experiments}
+    sweeps |= {f"{name}_best": _large_models(run, figure, name, run.best(name), "best_") for name in entry.best}
     return {"kind": "dimensionality", "sweeps": sweeps}
 
 
-def _large_models(run: Run, experiment: str, models: SweepResult, prefix: str) -> Data:
+def _large_models(run: Run, figure: str, experiment: str, models: SweepResult, prefix: str) -> Data:
     """Return the models of one sweep; of replicates, the first. The tables about them have names with the prefix."""
     sweep, first = models.sweep, f"experiment == '{experiment}' and seed == 0"
-    features, curve = (
-        run.table("feature_dimensionality", f"{prefix}{table}").query(first) for table in ("features", "curve")
-    )
+    features, curve = (run.table(figure, f"{prefix}{table}").query(first) for table in ("features", "curve"))
     polytopes = sorted(features["polytope"].unique())
     return {
         "title": f"{sweep.n} features in {sweep.m} dimensions" + (", best known" if prefix else ""),
@@ -153,10 +151,10 @@ def _large_models(run: Run, experiment: str, models: SweepResult, prefix: str) -
     }
 
 
-def show_pairs(run: Run) -> Data:
+def show_pairs(run: Run, figure: str) -> Data:
     """Return two features of unit length by the cosine of their angle, with what that costs at some densities."""
     axes = ("output", "density", "cosine")
-    rows = arrange_grid(run.table("cost_of_a_pair", "costs"), axes)
+    rows = arrange_grid(run.table(figure, "costs"), axes)
     rows = rows.assign(w00=1, w01=rows["cosine"], w10=0, w11=np.sqrt(1 - rows["cosine"] ** 2), loss=rows["cost"])
     lines = [
         make_line(f"{output} output, 1−S = {density:g}", line["cosine"], line["cost"])

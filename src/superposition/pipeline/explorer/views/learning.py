@@ -28,9 +28,9 @@ def show_training(run: Run, figure: str) -> Data:
     return _over_training(models, [restart], "loss", loss.to_numpy()[None], [marks])
 
 
-def show_forming_pentagons(run: Run) -> Data:
+def show_forming_pentagons(run: Run, figure: str) -> Data:
     """Return all models of five features over training: the least angle between neighbours, and the weights."""
-    models, runs = run.models("pentagon_forms"), run.table("pentagon_forms", "runs")
+    models, runs = run.models(figure), run.table(figure, "runs")
     W = models.snapshots["W"][:, 0].double().numpy()
     least = steps_around(W).min(axis=-1).T
     names = {"angles_settled": "the angles settle", "norms_settled_as_angles": "the lengths settle"}

@@ -63,19 +63,19 @@ def _fixed_configurations(sweep: Sweep) -> Data:
     return {"W": int16(W[best].flatten(1)), "b": int16(torch.where(absent[best, 0], exact.feature_mean(density), 0))}
 
 
-def show_activations(run: Run) -> Data:
+def show_activations(run: Run, figure: str) -> Data:
     """Return the best models of two features in one dimension for each activation function, with their phases."""
     axes = ("activation", "relative_importance", "density")
-    rows = arrange_grid(run.table("phase_activations", "grid"), axes)
+    rows = arrange_grid(run.table(figure, "grid"), axes)
     sweep = describe_grid(rows, axes, {"extra feature": rows["phase"].tolist()})
     chart = {"title": "Phase of the extra feature", "shares": int16(rows[["absent", "superposition", "own"]])}
     return {"kind": "sweep", "sweeps": {"models": sweep}, "charts": {"models": chart}}
 
 
-def show_loss_surfaces(run: Run) -> Data:
+def show_loss_surfaces(run: Run, figure: str) -> Data:
     """Return the loss over the two weights, with its minima and where training ends; the loss of -W is that of W."""
     layers = ["density", "relative_importance", "bias"]
-    surface, minima, trained = (run.table("loss_surfaces", name) for name in ("surface", "minima", "trained"))
+    surface, minima, trained = (run.table(figure, name) for name in ("surface", "minima", "trained"))
     surface = surface.melt([*layers[:2], "w0", "w1"], BIASES, "bias", "loss").replace({"bias": BIASES})
     rows = arrange_grid(surface, [*layers, "w0", "w1"])
     zero = rows["density"] / 3 * (1 + rows["relative_importance"])
