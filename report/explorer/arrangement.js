@@ -2,7 +2,7 @@
 import * as d3 from "d3";
 import { Chart, arrowKeys } from "./chart.js";
 import { signed } from "./colours.js";
-import { format, html, subscript, svg } from "./page.js";
+import { clamp, format, html, subscript, svg } from "./page.js";
 
 /** Largest number of features that are labelled. */
 const MAX_LABELLED = 20;
@@ -16,12 +16,8 @@ export class Arrangement {
    */
   constructor(label, address, size = 320) {
     this.size = size;
-    this.element = svg("svg", {
-      viewBox: `0 0 ${size} ${size}`,
-      role: "img",
-      "aria-label": label,
-      class: "arrangement",
-    });
+    const spoken = { role: "img", "aria-label": label };
+    this.element = svg("svg", { viewBox: `0 0 ${size} ${size}`, ...spoken, class: "arrangement" });
     const kept = (/** @type {string} */ key, /** @type {number} */ usual) => address?.number(key, usual) ?? usual;
     this.turn = { azimuth: kept("azimuth", 0.6), elevation: kept("elevation", 0.3) };
     this.address = address;
@@ -48,7 +44,7 @@ export class Arrangement {
    */
   rotate(azimuth, elevation) {
     this.turn.azimuth -= azimuth;
-    this.turn.elevation = Math.min(Math.max(this.turn.elevation + elevation, -1.5), 1.5);
+    this.turn.elevation = clamp(this.turn.elevation + elevation, -1.5, 1.5);
     for (const picture of this.together) picture.draw();
     const { azimuth: a, elevation: e } = this.turn;
     for (const { address } of this.together) address?.set({ azimuth: a.toFixed(2), elevation: e.toFixed(2) });
@@ -244,20 +240,17 @@ export class Matrix {
     const down = { from: rows + 0.5, to: 0.5, title: "", ticks: numbers(rows) };
     const chart = new Chart(this.label, across, down, size);
     chart.cells(columns, rows, (column, row) => signed(value(row, column) / reach));
-    /** @type {Element | undefined} */
-    let cursor;
     const go = (/** @type {number} */ row, /** @type {number} */ column) => {
       point(row, column);
       this.address.set({ row: this.cell[0] + 1, column: this.cell[1] + 1 });
     };
     const point = (/** @type {number} */ row, /** @type {number} */ column) => {
-      this.cell = [Math.min(Math.max(row, 0), rows - 1), Math.min(Math.max(column, 0), columns - 1)];
+      this.cell = [clamp(row, 0, rows - 1), clamp(column, 0, columns - 1)];
       const [i, j] = this.cell;
       this.readout.textContent = `${this.entry(i + 1, j + 1)} = ${format(value(i, j))}`;
-      cursor?.remove();
       const [x, y] = [chart.place.x(j + 0.5), chart.place.y(i + 0.5)];
       const box = { width: chart.frame.width / columns, height: chart.frame.height / rows };
-      cursor = chart.add(svg("rect", { x, y, ...box, class: "cursor" }));
+      chart.moveCursor(svg("rect", { x, y, ...box, class: "cursor" }));
     };
     chart.interactive(
       (x, y) => go(Math.round(y) - 1, Math.round(x) - 1),

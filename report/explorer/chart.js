@@ -29,6 +29,8 @@ export class Chart {
     this.place = { x: scale(x, left, width - right), y: scale(y, height - bottom, top) };
     this.element = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, class: "chart" });
     this.body = svg("g");
+    /** @type {Element[]} */
+    this.cursor = [];
     const clip = `clip${Chart.count++}`;
     this.body.setAttribute("clip-path", `url(#${clip})`);
     this.element.append(svg("clipPath", { id: clip }, svg("rect", this.frame)), this.axes(x, y, height), this.body);
@@ -126,6 +128,25 @@ export class Chart {
     return this.add(
       svg("image", { ...this.frame, href: canvas.toDataURL(), preserveAspectRatio: "none", class: "cells" }),
     );
+  }
+
+  /**
+   * Marks the present place, in place of the one before.
+   * @param {...Element} parts
+   */
+  moveCursor(...parts) {
+    this.cursor.forEach((part) => part.remove());
+    this.cursor = parts.map((part) => this.add(part));
+  }
+
+  /**
+   * Returns a circle around a point.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} [r] radius
+   */
+  circle(x, y, r = 6) {
+    return svg("circle", { cx: this.place.x(x), cy: this.place.y(y), r, class: "cursor" });
   }
 
   /** Removes everything but the axes. */

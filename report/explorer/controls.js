@@ -1,5 +1,5 @@
 // Controls: sliders that can be played, choices and fields.
-import { format, html } from "./page.js";
+import { clamp, controls, format, html } from "./page.js";
 
 /** Milliseconds in which a slider plays from its first to its last value, unless that would be too fast or too slow. */
 const PLAYING_TIME = 8000;
@@ -54,7 +54,7 @@ export class Slider {
   /** Moves through the values, from the present one or from the first if it is the last. */
   play() {
     if (this.index === this.last) this.move(0);
-    const shown = Math.min(Math.max(PLAYING_TIME / this.last, PACE[0]), PACE[1]);
+    const shown = clamp(PLAYING_TIME / this.last, PACE[0], PACE[1]);
     this.timer = setInterval(() => {
       if (this.element.isConnected && this.index < this.last) this.move(this.index + 1);
       else this.stop();
@@ -110,7 +110,7 @@ export function showChosen(root, sweeps, title, address, show) {
       address.set({ sweep: name });
       draw(name);
     };
-    root.append(html("div", { class: "controls" }, choice("models", options, asked, change)));
+    root.append(controls(choice("models", options, asked, change)));
   }
   root.append(body);
   draw(names.includes(asked) ? asked : names[0]);

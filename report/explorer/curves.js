@@ -1,17 +1,14 @@
 // Curves: charts over one or two quantities, with the values of all lines at any place.
 import { Slider, showChosen } from "./controls.js";
-import { announced, format, html, nearest, panel, table } from "./page.js";
+import { announced, controls, format, nearest, panel, panels, table } from "./page.js";
 import { AXIS_NAMES, drawChart, place } from "./sweep.js";
 
 /**
  * Shows sets of charts, one set at a time.
- * @param {HTMLElement} root
- * @param {any} view
- * @param {import("./page.js").Address} address
+ * @type {import("./page.js").Show}
  */
-export function showCurves(root, view, address) {
-  showChosen(root, view.sweeps, ({ title }) => title, address, (name) => chartParts(view.sweeps[name], address));
-}
+export const showCurves = (root, { sweeps }, address) =>
+  showChosen(root, sweeps, ({ title }) => title, address, (name) => chartParts(sweeps[name], address));
 
 /**
  * Returns a slider for every axis of some charts, and the charts.
@@ -27,10 +24,8 @@ function chartParts({ axes, charts }, address) {
     const values = announced();
     const mark = () => {
       drawn.mark();
-      const rows = given.lines.map((/** @type {any} */ { name, x, y }) => [
-        name,
-        format(y[nearest(x, xs[index[given.axis]])]),
-      ]);
+      const at = xs[index[given.axis]];
+      const rows = given.lines.map((/** @type {any} */ { name, x, y }) => [name, format(y[nearest(x, at)])]);
       values.replaceChildren(table(["line", given.y], rows));
     };
     mark();
@@ -44,8 +39,5 @@ function chartParts({ axes, charts }, address) {
       address.set({ [name]: values[at] });
       for (const { axis, mark } of shown) if (axis === name) mark();
     });
-  return [
-    html("div", { class: "controls" }, ...axes.map(([name]) => sliders[name].element)),
-    html("div", { class: "panels" }, ...shown.map(({ element }) => element)),
-  ];
+  return [controls(...axes.map(([name]) => sliders[name].element)), panels(...shown.map(({ element }) => element))];
 }

@@ -5,27 +5,19 @@ import { Chart } from "./chart.js";
 import { polytopeColour } from "./colours.js";
 import { showChosen } from "./controls.js";
 import { JOINING_COSINE, drawFractions } from "./learning.js";
-import { Model, principalCoordinates, unpack } from "./models.js";
-import { announced, factList, fixed, format, html, nearest, panel, svg, table, widePanel } from "./page.js";
+import { Model, part, principalCoordinates, unpack } from "./models.js";
+import { announced, clamp, factList, fixed, format, html, legend, nearest, note, panel, panels } from "./page.js";
+import { svg, table, widePanel } from "./page.js";
 
 /** Largest factor that is drawn as a solid. */
 const MAX_CORNERS = 24;
 
 /**
  * Shows the dimensionality of every feature of the large models, one sweep at a time.
- * @param {HTMLElement} root
- * @param {any} view
- * @param {import("./page.js").Address} address
+ * @type {import("./page.js").Show}
  */
-export function showDimensionality(root, view, address) {
-  showChosen(
-    root,
-    view.sweeps,
-    ({ title }) => title,
-    address,
-    (name) => [sweepPanels(view.sweeps[name], address)],
-  );
-}
+export const showDimensionality = (root, { sweeps }, address) =>
+  showChosen(root, sweeps, ({ title }) => title, address, (name) => [sweepPanels(sweeps[name], address)]);
 
 /**
  * Returns the panels of one sweep.
@@ -49,35 +41,27 @@ function sweepPanels(sweep, address) {
   drawFractions(chart);
   for (const name of polytopes) {
     const members = [...D.keys()].filter((k) => kind(k) === name);
-    chart.dots(
-      members.map(x),
-      members.map((k) => D[k]),
-      polytopeColour(name),
-      1.8,
-    );
+    const levels = members.map((k) => D[k]);
+    chart.dots(members.map(x), levels, polytopeColour(name), 1.8);
   }
   chart.line(xs, sweep.curve, { style: "stroke-width:1" });
 
   const facts = announced();
   const solid = new Arrangement("The factor of the feature; arrow keys turn it", address);
   solid.element.classList.add("solid");
-  const solidNote = html("p", { class: "note" });
+  const solidNote = note();
   const graph = html("div");
   const point = address.nearest("density", density, 0.2);
   const here = d3.range(n).map((i) => kind(point * n + i));
   // At first, a feature that is part of a solid.
   const first = here.findIndex((name) => name === "square antiprism" || name === "tetrahedron");
   const asked = Math.round(address.number("feature", Math.max(first, 0) + 1)) - 1;
-  const at = { point, feature: Math.min(Math.max(asked, 0), n - 1) };
-  /** @type {Element[]} */
-  let cursor = [];
+  const at = { point, feature: clamp(asked, 0, n - 1) };
   const show = () => {
     const { point, feature } = at;
     const k = point * n + feature;
-    cursor.forEach((part) => part.remove());
-    const circle = svg("circle", { cx: chart.place.x(x(k)), cy: chart.place.y(D[k]), r: 5, class: "cursor" });
-    cursor = [chart.rule("x", xs[point]), chart.add(circle)];
-    const model = new Model(W.subarray(point * m * n, (point + 1) * m * n), m, n);
+    chart.moveCursor(chart.rule("x", xs[point]), chart.circle(x(k), D[k], 5));
+    const model = new Model(part(W, point, m * n), m, n);
     const factor = sweep.factor[k];
     const together = d3.range(n).filter((i) => sweep.factor[point * n + i] === factor);
     facts.replaceChildren(
@@ -94,7 +78,7 @@ function sweepPanels(sweep, address) {
         : `A factor of ${together.length} features, too many to draw.`;
   };
   const choose = (/** @type {number} */ point, /** @type {number} */ feature) => {
-    at.point = Math.min(Math.max(point, 0), density.length - 1);
+    at.point = clamp(point, 0, density.length - 1);
     at.feature = (feature + n) % n;
     address.set({ density: density[at.point], feature: at.feature + 1 });
     show();
@@ -115,30 +99,17 @@ function sweepPanels(sweep, address) {
   /** @type {Map<string, string[]>} */
   const kinds = new Map();
   for (const name of polytopes) kinds.set(polytopeColour(name), [...(kinds.get(polytopeColour(name)) ?? []), name]);
-  const names = [...kinds].map(([colour, alike]) =>
-    html("li", {}, html("i", { style: `background:${colour}` }), alike.join(", ")),
-  );
+  const names = [...kinds].map(([colour, alike]) => ({ colour, text: alike.join(", ") }));
+  const key = legend(...names, { kind: "stroke", text: "D*" }, { text: "a click holds the feature" });
   show();
-  return html(
-    "div",
-    { class: "panels" },
-    widePanel(
-      "D_i by sparsity",
-      chart.element,
-      html(
-        "ul",
-        { class: "legend" },
-        ...names,
-        html("li", {}, html("i", { class: "stroke" }), "D*"),
-        html("li", {}, "a click holds the feature"),
-      ),
-    ),
+  return panels(
+    widePanel("D_i by sparsity", chart.element, key),
     panel("The feature", facts),
     panel("Its factor", solid.element, solidNote),
     widePanel(
       "The graph of its model",
       graph,
-      html("p", { class: "note" }, `Represented features by factor; those with |cos| > ${JOINING_COSINE} are joined.`),
+      note(`Represented features by factor; those with |cos| > ${JOINING_COSINE} are joined.`),
     ),
   );
 }

@@ -4,8 +4,8 @@ import { Arrangement } from "./arrangement.js";
 import { Chart } from "./chart.js";
 import { CATEGORIES, featureColours } from "./colours.js";
 import { Slider } from "./controls.js";
-import { Model, unpack } from "./models.js";
-import { announced, factList, format, html, nearest, panel, svg } from "./page.js";
+import { Model, part, unpack } from "./models.js";
+import { announced, clamp, controls, factList, format, html, nearest, note, panel, panels, svg } from "./page.js";
 
 /** Features with a larger |cos| are joined in the graph of a model. */
 export const JOINING_COSINE = 0.2;
@@ -26,13 +26,11 @@ export function drawFractions(chart) {
 
 /**
  * Shows models over training, one at a time.
- * @param {HTMLElement} root
- * @param {any} view
- * @param {import("./page.js").Address} address
+ * @type {import("./page.js").Show}
  */
-export function showLearning(root, view, address) {
+export const showLearning = (root, view, address) => {
   const last = view.names.length - 1;
-  const chosen = Math.min(Math.max(Math.round(address.number("model", 1)) - 1, 0), last);
+  const chosen = clamp(Math.round(address.number("model", 1)) - 1, 0, last);
   const body = html("div");
   const draw = (/** @type {number} */ k) => body.replaceChildren(...modelParts(view, k, address));
   if (last) {
@@ -40,11 +38,11 @@ export function showLearning(root, view, address) {
       address.set({ model: k + 1 });
       draw(k);
     };
-    root.append(html("div", { class: "controls" }, new Slider("model", view.names, chosen, change, String).element));
+    root.append(controls(new Slider("model", view.names, chosen, change, String).element));
   }
   root.append(body);
   draw(chosen);
-}
+};
 
 /**
  * Returns the slider and the panels of one model.
@@ -54,12 +52,10 @@ export function showLearning(root, view, address) {
  */
 function modelParts(view, which, address) {
   const { n, m, step } = view;
-  const part = (/** @type {import("./models.js").Packed} */ packed) => {
-    const length = packed.shape.slice(1).reduce((a, b) => a * b, 1);
-    return unpack(packed).subarray(which * length, (which + 1) * length);
-  };
-  const [W, loss, marks] = [part(view.W), part(view.curves), view.marks[which]];
-  const models = d3.range(step.length).map((k) => new Model(W.subarray(k * m * n, (k + 1) * m * n), m, n));
+  const W = part(unpack(view.W), which, step.length * m * n);
+  const loss = part(unpack(view.curves), which, step.length);
+  const marks = /** @type {{at: number, name: string}[]} */ (view.marks[which]);
+  const models = d3.range(step.length).map((k) => new Model(part(W, k, m * n), m, n));
   const levels = models.map((model) => d3.range(n).map((i) => model.dimensionality(i)));
   const colours = featureColours({ ...view, sets: view.sets });
   let at = address.nearest("step", step, step.at(-1));
@@ -76,12 +72,11 @@ function modelParts(view, which, address) {
   drawFractions(dimensions);
   for (const { at: moment } of marks) losses.rule("x", moment, { "stroke-dasharray": "3 3" });
   losses.line(step, loss);
-  for (let i = 0; i < n; i++)
-    dimensions.line(
-      step,
-      levels.map((level) => level[i]),
-      { style: `stroke:${colours[i]};stroke-width:${n > 20 ? 0.7 : 1.2};opacity:${n > 20 ? 0.6 : 1}` },
-    );
+  const [width, opacity] = n > 20 ? [0.7, 0.6] : [1.2, 1];
+  colours.forEach((colour, i) => {
+    const level = levels.map((values) => values[i]);
+    dimensions.line(step, level, { style: `stroke:${colour};stroke-width:${width};opacity:${opacity}` });
+  });
 
   const solid = m <= 3;
   const picture = solid ? new Arrangement("The columns of W as arrows; arrow keys turn a solid", address) : undefined;
@@ -89,35 +84,27 @@ function modelParts(view, which, address) {
   const reach = 1.2 * Math.max(1.2, ...d3.range(n).map((i) => models[models.length - 1].norm(i)));
   const geometry = html("div", {}, ...(picture ? [picture.element] : []));
   const facts = announced();
-  /** @type {Element[]} */
-  let cursors = [];
   const show = () => {
-    cursors.forEach((cursor) => cursor.remove());
-    cursors = [losses, dimensions].map((chart) => chart.rule("x", step[at], { class: "line" }));
+    for (const chart of [losses, dimensions]) chart.moveCursor(chart.rule("x", step[at], { class: "line" }));
     if (picture) picture.show(models[at].columns(), colours, { reach });
     else geometry.replaceChildren(digonGraph(models[at]));
     const represented = d3.range(n).filter((i) => models[at].norm(i) ** 2 > 0.5).length;
-    const next = marks.filter((/** @type {any} */ mark) => Math.abs(mark.at - step[at]) <= step.at(-1) / 60);
+    const next = marks.filter((mark) => Math.abs(mark.at - step[at]) <= step.at(-1) / 60);
     facts.replaceChildren(
       factList({
         step: String(step[at]),
         [view.curve]: format(loss[at], 5),
         "features with ‖Wᵢ‖² > ½": `${represented} of ${n}`,
-        ...(next.length ? { "at about this step": next.map((/** @type {any} */ mark) => mark.name).join("; ") } : {}),
+        ...(next.length ? { "at about this step": next.map(({ name }) => name).join("; ") } : {}),
       }),
     );
   };
-  const slider = new Slider(
-    "training step",
-    step,
-    at,
-    (k) => {
-      at = k;
-      address.set({ step: step[at] });
-      show();
-    },
-    String,
-  );
+  const change = (/** @type {number} */ k) => {
+    at = k;
+    address.set({ step: step[at] });
+    show();
+  };
+  const slider = new Slider("training step", step, at, change, String);
   const hold = { held: false };
   for (const chart of [losses, dimensions])
     chart.interactive(
@@ -125,24 +112,18 @@ function modelParts(view, which, address) {
       (dx) => slider.move(at + dx),
       hold,
     );
-  const note = solid
+  const words = solid
     ? `${view.sets.length ? "Colours: the sets of features." : ""}${m === 3 ? " Drag to turn." : ""}`
     : `The features with ‖Wᵢ‖² > ½ on a circle; those with |cos| > ${JOINING_COSINE} are joined, orange if opposite.`;
   // Steps of interest are listed if there are few of them.
-  const listed = marks.length < 4 ? marks.map((/** @type {any} */ { name, at }) => `${name} at ${at}`).join("; ") : "";
+  const listed = marks.length < 4 ? marks.map(({ name, at }) => `${name} at ${at}`).join("; ") : "";
   show();
+  const title = view.curve[0].toUpperCase() + view.curve.slice(1);
   return [
-    html("div", { class: "controls" }, slider.element),
-    html(
-      "div",
-      { class: "panels" },
-      panel("Geometry", geometry, html("p", { class: "note" }, note)),
-      panel(
-        view.curve[0].toUpperCase() + view.curve.slice(1),
-        losses.element,
-        facts,
-        html("p", { class: "note" }, listed && `Dashed: ${listed}.`),
-      ),
+    controls(slider.element),
+    panels(
+      panel("Geometry", geometry, note(words)),
+      panel(title, losses.element, facts, note(listed && `Dashed: ${listed}.`)),
       panel("Dimensionality of every feature", dimensions.element),
     ),
   ];
@@ -155,12 +136,8 @@ function modelParts(view, which, address) {
 function digonGraph(model) {
   const shown = d3.range(model.n).filter((i) => model.norm(i) ** 2 > 0.5);
   const place = (/** @type {number} */ k) => d3.pointRadial((2 * Math.PI * k) / shown.length, 140);
-  const element = svg("svg", {
-    viewBox: "-160 -160 320 320",
-    role: "img",
-    "aria-label": "The graph of the model",
-    class: "arrangement",
-  });
+  const spoken = { role: "img", "aria-label": "The graph of the model" };
+  const element = svg("svg", { viewBox: "-160 -160 320 320", ...spoken, class: "arrangement" });
   shown.forEach((i, k) =>
     shown.slice(k + 1).forEach((j, l) => {
       const cosine = model.gram(i, j) / model.norm(i) / model.norm(j);

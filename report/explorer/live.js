@@ -5,7 +5,7 @@ import { Chart } from "./chart.js";
 import { CATEGORIES, featureColours } from "./colours.js";
 import { Slider, choice, field } from "./controls.js";
 import { Model } from "./models.js";
-import { factList, format, html, nearest, panel, table, withError } from "./page.js";
+import { clamp, controls, factList, format, html, nearest, note, panel, panels, table, withError } from "./page.js";
 import { featureTable } from "./sweep.js";
 
 const MODELS = /** @type {[string, string][]} */ ([
@@ -13,6 +13,10 @@ const MODELS = /** @type {[string, string][]} */ ([
   ["linear", "WᵀWx + b"],
   ["relu_hidden", "ReLU(WᵀReLU(Wx) + b)"],
   ["absolute", "|x| ≈ ReLU(W₂ReLU(W₁x) + b)"],
+]);
+const VALUES = /** @type {[string, string][]} */ ([
+  ["0", "in [0, 1]"],
+  ["1", "in [−1, 1]"],
 ]);
 const MAX_FEATURES = 20;
 /**
@@ -54,12 +58,9 @@ const DEFAULTS = {
 
 /**
  * Shows the live view.
- * @param {HTMLElement} root
- * @param {any} _
- * @param {import("./page.js").Address} address
- * @param {any} data
+ * @type {import("./page.js").Show}
  */
-export function showLive(root, _, address, data) {
+export const showLive = (root, _, address, data) => {
   const source = /** @type {HTMLElement} */ (document.getElementById("worker")).textContent ?? "";
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const [trainer, searcher] = [new Worker(url), new Worker(url)];
@@ -83,13 +84,8 @@ export function showLive(root, _, address, data) {
     // A search takes a second or so; none begins while a slider moves.
     if (spec.n <= 3 && isIndependent(spec) && spec.model === "relu_output")
       searchSoon = setTimeout(() => searcher.postMessage({ search: models, setting }), 300);
-    trainer.postMessage({
-      model: models,
-      spec,
-      parameters,
-      until: address.number("until", 0) || spec.steps,
-      paused: state.paused,
-    });
+    const until = address.number("until", 0) || spec.steps;
+    trainer.postMessage({ model: models, spec, parameters, until, paused: state.paused });
   };
   searcher.onmessage = ({ data: { best, search } }) => {
     if (search !== models) return;
@@ -114,7 +110,7 @@ export function showLive(root, _, address, data) {
     searcher.terminate();
     URL.revokeObjectURL(url);
   };
-}
+};
 
 /** Returns whether the reader asked for as little motion as possible; then training waits for the button. */
 const stillWanted = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -140,23 +136,18 @@ function createControls(address, state, start, trainer) {
   each.append(...featureFields(address, set));
   const number = (/** @type {string} */ key, /** @type {string} */ label, /** @type {any} */ attributes) =>
     field(label, address.text(key, String(DEFAULTS[key])), set(key), { type: "number", ...attributes });
-  const pause = html(
-    "button",
-    { type: "button", onclick: () => hold(!state.paused) },
-    state.paused ? "Train" : "Pause",
-  );
+  const action = () => (state.paused ? "Train" : "Pause");
+  const pause = html("button", { type: "button", onclick: () => hold(!state.paused) }, action());
   const hold = (/** @type {boolean} */ paused) => {
     state.paused = paused;
-    pause.textContent = paused ? "Train" : "Pause";
+    pause.textContent = action();
     trainer.postMessage({ paused });
   };
   const restart = () => {
     hold(false);
     start();
   };
-  return html(
-    "div",
-    { class: "controls" },
+  return controls(
     choice("model", MODELS, address.text("model", DEFAULTS.model), set("model")),
     number("n", "features n", { min: 1, max: MAX_FEATURES }),
     number("m", "dimensions m", { min: 1, max: 3 }),
@@ -164,15 +155,7 @@ function createControls(address, state, start, trainer) {
     number("decay", "importance Iᵢ = dⁱ, d", { min: 0.1, max: 1, step: 0.05 }),
     field("correlated sets", address.text("correlated", ""), set("correlated"), { placeholder: "1+2 3+4" }),
     field("anticorrelated sets", address.text("anticorrelated", ""), set("anticorrelated"), { placeholder: "1+2 3+4" }),
-    choice(
-      "values",
-      [
-        ["0", "in [0, 1]"],
-        ["1", "in [−1, 1]"],
-      ],
-      address.text("signed", "0"),
-      set("signed"),
-    ),
+    choice("values", VALUES, address.text("signed", "0"), set("signed")),
     number("seed", "seed", { min: 0, max: 99999 }),
     number("restart", "initialisation", { min: 0, max: 99999 }),
     number("steps", "steps", { min: 1, max: 100000 }),
@@ -242,11 +225,11 @@ function readSpec(address) {
   const number = (/** @type {string} */ key) => address.number(key, DEFAULTS[key]);
   const whole = (/** @type {string} */ key) => Math.round(number(key));
   const n = whole("n");
-  const density = Math.min(Math.max(number("density"), 1e-6), 1);
+  const density = clamp(number("density"), 1e-6, 1);
   const list = (/** @type {string} */ key, /** @type {(i: number) => number} */ usual) => {
     const given = address.text(key, "").split(",").map(Number);
     const fits = given.length === n && given.every((v) => Number.isFinite(v)) && address.text(key, "");
-    return fits ? given : Array.from({ length: Math.min(Math.max(n, 0), MAX_FEATURES) }, (_, i) => usual(i));
+    return fits ? given : Array.from({ length: clamp(n, 0, MAX_FEATURES) }, (_, i) => usual(i));
   };
   const sets = (/** @type {string} */ key) =>
     (address.text(key, "").match(/\d+(?:[+]\d+)+/g) ?? []).map((set) => set.split("+").map((i) => Number(i) - 1));
@@ -327,9 +310,7 @@ function createPanels(root, address) {
   const facts = html("div");
   const features = html("div");
   root.append(
-    html(
-      "div",
-      { class: "panels" },
+    panels(
       panel("Arrangement", picture.element),
       panel("WᵀW", gram.element),
       panel("Loss", curve, facts),
@@ -373,7 +354,7 @@ function createPanels(root, address) {
 function drawCurve(steps, history, best) {
   const positive = history.filter(([, loss]) => loss > 0);
   const values = [...positive.map(([, loss]) => loss), ...(best > 0 ? [best] : [])];
-  if (!values.length) return html("p", { class: "note" }, "Training starts.");
+  if (!values.length) return note("Training starts.");
   const [low, high] = [Math.min(...values) / 1.15, Math.max(...values) * 1.15];
   const chart = new Chart(
     "Loss over training",

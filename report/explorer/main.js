@@ -18,7 +18,7 @@ const LIVE = {
     "A model trains in this page, with the package's random numbers and the same steps: what you see is what Python " +
     "trains, to within rounding.",
 };
-/** @type {Record<string, (root: HTMLElement, view: any, address: Address, data: any) => (() => void) | void>} */
+/** @type {Record<string, import("./page.js").Show>} */
 const SHOWN = {
   live: showLive,
   phase: showPhase,

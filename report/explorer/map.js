@@ -3,10 +3,12 @@ import * as d3 from "d3";
 import { Arrangement } from "./arrangement.js";
 import { Chart, cellAxis } from "./chart.js";
 import { CATEGORIES, PHASES, mix, viridis } from "./colours.js";
-import { unpack } from "./models.js";
-import { html, nearest, panel, svg } from "./page.js";
+import { part, unpack } from "./models.js";
+import { html, legend, nearest, panel, svg } from "./page.js";
 
 export const PHASE_NAMES = ["absent", "in superposition", "in a dedicated dimension"];
+/** The legend of the phases of the extra feature. */
+export const PHASE_LEGEND = PHASES.map((colour, k) => ({ colour, text: `extra feature ${PHASE_NAMES[k]}` }));
 /** The range of colours and heights of losses, over the loss of an output of 0 (paper/phase/draw.py). */
 const LOSSES = [0.03, 1.6];
 /** The colours of marked points, and of their outlines. */
@@ -16,8 +18,8 @@ const COARSENESS = 2;
 
 /**
  * Draws a map beside a sweep.
- * @param {any} given
- * @param {any} sweep
+ * @param {{title: string, shares?: any, loss?: any, marks?: any[]}} given `marks`: the marked points of every layer
+ * @param {{axes: [string, any[]][]}} sweep
  * @param {Record<string, string>} names the names of the axes
  * @param {Record<string, number>} index the present place on every axis
  * @param {(axis: string, index: number) => void} move called when a place is pointed at
@@ -32,35 +34,27 @@ export function drawMap({ title, shares, loss, marks }, { axes }, names, index, 
     cellAxis(ys, names[yName]),
     { height: 320 },
   );
-  const surface = loss && new Surface("The loss as a surface over the two weights; arrow keys turn it", address);
+  const surface = loss ? new Surface("The loss as a surface over the two weights; arrow keys turn it", address) : undefined;
   const height = d3.scaleLog().domain(LOSSES).clamp(true);
   const kinds = marks ? [...new Set(marks.flatMap(Object.keys))] : [];
   let drawn = -1;
-  /** @type {Element | undefined} */
-  let cursor;
   const mark = () => {
-    const layer = axes
-      .slice(0, -2)
-      .reduce((/** @type {number} */ k, /** @type {any} */ [name, { length }]) => k * length + index[name], 0);
+    const layer = axes.slice(0, -2).reduce((k, [name, { length }]) => k * length + index[name], 0);
     const at = (/** @type {number} */ column, /** @type {number} */ row) => layer * size + column * ys.length + row;
     const colour = (/** @type {number} */ k) =>
-      shares ? mix(PHASES, values.subarray(3 * k, 3 * k + 3)) : viridis(1 - height(values[k]));
+      shares ? mix(PHASES, part(values, k, 3)) : viridis(1 - height(values[k]));
     if (layer !== drawn) {
       chart.clear();
       chart.cells(xs.length, ys.length, (column, row) => colour(at(column, ys.length - 1 - row)));
       kinds.forEach((kind, k) => {
-        const [x, y] = marks[layer][kind] ?? [[], []];
+        const [x, y] = marks?.[layer][kind] ?? [[], []];
         chart.dots(x, y, "#222", k < 2 ? 9 : 6);
         chart.dots(x, y, MARKS[k], k < 2 ? 7 : 4);
       });
-      surface?.showGrid(xs.length, ys.length, (/** @type {number} */ column, /** @type {number} */ row) =>
-        height(values[at(column, row)]),
-      );
+      surface?.showGrid(xs.length, ys.length, (column, row) => height(values[at(column, row)]));
       drawn = layer;
     }
-    cursor?.remove();
-    const [cx, cy] = [chart.place.x(xs[index[xName]]), chart.place.y(ys[index[yName]])];
-    cursor = chart.add(svg("circle", { cx, cy, r: 6, class: "cursor" }));
+    chart.moveCursor(chart.circle(xs[index[xName]], ys[index[yName]]));
     surface?.point(index[xName], index[yName]);
   };
   const go = (/** @type {number} */ column, /** @type {number} */ row) => {
@@ -72,12 +66,14 @@ export function drawMap({ title, shares, loss, marks }, { axes }, names, index, 
     (dx, dy) => go(index[xName] + dx, index[yName] + dy),
   );
   const entries = shares
-    ? PHASES.map((colour, k) => [colour, `extra feature ${PHASE_NAMES[k]}`])
-    : [...kinds.map((kind, k) => [MARKS[k], kind]), [viridis(1), "the brighter, the lower (logarithmic)"]];
-  const legend = entries.map(([colour, name]) => html("li", {}, html("i", { style: `background:${colour}` }), name));
+    ? PHASE_LEGEND
+    : [
+        ...kinds.map((kind, k) => ({ colour: MARKS[k], text: kind })),
+        { colour: viridis(1), text: "the brighter, the lower (logarithmic)" },
+      ];
   return {
     mark,
-    element: html("div", {}, chart.element, html("ul", { class: "legend" }, ...legend)),
+    element: html("div", {}, chart.element, legend(...entries)),
     more: surface ? [panel("The same as a surface", surface.element)] : [],
   };
 }

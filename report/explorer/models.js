@@ -42,6 +42,18 @@ export function unpack({ float32, int16, scale }) {
   );
 }
 
+/**
+ * Returns one of the equal parts of an array, if there is an array.
+ * @template {Float32Array | null} T
+ * @param {T} values
+ * @param {number} which
+ * @param {number} size
+ * @returns {T}
+ */
+export function part(values, which, size) {
+  return /** @type {T} */ (values && values.subarray(which * size, (which + 1) * size));
+}
+
 /** One model: W [m][n] and what follows from it. */
 export class Model {
   /**

@@ -3,8 +3,8 @@ import * as d3 from "d3";
 import { Matrix } from "./arrangement.js";
 import { plasma } from "./colours.js";
 import { Slider } from "./controls.js";
-import { Model, unpack } from "./models.js";
-import { announced, factList, format, html, panel, svg, table } from "./page.js";
+import { Model, part, unpack } from "./models.js";
+import { announced, clamp, controls, factList, format, html, note, panel, panels, svg, table } from "./page.js";
 
 /** A feature belongs to a neuron if it drives it with at least this share of its strongest drive (analysis/neurons.py). */
 const MEMBER = 0.25;
@@ -17,25 +17,22 @@ const MAX_CODE = 12;
 
 /**
  * Shows the neurons of a figure.
- * @param {HTMLElement} root
- * @param {any} view
- * @param {import("./page.js").Address} address
+ * @type {import("./page.js").Show}
  */
-export function showNeurons(root, view, address) {
+export const showNeurons = (root, view, address) => {
   const [points, m, n] = view.W.shape;
   const [W, out] = [unpack(view.W), view.out && unpack(view.out)];
   const at = {
     point: address.nearest("density", view.density, view.density[Math.floor(points / 2)]),
-    neuron: address.number("neuron", 1) - 1,
+    neuron: clamp(address.number("neuron", 1) - 1, 0, m - 1),
   };
-  at.neuron = Math.min(Math.max(at.neuron, 0), m - 1);
   const picture = html("div");
   const facts = announced();
   const matrix = new Matrix("The weights of all neurons", (k, i) => `weight of neuron ${k} for feature ${i}`, address);
 
   const show = () => {
-    const part = (/** @type {Float32Array} */ values) => values.subarray(at.point * m * n, (at.point + 1) * m * n);
-    const model = new Model(part(W), m, n);
+    const model = new Model(part(W, at.point, m * n), m, n);
+    const output = part(out, at.point, m * n);
     const choose = (/** @type {number} */ neuron) => {
       at.neuron = neuron;
       address.set({ neuron: neuron + 1 });
@@ -43,33 +40,25 @@ export function showNeurons(root, view, address) {
       // The stacks are drawn anew, so that the keyboard's focus would be lost.
       picture.querySelectorAll(".stack")[neuron].focus();
     };
-    picture.replaceChildren(stacks(model, out && part(out), view.signed, choose, at.neuron));
-    facts.replaceChildren(...describeNeuron(model, out && part(out), view.signed, at.neuron));
+    picture.replaceChildren(stacks(model, output, view.signed, choose, at.neuron));
+    facts.replaceChildren(...describeNeuron(model, output, view.signed, at.neuron));
     matrix.show((i, j) => model.W[i * n + j], m, n);
   };
-  if (points > 1)
-    root.append(
-      html(
-        "div",
-        { class: "controls" },
-        new Slider("feature density 1−S", view.density, at.point, (point) => {
-          at.point = point;
-          address.set({ density: view.density[point] });
-          show();
-        }).element,
-      ),
-    );
+  const change = (/** @type {number} */ point) => {
+    at.point = point;
+    address.set({ density: view.density[point] });
+    show();
+  };
+  if (points > 1) root.append(controls(new Slider("feature density 1−S", view.density, at.point, change).element));
   root.append(
-    html(
-      "div",
-      { class: "panels" },
+    panels(
       panel("Weights of every neuron, stacked", picture),
       panel("The neuron chosen", facts),
       panel("W, a row per neuron", matrix.element),
     ),
   );
   show();
-}
+};
 
 /**
  * Draws every neuron as a stack of its |weights|, the largest at the bottom.
@@ -99,17 +88,9 @@ export function stacks(model, out, signed, choose, chosen) {
       onkeydown: (/** @type {KeyboardEvent} */ event) => ["Enter", " "].includes(event.key) && choose(k),
     });
     const x = 5 + k * step;
-    const background = members.length > 1 ? "#fbe6cf" : "#dceaf6";
-    group.append(
-      svg("rect", {
-        x,
-        y: 2,
-        width: step,
-        height: height - 16,
-        fill: background,
-        class: k === chosen ? "chosen" : undefined,
-      }),
-    );
+    const box = { x, y: 2, width: step, height: height - 16 };
+    const fill = members.length > 1 ? "#fbe6cf" : "#dceaf6";
+    group.append(svg("rect", { ...box, fill, class: k === chosen ? "chosen" : undefined }));
     group.append(...pile(W, k, n, x, step, middle, -unit));
     if (out) group.append(...pile(out, k, n, x, step, middle + 4, (height - middle - 20) / Math.max(...sums(out))));
     if (m <= 12 || (k + 1) % 5 === 0)
@@ -119,7 +100,7 @@ export function stacks(model, out, signed, choose, chosen) {
   const words =
     "Blue background: one feature; orange: several." +
     (out ? " Above: input weights; below: output weights, on a scale of their own." : "");
-  return html("div", {}, element, html("p", { class: "note" }, words));
+  return html("div", {}, element, note(words));
 }
 
 /**
@@ -140,30 +121,12 @@ function pile(weights, neuron, n, x, step, start, unit) {
     const height = Math.abs(weights[neuron * n + i] * unit);
     if (height < 0.3) break;
     const top = unit < 0 ? y - height : y;
-    pieces.push(
-      svg("rect", {
-        x: x + 0.1 * step,
-        y: top,
-        width: 0.8 * step,
-        height,
-        fill: plasma(0.95 * (i / Math.max(n - 1, 1))),
-        stroke: "#fff",
-        "stroke-width": 0.4,
-      }),
-    );
-    if (height > 11 && step > 15)
-      pieces.push(
-        svg(
-          "text",
-          {
-            x: x + step / 2,
-            y: top + height / 2 + 4,
-            "text-anchor": "middle",
-            style: `fill:${i / n < 0.6 ? "#fff" : "#111"}`,
-          },
-          String(i + 1),
-        ),
-      );
+    const box = { x: x + 0.1 * step, y: top, width: 0.8 * step, height };
+    const fill = plasma(0.95 * (i / Math.max(n - 1, 1)));
+    pieces.push(svg("rect", { ...box, fill, stroke: "#fff", "stroke-width": 0.4 }));
+    const middle = { x: x + step / 2, y: top + height / 2 + 4, "text-anchor": "middle" };
+    const style = `fill:${i / n < 0.6 ? "#fff" : "#111"}`;
+    if (height > 11 && step > 15) pieces.push(svg("text", { ...middle, style }, String(i + 1)));
     y += Math.sign(unit) * height;
   }
   return pieces;
@@ -231,9 +194,7 @@ function describeNeuron(model, out, signed, neuron) {
   return [
     factList({ neuron: String(neuron + 1), kind: members.length > 1 ? "several features" : "one feature" }),
     table(["feature", "weight", ...(out ? ["output weight"] : []), "code"], rows),
-    html(
-      "p",
-      { class: "note" },
+    note(
       signed ? "" : "The features that activate the neuron: those with a positive weight. ",
       `Code: the neurons that ${out ? "compute" : "represent"} the feature.`,
     ),

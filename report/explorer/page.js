@@ -23,6 +23,11 @@ export function svg(name, attributes = {}, ...children) {
 }
 
 /**
+ * Shows a view in an element; returns what ends the view, if anything has to.
+ * @typedef {(root: HTMLElement, view: any, address: Address, data: any) => (() => void) | void} Show
+ */
+
+/**
  * @param {any} element
  * @param {Record<string, any>} attributes
  * @param {(Node | string)[]} children
@@ -102,6 +107,27 @@ export function prose(text) {
       const letter = part[0] === "‖" ? "‖" : html("i", {}, part[0]);
       return html("span", {}, letter, html("sub", {}, part.slice(2).replace(/[{}]/g, "")));
     });
+}
+
+/** @param {...(Node | string)} children */
+export const panels = (...children) => html("div", { class: "panels" }, ...children);
+
+/** @param {...Node} children */
+export const controls = (...children) => html("div", { class: "controls" }, ...children);
+
+/** @param {...(Node | string)} children */
+export const note = (...children) => html("p", { class: "note" }, ...children);
+
+/**
+ * Creates a legend.
+ * @param {...{colour?: string, kind?: string, text: string}} entries `kind`: how a colour is shown if not as a square
+ */
+export function legend(...entries) {
+  const items = entries.map(({ colour, kind, text }) => {
+    const sample = html("i", { class: kind, style: colour && `background:${colour}` });
+    return html("li", {}, ...(colour || kind ? [sample] : []), text);
+  });
+  return html("ul", { class: "legend" }, ...items);
 }
 
 /**
@@ -217,6 +243,14 @@ export function readSettings(text) {
   const pairs = text.split("&").filter(Boolean);
   return new Map(pairs.map((pair) => [pair.split("=")[0], pair.split("=").slice(1).join("=")]));
 }
+
+/**
+ * Returns the number of a range that is nearest to a number.
+ * @param {number} value
+ * @param {number} low
+ * @param {number} high
+ */
+export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 /**
  * Returns the index of the nearest value, by ratio if all are positive.

@@ -3,9 +3,10 @@ import * as d3 from "d3";
 import { Arrangement } from "./arrangement.js";
 import { Chart, cellAxis } from "./chart.js";
 import { CATEGORIES, PHASES, mix, viridis } from "./colours.js";
-import { PHASE_NAMES } from "./map.js";
-import { unpack } from "./models.js";
-import { announced, factList, fixed, format, html, nearest, panel, subscript, svg, table, widePanel } from "./page.js";
+import { PHASE_LEGEND, PHASE_NAMES } from "./map.js";
+import { part, unpack } from "./models.js";
+import { announced, clamp, factList, fixed, format, html, legend, nearest, note, panel, panels } from "./page.js";
+import { subscript, table, widePanel } from "./page.js";
 
 const MAPS = {
   prototypes: "The paper's fixed configurations",
@@ -14,36 +15,35 @@ const MAPS = {
   average: "Trained, average without the worst",
 };
 
+/** What the legend says besides the colours. */
+const KEY = [
+  "lines: boundaries of the fixed configurations",
+  "points: exact boundaries of the optimum",
+  "a click holds the point",
+];
+
 /**
  * Shows phase diagrams.
- * @param {HTMLElement} root
- * @param {any} view
- * @param {import("./page.js").Address} address
+ * @type {import("./page.js").Show}
  */
-export function showPhase(root, view, address) {
+export const showPhase = (root, view, address) => {
   const { density, ratio, n, m } = view;
-  const share = Object.fromEntries(Object.keys(MAPS).map((name) => [name, unpack(view.panels[name].shares)]));
-  const lossOf = Object.fromEntries(Object.keys(MAPS).map((name) => [name, unpack(view.panels[name].loss)]));
-  const [trained, optimum, fixedOnes] = [view.trained, view.optimum, view.fixed].map(({ W, b }) => {
-    const models = { W: unpack(W), b: unpack(b) };
-    return (/** @type {number} */ k) => ({
-      W: models.W.subarray(k * m * n, (k + 1) * m * n),
-      b: models.b.subarray(k * n, (k + 1) * n),
-    });
+  const [share, lossOf] = ["shares", "loss"].map((key) =>
+    Object.fromEntries(Object.keys(MAPS).map((name) => [name, unpack(view.panels[name][key])])),
+  );
+  const [trained, optimum, fixedOnes] = [view.trained, view.optimum, view.fixed].map((packed) => {
+    const [W, b] = [unpack(packed.W), unpack(packed.b)];
+    return (/** @type {number} */ k) => ({ W: part(W, k, m * n), b: part(b, k, n) });
   });
   const loss = unpack(view.trained.loss);
   const restarts = view.trained.loss.shape[1];
   const at = { row: address.nearest("density", density, 0.1), column: address.nearest("r", ratio, 0.5) };
 
-  const colours = Object.fromEntries(
-    Object.keys(MAPS).map((name) => [
-      name,
-      (/** @type {number} */ k) => mix(PHASES, share[name].subarray(3 * k, 3 * k + 3)),
-    ]),
-  );
-  const maps = Object.entries({ ...MAPS, reached: "Restarts within 1 % of the optimum's loss" }).map(([name, title]) =>
-    drawPhaseMap(view, title, colours[name] ?? ((/** @type {number} */ k) => viridis(view.reached[k])), name),
-  );
+  const maps = Object.entries({ ...MAPS, reached: "Restarts within 1 % of the optimum's loss" }).map(([name, title]) => {
+    const colour = (/** @type {number} */ k) =>
+      name in MAPS ? mix(PHASES, part(share[name], k, 3)) : viridis(view.reached[k]);
+    return drawPhaseMap(view, title, colour, name);
+  });
   const facts = announced();
   const pictures = ["fixed configuration", "optimum", "best trained"].map((name) => ({
     name,
@@ -52,19 +52,14 @@ export function showPhase(root, view, address) {
   const models = html("div");
   root.append(
     html("div", { class: "maps" }, ...maps.map(({ element }) => element)),
-    legend(),
-    html(
-      "div",
-      { class: "panels" },
-      panel("At this point", facts),
-      widePanel("Arrangement", arrangementPanel(pictures, m)),
-    ),
+    legend(...PHASE_LEGEND, ...KEY.map((text) => ({ text }))),
+    panels(panel("At this point", facts), widePanel("Arrangement", arrangementPanel(pictures, m))),
     panel("Models", models),
   );
 
   const point = (/** @type {number} */ column, /** @type {number} */ row) => {
-    at.column = Math.min(Math.max(column, 0), ratio.length - 1);
-    at.row = Math.min(Math.max(row, 0), density.length - 1);
+    at.column = clamp(column, 0, ratio.length - 1);
+    at.row = clamp(row, 0, density.length - 1);
     address.set({ r: ratio[at.column], density: density[at.row] });
     for (const map of maps) map.mark(at.column, at.row);
     describe();
@@ -116,7 +111,7 @@ export function showPhase(root, view, address) {
       hold,
     );
   point(at.column, at.row);
-}
+};
 
 /**
  * Turns a model so that its longest column points to the right and the next one outside that line upwards.
@@ -142,12 +137,8 @@ function arrangementPanel(pictures, m) {
     html("figure", {}, picture.element, html("figcaption", {}, name)),
   );
   const axis = m === 1 ? "on the line h" : "in the plane of h";
-  const note = html(
-    "p",
-    { class: "note" },
-    `The columns of W ${axis}, turned so that the longest points to the right. Orange: the extra feature.`,
-  );
-  return html("div", {}, html("div", { class: "row" }, ...figures), note);
+  const words = `The columns of W ${axis}, turned so that the longest points to the right. Orange: the extra feature.`;
+  return html("div", {}, html("div", { class: "row" }, ...figures), note(words));
 }
 
 /**
@@ -171,32 +162,11 @@ function drawPhaseMap({ density, ratio, n, boundary }, title, colour, name) {
     const { relative_importance: r, p_optimum: p } = exactBoundary(boundary);
     chart.dots(r, p, "#222", 6);
   }
-  /** @type {Element[]} */
-  let cursor = [];
   const mark = (/** @type {number} */ column, /** @type {number} */ row) => {
-    cursor.forEach((part) => part.remove());
-    const circle = svg("circle", {
-      cx: chart.place.x(ratio[column]),
-      cy: chart.place.y(density[row]),
-      r: 6,
-      class: "cursor",
-    });
-    cursor = [chart.rule("x", ratio[column]), chart.rule("y", density[row]), chart.add(circle)];
+    const [x, y] = [ratio[column], density[row]];
+    chart.moveCursor(chart.rule("x", x), chart.rule("y", y), chart.circle(x, y));
   };
   return { chart, mark, element: html("section", { class: "panel" }, html("h3", {}, title), chart.element) };
-}
-
-/** Returns the key to the colours. */
-function legend() {
-  const items = PHASES.map((colour, k) =>
-    html("li", {}, html("i", { style: `background:${colour}` }), `extra feature ${PHASE_NAMES[k]}`),
-  );
-  const lines = [
-    "lines: boundaries of the fixed configurations",
-    "points: exact boundaries of the optimum",
-    "a click holds the point",
-  ];
-  return html("ul", { class: "legend" }, ...items, ...lines.map((text) => html("li", {}, text)));
 }
 
 /**
@@ -207,23 +177,10 @@ function fixedBoundaries(n) {
   const grid = (/** @type {number} */ from, /** @type {number} */ to) =>
     d3.range(60).map((k) => from * (to / from) ** (k / 59));
   const [low, high] = [grid(0.08, 1), grid(1, 12.5)];
+  const middle = (/** @type {number} */ end) => [[1, 1], [end, 2]]; // prettier-ignore
   const absent = [low, low.map((r) => (4 * r) / (2 + 5 * r))];
-  if (n > 2)
-    return [
-      absent,
-      [
-        [1, 1],
-        [0.005, 2],
-      ],
-    ];
-  return [
-    absent,
-    [high, high.map((r) => 4 / (5 + 2 * r))],
-    [
-      [1, 1],
-      [4 / 7, 2],
-    ],
-  ];
+  if (n > 2) return [absent, middle(0.005)];
+  return [absent, [high, high.map((r) => 4 / (5 + 2 * r))], middle(4 / 7)];
 }
 
 /**
@@ -257,7 +214,7 @@ function boundaries({ n, boundary }, r) {
  * @param {number} point
  */
 function phaseText(shares, point) {
-  const [absent, shared, dedicated] = shares.subarray(3 * point, 3 * point + 3);
+  const [absent, shared, dedicated] = part(shares, point, 3);
   const phase = absent > 0.5 ? 0 : shared < 0.25 * (shared + dedicated) ? 2 : 1;
   return PHASE_NAMES[phase];
 }

@@ -5,9 +5,10 @@ import { Chart } from "./chart.js";
 import { CATEGORIES, darkPage, featureColours } from "./colours.js";
 import { Slider, choice, showChosen } from "./controls.js";
 import { drawMap } from "./map.js";
-import { Model, unpack } from "./models.js";
+import { Model, part, unpack } from "./models.js";
 import { stacks } from "./neurons.js";
-import { announced, factList, fixed, format, html, nearest, panel, table } from "./page.js";
+import { announced, clamp, controls, factList, fixed, format, html, legend, nearest, note, panel } from "./page.js";
+import { panels, table } from "./page.js";
 
 /** @type {Record<string, string>} */
 export const AXIS_NAMES = {
@@ -31,15 +32,10 @@ export const AXIS_NAMES = {
 
 /**
  * Shows the sweeps of a view, one at a time.
- * @param {HTMLElement} root
- * @param {any} view
- * @param {import("./page.js").Address} address
+ * @type {import("./page.js").Show}
  */
-export function showSweep(root, view, address) {
-  showChosen(root, view.sweeps, sweepTitle, address, (name) =>
-    sweepParts(view.sweeps[name], view.charts[name], address),
-  );
-}
+export const showSweep = (root, { sweeps, charts }, address) =>
+  showChosen(root, sweeps, sweepTitle, address, (name) => sweepParts(sweeps[name], charts[name], address));
 
 /** @param {any} sweep */
 function sweepTitle({ n, m, model, values }) {
@@ -54,40 +50,34 @@ function sweepTitle({ n, m, model, values }) {
  * @param {import("./page.js").Address} address
  */
 function sweepParts(sweep, chart, address) {
-  const { n, m, axes } = sweep;
+  const { n, m } = sweep;
+  const axes = /** @type {[string, any[]][]} */ (sweep.axes);
   const [W, loss] = [sweep.W, sweep.loss].map(unpack);
   const [b, out] = [sweep.b, sweep.out].map((packed) => packed && unpack(packed));
-  const varying = axes.filter((/** @type {any} */ [, values]) => values.length > 1);
-  const index = Object.fromEntries(
-    axes.map((/** @type {any} */ [name, values]) => [name, place(name, values, address)]),
-  );
-  const modelAt = (/** @type {number} */ point) => new Model(W.subarray(point * m * n, (point + 1) * m * n), m, n);
+  const varying = axes.filter(([, values]) => values.length > 1);
+  const index = Object.fromEntries(axes.map(([name, values]) => [name, place(name, values, address)]));
+  const modelAt = (/** @type {number} */ point) => new Model(part(W, point, m * n), m, n);
   const picture = new Arrangement("The columns of W as arrows; arrow keys turn a solid", address);
   const gram = new Matrix("The matrix WᵀW", gramEntry, address);
   const neurons = html("div");
   const facts = announced();
   const features = html("div");
-  const again = html("p", { class: "note" });
+  const again = note();
   // One scale for all models, so that what moves is the model.
   const longest = Math.max(1.1, ...Array.from(loss, (_, point) => norms(modelAt(point))).flat());
   const move = (/** @type {string} */ axis, /** @type {number} */ to) => sliders[axis].move(to);
   const beside = chart && (chart.lines ? drawChart : drawMap)(chart, sweep, AXIS_NAMES, index, move, address);
 
   const show = () => {
-    const point = axes.reduce(
-      (/** @type {number} */ k, /** @type {any} */ [name, values]) => k * values.length + index[name],
-      0,
-    );
+    const point = axes.reduce((k, [name, values]) => k * values.length + index[name], 0);
     const model = modelAt(point);
-    const values = Object.fromEntries(axes.map((/** @type {any} */ [name, values]) => [name, values[index[name]]]));
+    const values = Object.fromEntries(axes.map(([name, values]) => [name, values[index[name]]]));
     const colours = featureColours({ ...sweep, sets: sweep.sets[values.distribution] ?? [] });
     if (m <= 3) picture.show(model.columns(), colours, { reach: 1.25 * longest });
     picture.element.classList.toggle("solid", m === 3);
     gram.show((i, j) => model.gram(i, j), n, n, longest ** 2);
     if (sweep.model === "relu_hidden" || sweep.model === "absolute")
-      neurons.replaceChildren(
-        stacks(model, out && out.subarray(point * m * n, (point + 1) * m * n), sweep.signed, () => {}),
-      );
+      neurons.replaceChildren(stacks(model, part(out, point, m * n), sweep.signed, () => {}));
     const notes = Object.entries(sweep.notes).map(([name, { [point]: value }]) => [
       name,
       typeof value === "number" ? format(value) : value,
@@ -99,13 +89,13 @@ function sweepParts(sweep, chart, address) {
         "D* = m / ‖W‖²": format(m / d3.sum(norms(model), (v) => v * v)),
       }),
     );
-    features.replaceChildren(featureTable(model, b?.subarray(point * n, (point + 1) * n)));
+    features.replaceChildren(featureTable(model, part(b, point, n)));
     again.replaceChildren(...(sweep.live ? [liveLink(sweep, point, values)] : []));
     beside?.mark();
   };
   /** @type {Record<string, Slider>} */
   const sliders = {};
-  const controls = varying.map((/** @type {any} */ [name, values]) => {
+  const inputs = varying.map(([name, values]) => {
     const change = (/** @type {number} */ at) => {
       index[name] = at;
       address.set({ [name]: typeof values[at] === "string" ? at : values[at] });
@@ -115,31 +105,20 @@ function sweepParts(sweep, chart, address) {
       sliders[name] = new Slider(AXIS_NAMES[name], values, index[name], change);
       return sliders[name].element;
     }
-    const options = values.map((/** @type {string} */ value, /** @type {number} */ k) => [
-      String(k),
-      shortenSets(describeSets(value)),
-    ]);
+    const options = values.map((value, k) => /** @type {[string, string]} */ ([String(k), nameSets(value)]));
     return choice(AXIS_NAMES[name], options, String(index[name]), (value) => change(Number(value)));
   });
   show();
-  const note = html(
-    "p",
-    { class: "note" },
-    ...colourNote(sweep),
-    m === 3 ? " Drag to turn, or use the arrow keys." : "",
-  );
-  const panels = [
-    ...(m <= 3 ? [panel("Arrangement", picture.element, note, facts)] : []),
+  const words = note(...colourNote(sweep), m === 3 ? " Drag to turn, or use the arrow keys." : "");
+  const shown = [
+    ...(m <= 3 ? [panel("Arrangement", picture.element, words, facts)] : []),
     ...(sweep.exact ? [exactPanel(sweep.exact, m, picture)] : []),
     ...(neurons.childNodes.length ? [panel("Neurons", neurons)] : []),
     ...(beside ? [panel(chart.title, beside.element), ...beside.more] : []),
     panel("WᵀW", gram.element, ...(m <= 3 ? [] : [facts])),
     panel("Features", features, again),
   ];
-  return [
-    ...(controls.length ? [html("div", { class: "controls" }, ...controls)] : []),
-    html("div", { class: "panels" }, ...panels),
-  ];
+  return [...(inputs.length ? [controls(...inputs)] : []), panels(...shown)];
 }
 
 /**
@@ -187,8 +166,7 @@ function exactPanel(corners, m, model) {
  * @param {import("./page.js").Address} address
  */
 export function place(name, values, address) {
-  if (typeof values[0] === "string")
-    return Math.min(Math.max(Math.round(address.number(name, 0)), 0), values.length - 1);
+  if (typeof values[0] === "string") return clamp(Math.round(address.number(name, 0)), 0, values.length - 1);
   return nearest(values, address.number(name, values[Math.floor(values.length / 2)]));
 }
 
@@ -203,11 +181,11 @@ function describeSets(name) {
 }
 
 /**
- * Shortens sets of many consecutive features.
- * @param {string} text
+ * Writes a distribution with features counted from 1 and shortens sets of many consecutive ones.
+ * @param {string} name
  */
-function shortenSets(text) {
-  return text.replace(/(\d+)(\+\d+){3,}/g, (set, first) => {
+function nameSets(name) {
+  return describeSets(name).replace(/(\d+)(\+\d+){3,}/g, (set, first) => {
     const members = set.split("+").map(Number);
     return members.every((i, k) => i === Number(first) + k) ? `${first}–${members.at(-1)}` : set;
   });
@@ -239,15 +217,15 @@ export function featureTable(model, b) {
 
 /**
  * Draws a chart of lines; its axis runs as the slider does.
- * @param {any} given
- * @param {any} sweep
+ * @param {{title: string, axis: string, y: string, lines: any[], log?: boolean, marks?: any[]}} given
+ * @param {{axes: [string, any[]][]}} sweep
  * @param {Record<string, string>} names the names of the axes
  * @param {Record<string, number>} index the present place on every axis
  * @param {(axis: string, index: number) => void} move called when a place is pointed at
  */
 export function drawChart({ title, axis, y, lines, log, marks = [] }, { axes }, names, index, move) {
-  const xs = axes.find((/** @type {any} */ [name]) => name === axis)[1];
-  const values = lines.flatMap((/** @type {any} */ line) => line.y).filter((/** @type {any} */ v) => v !== null);
+  const xs = axes.filter(([name]) => name === axis)[0][1];
+  const values = lines.flatMap((line) => line.y).filter((v) => v !== null);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = 0.05 * (high - low);
   const chart = new Chart(
@@ -258,31 +236,20 @@ export function drawChart({ title, axis, y, lines, log, marks = [] }, { axes }, 
   for (const { at } of marks) chart.rule("x", at, { "stroke-dasharray": "3 3" });
   const colour = (/** @type {any} */ line, /** @type {number} */ k) =>
     line.colour === null ? "var(--ink)" : CATEGORIES[line.colour ?? k];
-  lines.forEach((/** @type {any} */ line, /** @type {number} */ k) => {
+  lines.forEach((line, k) => {
     if (line.dots) chart.dots(line.x, line.y, colour(line, k), 4);
     else chart.line(line.x, line.y, { style: `stroke:${colour(line, k)}` });
   });
-  /** @type {Element | undefined} */
-  let cursor;
-  const mark = () => {
-    cursor?.remove();
-    cursor = chart.rule("x", xs[index[axis]], { class: "line" });
-  };
+  const mark = () => chart.moveCursor(chart.rule("x", xs[index[axis]], { class: "line" }));
   chart.interactive(
     (x) => move(axis, nearest(xs, x)),
     (dx) => move(axis, index[axis] + dx),
   );
-  const entries = lines.map((/** @type {any} */ line, /** @type {number} */ k) =>
-    html(
-      "li",
-      {},
-      html("i", { class: line.dots ? "dot" : "", style: `background:${colour(line, k)}` }),
-      shortenSets(describeSets(line.name)),
-    ),
-  );
-  const crossings = marks.length
-    ? [html("li", {}, `dashed: ${marks.map((/** @type {any} */ mark) => mark.name).join("; ")}`)]
-    : [];
-  const legend = html("ul", { class: "legend" }, ...entries, ...crossings);
-  return { mark, element: html("div", {}, chart.element, legend), more: [] };
+  const entries = lines.map((line, k) => ({
+    colour: colour(line, k),
+    kind: line.dots ? "dot" : undefined,
+    text: nameSets(line.name),
+  }));
+  const dashed = marks.length ? [{ text: `dashed: ${marks.map(({ name }) => name).join("; ")}` }] : [];
+  return { mark, element: html("div", {}, chart.element, legend(...entries, ...dashed)), more: [] };
 }

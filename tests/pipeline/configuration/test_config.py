@@ -77,6 +77,7 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("device", "tpu", ["config.device", "cpu", "cuda", "auto", "tpu"]),
     ("other_seeds", 0, ["config.other_seeds", "1"]),
     ("other_seeds", [1, 2], ["config.other_seeds"]),
+    ("one_core_work", -1, ["config.one_core_work", "0"]),
     ("defaults", [1], ["config.defaults"]),
     ("defaults.colour", 1, ["config.defaults", "colour", "steps"]),
     ("defaults.n", 4, ["config.defaults", "'n'"]),
