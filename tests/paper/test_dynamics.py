@@ -123,7 +123,7 @@ def test_p_values_are_uniform_where_there_is_nothing(monkeypatch: pytest.MonkeyP
     rng, found = np.random.default_rng(5), []
     for _ in range(60):
         moments, falls = (rng.integers(14, 95, (12, 2)).tolist() for _ in range(2))
-        test = loss_fall_at_jumps(curves(moments, falls), seed=int(rng.integers(10**6)))
+        test = loss_fall_at_jumps(curves(moments, falls))
         found.append([test.p_value(test.at_random), test.p_value(test.of_others)])
     for p in np.array(found).T:
         assert 0.3 < p.mean() < 0.7

@@ -49,19 +49,16 @@ def test_gains(count: int, density: float) -> None:
 
 
 def test_threshold_of_sparse_features() -> None:
-    """With b = 0, p [(1 - w²)²/3 + c w/2] is below p/3 up to c = 4w/3 - 2w³/3 at w² = 2/3, also for a pair."""
+    """With b = 0, p [(1 - w²)²/3 + c w/2] is below p/3 up to c = 4w/3 - 2w³/3 at w² = 2/3."""
     w = (2 / 3) ** 0.5
-    for count in (1, 2):
-        assert l1.threshold_coefficient(count, 1e-6) == pytest.approx(4 / 3 * w - 2 / 3 * w**3, abs=1e-5)
+    assert l1.threshold_coefficient(1e-6) == pytest.approx(4 / 3 * w - 2 / 3 * w**3, abs=1e-5)
 
 
 @pytest.mark.parametrize("density", [0.01, 0.1, 0.3])
-@pytest.mark.parametrize("count", [1, 2])
-def test_nothing_is_gained_above_the_threshold(count: int, density: float) -> None:
-    threshold = l1.threshold_coefficient(count, density)
-    gains, weights = l1.gain_over_unused(count, density, threshold * np.array([0.98, 1.001, 2]))
-    activity = density / 2 if count == 1 else density * (1 - density) + density**2 / 3
-    assert gains[0] == pytest.approx(0.02 * threshold * activity * weights[0], rel=0.05)
+def test_nothing_is_gained_above_the_threshold(density: float) -> None:
+    threshold = l1.threshold_coefficient(density)
+    gains, weights = l1.gain_over_unused(1, density, threshold * np.array([0.98, 1.001, 2]))
+    assert gains[0] == pytest.approx(0.02 * threshold * density / 2 * weights[0], rel=0.05)
     assert gains[1:].tolist() == weights[1:].tolist() == [0, 0]
     assert weights[0] > 0.7  # It vanishes by a jump: just below the threshold it is still large.
 

@@ -59,7 +59,7 @@ def test_thresholds_of_features(measured: dict[str, pd.DataFrame]) -> None:
     """Thresholds are proportional to importance."""
     features = measured["features"]
     assert len(features) == 2 * 4 * N
-    alone = features["density"].map({p: l1.threshold_coefficient(1, p) for p in DENSITIES})
+    alone = features["density"].map({p: l1.threshold_coefficient(p) for p in DENSITIES})
     np.testing.assert_allclose(features["threshold"], alone * 0.7 ** features["feature"])
     assert (features["norm"] > 0.5).groupby([features["density"], features["l1"]]).sum().tolist() == [8, 7, 4, 2] * 2
 
@@ -88,7 +88,7 @@ def test_numbers_in_the_report() -> None:
     )
     features = pd.DataFrame({"feature": [0, 1, 2], "importance": [1, 0.7, 0.49]})
     first, second = measure.summarise({"models": models, "features": features}).to_dict("records")
-    exact = {"a feature of importance 1 goes at (exact)": f"{l1.threshold_coefficient(1, 0.03):.3f}", "1-S": "0.03"}
+    exact = {"a feature of importance 1 goes at (exact)": f"{l1.threshold_coefficient(0.03):.3f}", "1-S": "0.03"}
     exact["features per dimension without"] = "2.25"
     assert first == exact | {
         "importances": "equal",
@@ -157,7 +157,7 @@ def test_the_sweeps_are_comparable() -> None:
     for name in (EQUAL_IMPORTANCES, FALLING_IMPORTANCES):
         sweep = CONFIG.sweeps[name]
         assert sweep.l1[0] == 0
-        assert max(sweep.l1) > l1.threshold_coefficient(1, max(sweep.density))
+        assert max(sweep.l1) > l1.threshold_coefficient(max(sweep.density))
 
 
 def test_an_autoencoder_finds_the_axes_of_antipodal_pairs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,11 +56,11 @@ def test_jumps_at_the_ends() -> None:
 
 
 def test_settled() -> None:
-    """A trajectory has settled when at most a share of the series still changes."""
-    many = np.stack([logistic(at) for at in np.linspace(20, 40, 20)] + [logistic(150)], axis=1)
-    start = trajectories.settling_snapshot(many, window=3, least=0.1)
-    assert 36 < start < 48
-    assert trajectories.settling_snapshot(many, window=3, least=0.1, share=0.01) > 150
+    """A trajectory has settled when at most a tenth of the series still changes."""
+    many = [logistic(at) for at in np.linspace(20, 40, 20)]
+    two_late, three_late = (np.stack(many + [logistic(150)] * late, axis=1) for late in (2, 3))
+    assert 36 < trajectories.settling_snapshot(two_late, window=3, least=0.1) < 48
+    assert 150 < trajectories.settling_snapshot(three_late, window=3, least=0.1) < 158
 
 
 def curve(*drops: tuple[float, float], end: float = 1.0, steps: np.ndarray | None = None) -> tuple:

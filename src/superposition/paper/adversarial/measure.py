@@ -70,22 +70,24 @@ def _vulnerability_at(models: SweepResult, point: int) -> dict[str, float]:
     """
     target = attacks.make_target(models, point, ATTACK_SAMPLES)
     represented = is_represented(geometry.norms(target.W) ** 2)
-    any_represented = bool(represented.any())
     # A model without superposition cannot be misled about features that it does not represent. For a comparison that
     # does not depend on these, attack represented features only and count only their errors; and attack one at a time.
     represented_only = replace(target, counted=represented)
     single = torch.eye(models.sweep.n)[represented]
     scaled, constant = RELATIVE_SIZE * target.mean_norm, RELATIVE_SIZE * float(np.sqrt(models.sweep.n / 3))
+
+    def vulnerability(attacked: attacks.Target, size: float, directions: torch.Tensor) -> float:
+        """Return the rise under the worst of some attacks over the square of their size; NaN if there are none."""
+        return attacked.worst_rise(size * directions) / size**2 if len(directions) else np.nan
+
     return {
         "features_per_dimension": 1 / float(geometry.dimensions_per_feature(target.W)),
         "represented_features": int(represented.sum()),
         "size": scaled,
-        "scaled": target.worst_rise(scaled * target.analytic_attacks()) / scaled**2,
-        "constant": target.worst_rise(constant * target.analytic_attacks()) / constant**2,
-        "represented": represented_only.worst_rise(scaled * represented_only.analytic_attacks()) / scaled**2
-        if any_represented
-        else np.nan,
-        "single": represented_only.worst_rise(scaled * single) / scaled**2 if any_represented else np.nan,
+        "scaled": vulnerability(target, scaled, target.analytic_attacks()),
+        "constant": vulnerability(target, constant, target.analytic_attacks()),
+        "represented": vulnerability(represented_only, scaled, represented_only.analytic_attacks()),
+        "single": vulnerability(represented_only, scaled, single),
     }
 
 
@@ -94,10 +96,9 @@ def _ascents_at(models: SweepResult, point: int) -> dict[str, float]:
     target = attacks.make_target(models, point, ATTACK_SAMPLES)
     size = RELATIVE_SIZE * target.mean_norm
     analytic = target.analytic_attacks()
-    random = torch.randn(
-        ASCENT_STARTS // 2, models.sweep.n, generator=torch.Generator().manual_seed(1 + models.sweep.seed)
-    )
-    starts = torch.cat([target.rank(size * analytic)[: ASCENT_STARTS // 2], random])
+    generator, half = torch.Generator().manual_seed(1 + models.sweep.seed), ASCENT_STARTS // 2
+    random = torch.randn(half, models.sweep.n, generator=generator)
+    starts = torch.cat([target.rank(size * analytic)[:half], random])
     return {
         "analytic": target.worst_rise(size * analytic) / size**2,
         "all_samples": attacks.gradient_ascent(target, starts, size, ASCENT_STEPS) / size**2,
@@ -128,9 +129,8 @@ def _summarise_vulnerability(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         means = models.groupby("density").mean(numeric_only=True)
         row = {"n, m": f"{n}, {m}", "features per dimension, largest": f"{means['features_per_dimension'].max():.2f}"}
         for name, words in SIZE_CONVENTIONS.items():
-            row[f"λ a tenth {words}: largest vulnerability"] = (
-                f"{means[name].max():.2f} at 1-S = {means[name].idxmax():.3g}"
-            )
+            largest = f"{means[name].max():.2f} at 1-S = {means[name].idxmax():.3g}"
+            row[f"λ a tenth {words}: largest vulnerability"] = largest
             rank = scipy.stats.spearmanr(means[name], means["features_per_dimension"]).statistic
             row[f"rank correlation with it, {name}"] = f"{rank:.2f}"
         for name, words in CONTROLS.items():
@@ -161,10 +161,9 @@ def _attacked_models(name: str, trained: SweepResult) -> pd.DataFrame:
         kept_features=kept.sum(1).numpy(),
         interference=geometry.relative_interference(W * kept[:, None]).numpy() * (sweep.m + 1) / 2,
     )
-    without = table[table["attack"] == 0].set_index(["density", "seed"])["clean_loss"]
-    return table.assign(
-        price=table["clean_loss"] / without.loc[pd.MultiIndex.from_frame(table[["density", "seed"]])].to_numpy()
-    )
+    clean_loss = table["clean_loss"]
+    without = clean_loss.where(table["attack"] == 0).groupby([table["density"], table["seed"]]).transform("first")
+    return table.assign(price=clean_loss / without)
 
 
 def summarise_removal(models: pd.DataFrame) -> pd.DataFrame:

@@ -39,7 +39,12 @@ class Coincidence(NamedTuple):
         return float((1 + (null >= self.share).sum()) / (1 + len(null)))
 
 
-def loss_fall_at_jumps(data: dict[str, pd.DataFrame], seed: int = 0) -> Coincidence:
+def jump_window(snapshots: int) -> int:
+    """Return the number of snapshots, before and after one of so many, over which a change is measured."""
+    return max(1, round(JUMP_WINDOW * snapshots))
+
+
+def loss_fall_at_jumps(data: dict[str, pd.DataFrame]) -> Coincidence:
     """Measure how much of the fall of the loss coincides with jumps of D_i.
 
     The fall is taken once a model has settled and summed over the models that end as digons and in which features jump.
@@ -47,12 +52,11 @@ def loss_fall_at_jumps(data: dict[str, pd.DataFrame], seed: int = 0) -> Coincide
 
     Args:
         data: The tables of the figure ``energy_levels``.
-        seed: Seed of the shuffles of the null models.
 
     Returns:
         The share within a window of a jump, and its null distributions; NaN if no model qualifies or no loss falls.
     """
-    rng, window = np.random.default_rng(seed), max(1, round(JUMP_WINDOW * len(data["losses"])))
+    rng, window = np.random.default_rng(0), jump_window(len(data["losses"]))
     models = data["models"].query("digons and jumps > 0")
     loss = data["losses"][[f"l{restart}" for restart in models["restart"]]].to_numpy().T
     fall = -np.diff(loss)  # [model, moment]
@@ -60,7 +64,8 @@ def loss_fall_at_jumps(data: dict[str, pd.DataFrame], seed: int = 0) -> Coincide
     moments = [data["jumps"].query(f"restart == {restart}")["snapshot"].unique() for restart in models["restart"]]
     total = fall.sum()
     if not total > 0:
-        return Coincidence(float("nan"), np.full(SHUFFLES, np.nan), np.full(SHUFFLES, np.nan))
+        nothing = np.full(SHUFFLES, np.nan)
+        return Coincidence(np.nan, nothing, nothing)
     at_random = np.zeros(SHUFFLES)
     for model, at, start in zip(fall, moments, models["settled"], strict=True):
         at_random += fall_within(model, rng.integers(start, len(model), (SHUFFLES, len(at))), window)
@@ -81,18 +86,17 @@ def fall_within(fall: Float[np.ndarray, " k"], moments: np.ndarray, window: int)
     return (fall * (ends.cumsum(1)[:, :-1] > 0)).sum(1)
 
 
-def swaps_at_jumps(data: dict[str, pd.DataFrame], seed: int = 0) -> tuple[int, Int[np.ndarray, " shuffle"]]:
+def swaps_at_jumps(data: dict[str, pd.DataFrame]) -> tuple[int, Int[np.ndarray, " shuffle"]]:
     """Count the jumps at which the D_i of another feature jumps the other way, within the window.
 
     Args:
         data: The tables of the figure ``energy_levels``.
-        seed: Seed of the shuffles of the null model.
 
     Returns:
         The count over all models, and its distribution if the moments of every model's jumps are drawn at random from
         the time for which the model is settled.
     """
-    rng, window = np.random.default_rng(seed), max(1, round(JUMP_WINDOW * len(data["losses"])))
+    rng, window = np.random.default_rng(0), jump_window(len(data["losses"]))
     observed, at_random = 0, np.zeros(SHUFFLES, dtype=int)
     for model in data["models"].query("jumps > 1").itertuples():
         jumps = data["jumps"].query(f"restart == {model.restart}")

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
 
+from superposition.analysis.rows import weights_of
 from superposition.paper.dynamics import DIMENSIONALITY_LEVELS, SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps
 from superposition.plotting import style, vectors
 
@@ -31,11 +32,10 @@ def energy_levels(tables: dict[str, pd.DataFrame]) -> Figure:
     for i in range(levels.shape[1] - 1):
         if i not in jumping:
             axes[0, 0].plot(steps, levels[f"d{i}"], color="0.6", lw=0.4)
-    for rank, i in enumerate(jumping):
-        colour = style.CATEGORIES[rank % len(style.CATEGORIES)]
+    for i, colour in zip(jumping, itertools.cycle(style.CATEGORIES), strict=False):
         axes[0, 0].plot(steps, levels[f"d{i}"], color=colour, lw=1.2)
-    axes[0, 0].set(ylabel="$D_i$", ylim=(-0.03, 1.03), yticks=[0, 0.5, 1], title="every feature of one model")
-    axes[0, 0].set_yticklabels(["0", "1/2", "1"])
+    axes[0, 0].set(ylabel="$D_i$", ylim=(-0.03, 1.03), title="every feature of one model")
+    axes[0, 0].set_yticks(DIMENSIONALITY_LEVELS, ["0", "1/2", "1"])
     loss = tables["losses"][f"l{model.restart}"]
     end = loss.iloc[-max(1, len(loss) // 20) :]
     noise = max(float(end.std(ddof=0)), 1e-6 * float(end.mean()))
@@ -66,7 +66,7 @@ def _draw_views(side: Axes, top: Axes, positions: pd.DataFrame) -> None:
 
     They are lines from the origin, coloured by set, with the edges of the polytope that they end as.
     """
-    W = positions.sort_values("feature")[["w0", "w1", "w2"]].to_numpy()
+    W = weights_of(positions).T
     dot, norm = W @ W.T, np.linalg.norm(W, axis=1)
     edges = np.argwhere(np.triu(dot > -0.5 * np.outer(norm, norm), k=1))
     turned = W @ VIEW_AXES
@@ -95,20 +95,11 @@ def geometric_learning(tables: dict[str, pd.DataFrame]) -> Figure:
     ax.plot(marks["step"], marks["loss"], "o", color=style.CATEGORIES[3], ms=4)
     for letter, row in zip("ABCDEFGH", marks.itertuples(), strict=False):
         last = row.step == edges[-1]
-        ax.annotate(
-            letter,
-            (row.step, row.loss),
-            (-4 if last else 3, 4),
-            textcoords="offset points",
-            ha="right" if last else "left",
-        )
+        side, offset = ("right", -4) if last else ("left", 3)
+        ax.annotate(letter, (row.step, row.loss), (offset, 4), textcoords="offset points", ha=side)
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss", xlim=(edges[0], edges[-1]), title="one run")
-    ax.set_yticks([0.01, 0.02, 0.05, 0.1, 0.2], ["0.01", "0.02", "0.05", "0.1", "0.2"])
-    ax.tick_params(axis="y", which="minor", labelleft=False)
-    shares = (
-        runs.groupby(["path", "experiment"]).size().unstack(fill_value=0).reindex(columns=[SMALL_INIT, XAVIER_INIT])
-    )
-    shares = shares.fillna(0) / runs.groupby("experiment").size().reindex([SMALL_INIT, XAVIER_INIT])
+    style.plain_ticks(ax.yaxis, 0.01, 0.02, 0.05, 0.1, 0.2)
+    shares = pd.crosstab(runs["path"], runs["experiment"], normalize="columns")[[SMALL_INIT, XAVIER_INIT]]
     top = shares.loc[shares.max(axis=1).sort_values(ascending=False, kind="stable").index[:7]].iloc[::-1]
     labels = {SMALL_INIT: ("small weights", style.CATEGORIES[2]), XAVIER_INIT: ("Xavier", style.CATEGORIES[5])}
     # Where only one of the two takes a path, its bar is in the middle.
@@ -133,10 +124,10 @@ def _draw_grams(below: SubFigure, moments: pd.DataFrame) -> None:
     """Draw WᵀW at every moment; on the first plateau it is the projector on the two first principal components."""
     axes = below.subplots(1, moments["step"].nunique())
     for ax, (_, positions) in zip(axes, moments.groupby("step"), strict=True):
-        W = positions.sort_values("feature")[["w0", "w1", "w2"]].to_numpy().T
+        W = weights_of(positions)
         image = ax.imshow(W.T @ W, cmap=style.SIGNED, vmin=-1, vmax=1)
         for (i, j), dot in np.ndenumerate(W.T @ W):
-            ax.text(j, i, f"{dot:.1f}".replace("-0.0", "0.0"), ha="center", va="center", fontsize=4.5)
+            ax.text(j, i, f"{dot:.1f}".replace("-0.0", "0.0"), fontsize=4.5, **style.CENTRED)
         ax.set(xticks=[], yticks=[])
         style.frame(ax)
     plateaus = sorted(moments.loc[moments["moment"] == "plateau", "step"].unique())

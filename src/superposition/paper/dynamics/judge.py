@@ -94,12 +94,9 @@ def swap_places(data: Tables) -> Finding:
 )
 def loss_drops(data: Tables) -> Finding:
     test = loss_fall_at_jumps(data["energy_levels"])
-    known = np.isfinite(test.share)
+    chances = [test.p_value(null) for null in (test.at_random, test.of_others)]
     return Finding(
-        [
-            test.share,
-            *(test.p_value(null) if known else np.nan for null in (test.at_random, test.of_others)),
-        ],
+        [test.share, *(chances if np.isfinite(test.share) else [np.nan, np.nan])],
         text=f"{test.at_random.mean():.0%} of the fall is at random moments, {test.of_others.mean():.0%} at those of "
         "another model's jumps",
         note="That the second of two drops is the larger one is seen in the paper's run, and not judged",

@@ -8,14 +8,15 @@ from jaxtyping import Float
 
 from superposition.analysis import alignment, recognition
 from superposition.analysis.representation import is_represented
+from superposition.analysis.tables import stack
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.dynamics import (
     DIMENSIONALITY_LEVELS,
-    JUMP_WINDOW,
     LEVEL_TOLERANCE,
     SMALL_INIT,
     XAVIER_INIT,
+    jump_window,
     trajectories,
 )
 from superposition.training import evaluation
@@ -50,44 +51,49 @@ def energy_levels(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     steps, loss = models.snapshot_steps.numpy(), _losses_along_training(models)
     dimensionality = geometry.dimensionality(models.snapshots["W"][:, 0].double()).numpy()
     norms = geometry.norms(models.parameters["W"][0].double()).numpy()
-    window = max(1, round(JUMP_WINDOW * len(steps)))
-    rows, found, moved, sensitivity = [], [], [], []
+    window, parts = jump_window(len(steps)), []
     for restart in range(models.sweep.restarts):
         levels = dimensionality[:, restart]
         start = trajectories.settling_snapshot(levels, window, MAX_SETTLED_CHANGE)
         represented = is_represented(norms[restart] ** 2)
-        model_jumps = trajectories.find_jumps(levels, window, MIN_JUMP).query(f"snapshot >= {start}")
-        found.append(model_jumps.assign(restart=restart))
-        moved.append(trajectories.steepest_changes(levels[start:], window, MIN_MOVE).assign(restart=restart))
-        for least in (MIN_JUMP / 1.5, MIN_JUMP, MIN_JUMP * 1.5):
-            again = trajectories.find_jumps(levels, window, least).query(f"snapshot >= {start}")
-            sensitivity.append({"restart": restart, "least": least, "jumps": len(again)})
+        by_least = {
+            least: trajectories.find_jumps(levels, window, least).query(f"snapshot >= {start}")
+            for least in (MIN_JUMP / 1.5, MIN_JUMP, MIN_JUMP * 1.5)
+        }
+        jumps = by_least[MIN_JUMP]
         near = np.abs(levels[start:, :, None] - np.array(DIMENSIONALITY_LEVELS)).min(-1) <= LEVEL_TOLERANCE
-        rows.append(
+        about = {
+            "represented": int(represented.sum()),
+            "digons": bool((np.abs(levels[-1, represented] - 0.5) <= 0.025).all()),
+            "settled": start,
+            "jumps": len(jumps),
+            "last": jumps["snapshot"].max(),
+            "at_levels": near.mean(),
+            "loss": loss[-1, restart],
+        }
+        parts.append(
             {
-                "restart": restart,
-                "represented": int(represented.sum()),
-                "digons": bool((np.abs(levels[-1, represented] - 0.5) <= 0.025).all()),
-                "settled": start,
-                "jumps": len(model_jumps),
-                "last": model_jumps["snapshot"].max(),
-                "at_levels": near.mean(),
-                "loss": loss[-1, restart],
+                "models": pd.DataFrame([{"restart": restart} | about]),
+                "jumps": jumps.assign(restart=restart),
+                "moved": trajectories.steepest_changes(levels[start:], window, MIN_MOVE).assign(restart=restart),
+                "sensitivity": pd.DataFrame(
+                    {"restart": restart, "least": [*by_least], "jumps": [*map(len, by_least.values())]}
+                ),
             }
         )
-    table, jumps = pd.DataFrame(rows), pd.concat(found, ignore_index=True).rename(columns={"series": "feature"})
+    tables = stack(parts)
+    table, jumps = tables["models"], tables["jumps"]
     # Show the model with the latest jump, which stands out since little else changes by then.
     latest = table["last"].where(table["digons"]).fillna(-1).idxmax()
     shown = int(table.loc[latest, "restart"])
+    names = {"series": "feature"}
     return {
         "models": table.assign(shown=table["restart"] == shown),
-        "jumps": jumps.assign(step=steps[jumps["snapshot"].astype(int)]),
-        "moved": pd.concat(moved, ignore_index=True).rename(columns={"series": "feature"}),
-        "sensitivity": pd.DataFrame(sensitivity),
-        "levels": pd.DataFrame(
-            dimensionality[:, shown].round(5), columns=[f"d{i}" for i in range(models.sweep.n)]
-        ).assign(step=steps),
-        "losses": pd.DataFrame(loss, columns=[f"l{r}" for r in range(loss.shape[1])]).assign(step=steps),
+        "jumps": jumps.rename(columns=names).assign(step=steps[jumps["snapshot"].astype(int)]),
+        "moved": tables["moved"].rename(columns=names),
+        "sensitivity": tables["sensitivity"],
+        "levels": pd.DataFrame(dimensionality[:, shown].round(5)).add_prefix("d").assign(step=steps),
+        "losses": pd.DataFrame(loss).add_prefix("l").assign(step=steps),
     }
 
 
@@ -125,12 +131,19 @@ def geometric_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
     rotation, order = alignment.find_alignment(along[-1], OCTAHEDRON, alignment.symmetric_orders(*SETS))
     moments = [("start", 0), *(("plateau", k) for k in plateaus), ("end", len(steps) - 1)]
     frames = np.unique(np.geomspace(1, len(steps), ANIMATION_FRAMES).round().astype(int) - 1)
+
+    def positions(snapshot: int | np.integer, moment: str) -> pd.DataFrame:
+        """Return the columns of W at a snapshot, turned so that the octahedron has its corners on the axes."""
+        W = (rotation @ along[snapshot][:, order]).round(6)
+        table = pd.DataFrame(W.T, columns=["w0", "w1", "w2"])
+        return table.assign(feature=np.arange(6), step=steps[snapshot], moment=moment)
+
     return {
         "runs": table.assign(shown=(table["experiment"] == SMALL_INIT) & (table["restart"] == shown)),
         "curve": pd.DataFrame({"step": steps, "loss": loss}),
         "drops": pd.DataFrame({"step": steps[found]}),
-        "moments": pd.concat([_positions(rotation @ along[k][:, order], int(steps[k]), name) for name, k in moments]),
-        "frames": pd.concat([_positions(rotation @ along[k][:, order], int(steps[k]), "frame") for k in frames]),
+        "moments": pd.concat([positions(k, name) for name, k in moments]),
+        "frames": pd.concat([positions(k, "frame") for k in frames]),
         "numbers": _summarise_paths(table[table["experiment"].isin([SMALL_INIT, XAVIER_INIT])]),
     }
 
@@ -170,12 +183,6 @@ def _count_represented(W: Float[np.ndarray, "3 6"]) -> int:
 def describe_stage(W: Float[np.ndarray, "3 6"]) -> str:
     """Describe how many features a model represents in how many dimensions (singular values above ½)."""
     return f"{_count_represented(W)} in {(np.linalg.svd(W, compute_uv=False) > 0.5).sum()}"
-
-
-def _positions(W: Float[np.ndarray, "3 6"], step: int, moment: str) -> pd.DataFrame:
-    """Return the columns of W as a table with one row per feature."""
-    positions = pd.DataFrame(W.T.round(6), columns=["w0", "w1", "w2"])
-    return positions.assign(feature=np.arange(6), step=step, moment=moment)
 
 
 def _summarise_paths(runs: pd.DataFrame) -> pd.DataFrame:

@@ -26,16 +26,15 @@ def windowed_change(values: Float[np.ndarray, "snapshot k"], window: int) -> Flo
     return values[np.minimum(at + window, last)] - values[np.maximum(at - window, 0)]
 
 
-def settling_snapshot(values: Float[np.ndarray, "snapshot k"], window: int, least: float, share: float = 0.1) -> int:
-    """Return the first snapshot from which on at most a given share of the series change at the same time.
+def settling_snapshot(values: Float[np.ndarray, "snapshot k"], window: int, least: float) -> int:
+    """Return the first snapshot from which on at most a tenth of the series change at the same time.
 
     Args:
         values: k series along training.
         window: Snapshots before and after over which a change is measured.
         least: Change from which on a series counts as changing.
-        share: Share of the series that may change at the same time.
     """
-    busy = (np.abs(windowed_change(values, window)) >= least).mean(1) > share
+    busy = (np.abs(windowed_change(values, window)) >= least).mean(1) > 0.1
     return int(np.flatnonzero(busy)[-1]) + 1 if busy.any() else 0
 
 

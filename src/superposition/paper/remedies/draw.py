@@ -6,7 +6,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import NullFormatter
 
 from superposition.analysis.rows import rows_at
 from superposition.paper.remedies import EQUAL_IMPORTANCES, falling_importances_label, most_agreed
@@ -20,9 +19,8 @@ def l1_penalty(tables: dict[str, pd.DataFrame]) -> Figure:
     _draw_equal(top.subplots(1, 3), tables)
     features, models = tables["features"], tables["models"]
     m = int(models.loc[models["experiment"] != EQUAL_IMPORTANCES, "m"].iloc[0])
-    by_density = sorted(features.groupby("density"), key=lambda item: -item[0])
-    axes = below.subplots(1, len(by_density), sharey=True, squeeze=False)[0]
-    for ax, (density, rows) in zip(axes, by_density, strict=True):
+    axes = below.subplots(1, features["density"].nunique(), sharey=True, squeeze=False)[0]
+    for ax, (density, rows) in zip(axes[::-1], features.groupby("density"), strict=True):
         image = _draw_remaining(ax, rows, m)
         ax.set_title(style.density_title(density))
     axes[0].set_ylabel(f"feature $i$, $I_i = {falling_importances_label(features)}$")
@@ -51,8 +49,7 @@ def _draw_equal(axes: np.ndarray, tables: dict[str, pd.DataFrame]) -> None:
     across = axes[1].get_yaxis_transform()
     axes[1].text(0.97, 1.05, "antipodal pairs", transform=across, ha="right", va="bottom", fontsize=6, color="0.4")
     axes[2].set(ylabel="clean loss over that without", yscale="log")
-    axes[2].set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
-    axes[2].yaxis.set_minor_formatter(NullFormatter())
+    style.plain_ticks(axes[2].yaxis, 1, 2, 5, 10)
     for ax in axes:
         ax.set_xlabel("coefficient of the penalty")
 
@@ -80,14 +77,13 @@ def sparse_autoencoder(tables: dict[str, pd.DataFrame]) -> Figure:
     models = tables["autoencoders"]
     fig = plt.figure(figsize=(style.PAGE, 4.1))
     top, below = fig.subfigures(2, 1, height_ratios=(1.0, 1.15))
-    by_density = sorted(models.groupby("density"), key=lambda item: -item[0])
-    axes = top.subplots(1, len(by_density), sharey=True, squeeze=False)[0]
-    for ax, (density, rows) in zip(axes, by_density, strict=True):
+    axes = top.subplots(1, models["density"].nunique(), sharey=True, squeeze=False)[0]
+    for ax, (density, rows) in zip(axes[::-1], models.groupby("density"), strict=True):
         image = _draw_recovered(ax, rows)
         ax.set_title(f"{style.density_title(density)}\n{rows['features'].iloc[0]} features")
     axes[0].set_ylabel("penalty")
     style.colorbar(top, image, "share recovered", ax=axes, shrink=0.9)
-    _draw_counts(below.subplots(1, 3), tables["autoencoders"])
+    _draw_counts(below.subplots(1, 3), models)
     return fig
 
 
@@ -98,7 +94,7 @@ def _draw_recovered(ax: Axes, rows: pd.DataFrame) -> AxesImage:
     image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto", origin="lower")
     for (row, column), count in np.ndenumerate(counts.to_numpy()):
         colour = "w" if share.iloc[row, column] > 0.6 else "k"
-        ax.text(column, row, f"{count}", ha="center", va="center", fontsize=6, color=colour)
+        ax.text(column, row, f"{count}", fontsize=6, color=colour, **style.CENTRED)
     ax.set_xticks(range(counts.shape[1]), [f"{size}" for size in counts.columns])
     ax.set_yticks(range(counts.shape[0]), [f"{penalty:g}" for penalty in counts.index])
     ax.set_xlabel("elements")
@@ -117,13 +113,11 @@ def _draw_counts(axes: np.ndarray, models: pd.DataFrame) -> None:
             ax.axvline(rows["features"].iloc[0], color=colour, lw=0.6, ls=":", zorder=0)
     sizes = sorted(models["elements"].unique())
     axes[0].plot(sizes, sizes, color="0.6", lw=0.8, zorder=0)
-    axes[0].text(
-        0.75 * sizes[-1], 0.77 * sizes[-1], "none dead", ha="right", va="bottom", rotation=38, fontsize=6, color="0.4"
-    )
+    note = {"ha": "right", "va": "bottom", "fontsize": 6, "color": "0.4"}
+    axes[0].text(0.75 * sizes[-1], 0.77 * sizes[-1], "none dead", rotation=38, **note)
     axes[0].set_ylabel("live elements")
     axes[1].set(ylabel="unexplained share of $\\|h\\|^2$", yscale="log")
-    axes[1].set_yticks([0.03, 0.1, 0.3], ["0.03", "0.1", "0.3"])
-    axes[1].tick_params(axis="y", which="minor", labelleft=False)
+    style.plain_ticks(axes[1].yaxis, 0.03, 0.1, 0.3)
     axes[2].set_ylabel("cosine to the next larger\ndictionary")
     axes[2].set_ylim(top=1.02)
     axes[0].legend(title="$1-S$, penalty", fontsize=6, title_fontsize=6)

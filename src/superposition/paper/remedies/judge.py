@@ -29,6 +29,11 @@ claims = Claims("remedies")
 SPARSE_COMBINATIONS = "sparse is where k = pn active features have k ln(n/k) < m, the paper's bound"
 
 
+def _without_penalty(data: Tables) -> pd.DataFrame:
+    """Return the models with equal importances that were trained without a penalty."""
+    return data["l1_penalty"]["models"].query(f"experiment == '{EQUAL_IMPORTANCES}' and l1 == 0")
+
+
 @claims.add(
     figure="l1_penalty",
     paper="In the toy models it is quite easy to remove superposition with an L1 term on the hidden activations, at "
@@ -186,7 +191,7 @@ def small_l1_is_free(data: Tables) -> Finding:
     ],
 )
 def same_as_larger(data: Tables) -> Finding:
-    models = data["l1_penalty"]["models"].query(f"experiment == '{EQUAL_IMPORTANCES}' and l1 == 0")
+    models = _without_penalty(data)
     variance = models["density"] / 3 - models["density"] ** 2 / 4
     saved = (models["n"] * variance - models["clean_loss"]) / (models["m"] * variance)
     error = models["clean_loss_error"] / (models["m"] * variance)
@@ -238,7 +243,7 @@ def activation_frequency(data: Tables) -> Finding:
     expected="described",
 )
 def linear_in_m(data: Tables) -> Finding:
-    models = data["l1_penalty"]["models"].query(f"experiment == '{EQUAL_IMPORTANCES}' and l1 == 0")
+    models = _without_penalty(data)
     p = models["density"]
     scaled = models["features_per_dimension"] * p * np.log(1 / p)
     return Finding(
@@ -345,7 +350,7 @@ def counting_features(data: Tables) -> Finding:
 def _of_sparse_combinations(data: Tables) -> pd.DataFrame:
     """Select the largest autoencoders, at their penalties of most agreement, where features combine sparsely."""
     chosen = most_agreed(data["sparse_autoencoder"]["autoencoders"])
-    sizes = data["l1_penalty"]["models"].query(f"experiment == '{EQUAL_IMPORTANCES}'").iloc[0]
+    sizes = _without_penalty(data).iloc[0]
     return chosen[sizes["n"] * chosen["density"] * np.log(1 / chosen["density"]) < sizes["m"]]
 
 

@@ -51,7 +51,7 @@ def gain_over_unused(count: int, density: float, coefficients: np.ndarray) -> tu
     return total[:, 0] - total.min(1), WEIGHTS[total.argmin(1)]
 
 
-def threshold_coefficient(count: int, density: float) -> float:
-    """Return the coefficient of the penalty above which it is best to leave the dimension unused."""
-    loss = _losses_by_weight(count, density)
-    return float(((loss[0] - loss[1:]) / (_mean_activation(count, density) * WEIGHTS[1:])).max())
+def threshold_coefficient(density: float) -> float:
+    """Return the coefficient of the penalty above which it is best not to use a dimension for one feature."""
+    loss = _losses_by_weight(1, density)
+    return float(((loss[0] - loss[1:]) / (_mean_activation(1, density) * WEIGHTS[1:])).max())

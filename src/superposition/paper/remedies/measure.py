@@ -5,7 +5,7 @@ import pandas as pd
 
 from superposition.analysis.representation import is_represented
 from superposition.analysis.rows import rows_at
-from superposition.analysis.tables import numbered_points
+from superposition.analysis.tables import numbered_points, repeat_rows
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.remedies import (
@@ -26,11 +26,9 @@ COEFFICIENTS = np.linspace(0, 0.8, 161)
 def l1_penalty(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the trained models, the features that remain, and the exact optimum of a dimension."""
     tables = {
-        "models": pd.concat([_models_table(name, models) for name, models in trained.items()], ignore_index=True),
+        "models": pd.concat([_models_table(name, models) for name, models in trained.items()]),
         "features": _features_table(trained[FALLING_IMPORTANCES]),
-        "exact": pd.concat(
-            [_exact_gains(density) for density in trained[EQUAL_IMPORTANCES].sweep.density], ignore_index=True
-        ),
+        "exact": pd.concat([_exact_gains(density) for density in trained[EQUAL_IMPORTANCES].sweep.density]),
     }
     return tables | {"frequency": frequency.reduction_per_activation(), "numbers": summarise(tables)}
 
@@ -58,12 +56,11 @@ def _models_table(name: str, trained: SweepResult) -> pd.DataFrame:
 def _features_table(trained: SweepResult) -> pd.DataFrame:
     """Return one row per point and feature, with the coefficient above which a dedicated dimension does not pay."""
     sweep = trained.sweep
-    points = numbered_points(sweep, "density", "l1")
-    table = points.loc[points.index.repeat(sweep.n)].reset_index(drop=True)
-    thresholds = {density: l1.threshold_coefficient(1, density) for density in sweep.density}
+    table = repeat_rows(numbered_points(sweep, "density", "l1"), sweep.n)
+    thresholds = {density: l1.threshold_coefficient(density) for density in sweep.density}
     importance = sweep.importances().ravel()
     return table.assign(
-        feature=np.tile(np.arange(sweep.n), len(points)),
+        feature=np.tile(np.arange(sweep.n), sweep.size),
         importance=importance,
         threshold=importance * table["density"].map(thresholds),
         norm=geometry.norms(trained.best()["W"]).flatten().numpy(),
@@ -95,7 +92,7 @@ def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         row["without superposition"] = ", ".join(f"{c:g}" for c in freed["l1"]) or "–"
         price = freed["clean_loss"].min() / start["clean_loss"]
         row["clean loss there, at least"] = f"{price:.2f} times" if len(freed) else "–"
-        row["a feature of importance 1 goes at (exact)"] = f"{l1.threshold_coefficient(1, density):.3f}"
+        row["a feature of importance 1 goes at (exact)"] = f"{l1.threshold_coefficient(density):.3f}"
         rows.append(row)
     return pd.DataFrame(rows)
 
