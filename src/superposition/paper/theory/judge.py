@@ -210,7 +210,6 @@ def bias_turns_positive_into_negative(data: Tables) -> Finding:
     paper="Features often form sparse interference graphs, in which few features interfere with another; this makes "
     "compounding interference rarer and the loss on one active feature more important",
     phrase="small number of features interfere",
-    expected="described",
 )
 def sparse_graphs(data: Tables) -> Finding:
     graphs = data["theory"]["graphs"].query("represented > 1").sort_values("density", ascending=False)

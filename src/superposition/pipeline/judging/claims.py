@@ -203,18 +203,20 @@ class Claims:
         phrase: str = "",
         criteria: Sequence[Criterion] = (),
         correction: Sequence[Criterion] = (),
-        expected: Verdict = "reproduced",
+        expected: Verdict | None = None,
         at_quick: bool = True,
     ) -> Callable[[Callable[[Tables], Finding]], Callable[[Tables], Finding]]:
         """Return a decorator that makes a function the measure of the claim ``<section>.<its name>``.
 
-        The arguments are attributes of :class:`Claim`.
+        The arguments are attributes of :class:`Claim`. By default, a statement is expected to be reproduced, or
+        described if it has no criteria.
         """
+        on_record = expected or ("reproduced" if criteria else "described")
 
         def register(measure: Callable[[Tables], Finding]) -> Callable[[Tables], Finding]:
             parts = (tuple(criteria), tuple(correction))
             name = f"{self.section}.{measure.__name__}"
-            self.items.append(Claim(name, figure, paper, about, phrase, *parts, expected, at_quick, measure))
+            self.items.append(Claim(name, figure, paper, about, phrase, *parts, on_record, at_quick, measure))
             return measure
 
         return register

@@ -21,7 +21,6 @@ claims = Claims("geometry")
     paper="The D_i of trained models cluster at certain fractions; there are distinct lines at 3/4, 2/3, 1/2, 2/5, 3/8 "
     "and 0",
     phrase="dimensionalities cluster at certain fractions",
-    expected="described",
     at_quick=False,
 )
 def clusters(data: Tables) -> Finding:
@@ -53,7 +52,6 @@ def clusters(data: Tables) -> Finding:
     "from other directions in the dense regime",
     about="a belief",
     phrase="basis features are indistinguishable from other",
-    expected="described",
 )
 def line_at_one(data: Tables) -> Finding:
     features = data["feature_dimensionality"]["features"]

@@ -100,7 +100,6 @@ def m_scales(data: Tables) -> Finding:
     "features that the model represents; it behaves nicely in the dense regime, too, as it does not depend on the "
     "basis",
     phrase="roughly the number of features the",
-    expected="described",
     at_quick=False,
 )
 def norm_counts_features(data: Tables) -> Finding:

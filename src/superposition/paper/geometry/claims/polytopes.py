@@ -175,7 +175,6 @@ def compare_with_best_product(data: Tables) -> pd.DataFrame:
     "be preferred because the interference of many features at once could be really bad",
     about="a belief",
     phrase="perhaps higher dimensional solutions are often",
-    expected="described",
     at_quick=False,
 )
 def low_dimensional_factors(data: Tables) -> Finding:

@@ -19,7 +19,6 @@ UNIFORM_DISTANCE = sum(gap**2 for gap in (1 / 4, 1 / 12, 1 / 6, 1 / 10, 1 / 40))
     paper="A later comment (Henighan and Olah): the number of features that compete to be represented influences the "
     "polytopes; often, the structure is cleaner with more pressure, above all at high sparsity",
     phrase="competing to be represented significantly",
-    expected="described",
     at_quick=False,
 )
 def pressure(data: Tables) -> Finding:

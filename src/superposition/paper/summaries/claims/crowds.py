@@ -94,7 +94,6 @@ def diagonal(data: Tables) -> Finding:
 @claims.add(
     figure="many_features",
     paper="Exponentially many directions can be almost orthogonal, and models make use of them",
-    expected="described",
 )
 def almost_orthogonal(data: Tables) -> Finding:
     models = data["many_features"]["models"].query("n > 20")
