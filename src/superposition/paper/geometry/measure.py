@@ -124,16 +124,13 @@ def feature_dimensionality(trained: dict[str, SweepResult], best: dict[str, Swee
     # The best known models of replicates are the same.
     known = _measure_features({name: first_replicate(models) for name, models in best.items()})
     tables |= {f"best_{name}": known[name] for name in ("curve", "features", "models")}
-    counts, of_best = (clusters.count_around_lines(found["features"]) for found in (tables, known))
-    edges = _find_edges(trained[LARGE_SWEEP], tables["features"])
-    numbers = clusters.format_clusters(counts, tables["factors"])
-    optimum = tegum.per_dimension(tegum.optima(trained[LARGE_SWEEP].sweep.density[::2]))
+    counts = clusters.count_around_lines(tables["features"])
     return tables | {
         "clusters": counts,
-        "best_clusters": of_best,
-        "edges": edges,
-        "optimum": optimum,
-        "numbers": numbers,
+        "best_clusters": clusters.count_around_lines(known["features"]),
+        "edges": _find_edges(trained[LARGE_SWEEP], tables["features"]),
+        "optimum": tegum.per_dimension(tegum.optima(trained[LARGE_SWEEP].sweep.density[::2])),
+        "numbers": clusters.format_clusters(counts, tables["factors"]),
     }
 
 
@@ -150,31 +147,31 @@ def first_replicate(models: SweepResult) -> SweepResult:
 
 
 def _measure_features(
-    models_of: dict[str, SweepResult], thresholds_of: Sequence[float] = (recognition.JOINING_COSINE,)
+    models_of: dict[str, SweepResult], joining_cosines: Sequence[float] = (recognition.JOINING_COSINE,)
 ) -> dict[str, pd.DataFrame]:
-    """Return D_i and the factor of every feature, for several thresholds of |cos| above which features are joined."""
+    """Return D_i and the factor of every feature, and how many are recognised if others of |cos| are joined."""
     curve, features, factors, thresholds = [], [], [], []
     for experiment, models in models_of.items():
-        best = models.best()["W"]
+        best, points = models.best()["W"], numbered_points(models.sweep, "density", "seed")
         dimensionality, norm = geometry.dimensionality(best).numpy(), geometry.norms(best).numpy()
-        points = numbered_points(models.sweep, "density", "seed").assign(experiment=experiment)
-        curve.append(points.assign(dimensions_per_feature=geometry.dimensions_per_feature(best).numpy()))
-        for point, W in zip(points.itertuples(index=False), best.numpy(), strict=True):
-            coordinates = {"experiment": experiment, "point": point.point, "density": point.density, "seed": point.seed}
-            for joined in thresholds_of:
-                factor_of, found = recognition.find_factors(W, joined)
-                counts = found.groupby("polytope")["features"].agg(factors="size", features="sum").reset_index()
-                thresholds.append(counts.assign(joined=joined, **coordinates))
-                if joined == recognition.JOINING_COSINE:
-                    factors.append(found.assign(**coordinates))
-                    columns = {
-                        "feature": np.arange(W.shape[1]),
-                        "dimensionality": dimensionality[point.point],
-                        "norm": norm[point.point],
-                        "factor": factor_of,
-                        "polytope": found["polytope"].reindex(factor_of).fillna("absent").to_numpy(),
-                    }
-                    features.append(pd.DataFrame(columns).assign(**coordinates))
+        D_star = geometry.dimensions_per_feature(best).numpy()
+        curve.append(points.assign(experiment=experiment, dimensions_per_feature=D_star))
+        for point, W, D_i, norms in zip(points.to_dict("records"), best.numpy(), dimensionality, norm, strict=True):
+            here = {"experiment": experiment} | point
+            found = {joined: recognition.find_factors(W, joined) for joined in joining_cosines}
+            for joined, (_, parts) in found.items():
+                counts = parts.groupby("polytope")["features"].agg(factors="size", features="sum").reset_index()
+                thresholds.append(counts.assign(joined=joined, **here))
+            factor_of, parts = found[recognition.JOINING_COSINE]
+            factors.append(parts.assign(**here))
+            columns = {
+                "feature": np.arange(W.shape[1]),
+                "dimensionality": D_i,
+                "norm": norms,
+                "factor": factor_of,
+                "polytope": _polytopes_of(factor_of, parts),
+            }
+            features.append(pd.DataFrame(columns).assign(**here))
     return {
         "curve": pd.concat(curve, ignore_index=True),
         "features": pd.concat(features, ignore_index=True),
@@ -182,6 +179,11 @@ def _measure_features(
         "factors": pd.concat(factors, ignore_index=True),
         "thresholds": pd.concat(thresholds, ignore_index=True),
     }
+
+
+def _polytopes_of(factor_of: np.ndarray, factors: pd.DataFrame) -> np.ndarray:
+    """Return the polytope of every feature, given the number of its factor."""
+    return factors["polytope"].reindex(factor_of).fillna("absent").to_numpy()
 
 
 def _find_edges(models: SweepResult, features: pd.DataFrame) -> pd.DataFrame:
@@ -258,24 +260,21 @@ def _compare_with_products(
             columns = {
                 "feature": np.arange(n),
                 "factor": factor_of,
-                "polytope": found["polytope"].reindex(factor_of).fillna("absent").to_numpy(),
+                "polytope": _polytopes_of(factor_of, found),
                 "dimensionality": geometry.dimensionality(W).numpy(),
+                **{f"w{k}": w for k, w in enumerate(W.numpy())},
             }
-            columns |= {f"w{k}": w for k, w in enumerate(W.numpy())}
             features.append(pd.DataFrame(columns).assign(**coordinates))
     return pd.DataFrame(compared), pd.concat(features, ignore_index=True)
 
 
 def _gallery_corners() -> pd.DataFrame:
     """Return the exact arrangements of the gallery, one row per feature."""
-    exact = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
-    arrangements = [
-        pd.DataFrame(
-            tegum_product(*(exact[factor] for factor in factors)).T, columns=[f"w{k}" for k in range(m)]
-        ).assign(n=n, m=m)
-        for n, m, factors in GALLERY
-    ]
-    return pd.concat(arrangements, ignore_index=True)[["n", "m", "w0", "w1", "w2"]]
+    arrangements = []
+    for n, m, factors in GALLERY:
+        corners = tegum_product(*(structure.POLYTOPES[factor] for factor in factors))
+        arrangements.append(pd.DataFrame({"n": n, "m": m} | {f"w{k}": w for k, w in enumerate(corners)}))
+    return pd.concat(arrangements, ignore_index=True)
 
 
 # The aside

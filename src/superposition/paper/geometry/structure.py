@@ -16,15 +16,19 @@ from superposition.theory.polytopes import FRACTIONS, Polytope
 
 # The lines at which D_i of represented features cluster.
 LINES = np.array([line for line in FRACTIONS.values() if line > 0])
+# The polytopes of factors, by name.
+POLYTOPES = {polytope.name: polytope for polytope in tegum.CATALOGUE} | {
+    "square antiprism": Polytope("square antiprism", polytopes.square_antiprism())
+}
 
 
 def measure_structure(trained: dict[str, SweepResult]) -> pd.DataFrame:
     """Return pairs, components and leverage scores of the best model at every point, one row each."""
     rows = []
     for experiment, models in trained.items():
-        for point, W in zip(models.sweep.points().itertuples(), models.best()["W"].numpy(), strict=True):
-            coordinates = {"experiment": experiment, "point": point.Index, "density": point.density, "seed": point.seed}
-            rows.append(coordinates | _describe(W))
+        points = numbered_points(models.sweep, "density", "seed").to_dict("records")
+        for point, W in zip(points, models.best()["W"].numpy(), strict=True):
+            rows.append({"experiment": experiment} | point | _describe(W))
     return pd.DataFrame(rows)
 
 
@@ -67,35 +71,32 @@ def measure_distances(trained: dict[str, SweepResult], lowest: float, highest: f
 
     The models are the best at every point, the rows one for each feature.
     """
-    rows = []
+    tables = []
     for experiment, models in trained.items():
         W, sweep = models.best()["W"], models.sweep
-        points = numbered_points(sweep, "density", "seed").assign(
-            experiment=experiment, n=sweep.n, m=sweep.m, steps=sweep.steps
-        )
-        inside = points["density"].between(lowest, highest).to_numpy(copy=True)
-        represented = is_represented(geometry.norms(W).square()) & torch.from_numpy(inside)[:, None]
+        points = numbered_points(sweep, "density", "seed")
+        inside = torch.from_numpy(points["density"].between(lowest, highest).to_numpy(copy=True))
+        represented = is_represented(geometry.norms(W).square()) & inside[:, None]
         D = geometry.dimensionality(W)[represented].numpy()
-        distance = np.abs(D[:, None] - LINES).min(axis=1)
-        rows.append(points.iloc[represented.nonzero()[:, 0]].assign(dimensionality=D, distance=distance))
-    return pd.concat(rows, ignore_index=True)
+        rows = points.assign(experiment=experiment, n=sweep.n, m=sweep.m, steps=sweep.steps)
+        rows = rows.iloc[represented.nonzero()[:, 0]]
+        tables.append(rows.assign(dimensionality=D, distance=np.abs(D[:, None] - LINES).min(axis=1)))
+    return pd.concat(tables, ignore_index=True)
 
 
 def exact_dimensionalities() -> pd.DataFrame:
     """Return D_i in the exact polytopes and in the products of the gallery, beside that of the feature's own factor."""
-    catalogue = {polytope.name: polytope for polytope in reversed(tegum.CATALOGUE)}
-    catalogue["square antiprism"] = Polytope("square antiprism", polytopes.square_antiprism())
-    products = {(name,) for name in catalogue} | {factors for *_, factors in GALLERY}
-    rows = []
+    products = {(name,) for name in POLYTOPES} | {factors for *_, factors in GALLERY}
+    tables = []
     for factors in sorted(products):
-        parts = [catalogue[factor] for factor in factors]
-        dimensionality = geometry.dimensionality(torch.from_numpy(polytopes.tegum_product(*parts))).numpy()
-        own = np.concatenate([geometry.dimensionality(torch.from_numpy(part.corners)).numpy() for part in parts])
+        parts = [POLYTOPES[factor] for factor in factors]
+        corners = [polytopes.tegum_product(*parts), *(part.corners for part in parts)]
+        D_i, *own = (geometry.dimensionality(torch.from_numpy(W)).numpy() for W in corners)
         columns = {
             "product": polytopes.product_name(factors),
             "polytope": np.repeat(factors, [part.features for part in parts]),
-            "dimensionality": dimensionality,
-            "expected": own,
+            "dimensionality": D_i,
+            "expected": np.concatenate(own),
         }
-        rows.append(pd.DataFrame(columns))
-    return pd.concat(rows, ignore_index=True)
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
