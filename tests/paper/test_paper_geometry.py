@@ -637,10 +637,8 @@ def test_projections_are_the_polytopes_of_the_aside() -> None:
     ("level", "sparse", "dense"), [(0.5, 3 + 0.025 / 0.3, 2 - 0.025 / 0.5), (1.0, 1.1, 0), (0.2, 4, 4 - 0.01 / 0.3)]
 )
 def test_plateau(level: float, sparse: float, dense: float) -> None:
-    """The plateau ends where the curve leaves 5 % of the level, between points in any order."""
-    density, values = np.exp(-np.arange(5.0)), np.array([1, 1, 0.5, 0.5, 0.2])
-    order = [2, 0, 4, 1, 3]
-    low, high = longest_plateau(density[order], values[order], level)
+    """The plateau ends where the curve leaves 5 % of the level, between points."""
+    low, high = longest_plateau(pd.Series([0.2, 0.5, 0.5, 1, 1], index=np.exp(-np.arange(4.0, -1, -1))), level)
     assert (-np.log(low), -np.log(high)) == pytest.approx((sparse, dense), abs=4.1e-4)
 
 

@@ -1,7 +1,5 @@
 """Judge the levels near which D* = m/‖W‖_F², the dimensions per feature, stays as sparsity changes."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -22,17 +20,21 @@ def longer_than_an_even_fall(statistic: str) -> Criterion:
     return Criterion(statistic, above(1, "null model", why))
 
 
-def longest_plateau(density: np.ndarray, values: np.ndarray, level: float) -> tuple[float, float]:
-    """Find the longest range of densities over which the values stay within 5 % of a level.
+def longest_plateau(curve: pd.Series, level: float) -> tuple[float, float]:
+    """Find the longest range of densities over which D* stays within 5 % of a level.
 
-    Between the points, the values are interpolated in the logarithm of the density.
+    Between the points, D* is interpolated in the logarithm of the density.
+
+    Args:
+        curve: D* by density, in ascending order.
+        level: The level.
 
     Returns:
         The lowest and the highest density of the plateau; (1, 1) if there is none.
     """
-    order = np.argsort(density)
-    grid = np.linspace(np.log(density.min()), np.log(density.max()), 20_001)
-    near = np.abs(np.interp(grid, np.log(density[order]), values[order]) / level - 1) <= PLATEAU_TOLERANCE
+    points = np.log(curve.index)
+    grid = np.linspace(points[0], points[-1], 20_001)
+    near = np.abs(np.interp(grid, points, curve) / level - 1) <= PLATEAU_TOLERANCE
     ends = np.flatnonzero(np.diff(np.concatenate([[0], near.astype(int), [0]])))
     if not len(ends):
         return 1.0, 1.0
@@ -40,37 +42,32 @@ def longest_plateau(density: np.ndarray, values: np.ndarray, level: float) -> tu
     return float(np.exp(grid[first])), float(np.exp(grid[last - 1]))
 
 
-def _relative_length(curve: pd.DataFrame, level: float, end: float) -> float:
+def _curves(models: pd.DataFrame) -> list[pd.Series]:
+    """Return D* by density of every run of n = 200 and n = 400."""
+    runs = models[models["experiment"].isin([LARGE_SWEEP, REPLICATED_SWEEP])].groupby(["experiment", "seed"])
+    return [run.set_index("density")["dimensions_per_feature"].sort_index() for _, run in runs]
+
+
+def _stay(curve: pd.Series, level: float, end: float) -> float:
     """Return how much longer D* stays near a level than if it fell evenly from 1 to ``end`` at 1-S = 0.01."""
-    low, high = longest_plateau(curve["density"].to_numpy(), curve["dimensions_per_feature"].to_numpy(), level)
+    low, high = longest_plateau(curve, level)
     # D* cannot be above 1.
     band = np.log((1.0 if level == 1 else 1 + PLATEAU_TOLERANCE) / (1 - PLATEAU_TOLERANCE))
-    return float(np.log(high / low) / np.log(curve["density"].max() / curve["density"].min()) * np.log(1 / end) / band)
+    return float(np.log(high / low) / np.log(curve.index[-1] / curve.index[0]) * np.log(1 / end) / band)
 
 
-def _stays(curves: pd.DataFrame, level: float, end: float) -> list[float]:
-    """Return how long D* stays near a level, relative to an even fall, in every run of n = 200 and n = 400."""
-    runs = curves[curves["experiment"].isin([LARGE_SWEEP, REPLICATED_SWEEP])].groupby(["experiment", "seed"])
-    return [_relative_length(run, level, end) for _, run in runs]
-
-
-def _plateaus(data: Tables, level: float) -> tuple[pd.DataFrame, list[float], list[float]]:
-    """Return D* of n = 400, trained and best known, and the relative lengths of the plateaus of both."""
+def _plateaus(data: Tables, level: float) -> tuple[pd.DataFrame, list[float], list[float], str]:
+    """Return D* of n = 400 by density, how long trained and best known models stay near a level, and both as text."""
     tables = data["dimensions_per_feature"]
-    large = beside_best(tables)
-    end = large["dimensions_per_feature"].iloc[0]
-    return large, *(_stays(tables[kind], level, end) for kind in ("curves", "best"))
-
-
-def _describe_plateau(large: pd.DataFrame, trained: Sequence[float], known: Sequence[float], level: float) -> str:
-    texts = []
-    for kind, suffix, lengths in (("trained", "", trained), ("best known", "_known", known)):
-        values = large[f"dimensions_per_feature{suffix}"].to_numpy()
-        low, high = longest_plateau(large["density"].to_numpy(), values, level)
+    large = beside_best(tables).set_index("density")
+    end, stays, texts = large["dimensions_per_feature"].iloc[0], [], []
+    for kind, table, suffix in (("trained", "curves", ""), ("best known", "best", "_known")):
+        low, high = longest_plateau(large[f"dimensions_per_feature{suffix}"], level)
+        stays.append([_stay(curve, level, end) for curve in _curves(tables[table])])
         # The best known models of replicates are the same.
-        shown = ", ".join(dict.fromkeys(f"{length:.1f}" for length in lengths))
+        shown = ", ".join(dict.fromkeys(f"{stay:.1f}" for stay in stays[-1]))
         texts.append(f"{kind} from 1-S = {high:.3g} to {low:.3g}, in units of an even fall {shown}")
-    return f"n = 400 (stays: n = 200, too): {'; '.join(texts)}"
+    return large, *stays, f"n = 400 (stays: n = 200, too): {'; '.join(texts)}"
 
 
 @claims.add(
@@ -89,12 +86,11 @@ def _describe_plateau(large: pd.DataFrame, trained: Sequence[float], known: Sequ
     at_quick=False,
 )
 def sticky_one(data: Tables) -> Finding:
-    large, trained, known = _plateaus(data, 1.0)
+    large, trained, known, text = _plateaus(data, 1.0)
     there = large[large["dimensions_per_feature"] > 1 - PLATEAU_TOLERANCE]
     return Finding(
-        [min(trained), min(known), _share_as_sticky(large)],
-        text=f"{_describe_plateau(large, trained, known, 1.0)}; the trained models cost up to "
-        f"{there['excess'].max():.2%} more",
+        [min(trained), min(known), _share_as_sticky(large["dimensions_per_feature"])],
+        text=f"{text}; the trained models cost up to {there['excess'].max():.2%} more",
         note="Trained models stay longer than the best known ones because training leaves the dense solution slowly. "
         + listed(
             there.head(1),
@@ -105,24 +101,23 @@ def sticky_one(data: Tables) -> Finding:
     )
 
 
-def _levels(curve: pd.DataFrame) -> np.ndarray:
+def _levels(curve: pd.Series) -> np.ndarray:
     """Return levels of D*, spread evenly in the logarithm, that are not within 5 % of 1."""
-    return np.geomspace(curve["dimensions_per_feature"].min(), (1 - PLATEAU_TOLERANCE) / (1 + PLATEAU_TOLERANCE), 200)
+    return np.geomspace(curve.min(), (1 - PLATEAU_TOLERANCE) / (1 + PLATEAU_TOLERANCE), 200)
 
 
-def _share_as_sticky(curve: pd.DataFrame) -> float:
+def _share_as_sticky(curve: pd.Series) -> float:
     """Return the share of the levels, those near 1 and 1/2 aside, near which D* stays as long as near 1."""
-    end = curve["dimensions_per_feature"].iloc[0]
-    others = [level for level in _levels(curve) if abs(level / 0.5 - 1) > PLATEAU_TOLERANCE]
-    stays = np.array([_relative_length(curve, level, end) for level in others])
-    return float((stays >= _relative_length(curve, 1.0, end)).mean())
+    end = curve.iloc[0]
+    stays = [_stay(curve, level, end) for level in _levels(curve) if abs(level / 0.5 - 1) > PLATEAU_TOLERANCE]
+    return float((np.array(stays) >= _stay(curve, 1.0, end)).mean())
 
 
-def _stickiest_level(curve: pd.DataFrame) -> float:
+def _stickiest_level(curve: pd.Series) -> float:
     """Return the level, apart from 1, near which D* stays longest in log density."""
-    density, values = (curve[column].to_numpy() for column in ("density", "dimensions_per_feature"))
     levels = _levels(curve)
-    stays = np.array([np.log(np.divide(*longest_plateau(density, values, level)[::-1])) for level in levels])
+    low, high = np.array([longest_plateau(curve, level) for level in levels]).T
+    stays = np.log(high / low)
     return float(np.mean(levels[stays > 0.999 * stays.max()]))
 
 
@@ -147,16 +142,13 @@ def _stickiest_level(curve: pd.DataFrame) -> float:
     at_quick=False,
 )
 def sticky_half(data: Tables) -> Finding:
-    large, trained, known = _plateaus(data, 0.5)
+    large, trained, known, text = _plateaus(data, 0.5)
     handovers = data["polytopes"]["handovers"]
-    dense, sparse = (
-        handovers.loc[handovers[side] == "digon", "density"].sum() for side in ("sparse_side", "dense_side")
-    )
+    dense, sparse = (handovers.query(f"{side} == 'digon'")["density"].sum() for side in ("sparse_side", "dense_side"))
     pairs = data["dimensions_per_feature"]["optimum"].query("polytope == 'digon'")
     return Finding(
-        [min(trained), min(known), abs(_stickiest_level(large) / 0.5 - 1)],
-        text=f"{_describe_plateau(large, trained, known, 0.5)}. Antipodal pairs are the best product from 1-S = "
-        f"{dense:.3f} to {sparse:.3f}, with D* from "
+        [min(trained), min(known), abs(_stickiest_level(large["dimensions_per_feature"]) / 0.5 - 1)],
+        text=f"{text}. Antipodal pairs are the best product from 1-S = {dense:.3f} to {sparse:.3f}, with D* from "
         f"{pairs['dimensions_per_feature'].max():.3f} to {pairs['dimensions_per_feature'].min():.3f}",
     )
 
@@ -194,9 +186,7 @@ def half_is_antipodal(data: Tables) -> Finding:
 def _pairs_at_half(models: pd.DataFrame) -> tuple[pd.DataFrame, float, float]:
     """Return the models with D* near 1/2, the share of their features that are paired, and the mean tilt of these."""
     there = models[(models["dimensions_per_feature"] / 0.5 - 1).abs() <= PLATEAU_TOLERANCE]
-    represented = there["represented"].sum()
-    if not represented:
-        return there, np.nan, np.nan
+    represented = there["represented"].sum() or np.nan
     return there, there["paired"].sum() / represented, (there["tilt"] * there["represented"]).sum() / represented
 
 
