@@ -10,7 +10,6 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import NullFormatter
 
 from superposition.analysis import alignment
 from superposition.paper.geometry import (
@@ -31,14 +30,6 @@ from superposition.theory.polytopes import product_name
 
 # The colour of the best known models.
 BEST_KNOWN = "black"
-
-
-# Text on a line.
-BOXED: dict[str, Any] = {
-    "ha": "center",
-    "va": "center",
-    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.6},
-}
 
 
 # Large models
@@ -216,7 +207,7 @@ def _draw_factors(fig: SubFigure, tables: dict[str, pd.DataFrame]) -> None:
     for ax, (n, m, name, factors) in zip(fig.subplots(1, len(shown)), shown, strict=True):
         ax.set_title(f"{name} =\n" + r" $\oplus$ ".join(factors), fontsize=6.5, pad=2)
         if (features := _most_regular(tables, n, m, name)).empty:
-            ax.text(0.5, 0.5, "none trained", transform=ax.transAxes, ha="center", va="center", fontsize=6.5)
+            ax.text(0.5, 0.5, "none trained", transform=ax.transAxes, **style.CENTRED, fontsize=6.5)
         for place, (_, factor) in enumerate(sorted(features.groupby("factor"), key=lambda item: -len(item[1]))):
             W = factor[[f"w{k}" for k in range(m)]].to_numpy().T
             axes, sizes, _ = np.linalg.svd(W, full_matrices=False)
@@ -230,7 +221,7 @@ def _draw_factors(fig: SubFigure, tables: dict[str, pd.DataFrame]) -> None:
             ax.add_collection(LineCollection([corners.T[list(edge)] for edge in edges], colors=colour, lw=0.9))
             ax.scatter(*corners, s=8, color=colour)
             if place:
-                ax.text(3.2 * place - 1.6, 0, r"$\oplus$", ha="center", va="center")
+                ax.text(3.2 * place - 1.6, 0, r"$\oplus$", **style.CENTRED)
         ax.set(xlim=(-1.6, 3.2 * len(factors) - 1.6), ylim=(-1.4, 1.4), aspect="equal")
         ax.set_axis_off()
 
@@ -249,7 +240,7 @@ def animate_polytopes(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
     ax.set_axis_off()
     parts = []
     for column, (name, exact, trained) in enumerate(solids):
-        ax.text(2.6 * column, 1.35, name.replace(" ", "\n", 1), ha="center", va="center", fontsize=7)
+        ax.text(2.6 * column, 1.35, name.replace(" ", "\n", 1), **style.CENTRED, fontsize=7)
         for row, (W, colour) in enumerate(((exact, "0.3"), (trained, style.CATEGORIES[0]))):
             ax.add_collection(lines := LineCollection([], colors=colour, capstyle="round"))
             points = ax.scatter([], [], s=8, color=colour, zorder=2)
@@ -315,17 +306,18 @@ def _draw_examples(fig: SubFigure, examples: pd.DataFrame) -> None:
             colour = style.SIGNED(0.5 + 0.5 * gram[i, j])
             graph.plot(*W[[i, j]].T, color=colour, lw=3 * abs(gram[i, j]), zorder=0)
             # Off the middle, where the edges of the square cross.
-            graph.text(*(0.7 * W[i] + 0.3 * W[j]), str(Fraction(gram[i, j]).limit_denominator(9)), fontsize=7, **BOXED)
+            at, dot = 0.7 * W[i] + 0.3 * W[j], str(Fraction(gram[i, j]).limit_denominator(9))
+            graph.text(*at, dot, fontsize=7, bbox={"fc": "white", "ec": "none", "pad": 0.6}, **style.CENTRED)
         graph.scatter(*W.T, s=18, color=colours, ec="0.2", lw=0.5)
         graph.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal")
         graph.set_axis_off()
         matrix.imshow(gram, cmap=style.SIGNED, vmin=-1, vmax=1)
         for (i, j), dot in np.ndenumerate(gram):
-            matrix.text(j, i, str(Fraction(dot).limit_denominator(9)), ha="center", va="center", fontsize=6)
+            matrix.text(j, i, str(Fraction(dot).limit_denominator(9)), **style.CENTRED, fontsize=6)
         matrix.set(xticks=[], yticks=[])
         style.frame(matrix)
         left_out = features["leaves_out"].iloc[0].replace("), (", ")\n(").replace("(", r"$W\perp$ (")
-        text.text(0.5, 0.5, left_out, ha="center", va="center")
+        text.text(0.5, 0.5, left_out, **style.CENTRED)
         text.set_axis_off()
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)
@@ -365,8 +357,7 @@ def line_sharpness(tables: dict[str, pd.DataFrame]) -> Figure:
     for ax in (left, right):
         style.sparsity_axis(ax)
     for ax in (*axes, left, right):
-        ax.set_xticks([1, 2, 5, 10], ["1", "2", "5", "10"])
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        style.plain_ticks(ax.xaxis, 1, 2, 5, 10)
     return fig
 
 

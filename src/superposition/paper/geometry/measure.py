@@ -1,7 +1,7 @@
 """Measure D* and D_i, tegum factors, the best products of polytopes, and packings."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ import torch
 
 from superposition.analysis import recognition
 from superposition.analysis.rows import rows_at
-from superposition.analysis.tables import numbered_points
+from superposition.analysis.tables import numbered_points, stack
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.geometry import (
@@ -150,35 +150,29 @@ def _measure_features(
     models_of: dict[str, SweepResult], joining_cosines: Sequence[float] = (recognition.JOINING_COSINE,)
 ) -> dict[str, pd.DataFrame]:
     """Return D_i and the factor of every feature, and how many are recognised if others of |cos| are joined."""
-    curve, features, factors, thresholds = [], [], [], []
-    for experiment, models in models_of.items():
-        best, points = models.best()["W"], numbered_points(models.sweep, "density", "seed")
-        dimensionality, norm = geometry.dimensionality(best).numpy(), geometry.norms(best).numpy()
-        D_star = geometry.dimensions_per_feature(best).numpy()
-        curve.append(points.assign(experiment=experiment, dimensions_per_feature=D_star))
-        for point, W, D_i, norms in zip(points.to_dict("records"), best.numpy(), dimensionality, norm, strict=True):
-            here = {"experiment": experiment} | point
-            found = {joined: recognition.find_factors(W, joined) for joined in joining_cosines}
-            for joined, (_, parts) in found.items():
-                counts = parts.groupby("polytope")["features"].agg(factors="size", features="sum").reset_index()
-                thresholds.append(counts.assign(joined=joined, **here))
-            factor_of, parts = found[recognition.JOINING_COSINE]
-            factors.append(parts.assign(**here))
-            columns = {
-                "feature": np.arange(W.shape[1]),
-                "dimensionality": D_i,
-                "norm": norms,
-                "factor": factor_of,
-                "polytope": _polytopes_of(factor_of, parts),
-            }
-            features.append(pd.DataFrame(columns).assign(**here))
-    return {
-        "curve": pd.concat(curve, ignore_index=True),
-        "features": pd.concat(features, ignore_index=True),
-        "models": structure.measure_structure(models_of),
-        "factors": pd.concat(factors, ignore_index=True),
-        "thresholds": pd.concat(thresholds, ignore_index=True),
-    }
+
+    def measure_models() -> Iterator[dict[str, pd.DataFrame]]:
+        for experiment, models in models_of.items():
+            best, points = models.best()["W"], numbered_points(models.sweep, "density", "seed")
+            D_star = geometry.dimensions_per_feature(best).numpy()
+            yield {"curve": points.assign(experiment=experiment, dimensions_per_feature=D_star)}
+            for point, W in zip(points.to_dict("records"), best, strict=True):
+                here = {"experiment": experiment} | point
+                for joined in joining_cosines:
+                    factor_of, factors = recognition.find_factors(W.numpy(), joined)
+                    counts = factors.groupby("polytope")["features"].agg(factors="size", features="sum").reset_index()
+                    yield {"thresholds": counts.assign(joined=joined, **here)}
+                    if joined == recognition.JOINING_COSINE:
+                        columns = {
+                            "feature": np.arange(W.shape[1]),
+                            "dimensionality": geometry.dimensionality(W).numpy(),
+                            "norm": geometry.norms(W).numpy(),
+                            "factor": factor_of,
+                            "polytope": _polytopes_of(factor_of, factors),
+                        }
+                        yield {"factors": factors.assign(**here), "features": pd.DataFrame(columns).assign(**here)}
+
+    return stack(measure_models()) | {"models": structure.measure_structure(models_of)}
 
 
 def _polytopes_of(factor_of: np.ndarray, factors: pd.DataFrame) -> np.ndarray:

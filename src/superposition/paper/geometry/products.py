@@ -36,7 +36,7 @@ def draw_best(fig: SubFigure, models: pd.DataFrame, size: pd.Series) -> None:
             ax.barh(n, last - first, left=first, height=0.8, color=colour, alpha=0.45, ec="white", lw=0.8)
             if last / first > 1.45:
                 text = " + ".join(str(size[part]) for part in parts)
-                ax.text((first * last) ** 0.5, n, text, ha="center", va="center", fontsize=6.5)
+                ax.text((first * last) ** 0.5, n, text, **style.CENTRED, fontsize=6.5)
         for n, line in rows.sort_values("density", ascending=False).groupby("n"):
             # The losses of models have sampling errors: smaller differences may be noise.
             better = line["density"][line["known_loss"] + 3 * line["known_error"] < line["best_loss"]]

@@ -99,7 +99,7 @@ def _draw_map(ax: Axes, models: pd.DataFrame) -> set[str]:
         ax.barh(n, last - first, left=first, height=0.85, color=style.POLYTOPES[name], alpha=0.7, ec="white", lw=0.6)
         text = "+".join(str(SIZES.get(part, "?")) for part in parts)
         if np.log(last / first) > 0.16 * len(text) + 0.1:
-            ax.text((first * last) ** 0.5, n, text, ha="center", va="center", fontsize=6)
+            ax.text((first * last) ** 0.5, n, text, **style.CENTRED, fontsize=6)
     style.sparsity_axis(ax, xlim=(runs["first"].min(), runs["last"].max()), yticks=sorted(models["n"].unique()))
     return seen
 

@@ -26,17 +26,14 @@ CHANCE = 0.01
 
 def five_features(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return trained models of binary and of uniform features, the loss of each arrangement, and exact optima."""
-    models, features = [], []
+    parts = []
     for name, result in trained.items():
-        W = result.best()["W"]
         points = result.points.reset_index(names="point")[["point", "density", "relative_importance", "loss"]]
-        values = name.removeprefix("five_")
-        models.append(points.assign(values=values, **_describe(W)))
+        described = points.assign(values=name.removeprefix("five_"), **_describe(result.best()["W"]))
         columns = ["point", "density", "feature", "importance", "norm", "bias", "w0", "w1"]
-        features.append(tables.features(result)[columns].assign(values=values))
-    return {
-        "models": pd.concat(models, ignore_index=True),
-        "features": pd.concat(features, ignore_index=True),
+        features = tables.features(result)[columns].assign(values=name.removeprefix("five_"))
+        parts.append({"models": described, "features": features})
+    return tables.stack(parts) | {
         "arrangements": optima.arrangement_losses([*FINE_GRID]),
         "optima": _search_optima(trained["five_binary"]),
     }
@@ -45,15 +42,15 @@ def five_features(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
 def _search_optima(result: SweepResult) -> pd.DataFrame:
     """Search for the best models of binary features at every importance of the last three."""
     best, ratios = result.model.pack(result.best()), result.points["relative_importance"]
-    tables = []
+    parts = []
     for ratio in sorted(ratios.unique()):
         here = torch.tensor((ratios == ratio).to_numpy())
         W, _, loss = optima.best_binary_models(torch.from_numpy(SEARCH_GRID), ratio, best[here])
         columns = {"relative_importance": ratio, "density": SEARCH_GRID, "loss": loss.numpy()}
         norms = geometry.norms(W).square().sort(dim=-1, descending=True).values.numpy()
         columns |= {f"norm2_{k}": norm for k, norm in enumerate(norms.T, start=1)}
-        tables.append(pd.DataFrame(columns | _describe(W)))
-    return pd.concat(tables, ignore_index=True)
+        parts.append(pd.DataFrame(columns | _describe(W)))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _describe(W: torch.Tensor) -> dict[str, np.ndarray]:
@@ -137,9 +134,8 @@ def _format_angles(sparsest: pd.DataFrame) -> pd.DataFrame:
             "n": sparsest["n"],
             "model": sparsest["source"],
             "represented": sparsest["represented"],
-            "angles to nearest neighbours": [
-                f"{row.smallest:.1f}° to {row.largest:.1f}°" for row in sparsest.itertuples()
-            ],
+            "angles to nearest neighbours": sparsest["smallest"].map("{:.1f}°".format)
+            + sparsest["largest"].map(" to {:.1f}°".format),
             "smallest in the best code": sparsest["code"].map("{:.1f}°".format),
             "with least interference": sparsest["least_interference"].map("{:.1f}°".format),
         }

@@ -63,9 +63,9 @@ def _write_formulas(fig: SubFigure) -> None:
     """Write the terms of the loss in the colours of their curves, a line per model."""
     benefit, interference = style.CATEGORIES[:2]
     for x, name, colour in ((0.43, "feature benefit that is missed", benefit), (0.82, "interference", interference)):
-        fig.text(x, 0.85, name, color=colour, ha="center", va="center")
+        fig.text(x, 0.85, name, color=colour, **style.CENTRED)
     for y, (model, terms) in zip((0.54, 0.16), FORMULAS.items(), strict=True):
         fig.text(0.25, y, model, ha="right", va="center")
         for x, formula, colour in zip((0.43, 0.82), terms, (benefit, interference), strict=True):
-            fig.text(x, y, formula, color=colour, ha="center", va="center")
-        fig.text(0.635, y, "+", ha="center", va="center")
+            fig.text(x, y, formula, color=colour, **style.CENTRED)
+        fig.text(0.635, y, "+", **style.CENTRED)
