@@ -20,32 +20,32 @@ def nonlinear_compression(trained: dict[str, SweepResult]) -> dict[str, pd.DataF
         [(Z, width, compression.mean_squared_error(Z, width)) for Z in Z_VALUES for width in WIDTHS],
         columns=["Z", "width", "error"],
     )
-    exact = [compression.mean_squared_error(Z, 0.0) for Z in Z_VALUES]
-    crossings = pd.DataFrame({"Z": Z_VALUES, "no_width": exact, "crossing": [break_even_width(Z) for Z in Z_VALUES]})
+    limits = [(Z, compression.mean_squared_error(Z, 0.0), break_even_width(Z)) for Z in Z_VALUES]
+    crossings = pd.DataFrame(limits, columns=["Z", "no_width", "crossing"])
     Z, width = PAPER_SETTING
-    readings = pd.DataFrame(
-        [(name, compression.mean_squared_error(Z, width * factor)) for name, factor in READINGS.items()],
-        columns=["reading", "error"],
-    )
-    shown = rows_at(errors, width=PAPER_SETTING[1])["error"].to_numpy()
-    numbers = pd.DataFrame(
-        {
-            "Z": [str(Z) for Z in Z_VALUES],
-            "error with true floors (ε = 0)": [f"{value:.5f}" for value in exact],
-            f"with ε = {PAPER_SETTING[1]:g}": [f"{value:.4f}" for value in shown],
-            f"over the best linear map's, 1/12 = {compression.BEST_LINEAR_ERROR:.4f}": [
-                f"{value / compression.BEST_LINEAR_ERROR:.2f}" for value in shown
-            ],
-            "linear maps win from ε =": [f"{value:.4f}" for value in crossings["crossing"]],
-        }
-    )
-    return {"errors": errors, "crossings": crossings, "readings": readings, "numbers": numbers}
+    readings = [(name, compression.mean_squared_error(Z, width * factor)) for name, factor in READINGS.items()]
+    shown = rows_at(errors, width=width).reset_index()["error"]
+    numbers = {
+        "Z": crossings["Z"].map(str),
+        "error with true floors (ε = 0)": crossings["no_width"].map("{:.5f}".format),
+        f"with ε = {width:g}": shown.map("{:.4f}".format),
+        f"over the best linear map's, 1/12 = {compression.BEST_LINEAR_ERROR:.4f}": (
+            shown / compression.BEST_LINEAR_ERROR
+        ).map("{:.2f}".format),
+        "linear maps win from ε =": crossings["crossing"].map("{:.4f}".format),
+    }
+    return {
+        "errors": errors,
+        "crossings": crossings,
+        "readings": pd.DataFrame(readings, columns=["reading", "error"]),
+        "numbers": pd.DataFrame(numbers),
+    }
 
 
 def break_even_width(Z: int) -> float:
     """Return the width above which the best linear map has the smaller error."""
-    return float(
-        scipy.optimize.brentq(
-            lambda width: compression.mean_squared_error(Z, width) - compression.BEST_LINEAR_ERROR, 1e-6, 1
-        )
-    )
+
+    def excess(width: float) -> float:
+        return compression.mean_squared_error(Z, width) - compression.BEST_LINEAR_ERROR
+
+    return float(scipy.optimize.brentq(excess, 1e-6, 1))

@@ -45,10 +45,8 @@ def find_optima() -> pd.DataFrame:
         One row per density: the ``loss``, and ``v0``, ``v1``, ``v2``, the sizes of the components of the unit vector
         that W leaves out, the largest first.
     """
-    model, density = (
-        Model("relu_output", 3, 2),
-        torch.tensor(ASIDE_DENSITIES, dtype=torch.float64)[:, None].expand(-1, 3),
-    )
+    model = Model("relu_output", 3, 2)
+    density = torch.tensor(ASIDE_DENSITIES, dtype=torch.float64)[:, None].expand(-1, 3)
     found, losses = optimum.best_models(model, density, torch.ones_like(density), SEARCHES)
     best = losses.argmin(dim=1)
     left_out = np.linalg.svd(model.unpack(found[torch.arange(len(best)), best])["W"].numpy())[2][:, -1]
@@ -81,11 +79,9 @@ def project_examples() -> pd.DataFrame:
     parts = []
     for name, orthogonal in EXAMPLES.items():
         W = project_basis(np.array(orthogonal, dtype=float).T)
-        columns = {f"w{k}": w for k, w in enumerate(W / np.linalg.norm(W, axis=0))}
-        leaves_out = ", ".join(str(direction) for direction in orthogonal)
-        parts.append(
-            pd.DataFrame({"polytope": name, "feature": range(W.shape[1]), **columns, "leaves_out": leaves_out})
-        )
+        w0, w1 = W / np.linalg.norm(W, axis=0)
+        columns = {"polytope": name, "feature": range(W.shape[1]), "w0": w0, "w1": w1}
+        parts.append(pd.DataFrame(columns | {"leaves_out": ", ".join(map(str, orthogonal))}))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -178,20 +178,20 @@ def _describe_crowd(result: SweepResult) -> pd.DataFrame:
         norm2 = geometry.norms(W).square()
         read = norm2[(norm2 + b).relu() - b.relu() > 0.5]
         kept = W[:, is_represented(norm2)]
-        pairs_of = torch.triu_indices(kept.shape[1], kept.shape[1], offset=1)
-        cosines = geometry.cosines(kept)[pairs_of[0], pairs_of[1]].numpy()
-        count, crowded = kept.shape[1], kept.shape[1] > 1
-        rows.append(
-            {
-                "n": sweep.n,
-                "m": sweep.m,
-                "represented": count,
-                "norm2": float(read.mean()),
-                "off_one": float((read - 1).abs().max()) if len(read) else np.nan,
-                "highest": cosines.max() if crowded else np.nan,
-                "lowest": cosines.min() if crowded else np.nan,
-                "random_count": angles.random_count(float(np.abs(cosines).max()), sweep.m) if crowded else np.nan,
-                "random": angles.random_cosine(count, sweep.m, CHANCE) if crowded else np.nan,
-            }
-        )
+        count = kept.shape[1]
+        row = {
+            "n": sweep.n,
+            "m": sweep.m,
+            "represented": count,
+            "norm2": float(read.mean()),
+            "off_one": float((read - 1).abs().max()) if len(read) else np.nan,
+            **dict.fromkeys(("highest", "lowest", "random_count", "random"), np.nan),
+        }
+        if count > 1:
+            i, j = torch.triu_indices(count, count, offset=1)
+            cosines = geometry.cosines(kept)[i, j].numpy()
+            row |= {"highest": cosines.max(), "lowest": cosines.min()}
+            row["random_count"] = angles.random_count(float(np.abs(cosines).max()), sweep.m)
+            row["random"] = angles.random_cosine(count, sweep.m, CHANCE)
+        rows.append(row)
     return pd.concat([numbered_points(sweep, "density", "relative_importance", "seed"), pd.DataFrame(rows)], axis=1)

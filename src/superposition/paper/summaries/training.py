@@ -22,9 +22,8 @@ def settling(models: SweepResult) -> dict[str, pd.DataFrame]:
     off = np.abs(around - 72).max(-1)
     change = np.abs(norms / norms[-1].mean(-1)[:, None] - 1).max(-1)
     pentagon = (off[-1] < STEP_TOLERANCE) & is_represented(norms[-1] ** 2).all(-1)
-    settled = {"angles_settled": off < STEP_TOLERANCE, "apart": around.min(-1) > APART} | {
-        f"norms_settled_{name}": change < tolerance for name, tolerance in TOLERANCES.items()
-    }
+    settled = {"angles_settled": off < STEP_TOLERANCE, "apart": around.min(-1) > APART}
+    settled |= {f"norms_settled_{name}": change < tolerance for name, tolerance in TOLERANCES.items()}
     runs = pd.DataFrame({name: steps[_for_good(holds)] for name, holds in settled.items()})
     quartiles = {}
     for name, path in {"smallest_step": around.min(-1), "norm_change": change}.items():

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from superposition.analysis import tables
 from superposition.analysis.representation import is_represented
-from superposition.analysis.tables import numbered_points
+from superposition.analysis.tables import numbered_points, repeat_rows
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.theory import interference
@@ -39,7 +39,7 @@ def _measure_active_counts(models: SweepResult) -> pd.DataFrame:
     closed = torch.full_like(probability, torch.nan)
     closed[:, 0] = exact.all_zero_loss(model, best, importance)
     closed[:, 1] = exact.single_active_loss(best["W"], best["b"], importance).mean(-1)
-    random = torch.Generator().manual_seed(models.sweep.seed)
+    losses, random = tables.models(models), torch.Generator().manual_seed(models.sweep.seed)
     parts = []
     for k in range(model.n + 1):
         order = torch.rand(SAMPLES_PER_COUNT, model.n, generator=random, dtype=torch.float64).argsort(dim=1)
@@ -52,8 +52,8 @@ def _measure_active_counts(models: SweepResult) -> pd.DataFrame:
                 loss=loss.mean(-1).numpy(),
                 loss_error=(loss.std(-1) / SAMPLES_PER_COUNT**0.5).numpy(),
                 closed_form=closed[:, k].numpy(),
-                total=models.loss.min(dim=1).values.numpy(),
-                total_error=tables.models(models)["loss_error"],
+                total=losses["loss"],
+                total_error=losses["loss_error"],
             )
         )
     return pd.concat(parts, ignore_index=True)
@@ -74,9 +74,8 @@ def _measure_linear_terms(models: SweepResult) -> pd.DataFrame:
     benefit = (importance * variance * (1 - norm2) ** 2).sum(-1)
     crossed = importance[..., :, None] * variance[..., None, :] * gram**2
     interference = crossed.sum((-2, -1)) - (importance * variance * norm2**2).sum(-1)
-    points = numbered_points(sweep)
-    return points.loc[points.index.repeat(sweep.restarts)].assign(
-        restart=np.tile(np.arange(sweep.restarts), len(points)),
+    return repeat_rows(numbered_points(sweep), sweep.restarts).assign(
+        restart=np.tile(np.arange(sweep.restarts), sweep.size),
         m=sweep.m,
         represented=is_represented(norm2).sum(-1).flatten().numpy(),
         benefit_term=benefit.flatten().numpy(),
