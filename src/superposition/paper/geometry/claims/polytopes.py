@@ -39,22 +39,6 @@ def fractions_are_polytopes(data: Tables) -> Finding:
     )
 
 
-def _where_bipyramids_are_best(data: Tables, n: int, name: str) -> pd.DataFrame:
-    """Return the D_i, in ascending order, of models of n features in space where this bipyramid is the best product.
-
-    Returns:
-        A row per density, and the columns ``trained``, ``known``, and ``exact``: whether the best known model is not
-        better than the bipyramid by more than three standard errors.
-    """
-    tables = data["polytopes"]
-    models = tables["best_models"].query(f"n == {n} and m == 3 and best == '{name}'").set_index("point")
-    found = {"exact": models["best_loss"] - models["known_loss"] < 3 * models["known_error"]}
-    for kind, table in (("trained", "features"), ("known", "best_features")):
-        features = tables[table].query(f"n == {n} and m == 3").groupby("point")["dimensionality"]
-        found[kind] = features.apply(lambda D: np.sort(D)).reindex(models.index)
-    return pd.DataFrame(found).set_index(models["density"])
-
-
 def _large_models_near(data: Tables, line: float) -> str:
     """Count the D_i near a line in large trained models, by model."""
     features = data["feature_dimensionality"]["features"]
@@ -79,23 +63,27 @@ def _large_models_near(data: Tables, line: float) -> str:
     at_quick=False,
 )
 def split_lines(data: Tables) -> Finding:
-    found, distances, others = [], [], []
+    tables, found, distances, others = data["polytopes"], [], [], []
     for n, name, pair, ruled_out in (
         (5, "triangular bipyramid", [1 / 2] * 2 + [2 / 3] * 3, 3 / 5),
         (7, "pentagonal bipyramid", [2 / 5] * 5 + [1 / 2] * 2, 3 / 7),
     ):
-        models = _where_bipyramids_are_best(data, n, name)
-        exact = models[models["exact"].astype(bool)]
-        found.append(f"{name} at 1-S = {', '.join(f'{density:.3g}' for density in exact.index)}")
-        off = [
-            np.abs(D_i - pair).max() / np.abs(np.array(pair) - ruled_out).min()
-            for D_i in exact[["trained", "known"]].stack()
-        ]
-        distances.append(max(off, default=np.nan))
-        better = models.drop(exact.index)["known"]
+        models = tables["best_models"].query(f"n == {n} and m == 3 and best == '{name}'")
+        beaten = models["best_loss"] - models["known_loss"] >= 3 * models["known_error"]
+        exact, better = models[~beaten], models[beaten]
+        trained, known = (
+            tables[kind].query(f"n == {n} and m == 3").pivot(index="point", columns="feature", values="dimensionality")
+            for kind in ("features", "best_features")
+        )
+        D = np.sort(np.concatenate([kind.loc[exact["point"]] for kind in (trained, known)]), axis=1)
+        off = np.abs(D - pair).max() / np.abs(np.array(pair) - ruled_out).min() if len(D) else np.nan
+        distances.append(off)
+        found.append(f"{name} at 1-S = {listed(exact, '{density:.3g}')}")
         if len(better):
-            D_i, densities = np.concatenate([*better]), f"{better.index.min():.3g} to {better.index.max():.3g}"
-            others.append(f"n = {n}, 1-S from {densities}: {D_i.min():.3f} to {D_i.max():.3f}")
+            D, densities = known.loc[better["point"]].to_numpy(), better["density"]
+            others.append(
+                f"n = {n}, 1-S from {densities.min():.3g} to {densities.max():.3g}: {D.min():.3f} to {D.max():.3f}"
+            )
     return Finding(
         distances,
         text=f"{'; '.join(found)}; D_i of large trained models within {LINE_HALF_WIDTH:.3f} of 3/5: "
