@@ -247,7 +247,6 @@ def animate_polytopes(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
             parts.append((W.T, np.array(vectors.hull_edges(W.T)), np.array([2.6 * column, -2.6 * row]), lines, points))
 
     def show(angle: float) -> list:
-        fig.set_layout_engine("none")
         for corners, edges, centre, lines, points in parts:
             places, nearness = vectors.project(corners, angle)
             places += centre
@@ -269,23 +268,24 @@ def direction_left_out(tables: dict[str, pd.DataFrame]) -> Figure:
     fig = plt.figure(figsize=(style.PAGE, 5.0))
     above, below = fig.subfigures(2, 1, height_ratios=[2.7, 2.3])
     _draw_examples(above, tables["examples"])
-    axes = below.subplots(1, 2)
-    optima, strategies, changes = tables["optima"], tables["strategies"], tables["changes"].set_index("n")["density"]
-    for k, (label, width) in enumerate({"largest": 2.5, "second": 0.8, "smallest": 0.8}.items()):
-        line = axes[0].plot(1 / optima["density"], optima[f"v{k}"], ".-", color=style.CATEGORIES[k], ms=3.5, lw=width)
-        line[0].set_label(f"{label} component")
-    axes[0].axvline(1 / changes[3], color="0.7", lw=0.6)
-    axes[0].set(ylim=(-0.1, 0.85), ylabel="direction left out, $|v_i|$", title="the best $W$, $n=3$, $m=2$")
-    axes[0].set_yticks([0, 3**-0.5, 0.5**0.5], ["0", r"$1/\sqrt{3}$", r"$1/\sqrt{2}$"])
-    axes[0].legend(loc="center right")
-    for (n, rows), colour in zip(strategies.groupby("n"), style.CATEGORIES[3:], strict=False):
+    best, cost = below.subplots(1, 2)
+    optima, changes = tables["optima"], tables["changes"].set_index("n")["density"]
+    sparsity = 1 / optima["density"]
+    for k, (size, width) in enumerate({"largest": 2.5, "second": 0.8, "smallest": 0.8}.items()):
+        colour, label = style.CATEGORIES[k], f"{size} component"
+        best.plot(sparsity, optima[f"v{k}"], ".-", color=colour, ms=3.5, lw=width, label=label)
+    best.axvline(1 / changes[3], color="0.7", lw=0.6)
+    best.set_yticks([0, 3**-0.5, 0.5**0.5], ["0", r"$1/\sqrt{3}$", r"$1/\sqrt{2}$"])
+    best.set(ylim=(-0.1, 0.85), ylabel="direction left out, $|v_i|$", title="the best $W$, $n=3$, $m=2$")
+    best.legend(loc="center right")
+    for (n, rows), colour in zip(tables["strategies"].groupby("n"), style.CATEGORIES[3:], strict=False):
         excess = 100 * (rows["simplex_loss"] / rows["digon_loss"] - 1)
-        axes[1].plot(1 / rows["density"], excess, ".-", color=colour, ms=3.5, lw=0.8, label=f"$n={n}$")
-        axes[1].plot(1 / changes[n], 0, "o", color=colour, ms=4, mfc="white")
-    axes[1].axhline(0, color="0.7", lw=0.6)
-    axes[1].set(ylabel="excess, %", title=r"loss of $W\perp(1,1,1,…)$ over that of $W\perp(1,1,0,…)$")
-    axes[1].legend(loc="lower right")
-    for ax in axes:
+        cost.plot(1 / rows["density"], excess, ".-", color=colour, ms=3.5, lw=0.8, label=f"$n={n}$")
+        cost.plot(1 / changes[n], 0, "o", color=colour, ms=4, mfc="white")
+    cost.axhline(0, color="0.7", lw=0.6)
+    cost.set(ylabel="excess, %", title=r"loss of $W\perp(1,1,1,…)$ over that of $W\perp(1,1,0,…)$")
+    cost.legend(loc="lower right")
+    for ax in (best, cost):
         style.sparsity_axis(ax, xlim=(0.95, 105))
     return fig
 
