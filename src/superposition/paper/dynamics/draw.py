@@ -104,8 +104,8 @@ def geometric_learning(tables: dict[str, pd.DataFrame]) -> Figure:
     labels = {SMALL_INIT: ("small weights", style.CATEGORIES[2]), XAVIER_INIT: ("Xavier", style.CATEGORIES[5])}
     # Where only one of the two takes a path, its bar is in the middle.
     both = (top > 0).all(axis=1).to_numpy()
-    for side, (experiment, (label, colour)) in zip((0.2, -0.2), labels.items(), strict=True):
-        paths.barh(np.arange(len(top)) + side * both, 100 * top[experiment], 0.38, label=label, color=colour)
+    for shift, (experiment, (label, colour)) in zip((0.2, -0.2), labels.items(), strict=True):
+        paths.barh(np.arange(len(top)) + shift * both, 100 * top[experiment], 0.38, label=label, color=colour)
     paths.set_yticks(np.arange(len(top)), top.index, fontsize=6)
     paths.set(xlabel="% of runs")
     paths.set_title("features in dimensions:\nplateaus → end", loc="right")
