@@ -2,13 +2,22 @@
 
 import ctypes
 import io
+import logging
 import os
+import re
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
-from workflow.panel import _read
+from snakemake_interface_logger_plugins.common import LogEvent
+from snakemake_logger_plugin_rich.handler import RichLogHandler
+from workflow.panel import _read, improve_panel
+
+from superposition.core.errors import PANEL
 
 
 def test_every_training_has_a_line_and_other_words_are_printed() -> None:
@@ -24,6 +33,79 @@ def test_every_training_has_a_line_and_other_words_are_printed() -> None:
     left = {"one": " 50% 00:05 left", "two": " 20% 00:08 left"}
     assert events.bars == {name: f"{name}: 3 models × 10 steps: {how_far}" for name, how_far in left.items()}
     assert events.console.file.getvalue() == "a warning\n"
+
+
+SETTINGS = SimpleNamespace(dryrun=False, printshellcmds=False, show_failed_logs=False, verbose=False)
+
+
+@pytest.fixture
+def panel(monkeypatch: pytest.MonkeyPatch) -> RichLogHandler:
+    """Return a handler with the improved panel, which prints into a text; the output of jobs is left alone."""
+    monkeypatch.setenv(PANEL, "1")
+    handler = RichLogHandler(SETTINGS)
+    handler.console.file = io.StringIO()
+    handler.console.width = 120
+    improve_panel([logging.NullHandler(), handler])
+    return handler
+
+
+def tell(panel: RichLogHandler, event: LogEvent, **about: Any) -> None:
+    """Report an event as Snakemake does."""
+    panel.emit(logging.makeLogRecord({"msg": "", "event": event, **about}))
+
+
+def start(panel: RichLogHandler, jobid: int, rule: str, name: str = "", log: Sequence[str] = ()) -> None:
+    wildcards = {"experiment": name} if name else None
+    about = {"rule_name": rule, "wildcards": wildcards, "log": [*log], "threads": 1, "input": [], "output": []}
+    tell(panel, LogEvent.JOB_INFO, jobid=jobid, **about)
+
+
+def shown(panel: RichLogHandler) -> list[str]:
+    """Return the rows of the panel, without what moves and the bars."""
+    console = Console(file=io.StringIO(), width=160)
+    console.print(panel.progress)
+    return [" ".join(re.sub("[━╸╺⠀-⣿]+", "", line).split()) for line in console.file.getvalue().splitlines()]
+
+
+def test_a_row_shows_the_running_jobs(panel: RichLogHandler) -> None:
+    """A training that has a bar has a line of its own, until it ends; the row of all jobs has the time left."""
+    tell(panel, LogEvent.RUN_INFO, per_rule_job_counts={"train": 3, "judge": 1}, total_job_count=4)
+    for jobid, name in enumerate(("one", "two", "three")):
+        start(panel, jobid, "train", name)
+    start(panel, 3, "judge")
+    panel.event_handler.bars |= {"one": "one: 50% 00:05 left"}
+    assert [line for line in shown(panel) if "one" in line or "two" in line] == [
+        "train 0/3 one: 50% 00:05 left",
+        "two, three",
+    ]
+    tell(panel, LogEvent.JOB_FINISHED, job_id=0)
+    tell(panel, LogEvent.JOB_FINISHED, job_id=9)  # Of a job that is not known, as in a group.
+    tell(panel, LogEvent.PROGRESS, done=1, total=4)
+    assert panel.event_handler.bars == {}
+    assert "train 1/3 two, three" in shown(panel)
+    (total,) = (task for task in panel.progress.tasks if task.total == 4)
+    total.start_time = panel.progress.get_time() - 20
+    assert any("1/4 0:00:20, about 0:01:00 left" in line for line in shown(panel))
+
+
+@pytest.mark.parametrize(
+    ("log", "line"),
+    [
+        ("a warning\nerror: one: diverged at step 3\n", "✗ train one: diverged at step 3 (log: {log})"),
+        ("", "✗ train one: it left no message (log: {log})"),
+        (None, "✗ train one: it left no message (log: none)"),
+    ],
+)
+def test_a_failure_is_one_line(panel: RichLogHandler, tmp_path: Path, log: str | None, line: str) -> None:
+    path = tmp_path / "log"
+    if log is not None:
+        path.write_text(log)
+    start(panel, 1, "train", "one", [] if log is None else [str(path), str(tmp_path / "no such log")])
+    tell(panel, LogEvent.JOB_ERROR, jobid=1)
+    panel.emit(logging.makeLogRecord({"msg": "CalledProcessError in file train.smk", "event": LogEvent.ERROR}))
+    said = panel.console.file.getvalue().strip()
+    assert said == line.format(log=f"{path}, {tmp_path / 'no such log'}")
+    assert panel.event_handler.running == {}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process die with its parent")
