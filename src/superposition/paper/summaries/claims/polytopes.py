@@ -51,8 +51,8 @@ def _difference(data: Tables, n: int, m: int, arrangement: str) -> float:
     at_quick=False,
 )
 def polygons(data: Tables) -> Finding:
-    sizes = data["polygons_and_solids"]["models"].query("m == 2")["n"].unique()
-    others = pd.DataFrame([_at_lowest_density(data, n, 2) for n in sorted({*sizes} - {4, 6})])
+    sizes = {*data["polygons_and_solids"]["models"].query("m == 2")["n"]}
+    others = pd.DataFrame([_at_lowest_density(data, n, 2) for n in sorted(sizes - {4, 6})])
     return Finding(
         [_difference(data, 4, 2, "square"), _difference(data, 6, 2, "hexagon")],
         text=f"{_range(data, 4, 2, 'square')}; {_range(data, 6, 2, 'hexagon')}; at the lowest density "
