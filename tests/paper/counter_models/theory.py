@@ -1,8 +1,10 @@
 """Counter-models for "Mathematical understanding": random directions, and formulas with a wrong term."""
 
 import functools
+from unittest.mock import patch
 
 import numpy as np
+import torch
 from tests.paper.synthetic import Solution, packed, trained
 from tests.real import CONFIG
 
@@ -40,9 +42,10 @@ def wrong_term() -> Tables:
     return {"theory": {"linear": linear.assign(interference_term=2 * linear["interference_term"])}}
 
 
-def negative_inputs() -> Tables:
-    """Return features of both signs, for which an output of 0 can be worse than a negative one."""
-    return {"theory": {"relu": interference.relu_effects(packed("basic_small", 5), lowest=-1.0)}}
+def opposite_signs() -> Tables:
+    """Return the effects of outputs of the opposite sign in the place of the ReLU."""
+    with patch.object(torch.Tensor, "relu", torch.Tensor.neg):
+        return {"theory": {"relu": interference.relu_effects(packed("basic_small", 5))}}
 
 
 def only_pairs() -> Tables:
@@ -56,7 +59,7 @@ COUNTER_MODELS = {
     # The expected loss on record, 0.5, is not that of these models.
     "loss_by_active_count": random_directions,
     "one_active_dominates": only_pairs,
-    "relu_never_hurts": negative_inputs,
+    "relu_never_hurts": opposite_signs,
     "negative_interference_is_free": random_directions,
     "bias_turns_positive_into_negative": random_directions,
 }

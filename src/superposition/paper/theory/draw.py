@@ -35,13 +35,7 @@ def theory(tables: dict[str, pd.DataFrame]) -> Figure:
     left.set(xscale="log", xlabel="feature density $1-S$", ylabel="share of the loss, $P(k)\\,L_k / L$", ylim=(0, 1))
     left.set_xlim(share.index.max(), share.index.min())
     left.set_title("loss by number of active features")
-    left.legend(
-        *(part[::-1] for part in left.get_legend_handles_labels()),
-        loc="lower right",
-        fontsize=6,
-        framealpha=0.8,
-        frameon=True,
-    )
+    left.legend(reverse=True, loc="lower right", fontsize=6, framealpha=0.8, frameon=True)
 
     linear = tables["linear"].sort_values("loss").groupby("density").first()
     parts = {

@@ -27,20 +27,13 @@ def pair_losses() -> pd.DataFrame:
     return pd.DataFrame({"cosine": cosine, "loss": loss.mean(-1)})
 
 
-def relu_effects(models: SweepResult, lowest: float = 0.0) -> pd.DataFrame:
-    """Return, for every point, the largest increase of a squared error by the ReLU, and the losses with and without it.
-
-    Args:
-        models: Trained models.
-        lowest: Lower end of the interval in which active features are uniform; the upper one is 1.
-    """
+def relu_effects(models: SweepResult) -> pd.DataFrame:
+    """Return the largest increase of a squared error by the ReLU, and the losses with and without it, by point."""
     best, importance = models.best(), torch.from_numpy(models.sweep.importances())
     random = torch.Generator().manual_seed(0)
     shape = (len(importance), FILTERED_SAMPLES, models.sweep.n)
-    active = (
-        torch.rand(shape, generator=random, dtype=torch.float64) < torch.from_numpy(models.sweep.densities())[:, None]
-    )
-    x = active * (lowest + (1 - lowest) * torch.rand(shape, generator=random, dtype=torch.float64))
+    drawn, values = (torch.rand(shape, generator=random, dtype=torch.float64) for _ in range(2))
+    x = values * (drawn < torch.from_numpy(models.sweep.densities())[:, None])
     argument = x @ (best["W"].mT @ best["W"]) + best["b"][:, None]
     errors = {"loss": (x - argument.relu()) ** 2, "loss_without": (x - argument) ** 2}
     increase = (errors["loss"] - errors["loss_without"]).amax((1, 2))
