@@ -1,8 +1,10 @@
 """Rows of a table: where they lie on the grid of a sweep, in runs along sparsity, as text; and W from its rows."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 # Coordinates that differ by less than this share are the same: computed in two ways, they differ in the last digits.
 SAME = 1e-6
@@ -25,6 +27,11 @@ def rows_at(table: pd.DataFrame, **coordinates: float | int) -> pd.DataFrame:
     if found.empty:
         raise LookupError(f"no rows at {', '.join(f'{name} {value:g}' for name, value in coordinates.items())}")
     return found
+
+
+def weights_table(W: Float[np.ndarray, "m n"], **columns: Any) -> pd.DataFrame:
+    """Return W of one model as a table with one row per feature, after columns that are the same in all rows."""
+    return pd.DataFrame(columns | {"feature": range(W.shape[1])} | {f"w{k}": row for k, row in enumerate(W)})
 
 
 def weights_of(features: pd.DataFrame) -> Float64[np.ndarray, "m n"]:

@@ -1,6 +1,7 @@
 """Draw the figures of correlated features: arrangements, local bases, and the collapse of pairs."""
 
 import itertools
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from superposition.analysis import alignment
-from superposition.analysis.rows import at_point
+from superposition.analysis.rows import rows_at, weights_of
 from superposition.paper.correlated import (
     ARRANGEMENTS,
     DISTRIBUTION_LABELS,
@@ -20,6 +21,7 @@ from superposition.paper.correlated import (
     PAPER_CROSSINGS,
     PAPER_PCA_ONSET,
     count_collapsed_pairs,
+    nearest_density,
     pca_onset,
 )
 from superposition.plotting import style
@@ -28,11 +30,6 @@ from superposition.plotting import style
 AXIS_LIMIT = 1.4
 # Colours of solutions with no, one, two or three collapsed pairs.
 BRANCH_COLOURS = [plt.cm.viridis(value) for value in (0.0, 0.33, 0.62, 0.88)]
-
-
-def _nearest_model(table: pd.DataFrame, density: float) -> pd.DataFrame:
-    """Return the rows of the model whose density is nearest, in the logarithm, to the given one."""
-    return at_point(table, table.loc[np.log(table["density"] / density).abs().idxmin(), "point"])
 
 
 def _draw_model(ax: Axes, W: Float[np.ndarray, "2 n"]) -> None:
@@ -52,20 +49,15 @@ def _draw_model(ax: Axes, W: Float[np.ndarray, "2 n"]) -> None:
 def correlated_organization(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw a row per arrangement: models from the lowest to the highest loss, and the share that show it by density."""
     shares, models = tables["shares"], tables["models"]
-    fig, axes = plt.subplots(
-        len(ARRANGEMENTS),
-        MODELS_PER_ROW + 1,
-        figsize=(style.PAGE, 4.2),
-        width_ratios=[1] * MODELS_PER_ROW + [2.1],
-        squeeze=False,
-    )
+    shape, widths = (len(ARRANGEMENTS), MODELS_PER_ROW + 1), [1] * MODELS_PER_ROW + [2.1]
+    fig, axes = plt.subplots(*shape, figsize=(style.PAGE, 4.2), width_ratios=widths)
     for row_axes, arrangement in zip(axes, ARRANGEMENTS, strict=True):
         for number, ax in enumerate(row_axes[:-1]):
-            model = models.query(f"arrangement == '{arrangement.name}' and model == {number}").sort_values("feature")
+            model = models.query(f"arrangement == '{arrangement.name}' and model == {number}")
             if model.empty:
                 ax.set_axis_off()
                 continue
-            _draw_model(ax, model[["w0", "w1"]].to_numpy().T)
+            _draw_model(ax, weights_of(model))
             if not model["stated"].iloc[0]:
                 ax.text(0, -AXIS_LIMIT, "another kind", fontsize=6.5, color="0.4", ha="center", va="top")
         here = shares[shares["arrangement"] == arrangement.name]
@@ -92,13 +84,14 @@ def local_bases(tables: dict[str, pd.DataFrame]) -> Figure:
     pairs, models = tables["pairs"], tables["models"]
     fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.4), width_ratios=[1, 1, 1.25])
     for ax, (distribution, title) in zip(axes, DISTRIBUTION_LABELS.items(), strict=False):
-        here = _nearest_model(pairs[pairs["distribution"] == distribution], LOCAL_BASES_DENSITY)
+        density = nearest_density(pairs["density"], LOCAL_BASES_DENSITY)
+        here = rows_at(pairs[pairs["distribution"] == distribution], density=density)
         gram = here.pivot(index="i", columns="j", values="dot").to_numpy()
         image = ax.imshow(gram, cmap=style.SIGNED, vmin=-1, vmax=1)
         half = len(gram) // 2
         for corner in (0, half):
             ax.add_patch(plt.Rectangle((corner - 0.5,) * 2, half, half, fill=False, lw=1.2, ec="k", clip_on=False))
-        ax.set(xticks=[], yticks=[], title=title, xlabel=style.density_title(float(f"{here['density'].iloc[0]:.2g}")))
+        ax.set(xticks=[], yticks=[], title=title, xlabel=style.density_title(float(f"{density:.2g}")))
     style.colorbar(fig, image, r"$W_i\cdot W_j$", ax=axes[:2], location="left", shrink=0.8, ticks=[-1, 0, 1])
     for distribution, dash in zip(DISTRIBUTION_LABELS, ("-", ":"), strict=True):
         mean = models[models["distribution"] == distribution].groupby("density")[["within", "between"]].mean()
@@ -106,13 +99,8 @@ def local_bases(tables: dict[str, pd.DataFrame]) -> Figure:
             axes[2].plot(mean.index, mean[column], dash, marker=".", ms=4, color=colour, lw=0.9)
     lines = [plt.Line2D([], [], color=colour) for colour in style.CATEGORIES[:2]]
     lines += [plt.Line2D([], [], color="0.4", ls=dash) for dash in ("-", ":")]
-    axes[2].legend(
-        lines,
-        ["within a set", "between sets", *DISTRIBUTION_LABELS.values()],
-        loc="upper right",
-        handlelength=1.5,
-        fontsize=6.5,
-    )
+    labels = ["within a set", "between sets", *DISTRIBUTION_LABELS.values()]
+    axes[2].legend(lines, labels, loc="upper right", handlelength=1.5, fontsize=6.5)
     # The upper part of the axes is left to the legend.
     top = 1.9 * models[["within", "between"]].to_numpy().max()
     axes[2].set(xscale="log", xlabel="$1-S$", ylim=(-0.02 * top, top), title=r"mean $(W_i\cdot W_j)^2$, $i\neq j$")
@@ -126,45 +114,50 @@ def collapse(tables: dict[str, pd.DataFrame]) -> Figure:
     """
     best, paths, crossings = tables["best"], tables["branches"], tables["crossings"].set_index("fewer")["density"]
     lowest = best["density"].min()
-    chosen = [_nearest_model(best, density) for density in (0.02, 0.05, 0.1, 0.2, 0.3, 0.42, 0.55, 0.83)]
+    chosen = [nearest_density(best["density"], density) for density in (0.02, 0.05, 0.1, 0.2, 0.3, 0.42, 0.55, 0.83)]
     fig = plt.figure(figsize=(style.PAGE, 3.9))
     above, below = fig.subfigures(2, 1, height_ratios=[1, 2.6])
-    for ax, model in zip(above.subplots(1, len(chosen)), chosen, strict=True):
-        _draw_model(ax, model.sort_values("feature")[["w0", "w1"]].to_numpy().T)
-        ax.set_title(style.density_title(round(model["density"].iloc[0], 3)), fontsize=7)
+    for ax, density in zip(above.subplots(1, len(chosen)), chosen, strict=True):
+        _draw_model(ax, weights_of(rows_at(best, density=density)))
+        ax.set_title(style.density_title(round(density, 3)), fontsize=7)
     losses, single = below.subfigures(1, 2, width_ratios=[3.2, 1])
     _draw_pair(single, tables["pair"])
     regimes, ax = losses.subplots(2, 1, sharex=True, height_ratios=[1, 3.2])
-    paper = [*((low * high) ** 0.5 for low, high in PAPER_CROSSINGS.values())]
+    paper = [(low * high) ** 0.5 for low, high in PAPER_CROSSINGS.values()]
     ours = [crossings.get(fewer, np.nan) for fewer in PAPER_CROSSINGS]
     for y, crossed_at in ((1, ours), (0, paper)):
-        edges = [lowest, *crossed_at, 1.0]
-        for count, (low, high) in enumerate(itertools.pairwise(edges)):
+        for count, (low, high) in enumerate(itertools.pairwise([lowest, *crossed_at, 1.0])):
             regimes.barh(y, high - low, left=low, color=BRANCH_COLOURS[count], height=0.75)
-            ink, behind = (
-                "w" if count < 2 else "k",
-                {"boxstyle": "circle,pad=0.2", "fc": BRANCH_COLOURS[count], "lw": 0},
-            )
-            regimes.text((low * high) ** 0.5, y, str(count), color=ink, bbox=behind, ha="center", va="center")
-    regimes.barh(0, 1 - PAPER_PCA_ONSET, left=PAPER_PCA_ONSET, color="none", hatch="////", ec="0.3", height=0.75, lw=0)
-    onset = pca_onset(tables)
-    regimes.barh(1, 1 - onset, left=onset, color="none", hatch="////", ec="0.3", height=0.75, lw=0)
-    regimes.set(yticks=[0, 1], title="collapsed pairs (hatched: like principal components)")
-    regimes.set_yticklabels(["the paper", "ours"])
+            behind = {"boxstyle": "circle,pad=0.2", "fc": BRANCH_COLOURS[count], "lw": 0}
+            ink = "w" if count < 2 else "k"
+            regimes.text((low * high) ** 0.5, y, str(count), color=ink, bbox=behind, **style.CENTRED)
+    for y, onset in enumerate((PAPER_PCA_ONSET, pca_onset(tables))):
+        regimes.barh(y, 1 - onset, left=onset, color="none", hatch="////", ec="0.3", height=0.75, lw=0)
+    regimes.set_yticks([0, 1], ["the paper", "ours"])
+    regimes.set_title("collapsed pairs (hatched: like principal components)")
     regimes.tick_params(axis="both", length=0)
     regimes.spines[:].set_visible(False)
-    least = paths.groupby("point")["loss"].min()
-    for count, rows in paths.groupby("collapsed"):
-        excess = rows["loss"].to_numpy() / least[rows["point"]].to_numpy() - 1
-        ax.plot(rows["density"], 100 * excess, ".-", ms=3, lw=1, color=BRANCH_COLOURS[count], label=f"{count}")
-    pca = tables["pca"][tables["pca"]["point"].isin(least.index)]
-    excess = pca["loss"].to_numpy() / least[pca["point"]].to_numpy() - 1
-    ax.plot(pca["density"], 100 * excess, "--", color="0.4", lw=0.9, label="principal components")
+    _draw_branches(ax, paths, marker=".", ms=3)
+    pca = tables["pca"][tables["pca"]["point"].isin(paths["point"])]
+    ax.plot(pca["density"], _excess(pca, paths), "--", color="0.4", lw=0.9, label="principal components")
     for crossing in crossings:
         ax.axvline(crossing, color="0.7", lw=0.6, zorder=0)
-    ax.set(xscale="log", xlim=(lowest, 1), ylim=(-0.5, 16), xlabel="$1-S$", ylabel="loss above the best, %")
+    ax.set_xlim(lowest, 1)
     ax.legend(title="collapsed pairs", loc="upper left", ncols=2)
     return fig
+
+
+def _excess(losses: pd.DataFrame, branches: pd.DataFrame) -> pd.Series:
+    """Return by how much losses exceed that of the best branch at their point, in percent."""
+    return 100 * (losses["loss"] / losses["point"].map(branches.groupby("point")["loss"].min()) - 1)
+
+
+def _draw_branches(ax: Axes, branches: pd.DataFrame, **options: Any) -> None:
+    """Draw the excess loss of every branch by density."""
+    for count, rows in branches.groupby("collapsed"):
+        colour = BRANCH_COLOURS[count]
+        ax.plot(rows["density"], _excess(rows, branches), lw=1, color=colour, label=f"{count}", **options)
+    ax.set(xscale="log", ylim=(-0.5, 16), xlabel="$1-S$", ylabel="loss above the best, %")
 
 
 def _draw_pair(fig: SubFigure, pair: pd.DataFrame) -> None:
@@ -179,29 +172,24 @@ def _draw_pair(fig: SubFigure, pair: pd.DataFrame) -> None:
 
 def animate_collapse(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
     """Animate the best model as features become dense, beside the excess loss of every branch."""
-    best, paths = tables["best"].sort_values(["density", "feature"]), tables["branches"]
     pairs = alignment.symmetric_orders((0, 1), (2, 3), (4, 5))
     models: dict[float, np.ndarray] = {}
-    for density, model in best.groupby("density"):
-        W = model[["w0", "w1"]].to_numpy(copy=True).T
+    for density, model in tables["best"].groupby("density"):
+        W = weights_of(model)
         # Rotations and the order of the pairs are free: what moves is what changes.
         models[density] = alignment.align(W, [*models.values()][-1], pairs) if models else W
-    collapsed = best.groupby("density")["collapsed"].first()
+    collapsed = tables["best"].groupby("density")["collapsed"].first()
     fig = style.moving_figure(4.4, 2.4)
     plane, ax = fig.add_axes((0.02, 0.02, 0.46, 0.86)), fig.add_axes((0.63, 0.2, 0.34, 0.68))
     title = fig.text(0.25, 0.93, "", fontsize=8, ha="center")
-    least = paths.groupby("point")["loss"].min()
-    for (count, rows), colour in zip(paths.groupby("collapsed"), BRANCH_COLOURS, strict=True):
-        excess = rows["loss"].to_numpy() / least[rows["point"]].to_numpy() - 1
-        ax.plot(rows["density"], 100 * excess, lw=1, color=colour, label=f"{count}")
+    _draw_branches(ax, tables["branches"])
+    ax.set_xlim(min(models), 1)
     line = ax.axvline(1, color="0.2", lw=0.8)
-    ax.set(xscale="log", xlim=(min(models), 1), ylim=(-0.5, 16), xlabel="$1-S$", ylabel="loss above the best, %")
     ax.legend(title="collapsed\npairs", loc=(0.27, 0.44))
     ax.tick_params(which="both", labelsize=6)
     ax.xaxis.set_major_formatter("{x:g}")
 
     def show(density: float) -> list:
-        fig.set_layout_engine("none")
         plane.clear()
         _draw_model(plane, models[density])
         title.set_text(f"1−S = {density:.3f}, collapsed pairs: {collapsed[density]}")

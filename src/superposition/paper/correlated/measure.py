@@ -9,7 +9,8 @@ from jaxtyping import Float
 from superposition.analysis import alignment
 from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
-from superposition.analysis.tables import numbered_points
+from superposition.analysis.rows import weights_table
+from superposition.analysis.tables import numbered_points, repeat_rows
 from superposition.core import geometry
 from superposition.core.experiment.distribution import Distribution
 from superposition.core.weights import SweepResult
@@ -56,22 +57,22 @@ def correlated_organization(trained: dict[str, SweepResult], best: dict[str, Swe
     """
     shares, models = [], []
     for arrangement in ARRANGEMENTS:
-        sweep = trained[arrangement.experiment].sweep
-        orders = alignment.symmetric_orders(*PAIRS[: sweep.n // 2])
-        shown = nearest_density(sweep.density, arrangement.density)
-        for point in trained[arrangement.experiment].points.itertuples():
+        result, known_W = trained[arrangement.experiment], best[arrangement.experiment].best()["W"].double().numpy()
+        orders = alignment.symmetric_orders(*PAIRS[: result.sweep.n // 2])
+        shown_density = nearest_density(result.sweep.density, arrangement.density)
+        for point in result.points.itertuples():
             if point.distribution not in (arrangement.distribution, "independent"):
                 continue
-            W_all = trained[arrangement.experiment].parameters["W"][point.Index].double().numpy()
-            known = best[arrangement.experiment].best()["W"][point.Index].double().numpy()
+            W_all, known = result.parameters["W"][point.Index].double().numpy(), known_W[point.Index]
             arranged = [has_arrangement(arrangement.name, W) for W in W_all]
+            shown = point.density == shown_density
             shares.append(
                 {
                     "arrangement": arrangement.name,
                     "distribution": point.distribution,
                     "point": point.Index,
                     "density": point.density,
-                    "shown": point.density == shown,
+                    "shown": shown,
                     "restarts": len(W_all),
                     "represented": int(is_represented((W_all**2).sum(1)).all(1).sum()),
                     "stated": sum(arranged),
@@ -82,21 +83,16 @@ def correlated_organization(trained: dict[str, SweepResult], best: dict[str, Swe
                     "known_apart": has_all_apart(known),
                 }
             )
-            if point.density == shown and point.distribution == arrangement.distribution:
-                ranked = trained[arrangement.experiment].loss[point.Index].argsort().numpy()
+            if shown and point.distribution == arrangement.distribution:
+                ranked = result.loss[point.Index].argsort().numpy()
                 for number, k in enumerate(ranked[np.linspace(0, len(ranked) - 1, MODELS_PER_ROW).round().astype(int)]):
-                    about = {
-                        "arrangement": arrangement.name,
-                        "point": point.Index,
-                        "model": number,
-                        "stated": arranged[k],
-                    }
-                    positions = alignment.align(W_all[k], arrangement.corners, orders)
-                    models += [about | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(positions.T)]
+                    about = {"arrangement": arrangement.name, "point": point.Index, "model": number}
+                    aligned = alignment.align(W_all[k], arrangement.corners, orders)
+                    models.append(weights_table(aligned, **about, stated=arranged[k]))
     table = pd.DataFrame(shares)
     return {
         "shares": table,
-        "models": pd.DataFrame(models),
+        "models": pd.concat(models, ignore_index=True),
         "independent": _measure_independent(trained["organization_6"]),
         "best_independent": _measure_independent(best["organization_6"]),
         "numbers": _summarise_organization(table),
@@ -115,10 +111,9 @@ def _measure_independent(models: SweepResult) -> pd.DataFrame:
     for point in models.points.query("distribution == 'independent'").itertuples():
         W_all = models.parameters["W"][point.Index].double().numpy()
         complete = is_represented((W_all**2).sum(1)).all(1)
-        off = np.abs(steps_around(W_all[point.restart]) - 60).max()
-        deviation = off if complete[point.restart] else np.nan
+        off = np.abs(steps_around(W_all[point.restart]) - 60).max() if complete[point.restart] else np.nan
         at = {"point": point.Index, "density": point.density, "loss": point.loss}
-        rows.append(at | {"deviation": deviation, "represented": int(complete.sum())})
+        rows.append(at | {"deviation": off, "represented": int(complete.sum())})
     return pd.DataFrame(rows)
 
 
@@ -151,23 +146,18 @@ def local_bases(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     same = (order[:, None] < half) == (order < half)
     rows, pairs = [], []
     for point in models.points.itertuples():
-        independent = point.distribution == "independent"
-        at = {"distribution": "independent" if independent else "correlated", "point": point.Index}
-        at |= {"density": point.density, "m": models.sweep.m}
+        distribution = "independent" if point.distribution == "independent" else "correlated"
+        at = {"distribution": distribution, "point": point.Index, "density": point.density, "m": models.sweep.m}
         for restart, gram in enumerate(geometry.gram(models.parameters["W"][point.Index].double()).numpy()):
-            squares = gram**2
-            rows.append(
-                at
-                | {
-                    "restart": restart,
-                    "best": restart == point.restart,
-                    "within": squares[same & ~np.eye(len(order), dtype=bool)].mean(),
-                    "between": squares[~same].mean(),
-                    "chance": _chance_of_sets(squares, half) if restart == point.restart else np.nan,
-                    "represented": int(is_represented(gram.diagonal()).sum()),
-                }
-            )
-            if restart == point.restart:
+            squares, best = gram**2, restart == point.restart
+            measures = {
+                "within": squares[same & ~np.eye(len(order), dtype=bool)].mean(),
+                "between": squares[~same].mean(),
+                "chance": _chance_of_sets(squares, half) if best else np.nan,
+                "represented": int(is_represented(gram.diagonal()).sum()),
+            }
+            rows.append(at | {"restart": restart, "best": best} | measures)
+            if best:
                 partner = half + scipy.optimize.linear_sum_assignment(gram[:half, half:])[1]
                 placed = [*range(half), *partner]
                 shown = gram[np.ix_(placed, placed)]
@@ -204,30 +194,21 @@ def collapse(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure the collapsed pairs of all models, the best models, the branches of solutions, and their crossings."""
     models = trained["collapse"]
     counts = np.array([[count_collapsed_pairs(W) for W in here] for here in models.parameters["W"].double().numpy()])
-    points = models.points
-    fits = pd.DataFrame(
-        {
-            "point": points.index.repeat(models.sweep.restarts),
-            "density": points["density"].repeat(models.sweep.restarts).to_numpy(),
-            "collapsed": counts.ravel(),
-            "loss": models.loss.flatten().numpy(),
-            "loss_error": models.loss_error.flatten().numpy(),
-        }
+    points = numbered_points(models.sweep, "density")
+    fits = repeat_rows(points, models.sweep.restarts).assign(
+        collapsed=counts.ravel(), loss=models.loss.flatten().numpy(), loss_error=models.loss_error.flatten().numpy()
     )
     best, orders = [], alignment.symmetric_orders(*PAIRS)
-    for point, W, b in zip(points.itertuples(), *(p.numpy() for p in models.best().values()), strict=True):
-        at = {"point": point.Index, "density": point.density}
-        at |= {"collapsed": int(counts[point.Index, point.restart]), "loss": point.loss}
-        turned = alignment.align(W, HEXAGON, orders)
-        best += [at | {"feature": i, "w0": x, "w1": y, "bias": b[i]} for i, (x, y) in enumerate(turned.T)]
+    for point, W, b in zip(models.points.itertuples(), *(p.numpy() for p in models.best().values()), strict=True):
+        at = {"point": point.Index, "density": point.density, "collapsed": counts[point.Index, point.restart]}
+        best.append(weights_table(alignment.align(W, HEXAGON, orders), **at, loss=point.loss).assign(bias=b))
     paths, crossings = _follow_branches(models, counts)
-    pca = numbered_points(models.sweep, "density").assign(loss=pca_loss(points["density"].to_numpy()))
     return {
         "fits": fits,
-        "best": pd.DataFrame(best),
+        "best": pd.concat(best, ignore_index=True),
         "branches": paths,
         "crossings": crossings,
-        "pca": pca,
+        "pca": points.assign(loss=pca_loss(points["density"].to_numpy())),
         "pair": pair_optima(),
     }
 

@@ -10,42 +10,41 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure, SubFigure
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import rows_at, weights_of
 from superposition.paper.nonuniform import PAPER_CROSSOVER
 from superposition.plotting import style
 
 # The kinds of solutions, with their colours.
 KIND_COLOURS = {"pentagon": style.POLYTOPES["pentagon"], "two digons": style.POLYTOPES["digon"], "other": "0.6"}
-RATIO_LABEL = "relative density of the varied feature"
 
 
 def pentagon_solutions(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the columns of W in canonical orientation, with angles and norms, by relative density and by importance."""
     fig = plt.figure(figsize=(style.PAGE, 3.9))
     above, below = fig.subfigures(2, 1)
-    for part, table, varied in ((above, "solutions", "density"), (below, "importance", "importance")):
-        _draw_solutions(part, tables[table].rename(columns={f"relative_{varied}": "ratio"}), varied)
+    _draw_solutions(above, tables["solutions"], "density")
+    _draw_solutions(below, tables["importance"], "importance")
     return fig
 
 
 def _draw_solutions(part: SubFigure, solutions: pd.DataFrame, varied: str) -> None:
-    """Draw the solutions of both kinds, coloured by ``ratio``, and beside them the angles and norms of the best ones.
+    """Draw the solutions of both kinds, coloured by relative density or importance, and their angles and norms.
 
     Args:
         part: The row of the figure.
         solutions: The best solution at every ratio, one row per feature.
         varied: What the ratio is of, density or importance.
     """
+    solutions = solutions.rename(columns={f"relative_{varied}": "ratio"})
     axes = part.subplots(1, 4, width_ratios=[1.2, 1.1, 1.05, 1.05])
     colours = LogNorm(solutions["ratio"].min(), solutions["ratio"].max())
     for ax, name, first in zip(axes, ("pentagon", "two digons"), (0, 1), strict=False):
         ax.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.8", lw=0.6))
         rows = solutions[solutions["kind"] == name]
-        for (ratio, _), model in rows.groupby(["ratio", "point"]):
-            corners = model.sort_values("feature").iloc[first:]
+        for ratio, model in rows.groupby("ratio"):
             # The features are in the order of the corners; the first is repeated to close the outline.
-            outline = pd.concat([corners, corners.iloc[:1]])
-            ax.plot(outline["w0"], outline["w1"], color=plt.cm.plasma(colours(ratio)), lw=0.4)
+            outline = weights_of(model)[:, [*range(first, 5), first]]
+            ax.plot(*outline, color=plt.cm.plasma(colours(ratio)), lw=0.4)
         points = ax.scatter(rows["w0"], rows["w1"], c=rows["ratio"], cmap="plasma", norm=colours, s=9)
         zeroth = rows[rows["feature"] == 0]
         ax.scatter(zeroth["w0"].mean(), zeroth["w1"].mean(), fc="none", ec="0.2", lw=0.6, s=90)
@@ -59,11 +58,8 @@ def _draw_solutions(part: SubFigure, solutions: pd.DataFrame, varied: str) -> No
     axes[2].plot(pentagons["ratio"], pentagons["angle"], ".-", color=KIND_COLOURS["pentagon"], ms=4, lw=0.8)
     axes[2].axhline(72, color="0.7", lw=0.6, ls=":")
     axes[2].set(title="angle to neighbours, °")
-    for (column, place), colour in zip(
-        {"norm_varied": "varied", "norm_near": "neighbours", "norm_far": "far ones"}.items(),
-        style.CATEGORIES,
-        strict=False,
-    ):
+    places = {"norm_varied": "varied", "norm_near": "neighbours", "norm_far": "far ones"}
+    for (column, place), colour in zip(places.items(), style.CATEGORIES, strict=False):
         axes[3].plot(best["ratio"], best[column], ".-", color=colour, ms=3, lw=0.8, label=place)
     axes[3].set(title=r"norms $\Vert W_i\Vert$", ylim=(-0.05, 1.25))
     axes[3].legend(loc="lower right", handlelength=1)
@@ -97,12 +93,10 @@ def animate_pentagon_solutions(tables: dict[str, pd.DataFrame]) -> FuncAnimation
         side.set_minor_formatter("")
 
     def show(ratio: float) -> list:
-        fig.set_layout_engine("none")
         model = rows_at(solutions, relative_density=ratio)
         for arrow, row in zip(arrows, model.itertuples(), strict=True):
-            arrow.set(
-                data=([0, row.w0], [0, row.w1]), color=KIND_COLOURS[row.kind], mfc="k" if row.feature == 0 else None
-            )
+            arrow.set(data=([0, row.w0], [0, row.w1]), color=KIND_COLOURS[row.kind])
+        arrows[0].set_markerfacecolor("k")
         title.set_text(f"relative density (black): {ratio:.2f}")
         mark.set_data([ratio], [model["loss"].iloc[0]])
         return []
@@ -122,13 +116,10 @@ def pentagon_loss(tables: dict[str, pd.DataFrame]) -> Figure:
 
     for name in reversed(KIND_COLOURS):
         rows = fits[fits["kind"] == name]
-        axes[0].scatter(
-            rows["relative_density"], per_feature(rows), s=2, color=KIND_COLOURS[name], lw=0, label=name, alpha=0.6
-        )
+        axes[0].scatter(rows["relative_density"], per_feature(rows), s=2, color=KIND_COLOURS[name], lw=0, alpha=0.6)
     _draw_branches(axes[0], branches, per_feature)
     axes[0].set(yscale="log", ylabel=r"loss / $\sum_i(1-S_i)$", title="every fit, and the two branches")
-    axes[0].set_yticks([0.02, 0.03, 0.05, 0.1], ["0.02", "0.03", "0.05", "0.1"])
-    axes[0].tick_params(axis="y", which="minor", labelleft=False)
+    style.plain_ticks(axes[0].yaxis, 0.02, 0.03, 0.05, 0.1)
     handles = [plt.Line2D([], [], color=c, marker=".", ls="-" * (k != "other")) for k, c in KIND_COLOURS.items()]
     axes[0].legend(handles, KIND_COLOURS, loc="lower right")
     _draw_branches(axes[1], branches, per_feature)
@@ -138,11 +129,10 @@ def pentagon_loss(tables: dict[str, pd.DataFrame]) -> Figure:
     axes[1].set(xlim=(0.18, 0.55), ylim=(values.min() - margin, values.max() + margin), title="where they cross")
     crossover = crossovers.loc[(crossovers["density"] - density).abs().idxmin(), "crossover"]
     for ax in axes[:2]:
-        ax.set(xscale="log", xlabel=RATIO_LABEL if ax is axes[0] else "relative density")
+        ax.set(xscale="log", xlabel="relative density of the varied feature" if ax is axes[0] else "relative density")
         ax.axvline(crossover, color="0.3", lw=0.6)
         ax.axvline(PAPER_CROSSOVER, color="0.3", lw=0.6, ls=":")
-    axes[1].set_xticks([0.2, 0.3, 0.4, 0.5], ["0.2", "0.3", "0.4", "0.5"])
-    axes[1].tick_params(axis="x", which="minor", labelbottom=False)
+    style.plain_ticks(axes[1].xaxis, 0.2, 0.3, 0.4, 0.5)
     axes[2].plot(crossovers["density"], crossovers["crossover"], "k.-", lw=0.8, label="exact")
     axes[2].plot([density], [PAPER_CROSSOVER], "x", color="0.3", ms=5, label="the paper")
     axes[2].set(xscale="log", ylim=(0, None), xlabel="$1-S$ of the others", title="relative density there")

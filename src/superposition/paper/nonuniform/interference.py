@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.rows import weights_of
+
 
 def measure_interference(solutions: pd.DataFrame) -> pd.DataFrame:
     """Return norm, positive interference and bias of every feature of the pentagons among the best solutions.
@@ -13,8 +15,7 @@ def measure_interference(solutions: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for ratio, model in solutions[solutions["kind"] == "pentagon"].groupby("relative_density"):
-        model = model.sort_values("feature")
-        W = model[["w0", "w1"]].to_numpy().T
+        W = weights_of(model)
         norm = np.linalg.norm(W, axis=0)
         received = np.maximum(W.T @ W / norm[:, None], 0) * (1 - np.eye(5))
         # The corners of the pentagon are in order: 1 and 4 are next to the varied feature.

@@ -11,7 +11,8 @@ from torch import Tensor
 from superposition.analysis import alignment, recognition
 from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
-from superposition.analysis.tables import numbered_points
+from superposition.analysis.rows import weights_table
+from superposition.analysis.tables import numbered_points, repeat_rows
 from superposition.core.weights import SweepResult
 from superposition.paper.nonuniform import TWO_DIGONS, UPRIGHT_PENTAGON
 from superposition.paper.nonuniform.interference import measure_interference
@@ -92,23 +93,20 @@ def _best_solutions(models: SweepResult, axis: str) -> pd.DataFrame:
 
     ``axis`` is the coordinate that varies, of relative density and relative importance.
     """
-    rows, best = [], models.best()
+    solutions, best = [], models.best()
     for point, W, b in zip(models.points.itertuples(), best["W"].numpy(), best["b"].numpy(), strict=True):
         kind = classify_solution(W)
-        common = {"point": point.Index, axis: getattr(point, axis), "kind": kind, "loss": point.loss}
-        common |= describe_shape(W, b)
+        at = {"point": point.Index, axis: getattr(point, axis), "kind": kind, "loss": point.loss}
         aligned = alignment.align(W, TWO_DIGONS if kind == "two digons" else UPRIGHT_PENTAGON.corners, FEATURE_ORDERS)
-        rows += [common | {"feature": i, "w0": x, "w1": y} for i, (x, y) in enumerate(aligned.T)]
-    return pd.DataFrame(rows)
+        solutions.append(weights_table(aligned, **at, **describe_shape(W, b)))
+    return pd.concat(solutions, ignore_index=True)
 
 
 def _classify_fits(models: SweepResult) -> pd.DataFrame:
     """Return the loss and the kind of every fit."""
     points = numbered_points(models.sweep, "density", "relative_density")
-    table = points.loc[points.index.repeat(models.sweep.restarts)].reset_index(drop=True)
-    weights = models.parameters["W"].double().flatten(0, 1).numpy()
-    return table.assign(
-        kind=[classify_solution(W) for W in weights],
+    return repeat_rows(points, models.sweep.restarts).assign(
+        kind=[classify_solution(W) for W in models.parameters["W"].double().flatten(0, 1).numpy()],
         loss=models.loss.flatten().numpy(),
         loss_error=models.loss_error.flatten().numpy(),
     )
@@ -128,11 +126,10 @@ def trace_branches(models: SweepResult) -> pd.DataFrame:
     """
     ratios = torch.tensor(models.points["relative_density"], dtype=torch.float64)
     equal = int(ratios.log().abs().argmin())
-    paths = [("pentagon", range(equal, -1, -1)), ("pentagon", range(equal, len(ratios)))]
-    paths.append(("two digons", range(len(ratios))))
-    W, b = (
-        torch.stack(part) for part in zip(*(_best_of_kind(models, path[0], name) for name, path in paths), strict=True)
-    )
+    up, down = range(equal, len(ratios)), range(equal, -1, -1)
+    paths = [("pentagon", down), ("pentagon", up), ("two digons", range(len(ratios)))]
+    starts = [_best_of_kind(models, path[0], name) for name, path in paths]
+    W, b = (torch.stack(part) for part in zip(*starts, strict=True))
     # All paths are followed together; shorter ones stay at their ends.
     steps = [[path[min(step, len(path) - 1)] for _, path in paths] for step in range(len(ratios))]
     densities = torch.stack([_densities(models.sweep.density[0], ratios[step]) for step in steps])

@@ -18,6 +18,7 @@ from superposition.paper.phase import PANELS, PHASES, prototype_boundary, triang
 from superposition.plotting import style, vectors
 
 PHASE_COLOURS = {"absent": "#ffffff", "superposition": style.CATEGORIES[1], "own": style.CATEGORIES[0]}
+DENSITY_TICKS = (0.1, 0.2, 0.5, 1)
 LABELS = {"absent": "absent", "superposition": "in superposition", "own": "a dimension of its own"}
 
 
@@ -130,15 +131,9 @@ def _draw_norms(ax: Axes, norms: pd.DataFrame) -> None:
         rows = rows_at(norms, relative_importance=ratio)
         ax.plot(rows["density"], rows["norm"], color=colour, lw=1, label=f"{ratio:g}")
     ax.set(xscale="log", xlabel="feature density $1-S$", ylabel=r"$\Vert W_2\Vert$ of the optimum", xlim=(0.08, 1))
-    _label_densities(ax)
+    style.plain_ticks(ax.xaxis, *DENSITY_TICKS)
     ax.set_title("where superposition sets in")
     ax.legend(title="$r$", loc="lower left", handlelength=1, title_fontsize=7)
-
-
-def _label_densities(ax: Axes) -> None:
-    """Label the densities between 0.1 and 1 on a logarithmic axis."""
-    ax.set_xticks([0.1, 0.2, 0.5, 1], ["0.1", "0.2", "0.5", "1"])
-    ax.xaxis.set_minor_formatter("")
 
 
 def _draw_equal_importance(ax: Axes, losses: pd.DataFrame) -> None:
@@ -151,7 +146,7 @@ def _draw_equal_importance(ax: Axes, losses: pd.DataFrame) -> None:
     ax.axhline(1, color="0.6", lw=0.7, zorder=0)
     ax.set(xscale="log", xlabel="feature density $1-S$", ylabel="loss / loss with one absent", xlim=(0.1, 1))
     ax.set_ylim(0, 1.25)
-    _label_densities(ax)
+    style.plain_ticks(ax.xaxis, *DENSITY_TICKS)
     ax.set_title("equal importance, $r = 1$")
     ax.legend(loc="upper left")
 
@@ -170,8 +165,8 @@ def phase_kinks(tables: dict[str, pd.DataFrame]) -> Figure:
         ax.set_title(f"{features} features in {'one dimension' if features == 2 else 'two dimensions'}")
         if row:
             ax.legend(loc="upper left" if variable == "p" else "upper right", handlelength=1)
-    _label_densities(axes[1, 0])
-    axes[1, 1].set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
+    style.plain_ticks(axes[1, 0].xaxis, *DENSITY_TICKS)
+    style.plain_ticks(axes[1, 1].xaxis, 0.1, 1, 10)
     for ax, (name, *_) in zip(axes[1], names.values(), strict=True):
         ax.set_xlabel(name)
     return fig

@@ -84,7 +84,7 @@ def early_superposition_is_antipodal(data: Tables) -> Finding:
     first = {figure: onset(count_represented(rows_of(data, figure, "features"))) for figure in FIGURES}
     paired = pd.concat([_paired(data, figure).loc[begins["point"].tolist()] for figure, begins in first.items()])
     return Finding(
-        [Number((paired["antipodes"] != 1).sum()), Number(paired["share"].min())],
+        [(paired["antipodes"] != 1).sum(), paired["share"].min()],
         text=f"{len(paired)} features in superposition, at 1-S = "
         + " and ".join(f"{begins.index.max():g}" for begins in first.values())
         + f"; partners are {np.degrees(np.arccos(-paired['cosine'].clip(-1).max())):.1f}° from opposite at most",
@@ -171,6 +171,6 @@ def negative_biases_when_sparse(data: Tables) -> Finding:
         noise.append(losses["loss_without"] / losses["loss"])
     chance = binomtest(sum(negative), len(negative), alternative="greater").pvalue if negative else 1.0
     return Finding(
-        [Number(np.min(medians)), Number(chance), Number(np.min(noise))],
+        [np.min(medians), chance, np.min(noise)],
         text=f"{sum(negative)} of {len(negative)} biases are negative",
     )

@@ -129,8 +129,8 @@ def least_important_first(data: Tables) -> Finding:
     }
     return Finding(
         [
-            Number(min((share for share, _ in orders), default=np.nan)),
-            Number(stats.combine_pvalues([chance for _, chance in orders]).pvalue if orders else np.nan),
+            min((share for share, _ in orders), default=np.nan),
+            stats.combine_pvalues([chance for _, chance in orders]).pvalue if orders else np.nan,
             Number(max(count.diff().max() for count in dedicated.values())),
         ],
         text="; ".join(

@@ -16,7 +16,7 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, at_most_zero, below_half
+from superposition.pipeline.judging.criteria import Criterion, above, at_most_zero, below_half
 
 claims = Claims("basic")
 
@@ -63,7 +63,7 @@ def not_invertible(data: Tables) -> Finding:
             shared = (features[point]["superposition"].to_numpy()[kept] > 0.5).any()
             exceptions += shared != _is_singular(gram[np.ix_(kept, kept)])
     return Finding(
-        [Number(exceptions)],
+        [exceptions],
         text=f"{models} models in all",
         note="The features are those that the representation has, ‖W_i‖² > ½. Of all features of the input, WᵀW has "
         "rank m at most, so that it is singular in every model with fewer dimensions than features: also in all "
@@ -96,7 +96,7 @@ def linear_is_pca(data: Tables) -> Finding:
         ideal = (pairs["i"] == pairs["j"]) & (pairs["i"] < model_size(data, figure)[1])
         entries.append((pairs["dot"] - ideal).abs().max())
     loss = max(_loss_from_pca(data, figure, rows_of(data, figure, "models", "_linear")) for figure in FIGURES)
-    return Finding([Number(loss), Number(max(entries))])
+    return Finding([loss, max(entries)])
 
 
 def _loss_from_pca(data: Tables, figure: str, models: pd.DataFrame) -> float:
@@ -133,7 +133,7 @@ def beats_linear(data: Tables) -> Finding:
         gains.append(others.sub(models["loss"], axis=0).div(models["loss_error"], axis=0).min())
         texts.append(f"n = {models['n'].iloc[0]}: loss over the best linear one, by 1-S: {listed(relative, '.2f')}")
     smallest = pd.concat(gains, axis=1).min(axis=1)
-    return Finding([Number(smallest["linear"]), Number(smallest["filtered"])], text="; ".join(texts))
+    return Finding([smallest["linear"], smallest["filtered"]], text="; ".join(texts))
 
 
 def _without_relu(data: Tables, figure: str) -> pd.Series:
@@ -168,7 +168,7 @@ def bias(data: Tables) -> Finding:
     features = features.assign(cost=features["importance"] * off**2)
     sums = features.groupby(["represented", "experiment", "point"])[["cost", "importance"]].sum()
     worst = (sums["cost"] / sums["importance"]).pow(0.5).groupby("represented").max().reindex([True, False])
-    return Finding([Number(value) for value in worst])
+    return Finding(list(worst))
 
 
 @claims.add(
@@ -198,4 +198,4 @@ def dense_relu_is_linear(data: Tables) -> Finding:
             onset(count_represented(rows_of(data, figure, "features"))),
         )
         first.append(features[features["point"].isin(begins["point"]) & (features["feature"] == 0)]["superposition"])
-    return Finding([Number(max(losses)), Number(max(entries)), Number(pd.concat(first).max())])
+    return Finding([max(losses), max(entries), pd.concat(first).max()])

@@ -15,7 +15,7 @@ from superposition.paper.basic.counts import (
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, at_most_zero
+from superposition.pipeline.judging.criteria import Criterion, above, at_most_zero
 
 claims = Claims("basic")
 
@@ -88,7 +88,7 @@ def eventually_dedicated(data: Tables) -> Finding:
     table = pd.concat(at_density, names=["density"]).astype(int)
     counts = table.groupby("density").sum()
     return Finding(
-        [Number(counts.diff(axis=1).min(axis=None)), Number((table.diff(axis=1) < 0).sum(axis=None))],
+        [counts.diff(axis=1).min(axis=None), (table.diff(axis=1) < 0).sum(axis=None)],
         text="; ".join(
             f"m = {m}: features with a dedicated dimension, by 1-S: {listed(count[::-1])}"
             for m, count in counts.items()

@@ -6,7 +6,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from superposition.paper.correlated import ARRANGEMENTS, PAPER_CROSSINGS
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above_half, at_most_zero, below, improbable
+from superposition.pipeline.judging.criteria import Criterion, above_half, at_most_zero, below, improbable
 
 claims = Claims("correlated")
 
@@ -62,7 +62,7 @@ def _ideal(shares: pd.DataFrame) -> Finding:
     missing = [(~here[kind].astype(bool)).sum() for kind, here in kinds.items()]
     trained, known = (len(here) for here in kinds.values())
     return Finding(
-        [Number(max(missing) if min(trained, known) else np.nan), Number(_chance(shares))],
+        [max(missing) if min(trained, known) else np.nan, _chance(shares)],
         text=f"the best trained model represents all features and collapses no pair at {trained} of {len(shares)} "
         f"densities, the best known one at {known}; {_shown(shares)}",
     )
@@ -109,7 +109,7 @@ def side_by_side(data: Tables) -> Finding:
     shares = _shares(data, "side by side")
     below = shares[shares["density"] < _first_collapse(data)]
     return Finding(
-        [Number(below["best"].astype(bool).mean()), Number(_chance(below))],
+        [below["best"].astype(bool).mean(), _chance(below)],
         text=_shown(below),
         note=f"By exact calculation no pair is collapsed below 1-S = {_first_collapse(data):.3f}",
     )
@@ -143,8 +143,8 @@ def no_independent_hexagon(data: Tables) -> Finding:
     restarts = _shares(data, "side by side", independent=True)["restarts"].iloc[0]
     excess = trained.set_index("point")["loss"] / known.set_index("point")["loss"] - 1
     return Finding(
-        [Number(len(regular))],
-        [Number(known["deviation"][known["density"] <= first_collapse].fillna(180).max())],
+        [len(regular)],
+        [known["deviation"][known["density"] <= first_collapse].fillna(180).max()],
         text=f"this counts the best known models; of the best trained ones {len(regular_trained)} are",
         correction="Sparse independent features do form a hexagon: the best known model does at every density up to "
         f"{regular['density'].max():.2g}",
@@ -174,7 +174,7 @@ def failed_collapse(data: Tables) -> Finding:
     collapsed = fits[fits["collapsed"] > 0]
     excess = collapsed["loss"] - collapsed["density"].map(exact)
     return Finding(
-        [Number((excess > 3 * collapsed["loss_error"]).mean())],
+        [(excess > 3 * collapsed["loss_error"]).mean()],
         text=f"{len(collapsed)} of {len(fits)} models have a collapsed pair; in the median their loss is "
         f"{(excess / collapsed['density'].map(exact)).median():.0%} higher",
     )
@@ -224,6 +224,6 @@ def grouping(data: Tables) -> Finding:
         counts.append([shares["stated"].sum(), (shares["represented"] - shares["stated"]).sum()])
     shown = [f"{stated} of {stated + other}" for stated, other in counts]
     return Finding(
-        [Number(fisher_exact(counts, alternative="greater").pvalue)],
+        [fisher_exact(counts, alternative="greater").pvalue],
         text=f"{shown[0]} models of correlated pairs, {shown[1]} of independent features",
     )

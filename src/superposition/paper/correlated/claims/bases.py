@@ -7,7 +7,6 @@ from superposition.paper.correlated import PAPER_CROSSINGS, PAPER_PCA_ONSET, pca
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import (
     Criterion,
-    Number,
     above,
     above_half,
     at_most_zero,
@@ -43,7 +42,7 @@ def local_basis(data: Tables) -> Finding:
     ours, control = (best[best["distribution"] == name].set_index("density") for name in ("correlated", "independent"))
     densities, ours = len(ours), ours[ours["represented"] > ours["m"]]
     return Finding(
-        [Number(ours["chance"].max()), Number(ours["ratio"].max())],
+        [ours["chance"].max(), ours["ratio"].max()],
         text=f"the ratio is at least {ours['ratio'].min():.3f}; more features than dimensions at {len(ours)} of "
         f"{densities} densities",
         note=f"For independent features, divided in the same way, the ratio is {control['ratio'].min():.2f} to "
@@ -76,7 +75,7 @@ def collapse_to_component(data: Tables) -> Finding:
         plus, minus = (((W[::2] + sign * W[1::2]) ** 2).sum(1) for sign in (1, -1))
         shares += list(minus / (plus + minus))
     return Finding(
-        [Number(exact.max()), Number(max(shares, default=np.nan))],
+        [exact.max(), max(shares, default=np.nan)],
         text=f"{len(exact)} densities, and {len(shares)} pairs of trained models",
     )
 
@@ -117,7 +116,7 @@ def collapse_to_component(data: Tables) -> Finding:
 def collapse_regimes(data: Tables) -> Finding:
     tables = data["collapse"]
     best = tables["best"].query("feature == 0 and density < 1").sort_values("density")
-    fall = Number(max(0, (-best["collapsed"].diff()).max()))
+    fall = max(0, (-best["collapsed"].diff()).max())
     crossings = tables["crossings"].set_index("fewer").reindex(PAPER_CROSSINGS)
     bounds = np.log([*(np.sqrt(low * high) for low, high in PAPER_CROSSINGS.values()), PAPER_PCA_ONSET])
     nearest = [np.abs(np.log(found) - bounds).argmin() for found in crossings["density"]]
@@ -128,8 +127,8 @@ def collapse_regimes(data: Tables) -> Finding:
         if k in off
     ]
     return Finding(
-        [fall, Number(len(off) if crossings["density"].notna().all() else np.nan)],
-        [fall, Number(min(distance, default=np.nan))],
+        [fall, len(off) if crossings["density"].notna().all() else np.nan],
+        [fall, min(distance, default=np.nan)],
         text="; ".join(f"{k} to {k + 1} at {row.density:.3f} ± {row.error:.0e}" for k, row in crossings.iterrows()),
         correction="The order is the paper's, but the number of collapsed pairs rises from "
         + " and ".join(f"{k} to {k + 1} at 1-S = {crossings['density'][k]:.3f}" for k in off),
@@ -179,8 +178,8 @@ def pca_when_dense(data: Tables) -> Finding:
     onsets = {share: pca_onset(tables, share) for share in (0.1, 0.05, 0.01)}
     return Finding(
         [
-            Number(((linear - least) / saved)[density >= PAPER_PCA_ONSET].max()),
-            Number((linear / least).sort_index().diff().max()),
+            ((linear - least) / saved)[density >= PAPER_PCA_ONSET].max(),
+            (linear / least).sort_index().diff().max(),
         ],
         text="; ".join(f"at most {share:.0%} above from 1-S = {onset:.2f} on" for share, onset in onsets.items()),
     )
@@ -227,10 +226,10 @@ def tradeoff(data: Tables) -> Finding:
     collapsed = tables["best"].query("density < 1").groupby("density")["collapsed"].first()
     return Finding(
         [
-            Number(share.diff(axis=1).max(axis=None)),
-            Number(share.diff().max(axis=None)),
-            Number(min(share.iloc[0, 0] - share.iloc[0, -1], (share.iloc[0] - share.iloc[-1]).max())),
-            Number(collapsed.between(1, 2).sum()),
+            share.diff(axis=1).max(axis=None),
+            share.diff().max(axis=None),
+            min(share.iloc[0, 0] - share.iloc[0, -1], (share.iloc[0] - share.iloc[-1]).max()),
+            collapsed.between(1, 2).sum(),
         ],
         text=f"share of (a - b)/√2 by correlation c and 1-S: {rows}",
         note="If one feature of the pair is active, so is the other with probability c + (1-c)(1-S). The paper varies "

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import listed, rows_at, weights_of
 from superposition.paper.nonuniform import PAPER_CROSSOVER
-from superposition.paper.nonuniform.claims.solutions import out_of_place, weights_of
+from superposition.paper.nonuniform.claims.solutions import out_of_place
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, below, below_half
 
@@ -26,17 +26,10 @@ def smooth(statistic: str) -> Criterion:
     return below_half(statistic, why, ".2f")
 
 
-def _crossover(data: Tables) -> pd.Series:
-    """Return the crossing of the exact branches at the density of the other features in the trained models."""
-    fits, crossovers = (data["pentagon_loss"][name] for name in ("fits", "crossovers"))
-    return rows_at(crossovers, density=fits["density"].iloc[0]).iloc[0]
-
-
 @claims.add(
     figure="pentagon_loss",
     paper="The phase change, where the loss curves of the two geometries cross, is where the varied feature is about "
-    "2.5 "
-    "times sparser than the others",
+    "2.5 times sparser than the others",
     phrase="two different geometries crossing over",
     criteria=[
         Criterion(
@@ -61,7 +54,7 @@ def _crossover(data: Tables) -> pd.Series:
 )
 def crossover(data: Tables) -> Finding:
     fits, crossovers = (data["pentagon_loss"][name] for name in ("fits", "crossovers"))
-    exact, error = _crossover(data)[["crossover", "error"]]
+    exact, error = rows_at(crossovers, density=fits["density"].iloc[0]).iloc[0][["crossover", "error"]]
     best = fits.loc[fits.groupby("relative_density")["loss"].idxmin()]
     wrong = (best["kind"] != np.where(best["relative_density"] < exact, "two digons", "pentagon")).sum()
     distance, spread = abs(1 / exact - 1 / PAPER_CROSSOVER), error / exact**2
@@ -70,13 +63,12 @@ def crossover(data: Tables) -> Finding:
     )
     return Finding(
         [Number(distance, spread)],
-        [Number(distance, spread, bound=3 * spread), Number(wrong)],
+        [Number(distance, spread, bound=3 * spread), wrong],
         text=f"they cross where the varied feature is {1 / exact:.3f} times sparser",
         correction=f"The losses cross where it is {1 / exact:.2f} times sparser. Where they cross depends on how dense "
-        "the "
-        "others are",
+        "the others are",
         note="By the density of the others: "
-        + ", ".join(f"{1 / row.crossover:.2f} at {row.density:g}" for row in crossovers.itertuples())
+        + listed(crossovers.assign(sparser=1 / crossovers["crossover"]), "{sparser:.2f} at {density:g}")
         + f"; it would be 2.5 at about {density_of_paper:.2g}",
     )
 
@@ -84,8 +76,7 @@ def crossover(data: Tables) -> Finding:
 @claims.add(
     figure="pentagon_loss",
     paper="That the loss curves of the two geometries cross directly confirms that the phase change is genuinely one "
-    "of "
-    "first order",
+    "of first order",
     phrase="genuinely a first order phase change",
     criteria=[
         above_its_error("smallest difference of the branches' slopes d ln L / d ln r where they cross"),
@@ -94,21 +85,17 @@ def crossover(data: Tables) -> Finding:
 )
 def first_order(data: Tables) -> Finding:
     crossovers, branches = (data["pentagon_loss"][name] for name in ("crossovers", "branches"))
-    kinks, jumps = (
-        crossovers.assign(size=(crossovers[f"{name}_pentagon"] - crossovers[f"{name}_digons"]).abs())
-        .sort_values("size", na_position="first")
-        .iloc[0]
-        for name in ("slope", "norm")
-    )
+    numbers = []
+    for name in ("slope", "norm"):
+        sizes = crossovers.assign(size=(crossovers[f"{name}_pentagon"] - crossovers[f"{name}_digons"]).abs())
+        size, error = sizes.sort_values("size", na_position="first")[["size", f"{name}_error"]].iloc[0]
+        numbers.append(Number(size, error, bound=3 * error))
     overlap = branches.groupby("kind")["relative_density"].agg(["min", "max"])
+    densities = listed(crossovers["density"], "{density:g}")
     return Finding(
-        [
-            Number(row["size"], row[f"{name}_error"], bound=3 * row[f"{name}_error"])
-            for name, row in (("slope", kinks), ("norm", jumps))
-        ],
-        text=f"others' densities {', '.join(f'{p:g}' for p in crossovers['density'])}; both kinds are local minima "
-        "from "
-        f"relative density {overlap['min'].max():.3g} to {overlap['max'].min():.3g}",
+        numbers,
+        text=f"others' densities {densities}; both kinds are local minima from relative density "
+        f"{overlap['min'].max():.3g} to {overlap['max'].min():.3g}",
     )
 
 
@@ -142,7 +129,7 @@ def different_geometries(data: Tables) -> Finding:
         pd.concat([distance[k][(worse["kind"] == k) == is_own] for k in branches]) for is_own in (True, False)
     )
     return Finding(
-        [Number(both.mean()), Number((own < other.reindex(own.index)).mean())],
+        [both.mean(), (own < other.reindex(own.index)).mean()],
         text=f"{len(both)} relative densities, {len(fits)} fits, of which {len(worse)} are of the kind with the higher "
         "loss",
     )
@@ -154,18 +141,16 @@ def _steps(solutions: pd.DataFrame, axis: str) -> tuple[float, str]:
     Returns:
         The largest of the first over the smallest of the others, and where the kind changes.
     """
-    models = [
-        (value, rows["kind"].iloc[0], weights_of(rows).T @ weights_of(rows))
-        for value, rows in solutions.groupby(axis, sort=True)
-    ]
     same, change, where = [], [], []
-    for (low, before, gram), (high, after, next_gram) in itertools.pairwise(models):
+    for (low, before), (high, after) in itertools.pairwise(solutions.groupby(axis)):
+        gram, next_gram = (weights_of(model).T @ weights_of(model) for model in (before, after))
         size = float(np.linalg.norm(next_gram - gram) / np.linalg.norm(gram))
-        if before == after:
+        kinds = [model["kind"].iloc[0] for model in (before, after)]
+        if kinds[0] == kinds[1]:
             same.append(size)
         else:
             change.append(size)
-            where.append(f"the change from {before} to {after} is between {low:.3g} and {high:.3g}")
+            where.append(f"the change from {kinds[0]} to {kinds[1]} is between {low:.3g} and {high:.3g}")
     return (max(same) / min(change) if same and change else np.nan), "; ".join(where)
 
 
@@ -183,6 +168,6 @@ def importance_deforms(data: Tables) -> Finding:
     by_density, density_text = _steps(data["pentagon_solutions"]["solutions"], "relative_density")
     by_importance, importance_text = _steps(data["pentagon_solutions"]["importance"], "relative_importance")
     return Finding(
-        [Number(by_density), Number(by_importance)],
+        [by_density, by_importance],
         text=f"by sparsity, {density_text}; by importance, {importance_text}",
     )

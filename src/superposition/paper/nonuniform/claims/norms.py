@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from superposition.analysis.rows import rows_at
-from superposition.paper.nonuniform.claims.solutions import weights_of
+from superposition.analysis.rows import rows_at, weights_of
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number, above, below
 
@@ -13,8 +12,7 @@ claims = Claims("nonuniform")
 @claims.add(
     figure="pentagon_solutions",
     paper="The pentagon's points are off the unit circle, because models set a slight negative bias to cut off noise "
-    "and "
-    "compensate with ‖W_i‖ = 1/(1-b_i)",
+    "and compensate with ‖W_i‖ = 1/(1-b_i)",
     phrase="setting a slight negative bias",
     criteria=[
         Criterion(
@@ -53,20 +51,15 @@ def norm_bias(data: Tables) -> Finding:
     deviation = min(abs(norm * (1 - sign * bias) - 1) for sign in (1, -1))
     return Finding(
         [Number(deviation, bound=spread)],
-        [
-            Number(biases.max()),
-            Number(norms.min() - 1, bound=spread),
-            Number(abs(sparse["norm"] / sparse["limit"] - 1)),
-        ],
+        [biases.max(), Number(norms.min() - 1, bound=spread), abs(sparse["norm"] / sparse["limit"] - 1)],
         text=f"‖W_i‖ = {norm:.3f} at b_i = {bias:.3f}, where the formula gives {1 / (1 - bias):.3f}, or "
         f"{1 / (1 + bias):.3f} if biases are subtracted, as in the paper's section on phase changes",
         correction="Biases are negative and norms above 1, but not by the formula. At the optimum, the gradient at a "
         "feature's own output balances those at its neighbours' outputs (1-S → 0, s = ‖W_i‖², x_c = -b/(sc)): "
         "(1-s)(1-x_1³)/3 - b(1-x_1²)/2 = Σ_c c [sc(1-x_c³)/3 + b(1-x_c²)/2] over the neighbours with x_c < 1",
         note=f"The limit for 1-S → 0 is ‖W_i‖ = {limit['norm']:.6f}, b_i = {limit['bias']:.6f}, loss "
-        f"{limit['loss']:.6f} "
-        f"(1-S). With the square of the norm in place of the norm, the formula for subtracted biases is near: "
-        f"{norm**2:.3f} and {1 / (1 + bias):.3f}",
+        f"{limit['loss']:.6f} (1-S). With the square of the norm in place of the norm, the formula for subtracted "
+        f"biases is near: {norm**2:.3f} and {1 / (1 + bias):.3f}",
     )
 
 
@@ -79,14 +72,16 @@ def norm_bias(data: Tables) -> Finding:
 )
 def distance_is_interference(data: Tables) -> Finding:
     features = data["pentagon_solutions"]["interference"]
-    explained = {}
-    for measure in ("interference", "expected_interference", "negative_bias"):
-        rank = features["norm"].corr(features[measure], method="spearman")
-        explained[measure] = np.sign(rank) * rank**2
-    names = ("Σ_j ReLU(Ŵ_i·W_j)", "the same weighted with the densities", "-b_i")
+    names = {
+        "interference": "Σ_j ReLU(Ŵ_i·W_j)",
+        "expected_interference": "the same weighted with the densities",
+        "negative_bias": "-b_i",
+    }
+    rank = features[[*names]].corrwith(features["norm"], method="spearman")
+    explained = np.sign(rank) * rank**2
     return Finding(
         text=f"share of the variance of the ranks of ‖W_i‖ that is explained, {len(features)} features of pentagons: "
-        + ", ".join(f"{value:.2f} by {name}" for name, value in zip(names, explained.values(), strict=True)),
+        + ", ".join(f"{value:.2f} by {names[measure]}" for measure, value in explained.items()),
         note="No verdict, because the share depends on the range and the number of relative densities. A negative one "
         "stands for a correlation of the opposite sign",
     )
@@ -95,8 +90,7 @@ def distance_is_interference(data: Tables) -> Finding:
 @claims.add(
     figure="pentagon_loss",
     paper="With two hidden dimensions optimisation by gradient descent is really challenging, a lot harder than with "
-    "even "
-    "just three; clean results take several fits of each model",
+    "even just three; clean results take several fits of each model",
     phrase="even just having three dimensions",
     expected="described",
     at_quick=False,

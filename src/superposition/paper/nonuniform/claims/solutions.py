@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from superposition.analysis import alignment
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import listed, rows_at, weights_of
 from superposition.paper.nonuniform import TWO_DIGONS, UPRIGHT_PENTAGON
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Bound, Criterion, Number, above, at_most_zero, below, below_half
+from superposition.pipeline.judging.criteria import Bound, Criterion, above, at_most_zero, below, below_half
 
 claims = Claims("nonuniform")
 
@@ -30,11 +30,6 @@ def _best_fits(data: Tables) -> pd.DataFrame:
     """Return the best fit at every relative density, one row each."""
     solutions = data["pentagon_solutions"]["solutions"]
     return solutions[solutions["feature"] == 0].sort_values("relative_density", ignore_index=True)
-
-
-def weights_of(model: pd.DataFrame) -> np.ndarray:
-    """Return W from the rows of its features, [hidden, feature]."""
-    return model.sort_values("feature")[["w0", "w1"]].to_numpy().T
 
 
 @claims.add(
@@ -62,9 +57,9 @@ def pentagon_when_equal(data: Tables) -> Finding:
     exact = equal.iloc[(equal["density"] - 0.05).abs().argmin()]
     return Finding(
         [
-            Number(alignment.difference(W, UPRIGHT_PENTAGON.corners)),
-            Number(exact["loss"] / fit["precise_loss"] - 1),
-            Number(exact["digons_loss"] / exact["loss"] - 1),
+            alignment.difference(W, UPRIGHT_PENTAGON.corners),
+            exact["loss"] / fit["precise_loss"] - 1,
+            exact["digons_loss"] / exact["loss"] - 1,
         ],
         text=f"norms from {np.linalg.norm(W, axis=0).min():.3f} to {np.linalg.norm(W, axis=0).max():.3f}",
     )
@@ -73,8 +68,7 @@ def pentagon_when_equal(data: Tables) -> Finding:
 @claims.add(
     figure="pentagon_solutions",
     paper="A denser feature is given more space, as the others repel from it; a sparser one takes less, as other "
-    "points "
-    "push towards it",
+    "points push towards it",
     phrase="the other features repel from it",
     criteria=[
         Criterion(
@@ -90,14 +84,13 @@ def stretch(data: Tables) -> Finding:
     fits = _best_fits(data).query("kind == 'pentagon'")
 
     def smallest(table: pd.DataFrame) -> float:
-        change = (table["angle"] - 72) * np.sign(np.log(table["relative_density"]).round(9))
-        both_sides = (table["relative_density"] > 1.001).any() and (table["relative_density"] < 0.999).any()
-        return float(change[change.index[(table["relative_density"] - 1).abs() > 1e-3]].min()) if both_sides else np.nan
+        denser, sparser = table["relative_density"] > 1.001, table["relative_density"] < 0.999
+        smallest = min((table["angle"][denser] - 72).min(), (72 - table["angle"][sparser]).min())
+        return smallest if denser.any() and sparser.any() else np.nan
 
     return Finding(
-        [Number(smallest(exact)), Number(smallest(fits))],
-        text="exact branch, by relative density: "
-        + ", ".join(f"{row.angle:.1f}° at {row.relative_density:.2g}" for row in exact.iloc[::5].itertuples()),
+        [smallest(exact), smallest(fits)],
+        text="exact branch, by relative density: " + listed(exact.iloc[::5], "{angle:.1f}° at {relative_density:.2g}"),
     )
 
 
@@ -120,7 +113,7 @@ def snap(data: Tables) -> Finding:
     expected = np.where(models["relative_density"] < first, "two digons", "pentagon")
     wrong = (models["kind"] != expected).sum() if digons.any() and first <= 1 else np.nan
     return Finding(
-        [Number(wrong), Number(models.loc[digons, "norm_varied"].max())],
+        [wrong, models.loc[digons, "norm_varied"].max()],
         text=f"two digons up to relative density {models.loc[digons, 'relative_density'].max():.3g}, a pentagon from "
         f"{first:.3g}",
     )
