@@ -10,7 +10,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.animation import PillowWriter
 from PIL import Image, ImageSequence
 from tests.real import CONFIG
 
@@ -121,7 +120,7 @@ def animated_twice(draw: ModuleType, figure: str, data: Tables, folder: Path) ->
     """Return the number of frames of an animation, which differ and whose bytes are repeatable."""
     paths = [folder / "one.gif", folder / "two.gif"]
     for path in paths:
-        getattr(draw, f"animate_{figure}")(data[figure]).save(path, PillowWriter(fps=8), dpi=40)
+        style.save_animation(getattr(draw, f"animate_{figure}")(data[figure]), path)
         plt.close("all")
     assert paths[0].read_bytes() == paths[1].read_bytes()
     with Image.open(paths[0]) as gif:

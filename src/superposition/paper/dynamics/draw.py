@@ -156,7 +156,6 @@ def animate_geometric_learning(tables: dict[str, pd.DataFrame]) -> FuncAnimation
 
     def show(step: int) -> list:
         # Animations reset the figure to the default layout engine.
-        fig.set_layout_engine("none")
         side.clear()
         top.clear()
         _draw_views(side, top, frames[frames["step"] == step])
