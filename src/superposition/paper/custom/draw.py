@@ -1,5 +1,6 @@
 """Draw the standard figures of a custom sweep."""
 
+import functools
 import re
 from typing import Any
 
@@ -80,15 +81,9 @@ def points(tables: dict[str, pd.DataFrame]) -> Figure:
     columns = -(-len(titles) // rows)
     size = min(style.PAGE / columns, 2.6)
     lines = max(title.count("\n") for title in titles)
-    fig, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(style.PAGE, rows * (size + 0.12 * lines) + 0.4),
-        sharex=m == 2,
-        sharey=m == 2,
-        squeeze=False,
-        subplot_kw={"projection": "3d"} if m == 3 else {},
-    )
+    height = rows * (size + 0.12 * lines) + 0.4
+    kind: dict[str, Any] = {"subplot_kw": {"projection": "3d"}} if m == 3 else {"sharex": True, "sharey": True}
+    fig, axes = plt.subplots(rows, columns, figsize=(style.PAGE, height), squeeze=False, **kind)
     importance = _importance_scale(tables["features"])
     reach = 1.35 * max(1.1, *(features[point]["norm"].max() for point in shown))
     for ax, point, title in zip(axes.flat, shown, titles, strict=False):
@@ -122,9 +117,8 @@ def dimensionality(tables: dict[str, pd.DataFrame]) -> Figure:
         titles, note = _titles(grid, shown, "panels")
     rows = 2 if len(titles) > 3 else 1
     columns = -(-len(titles) // rows)
-    fig, axes = plt.subplots(
-        rows, columns, figsize=(style.PAGE, 2.9 if rows == 1 else 4.8), sharex=True, sharey=True, squeeze=False
-    )
+    size = (style.PAGE, 2.9 if rows == 1 else 4.8)
+    fig, axes = plt.subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
     importance = _importance_scale(features)
     for ax, number, title in zip(axes.flat, shown, titles, strict=True):
         part = features[panel == number]
@@ -134,8 +128,8 @@ def dimensionality(tables: dict[str, pd.DataFrame]) -> Figure:
             x = part["feature"] + 1
             ax.xaxis.get_major_locator().set_params(integer=True)
         colours = _feature_colours(part, importance)
-        size = np.clip(5000 / len(part), 2, 20)
-        ax.scatter(x, part["dimensionality"], s=size, c=colours, lw=0, rasterized=len(part) > 2000)
+        area = np.clip(5000 / len(part), 2, 20)
+        ax.scatter(x, part["dimensionality"], s=area, c=colours, lw=0, rasterized=len(part) > 2000)
         ax.set(ylim=(-0.03, 1.05), title=title)
     for row in axes:
         panels.fraction_lines(*row)
@@ -215,6 +209,7 @@ def _distribution_labels(names: list[str]) -> dict[str, str]:
     return {name: text if len(text) <= 27 else f"distribution {names.index(name) + 1}" for name, text in labels.items()}
 
 
+@functools.cache
 def _feature_sets(distribution: str) -> list[list[int]]:
     """Return the sets of features that the name of a distribution lists."""
     return [[int(i) for i in members.split("+")] for members in re.findall(r"\d+(?:\+\d+)+", distribution)]
@@ -225,18 +220,11 @@ def _feature_colours(rows: pd.DataFrame, importance: Normalize) -> list[ColorTyp
 
     Features are coloured by set where there are sets, otherwise by importance if that varies in the sweep.
     """
-    set_of = {
-        (name, i): k
-        for name in rows["distribution"].unique()
-        for k, members in enumerate(_feature_sets(name))
-        for i in members
-    }
-    with_sets = {name for name, _ in set_of}
 
     def colour(row: Any) -> ColorType:
-        if row.distribution in with_sets:
-            k = set_of.get((row.distribution, row.feature))
-            return OUTSIDE_SETS if k is None else style.CATEGORIES[k % len(style.CATEGORIES)]
+        if sets := _feature_sets(row.distribution):
+            number = next((k for k, members in enumerate(sets) if row.feature in members), None)
+            return OUTSIDE_SETS if number is None else style.CATEGORIES[number % len(style.CATEGORIES)]
         if importance.vmin == importance.vmax:
             return style.CATEGORIES[0]
         return style.IMPORTANCE(importance(row.importance))

@@ -95,8 +95,8 @@ def geometric_learning(tables: dict[str, pd.DataFrame]) -> Figure:
     ax.plot(marks["step"], marks["loss"], "o", color=style.CATEGORIES[3], ms=4)
     for letter, row in zip("ABCDEFGH", marks.itertuples(), strict=False):
         last = row.step == edges[-1]
-        side, offset = ("right", -4) if last else ("left", 3)
-        ax.annotate(letter, (row.step, row.loss), (offset, 4), textcoords="offset points", ha=side)
+        anchor, offset = ("right", -4) if last else ("left", 3)
+        ax.annotate(letter, (row.step, row.loss), (offset, 4), textcoords="offset points", ha=anchor)
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss", xlim=(edges[0], edges[-1]), title="one run")
     style.plain_ticks(ax.yaxis, 0.01, 0.02, 0.05, 0.1, 0.2)
     shares = pd.crosstab(runs["path"], runs["experiment"], normalize="columns")[[SMALL_INIT, XAVIER_INIT]]
