@@ -22,13 +22,11 @@ enum Part {
 
 // Takes one part of a step, `times` times, for one of the instances and the first tile of a batch. Returns whether
 // training takes this part there: the sparse ones only if few values are nonzero.
-int repeat(int part, int times, int which, const Data* data, const float* all_zero, const float* l1,
-           const float* parameters, float* gradients, int batch) {
+int repeat(int part, int times, int which, const Data* data, const float* parameters, float* gradients, int batch) {
     Tile* tile = new Tile();
     Columns* columns = new Columns[SPARSE ? 1 : 0]();
     float* shifts = new float[ATTACKED ? n * n : 0]();
-    Data d = data_of_instance(*data, shifts, l1, which);
-    d.all_zero = all_zero[which];
+    const Data d = data_of_instance(*data, shifts, which);
     const float* p = parameters + which * PARAMETERS;
     float* g = gradients;
     draw(*tile, 0, 0, TRAINING, 0, 0);
@@ -36,6 +34,7 @@ int repeat(int part, int times, int which, const Data* data, const float* all_ze
     compute_hidden(*tile, p);
     compute_output_slope(*tile, d, p, 0, batch);
     compute_hidden_slope(*tile, p);
+    const Factors of_output{tile->h, tile->dz}, of_input{tile->dh, input(*tile)};
     float* state = new float[3 * PARAMETERS]();
     bool sparse_input = false, sparse_slope = false;
     if constexpr (SPARSE) {
@@ -54,10 +53,10 @@ int repeat(int part, int times, int which, const Data* data, const float* all_ze
         if (part == HiddenSlope) compute_hidden_slope(*tile, p);
         if (part == WeightGradient) {
             if constexpr (UNTIED) {
-                add_outer_products<false>(tile->h, tile->dz, tile->h, tile->dz, g + W_OUT);
-                add_outer_products<false>(tile->dh, input(*tile), tile->h, tile->dz, g + W_IN);
+                add_outer_products(g + W_OUT, of_output);
+                add_outer_products(g + W_IN, of_input);
             } else {
-                add_outer_products<true>(tile->h, tile->dz, tile->dh, input(*tile), g + W_IN);
+                add_outer_products(g + W_IN, of_output, of_input);
             }
         }
         if (part == Optimizer)

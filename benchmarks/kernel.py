@@ -96,9 +96,9 @@ def part_seconds(engine: Fused, folder: str) -> dict[str, float]:
     command += [f"-D{name}={value}" for name, value in fused.constants(engine.block)]
     subprocess.run([*command, str(Path(__file__).with_suffix(".cpp")), "-o", f"{folder}/parts.so"], check=True)
     loop = ctypes.CDLL(f"{folder}/parts.so")
-    at = {name: ctypes.c_void_p(value) for name, value in engine.arguments().items()}
     gradients = np.zeros(engine.block.model.size, dtype=np.float32)
-    rest = at["data"], at["all_zero"], at["l1"], at["parameters"], ctypes.c_void_p(gradients.ctypes.data)
+    arrays = [ctypes.c_void_p(address) for address in (engine.parameters.data_ptr(), gradients.ctypes.data)]
+    rest = ctypes.byref(engine.data), *arrays
     names = DENSE + (SPARSE if dict(fused.constants(engine.block))["SPARSE_RATIO"] else ())
 
     def repeat(part: int, times: int) -> int:

@@ -16,15 +16,21 @@
 
 namespace {
 
+// The numbers of a vector's lanes, as template arguments.
+template <int...>
+struct Lanes {};
 // A vector fills exactly one register, because compilers generate poor code for wider vectors.
 #if defined(__AVX512F__)
 constexpr int LANES = 16;
+constexpr Lanes<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15> lanes;
 #elif defined(__AVX2__)
 constexpr int LANES = 8;
+constexpr Lanes<0, 1, 2, 3, 4, 5, 6, 7> lanes;
 #else
 constexpr int LANES = 4;
+constexpr Lanes<0, 1, 2, 3> lanes;
 #endif
-// A block of sums, rows by columns of vectors, occupies most of the 32 or 16 registers. The sizes were measured.
+// A register block of sums, rows by columns of vectors, occupies most of the 32 or 16 registers. The sizes were measured.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int REGISTER_COLUMNS = 4;
 #else
@@ -93,10 +99,10 @@ inline vec load(const float* p) { return *reinterpret_cast<const vec*>(p); }
 inline void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
 inline vec relu(vec a) { return a > 0.f ? a : vec{}; }
 
-inline mask lane_numbers() {
-    mask numbers;
-    for (int l = 0; l < LANES; ++l) numbers[l] = l;
-    return numbers;
+// Returns a number per lane, starting at 0.
+template <int... L>
+inline mask numbers(Lanes<L...>) {
+    return mask{L...};
 }
 
 // Marks a loop over the registers of a block. Otherwise GCC 12 may turn the loop into a memcpy and keep the whole block
@@ -127,30 +133,29 @@ inline uint64_t nonzero(vec a) {
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, mask{__VA_ARGS__})
 #endif
 
+// Adds every second block of BLOCK lanes to the block before it, in a and in b; returns the sums of a before those of b.
+template <int BLOCK, int... L>
+inline vec add_blocks(vec a, vec b, Lanes<L...>) {
+    return SHUFFLE(a, b, (L / BLOCK * 2 * BLOCK + L % BLOCK)...) +
+           SHUFFLE(a, b, (L / BLOCK * 2 * BLOCK + L % BLOCK + BLOCK)...);
+}
+
+// Adds neighbouring blocks of BLOCK lanes to each other, then ever smaller ones.
+template <int BLOCK, int... L>
+inline vec add_neighbours(vec a, Lanes<L...> all) {
+    if constexpr (BLOCK == 0)
+        return a;
+    else
+        return add_neighbours<BLOCK / 2>(a + SHUFFLE(a, a, (L ^ BLOCK)...), all);
+}
+
 // Adds the sum over the lanes of a[k] to to[k], for every k < K with K of at most 4.
 template <int K>
 inline void add_sums(const vec* a, float* to) {
     const vec b = K > 1 ? a[K > 1] : vec{}, c = K > 2 ? a[2 * (K > 2)] : vec{}, d = K > 3 ? a[3 * (K > 3)] : vec{};
     // Add the halves of two vectors, then the quarters of four, then the lanes within each quarter.
-#if defined(__AVX512F__)
-    const vec ab = SHUFFLE(a[0], b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
-                   SHUFFLE(a[0], b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
-    const vec cd = SHUFFLE(c, d, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
-                   SHUFFLE(c, d, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
-    vec s = SHUFFLE(ab, cd, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
-            SHUFFLE(ab, cd, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
-    s += SHUFFLE(s, s, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-    s += SHUFFLE(s, s, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
-#elif defined(__AVX2__)
-    const vec ab = SHUFFLE(a[0], b, 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(a[0], b, 4, 5, 6, 7, 12, 13, 14, 15);
-    const vec cd = SHUFFLE(c, d, 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(c, d, 4, 5, 6, 7, 12, 13, 14, 15);
-    vec s = SHUFFLE(ab, cd, 0, 1, 4, 5, 8, 9, 12, 13) + SHUFFLE(ab, cd, 2, 3, 6, 7, 10, 11, 14, 15);
-    s += SHUFFLE(s, s, 1, 0, 3, 2, 5, 4, 7, 6);
-#else
-    const vec ab = SHUFFLE(a[0], b, 0, 1, 4, 5) + SHUFFLE(a[0], b, 2, 3, 6, 7);
-    const vec cd = SHUFFLE(c, d, 0, 1, 4, 5) + SHUFFLE(c, d, 2, 3, 6, 7);
-    const vec s = SHUFFLE(ab, cd, 0, 2, 4, 6) + SHUFFLE(ab, cd, 1, 3, 5, 7);
-#endif
+    const vec ab = add_blocks<LANES / 2>(a[0], b, lanes), cd = add_blocks<LANES / 2>(c, d, lanes);
+    const vec s = add_neighbours<LANES / 8>(add_blocks<LANES / 4>(ab, cd, lanes), lanes);
     for (int k = 0; k < K; ++k) to[k] += s[k * (LANES / 4)];
 }
 
@@ -166,7 +171,7 @@ inline wide multiply_low_halves(wide a, uint32_t b) {
 #endif
 }
 
-// Marks functions that both training and evaluation call. Inlining them twice would compile a quarter more slowly.
+// Marks functions that are called in several places. Inlining them everywhere would compile a quarter more slowly.
 #define SHARED [[gnu::noinline, gnu::noclone]]
 
 // The purpose of a draw, as in draws.py.
@@ -210,15 +215,16 @@ SHARED void draw(Tile& tile, uint32_t first, uint32_t step, uint32_t purpose, ui
 
 }  // namespace
 
-// The feature distribution and the loss of one instance; features.py explains gates.
+// The feature distribution and the loss of all instances, or of one of them and those after it; features.py explains
+// gates.
 struct Data {
-    const float *gate_density, *any_from;         // [n] P(gate active); P(this gate or a later one active)
-    const float *low, *high, *inverse_width;      // [n] a feature is active if its gate's number is in [low, high)
-    const int32_t *gate, *own_value;              // [n] the feature's gate; whether its value is a second number
-    const float* importance;                      // [n]
-    const float* shift;                           // [j][i] change of feature j under the attack on feature i
-    float all_zero;                               // P(no gate active)
-    float l1;                                     // weight of the sum of |h|
+    const float *gate_density, *any_from;     // [count][n] P(gate active); P(this gate or a later one active)
+    const float *low, *high, *inverse_width;  // [count][n] a feature is active if its gate's number is in [low, high)
+    const int32_t *gate, *own_value;          // [count][n] the feature's gate; whether its value is a second number
+    const float* importance;                  // [count][n]
+    const float* all_zero;                    // [count] P(no gate active)
+    const float *attack, *l1;  // [count] size of the attacks, weight of the sum of |h|; only if ATTACKED or PENALISED
+    const float* shift;        // [n][n] change of feature j under the attack on feature i; made for one instance
 };
 
 namespace {
@@ -296,73 +302,76 @@ void compute_attacks(const float* p, float size, float* shift) {
         for (int i = 0; i < n; ++i) shift[j * n + i] *= norm[i];
 }
 
-// Computes out[r] = finish(r, t, sum over k of weight[r * RS + k * KS] * in[k]), in register blocks of R rows by C
-// vectors.
-template <int R, int OUT, int IN, int RS, int KS, int FROM = 0, class Finish>
+// A number as a type, so that a function may be compiled for it.
+template <int VALUE>
+struct Constant {
+    constexpr operator int() const { return VALUE; }
+};
+
+// Divides the numbers below TOTAL into blocks of SIZE and a smaller last one; calls `visit` with the size and the first
+// number of each.
+template <int SIZE, int TOTAL, class Visit>
+inline void for_each_block(Visit visit) {
+    int first = 0;
+    for (; first + SIZE <= TOTAL; first += SIZE) visit(Constant<SIZE>(), first);
+    if constexpr (TOTAL % SIZE) visit(Constant<TOTAL % SIZE>(), first);
+}
+
+// Computes out[r] = finish(r, t, sum over k of weight[r * RS + k * KS] * in[k]), in register blocks.
+template <int OUT, int IN, int RS, int KS, class Finish>
 inline void product(const float* weight, const float (*in)[TILE], float (*out)[TILE], Finish finish) {
     constexpr int C = REGISTER_COLUMNS;
-    if constexpr (OUT - FROM >= R) {
-        for (int t = 0; t < TILE; t += C * LANES)
-            for (int r = FROM; r + R <= OUT; r += R) {
-                vec a[R][C] = {};
-                for (int k = 0; k < IN; ++k) {
-                    vec x[C];
-                    UNROLLED for (int v = 0; v < C; ++v) x[v] = load(&in[k][t + v * LANES]);
-                    UNROLLED for (int i = 0; i < R; ++i) {
-                        const float w = weight[(r + i) * RS + k * KS];
-                        UNROLLED for (int v = 0; v < C; ++v) a[i][v] += w * x[v];
-                    }
+    for (int t = 0; t < TILE; t += C * LANES)
+        // The pointers are captured by value, so that they stay in registers.
+        for_each_block<REGISTER_ROWS, OUT>([=](auto rows, int r) {
+            constexpr int R = rows;
+            vec a[R][C] = {};
+            for (int k = 0; k < IN; ++k) {
+                vec x[C];
+                UNROLLED for (int v = 0; v < C; ++v) x[v] = load(&in[k][t + v * LANES]);
+                UNROLLED for (int i = 0; i < R; ++i) {
+                    const float w = weight[(r + i) * RS + k * KS];
+                    UNROLLED for (int v = 0; v < C; ++v) a[i][v] += w * x[v];
                 }
-                UNROLLED for (int i = 0; i < R; ++i)
-                    UNROLLED for (int v = 0; v < C; ++v)
-                        store(&out[r + i][t + v * LANES], finish(r + i, t + v * LANES, a[i][v]));
             }
-    }
-    if constexpr (constexpr int done = FROM + (OUT - FROM) / R * R; done < OUT)
-        product<OUT - done, OUT, IN, RS, KS, done>(weight, in, out, finish);
+            UNROLLED for (int i = 0; i < R; ++i)
+                UNROLLED for (int v = 0; v < C; ++v)
+                    store(&out[r + i][t + v * LANES], finish(r + i, t + v * LANES, a[i][v]));
+        });
 }
 
-// Computes s[i][j] += a[i] b[j] for one vector of samples.
-template <int I, int J>
-inline void add_products(vec (&s)[I][J], const float (*a)[TILE], const float (*b)[TILE], int t) {
-    vec y[J];
-    UNROLLED for (int j = 0; j < J; ++j) y[j] = load(&b[j][t]);
-    UNROLLED for (int i = 0; i < I; ++i) {
-        const vec x = load(&a[i][t]);
-        UNROLLED for (int j = 0; j < J; ++j) s[i][j] += x * y[j];
+// Two arrays with one row per hidden unit and per feature.
+struct Factors {
+    const float (*hidden)[TILE], (*feature)[TILE];
+};
+
+// Computes s[r][c] += hidden[r] feature[c] for one vector of samples.
+template <int R, int C>
+inline void add_products(vec (&s)[R][C], const Factors& of, int t) {
+    vec y[C];
+    UNROLLED for (int c = 0; c < C; ++c) y[c] = load(&of.feature[c][t]);
+    UNROLLED for (int r = 0; r < R; ++r) {
+        const vec x = load(&of.hidden[r][t]);
+        UNROLLED for (int c = 0; c < C; ++c) s[r][c] += x * y[c];
     }
 }
 
-// Computes g[i][j] += sum over samples of a[i] b[j], with BOTH also of c[i] d[j], for one register block of I by J.
-template <int I, int J, bool BOTH>
-inline void outer_block(const float (*a)[TILE], const float (*b)[TILE], const float (*c)[TILE],
-                        const float (*d)[TILE], float* g) {
-    vec s[I][J] = {};
-    for (int t = 0; t < TILE; t += LANES) {
-        add_products(s, a, b, t);
-        if constexpr (BOTH) add_products(s, c, d, t);
-    }
-    UNROLLED for (int i = 0; i < I; ++i) add_sums<J>(s[i], g + i * n);
-}
-
-// Does the same for I rows of g and all its columns.
-template <int I, bool BOTH>
-inline void outer_rows(const float (*a)[TILE], const float (*b)[TILE], const float (*c)[TILE],
-                       const float (*d)[TILE], float* g) {
-    constexpr int J = REGISTER_COLUMNS;
-    int j = 0;
-    for (; j + J <= n; j += J) outer_block<I, J, BOTH>(a, b + j, c, d + j, g + j);
-    if constexpr (n % J) outer_block<I, n % J, BOTH>(a, b + j, c, d + j, g + j);
+// Computes g[r][c] += sum over samples and over all factors of hidden[r] feature[c], in one register block.
+template <int R, int C, class... All>
+SHARED void outer_block(float* g, All... factors) {
+    vec s[R][C] = {};
+    for (int t = 0; t < TILE; t += LANES) (add_products(s, factors, t), ...);
+    UNROLLED for (int r = 0; r < R; ++r) add_sums<C>(s[r], g + r * n);
 }
 
 // Does the same for all of g.
-template <bool BOTH>
-inline void add_outer_products(const float (*a)[TILE], const float (*b)[TILE], const float (*c)[TILE],
-                               const float (*d)[TILE], float* g) {
-    int i = 0;
-    constexpr int R = REGISTER_ROWS;
-    for (; i + R <= m; i += R) outer_rows<R, BOTH>(a + i, b, c + i, d, g + i * n);
-    if constexpr (m % R) outer_rows<m % R, BOTH>(a + i, b, c + i, d, g + i * n);
+template <class... All>
+inline void add_outer_products(float* g, All... factors) {
+    for_each_block<REGISTER_ROWS, m>([&](auto rows, int i) {
+        for_each_block<REGISTER_COLUMNS, n>([&](auto columns, int j) {
+            outer_block<rows, columns>(g + i * n + j, Factors{factors.hidden + i, factors.feature + j}...);
+        });
+    });
 }
 
 // Marks where `in` is nonzero; returns whether it is so sparse that visiting the nonzero values one by one pays off.
@@ -389,17 +398,6 @@ inline void for_each_bit(const Bits& bits, Visit visit) {
 inline void add(Row& to, float a, const Row& b) {
     for (int v = 0; v < UNITS; v += LANES) store(&to.unit[v], load(&to.unit[v]) + a * load(&b.unit[v]));
 }
-
-// The numbers of a vector's lanes, as template arguments.
-template <int...>
-struct Lanes {};
-#if defined(__AVX512F__)
-constexpr Lanes<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15> lanes;
-#elif defined(__AVX2__)
-constexpr Lanes<0, 1, 2, 3, 4, 5, 6, 7> lanes;
-#else
-constexpr Lanes<0, 1, 2, 3> lanes;
-#endif
 
 // Transposes a square of vectors: swaps the off-diagonal blocks of BLOCK by BLOCK, then recurses into smaller blocks.
 template <int BLOCK = LANES / 2, int... L>
@@ -466,7 +464,7 @@ void add_column_gradients(Columns& c, float* g) {
 }
 
 SHARED void compute_hidden(Tile& tile, const float* p) {
-    product<REGISTER_ROWS, m, n, n, 1>(p + W_IN, input(tile), tile.h, [&](int i, int, vec a) {
+    product<m, n, n, 1>(p + W_IN, input(tile), tile.h, [&](int i, int, vec a) {
         if constexpr (HIDDEN_BIAS) a += p[HIDDEN_BIAS_AT + i];
         return RELU_HIDDEN ? relu(a) : a;
     });
@@ -537,18 +535,18 @@ inline vec error_slope(vec z, vec x, float scale) {
 // weight of the all-zero sample, and samples past the end of the batch have none.
 void compute_output_slope(Tile& tile, const Data& d, const float* p, int first, int batch) {
     const float weight = sample_weight(d, batch);
-    product<REGISTER_ROWS, n, m, 1, n>(p + W_OUT, tile.h, tile.dz, [&](int j, int t, vec a) {
+    product<n, m, 1, n>(p + W_OUT, tile.h, tile.dz, [&](int j, int t, vec a) {
         return error_slope(a + p[BIAS + j], load(&tile.x[j][t]), 2.f * weight * d.importance[j]);
     });
     if (first == 0)
-        for (int j = 0; j < n; ++j) tile.dz[j][0] *= d.all_zero / weight;
+        for (int j = 0; j < n; ++j) tile.dz[j][0] *= *d.all_zero / weight;
     for (int t = batch - first; t < TILE; ++t)
         for (int j = 0; j < n; ++j) tile.dz[j][t] = 0.f;
 }
 
 // Computes dh, the gradient with respect to the hidden units before their activation.
 void compute_hidden_slope(Tile& tile, const float* p) {
-    product<REGISTER_ROWS, m, n, n, 1>(p + W_OUT, tile.dz, tile.dh, [&](int i, int t, vec a) {
+    product<m, n, n, 1>(p + W_OUT, tile.dz, tile.dh, [&](int i, int t, vec a) {
         if constexpr (RELU_HIDDEN) return load(&tile.h[i][t]) > 0.f ? a : vec{};
         return a;
     });
@@ -558,7 +556,7 @@ void compute_hidden_slope(Tile& tile, const float* p) {
 void add_penalty_slope(Tile& tile, const Data& d, int first, int batch) {
     const float weight = sample_weight(d, batch);
     alignas(64) float slope[TILE];
-    for (int t = 0; t < TILE; ++t) slope[t] = first + t >= batch ? 0.f : d.l1 * (first + t ? weight : d.all_zero);
+    for (int t = 0; t < TILE; ++t) slope[t] = first + t >= batch ? 0.f : *d.l1 * (first + t ? weight : *d.all_zero);
     for (int i = 0; i < m; ++i)
         for (int t = 0; t < TILE; t += LANES) {
             const vec h = load(&tile.h[i][t]), s = load(&slope[t]);
@@ -600,27 +598,23 @@ void add_gradient(Tile& tile, const Data& d, const float* p, float* g, Columns* 
         if (!sparse_slope || PENALISED) transpose(tile.dh, tile.sample_dh);
         add_sparse_input_gradient(tile, input(tile), *c);
     }
+    const Factors of_output{tile.h, tile.dz}, of_input{tile.dh, input(tile)};
     if (!UNTIED && !sparse_input && !sparse_slope) {
-        add_outer_products<true>(tile.h, tile.dz, tile.dh, input(tile), g + W_IN);
+        add_outer_products(g + W_IN, of_output, of_input);
     } else {
-        if (!sparse_slope) add_outer_products<false>(tile.h, tile.dz, tile.h, tile.dz, g + W_OUT);
-        if (!sparse_input) add_outer_products<false>(tile.dh, input(tile), tile.h, tile.dz, g + W_IN);
+        if (!sparse_slope) add_outer_products(g + W_OUT, of_output);
+        if (!sparse_input) add_outer_products(g + W_IN, of_input);
     }
     add_row_sums<n>(tile.dz, g + BIAS);
     if constexpr (HIDDEN_BIAS) add_row_sums<m>(tile.dh, g + HIDDEN_BIAS_AT);
 }
-
-template <bool VALUE>
-struct Constant {
-    constexpr operator bool() const { return VALUE; }
-};
 
 // Does the same as `compute_features` and `add_gradient` for the smallest models, in a single pass with all sums in the
 // same order.
 void add_gradient_in_registers(const Tile& tile, const Data& d, const float* p, float* g, int first, int batch) {
     const float weight = sample_weight(d, batch);
     const int stop = batch - first < TILE ? batch - first : TILE;
-    const mask lane = lane_numbers();
+    const mask lane = numbers(lanes);
     vec W_gradient[m][n] = {}, b_gradient[n] = {};
     // Adds one vector of samples. Only the vectors at either end have the all-zero sample or samples past the batch.
     const auto add_samples = [&](int t, auto at_end) __attribute__((always_inline)) {
@@ -640,7 +634,7 @@ void add_gradient_in_registers(const Tile& tile, const Data& d, const float* p, 
             UNROLLED for (int i = 0; i < m; ++i) a += p[W_OUT + i * n + j] * h[i];
             dz[j] = error_slope(a + p[BIAS + j], x[j], 2.f * weight * d.importance[j]);
             if (at_end) {
-                dz[j] = first + t + lane > 0 ? dz[j] : dz[j] * (d.all_zero / weight);
+                dz[j] = first + t + lane > 0 ? dz[j] : dz[j] * (*d.all_zero / weight);
                 dz[j] = t + lane < stop ? dz[j] : vec{};
             }
             b_gradient[j] += dz[j];
@@ -664,14 +658,15 @@ void add_gradient_in_registers(const Tile& tile, const Data& d, const float* p, 
 }
 
 // Returns the data of instance i.
-Data data_of_instance(const Data& d, const float* shifts, const float* l1, int i) {
+Data data_of_instance(const Data& d, const float* shifts, int i) {
     Data at = d;
     if constexpr (ATTACKED) at.shift = shifts + long(i) * n * n;
-    if constexpr (PENALISED) at.l1 = l1[i];
+    if constexpr (PENALISED) at.l1 += i;
     for (const float** a : {&at.gate_density, &at.any_from, &at.low, &at.high, &at.inverse_width, &at.importance})
         *a += i * n;
     at.gate += i * n;
     at.own_value += i * n;
+    at.all_zero += i;
     return at;
 }
 
@@ -698,12 +693,9 @@ extern "C" {
 //   parameters, mean, square: [count][PARAMETERS], updated in place.
 //   gradients: [count][PARAMETERS], scratch memory that holds the gradients of the last step on return.
 //   rate: [stop - start], the learning rates.
-//   all_zero: [count], P(no gate active).
-//   attack, l1: [count], the size of the attacks and the weight of the penalty; read only if ATTACKED or PENALISED.
-void train(int count, const Data* data, const float* all_zero, const float* attack, const float* l1,
-           float* parameters, float* mean, float* square,
-           float* gradients, int start, int stop, int batch, uint32_t seed, uint32_t restart,
-           const float* rate, float weight_decay, float beta1, float beta2, float epsilon) {
+void train(int count, const Data* data, float* parameters, float* mean, float* square, float* gradients, int start,
+           int stop, int batch, uint32_t seed, uint32_t restart, const float* rate, float weight_decay, float beta1,
+           float beta2, float epsilon) {
     Tile* tile = new Tile();
     float* shifts = new float[ATTACKED ? long(count) * n * n : 0];
     Columns* columns = new Columns[SPARSE ? count : 0]();
@@ -711,12 +703,11 @@ void train(int count, const Data* data, const float* all_zero, const float* atta
         std::memset(gradients, 0, sizeof(float) * count * PARAMETERS);
         if constexpr (ATTACKED)
             for (long i = 0; i < count; ++i)
-                compute_attacks(parameters + i * PARAMETERS, attack[i], &shifts[i * n * n]);
+                compute_attacks(parameters + i * PARAMETERS, data->attack[i], &shifts[i * n * n]);
         for (int first = 0; first < batch; first += TILE) {
             draw(*tile, first, step, TRAINING, seed, restart);
             for (int i = 0; i < count; ++i) {
-                Data d = data_of_instance(*data, shifts, l1, i);
-                d.all_zero = all_zero[i];
+                const Data d = data_of_instance(*data, shifts, i);
                 const float* p = parameters + long(i) * PARAMETERS;
                 float* g = gradients + long(i) * PARAMETERS;
                 if constexpr (IN_REGISTERS) {
@@ -741,21 +732,21 @@ void train(int count, const Data* data, const float* all_zero, const float* atta
 
 // Computes the sum and the sum of squares, [count] each, of the loss with its penalty over `samples` samples that are
 // not all-zero. With `coactive`, samples with fewer than two active features count as zero.
-void evaluate(int count, const Data* data, const float* attack, const float* l1, const float* parameters,
-              int samples, int coactive, uint32_t seed, uint32_t restart, double* total, double* total_square) {
-    const mask lane = lane_numbers();
+void evaluate(int count, const Data* data, const float* parameters, int samples, int coactive, uint32_t seed,
+              uint32_t restart, double* total, double* total_square) {
+    const mask lane = numbers(lanes);
     Tile* tile = new Tile();
     float* shifts = new float[ATTACKED ? long(count) * n * n : 0];
     if constexpr (ATTACKED)
-        for (long i = 0; i < count; ++i) compute_attacks(parameters + i * PARAMETERS, attack[i], &shifts[i * n * n]);
+        for (long i = 0; i < count; ++i) compute_attacks(parameters + i * PARAMETERS, data->attack[i], &shifts[i * n * n]);
     for (int first = 0; first < samples; first += TILE) {
         draw(*tile, first, 0, EVALUATION, seed, restart);
         for (int i = 0; i < count; ++i) {
-            const Data d = data_of_instance(*data, shifts, l1, i);
+            const Data d = data_of_instance(*data, shifts, i);
             const float* p = parameters + long(i) * PARAMETERS;
             compute_features(*tile, d);
             compute_hidden(*tile, p);
-            product<REGISTER_ROWS, n, m, 1, n>(p + W_OUT, tile->h, tile->dz, [&](int j, int t, vec a) {
+            product<n, m, 1, n>(p + W_OUT, tile->h, tile->dz, [&](int j, int t, vec a) {
                 const vec z = a + p[BIAS + j];
                 const vec error = output(z) - target(load(&tile->x[j][t]));
                 return d.importance[j] * error * error;
@@ -771,7 +762,7 @@ void evaluate(int count, const Data* data, const float* attack, const float* l1,
                 if constexpr (PENALISED)
                     for (int i = 0; i < m; ++i) {
                         const vec h = load(&tile->h[i][t]);
-                        loss += d.l1 * (h > 0.f ? h : -h);
+                        loss += *d.l1 * (h > 0.f ? h : -h);
                     }
                 if (coactive) loss = active < -1 ? loss : vec{};
                 loss = lane < samples - first - t ? loss : vec{};

@@ -41,48 +41,20 @@ FLAGS = [
 NEGATIVE_SLOPES: dict[str, int | float] = {"relu": 0, "linear": 1, "leaky_relu": 0.01, "abs": -1}
 
 
-class _Data(ctypes.Structure):
-    """Mirror ``struct Data`` of fused.cpp."""
-
-    _fields_ = [
-        *((name, ctypes.c_void_p) for name in ("gate_density", "any_from", "low", "high", "inverse_width")),
-        *((name, ctypes.c_void_p) for name in ("gate", "own_value", "importance")),
-        ("shift", ctypes.c_void_p),
-        ("all_zero", ctypes.c_float),
-        ("l1", ctypes.c_float),
-    ]
+# The tensors of ``Gates`` that the loop reads, besides the probability of the all-zero sample.
+GATES = ("gate_density", "any_from", "low", "high", "inverse_width", "gate", "own_value")
 
 
-# The arguments of ``train`` and ``evaluate`` in fused.cpp, by name and in order.
-_POINTER, _INTEGER, _WORD, _REAL = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_float
-_TRAIN: dict[str, Any] = {
-    "count": _INTEGER,
-    **dict.fromkeys(("data", "all_zero", "attack", "l1", "parameters", "mean", "square", "gradients"), _POINTER),
-    **dict.fromkeys(("start", "stop", "batch"), _INTEGER),
-    **dict.fromkeys(("seed", "restart"), _WORD),
-    "rate": _POINTER,
-    **dict.fromkeys(("weight_decay", "beta1", "beta2", "epsilon"), _REAL),
-}
-_EVALUATE: dict[str, Any] = {
-    "count": _INTEGER,
-    **dict.fromkeys(("data", "attack", "l1", "parameters"), _POINTER),
-    **dict.fromkeys(("samples", "coactive"), _INTEGER),
-    **dict.fromkeys(("seed", "restart"), _WORD),
-    **dict.fromkeys(("total", "total_square"), _POINTER),
-}
+class Data(ctypes.Structure):
+    """The addresses of arrays, as in ``struct Data`` of fused.cpp."""
+
+    _fields_ = [(k, ctypes.c_void_p) for k in (*GATES, "importance", "all_zero", "attack", "l1", "shift")]
 
 
-def _tile_size(n: int) -> int:
-    """Return the samples per tile, such that its uniforms and the x and dz of all features fit into the L1 cache."""
-    return 512 if n <= 2 else 256 if n <= 10 else 128
-
-
-def _sparse_ratio(n: int) -> int:
-    """Return the k such that a tile is handled sparsely if fewer than one in k of its values are nonzero.
-
-    0 means never. The values were measured.
-    """
-    return 3 if n >= 64 else 0
+# The types of the arguments of ``train`` and ``evaluate`` in fused.cpp.
+_ADDRESS, _INTEGER, _WORD, _REAL = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_float
+_TRAIN: list[Any] = [_INTEGER, *[_ADDRESS] * 5, *[_INTEGER] * 3, *[_WORD] * 2, _ADDRESS, *[_REAL] * 4]
+_EVALUATE: list[Any] = [_INTEGER, *[_ADDRESS] * 2, *[_INTEGER] * 2, *[_WORD] * 2, *[_ADDRESS] * 2]
 
 
 def compiler() -> list[str]:
@@ -153,13 +125,16 @@ def _load(constants: Constants) -> ctypes.CDLL:
             _run([*command, *defines, str(SOURCE), "-o", f"{folder}/{built.name}"])
             Path(folder, built.name).replace(built)
     loaded = ctypes.CDLL(str(built))
-    loaded.train.argtypes = list(_TRAIN.values())
-    loaded.evaluate.argtypes = list(_EVALUATE.values())
+    loaded.train.argtypes, loaded.evaluate.argtypes = _TRAIN, _EVALUATE
     return loaded
 
 
 def constants(block: Block) -> Constants:
-    """Return the constants that fused.cpp is compiled with for a block, as pairs of name and value."""
+    """Return the constants that fused.cpp is compiled with for a block, as pairs of name and value.
+
+    The uniforms of a tile and the x and dz of all features fit into the L1 cache. From which sizes on tiles are handled
+    sparsely, and how sparse they have to be, was measured.
+    """
     model, gates = block.model, block.gates
     return (
         ("FEATURES", model.n),
@@ -174,8 +149,8 @@ def constants(block: Block) -> Constants:
         ("MINIMUM", gates.values.minimum),
         ("ATTACKED", int(block.attack is not None)),
         ("PENALISED", int(block.l1 is not None)),
-        ("TILE", _tile_size(model.n)),
-        ("SPARSE_RATIO", _sparse_ratio(model.n)),
+        ("TILE", 512 if model.n <= 2 else 256 if model.n <= 10 else 128),
+        ("SPARSE_RATIO", 3 if model.n >= 64 else 0),
     )
 
 
@@ -189,57 +164,36 @@ class Fused:
         model, gates = block.model, block.gates
         self.block, self.config = block, config
         self.parameters = parameters.clone().contiguous()
-        self.seed, self.restart = (int(word) for word in block.key[0])
         state = (len(block), model.size)
         self._mean, self._square, self._gradients = (np.zeros(state, dtype=np.float32) for _ in range(3))
-        names = ("gate_density", "any_from", "low", "high", "inverse_width", "gate", "own_value")
-        self._arrays = [*(getattr(gates, k).contiguous() for k in names), block.importance.contiguous()]
-        self._all_zero_probability = gates.all_zero_probability.contiguous()
-        self._data = _Data(*(a.data_ptr() for a in self._arrays))
-        self._attack, self._l1 = (None if a is None else a.contiguous() for a in (block.attack, block.l1))
+        arrays = {name: getattr(gates, name) for name in GATES} | {"importance": block.importance}
+        arrays |= {"all_zero": gates.all_zero_probability, "attack": block.attack, "l1": block.l1}
+        self._arrays = {name: array.contiguous() for name, array in arrays.items() if array is not None}
+        self.data = Data(**{name: array.data_ptr() for name, array in self._arrays.items()})
         self._library = library(constants(block))
 
     def advance(self, start: int, stop: int) -> None:
         rates = self.config.rates(start, stop)
-        arguments = self.arguments() | {
-            "mean": self._mean.ctypes.data,
-            "square": self._square.ctypes.data,
-            "gradients": self._gradients.ctypes.data,
-            "start": start,
-            "stop": stop,
-            "batch": self.config.batch,
-            "seed": self.seed,
-            "restart": self.restart,
-            "rate": rates.ctypes.data,
-            "weight_decay": self.config.weight_decay,
-            "beta1": BETA1,
-            "beta2": BETA2,
-            "epsilon": EPSILON,
-        }
-        self._library.train(*(arguments[name] for name in _TRAIN))
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments that the functions of fused.cpp share: the number of instances, and array addresses."""
-        return {
-            "count": len(self.block),
-            "data": ctypes.addressof(self._data),
-            "all_zero": self._all_zero_probability.data_ptr(),
-            "attack": None if self._attack is None else self._attack.data_ptr(),
-            "l1": None if self._l1 is None else self._l1.data_ptr(),
-            "parameters": self.parameters.data_ptr(),
-        }
+        self._library.train(
+            len(self.block),
+            ctypes.addressof(self.data),
+            self.parameters.data_ptr(),
+            *(array.ctypes.data for array in (self._mean, self._square, self._gradients)),
+            *(start, stop, self.config.batch),
+            *self.block.key[0].tolist(),
+            rates.ctypes.data,
+            *(self.config.weight_decay, BETA1, BETA2, EPSILON),
+        )
 
     def losses(self, samples: int, coactive: bool = False) -> tuple[np.ndarray, np.ndarray]:
         total, square = np.zeros(len(self.block)), np.zeros(len(self.block))
-        seed, restart = self.block.evaluation_key
-        arguments = self.arguments() | {
-            "samples": samples,
-            "coactive": coactive,
-            "seed": seed,
-            "restart": restart,
-            "total": total.ctypes.data,
-            "total_square": square.ctypes.data,
-        }
-        self._library.evaluate(*(arguments[name] for name in _EVALUATE))
+        self._library.evaluate(
+            len(self.block),
+            ctypes.addressof(self.data),
+            self.parameters.data_ptr(),
+            *(samples, coactive),
+            *self.block.evaluation_key,
+            *(total.ctypes.data, square.ctypes.data),
+        )
         mean = total / samples
         return mean, np.sqrt(np.maximum(square / samples - mean**2, 0) / samples)
