@@ -32,7 +32,7 @@ def without_shape_checks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the longest files, so that none is left over at the end."""
-    longest = ("test_cluster", "test_cluster_faults", "test_faults", "workflow", "training", "paper")
+    longest = ("test_cluster", "test_cluster_faults", "test_faults", "workflow", "test_on_record", "training", "paper")
 
     def rank(item: pytest.Item) -> int:
         names = (item.path.stem, item.path.parent.name)

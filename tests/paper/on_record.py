@@ -1,0 +1,260 @@
+"""The numbers of all tables, claims and drawings of a section, measured on models made by hand (see ``made``).
+
+``python -m tests.paper.on_record`` records them anew in ``record/<section>.csv``, after an intended change of what is
+measured, judged or drawn; with names of sections, only theirs. An error somewhere in the package that changes one of
+these numbers is noticed, whatever it is about. A column of a table, or what is drawn in one place, is recorded as the
+number of its values and three means, which tell about their sum, their size and their order.
+"""
+
+import contextlib
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.animation import AbstractMovieWriter
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba_array
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
+from tests.paper.made import made
+from tests.paper.synthetic import through_files
+from tests.real import QUICK
+
+from superposition.pipeline import stages
+from superposition.pipeline.configuration.sections import FigureEntry
+from superposition.pipeline.judging.claims import Tables
+
+FOLDER = Path(__file__).with_name("record")
+COLUMNS = ["place", "values", "mean", "size", "order"]
+# Means may differ by this share of the mean size of the values, and by this number. Processors round differently.
+RELATIVE, ABSOLUTE = 5e-4, 1e-7
+# What takes long is measured at fewer densities, or on fewer samples.
+SMALLER: dict[str, dict[str, Any]] = {
+    "paper.phase.measure": {
+        "PATH_RATIOS": (0.1, 0.3, 1.0),
+        "PATH_DENSITIES": (0.1, 0.3, 1.0),
+        "BASIN_RATIOS": (0.2, 0.8),
+    },
+    "paper.remedies.autoencoder": {"TRAINING_STEPS": 30, "TEST_SAMPLES": 512, "RANDOM_DICTIONARIES": 5},
+    "paper.absolute.activity": {"ACTIVITY_SAMPLES": 2**11},
+    "paper.adversarial.measure": {"ATTACK_SAMPLES": 2**10, "MAIN_DENSITIES": 4, "OTHER_DENSITIES": 3},
+    "theory.branches": {"SOBOL_SEEDS": (0, 1)},
+    "paper.theory.measure": {"SAMPLES_PER_COUNT": 2000},
+}
+# What is left out: which one of several equally good solutions a search ends with depends on the processor.
+TIED = re.compile(
+    r"phase_activations/(grid/(w|b|absent|own|phase)|\d+/images)|five_features/optima/(dedicated|norm2|off_pentagon)|"
+    r"polytopes/(thomson/apart|numbers/the two arrangements)"
+)
+# The figures of every section, and some of the standard figures of custom sweeps.
+SECTIONS = {name: section.figures for name, section in QUICK.sections.items()} | {
+    stages.CUSTOM: {
+        f"{name}_{kind}": FigureEntry(title=kind, shows=kind, experiments=(name,))
+        for kind, names in {
+            "gram": ("privileged_linear", "absolute_motif"),
+            "points": ("organization_4",),
+            "dimensionality": ("adversarial_training",),
+        }.items()
+        for name in names
+    }
+}
+Numbers = dict[str, np.ndarray]
+
+
+@contextlib.contextmanager
+def smaller() -> Iterator[None]:
+    """Measure at fewer densities and on fewer samples."""
+    with contextlib.ExitStack() as stack:
+        for module, values in SMALLER.items():
+            stack.enter_context(mock.patch.multiple(f"superposition.{module}", **values))
+        yield
+
+
+def measure(section: str) -> Tables:
+    """Return the tables of a section's figures, as they are read from the files."""
+    tables = {}
+    for figure, about in SECTIONS[section].items():
+        models = [{name: made(name) for name in about.experiments}]
+        if about.best:
+            models.append({name: made(name, seed=1) for name in about.best})
+        tables[figure] = stages.find(section, "measure", figure)(*models)
+    with tempfile.TemporaryDirectory() as folder:
+        return through_files(tables, Path(folder))
+
+
+def numbers_in(texts: Any) -> list[float]:
+    return [float(number) for text in texts for number in re.findall(r"-?\d+\.?\d*(?:e[-+]\d+)?", str(text))]
+
+
+def of_tables(tables: Tables) -> Numbers:
+    """Return every column; text as the number of its first occurrence, with the numbers in it."""
+    numbers = {}
+    for figure, parts in tables.items():
+        for name, table in parts.items():
+            for column, values in table.items():
+                if not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)):
+                    values = [*pd.factorize(values)[0], *numbers_in(values.dropna())]
+                numbers[f"{figure}/{name}/{column}"] = np.asarray(values, dtype=float)
+    return numbers
+
+
+def of_claims(section: str, tables: Tables) -> Numbers:
+    """Return the numbers of every claim: values, errors, bounds, those in texts, and the verdict."""
+    numbers: Numbers = {}
+    for claim in stages.find(section, "judge", "claims"):
+        try:
+            judgement = claim.judge(tables)
+        except (LookupError, ValueError) as error:  # Some claims need what these models do not have.
+            numbers[f"{claim.id}/{type(error).__name__}"] = np.zeros(0)
+            continue
+        finding = judgement.finding
+        comparisons = (*judgement.statement, *judgement.correction)
+        for k, comparison in enumerate(comparisons):
+            numbers[f"{claim.id}/{k}"] = np.array([comparison.value])
+        for name in ("error", "bound"):
+            numbers[f"{claim.id}/{name}"] = np.array([getattr(comparison, name) for comparison in comparisons])
+        numbers[f"{claim.id}/text"] = np.array(numbers_in([finding.text, finding.note, finding.correction]))
+        verdicts = ("described", "reproduced", "corrected", "not reproduced")
+        numbers[f"{claim.id}/verdict"] = np.array([verdicts.index(judgement.verdict), judgement.close])
+    return numbers
+
+
+def of_artist(artist: Artist) -> Iterator[tuple[str, Any]]:
+    """Yield what a line, a collection, a patch or an image shows, in the units of the data."""
+    if (values := getattr(artist, "get_array", lambda: None)()) is not None:
+        yield "values", np.ma.filled(values, np.nan)
+    if hasattr(artist, "get_data_3d"):
+        yield from zip("xyz", artist.get_data_3d(), strict=True)
+    elif hasattr(artist, "get_xydata"):
+        yield from zip("xy", artist.get_xydata().T, strict=True)
+    if hasattr(artist, "get_offsets"):
+        yield from zip("xy", np.ma.filled(artist.get_offsets(), np.nan).T, strict=True)
+        for path in artist.get_paths():
+            yield from zip(("path x", "path y"), path.vertices.T, strict=True)
+        yield "style", artist.get_linewidths()
+        yield "style", getattr(artist, "get_sizes", list)()
+    if hasattr(artist, "get_patch_transform"):
+        corners = artist.get_patch_transform().transform(artist.get_path().vertices)
+        yield from zip("xy", corners.T, strict=True)
+    for name in ("get_color", "get_facecolor", "get_edgecolor"):
+        if hasattr(artist, name):
+            yield "style", to_rgba_array(getattr(artist, name)())
+    for name in ("get_linewidth", "get_markersize", "get_alpha", "get_zorder"):
+        value = getattr(artist, name, lambda: None)()
+        yield "style", [] if value is None else value
+
+
+def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
+    for name in "xyz":
+        if axis := getattr(ax, f"{name}axis", None):
+            yield "limits", axis.get_view_interval()
+            scale = ("linear", "log", "symlog", "logit").index(axis.get_scale())
+            ticks = axis.get_major_locator()
+            yield "limits", [scale, *(ticks() if isinstance(ticks, FixedLocator) else [])]
+    if hasattr(ax, "azim"):
+        yield "limits", [ax.azim, ax.elev]
+    legend = ax.get_legend()
+    yield "texts", [len(ax.texts), 0 if legend is None else len(legend.get_texts())]
+    for text in ax.texts:
+        yield "texts", text.get_position()
+    for kind in ("lines", "collections", "patches", "images"):
+        for artist in getattr(ax, kind):
+            for what, values in of_artist(artist):
+                yield f"{kind} {what}", values
+
+
+def of_figure(figure: Figure) -> Numbers:
+    """Return what is drawn in all axes, without the words."""
+    found: dict[str, list[np.ndarray]] = {"texts": [np.array([len(figure.axes), len(figure.texts)])]}
+    for k, ax in enumerate(figure.axes):
+        for what, values in of_axes(ax):
+            found.setdefault(f"{k}/{what}", []).append(np.ravel(np.asarray(values, dtype=float)))
+    return {place: np.concatenate(arrays) for place, arrays in found.items()}
+
+
+class Frames(AbstractMovieWriter):
+    """A writer of animations that records the numbers of every frame in place of its picture."""
+
+    def setup(self, fig: Figure, outfile: str | Path, dpi: float | None = None) -> None:
+        super().setup(fig, outfile, dpi)
+        self.frames: list[Numbers] = []
+
+    def grab_frame(self, **savefig_kwargs: Any) -> None:
+        self.frames.append(of_figure(self.fig))
+
+    def finish(self) -> None:
+        pass
+
+    def numbers(self) -> Numbers:
+        places = dict.fromkeys(place for frame in self.frames for place in frame)
+        return {p: np.concatenate([frame[p] for frame in self.frames if p in frame]) for p in places}
+
+
+def of_drawings(section: str, tables: Tables) -> Numbers:
+    numbers: Numbers = {}
+    for name in tables:
+        figure = stages.find(section, "draw", name)(tables[name])
+        if any(ax.name == "3d" for ax in figure.axes):
+            # What is drawn in three dimensions is projected when it is drawn.
+            figure.draw_without_rendering()
+        numbers |= {f"{name}/{place}": values for place, values in of_figure(figure).items()}
+        mpl.pyplot.close(figure)
+        if SECTIONS[section][name].animated:
+            animation, frames = stages.find(section, "draw", f"animate_{name}")(tables[name]), Frames()
+            animation.save(tempfile.gettempdir() + "/frames", frames)
+            numbers |= {f"{name} moving/{place}": values for place, values in frames.numbers().items()}
+            mpl.pyplot.close("all")
+    return numbers
+
+
+def summarise(numbers: Numbers) -> pd.DataFrame:
+    rows = []
+    for place, values in numbers.items():
+        if TIED.search(place):
+            continue
+        finite = values[np.isfinite(values)]
+        weights = np.arange(1, len(finite) + 1) * 0.618034 % 1
+        means = [finite.mean(), np.abs(finite).mean(), (weights * finite).mean()] if len(finite) else [0.0] * 3
+        rows.append([place, len(finite), *means])
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def record(section: str) -> pd.DataFrame:
+    """Return what ``record/<section>.csv`` has to say."""
+    numbers: Numbers = {}
+    with smaller():
+        tables = measure(section)
+        for part, found in (
+            ("table", of_tables(tables)),
+            ("claim", of_claims(section, tables)),
+            ("drawing", of_drawings(section, tables)),
+        ):
+            numbers |= {f"{part} {place}": values for place, values in found.items()}
+    return summarise(numbers)
+
+
+def differences(found: pd.DataFrame, expected: pd.DataFrame) -> list[str]:
+    """Return the places at which numbers differ from those on record, or which only one of both has."""
+    both = found.merge(expected, "outer", on="place", suffixes=("", "_expected"))
+    allowed = RELATIVE * both["size_expected"] + ABSOLUTE
+    same = both["values"] == both["values_expected"]
+    for name in COLUMNS[2:]:
+        same &= (both[name] - both[f"{name}_expected"]).abs() <= allowed
+    return both.loc[~same, "place"].tolist()
+
+
+if __name__ == "__main__":
+    mpl.use("Agg")
+    torch.set_num_threads(1)
+    FOLDER.mkdir(exist_ok=True)
+    for name in sys.argv[1:] or SECTIONS:
+        record(name).to_csv(FOLDER / f"{name}.csv", index=False, float_format="%.5g")
