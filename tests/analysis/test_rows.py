@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from superposition.analysis.rows import at_point, listed, rows_at, runs_along_sparsity, weights_of
+from superposition.analysis.rows import at_point, listed, rows_at, runs_along_sparsity, weights_of, weights_table
 
 TABLE = pd.DataFrame(
     {"point": [0, 0, 1, 2], "density": [0.1, 0.1, 0.1 + 0.2, 0.1], "relative_importance": [1.0, 1.0, 1.0, 0.3]}
@@ -31,8 +31,10 @@ def test_a_point_that_the_grid_lacks_is_an_error(density: float) -> None:
 def test_weights_are_those_of_the_features_in_order() -> None:
     """Columns that only begin with the same letter are no weights."""
     W = np.arange(6.0).reshape(2, 3)
-    table = pd.DataFrame({"feature": [2, 0, 1], "w0": W[0, [2, 0, 1]], "weight": 9.0, "w1": W[1, [2, 0, 1]]})
-    np.testing.assert_array_equal(weights_of(table), W)
+    table = weights_table(W, weight=9.0, point=4)
+    assert [*table.columns] == ["weight", "point", "feature", "w0", "w1"]
+    assert (table["point"] == 4).all()
+    np.testing.assert_array_equal(weights_of(table.iloc[[2, 0, 1]]), W)
 
 
 def test_runs_follow_each_other_along_sparsity() -> None:

@@ -34,6 +34,11 @@ def weights_table(W: Float[np.ndarray, "m n"], **columns: Any) -> pd.DataFrame:
     return pd.DataFrame(columns | {"feature": range(W.shape[1])} | {f"w{k}": row for k, row in enumerate(W)})
 
 
+def gram_of(pairs: pd.DataFrame) -> Float64[np.ndarray, "n n"]:
+    """Return WᵀW of one model from the rows of its pairs of features."""
+    return pairs.pivot(index="i", columns="j", values="dot").to_numpy()
+
+
 def weights_of(features: pd.DataFrame) -> Float64[np.ndarray, "m n"]:
     """Return W of one model from the rows of its features, in the order of their numbers; for models with m ≤ 3."""
     return features.sort_values("feature").filter(regex=r"^w\d$").to_numpy(dtype=float).T

@@ -13,6 +13,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 
+from superposition.analysis.rows import gram_of
 from superposition.plotting import style
 from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
@@ -36,7 +37,7 @@ class Panel:
 
 def gram(pairs: pd.DataFrame) -> dict[str, Float[np.ndarray, "n n"]]:
     """Return WᵀW of one model from its rows of the standard table of pairs, under its label."""
-    return {r"$W^\mathsf{T}W$": pairs.pivot(index="i", columns="j", values="dot").to_numpy()}
+    return {r"$W^\mathsf{T}W$": gram_of(pairs)}
 
 
 def model_panel(axes: Sequence[Axes], model: Panel, reach: float = 1.0) -> None:

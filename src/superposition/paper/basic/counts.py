@@ -3,6 +3,7 @@
 import pandas as pd
 
 from superposition.analysis.representation import is_represented
+from superposition.analysis.rows import listed
 from superposition.pipeline.judging.claims import Tables
 
 # Two sizes of the same models.
@@ -43,12 +44,17 @@ def count_represented(features: pd.DataFrame) -> pd.DataFrame:
     return counts.sort_index(ascending=False)
 
 
+def counts_of(data: Tables, figure: str, suffix: str = "") -> pd.DataFrame:
+    """Return the counts of one experiment of the figure; see :func:`rows_of`."""
+    return count_represented(rows_of(data, figure, "features", suffix))
+
+
 def counts_of_all(data: Tables) -> dict[str, pd.DataFrame]:
     """Return the counts of both sizes, of the trained and of the best known ReLU-output models."""
     counts = {}
     for figure in FIGURES:
         n = model_size(data, figure)[0]
-        counts[f"n = {n}"] = count_represented(rows_of(data, figure, "features"))
+        counts[f"n = {n}"] = counts_of(data, figure)
         counts[f"n = {n}, best known"] = count_represented(data[figure]["best_features"])
     return counts
 
@@ -63,6 +69,6 @@ def all_shared(counts: pd.DataFrame) -> pd.DataFrame:
     return counts[counts["dedicated"][::-1].cumsum()[::-1] == 0]
 
 
-def listed(values: pd.Series, digits: str = "g") -> str:
+def by_density(values: pd.Series, digits: str = "g") -> str:
     """Format numbers by density, as in ``5 at 1, 7 at 0.3``."""
-    return ", ".join(f"{value:{digits}} at {density:g}" for density, value in values.items())
+    return listed(values.rename("value"), f"{{value:{digits}}} at {{density:g}}")

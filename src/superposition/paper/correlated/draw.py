@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from superposition.analysis import alignment
-from superposition.analysis.rows import rows_at, weights_of
+from superposition.analysis.rows import gram_of, rows_at, weights_of
 from superposition.paper.correlated import (
     ARRANGEMENTS,
     DISTRIBUTION_LABELS,
@@ -86,7 +86,7 @@ def local_bases(tables: dict[str, pd.DataFrame]) -> Figure:
     for ax, (distribution, title) in zip(axes, DISTRIBUTION_LABELS.items(), strict=False):
         density = nearest_density(pairs["density"], LOCAL_BASES_DENSITY)
         here = rows_at(pairs[pairs["distribution"] == distribution], density=density)
-        gram = here.pivot(index="i", columns="j", values="dot").to_numpy()
+        gram = gram_of(here)
         image = ax.imshow(gram, cmap=style.SIGNED, vmin=-1, vmax=1)
         half = len(gram) // 2
         for corner in (0, half):

@@ -7,23 +7,15 @@ from scipy.stats import binomtest
 from superposition.paper.basic.counts import (
     FIGURES,
     all_shared,
-    count_represented,
-    listed,
+    by_density,
+    counts_of,
     model_size,
     onset,
     represented_mask,
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import (
-    Criterion,
-    Number,
-    above,
-    above_half,
-    at_most_zero,
-    below_half,
-    improbable,
-)
+from superposition.pipeline.judging.criteria import Criterion, above, above_half, at_most_zero, below_half, improbable
 
 claims = Claims("basic")
 
@@ -81,7 +73,7 @@ def _paired(data: Tables, figure: str, suffix: str = "") -> pd.DataFrame:
     ],
 )
 def early_superposition_is_antipodal(data: Tables) -> Finding:
-    first = {figure: onset(count_represented(rows_of(data, figure, "features"))) for figure in FIGURES}
+    first = {figure: onset(counts_of(data, figure)) for figure in FIGURES}
     paired = pd.concat([_paired(data, figure).loc[begins["point"].tolist()] for figure, begins in first.items()])
     return Finding(
         [(paired["antipodes"] != 1).sum(), paired["share"].min()],
@@ -114,11 +106,8 @@ def early_superposition_is_antipodal(data: Tables) -> Finding:
 def other_geometries_later(data: Tables) -> Finding:
     shares = {model_size(data, figure)[0]: _pair_shares(data, figure) for figure in FIGURES}
     return Finding(
-        [
-            Number(min(share.iloc[0] for share in shares.values())),
-            Number(max(share.iloc[-1] for share in shares.values())),
-        ],
-        text="; ".join(f"n = {n}: {listed(share, '.0%')}" for n, share in shares.items()),
+        [min(share.iloc[0] for share in shares.values()), max(share.iloc[-1] for share in shares.values())],
+        text="; ".join(f"n = {n}: {by_density(share, '.0%')}" for n, share in shares.items()),
         note="In the best model trained as in the authors' notebook the share is "
         f"{_pair_shares(data, 'basic_small', '_notebook').iloc[-1]:.0%} at 1-S = 0.001",
     )
@@ -162,7 +151,7 @@ def _pair_shares(data: Tables, figure: str, suffix: str = "") -> pd.Series:
 def negative_biases_when_sparse(data: Tables) -> Finding:
     medians, negative, noise = [], [], []
     for figure in FIGURES:
-        sparse = all_shared(count_represented(rows_of(data, figure, "features")))["point"]
+        sparse = all_shared(counts_of(data, figure))["point"]
         features, pairs = (table[table.index.isin(sparse, level=0)] for table in _represented_pairs(data, figure))
         largest = pairs.groupby(level=features.index.names)["dot"].max().reindex(features.index)
         medians.append(largest.groupby(features["density"]).median().sort_index().iloc[0] if len(sparse) else np.nan)
@@ -171,6 +160,5 @@ def negative_biases_when_sparse(data: Tables) -> Finding:
         noise.append(losses["loss_without"] / losses["loss"])
     chance = binomtest(sum(negative), len(negative), alternative="greater").pvalue if negative else 1.0
     return Finding(
-        [np.min(medians), chance, np.min(noise)],
-        text=f"{sum(negative)} of {len(negative)} biases are negative",
+        [np.min(medians), chance, np.min(noise)], text=f"{sum(negative)} of {len(negative)} biases are negative"
     )

@@ -10,15 +10,15 @@ from superposition.analysis.rows import rows_at
 from superposition.paper.basic.counts import (
     FIGURES,
     all_shared,
-    count_represented,
+    by_density,
+    counts_of,
     counts_of_all,
-    listed,
     model_size,
     represented_mask,
     rows_of,
 )
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, Number, above, at_most_zero, improbable
+from superposition.pipeline.judging.criteria import Criterion, above, at_most_zero, improbable
 
 claims = Claims("basic")
 
@@ -45,14 +45,14 @@ def more_features_with_sparsity(data: Tables) -> Finding:
     counts = {name: count["represented"] for name, count in counts_of_all(data).items()}
     known = rows_at(data["basic_small"]["best_features"], density=0.001)["known_loss"].iloc[0]
     notebook = rows_of(data, "basic_small", "models", "_notebook").iloc[0]
-    of_notebook = count_represented(rows_of(data, "basic_small", "features", "_notebook"))["represented"].iloc[0]
+    of_notebook = counts_of(data, "basic_small", "_notebook")["represented"].iloc[0]
     ours = rows_at(rows_of(data, "basic_small", "models"), density=0.001).iloc[0]
     return Finding(
         [
-            Number(max(count.diff(-1).max() for count in counts.values())),
-            Number(min(count.iloc[-1] / count.iloc[0] for count in counts.values())),
+            max(count.diff(-1).max() for count in counts.values()),
+            min(count.iloc[-1] / count.iloc[0] for count in counts.values()),
         ],
-        text="; ".join(f"{name}: {listed(count)}" for name, count in counts.items()),
+        text="; ".join(f"{name}: {by_density(count)}" for name, count in counts.items()),
         note="The number stays below n: the paper does not say that it reaches n. No better model with more features "
         f"is known: with n = 20 at 1-S = 0.001, where our loss is {ours['loss'] / known - 1:.1%} above the best known, "
         f"that model represents {counts['n = 20, best known'].iloc[-1]}. Models trained as in the authors' "
@@ -83,14 +83,14 @@ def more_features_with_sparsity(data: Tables) -> Finding:
 def all_in_superposition(data: Tables) -> Finding:
     counts = counts_of_all(data)
     packed = {n: all_shared(table)["represented"] for n, table in counts.items()}
-    notebook = count_represented(rows_of(data, "basic_small", "features", "_notebook")).iloc[0]
+    notebook = counts_of(data, "basic_small", "_notebook").iloc[0]
     return Finding(
         [
-            Number(sum(table["dedicated"].iloc[-1] for table in counts.values())),
-            Number(min(values.iloc[-1] - values.iloc[0] if len(values) else np.nan for values in packed.values())),
+            sum(table["dedicated"].iloc[-1] for table in counts.values()),
+            min(values.iloc[-1] - values.iloc[0] if len(values) else np.nan for values in packed.values()),
         ],
         text="; ".join(
-            f"{name}: represented, all in superposition, by 1-S: {listed(of)}" for name, of in packed.items()
+            f"{name}: represented, all in superposition, by 1-S: {by_density(of)}" for name, of in packed.items()
         ),
         note="Not every feature is represented, and those that are not are in superposition in no sense. Of the "
         f"{notebook['represented']:.0f} that the best model trained as in the authors' notebook represents at 1-S = "
@@ -123,18 +123,15 @@ def all_in_superposition(data: Tables) -> Finding:
 )
 def least_important_first(data: Tables) -> Finding:
     orders = [order for figure in FIGURES for order in _orders(rows_of(data, figure, "features"))]
-    dedicated = {
-        model_size(data, figure)[0]: count_represented(rows_of(data, figure, "features"))["dedicated"]
-        for figure in FIGURES
-    }
+    dedicated = {model_size(data, figure)[0]: counts_of(data, figure)["dedicated"] for figure in FIGURES}
     return Finding(
         [
             min((share for share, _ in orders), default=np.nan),
             stats.combine_pvalues([chance for _, chance in orders]).pvalue if orders else np.nan,
-            Number(max(count.diff().max() for count in dedicated.values())),
+            max(count.diff().max() for count in dedicated.values()),
         ],
         text="; ".join(
-            f"n = {n}: features with a dedicated dimension, by 1-S: {listed(c)}" for n, c in dedicated.items()
+            f"n = {n}: features with a dedicated dimension, by 1-S: {by_density(c)}" for n, c in dedicated.items()
         ),
     )
 

@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import gram_of, rows_at
 from superposition.paper.basic.counts import (
     FIGURES,
-    count_represented,
-    listed,
+    by_density,
+    counts_of,
     model_size,
     onset,
     represented_mask,
@@ -25,16 +25,6 @@ LOSS_OF_PCA = below_half(
     "place of feature m",
     "half way from principal component analysis to the next best choice of features",
 )
-
-MOST_IMPORTANT_UNTOUCHED = below_half(
-    "superposition of the most important feature where superposition sets in, larger of both sizes",
-    "½ lies between a dedicated dimension (0) and a shared one (1)",
-)
-
-
-def _gram(pairs: pd.DataFrame) -> np.ndarray:
-    """Return WᵀW of one model."""
-    return pairs.pivot(index="i", columns="j", values="dot").to_numpy()
 
 
 @claims.add(
@@ -57,7 +47,7 @@ def not_invertible(data: Tables) -> Finding:
     for figure, suffix in itertools.product(FIGURES, ("_linear", "")):
         features = dict(list(rows_of(data, figure, "features", suffix).groupby("point")))
         for point, pairs in rows_of(data, figure, "pairs", suffix).groupby("point"):
-            gram, kept = _gram(pairs), represented_mask(features[point]).to_numpy()
+            gram, kept = gram_of(pairs), represented_mask(features[point]).to_numpy()
             models += 1
             singular += suffix == "_linear" and _is_singular(gram)
             shared = (features[point]["superposition"].to_numpy()[kept] > 0.5).any()
@@ -90,13 +80,13 @@ def _is_singular(gram: np.ndarray) -> bool:
     ],
 )
 def linear_is_pca(data: Tables) -> Finding:
-    entries = []
+    losses, entries = [], []
     for figure in FIGURES:
         pairs = rows_of(data, figure, "pairs", "_linear")
         ideal = (pairs["i"] == pairs["j"]) & (pairs["i"] < model_size(data, figure)[1])
         entries.append((pairs["dot"] - ideal).abs().max())
-    loss = max(_loss_from_pca(data, figure, rows_of(data, figure, "models", "_linear")) for figure in FIGURES)
-    return Finding([loss, max(entries)])
+        losses.append(_loss_from_pca(data, figure, rows_of(data, figure, "models", "_linear")))
+    return Finding([max(losses), max(entries)])
 
 
 def _loss_from_pca(data: Tables, figure: str, models: pd.DataFrame) -> float:
@@ -131,7 +121,7 @@ def beats_linear(data: Tables) -> Finding:
         others = pd.DataFrame({"linear": models["linear_optimum"]}).assign(filtered=_without_relu(data, figure))
         relative = (models["loss"] / others["linear"]).set_axis(models["density"])
         gains.append(others.sub(models["loss"], axis=0).div(models["loss_error"], axis=0).min())
-        texts.append(f"n = {models['n'].iloc[0]}: loss over the best linear one, by 1-S: {listed(relative, '.2f')}")
+        texts.append(f"n = {models['n'].iloc[0]}: loss over the best linear one, by 1-S: {by_density(relative, '.2f')}")
     smallest = pd.concat(gains, axis=1).min(axis=1)
     return Finding([smallest["linear"], smallest["filtered"]], text="; ".join(texts))
 
@@ -182,7 +172,10 @@ def bias(data: Tables) -> Finding:
             "largest difference between the entries of WᵀW of the ReLU-output model and of the linear one",
             "½ lies between a feature that is represented and one that is not",
         ),
-        MOST_IMPORTANT_UNTOUCHED,
+        below_half(
+            "superposition of the most important feature where superposition sets in, larger of both sizes",
+            "½ lies between a dedicated dimension (0) and a shared one (1)",
+        ),
     ],
     # Short training of n = 80 in small batches can end further above the least loss than the first bound allows.
     at_quick=False,
@@ -190,12 +183,9 @@ def bias(data: Tables) -> Finding:
 def dense_relu_is_linear(data: Tables) -> Finding:
     losses, entries, first = [], [], []
     for figure in FIGURES:
-        dense, linear = (_gram(rows_at(rows_of(data, figure, "pairs", s), density=1)) for s in ("", "_linear"))
+        dense, linear = (gram_of(rows_at(rows_of(data, figure, "pairs", s), density=1)) for s in ("", "_linear"))
         entries.append(np.abs(dense - linear).max())
         losses.append(_loss_from_pca(data, figure, rows_at(rows_of(data, figure, "models"), density=1)))
-        features, begins = (
-            rows_of(data, figure, "features"),
-            onset(count_represented(rows_of(data, figure, "features"))),
-        )
-        first.append(features[features["point"].isin(begins["point"]) & (features["feature"] == 0)]["superposition"])
+        features, begins = rows_of(data, figure, "features"), onset(counts_of(data, figure))["point"]
+        first.append(features[features["point"].isin(begins) & (features["feature"] == 0)]["superposition"])
     return Finding([max(losses), max(entries), pd.concat(first).max()])

@@ -7,8 +7,8 @@ from superposition.analysis.rows import rows_at
 from superposition.paper.basic.counts import (
     FIGURES,
     all_shared,
-    count_represented,
-    listed,
+    by_density,
+    counts_of,
     model_size,
     onset,
     represented_mask,
@@ -28,15 +28,14 @@ WIDER = ("", "_m10", "_m15", "_m20")
     paper="Results are qualitatively similar for more features and dimensions: n = 80 and m = 20 give essentially a "
     "rescaled version of the picture",
     phrase="essentially a rescaled version",
-    expected="described",
 )
 def scale_free(data: Tables) -> Finding:
-    counts = {model_size(data, figure): count_represented(rows_of(data, figure, "features")) for figure in FIGURES}
+    counts = {model_size(data, figure): counts_of(data, figure) for figure in FIGURES}
     texts = []
     for (n, m), table in counts.items():
         texts.append(
-            f"n = {n}, m = {m}: share represented, by 1-S: {listed(table['represented'] / n, '.2f')}; superposition "
-            f"from 1-S = {onset(table).index.max():g}, no dedicated dimension left from "
+            f"n = {n}, m = {m}: share represented, by 1-S: {by_density(table['represented'] / n, '.2f')}; "
+            f"superposition from 1-S = {onset(table).index.max():g}, no dedicated dimension left from "
             f"{all_shared(table).index.max():g}"
         )
     # Welch's bound: of n unit vectors in m dimensions, some two have a cosine of at least this size.
@@ -90,7 +89,7 @@ def eventually_dedicated(data: Tables) -> Finding:
     return Finding(
         [counts.diff(axis=1).min(axis=None), (table.diff(axis=1) < 0).sum(axis=None)],
         text="; ".join(
-            f"m = {m}: features with a dedicated dimension, by 1-S: {listed(count[::-1])}"
+            f"m = {m}: features with a dedicated dimension, by 1-S: {by_density(count[::-1])}"
             for m, count in counts.items()
         ),
         note="n = 20 and I_i = 0.7^i throughout. Exactly: sharing the dimension of feature i with feature j, which "

@@ -185,7 +185,6 @@ def failed_collapse(data: Tables) -> Finding:
     paper="There seems to be an order of preference for correlated features: orthogonal, else close together with "
     "positive interference, else collapsed to the principal component",
     phrase="prefers positive interference between correlated",
-    expected="described",
 )
 def preference_order(data: Tables) -> Finding:
     two, three = (_shares(data, name) for name in ("orthogonal", "side by side"))

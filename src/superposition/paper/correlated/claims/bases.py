@@ -177,10 +177,7 @@ def pca_when_dense(data: Tables) -> Finding:
     saved = 2 * pd.Series(density / 4 - density**2 / 4, least.index)
     onsets = {share: pca_onset(tables, share) for share in (0.1, 0.05, 0.01)}
     return Finding(
-        [
-            ((linear - least) / saved)[density >= PAPER_PCA_ONSET].max(),
-            (linear / least).sort_index().diff().max(),
-        ],
+        [((linear - least) / saved)[density >= PAPER_PCA_ONSET].max(), (linear / least).sort_index().diff().max()],
         text="; ".join(f"at most {share:.0%} above from 1-S = {onset:.2f} on" for share, onset in onsets.items()),
     )
 

@@ -167,7 +167,4 @@ def _steps(solutions: pd.DataFrame, axis: str) -> tuple[float, str]:
 def importance_deforms(data: Tables) -> Finding:
     by_density, density_text = _steps(data["pentagon_solutions"]["solutions"], "relative_density")
     by_importance, importance_text = _steps(data["pentagon_solutions"]["importance"], "relative_importance")
-    return Finding(
-        [by_density, by_importance],
-        text=f"by sparsity, {density_text}; by importance, {importance_text}",
-    )
+    return Finding([by_density, by_importance], text=f"by sparsity, {density_text}; by importance, {importance_text}")

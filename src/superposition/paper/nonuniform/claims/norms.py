@@ -68,7 +68,6 @@ def norm_bias(data: Tables) -> Finding:
     paper="The distance of a feature from the unit circle can be interpreted as driven primarily by the amount of "
     "positive interference",
     phrase="Distance from the unit circle",
-    expected="described",
 )
 def distance_is_interference(data: Tables) -> Finding:
     features = data["pentagon_solutions"]["interference"]
@@ -92,7 +91,6 @@ def distance_is_interference(data: Tables) -> Finding:
     paper="With two hidden dimensions optimisation by gradient descent is really challenging, a lot harder than with "
     "even just three; clean results take several fits of each model",
     phrase="even just having three dimensions",
-    expected="described",
     at_quick=False,
 )
 def two_dimensions_harder(data: Tables) -> Finding:

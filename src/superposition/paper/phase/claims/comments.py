@@ -160,7 +160,6 @@ def two_minima(data: Tables) -> Finding:
     paper="Comment by K. Sachan: the phase diagrams look quite different for other activation functions, some of which "
     "induce more polysemanticity",
     phrase="activation functions induce more polysemanticity",
-    expected="described",
 )
 def activation_functions(data: Tables) -> Finding:
     areas = phase_areas(data["phase_activations"]["grid"], "activation")

@@ -224,7 +224,6 @@ def theory_predicts(data: Tables) -> Finding:
     paper="For three features in two dimensions a last solution, with all three in joint superposition, is left out",
     about="the theoretical model",
     phrase="not consider a last solution",
-    expected="described",
 )
 def joint_superposition(data: Tables) -> Finding:
     grid = data["phase_3in2"]["grid"].query("panel == 'optimum'")
