@@ -4,4 +4,4 @@ from superposition.paper.summaries.claims import crowds, pairs, plane, polytopes
 from superposition.pipeline.judging.claims import Claims
 
 topics = (plane, polytopes, pairs, training, crowds)
-claims = Claims("summaries", [claim for topic in topics for claim in topic.claims])
+claims = Claims.gather(*(topic.claims for topic in topics))
