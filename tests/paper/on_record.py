@@ -166,6 +166,8 @@ def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
     yield "texts", [len(ax.texts), 0 if legend is None else len(legend.get_texts())]
     for text in ax.texts:
         yield "texts", text.get_position()
+    yield "layout", ax.get_position(original=True).bounds
+    yield "layout", [text.get_fontsize() for text in (ax.title, *ax.texts, *(legend.get_texts() if legend else ()))]
     for kind in ("lines", "collections", "patches", "images"):
         for artist in getattr(ax, kind):
             for what, values in of_artist(artist):
@@ -174,7 +176,10 @@ def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
 
 def of_figure(figure: Figure) -> Numbers:
     """Return what is drawn in all axes, without the words."""
-    found: dict[str, list[np.ndarray]] = {"texts": [np.array([len(figure.axes), len(figure.texts)])]}
+    found: dict[str, list[np.ndarray]] = {
+        "texts": [np.array([len(figure.axes), len(figure.texts)])],
+        "layout": [figure.get_size_inches(), np.ravel([text.get_position() for text in figure.texts])],
+    }
     for k, ax in enumerate(figure.axes):
         for what, values in of_axes(ax):
             found.setdefault(f"{k}/{what}", []).append(np.ravel(np.asarray(values, dtype=float)))

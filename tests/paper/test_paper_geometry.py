@@ -30,6 +30,7 @@ from superposition.paper.geometry import (
     SIGNIFICANCE,
     SWEEPS_BY_M,
     SWEEPS_BY_N,
+    beside_best,
     clusters,
     directions,
     draw,
@@ -203,6 +204,20 @@ def test_lengths_count_in_d_star_but_not_in_the_budget() -> None:
     rows = measure.measure_curves({LARGE_SWEEP: one}, DENSITIES)
     np.testing.assert_allclose(rows["dimensions_per_feature"], 30 / (30 * 1.44), rtol=1e-4)
     np.testing.assert_allclose(rows["budget"], 12 / 30, rtol=1e-4)
+
+
+def test_trained_models_beside_the_best_known() -> None:
+    """The difference is counted in the standard error of both losses, at each density and seed for itself."""
+
+    def models(losses: list[float], error: float) -> pd.DataFrame:
+        columns = {"position": [1, 0, 0], "seed": [0, 0, 1], "density": [0.1, 1.0, 1.0], "loss": losses}
+        table = pd.DataFrame(columns).assign(experiment=LARGE_SWEEP, loss_error=error)
+        return pd.concat([table, table.assign(experiment=REPLICATED_SWEEP, loss=9.0)])
+
+    both = beside_best({"curves": models([1.1, 2.2, 2.6], 0.03), "best": models([1.0, 2.0, 2.0], 0.04)})
+    assert both["density"].tolist() == [0.1, 1.0, 1.0]
+    assert both["excess"].tolist() == pytest.approx([0.1, 0.1, 0.3])
+    assert both["deviation"].tolist() == pytest.approx([2, 4, 12])
 
 
 def test_the_optimum_is_that_of_products() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.paper.counter_models.summaries import FIGURES, along_training, made, random_models
+from tests.paper.counter_models.summaries import FIGURES, along_training, made, random_models, unpolished
 from tests.paper.synthetic import changed, drawn_twice, verdict
 from tests.real import QUICK
 
@@ -58,6 +58,18 @@ def test_search_improves_what_it_is_given(seed: int) -> None:
     for start in drawn:
         assert loss.item() <= exact.enumerated_loss(optima.FIVE, optima.FIVE.unpack(start[None]), p, ones).item()
     assert loss.item() <= exact.linear_optimum(2, p, ones, BINARY).item() * (1 + 1e-9)
+
+
+def test_searches_start_from_the_models_of_their_importance() -> None:
+    """At every importance of the last three features, the search is given the models that were trained with it."""
+    ratios = QUICK.sweeps["five_binary"].points()["relative_importance"]
+    models = made("five_binary", ratios.to_numpy()[:, None, None] * PENTAGON.corners)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optima, "best_binary_models", unpolished)
+        patch.setattr(measure, "FINE_GRID", measure.FINE_GRID[::20])
+        found = measure.five_features({"five_binary": models})["optima"]
+    assert {*found["relative_importance"]} == {*ratios}
+    np.testing.assert_allclose(found["norm2_1"], found["relative_importance"] ** 2)
 
 
 # Angles.
