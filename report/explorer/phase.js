@@ -177,10 +177,10 @@ function fixedBoundaries(n) {
   const grid = (/** @type {number} */ from, /** @type {number} */ to) =>
     d3.range(60).map((k) => from * (to / from) ** (k / 59));
   const [low, high] = [grid(0.08, 1), grid(1, 12.5)];
-  const middle = (/** @type {number} */ end) => [[1, 1], [end, 2]]; // prettier-ignore
+  const equal = [1, 1];
   const absent = [low, low.map((r) => (4 * r) / (2 + 5 * r))];
-  if (n > 2) return [absent, middle(0.005)];
-  return [absent, [high, high.map((r) => 4 / (5 + 2 * r))], middle(4 / 7)];
+  if (n > 2) return [absent, [equal, [0.005, 2]]];
+  return [absent, [high, high.map((r) => 4 / (5 + 2 * r))], [equal, [4 / 7, 2]]];
 }
 
 /**

@@ -138,6 +138,7 @@ def _contents(results: Path, config: Config, configfiles: Sequence[str]) -> dict
     jobs = trace_jobs(results, [str(results / name) for name in shown] + [str(path) for path in weights.values()])
     packages = ", ".join(f"{name} {version}" for name, version in versions().items())
     machines = sorted({job.machine for job in jobs}) or [machine()]
+    certificate, stored = pd.read_csv(results / CERTIFICATE, keep_default_na=False), Results(results)
     seconds = [{"name": job.name} | _benchmark(results, job.name) for job in sorted(jobs, key=lambda job: job.name)]
     return {
         "paper": PAPER_URL,
@@ -145,8 +146,8 @@ def _contents(results: Path, config: Config, configfiles: Sequence[str]) -> dict
         "folder": results,
         "options": Markup(" ") + shlex.join(options) if options else "",
         "marks": VERDICT_MARKS,
-        "claims": Results(results).claims.to_dict("records"),
-        "criteria": {claim: rows.to_dict("records") for claim, rows in Results(results).criteria.groupby("claim")},
+        "claims": stored.claims.to_dict("records"),
+        "criteria": {claim: rows.to_dict("records") for claim, rows in stored.criteria.groupby("claim")},
         "omissions": [
             omission for name in config.sections for omission in stages.find(name, "judge", "claims").omissions
         ],
@@ -161,16 +162,10 @@ def _contents(results: Path, config: Config, configfiles: Sequence[str]) -> dict
         "parameters": lambda name: describe_parameters(config.sweeps[name], config.from_paper[name]),
         "facts": {"commit": commit(), "Python and packages": packages, "machine": ", ".join(machines)}
         | {"scale": config.scale},
-        "optimality": _optimality(results),
+        "optimality": {row["figure"]: row for row in certificate.to_dict("records")},
         "negligible": NEGLIGIBLE,
         **_sensitivity(results, config),
     }
-
-
-def _optimality(results: Path) -> dict[str, dict[str, Any]]:
-    """Return by how much trained models fall short of the best known ones, by figure."""
-    table = pd.read_csv(results / CERTIFICATE, keep_default_na=False)
-    return {row["figure"]: row for row in table.to_dict("records")}
 
 
 def _benchmark(results: Path, job: str) -> dict[str, Any]:
