@@ -47,14 +47,7 @@ from superposition.training.fused import Fused
 
 # The parts of a step, in the order of kernel.cpp; the last four are taken where few features are active.
 DENSE = (
-    "draw",
-    "features",
-    "hidden",
-    "output",
-    "hidden slope",
-    "weight gradient",
-    "bias gradient",
-    "gradient",
+    *("draw", "features", "hidden", "output", "hidden slope", "weight gradient", "bias gradient", "gradient"),
     "AdamW",
 )
 SPARSE = ("find active", "sparse hidden", "sparse hidden slope", "sparse weight gradient")
@@ -150,17 +143,8 @@ CHECKED = {
     "n = 2, m = 1": {"FEATURES": 2, "HIDDEN": 1, "TILE": 512},
 }
 CONSTANTS = (
-    "ABSOLUTE",
-    "UNTIED",
-    "NEGATIVE_SLOPE",
-    "MINIMUM",
-    "RELU_HIDDEN",
-    "HIDDEN_BIAS",
-    "SETS",
-    "SIGNED",
-    "ATTACKED",
-    "PENALISED",
-    "SPARSE_RATIO",
+    *("ABSOLUTE", "UNTIED", "NEGATIVE_SLOPE", "MINIMUM", "RELU_HIDDEN", "HIDDEN_BIAS", "SETS", "SIGNED"),
+    *("ATTACKED", "PENALISED", "SPARSE_RATIO"),
 )
 
 

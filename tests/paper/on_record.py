@@ -1,4 +1,4 @@
-"""The numbers of all tables, claims and drawings of a section, measured on models made by hand (see ``made``).
+"""The numbers of all tables, claims, drawings and views of a section, measured on models made by hand (see ``made``).
 
 ``python -m tests.paper.on_record`` records them anew in ``record/<section>.csv``, after an intended change of what is
 measured, judged or drawn; with names of sections, only theirs. An error somewhere in the package that changes one of
@@ -27,6 +27,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 from tests.paper.made import made
 from tests.paper.synthetic import through_files
+from tests.paper.views import of_views
 from tests.real import QUICK
 
 from superposition.pipeline import stages
@@ -52,8 +53,8 @@ SMALLER: dict[str, dict[str, Any]] = {
 }
 # What is left out: which one of several equally good solutions a search ends with depends on the processor.
 TIED = re.compile(
-    r"phase_activations/(grid/(w|b|absent|own|phase)|\d+/images)|five_features/optima/(dedicated|norm2|off_pentagon)|"
-    r"polytopes/(thomson/apart|numbers/the two arrangements)"
+    r"phase_activations/(grid/(w|b|absent|own|phase)|\d+/images|sweeps/models/(W|b|notes)|charts/models/shares)|"
+    r"five_features/optima/(dedicated|norm2|off_pentagon)|polytopes/(thomson/apart|numbers/the two arrangements)"
 )
 # The figures of every section, and some of the standard figures of custom sweeps.
 SECTIONS = {name: section.figures for name, section in QUICK.sections.items()} | {
@@ -96,15 +97,20 @@ def numbers_in(texts: Any) -> list[float]:
 
 
 def of_tables(tables: Tables) -> Numbers:
-    """Return every column; text as the number of its first occurrence, with the numbers in it."""
-    numbers = {}
-    for figure, parts in tables.items():
-        for name, table in parts.items():
-            for column, values in table.items():
-                if not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)):
-                    values = [*pd.factorize(values)[0], *numbers_in(values.dropna())]
-                numbers[f"{figure}/{name}/{column}"] = np.asarray(values, dtype=float)
-    return numbers
+    """Return every column."""
+    return {
+        f"{figure}/{name}/{column}": of_column(values)
+        for figure, parts in tables.items()
+        for name, table in parts.items()
+        for column, values in table.items()
+    }
+
+
+def of_column(values: pd.Series) -> np.ndarray:
+    """Return numbers as they are, and text as the number of its first occurrence, with the numbers in it."""
+    if not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)):
+        return np.array([*pd.factorize(values)[0], *numbers_in(values.dropna())], dtype=float)
+    return np.asarray(values, dtype=float)
 
 
 def of_claims(section: str, tables: Tables) -> Numbers:
@@ -242,6 +248,7 @@ def record(section: str) -> pd.DataFrame:
             ("table", of_tables(tables)),
             ("claim", of_claims(section, tables)),
             ("drawing", of_drawings(section, tables)),
+            ("view", {place: of_column(pd.Series(values)) for place, values in of_views(tables).items()}),
         ):
             numbers |= {f"{part} {place}": values for place, values in found.items()}
     return summarise(numbers)

@@ -145,32 +145,11 @@ class Omission:
 
 
 CLAIM_COLUMNS = [
-    "claim",
-    "section",
-    "figure",
-    "paper",
-    "measured",
-    "criterion",
-    "verdict",
-    "expected",
-    "note",
-    "about",
-    "margin",
-    "link",
-    "text",
+    *("claim", "section", "figure", "paper", "measured", "criterion", "verdict", "expected", "note", "about"),
+    *("margin", "link", "text"),
 ]
 CRITERIA_COLUMNS = [
-    "claim",
-    "part",
-    "statistic",
-    "value",
-    "error",
-    "relation",
-    "bound",
-    "source",
-    "why",
-    "holds",
-    "factor",
+    *("claim", "part", "statistic", "value", "error", "relation", "bound", "source", "why", "holds", "factor"),
     "close",
 ]
 
