@@ -32,13 +32,9 @@ def align(
     """Rotate or reflect W and reorder its columns so that they lie as close as possible to the corners.
 
     The sum of squared distances is minimised. Because corners have symmetries, several results can fit equally well.
-    With ``orders``, the lexicographically largest coordinates are chosen among them, so that the result depends neither
-    on the orientation of W nor on the numbering of its features.
-
-    Args:
-        W: Weights.
-        corners: Corners of the polytope to align with.
-        orders: Allowed orders of the columns, see :func:`symmetric_orders`; by default, all.
+    With ``orders``, which are all that are allowed (see :func:`symmetric_orders`), the lexicographically largest
+    coordinates are chosen among them, so that the result depends neither on the orientation of W nor on the numbering
+    of its features.
     """
     rotation, order = find_alignment(W, corners, orders)
     return rotation @ W[:, order]
@@ -62,8 +58,7 @@ def find_alignment(
 def symmetric_orders(*sets: Sequence[int]) -> Int[np.ndarray, "order k"]:
     """Return every order that permutes the members of each set, and the sets of equal size among themselves.
 
-    Args:
-        sets: Disjoint sets that together contain all features 0 … k - 1.
+    The sets are disjoint and contain all features 0 … k - 1.
     """
     sizes, found = [len(members) for members in sets], []
     for placed in itertools.permutations(range(len(sets))):

@@ -28,14 +28,8 @@ MAX_RESIDUAL = 0.18
 def components(W: Float[np.ndarray, "m n"], min_cosine: float = JOINING_COSINE) -> list[Int[np.ndarray, " k"]]:
     """Split the columns of W into tegum factors.
 
-    These are the connected components of the graph that joins features i and j if |Ŵ_i·Ŵ_j| > ``min_cosine``.
-
-    Args:
-        W: Weights without zero columns.
-        min_cosine: Cosine above which two features are joined.
-
-    Returns:
-        The features of every component, ordered by the first feature.
+    These are the connected components of the graph that joins features i and j if |Ŵ_i·Ŵ_j| > ``min_cosine``, ordered
+    by their first features. No column may be zero.
     """
     if not W.shape[1]:
         return []
@@ -58,12 +52,6 @@ def find_factors(
     W: Float[np.ndarray, "m n"], min_cosine: float = JOINING_COSINE
 ) -> tuple[Int[np.ndarray, " n"], pd.DataFrame]:
     """Find and name the tegum factors of a model.
-
-    A feature counts as represented if ‖W_i‖² > ½, which is closer to 1 than to 0.
-
-    Args:
-        W: Weights.
-        min_cosine: Cosine above which two features are joined.
 
     Returns:
         The number of every feature's factor, -1 if the feature is not represented; and one row per factor, with its

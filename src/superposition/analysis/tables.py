@@ -80,13 +80,10 @@ def features(result: SweepResult) -> pd.DataFrame:
 def pairs(result: SweepResult, rows: Sequence[int] | None = None) -> pd.DataFrame:
     """Return one row per point and ordered pair of features i, j: (WᵀW)_ij and the cosine of the angle between them.
 
-    Args:
-        result: Result of a sweep.
-        rows: Rows of ``sweep.points()`` to include; by default, all.
+    With ``rows``, only these points are included.
     """
-    W, n = result.best()["W"], result.sweep.n
-    shown = numbered_points(result.sweep).iloc[slice(None) if rows is None else list(rows)]
-    W = W[shown["point"].tolist()]
+    n, shown = result.sweep.n, numbered_points(result.sweep).iloc[slice(None) if rows is None else list(rows)]
+    W = result.best()["W"][shown["point"].tolist()]
     i, j = np.divmod(np.tile(np.arange(n * n), len(shown)), n)
     return repeat_rows(shown, n * n).assign(
         model=result.sweep.model,
@@ -100,9 +97,7 @@ def pairs(result: SweepResult, rows: Sequence[int] | None = None) -> pd.DataFram
 def weights(result: SweepResult, rows: Sequence[int] | None = None) -> pd.DataFrame:
     """Return one row per point, hidden unit and feature: W, and in the absolute model W_out.
 
-    Args:
-        result: Result of a sweep.
-        rows: Rows of ``sweep.points()`` to include; by default, all.
+    With ``rows``, only these points are included.
     """
     sweep, best = result.sweep, result.best()
     shown = numbered_points(sweep).iloc[slice(None) if rows is None else list(rows)]

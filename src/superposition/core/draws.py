@@ -47,8 +47,8 @@ def uniforms(
     Args:
         key: (seed, restart) of every stream.
         rows: Numbers per sample.
-        first_sample: Number of the first sample within the step.
-        samples: Number of samples.
+        first_sample: Number of the first of these samples within the step.
+        samples: How many there are.
         step: Number of the step, counted from 0.
         purpose: ``TRAINING`` or ``EVALUATION``.
     """
@@ -74,10 +74,7 @@ def normals(
 ) -> Float[Tensor, "instance count"]:
     """Draw standard normal numbers (Box–Muller, float64) for the initial weights of every instance.
 
-    Args:
-        key: (seed, restart) of every instance.
-        point: Two 32-bit words that identify the point of every instance.
-        count: Numbers per instance.
+    An instance is identified by its key (seed, restart) and by the two 32-bit words of its point.
     """
     quad = torch.arange((count + 1) // 2)
     counter = torch.stack(torch.broadcast_tensors(quad, point[:, :1], point[:, 1:], torch.tensor(INITIAL)))

@@ -20,7 +20,7 @@ are unchanged, while the noise of sparse batches is much reduced.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -35,9 +35,26 @@ from superposition.core.experiment.values import UNIFORM, Values
 # and would be a subnormal number, which some processors multiply a hundred times more slowly.
 MIN_ALL_ZERO_PROBABILITY = 1e-30
 
+T = TypeVar("T", bound="Instances")
+
 
 @dataclass(frozen=True)
-class Gates:
+class Instances:
+    """Tensors of several instances, which are the first axis of all of them."""
+
+    def __getitem__(self: T, index: slice | Tensor) -> T:
+        return self._map_tensors(lambda tensors: tensors[index])
+
+    def to(self: T, device: torch.device) -> T:
+        """Return a copy with all tensors on a device."""
+        return self._map_tensors(lambda tensors: tensors.to(device))
+
+    def _map_tensors(self: T, function: Callable[[Any], Any]) -> T:
+        return replace(self, **{k: function(v) for k, v in vars(self).items() if isinstance(v, Tensor | Instances)})
+
+
+@dataclass(frozen=True)
+class Gates(Instances):
     """The feature distribution of every instance, as gates.
 
     There are as many gates as features, so ``n`` counts both.
@@ -136,17 +153,6 @@ class Gates:
         """Number of uniform numbers that a sample takes."""
         n = self.gate.shape[1]
         return 2 * n if self.has_sets else n
-
-    def __getitem__(self, index: slice | Tensor) -> "Gates":
-        return self._map_tensors(lambda tensor: tensor[index])
-
-    def to(self, device: torch.device) -> "Gates":
-        """Return a copy with all tensors on a device."""
-        return self._map_tensors(lambda tensor: tensor.to(device))
-
-    def _map_tensors(self, function: Callable[[Tensor], Tensor]) -> "Gates":
-        mapped: dict[str, Any] = {k: function(v) for k, v in vars(self).items() if isinstance(v, Tensor)}
-        return replace(self, **mapped)
 
 
 def nonempty(gates: Gates, uniform: Float32[Tensor, "instance row sample"]) -> Float32[Tensor, "instance sample n"]:

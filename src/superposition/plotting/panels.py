@@ -44,12 +44,8 @@ def model_panel(axes: Sequence[Axes], model: Panel, reach: float = 1.0) -> None:
     """Draw one model as in the paper: its matrices, b beside them, and bars of ‖W_i‖ coloured by superposition.
 
     The panels have one row per feature in common, with the most important feature on top. Black points, or a line
-    where features are many, are the norms in the best known model.
-
-    Args:
-        axes: Axes for the matrices, for b and for the bars.
-        model: The model.
-        reach: Value at the end of the colour scale, which extends from -reach to reach.
+    where features are many, are the norms in the best known model. The axes are those for the matrices, for b and for
+    the bars; colours extend from -reach to reach.
     """
     *heatmaps, strip, bars = axes
     features, n = model.features, len(model.features)
@@ -79,11 +75,8 @@ def model_grid(
 ) -> Figure:
     """Draw models side by side, at most four in a row, with the two colour scales.
 
-    Args:
-        models: The models.
-        values: Label of the colour scale of the matrices.
-        reach: Value at the end of that scale, which extends from -reach to reach.
-        note: Remark above the panels.
+    The colour scale of the matrices is labelled ``values`` and extends from -reach to reach; the note stands above the
+    panels.
     """
     rows = 1 if len(models) <= 3 else max(2, -(-len(models) // 4))
     columns = -(-len(models) // rows)

@@ -81,12 +81,7 @@ def save(figure: Figure, *paths: str | Path) -> None:
 
 
 def moving_figure(width: float, height: float) -> Figure:
-    """Create a figure whose frames are drawn only when an animation of it is saved.
-
-    Args:
-        width: Width in inches.
-        height: Height in inches.
-    """
+    """Create a figure, with its size in inches, whose frames are drawn only when an animation of it is saved."""
     figure = plt.figure(figsize=(width, height), layout="none")
     # The canvas of a window would draw every frame twice, once to show it and once to save it.
     FigureCanvasBase(figure)

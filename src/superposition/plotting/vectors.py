@@ -91,13 +91,7 @@ def _draw_space(ax: Axes3D, W: Float[np.ndarray, "n 3"]) -> None:
 
 
 def draw_polytope(ax: Axes, W: Float[np.ndarray, "m n"], colour: str) -> None:
-    """Draw the columns of W as the corners of a polytope, with its edges.
-
-    Args:
-        ax: Axes to draw on, with ``projection="3d"`` for m = 3.
-        W: Weights; m is 2 or 3.
-        colour: Colour of corners and edges.
-    """
+    """Draw the columns of W as the corners of a polytope, with its edges."""
     points = W.T
     edges = hull_edges(points)
     if not isinstance(ax, Axes3D):

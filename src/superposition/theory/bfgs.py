@@ -34,12 +34,6 @@ def minimise(
     no step lowers the value any further. Values are assumed to be sums of terms of order 1: a step is accepted if it
     lowers the value up to the rounding error of such a sum, so minima close to 0 are not resolved any further.
 
-    Args:
-        objective: Differentiable function of points and the indices of their problems.
-        start: Starting points.
-        tolerance: Gradient norm at which a search stops.
-        max_evaluations: Largest number of evaluations per problem.
-
     Returns:
         The minima, their values and the norms of the gradients there.
     """

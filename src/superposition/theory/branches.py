@@ -88,8 +88,7 @@ def precise_loss(
     with respect to weights, biases and densities.
 
     Args:
-        W: Weights.
-        b: Biases.
+        W, b: Weights and biases.
         density: Density of every feature; members of one set share the density of its first member.
         distribution: Sets of correlated and anticorrelated features.
         seed: Seed of the scrambling. Different seeds give independent sampling errors.
@@ -204,12 +203,10 @@ def crossing(
     through the densities (the envelope theorem), so the slope takes a single derivative.
 
     Args:
-        W: Weights of the two branches of every problem.
-        b: Their biases.
+        W, b: Weights and biases of the two branches of every problem.
         start: Positive parameter values at which the search starts.
         densities: Function from parameter values to the densities of the features.
-        distribution: Sets of correlated and anticorrelated features.
-        seed: Seed of the sampling of the loss.
+        distribution, seed: See :func:`precise_loss`.
 
     Returns:
         The parameter values, NaN where the search does not converge, and the weights and biases of both branches there.

@@ -31,12 +31,6 @@ def initial_parameters(
     The initial weights lie near an arrangement rather than at it, because a search preserves symmetries and would end
     on a saddle where the optimum is less symmetric. The bias of a dropped feature starts at the feature's mean. The
     random initialisations are Xavier-normal with zero biases. W is the same at every point.
-
-    Args:
-        model: Architecture.
-        density: Density of every feature at every point.
-        count: Number of initialisations per point.
-        seed: Seed of the random numbers.
     """
     generator = torch.Generator().manual_seed(seed)
     known = [arrange_simplices(groups, model.n, model.m) for groups in arrangements(model.n, model.m)][:count]
@@ -65,10 +59,8 @@ def best_models(
 
     Args:
         model: Architecture; see :func:`exact.expected_loss` for its limits.
-        density: Density of every feature at every point.
-        importance: Importance of every feature at every point.
-        restarts: Number of :func:`initial_parameters` per point.
-        seed: Seed of the initialisations.
+        density, importance: Of every feature at every point.
+        restarts, seed: Number per point, and seed, of the :func:`initial_parameters`.
 
     Returns:
         The parameters and losses at the end of every search. Losses at one point that differ from the lowest only by

@@ -38,12 +38,8 @@ def coulomb_energy(W: Float64[Tensor, "*batch m n"]) -> Float64[Tensor, "*batch"
 def minimise_energy(energy: Energy, sizes: Sequence[tuple[int, int]]) -> list[tuple[Float64[Tensor, "m n"], float]]:
     """Find the arrangement of unit vectors of lowest energy for every size, by searches from many random starts.
 
-    All sizes are searched together, padded with zeros to the largest. Rows and columns of zeros have no gradient, so
-    that they remain zero.
-
-    Args:
-        energy: Energy to be minimised.
-        sizes: Pairs (n, m): n unit vectors in m dimensions.
+    A size (n, m) is n unit vectors in m dimensions. All sizes are searched together, padded with zeros to the largest.
+    Rows and columns of zeros have no gradient, so that they remain zero.
 
     Returns:
         The arrangement and its energy, one pair per size.

@@ -38,14 +38,8 @@ def factor_loss(
     Every pattern of active features is weighted with its probability. Only the values within a pattern, uniform on
     [0, 1], are sampled, at the points of a scrambled Sobol sequence. The relative error is about 10⁻⁴.
 
-    Args:
-        polytope: Shape of the factor.
-        density: Density of the features, which have importance 1.
-        norm2: Squared length ‖W_i‖² of the features.
-        bias: Bias b of the features.
-
-    Returns:
-        The loss, and its derivatives with respect to ``norm2`` and ``bias``.
+    The features have importance 1, squared length ``norm2`` and the same bias. The gradient is with respect to these
+    two.
     """
     k, (samples, cumulative) = polytope.features, _samples(polytope)
     count, kink = np.arange(k + 1), -bias / norm2 if norm2 else np.copysign(np.inf, -bias)
@@ -169,16 +163,10 @@ def products(factors: Sequence[Polytope], n: int, m: int) -> list[tuple[Polytope
 
 
 def best_products(optima: pd.DataFrame, n: int, m: int) -> pd.DataFrame:
-    """Return, for every density, the two products with the lowest losses for n features in m dimensions.
+    """Return, for every density of :func:`optima`, the two products with the lowest losses.
 
-    Args:
-        optima: Table of :func:`optima`.
-        n: Number of features.
-        m: Number of dimensions.
-
-    Returns:
-        One row per density: the names of the ``best`` and the ``second`` product, and their losses (``best_loss``,
-        ``second_loss``).
+    They fill m dimensions with at most n features. A row has the names of the ``best`` and the ``second`` product, and
+    their losses (``best_loss``, ``second_loss``).
     """
     factors = {polytope.name: polytope for polytope in CATALOGUE}
     candidates = {

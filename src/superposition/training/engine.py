@@ -7,22 +7,20 @@ parameter w with gradient g:
     mean = β₁ mean + (1 - β₁) g,  square = β₂ square + (1 - β₂) g²
     w -= rate_t (weight_decay w + (mean / (1 - β₁^(t+1))) / (√(square / (1 - β₂^(t+1))) + ε))
 
-To add a key that says how models are trained, add a field to ``Sweep`` and its name to ``sweep.TRAINING_KEYS``. If a
-step depends on it, add it to :class:`TrainingConfig` as well, and let the engines use it. Then regenerate the schema:
+To add a key that says how models are trained, add a field to ``Sweep``. If a step depends on it, add it to
+:class:`TrainingConfig` as well, and let the engines use it. Then regenerate the schema:
 ``python -m superposition.pipeline.configuration.schema``.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, fields
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from superposition.core.experiment.sweep import Sweep
-from superposition.core.features import Gates
+from superposition.core.features import Gates, Instances
 from superposition.core.models import Model
 
 # Adam's default constants, which the authors' notebook uses too.
@@ -70,7 +68,7 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(Instances):
     """Instances of one architecture that an engine trains together.
 
     Attributes:
@@ -99,17 +97,6 @@ class Block:
 
     def __len__(self) -> int:
         return len(self.importance)
-
-    def __getitem__(self, index: slice | Tensor) -> "Block":
-        return self._map_tensors(lambda tensor: tensor[index])
-
-    def to(self, device: torch.device) -> "Block":
-        """Return a copy with all tensors on a device."""
-        return self._map_tensors(lambda tensor: tensor.to(device))
-
-    def _map_tensors(self, function: Callable[[Any], Any]) -> "Block":
-        mapped: dict[str, Any] = {k: function(v) for k, v in vars(self).items() if isinstance(v, Tensor | Gates)}
-        return replace(self, **mapped)
 
 
 @runtime_checkable

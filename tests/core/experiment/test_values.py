@@ -53,9 +53,9 @@ def test_every_way_to_write_numbers_of_features() -> None:
         ({"values": {"shape": "exponential", "minimum": 0.5}}, "minimum: only uniform values have one"),
         ({"values": "binary", "attack": 0.1}, "attack: needs independent features, uniform on [0, 1]"),
         ({"n": 3, "values": "binary", "solver": "exact"}, "solver: exact needs"),
-        ({"model": "linear", "untied": True}, "untied: only the relu_output model"),
+        ({"model": "linear", "untied": True}, "untied: only for relu_output"),
         ({"model": "linear", "output_activation": "gelu"}, "output_activation: only"),
-        ({"hidden_activation": "gelu"}, "hidden_activation: only the relu_hidden and absolute models have one"),
+        ({"hidden_activation": "gelu"}, "hidden_activation: only for relu_hidden, absolute"),
         (
             {"output_activation": "tanh"},
             "output_activation: input should be 'linear', 'relu', 'leaky_relu', 'abs', 'gelu'",

@@ -52,8 +52,7 @@ def check_limits(*, models: int, numbers: int, batch: int, n: int, points: int, 
     Args:
         models: Number of models.
         numbers: Numbers in the weights of all models, snapshots included.
-        batch: Samples per step.
-        n: Features per sample.
+        batch: Samples per step, of ``n`` features each.
         points: Number of points of the grid.
         header: Characters in the header of the weights file, see :func:`header_size`.
         work: Work of training and evaluation, in feature values.

@@ -46,6 +46,13 @@ def _values(axis: Any) -> Any:
 # kept here because this module does not import PyTorch.
 BUILT_IN_MODELS = ("linear", "relu_output", "relu_hidden", "absolute")
 CUSTOM_MODELS: dict[str, type] = {}
+# The models that may have an option.
+MODELS_WITH = {
+    "hidden_bias": ("relu_hidden",),
+    "untied": ("relu_output",),
+    "hidden_activation": ("relu_hidden", "absolute"),
+    "output_activation": ("relu_output", "relu_hidden", "absolute"),
+}
 Activation = Literal["linear", "relu", "leaky_relu", "abs", "gelu", "softplus"]
 
 
@@ -184,14 +191,9 @@ class Grid(Strict):
             raise ValueError(
                 f"m = {self.m} > n = {self.n}: only the absolute model may have more hidden units than features"
             )
-        if self.hidden_bias and self.model != "relu_hidden":
-            raise ValueError("hidden_bias: only the relu_hidden model has a hidden bias")
-        if self.untied and self.model != "relu_output":
-            raise ValueError("untied: only the relu_output model may have other output weights than input weights")
-        if self.hidden_activation and self.model not in ("relu_hidden", "absolute"):
-            raise ValueError("hidden_activation: only the relu_hidden and absolute models have one")
-        if self.output_activation and self.model not in ("relu_output", "relu_hidden", "absolute"):
-            raise ValueError("output_activation: only the relu_output, relu_hidden and absolute models have one")
+        for key, models in MODELS_WITH.items():
+            if getattr(self, key) and self.model not in models:
+                raise ValueError(f"{key}: only for {', '.join(models)}")
         if self.disturbed and self.model not in BUILT_IN_MODELS:
             raise ValueError(f"noise and dropout: allowed are the models {', '.join(BUILT_IN_MODELS)}")
         if self.attacked and not self.plain:

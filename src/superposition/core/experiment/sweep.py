@@ -14,20 +14,6 @@ from superposition.core.experiment import cost
 from superposition.core.experiment.grid import BUILT_IN_MODELS, Grid
 from superposition.core.validation import explain
 
-# The keys that say how models are trained on samples; a sweep that is solved exactly ignores them. Those that a single
-# step depends on are the fields of ``engine.TrainingConfig``.
-TRAINING_KEYS = (
-    "steps",
-    "batch",
-    "learning_rate",
-    "schedule",
-    "warmup",
-    "weight_decay",
-    "initial_scale",
-    "initial_bias",
-    "snapshots",
-    "evaluation",
-)
 # Points whose exact optima are searched together, as one batch.
 POINTS_PER_SEARCH = 421
 # Feature values in one batch of all instances that the reference engine trains together: the cache holds the tensors.
@@ -37,11 +23,8 @@ REFERENCE_BLOCK_VALUES = 2**18
 class Sweep(Grid):
     """A grid of conditions for one architecture, and how its models are trained.
 
-    The grid is the product of the axes ``density``, ``relative_density``, ``relative_importance``,
-    ``distribution``, ``attack``, ``l1``, ``noise`` and ``seeds``; at every point ``restarts`` models are trained
-    from different initial weights. With ``attack``, every training sample is perturbed by the analytic attack on a
-    random feature, while the target stays the unperturbed sample. With ``l1``, the sum of the hidden units'
-    absolute values is minimised as well.
+    With ``attack``, every training sample is perturbed by the analytic attack on a random feature, while the target
+    stays the unperturbed sample. With ``l1``, the sum of the hidden units' absolute values is minimised as well.
     """
 
     solver: Annotated[
@@ -187,3 +170,8 @@ class Sweep(Grid):
             return cost.search_work(self.models, self.n)
         slowdown = 1 if self.compiled else cost.REFERENCE_SLOWDOWN
         return slowdown * cost.training_work(self.models, self.steps, self.batch, self.n, self.m)
+
+
+# The keys that say how models are trained on samples; a sweep that is solved exactly ignores them. Those that a single
+# step depends on are the fields of ``engine.TrainingConfig``.
+TRAINING_KEYS = tuple(key for key in Sweep.model_fields if key not in Grid.model_fields and key != "solver")
