@@ -3,8 +3,6 @@
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float64
-from torch import Tensor
 
 from superposition.analysis import tables
 from superposition.analysis.representation import is_represented
@@ -70,7 +68,8 @@ def _measure_linear_terms(models: SweepResult) -> pd.DataFrame:
     )
     W, variance = models.parameters["W"].double(), exact.feature_variance(density)
     gram = W.mT @ W
-    norm2 = gram.diagonal(dim1=-2, dim2=-1)
+    norm2, mean = gram.diagonal(dim1=-2, dim2=-1), exact.feature_mean(density)
+    best_bias = mean - (W.mT @ (W @ mean[..., None]))[..., 0]
     benefit = (importance * variance * (1 - norm2) ** 2).sum(-1)
     crossed = importance[..., :, None] * variance[..., None, :] * gram**2
     interference = crossed.sum((-2, -1)) - (importance * variance * norm2**2).sum(-1)
@@ -81,15 +80,9 @@ def _measure_linear_terms(models: SweepResult) -> pd.DataFrame:
         benefit_term=benefit.flatten().numpy(),
         interference_term=interference.flatten().numpy(),
         loss=models.loss.flatten().numpy(),
-        best_bias_loss=exact.linear_loss(W, _best_bias(W, density), density, importance).flatten().numpy(),
+        best_bias_loss=exact.linear_loss(W, best_bias, density, importance).flatten().numpy(),
         optimum=tables.models(models)["linear_optimum"].repeat(sweep.restarts).to_numpy(),
     )
-
-
-def _best_bias(W: Float64[Tensor, "*batch m n"], density: Float64[Tensor, "*batch n"]) -> Float64[Tensor, "*batch n"]:
-    """Return E[x] - WᵀW E[x], the best bias of the linear model."""
-    mean = exact.feature_mean(density)
-    return mean - (W.mT @ (W @ mean[..., None]))[..., 0]
 
 
 def _measure_single_active_terms(models: SweepResult) -> pd.DataFrame:

@@ -24,6 +24,11 @@ def _equal_optima(data: Tables) -> pd.DataFrame:
     return data["five_features"]["optima"].query("relative_importance == 1").sort_values("density", ascending=False)
 
 
+def _exceptions(models: pd.DataFrame) -> float:
+    """Return how many models have others than two dedicated dimensions; NaN if there are no models."""
+    return float((1 - models["dedicated"]).sum(min_count=1))
+
+
 def _in_superposition(data: Tables, values: str) -> set[int]:
     """Return the numbers of features, more than two, that the best models represent at some density."""
     return {int(k) for k in _equal(data, values)["represented"] if k > 2}
@@ -103,11 +108,8 @@ def dedicated(data: Tables) -> Finding:
     each = equal.set_index("values")["represented"].reindex([*VALUES])
     counts = listed(at, "{represented} ({values}, {relative_importance:g})")
     return Finding(
-        [
-            (~falling["dedicated"]).sum() if len(falling) else np.nan,
-            equal["represented"].max() if len(equal) else np.nan,
-        ],
-        [(~lowest["dedicated"]).sum() if len(lowest) else np.nan, each.min(skipna=False)],
+        [_exceptions(falling), equal["represented"].max()],
+        [_exceptions(lowest), each.min(skipna=False)],
         text=f"represented at p = {OFTEN_ACTIVE}, by values and importance of the last three: {counts}",
         correction="How many features are represented at this density depends on their importances: equally important "
         "ones form antipodal pairs; the two most important ones have dedicated dimensions if the others matter much "
