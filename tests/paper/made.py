@@ -132,7 +132,11 @@ def made(name: str, seed: int = 0) -> SweepResult:
         return OTHERS[name]()
     sweep = QUICK.sweeps[name]
     smaller = {"restarts": min(sweep.restarts, RESTARTS), "snapshots": min(sweep.snapshots, SNAPSHOTS)}
-    sweep = sweep.model_copy(update=smaller | {"evaluation": 2**14} | GRIDS.get(name, {}))
+    return models_of(sweep.model_copy(update=smaller | {"evaluation": 2**14} | GRIDS.get(name, {})), name, seed)
+
+
+def models_of(sweep: Sweep, name: str, seed: int = 0) -> SweepResult:
+    """Return models of a sweep, drawn by its name and a seed."""
     rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
     points, importances, shapes = sweep.points(), sweep.importances(), Model.of(sweep).shapes()
     arrays = {k: np.zeros((sweep.size, sweep.restarts, *shape)) for k, shape in shapes.items()}

@@ -1,9 +1,9 @@
-"""The numbers of all tables, claims, drawings and views of a section, measured on models made by hand (see ``made``).
+"""The numbers of all tables, claims, drawings and views of a section, for models made by hand, and of the search.
 
-``python -m tests.paper.on_record`` records them anew in ``record/<section>.csv``, after an intended change of what is
-measured, judged or drawn; with names of sections, only theirs. An error somewhere in the package that changes one of
-these numbers is noticed, whatever it is about. A column of a table, or what is drawn in one place, is recorded as the
-number of its values and three means, which tell about their sum, their size and their order.
+See ``made`` for the models. ``python -m tests.paper.on_record`` records them anew in ``record/<section>.csv``, after an
+intended change of what is measured, judged or drawn; with names of sections, only theirs. An error somewhere in the
+package that changes one of these numbers is noticed, whatever it is about. A column of a table, or what is drawn in one
+place, is recorded as the number of its values and three means, which tell about their sum, their size and their order.
 """
 
 import contextlib
@@ -29,6 +29,7 @@ from tests.paper.made import made
 from tests.paper.synthetic import through_files
 from tests.paper.views import of_views
 from tests.real import QUICK
+from tests.search import made as search
 
 from superposition.pipeline import stages
 from superposition.pipeline.configuration.sections import FigureEntry
@@ -68,6 +69,7 @@ SECTIONS = {name: section.figures for name, section in QUICK.sections.items()} |
         for name in names
     }
 }
+RECORDED = [*SECTIONS, "search"]
 Numbers = dict[str, np.ndarray]
 
 
@@ -241,6 +243,8 @@ def summarise(numbers: Numbers) -> pd.DataFrame:
 
 def record(section: str) -> pd.DataFrame:
     """Return what ``record/<section>.csv`` has to say."""
+    if section == "search":
+        return summarise(search.numbers())
     numbers: Numbers = {}
     with smaller():
         tables = measure(section)
@@ -268,5 +272,5 @@ if __name__ == "__main__":
     mpl.use("Agg")
     torch.set_num_threads(1)
     FOLDER.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or SECTIONS:
+    for name in sys.argv[1:] or RECORDED:
         record(name).to_csv(FOLDER / f"{name}.csv", index=False, float_format="%.5g")
