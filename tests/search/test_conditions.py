@@ -11,7 +11,7 @@ KEYS = {"model": "relu_output", "n": 4, "m": 2}
 
 
 def test_neighbours_are_near_on_the_same_grid_or_nearest_on_another_that_fits() -> None:
-    """Nothing lies beyond the ends of an axis, and models are carried over only to as many or twice as many units."""
+    """Nothing lies beyond the ends of an axis, and models are carried over only to a multiple of their units."""
     density = {"one": [0.8, 0.4, 0.2, 0.1], "two": [0.3, 0.09], "half": [0.5], "other": [0.8]}
     changes = {"two": {"n": 5}, "half": {"m": 1}, "other": {"m": 3}}
     sweeps = {name: Sweep.parse(KEYS | {"density": d} | changes.get(name, {})) for name, d in density.items()}
@@ -22,6 +22,15 @@ def test_neighbours_are_near_on_the_same_grid_or_nearest_on_another_that_fits() 
     assert found["one 0.2"] == {"one 0.8", "one 0.4", "one 0.1", "two 0.3", "half 0.5"}
     assert found["one 0.1"] == {"one 0.4", "one 0.2", "two 0.09", "half 0.5"}
     assert found["half 0.5"] == set()
+    assert found["other 0.8"] == {"half 0.5"}
+
+
+def test_more_than_two_copies_are_for_equal_features() -> None:
+    """Where features differ, a model of a third of the units is no neighbour."""
+    for importance, third in ((1, True), ({"decay": 0.5}, False)):
+        sweeps = {m: Sweep.parse(KEYS | {"m": m, "density": 0.5, "importance": importance}) for m in (1, 2, 3)}
+        family = Family({str(m): sweep for m, sweep in sweeps.items()})
+        assert ([*family.neighbours(1)], [*family.neighbours(2)]) == ([0], [0] if third else [])
 
 
 def test_equal_conditions_of_two_sweeps_are_one() -> None:

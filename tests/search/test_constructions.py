@@ -57,11 +57,12 @@ def test_no_other_order_of_the_features_has_a_lower_loss(density: float) -> None
     assert order_features(ordered, c) is None
 
 
-def test_two_models_beside_each_other_cost_twice_as_much() -> None:
-    one, two = condition(n=1, m=1), condition(n=2, m=2)
-    beside = carry_over(drawn(one), one, two)
+@pytest.mark.parametrize("copies", [2, 3])
+def test_models_beside_each_other_cost_as_much_as_all_of_them(copies: int) -> None:
+    one, several = condition(n=1, m=1), condition(n=copies, m=copies)
+    beside = carry_over(drawn(one), one, several)
     assert beside is not None
-    torch.testing.assert_close(loss(two, beside), 2 * loss(one, drawn(one)))
+    torch.testing.assert_close(loss(several, beside), copies * loss(one, drawn(one)))
 
 
 def test_the_longest_features_are_kept_and_unequal_ones_are_not_dropped() -> None:

@@ -13,6 +13,7 @@ from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate
 from superposition.search.exchange import Search, search
 from superposition.search.polishing import GROUPS, Bench, Draws
+from superposition.search.tiles import train_tiles
 from superposition.training.devices import available_cores, thread_pool
 
 # On what models are compared, and the stream of the draws, on which none was chosen.
@@ -43,9 +44,11 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
         trained: The sweeps, by name of the experiment.
         threads: Number of threads; all available cores by default.
     """
-    family = Family({name: models.sweep for name, models in trained.items()})
-    with thread_pool(threads or available_cores()) as pool:
-        state, rivals = search(Bench(family, pool), trained)
+    threads, sweeps = threads or available_cores(), {name: models.sweep for name, models in trained.items()}
+    tiles = train_tiles(sweeps, threads)
+    family = Family(sweeps | {name: models.sweep for name, models in tiles.items()})
+    with thread_pool(threads) as pool:
+        state, rivals = search(Bench(family, pool), {**trained, **tiles})
         best = [state.best[k] for k in range(len(family.conditions))]
         known = state.bench.losses(best, DRAWS, STREAM)
         gap, gap_error = _gaps(state, rivals, known)

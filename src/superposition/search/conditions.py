@@ -143,12 +143,13 @@ class Family:
         """Yield the numbers of the conditions whose models are tried under a condition.
 
         These are the nearest along each axis of its sweep, and the nearest of every other sweep with as many hidden
-        dimensions, or with half as many.
+        dimensions, or with a fraction of them: a half if features differ.
         """
         condition = self.conditions[number]
         found = self._along_axes(condition)
         for name, sweep in self.sweeps.items():
-            if name != condition.experiment and sweep.m in (condition.model.m, condition.model.m / 2):
+            copies, rest = divmod(condition.model.m, sweep.m)
+            if name != condition.experiment and not rest and (condition.uniform or copies in (1, 2)):
                 distance = {k: condition.distance(self.conditions[k]) for k in sorted(set(self.of_point[name]))}
                 found.update(k for k in sorted(distance, key=distance.__getitem__)[:NEAREST] if distance[k] < np.inf)
         yield from sorted(found - {number})

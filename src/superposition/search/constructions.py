@@ -50,8 +50,8 @@ class Candidate(NamedTuple):
 def carry_over(parameters: Float[Tensor, " size"], source: Condition, target: Condition) -> Tensor | None:
     """Carry a model over to another condition, and to other numbers of features and of hidden dimensions.
 
-    A model with half as many dimensions is put beside itself. Features that the model lacks are absent: W_i is 0 and
-    b_i their mean. If it has too many features, the longest are kept.
+    A model with a fraction of the dimensions is put beside itself as often as it fits. Features that the model lacks
+    are absent: W_i is 0 and b_i their mean. If it has too many features, the longest are kept.
 
     Returns:
         The parameters; None if the model does not fit.
@@ -59,10 +59,10 @@ def carry_over(parameters: Float[Tensor, " size"], source: Condition, target: Co
     if replace(source.model, n=target.model.n, m=target.model.m) != target.model:
         return None
     p: dict[str, Tensor] = source.model.unpack(parameters)
-    if 2 * source.model.m == target.model.m:
-        p = {k: torch.block_diag(v, v) if k.startswith("W") else torch.cat([v, v]) for k, v in p.items()}
-    elif source.model.m != target.model.m:
+    copies, rest = divmod(target.model.m, source.model.m)
+    if rest or not copies:
         return None
+    p = {k: torch.block_diag(*[v] * copies) if k.startswith("W") else v.repeat(copies) for k, v in p.items()}
     missing = target.model.n - len(p["b"])
     if missing < 0:
         if not target.uniform:

@@ -4,6 +4,7 @@ Everything is computed on the CPU, in pieces that do not depend on the number of
 """
 
 import hashlib
+import itertools
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from superposition.core.models import Model
 from superposition.core.weights import SweepResult
 from superposition.search.conditions import Condition, Family
 from superposition.search.constructions import (
@@ -25,7 +27,8 @@ from superposition.search.constructions import (
     order_features,
     swap_features,
 )
-from superposition.search.polishing import GROUPS, Bench, Draws
+from superposition.search.polishing import GROUPS, Bench, Course, Draws
+from superposition.search.weighted import is_small
 
 # The initialisations at every point that take part, those with the lowest losses.
 INITIALISATIONS = 3
@@ -36,9 +39,8 @@ VARIATIONS = 8
 KEPT = (1 / 4, 1 / 2, 3 / 4)
 # A feature with a smaller ‖W_i‖² is absent: to drop it changes nothing.
 MIN_NORM2 = 0.01
-# How long every candidate is polished, and then the best ones of a condition: a share of the sweep's steps, and the
-# largest number of steps. One is enough where features are all alike.
-TRIAL, FINAL = (1 / 30, 500), (1 / 10, 2000)
+# How every candidate is polished, and then the best ones of a condition; one is enough where features are all alike.
+TRIAL, FINAL = Course(1 / 30, 500), Course(1 / 10, 2000)
 FINALISTS, FINALISTS_IF_ALIKE = 2, 1
 # The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
 # losses as they are.
@@ -46,9 +48,15 @@ TRIED = 2
 # Candidates whose loss exceeds the best by more than this share are given up: as they are, where all features are
 # alike, so that polishing changes little; and after the trial.
 NEAR, MARGIN = 0.06, 0.03
+# Where the best product of polytopes costs at most this share more than the best model, nothing is polished.
+SETTLED = 1e-3
 # A model replaces the best if its loss is lower by this share, and clearly so.
 MIN_GAIN = 3e-4
 MAX_ROUNDS = 8
+# Where features are all alike, and so sparse that on average at most so many are active per hidden dimension, losses
+# depend on how many samples a model has seen. What it learned at one density serves it at the next: the best models are
+# carried from dense to sparse features, and polished like this at densities that are at least so many times apart.
+MAX_ACTIVE, STEP_DOWN, DESCENT = 1 / 4, 1.4, Course(1 / 3, 2000, batch=6144, rate=1.0)
 # On what losses are compared; small models can afford more samples.
 LEVELS = (Draws(2**11, 0, 2**11), Draws(2**14, 2**22, 2**14), Draws(2**16, 2**25, 2**16))
 # A candidate wins at once if its loss is lower by so many standard errors, and goes on to the next level if it is not
@@ -56,8 +64,9 @@ LEVELS = (Draws(2**11, 0, 2**11), Draws(2**14, 2**22, 2**14), Draws(2**16, 2**25
 WINNING, STAYING, CHALLENGERS = (4, 4, 3), (2, 0.5), (2, 1)
 # The number of constructions of a condition that are compared on more samples, to find the best of them.
 RIVALS = 2
-# The same for winning at the end, when every condition has one last challenger, so that chance has few to choose from.
-WINNING_LAST = (4, 4, 2)
+# The same at the end, when every condition has one last challenger, so that chance has few to choose from and few need
+# more samples.
+WINNING_LAST, STAYING_LAST = (4, 4, 2), (2, 2)
 # Rounds without success after which the best model of a condition is not varied any further. Variations of models of
 # equal features are always the same.
 PATIENCE, PATIENCE_IF_UNIFORM = 2, 1
@@ -71,12 +80,14 @@ class Search:
         bench: The conditions, with the means to polish and to compare.
         best: The best model of every condition.
         changed: The conditions whose best model is new since the last round.
+        settled: The conditions where the best product of polytopes is as good as any model, so that none is polished.
         losses: The losses found so far, by condition, level and the bytes of the model, so that none is found twice.
     """
 
     bench: Bench
     best: dict[int, Candidate]
     changed: set[int]
+    settled: set[int] = field(default_factory=set)
     losses: dict[tuple[int, int, bytes], Float64[np.ndarray, " group"]] = field(default_factory=dict)
 
     @cached_property
@@ -87,10 +98,11 @@ class Search:
 
     @cached_property
     def improved(self) -> dict[int, list[int]]:
-        """The searched conditions whose models are polished and varied: those where only the loss is minimised."""
-        return {k: near for k, near in self.searched.items() if self.bench.family.conditions[k].loss_alone}
+        """The searched conditions whose models are polished and varied: not settled, and only the loss is minimised."""
+        conditions = self.bench.family.conditions
+        return {k: near for k, near in self.searched.items() if k not in self.settled and conditions[k].loss_alone}
 
-    def challenge(self, candidates: Sequence[Candidate], winning: Sequence[float | int] = WINNING) -> None:
+    def challenge(self, candidates: Sequence[Candidate], last: bool = False) -> None:
         """Give every condition the best of these models if it beats what it has.
 
         Candidates race: those that are not clearly worse on few samples are compared on more and different ones, until
@@ -98,8 +110,9 @@ class Search:
 
         Args:
             candidates: The models.
-            winning: By how many standard errors a candidate must be better to win, for each number of samples.
+            last: Whether every condition has one candidate, its last.
         """
+        winning, staying = (WINNING_LAST, STAYING_LAST) if last else (WINNING, STAYING)
         running = [*candidates]
         for level in range(len(LEVELS)):
             excess, error = self.compare(running, level)
@@ -108,22 +121,23 @@ class Search:
             won = excess < -np.maximum(least, winning[level] * error)
             for place in sorted(np.flatnonzero(won), key=lambda k: -excess[k]):
                 self._replace(running[place])
-            if level < len(STAYING):
-                open_ = np.flatnonzero(~won & (excess - STAYING[level] * error < -least))
+            if level < len(staying):
+                open_ = np.flatnonzero(~won & (excess - staying[level] * error < -least))
                 running = lowest([running[place] for place in open_], excess[open_], CHALLENGERS[level])
 
     def compare(self, candidates: Sequence[Candidate], level: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Return by what share the losses of candidates lie above those of the best models, and the standard errors."""
-        best = [self.best[c.condition] for c in candidates]
-        known = {(c.condition, level, _digest(c.parameters)): c for c in (*best, *candidates)}
+        of_best = {k: (k, level, _digest(self.best[k].parameters)) for k in {c.condition for c in candidates}}
+        keys = [(c.condition, level, _digest(c.parameters)) for c in candidates]
+        known = {of_best[k]: self.best[k] for k in of_best} | dict(zip(keys, candidates, strict=True))
         missing = [key for key in known if key not in self.losses]
         found = self.bench.losses([known[key] for key in missing], LEVELS[level], stream=level)
         self.losses |= zip(missing, found, strict=True)
-        of_best, of_candidates = (
-            np.array([self.losses[c.condition, level, _digest(c.parameters)] for c in models]).reshape(-1, GROUPS)
-            for models in (best, candidates)
+        losses, over = (
+            np.array([self.losses[key] for key in some]).reshape(-1, GROUPS)
+            for some in (keys, [of_best[c.condition] for c in candidates])
         )
-        return self.bench.gains(candidates, of_candidates, of_best)
+        return self.bench.gains(candidates, losses, over)
 
     def _replace(self, candidate: Candidate) -> None:
         """Make a candidate the best model of its condition."""
@@ -181,14 +195,36 @@ class Search:
 
     def advance(self, candidates: Sequence[Candidate], number: int) -> None:
         """Polish all candidates a little and the promising ones for longer, and let these challenge the best models."""
-        tried = self.bench.polish(candidates, *TRIAL, stream=2 * number)
+        tried = self.bench.polish(candidates, TRIAL, stream=2 * number)
         excess, error = self.compare(tried)
         alike = np.array([self.bench.family.conditions[c.condition].has_products for c in tried])
         finalists = list[Candidate]()
         for some, limit in ((alike, FINALISTS_IF_ALIKE), (~alike, FINALISTS)):
             promising = np.flatnonzero(some & (excess < MARGIN + 2 * error))
             finalists += lowest([tried[k] for k in promising], excess[promising], limit)
-        self.challenge(self.bench.polish(finalists, *FINAL, stream=2 * number + 1))
+        self.challenge(self.bench.polish(finalists, FINAL, stream=2 * number + 1))
+
+    def descend(self, stream: int) -> None:
+        """Carry the best models from dense to sparse features, as :data:`DESCENT` says.
+
+        Args:
+            stream: Number of the first stream of samples.
+        """
+        conditions, chains = self.bench.family.conditions, defaultdict[Model, list[int]](list)
+        for k in sorted(self.improved, key=lambda k: float(conditions[k].density[0])):
+            condition, chain = conditions[k], chains[conditions[k].model]
+            large = condition.has_products and not is_small(condition.plan, condition.point)
+            sparse = condition.density.sum() <= MAX_ACTIVE * condition.model.m
+            if large and sparse and not (chain and condition.density[0] < STEP_DOWN * conditions[chain[-1]].density[0]):
+                chain.append(k)
+        links = [itertools.pairwise([chain[-1], *reversed(chain)]) for chain in chains.values() if chain]
+        for number, level in enumerate(itertools.zip_longest(*links), start=stream):
+            self.changed, pairs = set(), [pair for pair in level if pair]
+            carried = [Candidate(k, _describe(conditions[j], conditions[k]), self.best[j].parameters) for j, k in pairs]
+            self.challenge(self.bench.polish(carried, DESCENT, number))
+            # A model of denser features may have too few of them; then the best one for this density goes on.
+            own = [self.best[k] for j, k in pairs if j != k and k not in self.changed]
+            self.challenge(self.bench.polish(own, DESCENT, number))
 
 
 def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, list[Candidate]]:
@@ -208,6 +244,9 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
     best = {c.condition: c for c in reversed(start)} | solved
     state = Search(bench, best, changed=set(range(len(conditions))))
     state.challenge([c for c in start + built if c.condition not in solved])
+    products = [c for c in built if conditions[c.condition].has_products]
+    above = zip(products, state.compare(products)[0], strict=True)
+    state.settled = {c.condition for c, excess in above if excess < SETTLED}
     start += [c for rank in range(1, INITIALISATIONS) for c in _trained_models(bench.family, trained, rank)]
     # Where features are all alike, models that were trained under a condition gain nothing from polishing.
     start = [c for c in start + built if c.condition in state.improved and not conditions[c.condition].has_products]
@@ -226,6 +265,7 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
             break
         state.advance(candidates, number)
         failures = {k: 0 if k in state.changed else failed + 1 for k, failed in failures.items()}
+    state.descend(2 * MAX_ROUNDS)
     # Under some conditions a model that was found last may be better than the best as it is.
     rivals, state.changed = dict[int, Candidate](), set(range(len(conditions)))
     while new := state.changed:
@@ -233,7 +273,7 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
         affected = [k for k, near in state.searched.items() if k in new or not new.isdisjoint(near)]
         found = {c.condition: c for c in state.rivals(affected)}
         rivals = {k: c for k, c in rivals.items() if k not in affected} | found
-        state.challenge([*found.values()], WINNING_LAST)
+        state.challenge([*found.values()], last=True)
     return state, [*rivals.values()]
 
 

@@ -22,8 +22,6 @@ from superposition.training.engine import Block, TrainingConfig
 from superposition.training.evaluation import analytic_loss, has_closed_form, is_exact
 from superposition.training.fused import Fused
 
-# The learning rate of polishing, over that of the sweep; it falls to 0 along a cosine.
-LEARNING_RATE_SHARE = 0.3
 # Feature values in a step of polishing, and the smallest number of samples.
 STEP_VALUES, MIN_BATCH = 2**15, 512
 # Where rare samples decide between features of very unequal cost, so many times more steps and samples are needed.
@@ -65,6 +63,22 @@ class Draws(NamedTuple):
     small: int
 
 
+class Course(NamedTuple):
+    """How models are polished.
+
+    Attributes:
+        share: The number of steps, over that of the sweep.
+        limit: The largest number of steps.
+        batch: The least number of samples in a step.
+        rate: The learning rate, over that of the sweep; it falls to 0 along a cosine.
+    """
+
+    share: float
+    limit: int
+    batch: int = MIN_BATCH
+    rate: float = 0.3
+
+
 @dataclass(frozen=True)
 class Bench:
     """The conditions of a family, with the means to polish models and to compare their losses there."""
@@ -72,22 +86,21 @@ class Bench:
     family: Family
     pool: ThreadPoolExecutor
 
-    def polish(self, candidates: Sequence[Candidate], share: float, limit: int, stream: int) -> list[Candidate]:
+    def polish(self, candidates: Sequence[Candidate], course: Course, stream: int) -> list[Candidate]:
         """Train candidates further, at a low and falling learning rate.
 
         Args:
             candidates: The models.
-            share: The number of steps, over that of the sweep.
-            limit: The largest number of steps.
+            course: How they are trained.
             stream: Number of the stream of samples.
         """
 
         def train(plan: Plan, points: np.ndarray, parameters: Tensor) -> Tensor:
             sweep, delicate = plan.sweep, _is_delicate(plan, int(points[0]))
             config = TrainingConfig(
-                steps=max(1, min(limit, round((MORE_STEPS if delicate else 1) * share * sweep.steps))),
-                batch=(MORE_SAMPLES if delicate else 1) * max(MIN_BATCH, STEP_VALUES // sweep.n),
-                learning_rate=LEARNING_RATE_SHARE * sweep.learning_rate,
+                steps=max(1, min(course.limit, round((MORE_STEPS if delicate else 1) * course.share * sweep.steps))),
+                batch=(MORE_SAMPLES if delicate else 1) * max(course.batch, STEP_VALUES // sweep.n),
+                learning_rate=course.rate * sweep.learning_rate,
                 schedule="cosine",
                 warmup=0.0,
                 weight_decay=0.0,

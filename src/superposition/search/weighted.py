@@ -38,8 +38,8 @@ CHUNK, EVALUATED = 2**18, 2**17
 @cache
 def several_share(plan: Plan, point: int) -> float:
     """Return how many of the samples that are not all-zero have several active features."""
-    count = exact.active_count_probability(torch.from_numpy(plan.densities[point]))
-    return float(count[2:].sum() / count[1:].sum())
+    density = torch.from_numpy(plan.densities[point])
+    return float(1 - exact.single_active_probability(density).sum() / (1 - (1 - density).prod()))
 
 
 @cache
