@@ -1,15 +1,19 @@
 """Models made by hand, in place of trained ones: ideal weights for the real sweeps of ``config.yaml``."""
 
+import contextlib
 import itertools
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 from tests.real import CONFIG
 
@@ -17,7 +21,7 @@ from superposition.core.weights import SweepResult
 from superposition.pipeline import files
 from superposition.pipeline.judging.claims import Claims, Tables
 from superposition.plotting import style
-from superposition.theory import exact
+from superposition.theory import branches, exact
 
 Solution = tuple[np.ndarray, np.ndarray, float]  # W, b, loss
 
@@ -71,6 +75,38 @@ def packed(experiment: str, represented: Mapping[float, int] | int) -> SweepResu
         return W, b, loss
 
     return trained(experiment, solve)
+
+
+def at(*degrees: float, norm: float | Sequence[float] = 1.0) -> np.ndarray:
+    """Return unit vectors at these angles, in degrees, times their norms."""
+    angle = np.radians(degrees)
+    return np.asarray(norm) * np.stack([np.cos(angle), np.sin(angle)])
+
+
+def turned(W: np.ndarray, turn: float = 0.7, mirror: float = 1.0, order: Sequence[int] | None = None) -> np.ndarray:
+    """Rotate and reflect W in the plane, and reorder its features."""
+    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    return (rotation @ np.diag([1, mirror]) @ W)[:, [*(order or range(W.shape[1]))]]
+
+
+@contextlib.contextmanager
+def few_samples(points: int, seeds: int = 1) -> Iterator[None]:
+    """Take the precise loss of branches at few points, for fewer seeds."""
+    branches.sobol_inputs.cache_clear()
+    try:
+        with mock.patch.multiple(branches, SOBOL_POINTS=points, SOBOL_SEEDS=tuple(range(seeds))):
+            yield
+    finally:
+        branches.sobol_inputs.cache_clear()
+
+
+def assert_on_the_page(figure: Figure) -> None:
+    """Check that all axes lie on the page and that none overlap."""
+    figure.canvas.draw()
+    within = figure.transFigure.inverted()
+    boxes = [axes.get_window_extent().transformed(within) for axes in figure.axes]
+    assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes), "off the page"
+    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
 
 
 def changed(data: Tables, figure: str, table: str, where: str, **columns: Any) -> Tables:

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from tests.paper.synthetic import drawn_twice, packed, through_files
+from tests.paper.synthetic import assert_on_the_page, drawn_twice, packed, through_files
 from tests.real import CONFIG
 
 from superposition.paper.basic import draw, judge, measure, noise
@@ -160,9 +160,7 @@ def test_the_figure(figure: str) -> None:
         colours = style.SUPERPOSITION(parts["features"]["superposition"].clip(0, 1))
         np.testing.assert_allclose([patch.get_facecolor() for patch in bar.patches], colours)
         assert bar.get_ylim() == heat.get_ylim() == strip.get_ylim(), "the three share their rows"
-    boxes = [axes.get_position() for axes in drawn.axes]
-    assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes), "off the page"
-    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+    assert_on_the_page(drawn)
     plt.close(drawn)
 
 

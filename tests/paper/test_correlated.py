@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from tests.paper.counter_models.correlated import (
     COLLAPSE,
-    at,
     bases_tables,
     collapse,
     collapse_models,
@@ -24,9 +23,8 @@ from tests.paper.counter_models.correlated import (
     measured,
     organization,
     regime,
-    turned,
 )
-from tests.paper.synthetic import animated_twice, drawn, drawn_twice, through_files, verdict
+from tests.paper.synthetic import animated_twice, at, drawn, drawn_twice, through_files, turned, verdict
 
 from superposition.paper.correlated import (
     ARRANGEMENTS,

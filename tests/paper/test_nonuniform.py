@@ -8,6 +8,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest import mock
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,13 +17,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.paper.synthetic import animated_twice, changed, drawn, drawn_twice, through_files
+from tests.paper import synthetic
+from tests.paper.synthetic import animated_twice, at, changed, drawn, drawn_twice, through_files
 from tests.real import QUICK
 
 from superposition.core.weights import SweepResult
 from superposition.paper.nonuniform import TWO_DIGONS, draw, judge, measure
 from superposition.pipeline.judging.claims import Tables
-from superposition.theory import branches
 
 FIGURES = ("pentagon_solutions", "pentagon_loss")
 SWEEP = QUICK.sweeps["pentagon"].model_copy(update={"restarts": 4})
@@ -30,12 +31,6 @@ RATIOS = SWEEP.points()["relative_density"].tolist()  # a tenth to ten, nine of 
 SNAP = 0.25  # below it, the best models made here are two digons
 NORM, BIAS = 1.1345, -0.2462  # of the pentagon at the density of the sweep, 0.05
 turns = st.tuples(st.floats(0, 2 * math.pi), st.sampled_from([1.0, -1.0]), st.permutations([1, 2, 3, 4]))
-
-
-def at(*degrees: float, norm: float | Sequence[float] = 1.0) -> np.ndarray:
-    """Return unit vectors at these angles, in degrees, times their norms."""
-    angle = np.radians(degrees)
-    return np.asarray(norm) * np.stack([np.cos(angle), np.sin(angle)])
 
 
 def pentagon(angle: float = 72.0, norm: float | Sequence[float] = 1.0) -> np.ndarray:
@@ -49,8 +44,7 @@ def digons(varied: float = 0.0, direction: float = 0.0) -> np.ndarray:
 
 def turned(W: np.ndarray, turn: float, mirror: float, order: Sequence[int] = (1, 2, 3, 4)) -> np.ndarray:
     """Rotate and reflect W, and reorder the features other than the varied one."""
-    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    return (rotation @ np.diag([1, mirror]) @ W)[:, [0, *order]]
+    return synthetic.turned(W, turn, mirror, [0, *order])
 
 
 def residual(W: np.ndarray, exact: np.ndarray) -> float:
@@ -103,22 +97,12 @@ def restarts() -> dict[str, SweepResult]:
     return found
 
 
-def measured(figure: str, trained: SweepResult, seeds: int = 1, others: tuple[float, ...] = (0.05, 0.1)) -> dict:
-    """Measure a figure with a precise loss that is taken at few points."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(branches, "SOBOL_POINTS", 2**8)
-        patch.setattr(branches, "SOBOL_SEEDS", tuple(range(seeds)))
-        patch.setattr(measure, "CROSSOVER_DENSITIES", others)
-        branches.sobol_inputs.cache_clear()
-        try:
-            return getattr(measure, figure)({"pentagon": trained, "pentagon_importance": by_importance(), **restarts()})
-        finally:
-            branches.sobol_inputs.cache_clear()
-
-
 @functools.cache
 def table_of(figure: str) -> dict[str, pd.DataFrame]:
-    return measured(figure, models(), seeds=2)
+    """Measure a figure with a precise loss that is taken at few points."""
+    trained = {"pentagon": models(), "pentagon_importance": by_importance(), **restarts()}
+    with synthetic.few_samples(2**8, seeds=2), mock.patch.object(measure, "CROSSOVER_DENSITIES", (0.05, 0.1)):
+        return getattr(measure, figure)(trained)
 
 
 def ideal() -> Tables:
@@ -289,14 +273,8 @@ def test_branches_without_a_kind(kept: str) -> None:
     """A kind that no fit is of has no branch, unless the search finds a minimum of that kind."""
     trained, solution = models(), {"two digons": digons(), "pentagon": NORM * pentagon(), "nothing": np.zeros((2, 5))}
     W = torch.from_numpy(solution[kept]).float().expand_as(trained.parameters["W"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(branches, "SOBOL_POINTS", 2**6)
-        branches.sobol_inputs.cache_clear()
-        parameters = trained.parameters | {"W": W}
-        table = measure.trace_branches(
-            SweepResult(SWEEP, parameters, trained.loss, trained.loss, trained.snapshot_steps)
-        )
-        branches.sobol_inputs.cache_clear()
+    with synthetic.few_samples(2**6):
+        table = measure.trace_branches(dataclasses.replace(trained, parameters=trained.parameters | {"W": W}))
     assert {*table["kind"]} <= {"pentagon", "two digons"}
     if kept == "two digons":
         assert {*table["kind"]} == {kept}, "at equal densities, two digons are a minimum of their own"

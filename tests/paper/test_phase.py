@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from tests.paper.synthetic import changed, drawn_twice, judged, through_files
+from tests.paper.synthetic import assert_on_the_page, changed, drawn_twice, judged, through_files
 from tests.real import CONFIG, CONFIGS
 
 from superposition.core.experiment.sweep import Sweep
@@ -702,14 +702,6 @@ def centre(ax: Axes, p: float, r: float) -> np.ndarray:
     x, y = (np.log10(r) - left) / (right - left) * data.shape[1], (np.log10(p) - bottom) / (top - bottom) * len(data)
     assert (x % 1, y % 1) == pytest.approx((0.5, 0.5), abs=1e-6), "not in the middle of its pixel"
     return data[int(y), int(x)]
-
-
-def assert_on_the_page(figure: plt.Figure) -> None:
-    figure.canvas.draw()
-    within = figure.transFigure.inverted()
-    boxes = [axes.get_window_extent().transformed(within) for axes in figure.axes]
-    assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes), "off the page"
-    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
 
 
 @both_figures

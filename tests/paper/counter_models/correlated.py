@@ -1,15 +1,13 @@
 """Counter-models for correlated features, and the hand-made models of the paper's arrangements."""
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from unittest import mock
 
 import numpy as np
 import pandas as pd
-import pytest
 import torch
-from tests.paper.synthetic import changed
+from tests.paper.synthetic import at, changed, few_samples, turned
 from tests.real import QUICK
 
 from superposition.core.experiment.sweep import Sweep
@@ -17,24 +15,12 @@ from superposition.core.weights import SweepResult
 from superposition.paper.correlated import ANTIPODAL_SQUARE, HEXAGON, PAPER_CROSSINGS, SQUARE, measure
 from superposition.paper.correlated.pair import pair_optima
 from superposition.pipeline.judging.claims import Tables
-from superposition.theory import branches
 
 SWEEPS = QUICK.sweeps | {
     name: QUICK.sweeps[name].model_copy(update={"restarts": 40}) for name in ("organization_4", "organization_6")
 }
 # Densities of the models made here: close to the crossings, so that both branches are there on both sides.
 COLLAPSE = (1.0, 0.681, 0.464, 0.4217, 0.3831, 0.1468, 0.1334, 0.0825, 0.0681, 0.01)
-
-
-def at(*degrees: float, norm: float | Sequence[float] = 1.0) -> np.ndarray:
-    """Return unit vectors at these angles, in degrees, times their norms."""
-    angle = np.radians(degrees)
-    return np.asarray(norm) * np.stack([np.cos(angle), np.sin(angle)])
-
-
-def turned(W: np.ndarray, turn: float = 0.7, mirror: float = 1.0, order: Sequence[int] | None = None) -> np.ndarray:
-    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    return (rotation @ np.diag([1, mirror]) @ W)[:, [*(order or range(W.shape[1]))]]
 
 
 def organised(sweep: Sweep, arrangements: Callable[[str, int, int], np.ndarray]) -> SweepResult:
@@ -146,14 +132,8 @@ def collapse_models(counts: Sequence[int] = (0, 1, 2, 3)) -> SweepResult:
 
 def measured(trained: SweepResult, seeds: int = 1) -> dict[str, pd.DataFrame]:
     """Measure the collapse with a precise loss that is taken at few points."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(branches, "SOBOL_POINTS", 2**8)
-        patch.setattr(branches, "SOBOL_SEEDS", tuple(range(seeds)))
-        branches.sobol_inputs.cache_clear()
-        try:
-            return measure.collapse({"collapse": trained})
-        finally:
-            branches.sobol_inputs.cache_clear()
+    with few_samples(2**8, seeds):
+        return measure.collapse({"collapse": trained})
 
 
 @functools.cache

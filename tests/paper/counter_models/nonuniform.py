@@ -6,13 +6,12 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from tests.paper.synthetic import changed
+from tests.paper.synthetic import changed, few_samples
 from tests.real import QUICK
 
 from superposition.core.weights import SweepResult
 from superposition.paper.nonuniform import TWO_DIGONS, UPRIGHT_PENTAGON, measure
 from superposition.pipeline.judging.claims import Tables
-from superposition.theory import branches
 
 Solve = Callable[[float], tuple[np.ndarray, np.ndarray]]  # from the relative density or importance to W and b
 
@@ -38,12 +37,8 @@ def measured(solve: Solve) -> Tables:
     """Return the tables of these solutions; the exact branches are followed with few samples."""
     trained = {name: solved(name, solve) for name in ("pentagon", "pentagon_importance")}
     trained |= {f"polytopes_{m}_{n}": fits(f"polytopes_{m}_{n}") for m in (2, 3) for n in (5, 6)}
-    branches.sobol_inputs.cache_clear()
-    few = {"SOBOL_SEEDS": (0, 1), "SOBOL_POINTS": 2**6}
-    with patch.multiple(branches, **few), patch.object(measure, "CROSSOVER_DENSITIES", (0.05, 0.1)):
-        tables = {figure: getattr(measure, figure)(trained) for figure in ("pentagon_solutions", "pentagon_loss")}
-    branches.sobol_inputs.cache_clear()
-    return tables
+    with few_samples(2**6, seeds=2), patch.object(measure, "CROSSOVER_DENSITIES", (0.05, 0.1)):
+        return {figure: getattr(measure, figure)(trained) for figure in ("pentagon_solutions", "pentagon_loss")}
 
 
 @functools.cache
