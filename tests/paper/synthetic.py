@@ -104,7 +104,7 @@ def assert_on_the_page(figure: Figure) -> None:
     """Check that all axes lie on the page and that none overlap."""
     figure.canvas.draw()
     within = figure.transFigure.inverted()
-    boxes = [axes.get_window_extent().transformed(within) for axes in figure.axes]
+    boxes = [axes.get_window_extent().transformed(within).shrunk(0.999, 0.999) for axes in figure.axes]
     assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes), "off the page"
     assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
 
@@ -153,10 +153,12 @@ def drawn_twice(draw: ModuleType, figure: str, data: Tables, folder: Path) -> st
 
 
 def animated_twice(draw: ModuleType, figure: str, data: Tables, folder: Path) -> int:
-    """Return the number of frames of an animation, which differ and whose bytes are repeatable."""
+    """Return the number of frames of an animation, which differ and lie on the page, and whose bytes are repeatable."""
     paths = [folder / "one.gif", folder / "two.gif"]
     for path in paths:
-        style.save_animation(getattr(draw, f"animate_{figure}")(data[figure]), path)
+        animation = getattr(draw, f"animate_{figure}")(data[figure])
+        assert_on_the_page(plt.gcf())
+        style.save_animation(animation, path)
         plt.close("all")
     assert paths[0].read_bytes() == paths[1].read_bytes()
     with Image.open(paths[0]) as gif:

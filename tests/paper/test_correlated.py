@@ -24,7 +24,7 @@ from tests.paper.counter_models.correlated import (
     organization,
     regime,
 )
-from tests.paper.synthetic import animated_twice, at, drawn, drawn_twice, through_files, turned, verdict
+from tests.paper.synthetic import animated_twice, at, changed, drawn, drawn_twice, through_files, turned, verdict
 
 from superposition.paper.correlated import (
     ARRANGEMENTS,
@@ -415,6 +415,51 @@ def test_claims_from_files(tmp_path: Path) -> None:
     values = criteria.query("part == 'statement'").groupby("claim")["value"].agg(list)
     assert values["correlated.no_independent_hexagon"] == [7]
     assert values["correlated.orthogonal"][1] == pytest.approx(binomtest(7 * 36, 7 * 39, 2 / 3, "greater").pvalue)
+
+
+@pytest.mark.parametrize(
+    ("claim", "number", "figure", "table", "column", "inside", "outside"),
+    [
+        ("no_independent_hexagon", 1, "correlated_organization", "best_independent", "deviation", "<= 0.05", "> 0.05"),
+        ("failed_collapse", 0, "collapse", "fits", "loss", "< 0.071", "> 0.072"),
+        ("pca_when_dense", 0, "collapse", "pca", "loss", "> 0.5", "< 0.5"),
+        (
+            "collapse_to_component",
+            0,
+            "collapse",
+            "pair",
+            "difference",
+            "== 0.1 and correlation == 1",
+            "> 0 and correlation < 1",
+        ),
+        ("collapse_to_component", 1, "collapse", "best", "w0", "> 0.41 and density < 1", "< 0.38"),
+        (
+            "local_basis",
+            0,
+            "local_bases",
+            "models",
+            "chance",
+            "> 0 and best and distribution == 'correlated'",
+            "> 0 and not best",
+        ),
+    ],
+)
+def test_claims_are_about_their_rows(
+    claim: str, number: int, figure: str, table: str, column: str, inside: str, outside: str
+) -> None:
+    """Other values beyond the densities that a claim speaks of do not change its number; within them they do."""
+    (judged,) = judge.claims.find([f"correlated.{claim}"])
+
+    def value(data: Tables) -> float:
+        judgement = judged.judge(data)
+        return (*judgement.statement, *judgement.correction)[number].value
+
+    def other(densities: str) -> Tables:
+        shifted = {column: lambda rows: rows[column] + (-1) ** np.arange(len(rows)) * np.arange(1, len(rows) + 1)}
+        return changed(ideal(), figure, table, f"density {densities}", **shifted)
+
+    assert value(other(outside)) == value(ideal())
+    assert value(other(inside)) != value(ideal())
 
 
 @pytest.mark.parametrize("figure", FIGURES)
