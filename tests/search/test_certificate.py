@@ -112,3 +112,17 @@ def test_seeds_and_sweeps_share_what_is_best_under_the_same_condition(trained: d
     seeds = train(FAMILY["four"].model_copy(update={"seeds": 2, "restarts": 1}), "cpu")
     tables = {name: best.table for name, best in find_best(trained | {"seeds": seeds}, threads=1).items()}
     np.testing.assert_array_equal(tables["seeds"]["known"], np.repeat(tables["four"]["known"], 2))
+
+
+def test_sparse_models_are_polished_from_density_to_density(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without rounds, only sparse models that hardly saw a sample are trained further, one on top of the other."""
+    monkeypatch.setattr(exchange, "MAX_ROUNDS", 0)
+    monkeypatch.setattr(exchange, "known_models", lambda number, condition: [])
+    keys = {"n": 16, "m": 4, "density": [0.5, 0.06, 0.05, 0.03], "restarts": 1, "steps": 120, "batch": 8}
+    models = train(Sweep.parse(KEYS | keys), "cpu")
+    one, three = (find_best({"one": models}, threads=threads)["one"] for threads in (1, 3))
+    pd.testing.assert_frame_equal(one.table, three.table, check_exact=True)
+    # 0.5 is not sparse, and 0.06 and 0.05 are too close for both to take part. What is learned last serves all.
+    assert one.table["source"].str.endswith("polished").tolist() == [False, False, False, True]
+    assert one.table["source"].iloc[3] == "one, density 0.05, polished"
+    assert (one.table["excess"] > 0.01 + 2 * one.table["excess_error"]).tolist()[1:] == [True, True, True]
