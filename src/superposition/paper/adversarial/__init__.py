@@ -11,10 +11,7 @@ MAIN_EXPERIMENT = "uniform_200_20"
 # The lowest density at which the analytic attack is compared with gradient ascent.
 MIN_ASCENT_DENSITY = 0.4
 # Two readings of the paper's "a tenth of the mean input norm" as the size of attacks.
-SIZE_CONVENTIONS = {
-    "scaled": "of the norm at each density",
-    "constant": "of the norm at density 1",
-}
+SIZE_CONVENTIONS = {"scaled": "of the norm at each density", "constant": "of the norm at density 1"}
 
 
 def size_where_one(values: pd.Series) -> float:

@@ -145,7 +145,7 @@ def gradient_masking(data: Tables) -> Finding:
             "norm: the largest replicate with them against the smallest without",
             above(0, "the paper", "superposition is reduced"),
             ".0%",
-        ),
+        )
     ],
     at_quick=False,
 )

@@ -28,10 +28,7 @@ MAIN_DENSITIES, OTHER_DENSITIES = 25, 7
 # Starts and steps of gradient ascent; half of the starts are the best analytic attacks.
 ASCENT_STARTS, ASCENT_STEPS = 16, 60
 # Variants of the attack that leave out features that are not represented.
-CONTROLS = {
-    "represented": "represented features alone",
-    "single": "one represented feature",
-}
+CONTROLS = {"represented": "represented features alone", "single": "one represented feature"}
 
 
 def adversarial_training(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:

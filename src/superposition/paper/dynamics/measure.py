@@ -187,18 +187,16 @@ def describe_stage(W: Float[np.ndarray, "3 6"]) -> str:
 
 def _summarise_paths(runs: pd.DataFrame) -> pd.DataFrame:
     """Summarise the shares of the paths among runs from small and from Xavier-normal weights."""
-    count = runs.groupby("experiment")["restart"].count()
-    size = runs.groupby(["experiment", "path"])["path"].transform("size")
-    frequent = runs.loc[size >= MIN_PATH_SHARE * runs["experiment"].map(count), "path"]
+    size, runs_from = (runs.groupby(by)["path"].transform("size") for by in (["experiment", "path"], "experiment"))
+    frequent = runs.loc[size >= MIN_PATH_SHARE * runs_from, "path"]
     runs = runs.assign(path=runs["path"].where(runs["path"].isin(frequent), "others"))
-    shares = runs.groupby(["path", "octahedron", "experiment"]).size().unstack(fill_value=0)
-    shares = shares.reindex(columns=[SMALL_INIT, XAVIER_INIT]).fillna(0)
+    shares = pd.crosstab([runs["path"], runs["octahedron"]], runs["experiment"], normalize="columns")
     shares = shares.sort_values([SMALL_INIT, XAVIER_INIT], ascending=False, kind="stable").reset_index()
     return pd.DataFrame(
         {
             "features represented, in dimensions, on each plateau and at the end": shares["path"],
             "ends as the octahedron": shares["octahedron"].map({True: "yes", False: "no"}),
-            "of runs from small weights": (shares[SMALL_INIT] / count.get(SMALL_INIT, np.nan)).map("{:.0%}".format),
-            "from Xavier-normal weights": (shares[XAVIER_INIT] / count.get(XAVIER_INIT, np.nan)).map("{:.0%}".format),
+            "of runs from small weights": shares[SMALL_INIT].map("{:.0%}".format),
+            "from Xavier-normal weights": shares[XAVIER_INIT].map("{:.0%}".format),
         }
     )

@@ -291,11 +291,7 @@ def shift(data: Tables) -> Finding:
     represented = data["privileged_neurons"]["features"].query("represented")
     each = represented.groupby("density")["neurons"].sum() / one["size"]
     return Finding(
-        [
-            one["sum"].diff().max(),
-            both.sum(),
-            kendalltau(each.index, each, alternative="less").pvalue,
-        ],
+        [one["sum"].diff().max(), both.sum(), kendalltau(each.index, each, alternative="less").pvalue],
         text=f"{', '.join(map(str, one['sum']))} of {one['size'].iloc[0]} from dense to sparse, with "
         f"{', '.join(f'{count:.1f}' for count in each[::-1])} features each",
         note=f"The second drive of a neuron over its first is below 0.1 in {(second < 0.1).sum()} neurons, above 0.5 "

@@ -40,11 +40,7 @@ def motif(data: Tables) -> Finding:
     ]
     found = models[models["best"] & (models["instances"] >= 2)]
     return Finding(
-        [
-            len(motifs),
-            (without.loc[names, "loss"] / before).min(),
-            without.loc[names[1:], "share"].min(),
-        ],
+        [len(motifs), (without.loc[names, "loss"] / before).min(), without.loc[names[1:], "share"].min()],
         text=f"weights {'; '.join(weights)}",
         note="An instance is found by rule: both features are computed at least to a half, with input weights that "
         f"differ at least twofold. Two instances are in the best model at {len(found)} of "
