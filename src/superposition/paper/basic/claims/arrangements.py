@@ -24,11 +24,11 @@ POSITIVE_INTERFERENCE = 0.155
 
 
 def _represented_pairs(data: Tables, figure: str, suffix: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the represented features, indexed by point and feature, and the pairs of different ones."""
+    """Return the represented features, indexed by point and feature, and every feature's pairs with others of them."""
     features, pairs = (rows_of(data, figure, table, suffix) for table in ("features", "pairs"))
     features = features[represented_mask(features)].set_index(["point", "feature"])
-    both = [pd.MultiIndex.from_frame(pairs[["point", end]]).isin(features.index) for end in ("i", "j")]
-    pairs = pairs[both[0] & both[1] & (pairs["i"] != pairs["j"])]
+    represented = pd.MultiIndex.from_frame(pairs[["point", "j"]]).isin(features.index)
+    pairs = pairs[represented & (pairs["i"] != pairs["j"])]
     return features, pairs.assign(feature=pairs["i"]).set_index(features.index.names)
 
 
