@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from scipy.optimize import minimize
-from tests.paper.synthetic import animated_twice, changed, drawn, drawn_twice, through_files
+from tests.paper.synthetic import animated_twice, changed, drawn, drawn_twice, judged, through_files
 from tests.real import CONFIGS
 
 from superposition.core.experiment.sweep import Sweep
@@ -657,6 +657,17 @@ def test_plateau(level: float, sparse: float, dense: float) -> None:
     assert (-np.log(low), -np.log(high)) == pytest.approx((sparse, dense), abs=4.1e-4)
 
 
+def test_differences_count_beyond_three_standard_errors() -> None:
+    """The number of densities at which training is beaten is that of differences above three standard errors."""
+    best = table_of("dimensions_per_feature")["best"].query(f"experiment == '{LARGE_SWEEP}'")
+    # The trained models have the same standard errors.
+    trained = best["loss"] + [0, 2.9, 3.1, -5, 4, 1, 3.5] * best["loss_error"] * 2**0.5
+    data = changed(
+        ideal(), "dimensions_per_feature", "curves", f"experiment == '{LARGE_SWEEP}'", loss=trained.to_numpy()
+    )
+    assert "at 3 of 7 densities" in judged(judge.claims, "clusters", data)["note"]
+
+
 def test_claims_survive_the_way_through_files(tmp_path: Path) -> None:
     claims = judge.claims.judge(ideal(), "paper")[0]
     assert "error" not in {*claims["verdict"]}
@@ -695,6 +706,10 @@ def test_curves_are_drawn() -> None:
         for line in curve_ax.lines
     )
     assert len(sizes.lines) == 10
+    shown = {(line.get_color(), line.get_linewidth()) for line in curve_ax.lines}
+    handles = [handle for handle in curve_ax.get_legend().legend_handles if isinstance(handle, plt.Line2D)]
+    assert len(handles) == 3
+    assert {(line.get_color(), line.get_linewidth()) for line in handles} <= shown
     percent = [np.asarray(line.get_ydata(), dtype=float) for line in loss.lines]
     relative = 100 * table_of("dimensions_per_feature")["convergence"]["relative"]
     np.testing.assert_allclose(np.concatenate(percent[1:]), relative)
