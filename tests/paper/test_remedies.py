@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from tests.paper.counter_models.remedies import DENSITIES, M, N, packed, untrained_autoencoders
-from tests.paper.synthetic import drawn_twice, through_files
+from tests.paper.synthetic import changed, drawn_twice, through_files
 from tests.real import CONFIG
 
 from superposition.paper.remedies import (
@@ -118,6 +118,14 @@ def test_claims_about_the_penalty(data: Tables, tmp_path: Path) -> None:
     pays = (thresholds["threshold"] > thresholds["l1"]).groupby([thresholds["density"], thresholds["l1"]]).sum()
     assert values["remedies.l1_threshold"] == [np.mean(abs(pays - [4, 2, 4, 2])), 0, 1]
     assert set(table["verdict"]) <= {"reproduced", "not reproduced", "described"}
+
+
+@pytest.mark.parametrize(("norm", "skipped"), [(0.72, 0), (0.69, 2)])
+def test_a_feature_is_left_if_it_is_represented(data: Tables, norm: float, skipped: int) -> None:
+    """At ‖W_i‖² = 0.52 the second feature is left, and at 0.48 it is gone, before the third, at either density."""
+    (claim,) = judge.claims.find(["remedies.l1_threshold"])
+    shrunk = changed(data, "l1_penalty", "features", "feature == 1", norm=norm)
+    assert claim.judge(shrunk).statement[1].value == skipped
 
 
 @pytest.mark.parametrize(("power", "holds"), [(2, True), (1, False)])
