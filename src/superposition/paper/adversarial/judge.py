@@ -114,7 +114,6 @@ def probability_at_equal_density(means: pd.DataFrame, vulnerability: str) -> flo
     paper="Gradient-based attacks were difficult for extremely sparse examples, whose ReLUs are off 99 % of the time: "
     "effectively gradient masking; the best of the analytic attacks worked better",
     phrase="effectively due to gradient masking",
-    expected="described",
 )
 def gradient_masking(data: Tables) -> Finding:
     masking = data["adversarial"]["masking"]
@@ -167,7 +166,6 @@ def training_reduces_superposition(data: Tables) -> Finding:
     paper="To eliminate superposition fully, attacks had to be unreasonably large, 80 % of the input norm, in a "
     "setting that is not stated",
     phrase="attacks had to be made unreasonably",
-    expected="described",
     at_quick=False,
 )
 def eighty_percent(data: Tables) -> Finding:

@@ -195,7 +195,6 @@ def _grows(path: str) -> bool:
     figure="geometric_learning",
     paper="The trajectory shown is one of a few; others go directly to the antiprism or form antipodal pairs",
     phrase="few different learning trajectories",
-    expected="described",
 )
 def several_trajectories(data: Tables) -> Finding:
     runs = _main_runs(data)

@@ -240,7 +240,6 @@ def activation_frequency(data: Tables) -> Finding:
     "of dimensions, by a factor that depends on sparsity",
     about="any model",
     phrase="number of features is linear in",
-    expected="described",
 )
 def linear_in_m(data: Tables) -> Finding:
     models = _without_penalty(data)
