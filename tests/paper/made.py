@@ -121,7 +121,9 @@ def path(end: np.ndarray, steps: np.ndarray, rng: np.random.Generator) -> np.nda
     start = np.repeat(rng.normal(size=(m, -(-n // 3))), 3, axis=1)[:, :n]
     start /= np.linalg.norm(start, axis=0)
     at, jump = rng.uniform(0.05, 0.15), rng.uniform(0.2, 0.8, n)
-    length = 0.02 + 0.98 / (1 + np.exp(-(steps[:, None] - at) / 0.015))
+    length = 0.2 + 0.8 / (1 + np.exp(-(steps[:, None] - at) / 0.015))
+    # On a plateau the loss falls slowly. If it did not, the flattest place would depend on rounding.
+    length *= 0.8 + 0.2 * steps[:, None] ** 0.5
     moved = 1 / (1 + np.exp(-(steps[:, None] - jump) / 0.012))
     return length[:, None] * (0.6 * (1 - moved)[:, None] * start + moved[:, None] * end)
 
