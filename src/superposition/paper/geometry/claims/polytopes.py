@@ -152,9 +152,8 @@ def compare_with_best_product(data: Tables) -> pd.DataFrame:
     best, optimum = (data["dimensions_per_feature"][name] for name in ("best", "optimum"))
     best, optimum = best[best["experiment"] == LARGE_SWEEP], optimum.sort_values("density", ignore_index=True)
     large = pd.concat([rows_at(best, density=density) for density in optimum["density"]], ignore_index=True)
-    both = large.join(optimum, rsuffix="_of_product")
-    dropped = both["density"] / 3 - both["density"] ** 2 / 4
-    return both.assign(product_loss=(both["n"] - both["m"] * both["gain"]) * dropped)
+    dropped = large["density"] / 3 - large["density"] ** 2 / 4
+    return large.assign(product_loss=(large["n"] - large["m"] * optimum["gain"]) * dropped)
 
 
 @claims.add(
