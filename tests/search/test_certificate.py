@@ -12,7 +12,8 @@ from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.search import certificate, exchange
 from superposition.search.certificate import Best, find_best
-from superposition.search.constructions import Candidate
+from superposition.search.conditions import Family
+from superposition.search.constructions import Candidate, known_models
 from superposition.search.polishing import Bench
 from superposition.theory import branches
 from superposition.training.runner import train
@@ -126,3 +127,16 @@ def test_sparse_models_are_polished_from_density_to_density(monkeypatch: pytest.
     assert one.table["source"].str.endswith("polished").tolist() == [False, False, False, True]
     assert one.table["source"].iloc[3] == "one, density 0.05, polished"
     assert (one.table["excess"] > 0.01 + 2 * one.table["excess_error"]).tolist()[1:] == [True, True, True]
+
+
+def test_absolute_values_that_training_lost_are_learned_again() -> None:
+    """Models whose other outputs are always 0 end with a lower loss than without superposition."""
+    keys = {"model": "absolute", "distribution": "signed", "n": 8, "m": 8, "importance": {"decay": 0.8}}
+    sweep = Sweep.parse(keys | {"density": [0.02, 0.01], "steps": 20_000, "learning_rate": 0.01, "batch": 256})
+    models = train(sweep.model_copy(update={"steps": 1}), "cpu")
+    exactly = [known_models(k, c)[0].parameters for k, c in enumerate(Family({"one": sweep}).conditions)]
+    p = models.model.unpack(torch.stack(exactly)[:, None])
+    p["b"][..., 4:] = -0.1
+    table = find_best({"one": replace(models, sweep=sweep, parameters=p)}, threads=1)["one"].table
+    assert (table["excess"] > 1).all()
+    assert table["source"].str.contains("relearned").any()

@@ -6,8 +6,16 @@ import pytest
 import torch
 
 from superposition.core.experiment.sweep import Sweep
+from superposition.core.features import samples
 from superposition.search.conditions import Condition, Family
-from superposition.search.constructions import carry_over, drop_features, known_models, order_features, swap_features
+from superposition.search.constructions import (
+    carry_over,
+    drop_features,
+    known_models,
+    order_features,
+    relearn_features,
+    swap_features,
+)
 from superposition.theory import branches, exact, tegum
 
 
@@ -113,3 +121,41 @@ def test_swapped_features_keep_their_weights_together(keys: dict[str, object]) -
         )
 
     assert columns(model.unpack(swapped)) == columns(model.unpack(parameters))
+
+
+def absolute(**keys: object) -> Condition:
+    return condition(
+        **{"model": "absolute", "distribution": "signed", "n": 6, "m": 5, "importance": {"decay": 0.5}} | keys
+    )
+
+
+def test_the_most_important_absolute_values_are_computed_exactly_and_the_others_are_means() -> None:
+    c = absolute(importance=[0.1, 1.0, 0.2, 0.3, 2.0, 0.4])
+    (built,) = known_models(0, c)
+    x = samples(c.plan.sweep, 0, 100)[1]
+    y = c.model.output(c.model.unpack(built.parameters), x)
+    computed = [1, 4]
+    torch.testing.assert_close(y[:, computed], x[:, computed].abs())
+    torch.testing.assert_close(y[:, [0, 2, 3, 5]], torch.full((100, 4), 0.1))
+
+
+def test_lost_absolute_values_can_be_learned_again() -> None:
+    """The most important lost features get small input weights, outputs of their mean, and gradients; no others do."""
+    c = absolute(n=8, m=4)
+    p = c.model.unpack(known_models(0, c)[0].parameters.clone())
+    # One feature is computed for positive values only, the others not at all and without a gradient.
+    p["W"][3, 1], p["b"][2:] = 0, -1
+    before = c.model.pack(p)
+    after = relearn_features(before, c, 2, torch.Generator().manual_seed(0)).requires_grad_()
+    q = c.model.unpack(after)
+    for name in q:
+        kept = [0, *range(3, 8)]
+        torch.testing.assert_close(q[name][..., kept], p[name][..., kept])
+    x = samples(c.plan.sweep, 0, 1000)[1]
+    torch.testing.assert_close(c.model.output(q, x)[:, 1:3], torch.full((1000, 2), float(c.mean[0])))
+    assert (q["W"][[0, 1, 2]][:, 1:3] != 0).all()
+    assert q["W"][:, 1:3].abs().max() < 0.5
+    c.model.loss(q, x, c.importance.float()).sum().backward()
+    gradient = c.model.unpack(after.grad)["W_out"].abs().amax(0)
+    assert (gradient[:3] > 0).all()
+    assert (gradient[3:] == 0).all()

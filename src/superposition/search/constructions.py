@@ -25,6 +25,9 @@ MAX_SWAPS, MAX_SWAP_DISTANCE = 6, 3
 # The number of samples on which the errors of features are compared, and by what share a new order of the features must
 # lower the loss on them.
 ORDERING_SAMPLES, ORDERING_GAIN = 2**14, 1e-3
+# The standard deviation of the input weights of a feature that is learned again, over the neuron's largest one, and by
+# how much of |x| the output for a feature that is computed may be wrong where no other is active.
+RELEARNED_SCALE, MAX_ERROR = 0.1, 0.5
 # The number of starts of the search for an exact optimum.
 SOLVER_STARTS = 10
 # No polytope of the catalogue has as many corners per dimension.
@@ -117,6 +120,27 @@ def order_features(parameters: Float[Tensor, " size"], condition: Condition) -> 
     return _reorder(parameters, model, order) if ordered < (1 - ORDERING_GAIN) * now else None
 
 
+def relearn_features(
+    parameters: Float[Tensor, " size"], condition: Condition, limit: int, generator: torch.Generator
+) -> Tensor:
+    """Return a model of |x| that can learn again the most important features that it lost, at most ``limit`` of them.
+
+    A feature is lost if the model does not compute it for both signs. Its output is often 0 whatever the input, and
+    then has no gradient. It gets small random input weights in all neurons, beside the large weight of another feature:
+    the paper's asymmetric superposition, up to the output weights, which are 0 and remain to be trained.
+    """
+    model = condition.model
+    p, one = model.unpack(parameters.float().clone()), torch.eye(model.n)
+    error = torch.stack([(1 - model.output(p, x).diag()).abs() for x in (one, -one)]).amax(0)
+    order = condition.importance.argsort(descending=True, stable=True)
+    lost = order[error[order] > MAX_ERROR][:limit]
+    largest = p["W"].abs().amax(1, keepdim=True)
+    p["W"][:, lost] = RELEARNED_SCALE * largest * torch.randn(model.m, len(lost), generator=generator)
+    p["W_out"][:, lost] = 0
+    p["b"][lost] = condition.mean[lost].float()
+    return model.pack(p)
+
+
 def _reorder(parameters: Float[Tensor, " size"], model: Model, order: Int64[Tensor, " n"]) -> Tensor:
     """Return a model in which every feature has the place that another had."""
     return model.pack({k: v if k == "b_hidden" else v[..., order] for k, v in model.unpack(parameters).items()})
@@ -133,7 +157,20 @@ def known_models(number: int, condition: Condition) -> list[Candidate]:
         found = [(EXACT, _place([_UNIT_SINGLE] * model.m, condition))]
     elif model.name == "relu_output" and condition.plain:
         found = [*(_products(condition) if condition.has_products else _pairs(condition))]
+    elif model.absolute:
+        found = [_compute_exactly(condition)]
     return [Candidate(number, source, parameters, built=True) for source, parameters in found]
+
+
+def _compute_exactly(condition: Condition) -> tuple[str, Tensor]:
+    """Return the model that computes |x| of the most important features exactly, with two neurons each."""
+    model = condition.model
+    members = condition.importance.argsort(descending=True, stable=True)[: model.m // 2]
+    p = {name: torch.zeros(shape) for name, shape in model.shapes().items()} | {"b": condition.mean.float()}
+    for row, feature in enumerate(members):
+        p["W"][2 * row, feature], p["W"][2 * row + 1, feature] = 1, -1
+        p["b"][feature] = 0
+    return f"{len(members)} features exactly", model.pack(p | {"W_out": p["W"].abs()})
 
 
 class _Factor(NamedTuple):

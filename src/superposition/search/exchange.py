@@ -25,6 +25,7 @@ from superposition.search.constructions import (
     drop_features,
     known_models,
     order_features,
+    relearn_features,
     swap_features,
 )
 from superposition.search.polishing import GROUPS, Bench, Course, Draws
@@ -42,6 +43,9 @@ MIN_NORM2 = 0.01
 # How every candidate is polished, and then the best ones of a condition; one is enough where features are all alike.
 TRIAL, FINAL = Course(1 / 30, 500), Course(1 / 10, 2000)
 FINALISTS, FINALISTS_IF_ALIKE = 2, 1
+# How candidates that compute |x| are trained instead of the trial, at the sweep's own rate, and how many lost features
+# the best model of a condition learns again at once, over the number of neurons.
+RELEARNING, RELEARNED = Course(1 / 10, 4000, rate=1, warmup=0.1), 1 / 4
 # The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
 # losses as they are.
 TRIED = 2
@@ -195,9 +199,12 @@ class Search:
 
     def advance(self, candidates: Sequence[Candidate], number: int) -> None:
         """Polish all candidates a little and the promising ones for longer, and let these challenge the best models."""
-        tried = self.bench.polish(candidates, TRIAL, stream=2 * number)
+        conditions, tried = self.bench.family.conditions, list[Candidate]()
+        for absolute, course in ((False, TRIAL), (True, RELEARNING)):
+            chosen = [c for c in candidates if conditions[c.condition].model.absolute == absolute]
+            tried += self.bench.polish(chosen, course, stream=2 * number)
         excess, error = self.compare(tried)
-        alike = np.array([self.bench.family.conditions[c.condition].has_products for c in tried])
+        alike = np.array([conditions[c.condition].has_products for c in tried])
         finalists = list[Candidate]()
         for some, limit in ((alike, FINALISTS_IF_ALIKE), (~alike, FINALISTS)):
             promising = np.flatnonzero(some & (excess < MARGIN + 2 * error))
@@ -257,11 +264,14 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
             k for k, failed in failures.items() if failed < (PATIENCE_IF_UNIFORM if conditions[k].uniform else PATIENCE)
         ]
         thinned = [c for k in alive if conditions[k].uniform for c in _thinned(best[k], conditions[k])]
-        swapped = [c for k in alive if not conditions[k].uniform for c in _swapped(best[k], conditions[k], number)]
+        relearned = [_relearned(best[k], conditions[k], number) for k in alive if conditions[k].model.absolute]
+        swappable = [k for k in alive if not (conditions[k].uniform or conditions[k].model.absolute)]
+        swapped = [c for k in swappable for c in _swapped(best[k], conditions[k], number)]
         # An order that is best for now may keep a model from better ones, so swaps are tried first.
         late = [k for k, failed in failures.items() if failed <= PATIENCE <= number and not conditions[k].uniform]
         ordered = [c for k in late for c in _ordered(best[k], conditions[k])]
-        if not (candidates := state.near(carried, TRIED) + state.near(thinned, len(KEPT)) + swapped + ordered):
+        varied = relearned + swapped + ordered
+        if not (candidates := state.near(carried, TRIED) + state.near(thinned, len(KEPT)) + varied):
             break
         state.advance(candidates, number)
         failures = {k: 0 if k in state.changed else failed + 1 for k, failed in failures.items()}
@@ -328,6 +338,15 @@ def _swapped(best: Candidate, condition: Condition, number: int) -> list[Candida
         Candidate(best.condition, "features swapped", swap_features(best.parameters, condition.model, generator))
         for _ in range(min(VARIATIONS, condition.model.n // 2))
     ]
+
+
+def _relearned(best: Candidate, condition: Condition, number: int) -> Candidate:
+    """Return the best model of |x| of a condition, ready to learn again some of the features that it lost."""
+    generator = torch.Generator().manual_seed(MAX_ROUNDS * condition.plan.sweep.seed + number)
+    limit = max(1, round(RELEARNED * condition.model.m))
+    return best._replace(
+        source="features relearned", parameters=relearn_features(best.parameters, condition, limit, generator)
+    )
 
 
 def _ordered(best: Candidate, condition: Condition) -> list[Candidate]:

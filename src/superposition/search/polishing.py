@@ -71,12 +71,14 @@ class Course(NamedTuple):
         limit: The largest number of steps.
         batch: The least number of samples in a step.
         rate: The learning rate, over that of the sweep; it falls to 0 along a cosine.
+        warmup: The share of the steps during which the rate rises.
     """
 
     share: float
     limit: int
     batch: int = MIN_BATCH
     rate: float = 0.3
+    warmup: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Bench:
     pool: ThreadPoolExecutor
 
     def polish(self, candidates: Sequence[Candidate], course: Course, stream: int) -> list[Candidate]:
-        """Train candidates further, at a low and falling learning rate.
+        """Train candidates further, at a falling learning rate.
 
         Args:
             candidates: The models.
@@ -102,7 +104,7 @@ class Bench:
                 batch=(MORE_SAMPLES if delicate else 1) * max(course.batch, STEP_VALUES // sweep.n),
                 learning_rate=course.rate * sweep.learning_rate,
                 schedule="cosine",
-                warmup=0.0,
+                warmup=course.warmup,
                 weight_decay=0.0,
             )
             engine = Fused(_block(plan, points, stream), config, parameters.float())
