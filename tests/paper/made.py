@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from tests.paper.counter_models import correlated
+from tests.paper.counter_models import absolute, correlated
 from tests.real import QUICK
 
 from superposition.core.experiment.sweep import Sweep
@@ -19,8 +19,9 @@ from superposition.core.weights import SweepResult
 # Models per point, and snapshots of their training; those of scale quick are up to 30 and 150.
 RESTARTS, SNAPSHOTS = 6, 60
 # Sweeps whose claims need other points than those of scale quick, and models that other tests make.
-GRIDS = {"adversarial_training_200": {"attack": (0.0, 0.8, 2.0)}}
+GRIDS = {"adversarial_training": {"seeds": 2}, "adversarial_training_200": {"attack": (0.0, 0.8, 2.0)}}
 OTHERS = {
+    "absolute_motif": lambda: absolute.made("absolute_motif", lambda density: absolute.circuit()),
     "collapse": correlated.collapse_models,
     "organization_4": lambda: correlated.organised(correlated.SWEEPS["organization_4"], correlated.arrangement),
     "organization_6": lambda: correlated.organised(correlated.SWEEPS["organization_6"], correlated.arrangement_6),

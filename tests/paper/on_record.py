@@ -55,7 +55,8 @@ SMALLER: dict[str, dict[str, Any]] = {
 # What is left out: which one of several equally good solutions a search ends with depends on the processor.
 TIED = re.compile(
     r"phase_activations/(grid/(w|b|absent|own|phase)|\d+/images|sweeps/models/(W|b|notes|axes)|charts/models/shares)|"
-    r"five_features/optima/(dedicated|norm2|off_pentagon)|polytopes/(thomson/apart|numbers/the two arrangements)"
+    r"phase\.activation_functions/text|five_features/optima/(dedicated|norm2|off_pentagon)|"
+    r"polytopes/(thomson/apart|numbers/the two arrangements)"
 )
 # The figures of every section, and some of the standard figures of custom sweeps.
 SECTIONS = {name: section.figures for name, section in QUICK.sections.items()} | {
