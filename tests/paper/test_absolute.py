@@ -15,6 +15,7 @@ from tests.real import CONFIG
 
 from superposition.analysis import neurons
 from superposition.core.experiment.sweep import Sweep
+from superposition.core.models import Model
 from superposition.core.weights import SweepResult
 from superposition.paper.absolute import (
     activity,
@@ -25,6 +26,7 @@ from superposition.paper.absolute import (
     measure,
     motifs_of_shown_model,
 )
+from superposition.paper.absolute.cones import cone_layers
 from superposition.paper.absolute.motifs import find_motifs
 from superposition.pipeline.judging.claims import Tables
 from superposition.training.evaluation import losses
@@ -199,6 +201,15 @@ def test_claims_from_files(data: Tables, tmp_path: Path) -> None:
     assert values["absolute.polysemantic_when_sparse"] == 16
     assert values["absolute.more_features_than_neurons"] == 20
     assert values["absolute.two_neurons_each"] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("n", [2, 3, 41, 100])
+def test_six_neurons_compute_any_number_of_features(n: int) -> None:
+    """The layers of the construction, run as a model, give |x| of the active feature and 0 for all others."""
+    W, W_out = map(torch.from_numpy, cone_layers(n))
+    x = torch.cat([torch.eye(n), -0.3 * torch.eye(n)]).double()
+    y = Model("absolute", n, 6).output({"W": W, "W_out": W_out, "b": torch.zeros(n).double()}, x)
+    torch.testing.assert_close(y, x.abs(), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from superposition.paper.absolute import (
     computes_exactly,
     count_monosemantic,
 )
+from superposition.paper.absolute.cones import error_of_single_features
 from superposition.paper.absolute.motifs import Motif, find_motifs
 from superposition.theory import exact
 
@@ -162,7 +163,8 @@ def exact_features_loss(sweep: Sweep) -> np.ndarray:
 def absolute_neurons(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Measure losses, the features of every neuron, and the best models, for all densities and lengths of training.
 
-    Of the best known models, ``best_computed`` has the features that they compute, and ``best_neurons`` the neurons.
+    Of the best known models, ``best_computed`` has the features that they compute, and ``best_neurons`` the neurons;
+    ``constructed`` has the errors of a construction with six neurons where one feature is active.
     """
     parts: list[dict[str, pd.DataFrame]] = []
     for experiment in (*MAIN_EXPERIMENTS, *TRAINING_LENGTHS):
@@ -191,7 +193,9 @@ def absolute_neurons(trained: dict[str, SweepResult], best: dict[str, SweepResul
                 table = weights_table(*ordered_layers(models, point, lowest))
                 parts.append({"weights": table.assign(point=point, density=row.density)})
     tables = stack(parts)
-    return tables | _measure_known(best) | {"numbers": _summarise_neurons(tables)}
+    error = error_of_single_features(trained[MAIN_EXPERIMENTS[0]].sweep.n)
+    constructed = pd.DataFrame({"feature": np.arange(len(error)), "error": error})
+    return tables | _measure_known(best) | {"numbers": _summarise_neurons(tables), "constructed": constructed}
 
 
 def _measure_known(best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
