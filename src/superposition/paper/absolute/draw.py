@@ -257,7 +257,7 @@ def _draw_computed(axes: np.ndarray, computed: pd.DataFrame, best: pd.DataFrame,
     counts.plot([], [], "--", color="0.4", lw=1, label="in the best known model")
     for number, label in ((m // 2, "two neurons each"), (m, "one neuron each")):
         counts.axhline(number, color="0.6", lw=0.6, ls=":")
-        counts.text(1 / densities[-1], number - 0.4, label, ha="right", va="top", fontsize=6, color="0.4")
+        counts.text(1 / densities[0], number - 1, label, va="top", fontsize=6, color="0.4")
         shares.axvline(number + 0.5, color="0.6", lw=0.6, ls=":")
     counts.set(xscale="log", xlabel=style.SPARSITY_LABEL, ylabel="features computed", ylim=(0.4 * m, 1.4 * m))
     counts.legend(title="explained", fontsize=6, title_fontsize=6, loc="upper left")
