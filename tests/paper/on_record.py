@@ -10,6 +10,7 @@ import contextlib
 import re
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ import torch
 from matplotlib.animation import AbstractMovieWriter
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba_array
+from matplotlib.colors import to_rgba, to_rgba_array
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
 from tests.paper.made import made
 from tests.paper.synthetic import through_files
@@ -160,6 +162,21 @@ def of_artist(artist: Artist) -> Iterator[tuple[str, Any]]:
     for name in ("get_linewidth", "get_markersize", "get_alpha", "get_zorder"):
         value = getattr(artist, name, lambda: None)()
         yield "style", [] if value is None else value
+    for name in ("get_linestyle", "get_marker"):
+        yield "style", code(getattr(artist, name, lambda: None)())
+
+
+def code(value: Any) -> float:
+    """Return a number between 0 and 1 for what is none, such as the name of a marker."""
+    return zlib.crc32(repr(value).encode()) / 2**32
+
+
+def of_text(text: Text) -> Iterator[tuple[str, Any]]:
+    """Yield where a text is and what it points to, the numbers in it, and how it is set."""
+    yield "texts", [*text.get_position(), *getattr(text, "xy", ())]
+    yield "words", numbers_in([text.get_text()])
+    yield "setting", [text.get_fontsize(), text.get_rotation() / 90, code(text.get_ha()), code(text.get_va())]
+    yield "setting", to_rgba(text.get_color())
 
 
 def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
@@ -167,16 +184,15 @@ def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
         if axis := getattr(ax, f"{name}axis", None):
             yield "limits", axis.get_view_interval()
             scale = ("linear", "log", "symlog", "logit").index(axis.get_scale())
-            ticks = axis.get_major_locator()
+            ticks, labels = axis.get_major_locator(), axis.get_major_formatter()
             yield "limits", [scale, *(ticks() if isinstance(ticks, FixedLocator) else [])]
+            yield "words", numbers_in([axis.label.get_text(), *getattr(labels, "seq", ())])
     if hasattr(ax, "azim"):
         yield "limits", [ax.azim, ax.elev]
     legend = ax.get_legend()
-    yield "texts", [len(ax.texts), 0 if legend is None else len(legend.get_texts())]
-    for text in ax.texts:
-        yield "texts", text.get_position()
-    yield "layout", ax.get_position(original=True).bounds
-    yield "layout", [text.get_fontsize() for text in (ax.title, *ax.texts, *(legend.get_texts() if legend else ()))]
+    for text in (ax.title, *ax.texts, *(legend.get_texts() if legend else ())):
+        yield from of_text(text)
+    yield "layout", [*ax.get_position(original=True).bounds, code(ax.get_aspect()), ax.axison, len(ax.texts)]
     for kind in ("lines", "collections", "patches", "images"):
         for artist in getattr(ax, kind):
             for what, values in of_artist(artist):
@@ -184,14 +200,15 @@ def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
 
 
 def of_figure(figure: Figure) -> Numbers:
-    """Return what is drawn in all axes, without the words."""
-    found: dict[str, list[np.ndarray]] = {
-        "texts": [np.array([len(figure.axes), len(figure.texts)])],
-        "layout": [figure.get_size_inches(), np.ravel([text.get_position() for text in figure.texts])],
-    }
+    """Return what is drawn in all axes; of words, the numbers in them."""
+    shown = [("layout", figure.get_size_inches()), ("layout", len(figure.axes))]
+    for text in (*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())):
+        shown += of_text(text)
     for k, ax in enumerate(figure.axes):
-        for what, values in of_axes(ax):
-            found.setdefault(f"{k}/{what}", []).append(np.ravel(np.asarray(values, dtype=float)))
+        shown += [(f"{k}/{what}", values) for what, values in of_axes(ax)]
+    found: dict[str, list[np.ndarray]] = {}
+    for place, values in shown:
+        found.setdefault(place, []).append(np.ravel(np.asarray(values, dtype=float)))
     return {place: np.concatenate(arrays) for place, arrays in found.items()}
 
 

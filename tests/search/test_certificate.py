@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from superposition.core.experiment.grid import COORDINATES
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.search import certificate, exchange
@@ -46,6 +48,24 @@ def test_a_bad_model_is_replaced(found: dict[str, Best], trained: dict[str, Swee
     assert row["source"] != "six"
     assert row["known"] <= float(trained["six"].loss[1].min()) * 1.005
     assert float(found["six"].models.loss[1, 0]) == row["known"]
+
+
+def test_the_models_are_those_of_the_table(
+    found: dict[str, Best], trained: dict[str, SweepResult], tmp_path: Path
+) -> None:
+    for name, best in found.items():
+        table, models = best.table, best.models
+        assert [*table.columns[:5]] == ["experiment", *COORDINATES[:4]]
+        assert (table["experiment"] == name).all()
+        np.testing.assert_array_equal(table["density"], FAMILY[name].density)
+        np.testing.assert_allclose(table["excess"], table["trained"] / table["known"] - 1, atol=1e-12)
+        models.save(tmp_path / "best")
+        read = SweepResult.load(tmp_path / "best")
+        assert (read.sweep.restarts, read.sweep.n, read.sweep.snapshots) == (1, FAMILY[name].n, 0)
+        np.testing.assert_array_equal(read.loss[:, 0], table["known"])
+        np.testing.assert_array_equal(read.loss_error[:, 0], table["known_error"])
+        losses = branches.precise_loss(*(read.best()[k] for k in ("W", "b")), torch.from_numpy(read.sweep.densities()))
+        np.testing.assert_allclose(losses, table["known"], rtol=1e-3)
 
 
 def test_nothing_is_beaten_by_a_construction(found: dict[str, Best]) -> None:

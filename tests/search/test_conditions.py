@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from superposition.core.experiment.sweep import Sweep
 from superposition.search.conditions import Family
+from superposition.theory import exact
 
 KEYS = {"model": "relu_output", "n": 4, "m": 2}
 
@@ -57,3 +60,44 @@ def test_what_more_than_independent_features_and_their_loss_matters_is_not_plain
     plain, other = (Family({"one": Sweep.parse(KEYS | {"density": 0.5} | more)}).conditions[0] for more in ({}, keys))
     assert (plain.plain, other.plain) == (True, keys == {"model": "linear"})
     assert other.loss_alone == (not {"l1", "attack"} & keys.keys())
+
+
+def test_the_distance_of_conditions_is_a_metric() -> None:
+    """Only conditions whose features are active together in different ways are infinitely far apart."""
+    keys = {"density": [0.5, 0.1], "relative_importance": {"features": [0], "ratio": [1, 3]}, "attack": [0, 0.3]}
+    keys, other = keys | {"l1": [0, 0.2]}, {"density": 0.5, "distribution": {"correlated": [[0, 1]]}}
+    family = Family({name: Sweep.parse(KEYS | some) for name, some in (("one", keys), ("two", other))})
+    *same, apart = family.conditions
+    distance = np.array([[one.distance(two) for two in same] for one in same])
+    assert (np.diag(distance) == 0).all()
+    assert (distance + np.eye(len(same)) > 0).all()
+    np.testing.assert_array_equal(distance, distance.T)
+    assert (distance[:, :, None] <= distance[:, None] + distance.T[None] + 1e-12).all()
+    assert all(one.distance(apart) == np.inf for one in same)
+
+
+def test_neighbours_on_a_grid_are_one_or_two_steps_away_along_one_axis() -> None:
+    keys = {"density": [0.8, 0.4, 0.2, 0.1], "relative_importance": {"features": [0], "ratio": [1, 2, 4, 8]}}
+    family = Family({"one": Sweep.parse(KEYS | keys)})
+    place = np.array([[c.coordinates["density"], c.coordinates["relative_importance"]] for c in family.conditions])
+    steps = np.abs(np.log2(place)[:, None] - np.log2(place)).round()
+    near = ((steps > 0).sum(-1) == 1) & (steps.sum(-1) <= 2)
+    assert [[*family.neighbours(k)] for k in range(len(place))] == [np.flatnonzero(row).tolist() for row in near]
+
+
+@pytest.mark.parametrize("keys", [{}, {"importance": {"decay": 0.5}}, {"density": 0.1}])
+def test_a_model_that_drops_all_features_costs_their_variance(keys: dict[str, Any]) -> None:
+    c = Family({"one": Sweep.parse({"model": "relu_output", "n": 3, "m": 1, "density": 0.5} | keys)}).conditions[0]
+    nothing = {"W": torch.zeros(1, 3, dtype=torch.float64), "b": c.mean}
+    assert c.dropped == pytest.approx(float(exact.expected_loss(c.model, nothing, c.density, c.importance)))
+
+
+def test_features_are_exchangeable_if_only_importances_tell_them_apart() -> None:
+    different = {"relative_density": {"features": [0], "ratio": [3]}}
+    for keys, expected in (
+        ({}, True),
+        ({"importance": {"decay": 0.5}}, True),
+        (different, False),
+        ({"distribution": {"correlated": [[0, 1]]}}, False),
+    ):
+        assert Family({"one": Sweep.parse(KEYS | {"density": 0.1} | keys)}).conditions[0].exchangeable == expected

@@ -100,6 +100,31 @@ def test_the_best_products_are_proposed_and_cost_what_theory_says(n: int, m: int
     assert losses[0] <= min(losses) * (1 + 1e-3)
 
 
+@pytest.mark.parametrize(("n", "m"), [(6, 3), (4, 3), (40, 20)])
+def test_digons_and_dedicated_dimensions_are_for_the_costliest_features(n: int, m: int) -> None:
+    """Features are in the order of their importance; those that get no dimension are absent."""
+    c = condition(n=n, m=m, density=0.3, importance=[0.8**k for k in range(n)])
+    numbers = range(min(m, n - m) + 1) if m < 8 else [0, 3, 6, 9, 12, 15, 18]
+    for pairs, candidate in zip(numbers, known_models(0, c), strict=True):
+        p = c.model.unpack(candidate.parameters)
+        digon = torch.tensor([[1.0, -1], [-1, 1]], dtype=torch.float64)
+        absent = n - m - pairs
+        expected = [torch.eye(m - pairs), *[digon] * pairs, torch.zeros(absent, absent)]
+        torch.testing.assert_close(p["W"].mT @ p["W"], torch.block_diag(*expected).double())
+        torch.testing.assert_close(p["b"], torch.cat([torch.zeros(n - absent), c.mean[n - absent :]]).double())
+
+
+def test_the_best_of_all_models_is_known_where_there_are_few_features() -> None:
+    c = condition(n=2, m=1, density=0.3, importance=[1.0, 0.5])
+    (best,) = known_models(0, c)
+    angles = torch.linspace(0, torch.pi, 90, dtype=torch.float64)
+    W = 1.02 * torch.stack([angles.cos(), angles.sin()], dim=-1)[:, None]
+    p = {"W": W, "b": torch.zeros(90, 2, dtype=torch.float64)}
+    others = exact.expected_loss(c.model, p, c.density.expand(90, -1), c.importance.expand(90, -1))
+    assert float(loss(c, best.parameters)) <= float(others.min())
+    assert best.built
+
+
 def test_a_linear_model_keeps_what_costs_most() -> None:
     c = condition(model="linear", n=4, m=2, importance=[0.5, 1.0, 0.1, 2.0])
     (best,) = known_models(0, c)

@@ -1,11 +1,13 @@
 """Test weighted samples against losses that are computed in other ways."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
 from superposition.core.experiment.sweep import Sweep
-from superposition.search.weighted import is_rare, is_small, weighted_losses
+from superposition.search.weighted import is_rare, is_small, rarity, several_share, spread, weighted_losses
 from superposition.theory import branches
 from superposition.training.blocks import Plan
 from superposition.training.engine import TrainingConfig
@@ -27,6 +29,22 @@ def check(found: torch.Tensor, expected: torch.Tensor, error: float | torch.Tens
     spread = found.std(dim=1) / GROUPS**0.5
     assert (spread < 0.01 * expected).all()
     assert ((found.mean(dim=1) - expected).abs() < 4 * (spread**2 + error**2) ** 0.5 + 1e-6 * expected).all()
+
+
+def of_ordinary_samples(
+    plan: Plan, parameters: torch.Tensor, samples: int = 2**21
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the losses of models on many samples, and their errors."""
+    count = len(parameters)
+    block = plan.block(np.zeros(count, dtype=int))
+    mean, error = Fused(block, TrainingConfig.of(plan.sweep), parameters).losses(samples)
+    if block.attack is not None:
+        return torch.from_numpy(mean), torch.from_numpy(error)
+    x, p = torch.zeros(count, 1, plan.model.n), plan.model.unpack(parameters)
+    zero = plan.model.loss(p, x, block.importance)[:, 0]
+    assert (plan.model.hidden(p, x) == 0).all()
+    any_active = block.gates.any_from[:, 0].double()
+    return (1 - any_active) * zero + any_active * torch.from_numpy(mean), any_active * torch.from_numpy(error)
 
 
 @pytest.mark.parametrize("density", [0.3, 0.05])
@@ -52,14 +70,25 @@ def test_the_loss_is_that_of_all_patterns_of_active_features(density: float) -> 
 )
 def test_the_loss_is_that_of_ordinary_samples(keys: dict[str, object]) -> None:
     plan = plan_of(**{"density": 0.05, **keys})
-    parameters, block = models(plan), plan.block(np.zeros(3, dtype=int))
-    mean, error = Fused(block, TrainingConfig.of(plan.sweep), parameters).losses(2**21)
-    zero = plan.model.loss(plan.model.unpack(parameters), torch.zeros(3, 1, plan.model.n), block.importance)[:, 0]
-    hidden = plan.model.hidden(plan.model.unpack(parameters), torch.zeros(3, 1, plan.model.n)).abs().sum((1, 2))
-    assert (hidden == 0).all()
-    any_active = block.gates.any_from[:, 0].double()
-    expected = (1 - any_active) * zero + any_active * torch.from_numpy(mean)
-    check(weighted_losses(plan, 0, parameters, SAMPLES, GROUPS, 0), expected, any_active * torch.from_numpy(error))
+    parameters = models(plan)
+    check(weighted_losses(plan, 0, parameters, SAMPLES, GROUPS, 0), *of_ordinary_samples(plan, parameters))
+
+
+@pytest.mark.parametrize("density", [[0.02] * 4, [0.5, 0.1, 0.3, 0.1]])
+@pytest.mark.parametrize("importance", [[1.0] * 4, [1.0, 0.5, 0.1, 2.0]])
+def test_how_much_samples_tell(density: list[float], importance: list[float]) -> None:
+    """The sums over all patterns of active features are those of the closed forms."""
+    ratio = {"features": [*range(4)], "ratio": [1]}
+    plan = plan_of(n=4, density=0.1, importance=importance, relative_density=ratio)
+    plan.densities[0] = density
+    chance = np.zeros(5)
+    for active in itertools.product((False, True), repeat=4):
+        chance[sum(active)] += np.where(active, density, 1 - np.array(density)).prod()
+    assert several_share(plan, 0) == pytest.approx(chance[2:].sum() / chance[1:].sum())
+    # The effective number of features that share the cost is that of draws whose weights differ.
+    cost = np.array(density) * importance / np.dot(density, importance)
+    assert spread(plan, 0) == pytest.approx(4 * (cost**2).sum())
+    assert rarity(plan, 0) == pytest.approx(spread(plan, 0) * chance[1:].sum() / chance[2:].sum())
 
 
 def test_weights_are_for_sparse_independent_features() -> None:

@@ -263,7 +263,7 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
         alive = [
             k for k, failed in failures.items() if failed < (PATIENCE_IF_UNIFORM if conditions[k].uniform else PATIENCE)
         ]
-        thinned = [c for k in alive if conditions[k].uniform for c in _thinned(best[k], conditions[k])]
+        fewer = [c for k in alive if conditions[k].uniform for c in thinned(best[k], conditions[k])]
         relearned = [_relearned(best[k], conditions[k], number) for k in alive if conditions[k].model.absolute]
         swappable = [k for k in alive if not (conditions[k].uniform or conditions[k].model.absolute)]
         swapped = [c for k in swappable for c in _swapped(best[k], conditions[k], number)]
@@ -271,7 +271,7 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
         late = [k for k, failed in failures.items() if failed <= PATIENCE <= number and not conditions[k].uniform]
         ordered = [c for k in late for c in _ordered(best[k], conditions[k])]
         varied = relearned + swapped + ordered
-        if not (candidates := state.near(carried, TRIED) + state.near(thinned, len(KEPT)) + varied):
+        if not (candidates := state.near(carried, TRIED) + state.near(fewer, len(KEPT)) + varied):
             break
         state.advance(candidates, number)
         failures = {k: 0 if k in state.changed else failed + 1 for k, failed in failures.items()}
@@ -319,7 +319,7 @@ def _describe(source: Condition, target: Condition) -> str:
     return ", ".join([source.experiment, *(f"{k} {source.coordinates[k]:.4g}" for k in apart)])
 
 
-def _thinned(best: Candidate, condition: Condition) -> list[Candidate]:
+def thinned(best: Candidate, condition: Condition) -> list[Candidate]:
     """Return the best model of a condition without some features, because those of large sparse models are too many."""
     norm2, n = condition.model.unpack(best.parameters)["W"].square().sum(0), condition.model.n
     present = int((norm2 > MIN_NORM2).sum())

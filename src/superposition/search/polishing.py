@@ -16,7 +16,7 @@ from superposition.core.experiment.grid import MAX_REPLICATES
 from superposition.core.experiment.sweep import Sweep
 from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate
-from superposition.search.weighted import is_rare, is_small, rarity, several_share, weighted_losses
+from superposition.search.weighted import is_rare, is_small, rarity, several_share, spread, weighted_losses
 from superposition.training.blocks import BLOCK_STATE, Plan
 from superposition.training.engine import Block, TrainingConfig
 from superposition.training.evaluation import analytic_loss, has_closed_form, is_exact
@@ -208,18 +208,12 @@ def _block(plan: Plan, points: np.ndarray, stream: int) -> Block:
 
 def _is_delicate(plan: Plan, point: int) -> bool:
     """Return whether rare samples decide between features of very unequal cost."""
-    return has_closed_form(plan.sweep) and is_rare(plan, point) and _spread(plan, point) >= DELICATE_SPREAD
+    return has_closed_form(plan.sweep) and is_rare(plan, point) and spread(plan, point) >= DELICATE_SPREAD
 
 
 def _is_crowded(plan: Plan, point: int) -> bool:
     """Tell whether nearly all samples that are not all-zero have several active features."""
     return several_share(plan, point) > CROWDED
-
-
-def _spread(plan: Plan, point: int) -> float:
-    """Return how unequal the costs of features are: 1 if all are equal, and n if a single one makes up the loss."""
-    cost = plan.importances[point] * plan.densities[point]
-    return float(len(cost) * (cost**2).sum() / cost.sum() ** 2)
 
 
 @cache
@@ -228,4 +222,4 @@ def _factor(plan: Plan, point: int) -> int:
 
     It is a power of 2, so that similar conditions can be evaluated together.
     """
-    return 2 ** round(np.log2((rarity if has_closed_form(plan.sweep) else _spread)(plan, point)))
+    return 2 ** round(np.log2((rarity if has_closed_form(plan.sweep) else spread)(plan, point)))

@@ -42,6 +42,12 @@ def several_share(plan: Plan, point: int) -> float:
     return float(1 - exact.single_active_probability(density).sum() / (1 - (1 - density).prod()))
 
 
+def spread(plan: Plan, point: int) -> float:
+    """Return how unequal the costs of features are: 1 if all are equal, and n if a single one makes up the loss."""
+    cost = plan.importances[point] * plan.densities[point]
+    return float(len(cost) * (cost**2).sum() / cost.sum() ** 2)
+
+
 @cache
 def rarity(plan: Plan, point: int) -> float:
     """Return about how many samples it takes to learn as much as from one in which every feature matters.
@@ -49,8 +55,7 @@ def rarity(plan: Plan, point: int) -> float:
     Of the samples that are not all-zero, those with a single active feature tell nothing that is not known. And if few
     features make up most of the loss, most others tell little.
     """
-    cost = plan.importances[point] * plan.densities[point]
-    return float(len(cost) * (cost**2).sum() / cost.sum() ** 2 / max(several_share(plan, point), 1e-12))
+    return spread(plan, point) / max(several_share(plan, point), 1e-12)
 
 
 def is_small(plan: Plan, point: int) -> bool:

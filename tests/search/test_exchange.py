@@ -1,0 +1,199 @@
+"""Test which models the search tries and which of them it keeps, on conditions whose losses have a closed form."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from tests.paper.made import models_of
+
+from superposition.core.experiment.sweep import Sweep
+from superposition.search import exchange
+from superposition.search.conditions import Condition, Family
+from superposition.search.constructions import Candidate, carry_over
+from superposition.search.exchange import Search, lowest, search
+from superposition.search.polishing import Bench, Course
+from superposition.theory import exact
+
+# The best linear models of features with values from 0.2 to 1 are not known, but their losses are.
+LINEAR = {
+    "model": "linear",
+    "n": 4,
+    "m": 2,
+    "density": [0.8, 0.4, 0.2, 0.1, 0.05],
+    "values": {"minimum": 0.2},
+    "importance": {"decay": 0.7},
+    "restarts": 5,
+    "steps": 60,
+    "batch": 64,
+}
+
+
+def bench_of(*sweeps: dict[str, object]) -> Bench:
+    family = Family({f"sweep {k}": Sweep.parse(LINEAR | keys) for k, keys in enumerate(sweeps)})
+    return Bench(family, ThreadPoolExecutor(1))
+
+
+def loss(condition: Condition, parameters: torch.Tensor) -> float:
+    p = condition.model.unpack(parameters.double())
+    values = condition.plan.sweep.values
+    return float(exact.linear_loss(p["W"], p["b"], condition.density, condition.importance, values))
+
+
+def drawn(bench: Bench, each: int, seed: int) -> list[Candidate]:
+    """Return some models for every condition, in a mixed order."""
+    rng = np.random.default_rng(seed)
+    found = [
+        Candidate(k, f"{seed} {j}", torch.from_numpy(0.4 * rng.normal(size=c.model.size)).float())
+        for k, c in enumerate(bench.family.conditions)
+        for j in range(each)
+    ]
+    return [found[k] for k in rng.permutation(len(found))]
+
+
+def start(bench: Bench) -> Search:
+    best = {c.condition: c for c in drawn(bench, 1, 0)}
+    return Search(bench, best, changed=set())
+
+
+def of_candidate(bench: Bench, candidate: Candidate) -> float:
+    return loss(bench.family.conditions[candidate.condition], candidate.parameters)
+
+
+def test_losses_are_compared_with_that_of_the_best_model_of_the_same_condition() -> None:
+    bench = bench_of({}, {"n": 6})
+    state, candidates = start(bench), drawn(bench, 3, 1)
+    excess, error = state.compare([*candidates, *state.best.values()])
+    over = np.array([of_candidate(bench, state.best[c.condition]) for c in candidates])
+    expected = np.array([of_candidate(bench, c) for c in candidates]) / over - 1
+    np.testing.assert_allclose(excess, [*expected, *[0] * len(state.best)], rtol=1e-5, atol=1e-12)
+    assert (error < 1e-12).all()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")  # Infinite losses have no error.
+def test_the_best_challenger_of_every_condition_wins_if_it_beats_what_is_there() -> None:
+    bench = bench_of({})
+    state, candidates = start(bench), drawn(bench, 2, 1)
+    before, diverged = dict(state.best), Candidate(0, "diverged", torch.full_like(state.best[0].parameters, torch.nan))
+    state.challenge([*candidates, diverged])
+    for k in before:
+        best = min([before[k], *(c for c in candidates if c.condition == k)], key=lambda c: of_candidate(bench, c))
+        assert state.best[k].source == best.source
+    winners = {k for k, c in state.best.items() if c is not before[k]}
+    assert state.changed == winners
+    assert 0 < len(winners) < len(before)
+
+
+def test_a_gain_that_chance_explains_is_none() -> None:
+    """Where losses have errors, a model must be better by more than a little, and by more than its error."""
+    bench = bench_of({"model": "relu_output", "n": 20, "density": [0.3], "values": {}})
+    state = start(bench)
+    best = state.best[0]
+    less, more = (Candidate(0, str(share), best.parameters * (1 - share)) for share in (1e-5, 0.05))
+    gains = -state.compare([less, more], level=2)[0]
+    assert 0 < gains[0] < exchange.MIN_GAIN < gains[1]
+    state.challenge([less])
+    assert state.best[0] is best
+    state.challenge([more])
+    assert state.best[0] is more
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_the_lowest_of_every_condition(limit: int) -> None:
+    rng = np.random.default_rng(limit)
+    candidates = [Candidate(int(k), "", torch.zeros(1)) for k in rng.integers(0, 4, 30)]
+    excess = rng.normal(size=30)
+    found = lowest(candidates, excess, limit)
+    expected = [
+        sorted((e, number) for number, (c, e) in enumerate(zip(candidates, excess, strict=True)) if c.condition == k)
+        for k in range(4)
+    ]
+    assert sorted(map(id, found)) == sorted(id(candidates[n]) for some in expected for _, n in some[:limit])
+
+
+def test_new_models_are_carried_once_to_their_neighbours() -> None:
+    bench = bench_of({}, {"density": [0.3], "n": 5})
+    state = start(bench)
+    state.changed = {0, 3}
+    carried = state.exchange()
+    conditions = bench.family.conditions
+    expected = {(k, j) for j in (0, 3) for k in range(len(conditions)) if j in bench.family.neighbours(k)}
+    found = set()
+    for c in carried:
+        (j,) = (
+            j
+            for j in (0, 3)
+            if torch.equal(
+                c.parameters,
+                carry_over(state.best[j].parameters, conditions[j], conditions[c.condition]),
+            )
+        )
+        found.add((c.condition, j))
+        density = conditions[j].coordinates["density"]
+        assert c.source == f"sweep 0, density {density:g}"
+    assert found == expected
+    assert len(carried) == len(expected)
+    assert state.exchange() == []
+
+
+def test_the_rival_is_the_best_of_what_neighbours_offer() -> None:
+    bench = bench_of({}, {"density": [0.3], "n": 3})
+    state, conditions = start(bench), bench.family.conditions
+    best = dict(state.best)
+    # Bad models where rivals are wanted lose against any rival.
+    where = [1, 4]
+    for k in where:
+        state.best[k] = best[k]._replace(parameters=3 + best[k].parameters)
+    rivals = {c.condition: c for c in state.rivals(where)}
+    assert rivals.keys() == {*where}
+    for k in where:
+        offered = [
+            carry_over(state.best[j].parameters, conditions[j], conditions[k]) for j in bench.family.neighbours(k)
+        ]
+        assert of_candidate(bench, rivals[k]) == pytest.approx(min(loss(conditions[k], p) for p in offered))
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[list[Candidate]]:
+    """Return the lists of models that the search polishes, which stay as they are."""
+    calls: list[list[Candidate]] = []
+
+    def polish(self: Bench, candidates: list[Candidate], course: Course, stream: int) -> list[Candidate]:
+        calls.append([*candidates])
+        return [*candidates]
+
+    monkeypatch.setattr(Bench, "polish", polish)
+    return calls
+
+
+def test_the_best_initialisations_and_swaps_are_tried_where_only_the_loss_counts(tried: list[list[Candidate]]) -> None:
+    """Of five initialisations three take part, and none where there is a penalty."""
+    bench = bench_of({"l1": [0, 0.1]})
+    trained = models_of(bench.family.sweeps["sweep 0"], "falling")
+    search(bench, {"sweep 0": trained})
+    ranks = set[int]()
+    flat, ranked = trained.model.pack(trained.parameters), trained.loss.argsort(dim=1)
+    for k, condition in enumerate(bench.family.conditions):
+        here = [[c for c in call if c.condition == k] for call in tried]
+        if condition.coordinates["l1"]:
+            assert not any(here)
+            continue
+        own = [c.parameters for c in here[0] if c.source == "sweep 0"]
+        ranks |= {next(r for r in range(5) if torch.equal(p, flat[k, ranked[k, r]])) for p in own}
+        assert sum(c.source == "features swapped" for c in here[0]) == trained.model.n // 2
+    assert len(ranks) > 1
+    assert ranks <= {0, 1, 2}
+
+
+def test_features_are_dropped_where_many_are_alike(tried: list[list[Candidate]]) -> None:
+    """A quarter, a half or three quarters of the features are kept if more are present, and more than four times m."""
+    keys = {"model": "relu_output", "importance": 1, "values": {}, "density": [0.02], "m": 2, "evaluation": 2**14}
+    for n, present, expected in ((16, 16, {4, 8, 12}), (16, 8, {4}), (8, 8, set())):
+        bench, keep = bench_of(keys | {"n": n}), torch.arange(n) < present
+        trained = models_of(bench.family.sweeps["sweep 0"], "alike")
+        angle = torch.arange(n) * 2.4
+        W, b = torch.stack([angle.cos(), angle.sin()]) * keep, torch.where(keep, -0.1, 0.01)
+        state = Search(bench, {0: Candidate(0, "one", trained.model.pack({"W": W, "b": b}))}, changed=set())
+        # The models with fewer features may be better or worse; all that matters here is which there are.
+        found = exchange.thinned(state.best[0], bench.family.conditions[0])
+        assert {int((trained.model.unpack(c.parameters)["W"].norm(dim=0) > 0).sum()) for c in found} == expected
