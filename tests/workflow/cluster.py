@@ -4,13 +4,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import yaml
-from tests.workflow.project import OUT, Project, digest
+from tests.workflow.project import OUT, PATIENCE, Project, digest, started
 from tests.workflow.slurm import Slurm
 
 # The profiles, with settings that make them ask more often than is polite on a cluster.
@@ -21,18 +21,22 @@ EAGER = {
 LONG = f"{OUT}/weights/basic_small.safetensors"
 
 
-def start(project: Project, slurm: Slurm, profile: str, *words: str) -> subprocess.Popen[str]:
+def start(project: Project, slurm: Slurm, profile: str, *words: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
     environment = {k: v for k, v in slurm.environment.items() if k not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
     command = [sys.executable, "-m", "snakemake", "--profile", f"profiles/{profile}", *EAGER[profile], *words]
-    output = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=project.path, env=environment, start_new_session=True, **output)
+    return started(command, project.path, environment)
 
 
 def run(project: Project, slurm: Slurm, profile: str, *words: str) -> tuple[int, str]:
     """Return the exit code, and the output of Snakemake and its jobs."""
     with start(project, slurm, profile, *words) as process:
-        output, _ = process.communicate()
-    return process.returncode, output
+        process.wait(PATIENCE)
+    return process.returncode, said(project)
+
+
+def said(project: Project) -> str:
+    """Return the output so far of Snakemake and its jobs."""
+    return (project.path / "said").read_text(encoding="utf-8", errors="replace")
 
 
 def submitted(output: str) -> int:

@@ -4,11 +4,13 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +21,44 @@ ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "src", "workflow", "profiles", "report", "examples")
 OUT = Path("results/quick")
 TINY = {"steps": 40, "batch": 64, "restarts": 2, "evaluation": 4000}
+# Seconds after which tests give up on what hangs. Nothing that works takes a tenth of that, on however busy a machine.
+PATIENCE = 1800
 
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def wait_for(what: Callable[[], bool], name: str, seconds: float = 600) -> None:
-    end = time.monotonic() + seconds
+def wait_for(what: Callable[[], bool], name: str) -> None:
+    end = time.monotonic() + PATIENCE
     while not what():
         if time.monotonic() > end:
-            raise TimeoutError(f"{name}: not within {seconds} s")
+            raise TimeoutError(f"{name}: not within {PATIENCE} s")
         time.sleep(0.1)
+
+
+@contextmanager
+def started(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command in a folder and in its own process group, with its output in the file ``said``.
+
+    Whatever of the command is left when the test has ended is killed.
+    """
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 class Project:
@@ -93,17 +121,9 @@ class Project:
             stdin=subprocess.DEVNULL,
         )
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start Snakemake in its own process group, so that it can be killed, with its output in the file ``said``."""
-        with (self.path / "said").open("wb") as said:
-            return subprocess.Popen(
-                self.command(*words),
-                cwd=self.path,
-                start_new_session=True,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-            )
+    def start(self, *words: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """Start Snakemake, so that it can be killed."""
+        return started(self.command(*words), self.path, os.environ)
 
     def jobs(self, *words: str) -> set[str]:
         """Return the jobs that Snakemake would run, as ``rule`` or ``rule:wildcard``."""

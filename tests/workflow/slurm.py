@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -10,12 +11,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
-from tests.workflow.project import wait_for
+from tests.workflow.project import PATIENCE, wait_for
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "setpriv")
 NODES = ("node0", "node1")
 CORES, MEMORY = 4, 16_000  # Properties of a node that SLURM does not check.
 
+# Limits are long, so that nothing depends on how busy the machine is. A job that loses its node starts again after the
+# time in which credentials expire.
 CONF = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -23,7 +26,7 @@ SlurmctldPort={ports[0]}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket,cred_expire=5
+AuthInfo=socket={folder}/munge.socket,cred_expire=15
 StateSaveLocation={folder}
 SlurmdSpoolDir={folder}/%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -39,6 +42,11 @@ JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 SlurmdParameters=config_overrides
 KillWait=1
+MessageTimeout=100
+TCPTimeout=60
+BatchStartTimeout=600
+UnkillableStepTimeout=600
+SlurmdTimeout=0
 GresTypes=gpu
 EnforcePartLimits={limits}
 NodeName=DEFAULT CPUs={cores} RealMemory={memory} Gres=gpu:1
@@ -74,7 +82,7 @@ class Slurm:
     def __call__(self, *words: str) -> str:
         """Run a command of SLURM and return its output."""
         return subprocess.run(
-            words, env=self.environment, check=True, capture_output=True, text=True, timeout=60
+            words, env=self.environment, check=True, capture_output=True, text=True, timeout=PATIENCE
         ).stdout.strip()
 
     def kill(self, job: str | None = None) -> None:
@@ -109,12 +117,19 @@ class Slurm:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on, so that several SLURMs may run side by side."""
+    """Return ports that nothing listens on, so that several SLURMs may run side by side.
+
+    They are below those that the system gives to connections, one of which could take a port before SLURM does.
+    """
+    found: list[int] = []
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in sockets:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in sockets]
+        for port in random.SystemRandom().sample(range(10_000, 32_000), 1000):
+            with suppress(OSError):  # Something listens there.
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise AssertionError("no free ports")
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.readme import block
-from tests.workflow.cluster import EAGER, LONG, edited, run, same, start, submitted
-from tests.workflow.project import OUT, ROOT, Project, digest, wait_for
+from tests.workflow.cluster import EAGER, LONG, edited, run, said, same, start, submitted
+from tests.workflow.project import OUT, PATIENCE, ROOT, Project, digest, wait_for
 from tests.workflow.slurm import Slurm
 
 from superposition.core.weights import SweepResult
@@ -81,11 +81,12 @@ def test_an_unknown_partition_is_refused(fresh: Project, slurm: Slurm) -> None:
 def test_a_job_that_waits_for_ever_can_be_seen_and_cancelled(fresh: Project, slurm: Slurm) -> None:
     """The queue states the reason, and Ctrl-C leaves no job in it, as the documentation says."""
     with start(fresh, slurm, "slurm", "--set-resources", "train:runtime=9999", "--", LONG) as process:
+        # A job may be in the queue before Snakemake has been told its number.
+        wait_for(lambda: submitted(said(fresh)) == 1, "submission")
         wait_for(lambda: "PartitionTimeLimit" in slurm("sh", "-c", block("waiting")), "the reason")
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=120)
-    assert process.returncode != 0
-    assert not slurm("squeue", "--noheader"), output
+        assert process.wait(PATIENCE) != 0
+    assert not slurm("squeue", "--noheader"), said(fresh)
 
 
 def test_a_gpu_is_asked_for_where_the_configuration_insists_on_one(fresh: Project, slurm: Slurm, profile: str) -> None:

@@ -1,14 +1,12 @@
 """Test that a run ends with the same weights by itself if jobs and nodes of a cluster fail during training."""
 
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
-from tests.workflow.cluster import LONG, start, submitted, training
-from tests.workflow.project import OUT, Project, digest, wait_for
+from tests.workflow.cluster import LONG, said, start, submitted, training
+from tests.workflow.project import OUT, PATIENCE, Project, digest, wait_for
 from tests.workflow.slurm import NODES, Slurm
 from tests.workflow.test_runs import train_long
 
@@ -59,23 +57,21 @@ def test_whatever_happens_to_a_job_the_run_ends_by_itself(
 ) -> None:
     """A run that is disturbed in training ends with the bytes of an undisturbed one, and no file is there before."""
     train_long(fresh)
-    process = start(fresh, slurm, profile, LONG)
-    try:
-        wait_for(lambda: training(fresh) is not None, "training")
-        victim = training(fresh)
-        assert victim
-        job = victim.environ()["SLURM_JOB_ID"]
-        assert slurm("squeue", "--noheader", "--format=%T", f"--jobs={job}") == "RUNNING"
-        fault(slurm, victim, job)
-        victim.wait(60)
-        assert list((fresh.path / OUT / "weights").iterdir()) == []
-        output, _ = process.communicate(timeout=300)
-    finally:
-        slurm.heal()
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 0, output
+    with start(fresh, slurm, profile, LONG) as process:
+        try:
+            wait_for(lambda: training(fresh) is not None, "training")
+            victim = training(fresh)
+            assert victim
+            victim.suspend()  # Training does not end before the fault.
+            job = victim.environ()["SLURM_JOB_ID"]
+            assert slurm("squeue", "--noheader", "--format=%T", f"--jobs={job}") == "RUNNING"
+            fault(slurm, victim, job)
+            victim.wait(PATIENCE)
+            assert list((fresh.path / OUT / "weights").iterdir()) == []
+            assert process.wait(PATIENCE) == 0, said(fresh)
+        finally:
+            slurm.heal()
     assert digest(fresh.path / LONG) == undisturbed
     assert [file.name for file in (fresh.path / OUT / "weights").iterdir()] == [Path(LONG).name]
     # If a node is lost, SLURM itself moves the job.
-    assert submitted(output) == (1 if fault is lose_node else 2)
+    assert submitted(said(fresh)) == (1 if fault is lose_node else 2)

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from tests.workflow.project import OUT, Project, wait_for
+from tests.workflow.project import OUT, PATIENCE, Project, wait_for
 from tests.workflow.test_runs import error_lines
 
 from superposition.core.weights import SweepResult
@@ -148,13 +148,13 @@ def test_a_run_that_is_killed_again_and_again(undisturbed: tuple[Project, float]
     kills = again = 0
     finished: dict[str, tuple[int, int]] = {}
     while True:
-        run = project.start()
-        try:
-            # A run goes on where the last one ended, so that a few of these make all of it.
-            run.wait(rng.uniform(0, duration / 2) if kills < KILLS else None)
-        except subprocess.TimeoutExpired:
-            kills += kill(run, *ways[kills % len(ways)], rng)
-            run.wait()
+        with project.start() as run:
+            try:
+                # A run goes on where the last one ended, so that a few of these make all of it.
+                run.wait(rng.uniform(0, duration / 2) if kills < KILLS else PATIENCE)
+            except subprocess.TimeoutExpired:
+                kills += kill(run, *ways[kills % len(ways)], rng)
+                run.wait(PATIENCE)
         found = whole(project)
         assert found.items() >= finished.items(), "trained again, or gone"
         finished = {name: about for name, about in found.items() if not marked(project, name)}
@@ -261,12 +261,12 @@ def test_jobs_end_with_snakemake(tmp_path: Path) -> None:
     config = project.config()
     config["experiments"]["introduction"] |= {"steps": 10**6, "restarts": 50}
     project.configure(config)
-    run = project.start(f"{OUT}/weights/introduction.safetensors")
-    wait_for((tmp_path / OUT / "logs/train/introduction.log").exists, "training")
-    job, *_ = scripts(run)
-    run.kill()
-    run.wait()
-    _, left = psutil.wait_procs([job], timeout=60)
+    with project.start(f"{OUT}/weights/introduction.safetensors") as run:
+        wait_for((tmp_path / OUT / "logs/train/introduction.log").exists, "training")
+        job, *_ = scripts(run)
+        run.kill()
+        run.wait()
+    _, left = psutil.wait_procs([job], timeout=PATIENCE)
     for process in left:
         process.kill()
     assert not left

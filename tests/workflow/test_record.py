@@ -173,7 +173,8 @@ def test_the_jobs_are_those_that_snakemake_ran(made: Project) -> None:
         assert {f"code/{i}" for i in note["input"] if not i.startswith(f"{OUT}/")} <= objects, name
         start, end = (datetime.fromisoformat(job[key]).timestamp() for key in ("startTime", "endTime"))
         assert note["starttime"] - 0.5 < start < note["endtime"], name
-        assert start < end < note["endtime"] + 5, name
+        # A busy machine may take a while from a job's first output to its end.
+        assert start < end < note["endtime"] + 600, name
     run = graph["#run"]
     assert run["startTime"] == min(job["startTime"] for job in jobs(graph))
     assert run["endTime"] == max(job["endTime"] for job in jobs(graph))

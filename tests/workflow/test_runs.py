@@ -105,10 +105,9 @@ def test_a_killed_run_resumes(fresh: Project) -> None:
     short, long = train_long(fresh, steps=10_000)
     assert fresh.snakemake(short).returncode == 0
     kept = (fresh.path / short).stat().st_mtime_ns, digest(fresh.path / short)
-    run = fresh.start(short, long)
-    wait_for((fresh.path / OUT / "logs/train/basic_small.log").exists, "training")  # The job is running.
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
+    with fresh.start(short, long) as run:
+        wait_for((fresh.path / OUT / "logs/train/basic_small.log").exists, "training")  # The job is running.
+        os.killpg(run.pid, signal.SIGKILL)
     left = list((fresh.path / OUT / "weights").iterdir())
     assert [f.name for f in left] == ["introduction.safetensors"]
 
@@ -123,11 +122,10 @@ def test_a_killed_run_resumes(fresh: Project) -> None:
 
 def test_a_second_run_in_the_same_folder_is_refused(fresh: Project) -> None:
     _, long = train_long(fresh)
-    run = fresh.start(long)
-    wait_for((fresh.path / OUT / "logs/train/basic_small.log").exists, "training")
-    lines = error_lines(fresh.snakemake(f"{OUT}/weights/introduction.safetensors"))
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
+    with fresh.start(long) as run:
+        wait_for((fresh.path / OUT / "logs/train/basic_small.log").exists, "training")
+        os.killpg(run.pid, signal.SIGSTOP)  # It does not end before the second one asks.
+        lines = error_lines(fresh.snakemake(f"{OUT}/weights/introduction.safetensors"))
     assert lines == [f"error: another run is at work in {OUT}; wait for it to end"]
 
 

@@ -19,6 +19,8 @@ with job_log(snakemake):
         output,
         cwd=output.parent,
         progress_bar=False,
+        # The kernel needs seconds to start, and minutes on a machine that is busy with something of a higher priority.
+        start_timeout=1800,
         # Save the notebook once, at the end.
         request_save_on_cell_execute=False,
         autosave_cell_every=0,

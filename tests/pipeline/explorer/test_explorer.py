@@ -169,7 +169,7 @@ def browser() -> Iterator[Any]:
         pytest.skip("Chromium is not installed")
     api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        running = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS, timeout=600_000)
         yield running
         running.close()
 
@@ -180,6 +180,7 @@ class Reader:
     def __init__(self, browser: Any, path: Path) -> None:
         self.path, self.problems = path, list[str]()
         self.page = browser.new_page(viewport={"width": 1200, "height": 900})
+        self.page.set_default_timeout(600_000)
         self.page.on("console", lambda message: self.problems.append(message.text))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("request", lambda request: self.check_address(request.url))
@@ -198,6 +199,10 @@ class Reader:
             self.page.goto("about:blank")
             self.page.goto(place)
         self.page.locator("main .panel").first.wait_for()
+
+    def settle(self) -> None:
+        """Wait until the address follows the settings, by the clock of the page: it does so 200 ms after a change."""
+        self.page.evaluate("new Promise((done) => setTimeout(done, 300))")
 
     def nameless(self) -> list[str]:
         """Return the roles of pictures without a name, and of elements without one that the keyboard reaches."""
@@ -327,7 +332,7 @@ def test_pointing_at_a_phase_diagram(reader: Reader, figure: str) -> None:
             reader.page.mouse.move(box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"])
         else:
             diagram.press("ArrowRight")
-        reader.page.wait_for_timeout(300)
+        reader.settle()
         found = dict(re.findall(r"(\w+)=([\d.e-]+)", reader.page.url))
         here = grid[
             np.isclose(grid["density"], float(found["density"]))
@@ -528,7 +533,7 @@ def test_the_address_keeps_the_state(reader: Reader, view: str) -> None:
     for element in reader.page.locator(".chart[tabindex], svg.solid, .stack").all()[:3]:
         for key in ("ArrowDown", "ArrowRight", "Enter"):
             element.press(key)
-    reader.page.wait_for_timeout(300)
+    reader.settle()
     after, address = shown(), reader.page.url.partition("#")[2]
     assert after != before
     reader.page.goto("about:blank")
@@ -554,7 +559,7 @@ def test_pointing_at_a_map(reader: Reader, figure: str, axes: tuple[str, str], r
     box = chart.bounding_box()
     chart.click(position={"x": box["width"] * 0.7, "y": box["height"] * 0.3})
     for key in ("ArrowDown", "ArrowRight"):
-        reader.page.wait_for_timeout(300)
+        reader.settle()
         found = dict(re.findall(r"(\w+)=([\d.e-]+)", reader.page.url))
         here = grid[np.isclose(grid[[*axes]], [float(found[axis]) for axis in axes]).all(axis=1)]
         assert len(here) == 1

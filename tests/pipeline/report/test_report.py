@@ -635,8 +635,10 @@ def look(page: str, folder: Path, width: int = 1200) -> Look:
     file.write_text(page, encoding="utf-8")
     errors, requests = list[str](), list[str]()
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        flags = ["--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=600_000)
         tab = browser.new_page(viewport={"width": width, "height": 900})
+        tab.set_default_timeout(600_000)
         tab.on("console", lambda message: errors.append(message.text))
         tab.on("pageerror", lambda error: errors.append(str(error)))
         tab.on("request", lambda request: requests.append(request.url))
