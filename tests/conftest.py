@@ -14,7 +14,7 @@ matplotlib.use("Agg")
 
 # Examples are the same in every run, and have no time limit, because a slow machine is no reason to fail.
 settings.register_profile("developer", derandomize=True, deadline=None, max_examples=10)
-settings.register_profile("ci", derandomize=True, deadline=None, max_examples=30)
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "developer"))
 
 # A shell ignores SIGINT in its background processes, and so would all processes that the tests start and interrupt.

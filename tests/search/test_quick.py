@@ -19,8 +19,8 @@ def test_every_point_is_certified_and_no_construction_beats_what_is_best() -> No
     points = {name: QUICK.sweeps[name].size for names in QUICK.families.values() for name in names}
     assert table.groupby("experiment").size().to_dict() == points
     # Errors come from the scatter of groups of samples, so a difference over its error follows Student's distribution.
-    # By chance alone, each of the bounds fails in at most one run of a hundred.
-    chance, freedom = 0.01, GROUPS - 1
+    # By chance alone, each of the bounds fails in at most one run of ten thousand.
+    chance, freedom = 1e-4, GROUPS - 1
     largest = stats.t.isf(chance / len(table), freedom)
     most = stats.binom.isf(chance, len(table), stats.t.sf(2, freedom))
     for better, error in ((table["gap"], table["gap_error"]), (-table["excess"], table["excess_error"])):

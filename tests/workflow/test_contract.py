@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -111,10 +111,11 @@ def test_a_change_of_one_experiment_trains_that_one(made: Project, experiment: s
         assert made.jobs() == jobs
 
 
-@pytest.mark.parametrize("words", ["title: Introduction", "title: Five", "The columns of W"])
-def test_an_edit_of_a_caption_or_a_category_draws_nothing_again(made: Project, words: str) -> None:
+def test_an_edit_of_a_caption_or_a_category_draws_nothing_again(made: Project) -> None:
     """Captions and categories are in the report and the record, not in the drawing."""
-    with edited(made.section("introduction"), words, f"{words} and more"):
+    with ExitStack() as stack:
+        for words in ("title: Introduction", "title: Five", "The columns of W"):
+            stack.enter_context(edited(made.section("introduction"), words, f"{words} and more"))
         assert made.jobs() == SHOWN | {"explorer"}
 
 
