@@ -25,6 +25,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba, to_rgba_array
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.offsetbox import VPacker
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
 from tests.paper.made import made
@@ -176,7 +178,15 @@ def of_text(text: Text) -> Iterator[tuple[str, Any]]:
     yield "texts", [*text.get_position(), *getattr(text, "xy", ())]
     yield "words", numbers_in([text.get_text()])
     yield "setting", [text.get_fontsize(), text.get_rotation() / 90, code(text.get_ha()), code(text.get_va())]
-    yield "setting", to_rgba(text.get_color())
+    yield "setting", [*to_rgba(text.get_color()), bool(text.get_text())]
+
+
+def of_legend(legend: Legend | None) -> Iterator[tuple[str, Any]]:
+    """Yield how the texts of a legend are set, and in how many columns."""
+    if legend is not None:
+        yield "setting", len(legend.findobj(VPacker))
+        for text in (legend.get_title(), *legend.get_texts()):
+            yield from of_text(text)
 
 
 def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
@@ -186,12 +196,15 @@ def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
             scale = ("linear", "log", "symlog", "logit").index(axis.get_scale())
             ticks, labels = axis.get_major_locator(), axis.get_major_formatter()
             yield "limits", [scale, *(ticks() if isinstance(ticks, FixedLocator) else [])]
+            shown = axis.get_tick_params()
+            yield "setting", [float(shown.get(name, -1)) for name in ("labelsize", "gridOn")]
+            yield "setting", bool(axis.label.get_text())
             yield "words", numbers_in([axis.label.get_text(), *getattr(labels, "seq", ())])
     if hasattr(ax, "azim"):
         yield "limits", [ax.azim, ax.elev]
-    legend = ax.get_legend()
-    for text in (ax.title, *ax.texts, *(legend.get_texts() if legend else ())):
+    for text in (ax.title, *ax.texts):
         yield from of_text(text)
+    yield from of_legend(ax.get_legend())
     yield "layout", [*ax.get_position(original=True).bounds, code(ax.get_aspect()), ax.axison, len(ax.texts)]
     for kind in ("lines", "collections", "patches", "images"):
         for artist in getattr(ax, kind):
@@ -202,8 +215,10 @@ def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
 def of_figure(figure: Figure) -> Numbers:
     """Return what is drawn in all axes; of words, the numbers in them."""
     shown = [("layout", figure.get_size_inches()), ("layout", len(figure.axes))]
-    for text in (*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())):
+    for text in figure.texts:
         shown += of_text(text)
+    for legend in figure.legends:
+        shown += of_legend(legend)
     for k, ax in enumerate(figure.axes):
         shown += [(f"{k}/{what}", values) for what, values in of_axes(ax)]
     found: dict[str, list[np.ndarray]] = {}

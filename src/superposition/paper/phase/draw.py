@@ -164,7 +164,7 @@ def phase_kinks(tables: dict[str, pd.DataFrame]) -> Figure:
         ax.set(xscale="log", ylabel=slope, xlim=(0.1, 1 if variable == "p" else 10))
         ax.set_title(f"{features} features in {'one dimension' if features == 2 else 'two dimensions'}")
         if row:
-            ax.legend(loc="upper left" if variable == "p" else "upper right", handlelength=1)
+            ax.legend(handlelength=1)
     style.plain_ticks(axes[1, 0].xaxis, *DENSITY_TICKS)
     style.plain_ticks(axes[1, 1].xaxis, 0.1, 1, 10)
     for ax, (name, *_) in zip(axes[1], names.values(), strict=True):
