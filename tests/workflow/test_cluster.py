@@ -42,10 +42,10 @@ def test_a_cluster_makes_the_same(
 def test_a_split_sweep_is_the_same(made: Project, fresh: Project, slurm: Slurm, profile: str) -> None:
     """A sweep is trained in as many submissions as the profile says, and gathered in one."""
     with edited(fresh, profile) as settings:
-        settings["set-scatter"] = {"split": 4}
+        settings["set-scatter"] = {"split": 2}
     code, output = run(fresh, slurm, profile, LONG)
     assert code == 0, output
-    assert submitted(output) == 4 + 1
+    assert submitted(output) == 2 + 1
     assert digest(fresh.path / LONG) == digest(made.path / LONG)
 
 

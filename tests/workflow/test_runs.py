@@ -89,10 +89,10 @@ def test_check_names_the_claims_that_differ(copied: Project) -> None:
     assert "introduction.pentagon is not reproduced, expected reproduced" in lines[0]
 
 
-def train_long(project: Project, steps: int = 20_000) -> list[str]:
+def train_long(project: Project) -> list[str]:
     """Make one experiment short and one long; return their weights, the short one's first."""
     config = project.config()
-    config["experiments"]["basic_small"] |= {"steps": steps, "restarts": 8, "batch": 256}
+    config["experiments"]["basic_small"] |= {"steps": 10_000, "restarts": 8, "batch": 256}
     project.configure(config)
     return [f"{OUT}/weights/{name}.safetensors" for name in ("introduction", "basic_small")]
 
@@ -102,7 +102,7 @@ def test_a_killed_run_resumes(fresh: Project) -> None:
 
     No file is incomplete, and no finished experiment is trained again.
     """
-    short, long = train_long(fresh, steps=10_000)
+    short, long = train_long(fresh)
     assert fresh.snakemake(short).returncode == 0
     kept = (fresh.path / short).stat().st_mtime_ns, digest(fresh.path / short)
     with fresh.start(short, long) as run:
