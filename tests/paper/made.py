@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from tests.paper.counter_models import absolute, correlated
+from tests.paper.counter_models import absolute, correlated, dynamics
 from tests.real import QUICK
 
 from superposition.core.experiment.sweep import Sweep
@@ -23,6 +23,7 @@ GRIDS = {"adversarial_training": {"seeds": 2}, "adversarial_training_200": {"att
 OTHERS = {
     "absolute_motif": lambda: absolute.made("absolute_motif", lambda density: absolute.circuit()),
     "collapse": correlated.collapse_models,
+    "energy_levels": lambda: dynamics.along_training(dynamics.energy_sweep(), dynamics.growing(dynamics.LATE)),
     "organization_4": lambda: correlated.organised(correlated.SWEEPS["organization_4"], correlated.arrangement),
     "organization_6": lambda: correlated.organised(correlated.SWEEPS["organization_6"], correlated.arrangement_6),
 }
