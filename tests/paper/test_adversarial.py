@@ -50,7 +50,7 @@ def data() -> Tables:
                 value = 1 + place + 0.01 * seed - m / 100
                 rows.append({"experiment": experiment, "n": n, "m": m, "density": density, "seed": seed, "size": 0.1})
                 names = ("features_per_dimension", "scaled", "constant", "represented")
-                rows[-1] |= dict.fromkeys(names, value) | {"single": 1.0, "represented_features": 20}
+                rows[-1] |= dict.fromkeys(names, value) | {"single": 1.0}
     ascents = pd.DataFrame({"density": [1.0, 0.5], "analytic": 1.0, "all_samples": 1.01, "each_sample": 1.5})
     return {"adversarial": {"models": pd.DataFrame(rows), "ascents": ascents}}
 
@@ -172,7 +172,7 @@ def trained_against() -> Tables:
             "features_per_dimension": 4 - attack + 0.01 * seed,
             "interference": {0.0: 40, 0.4: 16, 0.8: 1}.get(attack, 0.2),
         }
-        | {"minimised": 1.0, "clean_loss": 1 + attack, "price": 1 + attack, "clean_loss_error": 1e-3}
+        | {"clean_loss": 1 + attack, "price": 1 + attack, "clean_loss_error": 1e-3}
         for n, seeds in ((100, 3), (200, 1))
         for density in (0.3, 0.03)
         for attack in ATTACKS

@@ -313,7 +313,7 @@ def test_optima_of_a_pair_are_not_beaten_by_random_models() -> None:
 
 
 def test_fits_and_best() -> None:
-    """Fits are counted one by one; the best ones are in canonical orientation, with the biases of the same features."""
+    """Fits are counted one by one; the best ones are in canonical orientation."""
     data, trained = collapse(), collapse_models()
     np.testing.assert_array_equal(data["fits"]["loss"], trained.loss.numpy().ravel())
     np.testing.assert_array_equal(data["fits"]["loss_error"], trained.loss.numpy().ravel() / 100)
@@ -325,7 +325,6 @@ def test_fits_and_best() -> None:
         assert count_collapsed_pairs(W) == regime(p)
         if regime(p) == 0:
             np.testing.assert_allclose(W, 0.97 * HEXAGON, atol=1e-6)
-        np.testing.assert_allclose(rows["bias"], collapsed(regime(p), p)[1], rtol=1e-6)
     np.testing.assert_allclose(data["pca"]["loss"], [np.linalg.eigvalsh(covariance(p))[:-2].sum() for p in COLLAPSE])
 
 

@@ -53,7 +53,6 @@ def test_jumps_of_models(data: Tables) -> None:
     tables = data["energy_levels"]
     models, jumps = tables["models"], tables["jumps"]
     assert models["digons"].all()
-    assert (models["represented"] == 2 * DIGONS + 2).all()
     assert models["settled"].between(8, 20).all(), "every second feature has come in by then"
     newcomer = jumps[jumps["feature"] == 2 * DIGONS + 1].sort_values("restart")
     np.testing.assert_allclose(newcomer["snapshot"], LATE, atol=2)

@@ -383,15 +383,6 @@ def test_arrangements_of_the_optimum() -> None:
     assert set(panel(diagrams(), "phase_2in1", "optimum")["arrangement"]) == {"1", "2", "1-2"}
 
 
-@both_figures
-def test_features_of_all_experiments(figure: str) -> None:
-    rows = diagrams()[figure]["features"]
-    n = CONFIG.sweeps[figure].n
-    sizes = {name: len(CONFIG.sweeps[name].points()) * n for name in CONFIG.figures[figure].experiments}
-    assert rows["experiment"].value_counts().to_dict() == sizes
-    assert rows.index.is_unique
-
-
 # Training as in the authors' notebook.
 
 

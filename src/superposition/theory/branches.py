@@ -170,7 +170,6 @@ def trace(
     W: Float64[Tensor, "branch m n"],
     b: Float64[Tensor, "branch n"],
     densities: Float64[Tensor, "step branch n"],
-    distribution: Distribution = INDEPENDENT,
 ) -> tuple[Float64[Tensor, "step branch m n"], Float64[Tensor, "step branch n"], Float64[Tensor, "step branch"]]:
     """Trace branches along a sequence of densities, each minimum found from the one before.
 
@@ -183,7 +182,7 @@ def trace(
     steps, generator = [], torch.Generator().manual_seed(0)
     for density in densities:
         noise = PERTURBATION * torch.randn(W.shape, generator=generator, dtype=W.dtype)
-        W, b, loss = follow(W + noise, b, density, distribution)
+        W, b, loss = follow(W + noise, b, density)
         steps.append((W, b, loss))
     W, b, loss = (torch.stack(part) for part in zip(*steps, strict=True))
     return W, b, loss

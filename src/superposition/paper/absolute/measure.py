@@ -176,11 +176,11 @@ def absolute_neurons(trained: dict[str, SweepResult], best: dict[str, SweepResul
             here = {"experiment": experiment, "point": point, "density": row.density, "seed": row.seed}
             loss = models.loss[point].numpy()
             lowest = int(loss.argmin())
-            losses = {"loss": loss, "loss_error": models.loss_error[point].numpy(), "yardstick": yardstick[point]}
             restarts = np.arange(len(loss))
+            runs = {"restart": restarts, "loss": loss, "yardstick": yardstick[point], "best": restarts == lowest}
             parts.append(
                 {
-                    "models": pd.DataFrame({**here, "restart": restarts, **losses, "best": restarts == lowest}),
+                    "models": pd.DataFrame(here | runs),
                     "computed": pd.DataFrame({**here, **activity.explained_variance(models, point, lowest)}),
                 }
             )

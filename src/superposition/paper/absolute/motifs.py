@@ -26,9 +26,6 @@ class Motif:
         first: Index of the feature with the large input weight.
         second: Index of the feature with the small input weight.
         inhibitor: Index of the inhibiting neuron.
-        interference: Slope of the second output with respect to x_first through the shared neuron.
-        inhibition: The same slope through the inhibitor; negative.
-        remaining: The same slope through all neurons together, without the bias.
         in_first: Input weight of the first feature, whose size is that in the paper's figure.
         in_second: Input weight of the second feature, on the same scale.
         out_first: Output weight of the first feature, on the inverse scale.
@@ -39,9 +36,6 @@ class Motif:
     first: int
     second: int
     inhibitor: int
-    interference: float
-    inhibition: float
-    remaining: float
     in_first: float
     in_second: float
     out_first: float
@@ -62,11 +56,11 @@ def find_motifs(W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) ->
     for shared, first, second in np.argwhere(computes[:, :, None] & computes[:, None, :]).tolist():
         if np.abs(W[shared, first]) < ASYMMETRY * np.abs(W[shared, second]):
             continue
+        # Slope of the second output with respect to x_first through every neuron.
         caused = np.maximum(W[:, first] * np.sign(W[shared, first]), 0) * W_out[:, second]
         inhibitor = int(caused.argmin())
         if caused[inhibitor] <= -COMPUTING_SHARE * caused[shared] and caused.sum() < 0.5:
-            slopes = caused[shared], caused[inhibitor], caused.sum()
             scale = PAPER_INPUT_WEIGHT / np.abs(W[shared, first])
             weights = *(W[shared, [first, second]] * scale), *(W_out[shared, [first, second]] / scale)
-            found.append(Motif(shared, first, second, inhibitor, *map(float, (*slopes, *weights))))
+            found.append(Motif(shared, first, second, inhibitor, *map(float, weights)))
     return found

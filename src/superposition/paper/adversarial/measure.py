@@ -79,7 +79,6 @@ def _vulnerability_at(models: SweepResult, point: int) -> dict[str, float]:
 
     return {
         "features_per_dimension": 1 / float(geometry.dimensions_per_feature(target.W)),
-        "represented_features": int(represented.sum()),
         "size": scaled,
         "scaled": vulnerability(target, scaled, target.analytic_attacks()),
         "constant": vulnerability(target, constant, target.analytic_attacks()),
@@ -151,7 +150,6 @@ def _attacked_models(name: str, trained: SweepResult) -> pd.DataFrame:
         experiment=name,
         n=sweep.n,
         m=sweep.m,
-        minimised=trained.points["loss"],
         clean_loss=clean[:, 0].numpy(),
         clean_loss_error=error[:, 0].numpy(),
         features_per_dimension=1 / geometry.dimensions_per_feature(W).numpy(),

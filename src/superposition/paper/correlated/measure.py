@@ -199,9 +199,9 @@ def collapse(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         collapsed=counts.ravel(), loss=models.loss.flatten().numpy(), loss_error=models.loss_error.flatten().numpy()
     )
     best, orders = [], alignment.symmetric_orders(*PAIRS)
-    for point, W, b in zip(models.points.itertuples(), *(p.numpy() for p in models.best().values()), strict=True):
+    for point, W in zip(models.points.itertuples(), models.best()["W"].numpy(), strict=True):
         at = {"point": point.Index, "density": point.density, "collapsed": counts[point.Index, point.restart]}
-        best.append(weights_table(alignment.align(W, HEXAGON, orders), **at, loss=point.loss).assign(bias=b))
+        best.append(weights_table(alignment.align(W, HEXAGON, orders), **at, loss=point.loss))
     paths, crossings = _follow_branches(models, counts)
     return {
         "fits": fits,

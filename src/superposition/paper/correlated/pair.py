@@ -36,8 +36,8 @@ def pair_optima() -> pd.DataFrame:
     """Return the best models of a pair in one dimension.
 
     Returns:
-        One row per correlation and density, with W_a, W_b, the loss, and ``difference``, the share of (a - b)/√2 in the
-        squared weights: 0 if the model represents (a + b)/√2, 1/2 if it represents one feature, 1 if both as antipodes.
+        One row per correlation and density, with the loss and ``difference``, the share of (a - b)/√2 in the squared
+        weights: 0 if the model represents (a + b)/√2, 1/2 if it represents one feature, 1 if both as antipodes.
     """
     points = torch.tensor([*itertools.product(CORRELATIONS, DENSITIES)], dtype=torch.float64)
     starts = torch.tensor([(*W, *b) for W in START_WEIGHTS for b in START_BIASES], dtype=torch.float64)
@@ -48,13 +48,5 @@ def pair_optima() -> pd.DataFrame:
 
     best, loss = bfgs.minimise_from_all(losses, starts.expand(len(points), -1, -1))
     W = best[:, :2]
-    return pd.DataFrame(
-        {
-            "correlation": c,
-            "density": p,
-            "w_a": W[:, 0],
-            "w_b": W[:, 1],
-            "loss": loss * p,
-            "difference": (W[:, 0] - W[:, 1]).square() / (2 * W.square().sum(1)),
-        }
-    )
+    difference = (W[:, 0] - W[:, 1]).square() / (2 * W.square().sum(1))
+    return pd.DataFrame({"correlation": c, "density": p, "loss": loss * p, "difference": difference})

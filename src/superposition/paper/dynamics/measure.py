@@ -63,7 +63,6 @@ def energy_levels(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         jumps = by_least[MIN_JUMP]
         near = np.abs(levels[start:, :, None] - np.array(DIMENSIONALITY_LEVELS)).min(-1) <= LEVEL_TOLERANCE
         about = {
-            "represented": int(represented.sum()),
             "digons": bool((np.abs(levels[-1, represented] - 0.5) <= 0.025).all()),
             "settled": start,
             "jumps": len(jumps),
@@ -105,14 +104,12 @@ def geometric_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
             along = models.snapshots["W"][:, 0, restart].double().numpy()
             found, plateaus, flatness = trajectories.find_drops(steps, loss[:, restart])
             curves[experiment, restart] = loss[:, restart], found, plateaus
-            residual = alignment.difference(along[-1], OCTAHEDRON)
             runs.append(
                 {
                     "experiment": experiment,
                     "density": models.sweep.density[0],
                     "restart": restart,
-                    "octahedron": residual <= recognition.MAX_RESIDUAL,
-                    "residual": residual,
+                    "octahedron": alignment.difference(along[-1], OCTAHEDRON) <= recognition.MAX_RESIDUAL,
                     "across": antipodes_in_other_set(along[-1]),
                     "represented": _count_represented(along[-1]),
                     "loss": loss[-1, restart],

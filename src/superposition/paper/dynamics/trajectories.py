@@ -59,14 +59,14 @@ def steepest_changes(values: Float[np.ndarray, "snapshot k"], window: int, least
     """Measure how much of the change of a series from the first snapshot to the last is due to its fastest part.
 
     Returns:
-        One row per series that changes by more than ``least`` in all: ``series``, its ``change``, and ``steepest``, the
-        largest change from ``window`` snapshots before any snapshot to ``window`` after it, relative to that change.
+        One row per series that changes by more than ``least`` in all: ``series`` and ``steepest``, the largest change
+        from ``window`` snapshots before any snapshot to ``window`` after it, relative to that change.
     """
     change = values[-1] - values[0]
     fastest = np.abs(windowed_change(values, window)).max(0)
     series = np.flatnonzero(np.abs(change) > least)
     steepest = fastest[series] / np.abs(change[series])
-    return pd.DataFrame({"series": series, "change": change[series], "steepest": steepest})
+    return pd.DataFrame({"series": series, "steepest": steepest})
 
 
 def descent_rate(

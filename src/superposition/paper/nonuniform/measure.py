@@ -108,7 +108,6 @@ def _classify_fits(models: SweepResult) -> pd.DataFrame:
     return repeat_rows(points, models.sweep.restarts).assign(
         kind=[classify_solution(W) for W in models.parameters["W"].double().flatten(0, 1).numpy()],
         loss=models.loss.flatten().numpy(),
-        loss_error=models.loss_error.flatten().numpy(),
     )
 
 
@@ -212,12 +211,12 @@ def _count_missed(trained: dict[str, SweepResult]) -> pd.DataFrame:
 
 @cache
 def _equal_pentagons() -> pd.DataFrame:
-    """Return the best pentagons of equal features, and the norms that the paper and the sparse limit give its bias."""
+    """Return the best pentagons of equal features, and the norm that the sparse limit gives to the bias of each."""
     table = tegum.factor_optimum(UPRIGHT_PENTAGON, EQUAL_DENSITIES)[["density", "norm", "bias", "loss"]]
     p = table["density"]
     digons = tegum.factor_optimum(Polytope("digon", simplex(2)), EQUAL_DENSITIES)["loss"]
     table["digons_loss"] = 2 * digons + p / 3 - p**2 / 4
-    return table.assign(paper=1 / (1 - table["bias"]), limit=[sparse_norm(UPRIGHT_PENTAGON, b) for b in table["bias"]])
+    return table.assign(limit=[sparse_norm(UPRIGHT_PENTAGON, b) for b in table["bias"]])
 
 
 @cache

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from superposition.analysis import tables
 from superposition.analysis.rows import rows_at
 from superposition.analysis.tables import numbered_points, repeat_rows
 from superposition.core import geometry
@@ -40,16 +39,14 @@ def phase_3in2(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
 
 
 def _measure_diagrams(figure: str, trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the phase diagrams, the comparison with the authors' training, and the features of all models."""
+    """Return the phase diagrams, the fixed configurations, and the comparison with the authors' training."""
     models, optima = trained[figure], trained[f"{figure}_optimum"]
     panels = [_prototype_panel(models), _best_panel("optimum", optima)]
     grid = pd.concat([*panels, trained_panels(models, optima.loss.min(dim=1).values)], ignore_index=True)
-    features = [tables.features(result).assign(experiment=name) for name, result in trained.items()]
     return {
         "grid": grid,
         "configurations": list_configurations(models.sweep.n),
         "recipe": compare_with_notebook(trained[f"{figure}_notebook"], grid),
-        "features": pd.concat(features, ignore_index=True),
     }
 
 
@@ -265,7 +262,7 @@ def loss_surfaces(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     points = numbered_points(models.sweep, "density", "relative_importance")
     settings = list(points[["density", "relative_importance"]].itertuples(index=False, name=None))
     W = models.parameters["W"].double().reshape(-1, 2).T.numpy()
-    ends = repeat_rows(points, models.sweep.restarts).assign(w0=W[0], w1=W[1], loss=models.loss.flatten().numpy())
+    ends = repeat_rows(points, models.sweep.restarts).assign(w0=W[0], w1=W[1])
     minima = pd.concat([two_in_one.distinct_minima(settings, bias) for bias in (False, True)])
     paths = landscape.global_minima(PATH_RATIOS, PATH_DENSITIES)
     same_sign = two_in_one.same_sign_minima([k / 10 for k in range(10, 0, -1)])

@@ -178,10 +178,9 @@ def largest_jumps(ratios: Sequence[float]) -> pd.DataFrame:
 
 
 def optimal_norms(ratios: Sequence[float], densities: Sequence[float]) -> pd.DataFrame:
-    """Return ‖W_2‖ and the loss of the optimum, one row per relative importance and density."""
+    """Return ‖W_2‖ of the optimum, one row per relative importance and density."""
     r, p = torch.cartesian_prod(*(torch.tensor(axis, dtype=torch.float64) for axis in (ratios, densities))).T
-    found = find_optimum(p, r)
-    return pd.DataFrame({"relative_importance": r, "density": p, "norm": found.norm, "loss": found.loss})
+    return pd.DataFrame({"relative_importance": r, "density": p, "norm": find_optimum(p, r).norm})
 
 
 def _instability_density(r: PerModel) -> PerModel:

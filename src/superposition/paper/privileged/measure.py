@@ -170,7 +170,6 @@ def _measure_basin(
     return {
         "same_kind": int(same.sum()),
         "as_good": int((runs <= (1 + LOSS_TOLERANCE) * runs[ranked[best]]).sum()),
-        "median": np.median(runs) / runs[ranked[best]] - 1,
         "other_kind": excess[~same[ranked]].min(initial=np.inf),
         "as_stated": excess[paper_kind[ranked]].min(initial=np.inf),
     }
@@ -188,7 +187,7 @@ def _describe_code(W: Float[np.ndarray, "m n"], here: dict[str, float | int]) ->
     drive, code, response = neurons.drive(W, signed=False), codes.representing_neurons(W), codes.response(W)
     one = neurons.monosemantic(drive)
     second = neurons.second_drive_ratio(drive)
-    features = {"feature": np.arange(W.shape[1]), "response": response, "code": _codewords(code)}
+    features = {"feature": np.arange(W.shape[1]), "code": _codewords(code)}
     counts = [int(neurons.monosemantic(drive, threshold).sum()) for threshold in DRIVE_THRESHOLDS]
     return {
         "weights": neurons.layers_table(weight=W).assign(**here),

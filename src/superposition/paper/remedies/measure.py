@@ -42,7 +42,6 @@ def _models_table(name: str, trained: SweepResult) -> pd.DataFrame:
         experiment=name,
         n=sweep.n,
         m=sweep.m,
-        minimised=trained.points["loss"],
         clean_loss=clean[:, 0],
         clean_loss_error=error[:, 0],
         features_per_dimension=1 / geometry.dimensions_per_feature(W).numpy(),

@@ -93,16 +93,15 @@ def graphs(models: SweepResult) -> pd.DataFrame:
 
     The effective number of partners of feature i is (Σ_j c_ij²)² / Σ_j c_ij⁴ with c_ij = Ŵ_i·Ŵ_j: k if it interferes
     equally with k others. The columns are ``represented``; ``partners``, the median of this number; ``random``, its
-    expectation for random directions, (r - 1)(m + 2) / 3m; and ``components`` and ``largest``, the number of connected
-    parts of the interference graph and the number of features in the largest.
+    expectation for random directions, (r - 1)(m + 2) / 3m; and ``components``, the number of connected parts of the
+    interference graph.
     """
     rows = []
     for W in models.best()["W"]:
         kept = W[:, is_represented(geometry.norms(W).square())]
         square = geometry.cosines(kept).fill_diagonal_(0.0) ** 2
         partners = square.sum(0) ** 2 / (square**2).sum(0)
-        sizes = [len(part) for part in components(kept.numpy())]
         r, m = kept.shape[1], models.sweep.m
-        rows.append((r, float(partners.median()), (r - 1) * (m + 2) / (3 * m), len(sizes), max(sizes, default=0)))
-    columns = ["represented", "partners", "random", "components", "largest"]
+        rows.append((r, float(partners.median()), (r - 1) * (m + 2) / (3 * m), len(components(kept.numpy()))))
+    columns = ["represented", "partners", "random", "components"]
     return pd.concat([models.sweep.points(), pd.DataFrame(rows, columns=columns)], axis=1)
