@@ -7,7 +7,7 @@ from superposition.search import certificate, exchange, tiles
 from superposition.search.certificate import find_best
 from superposition.training.runner import train
 
-KEYS = {"model": "relu_output", "n": 9, "m": 3, "density": [0.5, 0.2], "steps": 400, "batch": 256}
+KEYS = {"model": "relu_output", "n": 9, "m": 3, "density": [0.5, 0.3], "steps": 400, "batch": 256}
 
 
 def test_a_large_model_is_made_of_copies_of_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +35,6 @@ def test_tiles_are_trained_where_about_as_many_features_are_active_as_there_are_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tiles, "M", 1)
-    sweep = Sweep.parse(KEYS | {"density": [1, 0.5, 0.2, 0.1, 0.01], "steps": 1})
-    assert tiles.train_tiles({"one": sweep}, threads=1)["tiles"].sweep.density == (0.5, 0.2)
+    sweep = Sweep.parse(KEYS | {"density": [1, 0.5, 0.3, 0.1, 0.01], "steps": 1})
+    assert tiles.train_tiles({"one": sweep}, threads=1)["tiles"].sweep.density == (0.5, 0.3)
     assert tiles.train_tiles({"one": sweep.model_copy(update={"density": (0.01,)})}, threads=1) == {}

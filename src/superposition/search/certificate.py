@@ -15,6 +15,7 @@ from superposition.search.exchange import Search, search
 from superposition.search.polishing import GROUPS, Bench, Draws
 from superposition.search.tiles import train_tiles
 from superposition.training.devices import available_cores, thread_pool
+from superposition.training.evaluation import is_exact
 
 # On what models are compared, and the stream of the draws, on which none was chosen.
 DRAWS, STREAM = Draws(2**16, 2**24, 2**16), 9
@@ -58,7 +59,11 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
             of_point = [Candidate(k, name, p) for k, p in zip(numbers, models.model.pack(models.best()), strict=True)]
             losses = known[numbers]
             others = [k for k, c in enumerate(of_point) if not torch.equal(c.parameters, best[c.condition].parameters)]
-            losses[others] = state.bench.losses([of_point[k] for k in others], DRAWS, STREAM)
+            losses[others] = (
+                models.loss.amin(dim=1, keepdim=True)[others].numpy()
+                if is_exact(models.sweep)
+                else state.bench.losses([of_point[k] for k in others], DRAWS, STREAM)
+            )
             excess, excess_error = state.bench.gains(of_point, losses, known[numbers])
             columns = {
                 "trained": losses.mean(axis=1),

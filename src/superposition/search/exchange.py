@@ -47,8 +47,8 @@ FINALISTS, FINALISTS_IF_ALIKE = 2, 1
 # the best model of a condition learns again at once, over the number of neurons.
 RELEARNING, RELEARNED = Course(1 / 10, 4000, rate=1, warmup=0.1), 1 / 4
 # The number of candidates of a condition that are polished in a round besides its variations, those with the lowest
-# losses as they are.
-TRIED = 2
+# losses as they are; one is enough for large models of |x|, which take long.
+TRIED, TRIED_IF_LONG = 2, 1
 # Candidates whose loss exceeds the best by more than this share are given up: as they are, where all features are
 # alike, so that polishing changes little; and after the trial.
 NEAR, MARGIN = 0.06, 0.03
@@ -257,6 +257,7 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
     start += [c for rank in range(1, INITIALISATIONS) for c in _trained_models(bench.family, trained, rank)]
     # Where features are all alike, models that were trained under a condition gain nothing from polishing.
     start = [c for c in start + built if c.condition in state.improved and not conditions[c.condition].has_products]
+    long = {k for k, c in enumerate(conditions) if c.model.absolute and not is_small(c.plan, c.point)}
     failures = dict.fromkeys(state.improved, 0)
     for number in range(MAX_ROUNDS):
         carried = state.exchange() + (start if number == 0 else [])
@@ -270,8 +271,12 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
         # An order that is best for now may keep a model from better ones, so swaps are tried first.
         late = [k for k, failed in failures.items() if failed <= PATIENCE <= number and not conditions[k].uniform]
         ordered = [c for k in late for c in _ordered(best[k], conditions[k])]
-        varied = relearned + swapped + ordered
-        if not (candidates := state.near(carried, TRIED) + state.near(fewer, len(KEPT)) + varied):
+        near = [
+            *state.near([c for c in carried if c.condition in long], TRIED_IF_LONG),
+            *state.near([c for c in carried if c.condition not in long], TRIED),
+            *state.near(fewer, len(KEPT)),
+        ]
+        if not (candidates := [*near, *relearned, *swapped, *ordered]):
             break
         state.advance(candidates, number)
         failures = {k: 0 if k in state.changed else failed + 1 for k, failed in failures.items()}

@@ -17,7 +17,7 @@ from superposition.training.runner import train
 NAME, M, RESTARTS, EVALUATION = "tiles", 10, 8, 2**22
 # The numbers of active features per hidden dimension, on average, between which tiles are trained. Where more are
 # active, products of polytopes are as good; where fewer are, parts of the best models are larger.
-FEWEST, MOST = 0.5, 2
+FEWEST, MOST = 0.75, 2
 
 
 def train_tiles(sweeps: Mapping[str, Sweep], threads: int) -> dict[str, SweepResult]:
