@@ -188,6 +188,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     # Beyond float32, in which such densities have no reciprocal.
     ({"density": 1e-40}, "density"),
     ({"density": [0.5, 1e-27], "relative_density": {"features": [0], "ratio": [1, 1e-6]}}, "density"),
+    ({"density": [0.5, 0.1], "relative_density": {"features": [0], "ratio": [1, 3]}}, "relative_density"),
     # Duplicates are found quickly, however many there are.
     ({"distribution": {"correlated": [list(range(10**5)) * 2]}}, "feature 0 is named twice"),
     # Too large for a machine or a file, whichever axis makes it so.
