@@ -160,7 +160,7 @@ def _measure_features(
                 here = {"experiment": experiment} | point
                 for joined in joining_cosines:
                     factor_of, factors = recognition.find_factors(W.numpy(), joined)
-                    counts = factors.groupby("polytope")["features"].sum().reset_index()
+                    counts = factors.groupby("polytope")["features"].agg(factors="size", features="sum").reset_index()
                     yield {"thresholds": counts.assign(joined=joined, **here)}
                     if joined == recognition.JOINING_COSINE:
                         columns = {
