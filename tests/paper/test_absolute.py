@@ -212,6 +212,17 @@ def test_six_neurons_compute_any_number_of_features(n: int) -> None:
     torch.testing.assert_close(y, x.abs(), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("error", [0.5, 1e-6])
+def test_a_feature_with_an_error_is_not_computed(data: Tables, error: float) -> None:
+    """Of a hundred features of the construction, those count whose output differs from |x| by no more than rounding."""
+    tables = data["absolute_neurons"]
+    wrong = tables["constructed"].copy()
+    wrong.loc[wrong.index[:70], "error"] = error
+    _, criteria = judge.claims.judge(data | {"absolute_neurons": tables | {"constructed": wrong}}, "paper")
+    found = criteria.query("claim == 'absolute.more_features_than_neurons' and part == 'correction'")
+    assert found["value"].tolist() == [20, 30]
+
+
 @pytest.mark.parametrize(
     ("noise", "trend", "expected"),
     [(1, 4, "reproduced"), (2, 4, "reproduced"), (2, 0, "not reproduced"), (1, -4, "not reproduced")],

@@ -185,7 +185,21 @@ def test_the_best_initialisations_and_swaps_are_tried_where_only_the_loss_counts
     assert ranks <= {0, 1, 2}
 
 
-def test_features_are_dropped_where_many_are_alike(tried: list[list[Candidate]]) -> None:
+@pytest.mark.parametrize(("n", "expected"), [(6, 2), (14, 1)])
+def test_large_models_of_absolute_values_try_one_model_from_elsewhere(
+    n: int, expected: int, tried: list[list[Candidate]]
+) -> None:
+    """Besides the best model of a condition, which relearns, two others are tried, and one if they are large."""
+    keys = {"model": "absolute", "distribution": "signed", "values": {}, "density": [0.2, 0.1, 0.05], "n": n, "m": 4}
+    bench = bench_of(keys)
+    search(bench, {"sweep 0": models_of(bench.family.sweeps["sweep 0"], "absolute")})
+    first = next(call for call in tried if call)
+    for k in range(len(bench.family.conditions)):
+        from_elsewhere = [c.source != "features relearned" for c in first if c.condition == k]
+        assert (sum(from_elsewhere), len(from_elsewhere)) == (expected, expected + 1)
+
+
+def test_features_are_dropped_where_many_are_alike() -> None:
     """A quarter, a half or three quarters of the features are kept if more are present, and more than four times m."""
     keys = {"model": "relu_output", "importance": 1, "values": {}, "density": [0.02], "m": 2, "evaluation": 2**14}
     for n, present, expected in ((16, 16, {4, 8, 12}), (16, 8, {4}), (8, 8, set())):
@@ -193,7 +207,6 @@ def test_features_are_dropped_where_many_are_alike(tried: list[list[Candidate]])
         trained = models_of(bench.family.sweeps["sweep 0"], "alike")
         angle = torch.arange(n) * 2.4
         W, b = torch.stack([angle.cos(), angle.sin()]) * keep, torch.where(keep, -0.1, 0.01)
-        state = Search(bench, {0: Candidate(0, "one", trained.model.pack({"W": W, "b": b}))}, changed=set())
-        # The models with fewer features may be better or worse; all that matters here is which there are.
-        found = exchange.thinned(state.best[0], bench.family.conditions[0])
+        best = Candidate(0, "one", trained.model.pack({"W": W, "b": b}))
+        found = exchange.thinned(best, bench.family.conditions[0])
         assert {int((trained.model.unpack(c.parameters)["W"].norm(dim=0) > 0).sum()) for c in found} == expected

@@ -117,7 +117,7 @@ def test_a_step_is_as_long_as_the_rate_and_their_number_is_limited(bench: Bench)
         torch.testing.assert_close(change, whole / 10, rtol=0.01, atol=1e-6)
 
 
-def test_what_has_no_gradient_stays(bench: Bench) -> None:
+def test_what_has_no_gradient_stays() -> None:
     """Weights do not decay: of an output that is always 0, nothing changes."""
     bench = bench_of(one={"density": 0.2})
     (candidate,), model = drawn(bench), bench.family.conditions[0].model
