@@ -58,7 +58,7 @@ SMALLER: dict[str, dict[str, Any]] = {
 }
 # What is left out: which one of several equally good solutions a search ends with depends on the processor.
 TIED = re.compile(
-    r"phase_activations/(grid/(w|b|absent|own|phase)|\d+/images|sweeps/models/(W|b|notes|axes)|charts/models/shares)|"
+    r"phase_activations/(grid/(w|b|absent|dedicated|phase)|\d+/images|sweeps/models/(W|b|notes|axes)|charts/models/shares)|"
     r"phase\.activation_functions/text|five_features/optima/(dedicated|norm2|off_pentagon)|"
     r"polytopes/(thomson/apart|numbers/the two arrangements)"
 )

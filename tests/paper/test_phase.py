@@ -26,11 +26,11 @@ from superposition.paper.phase import (
     PANELS,
     PHASES,
     activations,
+    derivatives,
     draw,
     judge,
     landscape,
     measure,
-    prototypes,
     triangle_digon_crossover,
     two_in_one,
 )
@@ -54,14 +54,14 @@ class Fixed(NamedTuple):
 FIXED = {
     "phase_2in1": [
         Fixed([[1, 0]], "absent", lambda p, v, r: r * v),
-        Fixed([[0, 1]], "own", lambda p, v, r: v),
+        Fixed([[0, 1]], "dedicated", lambda p, v, r: v),
         Fixed([[1, -1]], "superposition", lambda p, v, r: (1 + r) * p**2 / 6),
     ],
     "phase_3in2": [
         Fixed([[1, 0, 0], [0, 1, 0]], "absent", lambda p, v, r: r * v),
-        Fixed([[1, 0, 0], [0, 0, 1]], "own", lambda p, v, r: v),
+        Fixed([[1, 0, 0], [0, 0, 1]], "dedicated", lambda p, v, r: v),
         Fixed([[1, 0, 0], [0, 1, -1]], "superposition", lambda p, v, r: (1 + r) * p**2 / 6),
-        Fixed([[1, -1, 0], [0, 0, 1]], "own", lambda p, v, r: 2 * p**2 / 6),
+        Fixed([[1, -1, 0], [0, 0, 1]], "dedicated", lambda p, v, r: 2 * p**2 / 6),
     ],
 }
 TRIANGLE = [[1, -0.5, -0.5], [0, 0.75**0.5, -(0.75**0.5)]]
@@ -178,18 +178,18 @@ def tensor(values: Any) -> torch.Tensor:
     ("W", "expected", "name"),
     [
         ([[1, 0]], (1, 0, 0), "absent"),
-        ([[0, 1]], (0, 0, 1), "own"),
+        ([[0, 1]], (0, 0, 1), "dedicated"),
         ([[0, 0]], (1, 0, 0), "absent"),
         ([[1, -1]], (0, 1, 0), "superposition"),
         ([[0.5, 1]], (0, 0.25, 0.75), "superposition"),
-        ([[0.4, 1]], (0, 0.16, 0.84), "own"),
+        ([[0.4, 1]], (0, 0.16, 0.84), "dedicated"),
         ([[1, 0.8]], (0.36, 0.64, 0), "superposition"),
         ([[1, 0.7]], (0.51, 0.49, 0), "absent"),
-        ([[0.1, 2]], (0, 0.01, 0.99), "own"),  # longer than 1 is not more than there
+        ([[0.1, 2]], (0, 0.01, 0.99), "dedicated"),  # longer than 1 is not more than there
         ([[3, -2]], (0, 1, 0), "superposition"),
         ([[1, 0, 0], [0, 1, 0]], (1, 0, 0), "absent"),
-        ([[1, 0, 0], [0, 0, 1]], (0, 0, 1), "own"),
-        ([[1, -1, 0], [0, 0, 1]], (0, 0, 1), "own"),  # the others' superposition is not its own
+        ([[1, 0, 0], [0, 0, 1]], (0, 0, 1), "dedicated"),
+        ([[1, -1, 0], [0, 0, 1]], (0, 0, 1), "dedicated"),  # the others' superposition is not its own
         ([[1, 0, 0], [0, 1, -1]], (0, 1, 0), "superposition"),
         (TRIANGLE, (0, 0.5, 0.5), "superposition"),
         ([[1, 0, 0.6], [0, 1, 0.8]], (0, 1, 0), "superposition"),
@@ -222,11 +222,11 @@ def test_shares_add_up_however_the_model_is_turned(seed: int) -> None:
         ((0.499, 0.501, 0), "superposition"),
         ((0.501, 0.499, 0), "absent"),
         ((0.501, 0, 0.499), "absent"),
-        ((0.499, 0, 0.501), "own"),
+        ((0.499, 0, 0.501), "dedicated"),
         ((0, 0.251, 0.749), "superposition"),
-        ((0, 0.249, 0.751), "own"),
+        ((0, 0.249, 0.751), "dedicated"),
         ((0.4, 0.151, 0.449), "superposition"),  # a quarter of what is left
-        ((0.4, 0.149, 0.451), "own"),
+        ((0.4, 0.149, 0.451), "dedicated"),
         ((1, 0, 0), "absent"),
     ],
 )
@@ -247,7 +247,7 @@ def test_prototypes(figure: str, scale: str) -> None:
     np.testing.assert_allclose(rows["loss"], lowest)
     clear = (rows["relative_importance"] - 1).abs() > 1e-9
     assert rows["phase"][clear].tolist() == [FIXED[figure][k].phase for k in best[clear]]
-    assert set(rows["phase"]) == {"absent", "superposition", "own"}
+    assert set(rows["phase"]) == {"absent", "superposition", "dedicated"}
     for name in PHASES:
         np.testing.assert_allclose(rows[name], rows["phase"] == name, atol=1e-12)
 
@@ -255,8 +255,8 @@ def test_prototypes(figure: str, scale: str) -> None:
 @pytest.mark.parametrize(
     ("n", "expected"),
     [
-        (2, {(0, 1): "absent", (1, 1): "superposition", (1, 0): "own"}),
-        (3, {(0, 0, 1): "absent", (0, 1, 1): "superposition", (1, 1, 0): "own", (0, 1, 0): "own"}),
+        (2, {(0, 1): "absent", (1, 1): "superposition", (1, 0): "dedicated"}),
+        (3, {(0, 0, 1): "absent", (0, 1, 1): "superposition", (1, 1, 0): "dedicated", (0, 1, 0): "dedicated"}),
     ],
 )
 def test_the_papers_solutions(n: int, expected: dict[tuple[int, ...], str]) -> None:
@@ -632,7 +632,7 @@ def test_largest_jumps() -> None:
 def test_optimal_loss_of_the_fixed_configurations(n: int) -> None:
     p, r = (axis.flatten() for axis in torch.meshgrid(tensor([0.05, 0.3, 0.6, 1]), tensor([0.1, 1, 7]), indexing="ij"))
     expected = fixed_losses("phase_2in1" if n == 2 else "phase_3in2", p.numpy(), r.numpy()).min(axis=0)
-    np.testing.assert_allclose(prototypes.optimal_loss(n, p, r), expected, rtol=1e-12)
+    np.testing.assert_allclose(derivatives.optimal_loss(n, p, r), expected, rtol=1e-12)
 
 
 def test_global_minima_without_a_bias() -> None:

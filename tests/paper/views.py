@@ -55,7 +55,7 @@ def of_data(data: Any, place: str) -> Iterator[tuple[str, list[Any]]]:
 def of_views(tables: Tables) -> dict[str, list[Any]]:
     """Return what the views of these figures show."""
     found: dict[str, list[Any]] = {}
-    for figure in VIEWS.keys() & tables.keys():
+    for figure in sorted(VIEWS.keys() & tables.keys()):
         for place, values in of_data(VIEWS[figure](MadeRun(tables), figure), figure):
             found.setdefault(place, []).extend(values)
     return found

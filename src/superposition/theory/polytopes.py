@@ -11,7 +11,7 @@ from jaxtyping import Float64
 
 # Dimensionality D_i by polytope: the lines in the paper's figure.
 FRACTIONS = {
-    "own dimension": 1.0,
+    "dedicated dimension": 1.0,
     "tetrahedron": 3 / 4,
     "triangle": 2 / 3,
     "digon": 1 / 2,

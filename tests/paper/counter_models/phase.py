@@ -9,8 +9,9 @@ import torch
 from tests.real import QUICK
 
 from superposition.core.weights import SweepResult
-from superposition.paper.phase import landscape, measure, prototypes, two_in_one
+from superposition.paper.phase import derivatives, landscape, measure, two_in_one
 from superposition.pipeline.judging.claims import Tables
+from superposition.theory import prototypes
 
 
 def _antipodal(experiment: str) -> SweepResult:
@@ -44,10 +45,10 @@ def continuous() -> Tables:
 
 def one_configuration() -> Tables:
     """Return a theoretical model that keeps its first configuration, so that no losses cross."""
-    first = list(prototypes.configurations(2))[:1]
+    first = prototypes.Configurations(*(part[:1] for part in prototypes.configurations(2, 1)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prototypes, "configurations", lambda n: first)
-        return {"phase_kinks": {"kinks": prototypes.kinks(2).assign(features=2)}}
+        patch.setattr(prototypes, "configurations", lambda n, m: first)
+        return {"phase_kinks": {"kinks": derivatives.kinks(2).assign(features=2)}}
 
 
 def no_zeros() -> Tables:

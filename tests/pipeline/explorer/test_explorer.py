@@ -322,7 +322,7 @@ def test_every_view_opens(reader: Reader, width: int) -> None:
 @pytest.mark.parametrize("figure", ["phase_2in1", "phase_3in2"])
 def test_pointing_at_a_phase_diagram(reader: Reader, figure: str) -> None:
     """Losses, phases and W are shown at the point chosen with the mouse or the keyboard."""
-    grid, names = table(figure, "grid"), {"absent": 0, "superposition": 1, "own": 2}
+    grid, names = table(figure, "grid"), {"absent": 0, "superposition": 1, "dedicated": 2}
     words = ("absent", "in superposition", "in a dedicated dimension")
     reader.open(figure)
     diagram = reader.page.locator(".maps svg").nth(1)

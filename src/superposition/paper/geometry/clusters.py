@@ -35,7 +35,7 @@ def format_clusters(clusters: pd.DataFrame, factors: pd.DataFrame) -> pd.DataFra
     """Format the test of every polytope's line, with the features recognised as that polytope and their residuals."""
     lines = clusters[clusters["polytope"] != ""]
     recognised = factors.groupby("polytope").agg(features=("features", "sum"), residual=("residual", "median"))
-    recognised = recognised.rename(index={"single": "own dimension"}).reindex(lines["polytope"])
+    recognised = recognised.rename(index={"single": "dedicated dimension"}).reindex(lines["polytope"])
     return pd.DataFrame(
         {
             "line": [f"{FRACTION_LABELS[row.line]} ({row.polytope})" for row in lines.itertuples()],

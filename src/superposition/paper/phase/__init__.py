@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# The phases of the extra feature; "own" stands for a dedicated dimension.
-PHASES = ("absent", "superposition", "own")
+# The phases of the extra feature; the last is a dedicated dimension.
+PHASES = ("absent", "superposition", "dedicated")
 # The phase diagrams of a figure, with their titles.
 PANELS = {
     "prototypes": "the paper's fixed configurations",

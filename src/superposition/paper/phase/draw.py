@@ -17,9 +17,9 @@ from superposition.analysis.rows import rows_at
 from superposition.paper.phase import PANELS, PHASES, prototype_boundary, triangle_digon_crossover
 from superposition.plotting import style, vectors
 
-PHASE_COLOURS = {"absent": "#ffffff", "superposition": style.CATEGORIES[1], "own": style.CATEGORIES[0]}
+PHASE_COLOURS = {"absent": "#ffffff", "superposition": style.CATEGORIES[1], "dedicated": style.CATEGORIES[0]}
 DENSITY_TICKS = (0.1, 0.2, 0.5, 1)
-LABELS = {"absent": "absent", "superposition": "in superposition", "own": "a dimension of its own"}
+LABELS = {"absent": "absent", "superposition": "in superposition", "dedicated": "a dedicated dimension"}
 
 
 def phase_2in1(tables: dict[str, pd.DataFrame]) -> Figure:
@@ -119,8 +119,8 @@ def prototype_boundaries(two_features: bool) -> list[tuple[np.ndarray, np.ndarra
     absent_shared = (low, np.log10(prototype_boundary(10**low)))
     if two_features:
         # The two features change places at r = 1.
-        own_shared = (high, np.log10(prototype_boundary(10**-high)))
-        return [absent_shared, own_shared, (np.zeros(2), np.array([own_shared[1][0], 0.1]))]
+        dedicated_shared = (high, np.log10(prototype_boundary(10**-high)))
+        return [absent_shared, dedicated_shared, (np.zeros(2), np.array([dedicated_shared[1][0], 0.1]))]
     return [absent_shared, (np.zeros(2), np.array([-2.1, 0.1]))]
 
 

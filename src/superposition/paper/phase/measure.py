@@ -14,8 +14,8 @@ from superposition.core import geometry
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
 from superposition.core.weights import SweepResult
-from superposition.paper.phase import PHASES, activations, landscape, prototypes, triangle_digon_crossover, two_in_one
-from superposition.theory import bfgs, exact, simplices
+from superposition.paper.phase import PHASES, activations, derivatives, landscape, triangle_digon_crossover, two_in_one
+from superposition.theory import bfgs, exact, prototypes, simplices
 
 # Relative importances at which the boundary is reported.
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
@@ -58,9 +58,9 @@ def list_configurations(n: int) -> pd.DataFrame:
         does not represent (``left_out``; the largest is 1), and the column of W (``w0``, and so on).
     """
     found: dict[tuple[int, int], Tensor] = {}
-    for W, dropped in prototypes.configurations(n):
+    for W, dropped in zip(*prototypes.configurations(n, n - 1), strict=True):
         phase = PHASES.index(name_phases(phase_shares(W)).item())
-        found.setdefault((phase, len(dropped)), W)
+        found.setdefault((phase, int(dropped.sum())), W)
     parts = []
     for number, ((phase, _), W) in enumerate(sorted(found.items(), key=lambda item: item[0])):
         left_out = torch.linalg.svd(W).Vh[-1].abs().numpy()
@@ -81,13 +81,13 @@ def phase_shares(W: Float64[Tensor, "*batch m n"]) -> Float64[np.ndarray, "*batc
 
 
 def name_phases(shares: Float64[np.ndarray, "*batch 3"]) -> np.ndarray:
-    """Return the names of the phases: "absent" if ‖W_e‖² < ½, else "own" if less than a quarter of it is shared.
+    """Return the names of the phases: "absent" if ‖W_e‖² < ½, else "dedicated" if less than a quarter of it is shared.
 
     A quarter lies between a dedicated dimension (0) and the least that sharing can mean here: ½, for a feature in a
     triangle of unit vectors.
     """
     absent, shared, dedicated = np.moveaxis(shares, -1, 0)
-    return np.select([absent > 0.5, shared < 0.25 * (shared + dedicated)], ["absent", "own"], "superposition")
+    return np.select([absent > 0.5, shared < 0.25 * (shared + dedicated)], ["absent", "dedicated"], "superposition")
 
 
 def _phase_columns(shares: Float64[np.ndarray, "model 3"]) -> dict[str, np.ndarray]:
@@ -102,18 +102,12 @@ def _panel(name: str, sweep: Sweep, shares: np.ndarray, loss: np.ndarray) -> pd.
 
 
 def _prototype_panel(models: SweepResult) -> pd.DataFrame:
-    """Return the diagram of the paper's fixed configurations, the best one at every point.
-
-    Their columns have unit norm; only a dropped feature has a bias, its mean.
-    """
-    p, importance = models.sweep.points()["density"].to_numpy(), models.sweep.importances()
-    variance = exact.feature_variance(torch.tensor(p)).numpy()
-    shares, losses = [], []
-    for W, dropped in prototypes.configurations(models.sweep.n):
-        paired = geometry.superposition(W).numpy() > 0.5
-        losses.append(importance[:, dropped].sum(1) * variance + importance[:, paired].sum(1) * p**2 / 6)
-        shares.append(phase_shares(W))
-    return _panel("prototypes", models.sweep, np.stack(shares)[np.argmin(losses, axis=0)], np.min(losses, axis=0))
+    """Return the diagram of the paper's fixed configurations, the best one at every point."""
+    sweep = models.sweep
+    fixed = prototypes.configurations(sweep.n, sweep.m)
+    p, importance = sweep.points()["density"].to_numpy(), torch.from_numpy(sweep.importances())
+    lowest = prototypes.losses(fixed, torch.tensor(p), importance).min(dim=0)
+    return _panel("prototypes", sweep, phase_shares(fixed.W)[lowest.indices.numpy()], lowest.values.numpy())
 
 
 def _best_panel(name: str, models: SweepResult) -> pd.DataFrame:
@@ -241,8 +235,8 @@ def equal_importance_losses() -> pd.DataFrame:
 def phase_kinks(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
     """Return the derivatives of the theoretical model's optimal loss, and their jumps on all boundaries."""
     return {
-        "kinks": pd.concat([prototypes.kinks(n).assign(features=n) for n in (2, 3)], ignore_index=True),
-        "slopes": prototypes.slopes(),
+        "kinks": pd.concat([derivatives.kinks(n).assign(features=n) for n in (2, 3)], ignore_index=True),
+        "slopes": derivatives.slopes(),
     }
 
 

@@ -11,7 +11,7 @@ from superposition.theory.polytopes import FRACTIONS, factors_of
 
 claims = Claims("geometry")
 
-NAMED = [name for name in FRACTIONS if name not in ("own dimension", "absent")]
+NAMED = [name for name in FRACTIONS if name not in ("dedicated dimension", "absent")]
 
 
 def nearer_to_the_pair(statistic: str) -> Criterion:

@@ -5,13 +5,12 @@ import pandas as pd
 import torch
 
 from superposition.analysis.rows import rows_at
-from superposition.core import geometry
 from superposition.core.experiment.sweep import Sweep
 from superposition.pipeline.explorer.packing import columns, float32, int16, numbers
 from superposition.pipeline.explorer.run import Run
 from superposition.pipeline.explorer.sweeps import arrange_grid, describe_grid
 from superposition.pipeline.explorer.views.charts import Data
-from superposition.theory import exact, simplices
+from superposition.theory import exact, prototypes
 
 # The columns of losses over the weights, and what they say of the bias.
 BIASES = {"no_bias": "none", "best_bias": "the best one"}
@@ -25,7 +24,7 @@ def show_phase_diagram(run: Run, figure: str) -> Data:
     sweep, best, grid = models.sweep, optimum.best(), run.table(figure, "grid")
     assert sweep.relative_importance is not None
     panels = {
-        name: {"shares": int16(rows[["absent", "superposition", "own"]]), "loss": float32(rows["loss"])}
+        name: {"shares": int16(rows[["absent", "superposition", "dedicated"]]), "loss": float32(rows["loss"])}
         for name, rows in grid.groupby("panel", sort=False)
     }
     trained = grid[grid["panel"] == "trained"]
@@ -49,18 +48,11 @@ def show_phase_diagram(run: Run, figure: str) -> Data:
 
 
 def _fixed_configurations(sweep: Sweep) -> Data:
-    """Return the best of the paper's fixed configurations: single features and antipodal pairs of unit norm.
-
-    Only a feature that is not represented has a bias, its mean.
-    """
+    """Return the best of the paper's fixed configurations at every point."""
     density, importance = (torch.from_numpy(values) for values in (sweep.densities(), sweep.importances()))
-    groups = [parts for parts in simplices.arrangements(sweep.n, sweep.m) if max(map(len, parts)) < 3]
-    W = torch.stack([simplices.arrange_simplices(parts, sweep.n, sweep.m) for parts in groups])
-    absent, shared = (values[:, None] for values in (geometry.norms(W) == 0, geometry.superposition(W) > 0.5))
-    # A feature that shares its dimension with its opposite costs p² / 6.
-    cost = torch.where(absent, exact.feature_variance(density), torch.where(shared, density**2 / 6, 0))
-    best = (importance * cost).sum(dim=-1).argmin(dim=0)
-    return {"W": int16(W[best].flatten(1)), "b": int16(torch.where(absent[best, 0], exact.feature_mean(density), 0))}
+    fixed = prototypes.configurations(sweep.n, sweep.m)
+    best = prototypes.losses(fixed, density[:, 0], importance).argmin(dim=0)
+    return {"W": int16(fixed.W[best].flatten(1)), "b": int16(fixed.dropped[best] * exact.feature_mean(density))}
 
 
 def show_activations(run: Run, figure: str) -> Data:
@@ -68,7 +60,7 @@ def show_activations(run: Run, figure: str) -> Data:
     axes = ("activation", "relative_importance", "density")
     rows = arrange_grid(run.table(figure, "grid"), axes)
     sweep = describe_grid(rows, axes, {"extra feature": rows["phase"].tolist()})
-    chart = {"title": "Phase of the extra feature", "shares": int16(rows[["absent", "superposition", "own"]])}
+    chart = {"title": "Phase of the extra feature", "shares": int16(rows[["absent", "superposition", "dedicated"]])}
     return {"kind": "sweep", "sweeps": {"models": sweep}, "charts": {"models": chart}}
 
 

@@ -1,7 +1,6 @@
-"""The paper's theoretical model: fixed configurations whose losses cross, so that the optimal loss has kinks."""
+"""The optimal loss of the paper's fixed configurations, which has kinks where two of their losses cross."""
 
 import itertools
-from collections.abc import Iterator
 
 import pandas as pd
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from superposition.core.models import Model
 from superposition.paper.phase import prototype_boundary
-from superposition.theory import exact, simplices
+from superposition.theory import exact, prototypes
 
 # Distance over which the derivatives on the two sides of a boundary are measured.
 DIFFERENCE = 1e-5
@@ -22,24 +21,12 @@ FIXED_RATIOS, FIXED_DENSITIES = (0.2, 0.5, 2.0, 5.0), (0.2, 0.4, 0.8)
 PerModel = Float64[Tensor, " k"]
 
 
-def configurations(n: int) -> Iterator[tuple[Float64[Tensor, "m n"], list[int]]]:
-    """Yield the weights of every configuration of n features in n - 1 dimensions, and the features it drops.
-
-    Columns have unit norms. The paper leaves out the configuration in which three features share two dimensions.
-    """
-    for groups in simplices.arrangements(n, n - 1):
-        if max(map(len, groups)) <= 2:
-            kept = {i for group in groups for i in group}
-            yield simplices.arrange_simplices(groups, n, n - 1), sorted(set(range(n)) - kept)
-
-
 def optimal_loss(n: int, p: PerModel, r: PerModel) -> PerModel:
-    """Return the lowest exact loss of the configurations; only a dropped feature has a bias, its mean."""
+    """Return the lowest exact loss of the fixed configurations of n features in n - 1 dimensions."""
     model, losses = Model("relu_output", n, n - 1), []
     importance = torch.stack([torch.ones_like(r)] * (n - 1) + [r], dim=1)
-    for W, dropped in configurations(n):
-        bias = torch.zeros(len(p), n, dtype=torch.float64)
-        bias[:, dropped] = exact.feature_mean(p)[:, None]
+    for W, dropped in zip(*prototypes.configurations(n, n - 1), strict=True):
+        bias = dropped * exact.feature_mean(p)[:, None]
         parameters = {"W": W.expand(len(p), -1, -1), "b": bias}
         losses.append(exact.expected_loss(model, parameters, p[:, None].expand(-1, n), importance))
     return torch.stack(losses).min(dim=0).values
@@ -52,17 +39,17 @@ def kinks(n: int) -> pd.DataFrame:
         One row per point: ``boundary``, ``density``, ``relative_importance``, the ``variable`` that crosses the
         boundary (p or r), the ``jump`` of the derivative, and the ``exact`` jump that follows from the closed forms.
     """
-    low, high = 10 ** torch.linspace(-1, -0.05, 12, dtype=torch.float64), 10 ** torch.linspace(0.05, 1, 12).double()
+    low, high = (10 ** torch.linspace(*ends, 12, dtype=torch.float64) for ends in ((-1, -0.05), (0.05, 1)))
     sparse, dense = (torch.linspace(*ends, 6, dtype=torch.float64) for ends in ((0.05, 0.55), (0.6, 0.99)))
     third = torch.full_like(high, 1 / 3)
     boundaries = [("absent | superposition", "p", prototype_boundary(low), low, low / 3)]
     if n == 2:
-        boundaries.append(("superposition | own", "p", 4 / (5 + 2 * high), high, third))
+        boundaries.append(("superposition | dedicated", "p", 4 / (5 + 2 * high), high, third))
     else:
-        boundaries.append(("superposition | own", "r", sparse, torch.ones_like(sparse), sparse**2 / 6))
-        # The extra feature has a dimension of its own on both sides; the others are a pair, or one of them is absent.
-        boundaries.append(("own | own", "p", torch.full_like(high, MEETING), high, third))
-    boundaries.append(("absent | own", "r", dense, torch.ones_like(dense), exact.feature_variance(dense)))
+        boundaries.append(("superposition | dedicated", "r", sparse, torch.ones_like(sparse), sparse**2 / 6))
+        # The extra feature has a dedicated dimension on both sides; the others are a pair, or one of them is absent.
+        boundaries.append(("dedicated | dedicated", "p", torch.full_like(high, MEETING), high, third))
+    boundaries.append(("absent | dedicated", "r", dense, torch.ones_like(dense), exact.feature_variance(dense)))
     return pd.concat([_jumps(n, *boundary) for boundary in boundaries], ignore_index=True)
 
 
