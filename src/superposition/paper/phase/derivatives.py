@@ -39,7 +39,7 @@ def kinks(n: int) -> pd.DataFrame:
         One row per point: ``boundary``, ``density``, ``relative_importance``, the ``variable`` that crosses the
         boundary (p or r), the ``jump`` of the derivative, and the ``exact`` jump that follows from the closed forms.
     """
-    low, high = (10 ** torch.linspace(*ends, 12, dtype=torch.float64) for ends in ((-1, -0.05), (0.05, 1)))
+    low, high = (10 ** torch.linspace(*ends, 12, dtype=torch.float64) for ends in ((-1.0, -0.05), (0.05, 1.0)))
     sparse, dense = (torch.linspace(*ends, 6, dtype=torch.float64) for ends in ((0.05, 0.55), (0.6, 0.99)))
     third = torch.full_like(high, 1 / 3)
     boundaries = [("absent | superposition", "p", prototype_boundary(low), low, low / 3)]
