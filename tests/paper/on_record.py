@@ -100,7 +100,9 @@ def measure(section: str) -> Tables:
 
 
 def numbers_in(texts: Any) -> list[float]:
-    return [float(number) for text in texts for number in re.findall(r"-?\d+\.?\d*(?:e[-+]\d+)?", str(text))]
+    """Return the numbers in texts, above 1/1000 by their logarithm, so that small ones tell beside large ones."""
+    found = [number for text in texts for number in re.findall(r"-?\d+\.?\d*(?:e[-+]\d+)?", str(text))]
+    return [float(np.arcsinh(1000 * float(number))) for number in found]
 
 
 def of_tables(tables: Tables) -> Numbers:
