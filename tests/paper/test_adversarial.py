@@ -255,7 +255,10 @@ def test_prices_are_over_the_same_replicate_without_attacks() -> None:
 
 
 def test_numbers_in_the_report_of_training_against_attacks() -> None:
-    """The report has the peak, and where the curve falls to one at what cost; the largest size if it never falls."""
+    """The report has the peak, and where the curve falls to one at what cost; the largest size if it never falls.
+
+    Models without superposition need no attacks.
+    """
     one = {
         "attack": [0.0, 0.5, 1.0],
         "features_per_dimension": [2.0, 4.0, 0.25],
@@ -264,10 +267,22 @@ def test_numbers_in_the_report_of_training_against_attacks() -> None:
         "kept_features": [40, 30, 20],
     }
     none = one | {"features_per_dimension": [4.0, 3.0, 2.0], "interference": [10.0, 5.0, 2.0]}
+    always = one | {"features_per_dimension": [1.0, 0.9, 0.5], "interference": [1.0, 0.1, 0.01]}
     models = pd.concat(
-        pd.DataFrame(columns).assign(n=100, m=20, density=density) for density, columns in ((0.3, one), (0.03, none))
+        pd.DataFrame(columns).assign(n=100, m=20, density=density)
+        for density, columns in ((1.0, always), (0.3, one), (0.03, none))
     )
-    sparse, dense = measure.summarise_removal(models).to_dict("records")
+    sparse, dense, densest = measure.summarise_removal(models).to_dict("records")
+    assert densest == {
+        "n, m": "100, 20",
+        "1-S": "1",
+        "features per dimension without attacks": "1.00",
+        "most": "1.00 at 0",
+        "one per dimension at": "0.00",
+        "superposition gone at": "0.00",
+        "clean loss there": "1.0 times",
+        "features kept there": "40",
+    }
     assert dense == {
         "n, m": "100, 20",
         "1-S": "0.3",
