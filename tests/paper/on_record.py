@@ -24,7 +24,7 @@ from matplotlib.animation import AbstractMovieWriter
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba, to_rgba_array
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.legend import Legend
 from matplotlib.offsetbox import VPacker
 from matplotlib.text import Text
@@ -214,13 +214,20 @@ def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
                 yield f"{kind} {what}", values
 
 
+def of_part(part: FigureBase) -> Iterator[tuple[str, Any]]:
+    """Yield what a figure or a part of it shows beside its axes, and the sizes of its parts."""
+    for text in part.texts:
+        yield from of_text(text)
+    for legend in part.legends:
+        yield from of_legend(legend)
+    for inner in part.subfigs:
+        yield "layout", inner.bbox_relative.bounds
+        yield from of_part(inner)
+
+
 def of_figure(figure: Figure) -> Numbers:
     """Return what is drawn in all axes; of words, the numbers in them."""
-    shown = [("layout", figure.get_size_inches()), ("layout", len(figure.axes))]
-    for text in figure.texts:
-        shown += of_text(text)
-    for legend in figure.legends:
-        shown += of_legend(legend)
+    shown = [("layout", figure.get_size_inches()), ("layout", len(figure.axes)), *of_part(figure)]
     for k, ax in enumerate(figure.axes):
         shown += [(f"{k}/{what}", values) for what, values in of_axes(ax)]
     found: dict[str, list[np.ndarray]] = {}
@@ -252,7 +259,8 @@ def of_drawings(section: str, tables: Tables) -> Numbers:
     for name in tables:
         figure = stages.find(section, "draw", name)(tables[name])
         if any(ax.name == "3d" for ax in figure.axes):
-            # What is drawn in three dimensions is projected when it is drawn.
+            # What is drawn in three dimensions is projected when it is drawn; the layout depends on the fonts.
+            figure.set_layout_engine("none")
             figure.draw_without_rendering()
         numbers |= {f"{name}/{place}": values for place, values in of_figure(figure).items()}
         mpl.pyplot.close(figure)
