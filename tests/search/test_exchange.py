@@ -1,15 +1,13 @@
 """Test which models the search tries and which of them it keeps, on conditions whose losses have a closed form."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 import torch
 from tests.paper.made import models_of
+from tests.search.benches import bench_of, drawn
 
-from superposition.core.experiment.sweep import Sweep
 from superposition.search import exchange
-from superposition.search.conditions import Condition, Family
+from superposition.search.conditions import Condition
 from superposition.search.constructions import Candidate, carry_over
 from superposition.search.exchange import Search, lowest, search
 from superposition.search.polishing import Bench, Course
@@ -29,30 +27,20 @@ LINEAR = {
 }
 
 
-def bench_of(*sweeps: dict[str, object]) -> Bench:
-    family = Family({f"sweep {k}": Sweep.parse(LINEAR | keys) for k, keys in enumerate(sweeps)})
-    return Bench(family, ThreadPoolExecutor(1))
-
-
 def loss(condition: Condition, parameters: torch.Tensor) -> float:
     p = condition.model.unpack(parameters.double())
     values = condition.plan.sweep.values
     return float(exact.linear_loss(p["W"], p["b"], condition.density, condition.importance, values))
 
 
-def drawn(bench: Bench, each: int, seed: int) -> list[Candidate]:
-    """Return some models for every condition, in a mixed order."""
-    rng = np.random.default_rng(seed)
-    found = [
-        Candidate(k, f"{seed} {j}", torch.from_numpy(0.4 * rng.normal(size=c.model.size)).float())
-        for k, c in enumerate(bench.family.conditions)
-        for j in range(each)
-    ]
-    return [found[k] for k in rng.permutation(len(found))]
+def mixed(bench: Bench, each: int) -> list[Candidate]:
+    """Return some models for every condition, other than those that ``start`` draws, in a mixed order."""
+    found = drawn(bench, each, seed=1)
+    return [found[k] for k in np.random.default_rng(0).permutation(len(found))]
 
 
 def start(bench: Bench) -> Search:
-    best = {c.condition: c for c in drawn(bench, 1, 0)}
+    best = {c.condition: c for c in drawn(bench)}
     return Search(bench, best, changed=set())
 
 
@@ -61,8 +49,8 @@ def of_candidate(bench: Bench, candidate: Candidate) -> float:
 
 
 def test_losses_are_compared_with_that_of_the_best_model_of_the_same_condition() -> None:
-    bench = bench_of({}, {"n": 6})
-    state, candidates = start(bench), drawn(bench, 3, 1)
+    bench = bench_of(LINEAR, one={}, two={"n": 6})
+    state, candidates = start(bench), mixed(bench, 3)
     excess, error = state.compare([*candidates, *state.best.values()])
     over = np.array([of_candidate(bench, state.best[c.condition]) for c in candidates])
     expected = np.array([of_candidate(bench, c) for c in candidates]) / over - 1
@@ -72,8 +60,8 @@ def test_losses_are_compared_with_that_of_the_best_model_of_the_same_condition()
 
 @pytest.mark.filterwarnings("ignore:invalid value")  # Infinite losses have no error.
 def test_the_best_challenger_of_every_condition_wins_if_it_beats_what_is_there() -> None:
-    bench = bench_of({})
-    state, candidates = start(bench), drawn(bench, 2, 1)
+    bench = bench_of(LINEAR, one={})
+    state, candidates = start(bench), mixed(bench, 2)
     before, diverged = dict(state.best), Candidate(0, "diverged", torch.full_like(state.best[0].parameters, torch.nan))
     state.challenge([*candidates, diverged])
     for k in before:
@@ -86,7 +74,7 @@ def test_the_best_challenger_of_every_condition_wins_if_it_beats_what_is_there()
 
 def test_a_gain_that_chance_explains_is_none() -> None:
     """Where losses have errors, a model must be better by more than a little, and by more than its error."""
-    bench = bench_of({"model": "relu_output", "n": 20, "density": [0.3], "values": {}})
+    bench = bench_of(LINEAR, one={"model": "relu_output", "n": 20, "density": [0.3], "values": {}})
     state = start(bench)
     best = state.best[0]
     less, more = (Candidate(0, str(share), best.parameters * (1 - share)) for share in (1e-5, 0.05))
@@ -112,7 +100,7 @@ def test_the_lowest_of_every_condition(limit: int) -> None:
 
 
 def test_new_models_are_carried_once_to_their_neighbours() -> None:
-    bench = bench_of({}, {"density": [0.3], "n": 5})
+    bench = bench_of(LINEAR, one={}, two={"density": [0.3], "n": 5})
     state = start(bench)
     state.changed = {0, 3}
     carried = state.exchange()
@@ -130,14 +118,14 @@ def test_new_models_are_carried_once_to_their_neighbours() -> None:
         )
         found.add((c.condition, j))
         density = conditions[j].coordinates["density"]
-        assert c.source == f"sweep 0, density {density:g}"
+        assert c.source == f"one, density {density:g}"
     assert found == expected
     assert len(carried) == len(expected)
     assert state.exchange() == []
 
 
 def test_the_rival_is_the_best_of_what_neighbours_offer() -> None:
-    bench = bench_of({}, {"density": [0.3], "n": 3})
+    bench = bench_of(LINEAR, one={}, two={"density": [0.3], "n": 3})
     state, conditions = start(bench), bench.family.conditions
     best = dict(state.best)
     # Bad models where rivals are wanted lose against any rival.
@@ -168,9 +156,9 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[list[Candidate]]:
 
 def test_the_best_initialisations_and_swaps_are_tried_where_only_the_loss_counts(tried: list[list[Candidate]]) -> None:
     """Of five initialisations three take part, and none where there is a penalty."""
-    bench = bench_of({"l1": [0, 0.1]})
-    trained = models_of(bench.family.sweeps["sweep 0"], "falling")
-    search(bench, {"sweep 0": trained})
+    bench = bench_of(LINEAR, one={"l1": [0, 0.1]})
+    trained = models_of(bench.family.sweeps["one"], "falling")
+    search(bench, {"one": trained})
     ranks = set[int]()
     flat, ranked = trained.model.pack(trained.parameters), trained.loss.argsort(dim=1)
     for k, condition in enumerate(bench.family.conditions):
@@ -178,7 +166,7 @@ def test_the_best_initialisations_and_swaps_are_tried_where_only_the_loss_counts
         if condition.coordinates["l1"]:
             assert not any(here)
             continue
-        own = [c.parameters for c in here[0] if c.source == "sweep 0"]
+        own = [c.parameters for c in here[0] if c.source == "one"]
         ranks |= {next(r for r in range(5) if torch.equal(p, flat[k, ranked[k, r]])) for p in own}
         assert sum(c.source == "features swapped" for c in here[0]) == trained.model.n // 2
     assert len(ranks) > 1
@@ -191,8 +179,8 @@ def test_large_models_of_absolute_values_try_one_model_from_elsewhere(
 ) -> None:
     """Besides the best model of a condition, which relearns, two others are tried, and one if they are large."""
     keys = {"model": "absolute", "distribution": "signed", "values": {}, "density": [0.2, 0.1, 0.05], "n": n, "m": 4}
-    bench = bench_of(keys)
-    search(bench, {"sweep 0": models_of(bench.family.sweeps["sweep 0"], "absolute")})
+    bench = bench_of(LINEAR, one=keys)
+    search(bench, {"one": models_of(bench.family.sweeps["one"], "absolute")})
     first = next(call for call in tried if call)
     for k in range(len(bench.family.conditions)):
         from_elsewhere = [c.source != "features relearned" for c in first if c.condition == k]
@@ -203,8 +191,8 @@ def test_features_are_dropped_where_many_are_alike() -> None:
     """A quarter, a half or three quarters of the features are kept if more are present, and more than four times m."""
     keys = {"model": "relu_output", "importance": 1, "values": {}, "density": [0.02], "m": 2, "evaluation": 2**14}
     for n, present, expected in ((16, 16, {4, 8, 12}), (16, 8, {4}), (8, 8, set())):
-        bench, keep = bench_of(keys | {"n": n}), torch.arange(n) < present
-        trained = models_of(bench.family.sweeps["sweep 0"], "alike")
+        bench, keep = bench_of(LINEAR, one=keys | {"n": n}), torch.arange(n) < present
+        trained = models_of(bench.family.sweeps["one"], "alike")
         angle = torch.arange(n) * 2.4
         W, b = torch.stack([angle.cos(), angle.sin()]) * keep, torch.where(keep, -0.1, 0.01)
         best = Candidate(0, "one", trained.model.pack({"W": W, "b": b}))

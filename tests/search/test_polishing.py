@@ -1,15 +1,11 @@
 """Test how models are polished and how their losses are compared, against ordinary samples and single steps."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 import torch
+from tests.search.benches import bench_of, drawn
 from tests.search.test_weighted import of_ordinary_samples
 
-from superposition.core.experiment.sweep import Sweep
-from superposition.search.conditions import Family
-from superposition.search.constructions import Candidate
 from superposition.search.polishing import GROUPS, MIN_BATCH, Bench, Course, Draws
 
 COMMON = {"model": "relu_output", "n": 14, "m": 3, "steps": 40, "learning_rate": 0.01}
@@ -30,22 +26,9 @@ KINDS: dict[str, dict[str, object]] = {
 }
 
 
-def bench_of(**sweeps: dict[str, object]) -> Bench:
-    return Bench(Family({name: Sweep.parse(COMMON | keys) for name, keys in sweeps.items()}), ThreadPoolExecutor(1))
-
-
-def drawn(bench: Bench, each: int = 1) -> list[Candidate]:
-    generator = torch.Generator().manual_seed(0)
-    return [
-        Candidate(k, "drawn", 0.5 * torch.randn(c.model.size, generator=generator))
-        for _ in range(each)
-        for k, c in enumerate(bench.family.conditions)
-    ]
-
-
 @pytest.fixture(scope="module")
 def bench() -> Bench:
-    return bench_of(**KINDS)
+    return bench_of(COMMON, **KINDS)
 
 
 def test_losses_of_every_kind_are_those_of_ordinary_samples(bench: Bench) -> None:
@@ -93,8 +76,9 @@ def test_polishing_lowers_every_loss(bench: Bench) -> None:
     polished = bench.polish(candidates, Course(1, 1000, rate=1.0), stream=0)
     before, after = (bench.losses(some, DRAWS, stream=0).mean(axis=1) for some in (candidates, polished))
     assert (after < before).all()
-    assert [(c.condition, c.source) for c in polished] == [(c.condition, "drawn, polished") for c in candidates]
-    assert {c.source for c in bench.polish(polished, Course(1, 1), stream=0)} == {"drawn, polished"}
+    sources = [(c.condition, f"{c.source}, polished") for c in candidates]
+    assert [(c.condition, c.source) for c in polished] == sources
+    assert [(c.condition, c.source) for c in bench.polish(polished, Course(1, 1), stream=0)] == sources
 
 
 def test_a_step_is_as_long_as_the_rate_and_their_number_is_limited(bench: Bench) -> None:
@@ -119,7 +103,7 @@ def test_a_step_is_as_long_as_the_rate_and_their_number_is_limited(bench: Bench)
 
 def test_what_has_no_gradient_stays() -> None:
     """Weights do not decay: of an output that is always 0, nothing changes."""
-    bench = bench_of(one={"density": 0.2})
+    bench = bench_of(COMMON, one={"density": 0.2})
     (candidate,), model = drawn(bench), bench.family.conditions[0].model
     p = model.unpack(candidate.parameters.clone())
     p["b"][:] = -100
@@ -130,7 +114,7 @@ def test_what_has_no_gradient_stays() -> None:
 
 def test_delicate_models_are_polished_for_longer() -> None:
     """Where rare samples decide between features of very unequal cost, there are twice as many steps."""
-    bench = bench_of(equal={"density": 0.01}, unequal={"density": 0.01, "importance": {"decay": 0.6}})
+    bench = bench_of(COMMON, equal={"density": 0.01}, unequal={"density": 0.01, "importance": {"decay": 0.6}})
     before = drawn(bench)
     one, same, more = (
         bench.polish(before, Course(steps / 40, limit), 0) for steps, limit in ((3, 3), (3, 100), (6, 6))

@@ -14,6 +14,7 @@ import pytest
 import torch
 from matplotlib import colormaps
 from matplotlib.colors import to_hex, to_rgb
+from tests.pipeline.browser import CHROMIUM, FLAGS, new_page
 from tests.real import CONFIGS, ROOT
 from tests.sections import parse
 
@@ -30,8 +31,6 @@ from superposition.training.engine import TrainingConfig
 from superposition.training.fused import Fused
 
 PAGE = ROOT / "report/explorer"
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu"]
 
 
 def run_script(module: str, code: str, folder: Path) -> Any:
@@ -41,13 +40,13 @@ def run_script(module: str, code: str, folder: Path) -> Any:
         script += "console.log(JSON.stringify(result));"
         command = [node, "--input-type=module", "-"]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, input=script).stdout)
-    if BROWSER is None:
+    if CHROMIUM is None:
         pytest.skip("neither Node.js nor Chromium is installed")
     path = folder / "page.html"
     path.write_text(
         f"<pre></pre><script>{script}document.querySelector('pre').textContent = JSON.stringify(result)</script>"
     )
-    command = [BROWSER, *FLAGS, f"--user-data-dir={folder}/profile", "--dump-dom", path.as_uri()]
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder}/profile", "--dump-dom", path.as_uri()]
     found = re.search("<pre>(.*)</pre>", subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert found
     return json.loads(found[1])
@@ -163,24 +162,12 @@ CUSTOM: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if BROWSER is None:
-        pytest.skip("Chromium is not installed")
-    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS, timeout=600_000)
-        yield running
-        running.close()
-
-
 class Reader:
     """A page in a browser, with everything that goes wrong in it or that it requests from a network."""
 
     def __init__(self, browser: Any, path: Path) -> None:
         self.path, self.problems = path, list[str]()
-        self.page = browser.new_page(viewport={"width": 1200, "height": 900})
-        self.page.set_default_timeout(600_000)
+        self.page = new_page(browser)
         self.page.on("console", lambda message: self.problems.append(message.text))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("request", lambda request: self.check_address(request.url))

@@ -6,7 +6,6 @@ import io
 import json
 import math
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import pytest
 import torch
 from bs4 import BeautifulSoup, Tag
 from PIL import Image
+from tests.pipeline.browser import new_page
 from tests.sections import parse as parse_with_sections
 
 from superposition.core.experiment.sweep import Sweep
@@ -606,9 +606,6 @@ def test_contrast() -> None:
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5, pair
 
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
-)
 # Returns the width of every picture and its width on the page, and by how much the page is wider than the window.
 LOOK = """async () => {
   document.querySelectorAll("details").forEach(part => part.open = true);
@@ -629,46 +626,35 @@ class Look:
     requests: list[str]  # of the page, not those of the browser itself
 
 
-def look(page: str, folder: Path, width: int = 1200) -> Look:
-    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+def look(browser: Any, page: str, folder: Path, width: int = 1200) -> Look:
     file = folder / "page.html"
     file.write_text(page, encoding="utf-8")
     errors, requests = list[str](), list[str]()
-    with api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=600_000)
-        tab = browser.new_page(viewport={"width": width, "height": 900})
-        tab.set_default_timeout(600_000)
-        tab.on("console", lambda message: errors.append(message.text))
-        tab.on("pageerror", lambda error: errors.append(str(error)))
-        tab.on("request", lambda request: requests.append(request.url))
-        tab.goto(file.as_uri())
-        pictures, overflow = tab.evaluate(LOOK)
-        browser.close()
+    shown = new_page(browser, width)
+    shown.on("console", lambda message: errors.append(message.text))
+    shown.on("pageerror", lambda error: errors.append(str(error)))
+    shown.on("request", lambda request: requests.append(request.url))
+    shown.goto(file.as_uri())
+    pictures, overflow = shown.evaluate(LOOK)
     return Look(errors, pictures, overflow, [url for url in requests if url.startswith("http")])
 
 
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium here")
-
-
-@needs_chromium
 @pytest.mark.parametrize("width", [1200, 400])
 @pytest.mark.usefixtures("page")
-def test_in_a_browser(folder: Path, tmp_path: Path, width: int) -> None:
+def test_in_a_browser(browser: Any, folder: Path, tmp_path: Path, width: int) -> None:
     """The page shows every picture without errors, requests or scrolling sideways."""
-    seen = look((folder / "report.html").read_text(encoding="utf-8"), tmp_path, width)
+    seen = look(browser, (folder / "report.html").read_text(encoding="utf-8"), tmp_path, width)
     assert (seen.errors, seen.requests) == ([], [])
     assert len(seen.pictures) == 2 * len(CONFIG["figures"]) + 1
     assert all(natural > 0 and shown > 50 for natural, shown in seen.pictures)
     assert seen.overflow <= 0
 
 
-@needs_chromium
-def test_the_browser_would_tell(tmp_path: Path) -> None:
+def test_the_browser_would_tell(browser: Any, tmp_path: Path) -> None:
     """The check finds an error, a request, a missing picture and a page that is too wide."""
     image = "<img src='http://localhost:9/nothing.png'>"
     page = f"<html><body><div style='width: 3000px'>{image}</div><script>nothing()</script></body></html>"
-    seen = look(page, tmp_path)
+    seen = look(browser, page, tmp_path)
     assert any("nothing is not defined" in error for error in seen.errors)
     assert seen.requests == ["http://localhost:9/nothing.png"]
     assert seen.pictures[0][0] == 0
