@@ -1,6 +1,7 @@
 """Toy Models of Superposition, replicated: `snakemake --cores all` makes every figure, the claims and the report."""
 
 import functools
+import gc
 import glob
 import os
 import shutil
@@ -9,6 +10,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from snakemake.utils import min_version
+
+# Search for garbage only among what is made from here on, not among all that Snakemake imported: that takes a quarter of
+# the time in which it plans a run.
+gc.freeze()
 
 min_version("9.27")
 
