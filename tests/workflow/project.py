@@ -90,6 +90,13 @@ class Project:
     def figures(self) -> dict[str, dict[str, Any]]:
         return {name: entry for section in self.sections().values() for name, entry in section["figures"].items()}
 
+    def keep_figure(self, section: str, figure: str, **changes: Any) -> None:
+        """Keep one figure of a section, with some keys changed."""
+        file = self.section(section)
+        about = yaml.safe_load(file.read_text(encoding="utf-8"))
+        figures = {figure: about["figures"][figure] | changes}
+        file.write_text(yaml.safe_dump(about | {"figures": figures}, sort_keys=False), encoding="utf-8")
+
     def shrink(self, *sections: str) -> None:
         """Keep some sections and their experiments, on the grids of scale quick, with small models, hardly trained."""
         for name in self.sections().keys() - sections:

@@ -2,13 +2,14 @@
 
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.readme import block
 from tests.workflow.cluster import EAGER, LONG, edited, run, said, same, start, submitted
-from tests.workflow.project import OUT, PATIENCE, ROOT, Project, digest, wait_for
+from tests.workflow.project import OUT, PATIENCE, ROOT, Project, wait_for
 from tests.workflow.slurm import Slurm
 
 from superposition.core.weights import SweepResult
@@ -24,63 +25,62 @@ def test_the_profiles_ask_for_the_same() -> None:
     assert first == second
 
 
+# The parts of a sweep, each of which is one submission, with one more that gathers them.
+PARTS = {"slurm": 2, "cluster-generic": 1}
+
+
 def test_a_cluster_makes_the_same(
     made: Project, tmp_path_factory: pytest.TempPathFactory, slurm: Slurm, profile: str
 ) -> None:
     """The profiles need fewer submissions than there are jobs, and leave nothing to do."""
     fresh = Project(tmp_path_factory.mktemp("a place with spaces and ümlauts"))
+    fresh.keep_figure("introduction", "introduction")
     fresh.shrink("introduction")
+    with edited(fresh, profile) as settings:
+        settings["set-scatter"] = {"split": PARTS[profile]}
     code, output = run(fresh, slurm, profile)
     assert code == 0, output
     same(made.path, fresh.path, "weights", "tables", "figures")
-    assert submitted(output) == 5, "training, the search, two figures and the report"
+    training = PARTS[profile] + (PARTS[profile] > 1)
+    assert submitted(output) == training + 3, "the search, the figure and the report"
     logs, benchmarks = ({p.stem for p in (fresh.path / OUT / kind).rglob("*.*")} for kind in ("logs", "benchmarks"))
     assert logs == benchmarks >= {"introduction", "pentagon", "optimality", "notebook", "crate"}
     assert fresh.jobs() == set()
 
 
-def test_a_split_sweep_is_the_same(made: Project, fresh: Project, slurm: Slurm, profile: str) -> None:
-    """A sweep is trained in as many submissions as the profile says, and gathered in one."""
-    with edited(fresh, profile) as settings:
-        settings["set-scatter"] = {"split": 2}
-    code, output = run(fresh, slurm, profile, LONG)
-    assert code == 0, output
-    assert submitted(output) == 2 + 1
-    assert digest(fresh.path / LONG) == digest(made.path / LONG)
+TOO_LONG = ["--set-resources", "train:runtime=9999"]
 
 
-TOO_MUCH = {
-    "cores": (["--cores", "64", "--set-threads", "train=64"], "More processors requested", "PartitionConfig"),
-    "time": (["--set-resources", "train:runtime=9999"], "Requested time limit is invalid", "PartitionTimeLimit"),
-}
-
-
-@pytest.mark.parametrize(("words", "message", "reason"), TOO_MUCH.values(), ids=TOO_MUCH)
-def test_what_no_node_has_is_refused(
-    fresh: Project, slurm: Slurm, profile: str, words: list[str], message: str, reason: str
-) -> None:
-    """SLURM's reason reaches the user, and the run ends. Where SLURM does not refuse, status.sh does."""
+def test_what_slurm_refuses_ends_the_run(fresh: Project, slurm: Slurm, profile: str) -> None:
+    """SLURM's reason reaches the user. Where SLURM does not refuse what it can never run, status.sh does."""
     slurm.enforce("ALL")
-    code, output = run(fresh, slurm, profile, *words, "--", LONG)
-    assert code != 0
-    assert f"Batch job submission failed: {message}" in output
+    code, output = run(fresh, slurm, profile, *TOO_LONG, "--", LONG)
     slurm.enforce("NO")
+    assert code != 0
+    assert "Batch job submission failed: Requested time limit is invalid" in output
     if profile == "cluster-generic":
-        code, output = run(fresh, slurm, profile, *words, "--", LONG)
+        code, output = run(fresh, slurm, profile, *TOO_LONG, "--", LONG)
         assert code != 0
-        assert re.search(rf"^error: job \d+ can never run: {reason};", output, re.MULTILINE)
+        assert re.search(r"^error: job \d+ can never run: PartitionTimeLimit;", output, re.MULTILINE)
     assert not slurm("squeue", "--noheader")
 
 
-def test_an_unknown_partition_is_refused(fresh: Project, slurm: Slurm) -> None:
-    code, output = run(fresh, slurm, "slurm", "--default-resources", "slurm_partition=nowhere", "--", LONG)
-    assert code != 0
-    assert "invalid partition specified: nowhere" in output
+@pytest.mark.parametrize(
+    ("words", "reason"), [(["--cpus-per-task=64"], "PartitionConfig"), (["--time=9999"], "PartitionTimeLimit")]
+)
+def test_a_job_that_can_never_run_has_failed(slurm: Slurm, words: list[str], reason: str) -> None:
+    job = slurm("sbatch", "--parsable", *words, "--output=/dev/null", "--wrap=true")
+    wait_for(lambda: reason in slurm("squeue", "--noheader", "--format=%r", f"--jobs={job}"), "the reason")
+    script = ROOT / "profiles/cluster-generic/status.sh"
+    asked = subprocess.run([script, job], env=slurm.environment, capture_output=True, text=True, check=True)
+    assert asked.stdout == "failed\n"
+    assert asked.stderr.startswith(f"error: job {job} can never run: {reason};")
+    assert not slurm("squeue", "--noheader")
 
 
 def test_a_job_that_waits_for_ever_can_be_seen_and_cancelled(fresh: Project, slurm: Slurm) -> None:
     """The queue states the reason, and Ctrl-C leaves no job in it, as the documentation says."""
-    with start(fresh, slurm, "slurm", "--set-resources", "train:runtime=9999", "--", LONG) as process:
+    with start(fresh, slurm, "slurm", *TOO_LONG, "--", LONG) as process:
         # A job may be in the queue before Snakemake has been told its number.
         wait_for(lambda: submitted(said(fresh)) == 1, "submission")
         wait_for(lambda: "PartitionTimeLimit" in slurm("sh", "-c", block("waiting")), "the reason")

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-import yaml
 from tests.workflow.project import OUT, PATIENCE, Project, wait_for
 from tests.workflow.test_runs import error_lines
 
@@ -39,10 +38,7 @@ REPORT = f"{OUT}/report.html"
 def small(path: Path) -> Project:
     """Make a project with one figure of two experiments."""
     project = Project(path)
-    file = project.section("introduction")
-    section = yaml.safe_load(file.read_text(encoding="utf-8"))
-    figure = section["figures"]["introduction"] | {"experiments": ["introduction", "basic_small"]}
-    file.write_text(yaml.safe_dump(section | {"figures": {"introduction": figure}}), encoding="utf-8")
+    project.keep_figure("introduction", "introduction", experiments=["introduction", "basic_small"])
     project.shrink("introduction")
     return project
 
