@@ -17,7 +17,6 @@ from superposition.core.weights import SweepResult
 from superposition.theory import exact
 from superposition.training import blocks, devices, evaluation
 from superposition.training.autograd import Autograd
-from superposition.training.captured import Captured
 from superposition.training.engine import Engine, TrainingConfig
 from superposition.training.fused import Fused
 from superposition.training.runner import train
@@ -261,10 +260,8 @@ def test_training_keys_are_complete() -> None:
     assert set(OTHERWISE) == set(TRAINING_KEYS) - {"snapshots", "evaluation"}
 
 
-@pytest.mark.parametrize("engine", [Autograd, pytest.param(Captured, marks=pytest.mark.integration)])
-@pytest.mark.usefixtures("without_shape_checks")
-def test_every_engine_trains_the_same_models(engine: type[Engine], monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a GPU, blocks mix seeds and are padded, and the engine is another one, but verdicts must be the same."""
+def check_engine(engine: type[Engine], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that an engine trains the same models as the compiled one, in blocks as on a GPU: padded, of all seeds."""
     plan = sweep(**SWEEPS["sets"], seeds=2, snapshots=2)
     fused = train(plan, device="cpu")
     monkeypatch.setitem(devices.ENGINES, "cpu", engine)
@@ -277,6 +274,11 @@ def test_every_engine_trains_the_same_models(engine: type[Engine], monkeypatch: 
         torch.testing.assert_close(other.snapshots[name], fused.snapshots[name], atol=1e-4, rtol=0)
     torch.testing.assert_close(other.loss, fused.loss, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(other.loss_error, fused.loss_error, atol=1e-6, rtol=1e-3)
+
+
+def test_the_reference_engine_trains_the_same_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU blocks are other ones, but verdicts must be the same."""
+    check_engine(Autograd, monkeypatch)
 
 
 def test_a_gpu_without_memory_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
