@@ -13,8 +13,9 @@ from superposition.paper.phase import two_in_one
 MINIMUM_STARTS = ((0.8, 0.6), (1.0, 0.1), (1.0, -0.3), (1.0, -0.8))
 # Models whose exact loss is compared with samples, and samples for each of them.
 RANDOM_MODELS, LOSS_SAMPLES = 24, 200_000
-# Gradient descent for the basins: starts per density, learning rate relative to the density, steps.
-DESCENT_STARTS, DESCENT_RATE, DESCENT_STEPS = 256, 0.2, 150
+# Gradient descent for the basins: starts per density, learning rate relative to the density, steps at most, and the
+# gradient relative to the density at which a model does not move any more.
+DESCENT_STARTS, DESCENT_RATE, DESCENT_STEPS, STILL = 256, 0.2, 150, 1e-4
 
 
 def sampled_losses() -> pd.DataFrame:
@@ -80,9 +81,11 @@ def _basin_points(path: pd.DataFrame) -> pd.DataFrame:
 
 
 def _descend(W: Float64[Tensor, "k 2"], p: Float64[Tensor, " k"], r: Float64[Tensor, " k"]) -> Float64[Tensor, "k 2"]:
-    """Follow the gradient of the loss without a bias."""
+    """Follow the gradient of the loss without a bias, until it vanishes."""
+    moving = torch.arange(len(W))
     for _ in range(DESCENT_STEPS):
-        W = W.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad((two_in_one.loss(W, p, r) / p).sum(), W)
-        W = W - DESCENT_RATE * gradient
-    return W.detach()
+        here = W[moving].requires_grad_()
+        (gradient,) = torch.autograd.grad((two_in_one.loss(here, p[moving], r[moving]) / p[moving]).sum(), here)
+        W[moving] -= DESCENT_RATE * gradient
+        moving = moving[gradient.abs().amax(dim=1) > STILL]
+    return W

@@ -114,7 +114,7 @@ def _best_panel(name: str, models: SweepResult) -> pd.DataFrame:
     """Return the diagram of the best models, with their arrangements."""
     W = models.best()["W"]
     panel = _panel(name, models.sweep, phase_shares(W), models.loss.min(dim=1).values.numpy())
-    return panel.assign(arrangement=[describe_arrangement(w) for w in W])
+    return panel.assign(arrangement=describe_arrangements(W))
 
 
 def trained_panels(models: SweepResult, optimal_loss: Float64[Tensor, " point"]) -> pd.DataFrame:
@@ -150,15 +150,19 @@ def compare_with_notebook(notebook: SweepResult, grid: pd.DataFrame) -> pd.DataF
     return average.assign(best_basin=rows.loc[rows["panel"] == "trained", "best_basin"])
 
 
-def describe_arrangement(W: Float64[Tensor, "m n"]) -> str:
+def describe_arrangements(W: Float64[Tensor, "k m n"]) -> list[str]:
     """Describe which features share dimensions: ``1|2`` (one each), ``1|2-3`` (2 and 3 are opposite), ``triangle``, …
 
     Features with ‖W_i‖ ≤ 0.1 do not count. Signs are ignored, because at p = 1, where features are always active, x
     and 1 - x are alike, and so are W_i and -W_i.
     """
-    kept = [i for i in range(W.shape[1]) if W[:, i].norm() > 0.1]
-    cosine = geometry.cosines(W).abs()
-    joined = [pair for pair in itertools.combinations(kept, 2) if cosine[pair] > 0.25]
+    kept, alike = geometry.norms(W) > 0.1, geometry.cosines(W).abs() > 0.25
+    return [_describe_arrangement(*model) for model in zip(kept.tolist(), alike.tolist(), strict=True)]
+
+
+def _describe_arrangement(kept_here: list[bool], alike: list[list[bool]]) -> str:
+    kept = [i for i, here in enumerate(kept_here) if here]
+    joined = [(i, j) for i, j in itertools.combinations(kept, 2) if alike[i][j]]
     if len(joined) == 3:
         return "triangle"
     if len(joined) > 1:
