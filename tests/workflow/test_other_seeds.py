@@ -9,7 +9,8 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def small(fresh: Project) -> Project:
-    """Return a project of one section with a single experiment."""
+    """Return a project of one figure with a single experiment."""
+    fresh.keep_figure("introduction", "introduction")
     fresh.shrink("introduction")
     fresh.configure(fresh.config() | {"other_seeds": 2})
     return fresh
