@@ -123,7 +123,7 @@ def of_column(values: pd.Series) -> np.ndarray:
 
 
 def of_claims(section: str, tables: Tables) -> Numbers:
-    """Return the numbers of every claim: values, errors, bounds, those in texts, and the verdict."""
+    """Return the numbers of every claim: values, errors, bounds, those in texts and criteria, and the verdict."""
     numbers: Numbers = {}
     for claim in stages.find(section, "judge", "claims"):
         try:
@@ -138,6 +138,7 @@ def of_claims(section: str, tables: Tables) -> Numbers:
         for name in ("error", "bound"):
             numbers[f"{claim.id}/{name}"] = np.array([getattr(comparison, name) for comparison in comparisons])
         numbers[f"{claim.id}/text"] = np.array(numbers_in([finding.text, finding.note, finding.correction]))
+        numbers[f"{claim.id}/criteria"] = np.array(numbers_in(comparison.criterion for comparison in comparisons))
         verdicts = ("described", "reproduced", "corrected", "not reproduced")
         numbers[f"{claim.id}/verdict"] = np.array([verdicts.index(judgement.verdict), judgement.close])
     return numbers
