@@ -19,7 +19,13 @@ from superposition.core.weights import SweepResult
 # Models per point, and snapshots of their training; those of scale quick are up to 30 and 150.
 RESTARTS, SNAPSHOTS = 6, 60
 # Sweeps whose claims need other points than those of scale quick, and models that other tests make.
-GRIDS = {"adversarial_training": {"seeds": 2}, "adversarial_training_200": {"attack": (0.0, 0.8, 2.0)}}
+GRIDS: dict[str, dict[str, object]] = {
+    "adversarial_training": {"seeds": 2},
+    "adversarial_training_200": {"attack": (0.0, 0.8, 2.0)},
+    "uniform_shorter": {"seeds": 2},
+    # Of every second density, one is where antipodal pairs are best.
+    "uniform_400_30": {"density": (1.0, 0.7, *QUICK.sweeps["uniform_400_30"].density[1:])},
+}
 OTHERS = {
     "absolute_motif": lambda: absolute.made("absolute_motif", lambda density: absolute.circuit()),
     "collapse": correlated.collapse_models,
