@@ -185,11 +185,13 @@ def of_text(text: Text) -> Iterator[tuple[str, Any]]:
 
 
 def of_legend(legend: Legend | None) -> Iterator[tuple[str, Any]]:
-    """Yield how the texts of a legend are set, and in how many columns."""
+    """Yield how the texts of a legend are set, in how many columns, and what is beside them."""
     if legend is not None:
         yield "setting", len(legend.findobj(VPacker))
         for text in (legend.get_title(), *legend.get_texts()):
             yield from of_text(text)
+        for handle in legend.legend_handles:
+            yield from (("handles", style) for what, style in of_artist(handle) if what == "style")
 
 
 def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
