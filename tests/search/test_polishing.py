@@ -46,10 +46,34 @@ def test_a_loss_depends_neither_on_the_other_models_nor_on_their_order(bench: Be
     candidates = drawn(bench, 3)
     order = np.random.default_rng(0).permutation(len(candidates))
     together = bench.losses([candidates[k] for k in order], DRAWS, stream=0)
-    alone = np.concatenate([bench.losses([candidates[k]], DRAWS, stream=0) for k in order])
+    # Each on a bench of its own, which knows no loss.
+    alone = np.concatenate([Bench(bench.family, bench.pool).losses([candidates[k]], DRAWS, stream=0) for k in order])
     np.testing.assert_allclose(together, alone, rtol=1e-5)
     other = bench.losses([candidates[k] for k in order], DRAWS, stream=1)
     assert (other != together).any(axis=1).all()
+
+
+def test_no_model_is_evaluated_twice_on_the_same_draws(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal models of a condition are one, and a loss that is known exactly is not estimated."""
+    bench, evaluated = Bench(bench.family, bench.pool), list[Candidate]()
+    evaluate = Bench._evaluate
+
+    def count(self: Bench, candidates: list[Candidate], draws: Draws, stream: int) -> np.ndarray:
+        evaluated.extend(candidates)
+        return evaluate(self, candidates, draws, stream)
+
+    monkeypatch.setattr(Bench, "_evaluate", count)
+    first, second, third = drawn(bench)[:3]
+    bench.remember([third], [0.25], DRAWS, 0)
+    again = first._replace(source="again", parameters=first.parameters.clone())
+    losses = bench.losses([first, again, second, third], DRAWS, stream=0)
+    np.testing.assert_array_equal(losses[0], losses[1])
+    assert (losses[3] == 0.25).all()
+    np.testing.assert_array_equal(bench.losses([second, first], DRAWS, stream=0), losses[[2, 0]])
+    assert [c.condition for c in evaluated] == [0, 1]
+    bench.losses([third], DRAWS, stream=1)
+    bench.losses([third], DRAWS._replace(samples=2**14), stream=0)
+    assert [c.condition for c in evaluated] == [0, 1, 2, 2]
 
 
 def test_models_that_diverged_have_infinite_losses(bench: Bench) -> None:

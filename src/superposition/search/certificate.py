@@ -1,5 +1,6 @@
 """How far trained models are from the best that is known, at every point of a family of sweeps."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from superposition.core.experiment.grid import COORDINATES
 from superposition.core.weights import SweepResult
 from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate
-from superposition.search.exchange import Search, search
+from superposition.search.exchange import search
 from superposition.search.polishing import GROUPS, Bench, Draws
 from superposition.search.tiles import train_tiles
 from superposition.training.devices import available_cores, thread_pool
@@ -50,21 +51,19 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
     family = Family(sweeps | {name: models.sweep for name, models in tiles.items()})
     with thread_pool(threads) as pool:
         state, rivals = search(Bench(family, pool), {**trained, **tiles})
-        best = [state.best[k] for k in range(len(family.conditions))]
-        known = state.bench.losses(best, DRAWS, STREAM)
-        gap, gap_error = _gaps(state, rivals, known)
+        bench, best = state.bench, [state.best[k] for k in range(len(family.conditions))]
+        of_point = {name: _of_point(models, family.of_point[name]) for name, models in trained.items()}
+        for name, models in trained.items():
+            if is_exact(models.sweep):
+                bench.remember(of_point[name], models.loss.amin(dim=1).tolist(), DRAWS, STREAM)
+        # Models that are evaluated together share the samples of their condition.
+        bench.losses([*best, *rivals, *itertools.chain.from_iterable(of_point.values())], DRAWS, STREAM)
+        known = bench.losses(best, DRAWS, STREAM)
+        gap, gap_error = _gaps(bench, rivals, known)
         found = {}
         for name, models in trained.items():
-            numbers = family.of_point[name]
-            of_point = [Candidate(k, name, p) for k, p in zip(numbers, models.model.pack(models.best()), strict=True)]
-            losses = known[numbers]
-            others = [k for k, c in enumerate(of_point) if not torch.equal(c.parameters, best[c.condition].parameters)]
-            losses[others] = (
-                models.loss.amin(dim=1, keepdim=True)[others].numpy()
-                if is_exact(models.sweep)
-                else state.bench.losses([of_point[k] for k in others], DRAWS, STREAM)
-            )
-            excess, excess_error = state.bench.gains(of_point, losses, known[numbers])
+            numbers, losses = family.of_point[name], bench.losses(of_point[name], DRAWS, STREAM)
+            excess, excess_error = bench.gains(of_point[name], losses, known[numbers])
             columns = {
                 "trained": losses.mean(axis=1),
                 "trained_error": _error(losses),
@@ -82,13 +81,18 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
     return found
 
 
-def _gaps(state: Search, rivals: Sequence[Candidate], known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _of_point(models: SweepResult, numbers: Sequence[int]) -> list[Candidate]:
+    """Return the best trained model at every point of a sweep, with the number of its condition."""
+    return [Candidate(k, "", p) for k, p in zip(numbers, models.model.pack(models.best()), strict=True)]
+
+
+def _gaps(bench: Bench, rivals: Sequence[Candidate], known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return by what share the best model of every condition lies above its rival, at least 0, and the error.
 
     A condition has at most one rival; both are 0 where it has none.
     """
     numbers = np.array([rival.condition for rival in rivals], dtype=int)
-    excess, of_excess = state.bench.gains(rivals, known[numbers], state.bench.losses(rivals, DRAWS, STREAM))
+    excess, of_excess = bench.gains(rivals, known[numbers], bench.losses(rivals, DRAWS, STREAM))
     share, error = np.zeros(len(known)), np.zeros(len(known))
     share[numbers], error[numbers] = np.maximum(excess, 0), of_excess
     return share, error

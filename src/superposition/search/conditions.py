@@ -13,6 +13,7 @@ from torch import Tensor
 from superposition.core.experiment.grid import COORDINATES
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
+from superposition.search.weighted import is_small
 from superposition.theory import exact
 from superposition.training.blocks import Plan
 
@@ -98,6 +99,11 @@ class Condition:
     def has_products(self) -> bool:
         """Whether the best exact products of polytopes are known."""
         return self.model.name == "relu_output" and self.plain and self.uniform
+
+    @property
+    def small(self) -> bool:
+        """Whether features are few and independent, so that losses are known well from few samples."""
+        return is_small(self.plan, self.point)
 
     @property
     def solvable(self) -> bool:

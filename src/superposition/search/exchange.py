@@ -3,7 +3,6 @@
 Everything is computed on the CPU, in pieces that do not depend on the number of threads.
 """
 
-import hashlib
 import itertools
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -12,8 +11,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
-from torch import Tensor
 
 from superposition.core.models import Model
 from superposition.core.weights import SweepResult
@@ -28,16 +25,15 @@ from superposition.search.constructions import (
     relearn_features,
     swap_features,
 )
-from superposition.search.polishing import GROUPS, Bench, Course, Draws
-from superposition.search.weighted import is_small
+from superposition.search.polishing import Bench, Course, Draws
 
 # The initialisations at every point that take part, those with the lowest losses.
 INITIALISATIONS = 3
 # The largest number of variations of the best model of every condition that are tried in a round; one for every two
 # features is enough for small models.
 VARIATIONS = 8
-# The shares of its features that are kept when the features of a model are all alike.
-KEPT = (1 / 4, 1 / 2, 3 / 4)
+# The share of its features that is kept when the features of a model are all alike.
+KEPT = 3 / 4
 # A feature with a smaller ‖W_i‖² is absent: to drop it changes nothing.
 MIN_NORM2 = 0.01
 # How every candidate is polished, and then the best ones of a condition; one is enough where features are all alike.
@@ -50,17 +46,20 @@ RELEARNING, RELEARNED = Course(1 / 10, 4000, rate=1, warmup=0.1), 1 / 4
 # losses as they are; one is enough for large models of |x|, which take long.
 TRIED, TRIED_IF_LONG = 2, 1
 # Candidates whose loss exceeds the best by more than this share are given up: as they are, where all features are
-# alike, so that polishing changes little; and after the trial.
-NEAR, MARGIN = 0.06, 0.03
+# alike, so that polishing changes little; and, beyond two standard errors, after the trial.
+NEAR, MARGIN = 0.06, 0.001
 # Where the best product of polytopes costs at most this share more than the best model, nothing is polished.
 SETTLED = 1e-3
 # A model replaces the best if its loss is lower by this share, and clearly so.
 MIN_GAIN = 3e-4
-MAX_ROUNDS = 8
+# The number of rounds; where features are all alike, later ones hardly find better models.
+MAX_ROUNDS, ROUNDS_IF_ALIKE = 8, 2
 # Where features are all alike, and so sparse that on average at most so many are active per hidden dimension, losses
 # depend on how many samples a model has seen. What it learned at one density serves it at the next: the best models are
 # carried from dense to sparse features, and polished like this at densities that are at least so many times apart.
 MAX_ACTIVE, STEP_DOWN, DESCENT = 1 / 4, 1.4, Course(1 / 3, 2000, batch=6144, rate=1.0)
+# Models of more parameters are trained on like this at the sparsest density, where more samples pay most.
+LARGE, ENDING = 10_000, Course(2 / 3, 4000, batch=6144, rate=1.0)
 # On what losses are compared; small models can afford more samples.
 LEVELS = (Draws(2**11, 0, 2**11), Draws(2**14, 2**22, 2**14), Draws(2**16, 2**25, 2**16))
 # A candidate wins at once if its loss is lower by so many standard errors, and goes on to the next level if it is not
@@ -85,14 +84,12 @@ class Search:
         best: The best model of every condition.
         changed: The conditions whose best model is new since the last round.
         settled: The conditions where the best product of polytopes is as good as any model, so that none is polished.
-        losses: The losses found so far, by condition, level and the bytes of the model, so that none is found twice.
     """
 
     bench: Bench
     best: dict[int, Candidate]
     changed: set[int]
     settled: set[int] = field(default_factory=set)
-    losses: dict[tuple[int, int, bytes], Float64[np.ndarray, " group"]] = field(default_factory=dict)
 
     @cached_property
     def searched(self) -> dict[int, list[int]]:
@@ -105,6 +102,32 @@ class Search:
         """The searched conditions whose models are polished and varied: not settled, and only the loss is minimised."""
         conditions = self.bench.family.conditions
         return {k: near for k, near in self.searched.items() if k not in self.settled and conditions[k].loss_alone}
+
+    @cached_property
+    def chains(self) -> list[list[int]]:
+        """The conditions through which the best models descend, a chain for each large model, its sparsest first."""
+        conditions, chains = self.bench.family.conditions, defaultdict[Model, list[int]](list)
+        for k in sorted(self.improved, key=lambda k: float(conditions[k].density[0])):
+            condition, chain = conditions[k], chains[conditions[k].model]
+            large = condition.has_products and not condition.small
+            sparse = condition.density.sum() <= MAX_ACTIVE * condition.model.m
+            if large and sparse and not (chain and condition.density[0] < STEP_DOWN * conditions[chain[-1]].density[0]):
+                chain.append(k)
+        return [chain for chain in chains.values() if chain]
+
+    @cached_property
+    def exchanged(self) -> dict[int, list[int]]:
+        """The improved conditions that take part in the rounds: not those that are sparser than the first of a chain.
+
+        They are left to the descent, because what is polished for less time does not win there.
+        """
+        conditions = self.bench.family.conditions
+        densest = {conditions[chain[-1]].model: conditions[chain[-1]].density[0] for chain in self.chains}
+        return {
+            k: near
+            for k, near in self.improved.items()
+            if conditions[k].density[0] >= densest.get(conditions[k].model, 0)
+        }
 
     def challenge(self, candidates: Sequence[Candidate], last: bool = False) -> None:
         """Give every condition the best of these models if it beats what it has.
@@ -131,17 +154,8 @@ class Search:
 
     def compare(self, candidates: Sequence[Candidate], level: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Return by what share the losses of candidates lie above those of the best models, and the standard errors."""
-        of_best = {k: (k, level, _digest(self.best[k].parameters)) for k in {c.condition for c in candidates}}
-        keys = [(c.condition, level, _digest(c.parameters)) for c in candidates]
-        known = {of_best[k]: self.best[k] for k in of_best} | dict(zip(keys, candidates, strict=True))
-        missing = [key for key in known if key not in self.losses]
-        found = self.bench.losses([known[key] for key in missing], LEVELS[level], stream=level)
-        self.losses |= zip(missing, found, strict=True)
-        losses, over = (
-            np.array([self.losses[key] for key in some]).reshape(-1, GROUPS)
-            for some in (keys, [of_best[c.condition] for c in candidates])
-        )
-        return self.bench.gains(candidates, losses, over)
+        models = [*candidates, *(self.best[c.condition] for c in candidates)]
+        return self.bench.gains(candidates, *np.split(self.bench.losses(models, LEVELS[level], stream=level), 2))
 
     def _replace(self, candidate: Candidate) -> None:
         """Make a candidate the best model of its condition."""
@@ -159,7 +173,7 @@ class Search:
         built = {k for k in new & products if self.best[k].built}
         return [
             carried
-            for k, near in self.improved.items()
+            for k, near in self.exchanged.items()
             for carried in self._carried(k, [j for j in near if j in (new - built if k in products else new)])
         ]
 
@@ -185,17 +199,20 @@ class Search:
                 found.append(Candidate(k, _describe(source, target), parameters))
         return found
 
-    def near(self, candidates: Sequence[Candidate], limit: int) -> list[Candidate]:
-        """Return the candidates of every condition that cost least as they are, at most ``limit`` of them.
+    def near(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the few candidates of every condition that cost least as they are.
 
         Where the best products of polytopes are known, these have their best lengths and biases and are left out, and
         so are models that cost far too much.
         """
-        with_products = {k for k, condition in enumerate(self.bench.family.conditions) if condition.has_products}
+        conditions = self.bench.family.conditions
+        with_products = {k for k, condition in enumerate(conditions) if condition.has_products}
+        long = {k for k, condition in enumerate(conditions) if condition.model.absolute and not condition.small}
         candidates = [c for c in candidates if not (c.built and c.condition in with_products)]
         excess, _ = self.compare(candidates)
         near = [k for k, c in enumerate(candidates) if excess[k] < NEAR or c.condition not in with_products]
-        return lowest([candidates[k] for k in near], excess[near], limit)
+        some = [candidates[k] for k in near]
+        return lowest(some, excess[near], [TRIED_IF_LONG if c.condition in long else TRIED for c in some])
 
     def advance(self, candidates: Sequence[Candidate], number: int) -> None:
         """Polish all candidates a little and the promising ones for longer, and let these challenge the best models."""
@@ -204,12 +221,10 @@ class Search:
             chosen = [c for c in candidates if conditions[c.condition].model.absolute == absolute]
             tried += self.bench.polish(chosen, course, stream=2 * number)
         excess, error = self.compare(tried)
-        alike = np.array([conditions[c.condition].has_products for c in tried])
-        finalists = list[Candidate]()
-        for some, limit in ((alike, FINALISTS_IF_ALIKE), (~alike, FINALISTS)):
-            promising = np.flatnonzero(some & (excess < MARGIN + 2 * error))
-            finalists += lowest([tried[k] for k in promising], excess[promising], limit)
-        self.challenge(self.bench.polish(finalists, FINAL, stream=2 * number + 1))
+        promising = np.flatnonzero(excess < MARGIN + 2 * error)
+        some = [tried[k] for k in promising]
+        limits = [FINALISTS_IF_ALIKE if conditions[c.condition].has_products else FINALISTS for c in some]
+        self.challenge(self.bench.polish(lowest(some, excess[promising], limits), FINAL, stream=2 * number + 1))
 
     def descend(self, stream: int) -> None:
         """Carry the best models from dense to sparse features, as :data:`DESCENT` says.
@@ -217,14 +232,8 @@ class Search:
         Args:
             stream: Number of the first stream of samples.
         """
-        conditions, chains = self.bench.family.conditions, defaultdict[Model, list[int]](list)
-        for k in sorted(self.improved, key=lambda k: float(conditions[k].density[0])):
-            condition, chain = conditions[k], chains[conditions[k].model]
-            large = condition.has_products and not is_small(condition.plan, condition.point)
-            sparse = condition.density.sum() <= MAX_ACTIVE * condition.model.m
-            if large and sparse and not (chain and condition.density[0] < STEP_DOWN * conditions[chain[-1]].density[0]):
-                chain.append(k)
-        links = [itertools.pairwise([chain[-1], *reversed(chain)]) for chain in chains.values() if chain]
+        conditions = self.bench.family.conditions
+        links = [itertools.pairwise([chain[-1], *reversed(chain)]) for chain in self.chains]
         for number, level in enumerate(itertools.zip_longest(*links), start=stream):
             self.changed, pairs = set(), [pair for pair in level if pair]
             carried = [Candidate(k, _describe(conditions[j], conditions[k]), self.best[j].parameters) for j, k in pairs]
@@ -232,6 +241,8 @@ class Search:
             # A model of denser features may have too few of them; then the best one for this density goes on.
             own = [self.best[k] for j, k in pairs if j != k and k not in self.changed]
             self.challenge(self.bench.polish(own, DESCENT, number))
+        ends = [self.best[chain[0]] for chain in self.chains if conditions[chain[0]].model.size > LARGE]
+        self.challenge(self.bench.polish(ends, ENDING, stream), last=True)
 
 
 def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, list[Candidate]]:
@@ -257,8 +268,7 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
     start += [c for rank in range(1, INITIALISATIONS) for c in _trained_models(bench.family, trained, rank)]
     # Where features are all alike, models that were trained under a condition gain nothing from polishing.
     start = [c for c in start + built if c.condition in state.improved and not conditions[c.condition].has_products]
-    long = {k for k, c in enumerate(conditions) if c.model.absolute and not is_small(c.plan, c.point)}
-    failures = dict.fromkeys(state.improved, 0)
+    failures = dict.fromkeys(state.exchanged, 0)
     for number in range(MAX_ROUNDS):
         carried = state.exchange() + (start if number == 0 else [])
         alive = [
@@ -271,11 +281,9 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
         # An order that is best for now may keep a model from better ones, so swaps are tried first.
         late = [k for k, failed in failures.items() if failed <= PATIENCE <= number and not conditions[k].uniform]
         ordered = [c for k in late for c in _ordered(best[k], conditions[k])]
-        near = [
-            *state.near([c for c in carried if c.condition in long], TRIED_IF_LONG),
-            *state.near([c for c in carried if c.condition not in long], TRIED),
-            *state.near(fewer, len(KEPT)),
-        ]
+        near = [*state.near(carried), *state.near(fewer)]
+        if number >= ROUNDS_IF_ALIKE:
+            near = [c for c in near if not conditions[c.condition].has_products]
         if not (candidates := [*near, *relearned, *swapped, *ordered]):
             break
         state.advance(candidates, number)
@@ -292,12 +300,12 @@ def search(bench: Bench, trained: Mapping[str, SweepResult]) -> tuple[Search, li
     return state, [*rivals.values()]
 
 
-def lowest(candidates: Sequence[Candidate], excess: np.ndarray, limit: int) -> list[Candidate]:
-    """Return the candidates of every condition with the least excess, at most ``limit`` of them."""
-    count, found = defaultdict[int, int](int), []
+def lowest(candidates: Sequence[Candidate], excess: np.ndarray, limit: int | Sequence[int]) -> list[Candidate]:
+    """Return the candidates of every condition with the least excess, at most a number that candidates may share."""
+    limits, count, found = np.broadcast_to(limit, len(candidates)), defaultdict[int, int](int), []
     for place in np.argsort(excess, kind="stable"):
         count[candidates[place].condition] += 1
-        if count[candidates[place].condition] <= limit:
+        if count[candidates[place].condition] <= limits[place]:
             found.append(candidates[place])
     return found
 
@@ -313,11 +321,6 @@ def _trained_models(family: Family, trained: Mapping[str, SweepResult], rank: in
     return found
 
 
-def _digest(parameters: Float[Tensor, " size"]) -> bytes:
-    """Return a short name of a model's parameters."""
-    return hashlib.blake2b(parameters.numpy().tobytes(), digest_size=16).digest()
-
-
 def _describe(source: Condition, target: Condition) -> str:
     """Return where a model was carried over from: the sweep, and those coordinates that differ."""
     apart = [k for k, v in source.coordinates.items() if v != target.coordinates[k] and k != "seed"]
@@ -325,15 +328,12 @@ def _describe(source: Condition, target: Condition) -> str:
 
 
 def thinned(best: Candidate, condition: Condition) -> list[Candidate]:
-    """Return the best model of a condition without some features, because those of large sparse models are too many."""
+    """Return the best model of a condition without its shortest features, if it is large and they are too many."""
     norm2, n = condition.model.unpack(best.parameters)["W"].square().sum(0), condition.model.n
-    present = int((norm2 > MIN_NORM2).sum())
-    kept = [round(share * n) for share in KEPT] if n > 4 * condition.model.m else []
-    return [
-        Candidate(best.condition, f"{k} features kept", drop_features(best.parameters, condition, k))
-        for k in kept
-        if k < present
-    ]
+    kept, present = round(KEPT * n), int((norm2 > MIN_NORM2).sum())
+    if n <= 4 * condition.model.m or present <= kept:
+        return []
+    return [Candidate(best.condition, f"{kept} features kept", drop_features(best.parameters, condition, kept))]
 
 
 def _swapped(best: Candidate, condition: Condition, number: int) -> list[Candidate]:

@@ -1,15 +1,16 @@
 """Polishing of models from given parameters, and comparison of their losses on the same draws."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from superposition.core.experiment.grid import MAX_REPLICATES
@@ -83,10 +84,17 @@ class Course(NamedTuple):
 
 @dataclass(frozen=True)
 class Bench:
-    """The conditions of a family, with the means to polish models and to compare their losses there."""
+    """The conditions of a family, with the means to polish models and to compare their losses there.
+
+    Attributes:
+        family: The conditions.
+        pool: The threads that do the work.
+        known: The losses that are known, so that no model is evaluated twice on the same draws.
+    """
 
     family: Family
     pool: ThreadPoolExecutor
+    known: dict[tuple[int, bytes, Draws, int], Float64[np.ndarray, " group"]] = field(default_factory=dict)
 
     def polish(self, candidates: Sequence[Candidate], course: Course, stream: int) -> list[Candidate]:
         """Train candidates further, at a falling learning rate.
@@ -123,10 +131,24 @@ class Bench:
         """Return expected losses on groups of draws that all candidates share; infinite for models that diverged.
 
         Args:
-            candidates: The models.
+            candidates: The models; those of a condition that are given together are evaluated together.
             draws: How much is drawn.
             stream: Number of the stream of samples.
         """
+        keys = [(c.condition, _digest(c.parameters), draws, stream) for c in candidates]
+        missing = {key: c for key, c in zip(keys, candidates, strict=True) if key not in self.known}
+        self.known.update(zip(missing, self._evaluate([*missing.values()], draws, stream), strict=True))
+        return np.array([self.known[key] for key in keys]).reshape(-1, GROUPS)
+
+    def remember(self, candidates: Sequence[Candidate], losses: Sequence[float], draws: Draws, stream: int) -> None:
+        """Take losses that are known exactly, which then are not estimated on these draws."""
+        for c, loss in zip(candidates, losses, strict=True):
+            self.known[c.condition, _digest(c.parameters), draws, stream] = np.full(GROUPS, loss)
+
+    def _evaluate(
+        self, candidates: Sequence[Candidate], draws: Draws, stream: int
+    ) -> Float64[np.ndarray, "candidate group"]:
+        """Return expected losses, as :meth:`losses` says."""
 
         def evaluate(plan: Plan, points: np.ndarray, parameters: Tensor) -> Tensor:
             seed, point = plan.sweep.seed * MAX_REPLICATES + EVALUATION_SEED + stream, int(points[0])
@@ -197,6 +219,11 @@ class Bench:
 
         rows = dict(row for rows in self.pool.map(run, pieces) for row in rows)
         return [rows[number] for number in range(len(candidates))]
+
+
+def _digest(parameters: Float[Tensor, " size"]) -> bytes:
+    """Return a short name of a model's parameters."""
+    return hashlib.blake2b(parameters.numpy().tobytes(), digest_size=16).digest()
 
 
 def _block(plan: Plan, points: np.ndarray, stream: int) -> Block:

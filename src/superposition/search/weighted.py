@@ -124,7 +124,7 @@ def _sets(n: int, least: int) -> Bool[Tensor, "set n"]:
     return active[order][size[order] >= least]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2 * len(SMALL))
 def _sobol(dimensions: int, samples: int, groups: int, seed: int) -> Float32[Tensor, "sample dimensions"]:
     """Return the first points of independently scrambled Sobol sequences, one after the other."""
     engines = (torch.quasirandom.SobolEngine(dimensions, True, MAX_GROUPS * seed + group) for group in range(groups))
