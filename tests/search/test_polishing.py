@@ -6,6 +6,7 @@ import torch
 from tests.search.benches import bench_of, drawn
 from tests.search.test_weighted import of_ordinary_samples
 
+from superposition.search.constructions import Candidate
 from superposition.search.polishing import GROUPS, MIN_BATCH, Bench, Course, Draws
 
 COMMON = {"model": "relu_output", "n": 14, "m": 3, "steps": 40, "learning_rate": 0.01}
