@@ -1,8 +1,9 @@
 """Independent evidence that the best known models are good, apart from the search that found them.
 
-    python benchmarks/optimality.py small   # up to 8 features in one and two dimensions: very many starts
-    python benchmarks/optimality.py large   # n = 400: products of polytopes and five long trainings, after a full run;
-                                            # a minute on a GPU of the H100's class, and hours on a CPU
+    python benchmarks/optimality.py small     # up to 8 features in one and two dimensions: very many starts
+    python benchmarks/optimality.py followed  # branches of solutions that were followed exactly, after a full run
+    python benchmarks/optimality.py large     # n = 400: products of polytopes and five long trainings, after a full
+                                              # run; a minute on a GPU of the H100's class, and hours on a CPU
 
 Every table is printed as Markdown.
 """
@@ -31,6 +32,8 @@ DENSITIES = (0.5, 0.1, 0.02)
 # the number of seeds, steps and samples in a step, four times and twice those of the sweeps.
 LARGE, SEEDS, STEPS, BATCH = (20, 30, 40), 5, 12000, 2048
 LARGE_DENSITIES = (0.681292069058, 0.464158883361, 0.215443469003, 0.1, 0.0316227766017, 0.01)
+# The experiments whose solutions are followed from point to point, with the figures that have the branches.
+FOLLOWED_IN = {"pentagon": "pentagon_loss", "collapse": "collapse"}
 # Independent groups of draws, which give the errors of differences between losses, their seeds, which chose no model,
 # and the feature values in each.
 GROUPS, FIRST_SEED, VALUES = 16, 9000, 2**22
@@ -89,5 +92,17 @@ def large() -> pd.DataFrame:
     return pd.concat(rows)
 
 
+def followed() -> pd.DataFrame:
+    """Compare the best known models with the lowest of the branches, which are minima of the precise loss."""
+    optimality, rows = pd.read_csv("results/paper/optimality.csv"), []
+    for experiment, figure in FOLLOWED_IN.items():
+        lowest = pd.read_csv(f"results/paper/tables/{figure}/branches.csv").groupby("point")["loss"].min()
+        known = optimality[optimality["experiment"] == experiment].reset_index(drop=True).join(lowest, how="inner")
+        excess, error = known["known"] / known["loss"] - 1, known["known_error"] / known["loss"]
+        rows.append((experiment, len(known), excess.mean(), excess.max(), error.min(), error.max()))
+    return pd.DataFrame(rows, columns=["experiment", "points", "mean", "largest", "least error", "largest error"])
+
+
 if __name__ == "__main__":
-    print({"small": small, "large": large}[sys.argv[1]]().to_markdown(index=False, floatfmt=".6g"))
+    tables = {"small": small, "large": large, "followed": followed}
+    print(tables[sys.argv[1]]().to_markdown(index=False, floatfmt=".6g"))
