@@ -163,16 +163,7 @@ def neuron_stacks(
         shades += [*(colours[i] for i in seen), "0.7"]
         for i, bottom in zip(seen, bottoms, strict=False):
             if labels and row[i] >= 0.07 * top:
-                dark = np.dot(to_rgb(colours[i]), (0.3, 0.6, 0.1)) < 0.55
-                ax.text(
-                    k,
-                    bottom + row[i] / 2,
-                    i + 1,
-                    ha="center",
-                    va="center",
-                    fontsize=4.5,
-                    color="kw"[int(dark)],
-                    in_layout=False,
-                )
+                ink = "w" if np.dot(to_rgb(colours[i]), (0.3, 0.6, 0.1)) < 0.55 else "k"
+                ax.text(k, bottom + row[i] / 2, i + 1, fontsize=4.5, color=ink, in_layout=False, **style.CENTRED)
     ax.add_collection(PolyCollection(boxes, facecolors=shades, edgecolors="white", linewidths=0.25, joinstyle="miter"))
     ax.set(xlim=(-0.5, len(W) - 0.5), ylim=(0, 1.12 * top), xticks=[])

@@ -13,7 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.ticker import NullFormatter
 from matplotlib.transforms import Bbox, BboxBase
 
@@ -78,6 +78,12 @@ def save(figure: Figure, *paths: str | Path) -> None:
             metadata = {"Date": None} if str(path).endswith(".svg") else {"Software": None}
             figure.savefig(path, metadata=metadata)
     plt.close(figure)
+
+
+def figure_in_rows(height: float, *ratios: float) -> tuple[Figure, *tuple[SubFigure, ...]]:
+    """Create a figure as wide as a page, with its height in inches; also return its rows, whose heights have ratios."""
+    figure = plt.figure(figsize=(PAGE, height))
+    return figure, *figure.subfigures(len(ratios), 1, height_ratios=ratios)
 
 
 def moving_figure(width: float, height: float) -> Figure:

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.typing import ColorType
 from mpl_toolkits.mplot3d import Axes3D
 
+from superposition.plotting import style
+
 # Largest number of features that are labelled.
 MAX_LABELLED = 20
 # Direction from which three-dimensional arrangements are seen, in radians, and the unit vector towards the viewer.
@@ -58,12 +60,10 @@ def _label(ax: Axes, W: Float[np.ndarray, "n m"]) -> None:
             # Perpendicular to the view, so that an arrow towards the viewer does not hide its label.
             sideways = outward - (outward @ VIEW) * VIEW
             x, y, z = place + 0.2 * sideways / max(np.linalg.norm(sideways), 0.5)
-            ax.text(x, y, z, text, ha="center", va="center", fontsize=7)
+            ax.text(x, y, z, text, **style.CENTRED, fontsize=7)
         else:
             offset = outward * [6 + 2.5 * len(numbers), 8.5]
-            ax.annotate(
-                text, tuple(place), tuple(offset), textcoords="offset points", ha="center", va="center", fontsize=7
-            )
+            ax.annotate(text, tuple(place), tuple(offset), textcoords="offset points", **style.CENTRED, fontsize=7)
 
 
 def _draw_plane(ax: Axes, W: Float[np.ndarray, "n 2"]) -> None:

@@ -142,8 +142,7 @@ def asymmetric_motif(tables: dict[str, pd.DataFrame]) -> Figure:
     W, W_out = (neurons.layer(tables["weights"], name) for name in ("weight", "out"))
     b = tables["weights"].query("neuron == 0")["bias"].to_numpy()
     motifs, ablations = motifs_of_shown_model(tables), tables["ablations"]
-    fig = plt.figure(figsize=(style.PAGE, 5.9))
-    above, below = fig.subfigures(2, 1, height_ratios=[1.5, 4.3])
+    fig, above, below = style.figure_in_rows(5.9, 1.5, 4.3)
     _draw_parts(above, W, motifs, tables["weights"]["density"].iloc[0])
     left, right = below.subfigures(1, 2, width_ratios=[1, 1.5])
     heats = left.subplots(1, 2)
@@ -193,8 +192,7 @@ def absolute_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
     weights, units = tables["weights"], tables["neurons"]
     densities = sorted(weights["density"].unique(), reverse=True)
     models = tables["models"][tables["models"]["experiment"].isin(MAIN_EXPERIMENTS)]
-    fig = plt.figure(figsize=(style.PAGE, 1.08 * len(densities) + 2))
-    above, below = fig.subfigures(2, 1, height_ratios=[1.08 * len(densities), 2])
+    fig, above, below = style.figure_in_rows(1.08 * len(densities) + 2, 1.08 * len(densities), 2)
     axes = above.subplots(len(densities), 2, width_ratios=[5, 1], squeeze=False)
     for (ax, heat), density in zip(axes, densities, strict=True):
         W = neurons.layer(rows_at(weights, density=density))

@@ -115,8 +115,7 @@ def collapse(tables: dict[str, pd.DataFrame]) -> Figure:
     best, paths, crossings = tables["best"], tables["branches"], tables["crossings"].set_index("fewer")["density"]
     lowest = best["density"].min()
     chosen = [nearest_density(best["density"], density) for density in (0.02, 0.05, 0.1, 0.2, 0.3, 0.42, 0.55, 0.83)]
-    fig = plt.figure(figsize=(style.PAGE, 3.9))
-    above, below = fig.subfigures(2, 1, height_ratios=[1, 2.6])
+    fig, above, below = style.figure_in_rows(3.9, 1, 2.6)
     for ax, density in zip(above.subplots(1, len(chosen)), chosen, strict=True):
         _draw_model(ax, weights_of(rows_at(best, density=density)))
         ax.set_title(style.density_title(round(density, 3)), fontsize=7)

@@ -83,8 +83,7 @@ def _draw_views(side: Axes, top: Axes, positions: pd.DataFrame) -> None:
 def geometric_learning(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the loss of one run with its regimes, two views and WᵀW on each plateau, and the paths of all runs."""
     curve, moments, runs = tables["curve"], tables["moments"], tables["runs"]
-    fig = plt.figure(figsize=(style.PAGE, 6.6))
-    above, below, lowest = fig.subfigures(3, 1, height_ratios=[1.15, 1.5, 0.75])
+    fig, above, below, lowest = style.figure_in_rows(6.6, 1.15, 1.5, 0.75)
     ax, paths = above.subplots(1, 2, width_ratios=[1.7, 1])
     ax.plot(curve["step"], curve["loss"], color="k", lw=1.2)
     edges = [curve["step"].iloc[0], *tables["drops"]["step"], curve["step"].iloc[-1]]

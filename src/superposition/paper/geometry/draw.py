@@ -111,8 +111,7 @@ def _draw_convergence(ax: Axes, convergence: pd.DataFrame) -> None:
 def feature_dimensionality(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw D_i of every feature, trained and best known, their distributions, and the graphs of some trained models."""
     drawn = tables["edges"][["density", "point"]].drop_duplicates().sort_values("density", ascending=False)
-    fig = plt.figure(figsize=(style.PAGE, 8.0))
-    top, bottom = fig.subfigures(2, 1, height_ratios=[3.4, 1])
+    fig, top, bottom = style.figure_in_rows(8.0, 3.4, 1)
     axes = top.subplots(2, 2, width_ratios=[4, 1], sharex="col", sharey=True)
     large = tables["features"][tables["features"]["experiment"] == LARGE_SWEEP]
     for (scatter, side), (kind, prefix) in zip(axes, (("trained", ""), ("best known", "best_")), strict=True):
@@ -171,8 +170,7 @@ def _draw_distribution(ax: Axes, features: pd.DataFrame) -> None:
 @style.with_solids
 def polytopes(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw exact polytopes above trained ones, their factors, the gain per dimension of each, and the best products."""
-    fig = plt.figure(figsize=(style.PAGE, 8.0))
-    gallery, apart, middle, bottom = fig.subfigures(4, 1, height_ratios=[2.3, 0.9, 2.1, 2.7])
+    fig, gallery, apart, middle, bottom = style.figure_in_rows(8.0, 2.3, 0.9, 2.1, 2.7)
     sizes = polytope_sizes(tables["optima"])
     for place, (n, m, factors) in enumerate(GALLERY, start=1):
         name, columns = product_name(factors), [f"w{k}" for k in range(m)]
@@ -265,8 +263,7 @@ def animate_polytopes(tables: dict[str, pd.DataFrame]) -> FuncAnimation:
 
 def direction_left_out(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the aside's table of polytopes, the direction that is best left out, and what another one costs."""
-    fig = plt.figure(figsize=(style.PAGE, 5.0))
-    above, below = fig.subfigures(2, 1, height_ratios=[2.7, 2.3])
+    fig, above, below = style.figure_in_rows(5.0, 2.7, 2.3)
     _draw_examples(above, tables["examples"])
     best, cost = below.subplots(1, 2)
     optima, changes = tables["optima"], tables["changes"].set_index("n")["density"]
@@ -329,8 +326,7 @@ def _draw_examples(fig: SubFigure, examples: pd.DataFrame) -> None:
 def line_sharpness(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the D_i of models that differ in steps or in n; below, their mean distance to the nearest line."""
     features = tables["features"]
-    fig = plt.figure(figsize=(style.PAGE, 4.9))
-    top, below = fig.subfigures(2, 1, height_ratios=(1.4, 1.0))
+    fig, top, below = style.figure_in_rows(4.9, 1.4, 1.0)
     axes = top.subplots(1, 4, sharex=True, sharey=True)
     shown = (*SWEEPS_BY_STEPS[0], SWEEPS_BY_N[0], SWEEPS_BY_N[-1])
     for ax, name in zip(axes, shown, strict=True):

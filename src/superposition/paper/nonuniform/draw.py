@@ -20,8 +20,7 @@ KIND_COLOURS = {"pentagon": style.POLYTOPES["pentagon"], "two digons": style.POL
 
 def pentagon_solutions(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the columns of W in canonical orientation, with angles and norms, by relative density and by importance."""
-    fig = plt.figure(figsize=(style.PAGE, 3.9))
-    above, below = fig.subfigures(2, 1)
+    fig, above, below = style.figure_in_rows(3.9, 1, 1)
     _draw_solutions(above, tables["solutions"], "density")
     _draw_solutions(below, tables["importance"], "importance")
     return fig

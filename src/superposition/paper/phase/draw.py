@@ -24,8 +24,7 @@ LABELS = {"absent": "absent", "superposition": "in superposition", "dedicated": 
 
 def phase_2in1(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the four phase diagrams, how often training reaches the optimum, and the transition at the optimum."""
-    fig = plt.figure(figsize=(style.PAGE, 5.8))
-    above, below = fig.subfigures(2, 1, height_ratios=[4.8, 1.0])
+    fig, above, below = style.figure_in_rows(5.8, 4.8, 1.0)
     axes = above.subplots(2, 3)
     grid, two_features = tables["grid"], "boundary" in tables
     maps = dict(zip(PANELS, (axes[0, 0], axes[0, 1], axes[1, 0], axes[1, 1]), strict=True))

@@ -62,8 +62,7 @@ def privileged_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the best model at every density, the codes, and how many neurons are monosemantic and models that good."""
     table = regimes_by_density(tables)
     rows = -(-len(table) // 7)
-    fig = plt.figure(figsize=(style.PAGE, 2.45 * rows + 3.6))
-    above, middle, below = fig.subfigures(3, 1, height_ratios=[2.45 * rows, 1.8, 1.8])
+    fig, above, middle, below = style.figure_in_rows(2.45 * rows + 3.6, 2.45 * rows, 1.8, 1.8)
     _draw_codes(middle, tables, table)
     columns = -(-len(table) // rows)
     axes = above.subplots(2 * rows, columns, height_ratios=[1.25, 1] * rows, squeeze=False)

@@ -1,6 +1,5 @@
 """Draw what a growing L1 penalty does to models, and what sparse autoencoders recover from them."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,8 +13,7 @@ from superposition.plotting import style
 
 def l1_penalty(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw features per dimension, interference and loss for equal importances; below, the features that remain."""
-    fig = plt.figure(figsize=(style.PAGE, 4.6))
-    top, below = fig.subfigures(2, 1, height_ratios=(1.0, 1.05))
+    fig, top, below = style.figure_in_rows(4.6, 1.0, 1.05)
     _draw_equal(top.subplots(1, 3), tables)
     features, models = tables["features"], tables["models"]
     m = int(models.loc[models["experiment"] != EQUAL_IMPORTANCES, "m"].iloc[0])
@@ -75,8 +73,7 @@ def _draw_remaining(ax: Axes, features: pd.DataFrame, m: int) -> AxesImage:
 def sparse_autoencoder(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw how many features autoencoders recover by size and penalty; below, three ways to count the features."""
     models = tables["autoencoders"]
-    fig = plt.figure(figsize=(style.PAGE, 4.1))
-    top, below = fig.subfigures(2, 1, height_ratios=(1.0, 1.15))
+    fig, top, below = style.figure_in_rows(4.1, 1.0, 1.15)
     axes = top.subplots(1, models["density"].nunique(), sharey=True, squeeze=False)[0]
     for ax, (density, rows) in zip(axes[::-1], models.groupby("density"), strict=True):
         image = _draw_recovered(ax, rows)

@@ -21,8 +21,7 @@ SIZES |= {"square antiprism": 8, "octagon": 8, "nonagon": 9, "icosahedron": 12}
 
 def five_features(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw binary features in the plane, the loss of each arrangement, and the number of represented features."""
-    fig = plt.figure(figsize=(style.PAGE, 4.2))
-    above, below = fig.subfigures(2, 1, height_ratios=[1, 1.45])
+    fig, above, below = style.figure_in_rows(4.2, 1, 1.45)
     features, models = (tables[name].query("values == 'binary'") for name in ("features", "models"))
     for ax, density in zip(above.subplots(1, len(ARROWS_AT), sharex=True, sharey=True), ARROWS_AT, strict=True):
         rows = at_point(features, rows_at(models, density=density, relative_importance=1)["point"].item())

@@ -19,8 +19,7 @@ FORMULAS = {
 
 def theory(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the shares of the loss by number of active features, and the terms of both models with their formulas."""
-    fig = plt.figure(figsize=(style.PAGE, 3.3))
-    above, below = fig.subfigures(2, 1, height_ratios=[0.8, 2.5])
+    fig, above, below = style.figure_in_rows(3.3, 0.8, 2.5)
     _write_formulas(above)
     left, *terms = below.subplots(1, 3, width_ratios=[1.3, 1, 1])
     counts = tables["active_counts"].assign(part=lambda t: t["probability"] * t["loss"])
