@@ -185,7 +185,7 @@ def test_known_boundaries() -> None:
     """They agree with numbers computed with other code."""
     table = boundary()
     assert table.columns.tolist() == [
-        *("relative_importance", "p_prototypes", "p_optimum", "p_stability", "jump", "norm_onset"),
+        *("relative_importance", "p_prototypes", "p_optimum", "jump", "norm_onset"),
         *("p_strong", "norm_above", "norm_below", "slope_above", "slope_below"),
     ]
     assert table["relative_importance"].tolist() == list(RATIOS)
@@ -201,10 +201,10 @@ def test_known_boundaries() -> None:
 def test_stability_comes_after_the_optimum() -> None:
     """W = [1, 0] becomes unstable where the optimum leaves it only if the transition is continuous."""
     table = boundary()
-    stable = two_in_one.stability_limit(torch.tensor(table["p_stability"].to_numpy())).numpy()
-    np.testing.assert_allclose(stable, table["relative_importance"], rtol=1e-9)
-    assert (table["p_optimum"] >= table["p_stability"]).all()
-    assert (table["jump"] == (table["p_optimum"] > table["p_stability"])).all()
+    unstable = two_in_one.instability_density(torch.tensor(RATIOS, dtype=torch.float64))
+    np.testing.assert_allclose(two_in_one.stability_limit(unstable), RATIOS, rtol=1e-9)
+    assert (table["p_optimum"] >= unstable.numpy()).all()
+    assert (table["jump"] == (table["p_optimum"] > unstable.numpy())).all()
     assert (table["jump"] == (table["norm_onset"] > 0)).all()
     assert table["jump"].tolist() == [True, True, True, True, True, False, True]
 
@@ -232,14 +232,15 @@ def test_small_jumps_are_real() -> None:
 
 
 def test_transitions() -> None:
-    """Only a jump has a norm and a gain, which are small far from ½."""
+    """Only a jump has a norm, which is small far from ½."""
     ratios = [0.4, 0.56, 0.58, 0.88, 0.91]
     found = two_in_one.transition_kinds(ratios)
     assert found["relative_importance"].tolist() == ratios
     assert found["jump"].tolist() == [True, True, False, False, True]
-    assert (found["jump"] == (found["norm"] > 0)).all()
-    assert (found["jump"] == (found["gain"] > 0)).all()
-    assert (found["norm"] > 0.5).tolist() == [True, True, False, False, False]
+    r = torch.tensor(ratios, dtype=torch.float64)
+    norm = two_in_one.find_optimum(two_in_one.instability_density(r) * (1 + two_in_one.SIDE_OFFSET), r).norm.numpy()
+    assert (found["jump"] == (norm > 0)).all()
+    assert (norm > 0.5).tolist() == [True, True, False, False, False]
 
 
 def test_strong_superposition() -> None:

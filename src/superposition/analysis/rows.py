@@ -1,5 +1,6 @@
 """Rows of a table: where they lie on the grid of a sweep, in runs along sparsity, as text; and W from its rows."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,12 @@ def runs_along_sparsity(table: pd.DataFrame, column: str) -> pd.DataFrame:
     return runs.assign(first=runs["first"] / half_step, last=runs["last"] * half_step)
 
 
-def listed(rows: pd.DataFrame | pd.Series, template: str) -> str:
-    """Return the rows of a table as text, separated by commas; ``template`` refers to its columns and its index."""
-    return ", ".join(template.format_map(row) for row in rows.reset_index().to_dict("records"))
+def listed(rows: pd.DataFrame | pd.Series, template: str, separator: str = ", ") -> str:
+    """Return the rows of a table as one text; ``template`` refers to the table's columns and its index."""
+    return separator.join(template.format_map(row) for row in rows.reset_index().to_dict("records"))
+
+
+def formatted(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Return the rows of a table with other ``columns``, whose texts are made with templates as in :func:`listed`."""
+    found = rows.reset_index().to_dict("records")
+    return pd.DataFrame({name: [template.format_map(row) for row in found] for name, template in columns.items()})

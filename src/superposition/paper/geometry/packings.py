@@ -6,6 +6,7 @@ import torch
 
 from superposition.analysis import alignment, recognition
 from superposition.analysis.representation import is_represented
+from superposition.analysis.rows import formatted
 from superposition.core.weights import SweepResult
 from superposition.theory import exact, packing
 from superposition.theory.polytopes import product_name
@@ -26,12 +27,11 @@ def compare_with_trained(trained: dict[str, SweepResult]) -> pd.DataFrame:
     solutions = (packing.minimise_energy(energy, sizes) for energy in energies)
     zero, one = torch.zeros(12, dtype=torch.float64), torch.ones(12, dtype=torch.float64)
     rows = []
-    for (n, m), (packed, least), (thomson, coulomb) in zip(sizes, *solutions, strict=True):
+    for (n, m), (packed, least), (thomson, _) in zip(sizes, *solutions, strict=True):
         row = {
             "m": m,
             "n": n,
             "least_interference": max(least, 0.0),
-            "coulomb": coulomb,
             "thomson_interference": max(float(packing.interference_energy(thomson)), 0.0),
             "one_active_loss": float(exact.single_active_loss(thomson, zero[:n], one[:n]).sum()),
             "thomson_name": product_name(recognition.find_factors(thomson.numpy())[1]["polytope"]),
@@ -49,18 +49,13 @@ def compare_with_trained(trained: dict[str, SweepResult]) -> pd.DataFrame:
 
 def format_comparison(thomson: pd.DataFrame) -> pd.DataFrame:
     """Format the comparison of the packings with each other and with trained models."""
-
-    def format_column(column: str, digits: int) -> pd.Series:
-        return thomson[column].map(f"{{:.{digits}f}}".format).where(thomson[column].notna(), "")
-
-    return pd.DataFrame(
-        {
-            "m": thomson["m"],
-            "n": thomson["n"],
-            "least interference Σ ReLU(Ŵ_i·Ŵ_j)²": format_column("least_interference", 4),
-            "that of Thomson's solution": format_column("thomson_interference", 4),
-            "the two arrangements differ by": format_column("apart", 3),
-            "the trained model from the first": format_column("trained_from_packing", 3),
-            "from the second": format_column("trained_from_thomson", 3),
-        }
-    )
+    columns = {
+        "m": "{m}",
+        "n": "{n}",
+        "least interference Σ ReLU(Ŵ_i·Ŵ_j)²": "{least_interference:.4f}",
+        "that of Thomson's solution": "{thomson_interference:.4f}",
+        "the two arrangements differ by": "{apart:.3f}",
+        "the trained model from the first": "{trained_from_packing:.3f}",
+        "from the second": "{trained_from_thomson:.3f}",
+    }
+    return formatted(thomson, columns).replace("nan", "")

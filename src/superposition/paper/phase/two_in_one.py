@@ -114,15 +114,14 @@ def boundary(ratios: Sequence[float]) -> pd.DataFrame:
 
         - ``p_prototypes``: the boundary of the paper's fixed configurations, 4r / (2 + 5r);
         - ``p_optimum``: the true boundary;
-        - ``p_stability``: the density at which W = [1, 0] stops being a local minimum;
-        - ``jump``: whether superposition is better before that, so that the optimum jumps;
+        - ``jump``: whether superposition is better before W = [1, 0] stops being a local minimum;
         - ``norm_onset``: ‖W_2‖ just below ``p_optimum``;
         - ``p_strong``: the density at which ‖W_2‖ passes ½;
         - ``norm_above``, ``norm_below``, ``slope_above``, ``slope_below``: ‖W_2‖ and dL/dp of the optimal loss on both
           sides of ``p_strong``.
     """
     r = torch.tensor(ratios, dtype=torch.float64)
-    unstable = _instability_density(r)
+    unstable = instability_density(r)
     # The last densities at which W = [1, 0] is not optimal, and at which superposition is strong.
     norms = torch.tensor([0, 0.5]).repeat_interleave(len(r))[:, None]
     better, strong = _narrow(
@@ -136,7 +135,6 @@ def boundary(ratios: Sequence[float]) -> pd.DataFrame:
             "relative_importance": r,
             "p_prototypes": prototype_boundary(r),
             "p_optimum": onset,
-            "p_stability": unstable,
             "jump": find_optimum(unstable * (1 + SIDE_OFFSET), r).gain > 0,
             "norm_onset": find_optimum(onset * (1 - SIDE_OFFSET), r).norm,
             "p_strong": strong,
@@ -154,8 +152,8 @@ def transition_kinds(ratios: Sequence[float]) -> pd.DataFrame:
     It does if a pair is already better at the density at which W = [1, 0] loses its stability.
     """
     r = torch.tensor(ratios, dtype=torch.float64)
-    found = find_optimum(_instability_density(r) * (1 + SIDE_OFFSET), r)
-    return pd.DataFrame({"relative_importance": r, "norm": found.norm, "gain": found.gain, "jump": found.gain > 0})
+    found = find_optimum(instability_density(r) * (1 + SIDE_OFFSET), r)
+    return pd.DataFrame({"relative_importance": r, "jump": found.gain > 0})
 
 
 def largest_jumps(ratios: Sequence[float]) -> pd.DataFrame:
@@ -169,7 +167,7 @@ def largest_jumps(ratios: Sequence[float]) -> pd.DataFrame:
         and 100 times as far on either side.
     """
     r = torch.tensor(ratios, dtype=torch.float64)
-    steepest = _narrow(_instability_density(r) / 2, r, lambda norm: norm.diff(dim=1).abs().argmax(dim=1))
+    steepest = _narrow(instability_density(r) / 2, r, lambda norm: norm.diff(dim=1).abs().argmax(dim=1))
     changes = {
         name: find_optimum(steepest * (1 - offset), r).norm - find_optimum(steepest * (1 + offset), r).norm
         for name, offset in (("near", SIDE_OFFSET), ("far", 100 * SIDE_OFFSET))
@@ -183,7 +181,7 @@ def optimal_norms(ratios: Sequence[float], densities: Sequence[float]) -> pd.Dat
     return pd.DataFrame({"relative_importance": r, "density": p, "norm": find_optimum(p, r).norm})
 
 
-def _instability_density(r: PerModel) -> PerModel:
+def instability_density(r: PerModel) -> PerModel:
     """Return the density at which W = [1, 0] stops being a local minimum, by bisection."""
     low, high = torch.full_like(r, 1e-6), torch.ones_like(r)
     for _ in range(60):
