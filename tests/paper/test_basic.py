@@ -11,7 +11,7 @@ import torch
 from tests.paper.synthetic import assert_on_the_page, drawn, packed, through_files
 from tests.real import CONFIG
 
-from superposition.paper.basic import draw, judge, measure, noise
+from superposition.paper.basic import draw, judge, measure
 from superposition.pipeline.judging.claims import Tables
 from superposition.plotting import style
 
@@ -105,7 +105,7 @@ def test_noise_of_single_features() -> None:
     importance = torch.from_numpy(models.sweep.importances())
     for column, b in (("loss", best["b"]), ("loss_without", best["b"].clamp(min=0))):
         sampled = models.model.loss({"W": best["W"], "b": b}, x.expand(7, -1, -1), importance).mean(-1)
-        np.testing.assert_allclose(noise.one_active_losses(models)[column], sampled, rtol=0.02)
+        np.testing.assert_allclose(measure.one_active_losses(models)[column], sampled, rtol=0.02)
     # In the densest of the ideal models nothing is negative.
     dense = tables()["basic_small"]["one_active"].query("density == 1").iloc[0]
     assert dense["loss"] == dense["loss_without"]

@@ -14,9 +14,9 @@ from tests.real import QUICK
 from superposition.analysis.plane import steps_around
 from superposition.core.experiment.values import BINARY
 from superposition.paper.summaries import angles, draw, gram, judge, measure, optima, pairs
-from superposition.paper.summaries.factors import DIGON, PENTAGON, SINGLE
 from superposition.pipeline.judging.claims import Tables
 from superposition.theory import bfgs, exact
+from superposition.theory.catalogue import DIGON, PENTAGON, SINGLE
 from superposition.theory.polytopes import icosahedron, polygon, square_antiprism, tegum_product
 
 seeds = st.integers(0, 10**6)

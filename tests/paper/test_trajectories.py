@@ -17,7 +17,7 @@ def test_jumps_are_found_where_they_are() -> None:
     """One series has a jump, another none, and the third one up and one down."""
     values = np.stack([logistic(60), np.full(SNAPSHOTS, 0.5), logistic(40) - logistic(150, high=0.3)], axis=1)
     found = trajectories.find_jumps(values, window=5, least=0.15)
-    assert found["series"].tolist() == [0, 2, 2]
+    assert found["feature"].tolist() == [0, 2, 2]
     np.testing.assert_allclose(found["snapshot"], [60, 40, 150], atol=1)
     np.testing.assert_allclose(found["before"], [0, 0, 0.5], atol=0.01)
     np.testing.assert_allclose(found["after"], [0.5, 0.5, 0.2], atol=0.01)
@@ -28,7 +28,7 @@ def test_how_steep_a_change_is() -> None:
     even = np.linspace(0, 0.5, SNAPSHOTS)
     values = np.stack([logistic(60, width=0.5), even, logistic(60, high=0.2), 1 - logistic(199, high=0.9)], axis=1)
     found = trajectories.steepest_changes(values, window=5, least=0.25)
-    assert found["series"].tolist() == [0, 1, 3]
+    assert found["feature"].tolist() == [0, 1, 3]
     np.testing.assert_allclose(found["steepest"], [1, 10 / (SNAPSHOTS - 1), 1], atol=0.05)
 
 
@@ -49,7 +49,7 @@ def test_jumps_at_the_ends() -> None:
     """Half a jump is measured as far as it goes."""
     values = np.stack([logistic(0), logistic(SNAPSHOTS - 1)], axis=1)
     found = trajectories.find_jumps(values, window=5, least=0.15)
-    assert found["series"].tolist() == [0, 1]
+    assert found["feature"].tolist() == [0, 1]
     np.testing.assert_allclose(found["before"], [0.25, 0], atol=0.02)
     np.testing.assert_allclose(found["after"], [0.5, 0.25], atol=0.02)
 

@@ -32,3 +32,6 @@ def polytopes_with(corners: int) -> tuple[Polytope, ...]:
     if k == 12:
         found.append(Polytope("icosahedron", icosahedron()))
     return tuple(found)
+
+
+SINGLE, DIGON, TRIANGLE, TETRAHEDRON, PENTAGON = (polytopes_with(k)[-1] for k in (1, 2, 3, 4, 5))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import listed, rows_at
 from superposition.paper.adversarial import MAIN_EXPERIMENT, MIN_ASCENT_DENSITY, SIZE_CONVENTIONS, removal_sizes
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number, above, above_half, improbable
@@ -37,14 +37,14 @@ def threefold(data: Tables) -> Finding:
     main = models[models["experiment"] == MAIN_EXPERIMENT].groupby("density")
     peaks = {name: main[name].mean().fillna(-np.inf).idxmax() for name in SIZE_CONVENTIONS}
     largest = _means_over_replicates(data).groupby(["n", "m"])[["scaled", "constant"]].max()
-    sizes = [f"{n}, {m}: {row['scaled']:.1f} and {row['constant']:.1f}" for (n, m), row in largest.iterrows()]
+    sizes = listed(largest, "{n}, {m}: {scaled:.1f} and {constant:.1f}", "; ")
     all_samples, each_sample = (ascents[name] / ascents["analytic"] for name in ("all_samples", "each_sample"))
     return Finding(
         [Number(main[name].mean()[at], main[name].sem()[at]) for name, at in peaks.items()],
         text="reached at 1-S = " + " and ".join(f"{at:.3g}" for at in peaks.values()),
         note="n = 200, m = 20; the paper does not say whether the size of attacks follows the density. Models never "
         "see a sample twice, so that more data would not make them less vulnerable. Largest by "
-        f"n, m, in the same two readings: {'; '.join(sizes)}. With only represented features attacked and counted it "
+        f"n, m, in the same two readings: {sizes}. With only represented features attacked and counted it "
         f"is {main['represented'].mean().max():.1f}. Where features are dense (1-S ≥ {MIN_ASCENT_DENSITY:g}) gradient "
         f"ascent raises the loss at most {all_samples.max():.2f} times as much with one attack on all samples, and "
         f"up to {each_sample.max():.2f} times as much with a separate attack on each sample",

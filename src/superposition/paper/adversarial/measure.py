@@ -49,29 +49,29 @@ def adversarial(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
                 continue
             here = {"experiment": experiment, "n": sweep.n, "m": sweep.m, "point": point}
             here |= {"density": at["density"], "seed": at["seed"]}
-            rows.append(here | _vulnerability_at(models, point))
+            target = attacks.make_target(models, point, ATTACK_SAMPLES)
+            rows.append(here | _measure_vulnerability(target))
             if at["seed"] == 0:
-                masking.append(here | _masking_at(models, point))
+                masking.append(here | _measure_masking(target))
             if experiment == MAIN_EXPERIMENT and at["seed"] == 0 and at["density"] >= MIN_ASCENT_DENSITY:
-                checks.append(here | _ascents_at(models, point))
+                checks.append(here | _compare_with_ascent(target, 1 + sweep.seed))
     tables = {"models": pd.DataFrame(rows), "ascents": pd.DataFrame(checks), "masking": pd.DataFrame(masking)}
     return tables | {"numbers": _summarise_vulnerability(tables)}
 
 
-def _vulnerability_at(models: SweepResult, point: int) -> dict[str, float]:
+def _measure_vulnerability(target: attacks.Target) -> dict[str, float]:
     """Measure the rise of the loss under the worst attack, relative to that of a model without superposition.
 
     A model without superposition represents m features in dedicated dimensions. Its analytic attacks point along these
     features, and each changes one output by the size of the attack. Its loss therefore rises by the square of the size,
     at any density.
     """
-    target = attacks.make_target(models, point, ATTACK_SAMPLES)
-    represented = is_represented(geometry.norms(target.W) ** 2)
+    n, represented = target.W.shape[1], is_represented(geometry.norms(target.W) ** 2)
     # A model without superposition cannot be misled about features that it does not represent. For a comparison that
     # does not depend on these, attack represented features only and count only their errors; and attack one at a time.
     represented_only = replace(target, counted=represented)
-    single = torch.eye(models.sweep.n)[represented]
-    scaled, constant = RELATIVE_SIZE * target.mean_norm, RELATIVE_SIZE * float(np.sqrt(models.sweep.n / 3))
+    single = torch.eye(n)[represented]
+    scaled, constant = RELATIVE_SIZE * target.mean_norm, RELATIVE_SIZE * float(np.sqrt(n / 3))
 
     def vulnerability(attacked: attacks.Target, size: float, directions: torch.Tensor) -> float:
         """Return the rise under the worst of some attacks over the square of their size; NaN if there are none."""
@@ -87,13 +87,11 @@ def _vulnerability_at(models: SweepResult, point: int) -> dict[str, float]:
     }
 
 
-def _ascents_at(models: SweepResult, point: int) -> dict[str, float]:
+def _compare_with_ascent(target: attacks.Target, seed: int) -> dict[str, float]:
     """Compare the worst analytic attack with gradient ascent, for one attack on all samples and for one on each."""
-    target = attacks.make_target(models, point, ATTACK_SAMPLES)
-    size = RELATIVE_SIZE * target.mean_norm
+    size, half = RELATIVE_SIZE * target.mean_norm, ASCENT_STARTS // 2
     analytic = target.analytic_attacks()
-    generator, half = torch.Generator().manual_seed(1 + models.sweep.seed), ASCENT_STARTS // 2
-    random = torch.randn(half, models.sweep.n, generator=generator)
+    random = torch.randn(half, target.W.shape[1], generator=torch.Generator().manual_seed(seed))
     starts = torch.cat([target.rank(size * analytic)[:half], random])
     return {
         "analytic": target.worst_rise(size * analytic) / size**2,
@@ -102,13 +100,13 @@ def _ascents_at(models: SweepResult, point: int) -> dict[str, float]:
     }
 
 
-def _masking_at(models: SweepResult, point: int) -> dict[str, float]:
+def _measure_masking(target: attacks.Target) -> dict[str, float]:
     """Measure how many outputs are off, how many samples have no gradient, and how well attacks along gradients work.
 
-    Gradients are those of the clean samples. The rise of the loss is relative to that under the best analytic attack on
-    each sample.
+    Gradients are those of the clean samples by which attacks are ranked. The rise of the loss is relative to that under
+    the best analytic attack on each sample.
     """
-    target = attacks.make_target(models, point, ATTACK_SAMPLES).ranking_subset
+    target = target.ranking_subset
     size = RELATIVE_SIZE * target.mean_norm
     gradient = target.rise_and_gradient_per_sample(torch.zeros_like(target.x))[1]
     along_gradient = target.rise_and_gradient_per_sample(size * torch.nn.functional.normalize(gradient, dim=1))[0]

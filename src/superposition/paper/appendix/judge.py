@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import listed, rows_at
 from superposition.paper.appendix import PAPER_SETTING, compression
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, above, below
@@ -31,7 +31,7 @@ def nonlinear_beats_linear(data: Tables) -> Finding:
     return Finding(
         [readings["error"].min()],
         note="The unit of ε is not stated; the reading that favours the paper is judged. The error is "
-        + " and ".join(f"{row.error:.4f} with ε {row.reading}" for row in readings.itertuples())
+        + listed(readings, "{error:.4f} with ε {reading}", " and ")
         + f". The code wins up to ε = {limit:.3f}, measured in Zx",
     )
 

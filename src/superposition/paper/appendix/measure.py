@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import formatted, rows_at
 from superposition.core.weights import SweepResult
 from superposition.paper.appendix import PAPER_SETTING, compression
 
@@ -25,20 +25,18 @@ def nonlinear_compression(trained: dict[str, SweepResult]) -> dict[str, pd.DataF
     Z, width = PAPER_SETTING
     readings = [(name, compression.mean_squared_error(Z, width * factor)) for name, factor in READINGS.items()]
     shown = rows_at(errors, width=width).reset_index()["error"]
-    numbers = {
-        "Z": crossings["Z"].map(str),
-        "error with true floors (ε = 0)": crossings["no_width"].map("{:.5f}".format),
-        f"with ε = {width:g}": shown.map("{:.4f}".format),
-        f"over the best linear map's, 1/12 = {compression.BEST_LINEAR_ERROR:.4f}": (
-            shown / compression.BEST_LINEAR_ERROR
-        ).map("{:.2f}".format),
-        "linear maps win from ε =": crossings["crossing"].map("{:.4f}".format),
+    columns = {
+        "Z": "{Z}",
+        "error with true floors (ε = 0)": "{no_width:.5f}",
+        f"with ε = {width:g}": "{error:.4f}",
+        f"over the best linear map's, 1/12 = {compression.BEST_LINEAR_ERROR:.4f}": "{relative:.2f}",
+        "linear maps win from ε =": "{crossing:.4f}",
     }
     return {
         "errors": errors,
         "crossings": crossings,
         "readings": pd.DataFrame(readings, columns=["reading", "error"]),
-        "numbers": pd.DataFrame(numbers),
+        "numbers": formatted(crossings.assign(error=shown, relative=shown / compression.BEST_LINEAR_ERROR), columns),
     }
 
 

@@ -1,11 +1,12 @@
 """Measure models from dense to sparse with the standard tables."""
 
 import pandas as pd
+import torch
 
 from superposition.analysis import tables
 from superposition.analysis.rows import rows_at
 from superposition.core.weights import SweepResult
-from superposition.paper.basic import noise
+from superposition.theory import exact
 
 
 def reading_models(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
@@ -39,4 +40,15 @@ def _measure(trained: dict[str, SweepResult], relu_output: SweepResult, best: Sw
     }
     known = tables.features(best)
     known["known_loss"] = best.loss[:, 0].numpy()[known["point"]]
-    return standard | {"one_active": noise.one_active_losses(relu_output), "best_features": known}
+    return standard | {"one_active": one_active_losses(relu_output), "best_features": known}
+
+
+def one_active_losses(models: SweepResult) -> pd.DataFrame:
+    """Return the exact loss on inputs with one active feature, with the trained bias and without its negative part.
+
+    The rows are the points of the sweep, the columns ``loss`` and ``loss_without``.
+    """
+    best, importance = models.best(), torch.from_numpy(models.sweep.importances())
+    biases = {"loss": best["b"], "loss_without": best["b"].clamp(min=0)}
+    losses = {name: exact.single_active_loss(best["W"], b, importance).mean(-1) for name, b in biases.items()}
+    return models.sweep.points().assign(**{name: loss.numpy() for name, loss in losses.items()})

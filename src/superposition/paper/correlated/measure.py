@@ -9,7 +9,7 @@ from jaxtyping import Float
 from superposition.analysis import alignment
 from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
-from superposition.analysis.rows import weights_table
+from superposition.analysis.rows import formatted, weights_table
 from superposition.analysis.tables import numbered_points, repeat_rows
 from superposition.core import geometry
 from superposition.core.experiment.distribution import Distribution
@@ -119,19 +119,18 @@ def _measure_independent(models: SweepResult) -> pd.DataFrame:
 
 def _summarise_organization(shares: pd.DataFrame) -> pd.DataFrame:
     """Summarise, at the densities shown, how many models have each arrangement."""
-    shown = shares[shares["shown"]]
-    chance = shown["arrangement"].map({arrangement.name: arrangement.chance for arrangement in ARRANGEMENTS})
-    return pd.DataFrame(
-        {
-            "arrangement": shown["arrangement"],
-            "features": shown["distribution"],
-            "1-S": shown["density"].map("{:.3g}".format),
-            "all represented": shown["represented"].astype(str) + " of " + shown["restarts"].astype(str),
-            "of these, as stated": (shown["stated"] / shown["represented"]).map("{:.1%}".format),
-            "of all pairings": chance.map("{:.1%}".format),
-            "with a collapsed pair": shown["collapsed"].astype(str),
-        }
-    )
+    chance = shares["arrangement"].map({arrangement.name: arrangement.chance for arrangement in ARRANGEMENTS})
+    columns = {
+        "arrangement": "{arrangement}",
+        "features": "{distribution}",
+        "1-S": "{density:.3g}",
+        "all represented": "{represented} of {restarts}",
+        "of these, as stated": "{share:.1%}",
+        "of all pairings": "{chance:.1%}",
+        "with a collapsed pair": "{collapsed}",
+    }
+    table = shares.assign(share=shares["stated"] / shares["represented"], chance=chance)
+    return formatted(table[table["shown"]], columns)
 
 
 def local_bases(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:

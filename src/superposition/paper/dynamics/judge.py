@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from superposition.analysis.rows import listed
 from superposition.paper.dynamics import SMALL_INIT, XAVIER_INIT, loss_fall_at_jumps, swaps_at_jumps
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, above, above_half, below, improbable
@@ -48,8 +49,7 @@ def jumps(data: Tables) -> Finding:
         f"{len(moved)} features change mostly at once",
         note=f"Once models have settled, {models['at_levels'].mean():.1%} of all D_i are within 0.05 of 0, 1/2 or 1, "
         "and most of them stay there; jumps end at 1/2 or 0, but mostly begin in between. Number of jumps by the "
-        "least change that counts as one: "
-        + ", ".join(f"{count} for {least:.2g}" for least, count in by_least.items()),
+        "least change that counts as one: " + listed(by_least, "{jumps} for {least:.2g}"),
     )
 
 

@@ -63,6 +63,7 @@ def energy_levels(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         jumps = by_least[MIN_JUMP]
         near = np.abs(levels[start:, :, None] - np.array(DIMENSIONALITY_LEVELS)).min(-1) <= LEVEL_TOLERANCE
         about = {
+            "restart": restart,
             "digons": bool((np.abs(levels[-1, represented] - 0.5) <= 0.025).all()),
             "settled": start,
             "jumps": len(jumps),
@@ -71,8 +72,8 @@ def energy_levels(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
         }
         parts.append(
             {
-                "models": pd.DataFrame([{"restart": restart} | about]),
-                "jumps": jumps.assign(restart=restart),
+                "models": pd.DataFrame([about]),
+                "jumps": jumps.assign(restart=restart, step=steps[jumps["snapshot"].astype(int)]),
                 "moved": trajectories.steepest_changes(levels[start:], window, MIN_MOVE).assign(restart=restart),
                 "sensitivity": pd.DataFrame(
                     {"restart": restart, "least": [*by_least], "jumps": [*map(len, by_least.values())]}
@@ -80,16 +81,11 @@ def energy_levels(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
             }
         )
     tables = stack(parts)
-    table, jumps = tables["models"], tables["jumps"]
+    found = tables["models"]
     # Show the model with the latest jump, which stands out since little else changes by then.
-    latest = table["last"].where(table["digons"]).fillna(-1).idxmax()
-    shown = int(table.loc[latest, "restart"])
-    names = {"series": "feature"}
-    return {
-        "models": table.assign(shown=table["restart"] == shown),
-        "jumps": jumps.rename(columns=names).assign(step=steps[jumps["snapshot"].astype(int)]),
-        "moved": tables["moved"].rename(columns=names),
-        "sensitivity": tables["sensitivity"],
+    shown = int(found["last"].where(found["digons"]).fillna(-1).idxmax())
+    return tables | {
+        "models": found.assign(shown=found["restart"] == shown),
         "levels": pd.DataFrame(dimensionality[:, shown].round(5)).add_prefix("d").assign(step=steps),
         "losses": pd.DataFrame(loss).add_prefix("l").assign(step=steps),
     }

@@ -42,8 +42,8 @@ def find_jumps(values: Float[np.ndarray, "snapshot k"], window: int, least: floa
     """Find where a series changes by ``least`` or more from ``window`` snapshots before to ``window`` after.
 
     Returns:
-        One row per stretch of such snapshots: ``series``; ``snapshot``, that of the greatest change; and the values
-        ``before`` and ``after`` the stretch.
+        One row per stretch of such snapshots: ``feature``, the number of the series; ``snapshot``, that of the greatest
+        change; and the values ``before`` and ``after`` the stretch.
     """
     rows, moving = [], windowed_change(values, window)
     for series in range(values.shape[1]):
@@ -52,21 +52,21 @@ def find_jumps(values: Float[np.ndarray, "snapshot k"], window: int, least: floa
             at = start + int(np.abs(moving[start:stop, series]).argmax())
             first, last = max(start - window, 0), min(stop - 1 + window, len(values) - 1)
             rows.append((series, at, *values[[first, last], series]))
-    return pd.DataFrame(rows, columns=["series", "snapshot", "before", "after"])
+    return pd.DataFrame(rows, columns=["feature", "snapshot", "before", "after"])
 
 
 def steepest_changes(values: Float[np.ndarray, "snapshot k"], window: int, least: float) -> pd.DataFrame:
     """Measure how much of the change of a series from the first snapshot to the last is due to its fastest part.
 
     Returns:
-        One row per series that changes by more than ``least`` in all: ``series`` and ``steepest``, the largest change
-        from ``window`` snapshots before any snapshot to ``window`` after it, relative to that change.
+        One row per series that changes by more than ``least`` in all: its number, ``feature``, and ``steepest``, the
+        largest change from ``window`` snapshots before any snapshot to ``window`` after it, relative to that change.
     """
     change = values[-1] - values[0]
     fastest = np.abs(windowed_change(values, window)).max(0)
     series = np.flatnonzero(np.abs(change) > least)
     steepest = fastest[series] / np.abs(change[series])
-    return pd.DataFrame({"series": series, "steepest": steepest})
+    return pd.DataFrame({"feature": series, "steepest": steepest})
 
 
 def descent_rate(

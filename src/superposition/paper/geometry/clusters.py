@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from superposition.analysis.rows import formatted
 from superposition.paper.geometry import LINE_HALF_WIDTH, SIGNIFICANCE
 from superposition.theory.polytopes import FRACTION_LABELS, FRACTIONS
 
@@ -33,18 +34,18 @@ def count_around_lines(features: pd.DataFrame) -> pd.DataFrame:
 
 def format_clusters(clusters: pd.DataFrame, factors: pd.DataFrame) -> pd.DataFrame:
     """Format the test of every polytope's line, with the features recognised as that polytope and their residuals."""
-    lines = clusters[clusters["polytope"] != ""]
     recognised = factors.groupby("polytope").agg(features=("features", "sum"), residual=("residual", "median"))
-    recognised = recognised.rename(index={"single": "dedicated dimension"}).reindex(lines["polytope"])
-    return pd.DataFrame(
-        {
-            "line": [f"{FRACTION_LABELS[row.line]} ({row.polytope})" for row in lines.itertuples()],
-            f"D_i within {LINE_HALF_WIDTH:.5f} of it": lines["inside"],
-            "in a band as wide beside it": lines["beside"],
-            "models with more inside, with less": [f"{r.models_more}, {r.models_less}" for r in lines.itertuples()],
-            "chance under a smooth distribution": lines["chance"].map("{:.2g}".format),
-            "stands out": np.where(lines["chance"] < SIGNIFICANCE, "yes", "no"),
-            "features recognised as such": [f"{k:.0f}" if k == k else "" for k in recognised["features"]],
-            "median residual": [f"{r:.3f}" if r == r else "" for r in recognised["residual"]],
-        }
-    )
+    lines = clusters[clusters["polytope"] != ""].join(recognised.rename({"single": "dedicated dimension"}), "polytope")
+    lines["label"] = lines["line"].map(FRACTION_LABELS)
+    lines["stands_out"] = np.where(lines["chance"] < SIGNIFICANCE, "yes", "no")
+    columns = {
+        "line": "{label} ({polytope})",
+        f"D_i within {LINE_HALF_WIDTH:.5f} of it": "{inside}",
+        "in a band as wide beside it": "{beside}",
+        "models with more inside, with less": "{models_more}, {models_less}",
+        "chance under a smooth distribution": "{chance:.2g}",
+        "stands out": "{stands_out}",
+        "features recognised as such": "{features:.0f}",
+        "median residual": "{residual:.3f}",
+    }
+    return formatted(lines, columns).replace("nan", "")

@@ -1,5 +1,7 @@
 """The aside on polytopes and low-rank matrices: projections of the basis, and which direction is best left out."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import scipy
@@ -9,9 +11,9 @@ from jaxtyping import Float64
 from superposition.analysis import alignment
 from superposition.core import geometry
 from superposition.core.models import Model
-from superposition.theory import optimum, polytopes, tegum
-from superposition.theory.catalogue import simplex
-from superposition.theory.polytopes import Polytope
+from superposition.theory import optimum, tegum
+from superposition.theory.catalogue import DIGON, polytopes_with, simplex
+from superposition.theory.polytopes import tegum_product
 
 # Densities at which the strategies are compared.
 ASIDE_DENSITIES = tuple(float(p) for p in np.geomspace(0.01, 1, 25))
@@ -30,12 +32,14 @@ def compare_strategies() -> pd.DataFrame:
         One row per n and density: the losses with (1, 1, 1, …) left out, a regular simplex; and with (1, 1, 0, …), a
         digon beside features with dedicated dimensions, which lose nothing.
     """
-    digon = tegum.factor_optimum(Polytope("digon", simplex(2)), ASIDE_DENSITIES)[["density", "loss"]]
-    parts = []
-    for n in ASIDE_NUMBERS:
-        loss = tegum.factor_optimum(Polytope("simplex", simplex(n)), ASIDE_DENSITIES)["loss"]
-        parts.append(digon.rename(columns={"loss": "digon_loss"}).assign(n=n, simplex_loss=loss))
+    digon = pd.DataFrame({"density": ASIDE_DENSITIES, "digon_loss": _simplex_losses(2, ASIDE_DENSITIES)})
+    parts = [digon.assign(n=n, simplex_loss=_simplex_losses(n, ASIDE_DENSITIES)) for n in ASIDE_NUMBERS]
     return pd.concat(parts, ignore_index=True)
+
+
+def _simplex_losses(n: int, densities: Sequence[float]) -> pd.Series:
+    """Return the losses of the best simplex of n features, which is a digon for n = 2, at densities that rise."""
+    return tegum.factor_optimum(polytopes_with(n)[0], densities)["loss"]
 
 
 def find_optima() -> pd.DataFrame:
@@ -58,10 +62,7 @@ def find_changes() -> pd.DataFrame:
     """Find, for every n, the density above which the simplex has a lower loss than the digon."""
 
     def gap(density: float, n: int) -> float:
-        simplex_loss, digon_loss = (
-            tegum.factor_optimum(Polytope("simplex", simplex(k)), [density])["loss"].iloc[0] for k in (n, 2)
-        )
-        return float(simplex_loss - digon_loss)
+        return float(_simplex_losses(n, [density])[0] - _simplex_losses(2, [density])[0])
 
     changes = [(n, scipy.optimize.brentq(gap, 0.3, 0.7, args=(n,), xtol=1e-6)) for n in ASIDE_NUMBERS]
     return pd.DataFrame(changes, columns=["n", "density"])
@@ -94,7 +95,6 @@ def measure_projections() -> pd.DataFrame:
         off = max(np.abs(D - (n - 1) / n).max(), alignment.difference(W, simplex(n)))
         rows.append(("ones", n, off))
     square = project_basis(np.array(EXAMPLES["square"], dtype=float).T)
-    digon = Polytope("digon", simplex(2))
-    exact = polytopes.tegum_product(digon, digon)[:, [0, 2, 1, 3]]
+    exact = tegum_product(DIGON, DIGON)[:, [0, 2, 1, 3]]
     rows.append(("two pairs", 4, float(np.abs(2 * square.T @ square - exact.T @ exact).max())))
     return pd.DataFrame(rows, columns=["directions", "n", "difference"])

@@ -11,14 +11,14 @@ from torch import Tensor
 from superposition.analysis import alignment, recognition
 from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
-from superposition.analysis.rows import weights_table
+from superposition.analysis.rows import formatted, weights_table
 from superposition.analysis.tables import numbered_points, repeat_rows
 from superposition.core.weights import SweepResult
 from superposition.paper.nonuniform import TWO_DIGONS, UPRIGHT_PENTAGON
 from superposition.paper.nonuniform.interference import measure_interference
 from superposition.paper.nonuniform.sparse import sparse_limit, sparse_norm
 from superposition.theory import branches, polytopes, tegum
-from superposition.theory.catalogue import simplex
+from superposition.theory.catalogue import DIGON
 from superposition.theory.polytopes import Polytope
 
 # The other features are equivalent: they may trade places when models are aligned.
@@ -214,7 +214,7 @@ def _equal_pentagons() -> pd.DataFrame:
     """Return the best pentagons of equal features, and the norm that the sparse limit gives to the bias of each."""
     table = tegum.factor_optimum(UPRIGHT_PENTAGON, EQUAL_DENSITIES)[["density", "norm", "bias", "loss"]]
     p = table["density"]
-    digons = tegum.factor_optimum(Polytope("digon", simplex(2)), EQUAL_DENSITIES)["loss"]
+    digons = tegum.factor_optimum(DIGON, EQUAL_DENSITIES)["loss"]
     table["digons_loss"] = 2 * digons + p / 3 - p**2 / 4
     return table.assign(limit=[sparse_norm(UPRIGHT_PENTAGON, b) for b in table["bias"]])
 
@@ -228,12 +228,11 @@ def _sparse_limits() -> pd.DataFrame:
 
 def _format_limits(limits: pd.DataFrame) -> pd.DataFrame:
     """Format the sparse limits beside the norm that the paper's formula gives."""
-    return pd.DataFrame(
-        {
-            "k-gon, 1-S → 0": limits["features"].map("{:.0f}".format),
-            "‖W_i‖": limits["norm"].map("{:.8f}".format),
-            "b_i": limits["bias"].map("{:.8f}".format),
-            "loss / (1-S)": limits["loss"].map("{:.8f}".format),
-            "the paper's 1/(1-b_i)": (1 / (1 - limits["bias"])).map("{:.4f}".format),
-        }
-    )
+    columns = {
+        "k-gon, 1-S → 0": "{features:.0f}",
+        "‖W_i‖": "{norm:.8f}",
+        "b_i": "{bias:.8f}",
+        "loss / (1-S)": "{loss:.8f}",
+        "the paper's 1/(1-b_i)": "{formula:.4f}",
+    }
+    return formatted(limits.assign(formula=1 / (1 - limits["bias"])), columns)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 from torch import Tensor
 from torch.nn import functional
 
@@ -29,8 +29,8 @@ ACTIVATION_STARTS = ((1.0, 0.0), (0.0, 1.0), (1.0, -1.0), (0.7, 0.7), (1.0, -0.4
 PerModel = Float64[Tensor, " k"]
 
 
-def _inputs() -> tuple[Float64[Tensor, "sample 2"], Float64[Tensor, " sample"], Int64[Tensor, " sample"]]:
-    """Return the inputs of the quadrature, their weights within a pattern, and their numbers of active features."""
+def _inputs() -> tuple[Float64[Tensor, "sample 2"], Float64[Tensor, " sample"]]:
+    """Return the inputs of the quadrature, and their weights among those with the same active features."""
     nodes, weights = (torch.from_numpy(part) for part in np.polynomial.legendre.leggauss(NODES))
     x, weight, zero = (nodes + 1) / 2, weights / 2, torch.zeros(NODES, dtype=torch.float64)
     parts = [
@@ -39,15 +39,15 @@ def _inputs() -> tuple[Float64[Tensor, "sample 2"], Float64[Tensor, " sample"], 
         (torch.stack([zero, x], 1), weight),
         (torch.cartesian_prod(x, x), torch.outer(weight, weight).flatten()),
     ]
-    count = torch.cat([torch.full((len(part),), active) for (part, _), active in zip(parts, (0, 1, 1, 2), strict=True)])
-    return torch.cat([part for part, _ in parts]), torch.cat([part for _, part in parts]), count
+    return torch.cat([part for part, _ in parts]), torch.cat([part for _, part in parts])
 
 
 def expected_loss(
     activation: Callable[[Tensor], Tensor], model: Float64[Tensor, "k 4"], p: PerModel, r: PerModel
 ) -> PerModel:
     """Return the expected losses of models (W_1, W_2, b_1, b_2), by quadrature."""
-    x, weight, count = _inputs()
+    x, weight = _inputs()
+    count = (x > 0).sum(1)
     W, b = model[:, None, :2], model[:, None, 2:]
     errors = (x - activation(W * (x @ model[:, :2].T).T[..., None] + b)) ** 2
     probability = weight * p[:, None] ** count * (1 - p[:, None]) ** (2 - count)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import formatted, rows_at
 from superposition.analysis.tables import numbered_points, repeat_rows
 from superposition.core import geometry
 from superposition.core.experiment.sweep import Sweep
@@ -161,6 +161,7 @@ def describe_arrangements(W: Float64[Tensor, "k m n"]) -> list[str]:
 
 
 def _describe_arrangement(kept_here: list[bool], alike: list[list[bool]]) -> str:
+    """Describe one model, given which features count and which pairs of features share dimensions."""
     kept = [i for i, here in enumerate(kept_here) if here]
     joined = [(i, j) for i, j in itertools.combinations(kept, 2) if alike[i][j]]
     if len(joined) == 3:
@@ -175,25 +176,22 @@ def _describe_arrangement(kept_here: list[bool], alike: list[list[bool]]) -> str
 def measure_transition() -> dict[str, pd.DataFrame]:
     """Return the exact transition between absent and superposition for n = 2, m = 1."""
     boundary = two_in_one.boundary(RATIOS)
-    numbers = pd.DataFrame(
-        {
-            "relative importance r": boundary["relative_importance"],
-            "boundary of the fixed configurations, 4r / (2 + 5r)": boundary["p_prototypes"].map("{:.4f}".format),
-            "true boundary of absent and superposition": boundary["p_optimum"].map("{:.4f}".format),
-            "transition": np.where(boundary["jump"], "jump", "continuous"),
-            "‖W_2‖ just below it": boundary["norm_onset"].map("{:.3f}".format),
-            "‖W_2‖ passes ½ at": boundary["p_strong"].map("{:.4f}".format),
-            "there it jumps": [
-                f"{row.norm_above:.3f} to {row.norm_below:.3f}" for row in boundary.itertuples(index=False)
-            ],
-        }
-    )
+    kind = np.where(boundary["jump"], "jump", "continuous")
+    columns = {
+        "relative importance r": "{relative_importance}",
+        "boundary of the fixed configurations, 4r / (2 + 5r)": "{p_prototypes:.4f}",
+        "true boundary of absent and superposition": "{p_optimum:.4f}",
+        "transition": "{transition}",
+        "‖W_2‖ just below it": "{norm_onset:.3f}",
+        "‖W_2‖ passes ½ at": "{p_strong:.4f}",
+        "there it jumps": "{norm_above:.3f} to {norm_below:.3f}",
+    }
     return {
         "boundary": boundary,
         "jumps": two_in_one.largest_jumps(JUMP_RATIOS),
         "transitions": two_in_one.transition_kinds([k / 100 for k in range(10, 100)]),
         "norms": two_in_one.optimal_norms(RATIOS, np.geomspace(0.03, 1, 181).tolist()),
-        "numbers": numbers,
+        "numbers": formatted(boundary.assign(transition=kind), columns),
     }
 
 
@@ -280,15 +278,13 @@ def format_same_sign(same_sign: pd.DataFrame) -> pd.DataFrame:
     """Format whether W_1 = W_2 = 1/√2, a minimum without a bias, remains one with a trained bias."""
     moved = np.hypot(same_sign["w0"] - 0.5**0.5, same_sign["w1"] - 0.5**0.5)
     flat = same_sign["curvature"] < 1e-6
-    return pd.DataFrame(
-        {
-            "1-S (r = 1)": same_sign["density"],
-            "loss at W_1 = W_2 = 1/√2, no bias": same_sign["loss_no_bias"].map("{:.6f}".format),
-            "least curvature there": same_sign["curvature_no_bias"].map("{:.2f}".format),
-            "with a trained bias": np.select(
-                [moved > 0.1, flat], ["no minimum: leads to", "flat valley: stays at"], "minimum: stays at"
-            ),
-            "(W_1, W_2)": [f"({row.w0:.3f}, {row.w1:.3f})" for row in same_sign.itertuples()],
-            "loss": same_sign["loss"].map("{:.6f}".format),
-        }
-    )
+    found = np.select([moved > 0.1, flat], ["no minimum: leads to", "flat valley: stays at"], "minimum: stays at")
+    columns = {
+        "1-S (r = 1)": "{density}",
+        "loss at W_1 = W_2 = 1/√2, no bias": "{loss_no_bias:.6f}",
+        "least curvature there": "{curvature_no_bias:.2f}",
+        "with a trained bias": "{found}",
+        "(W_1, W_2)": "({w0:.3f}, {w1:.3f})",
+        "loss": "{loss:.6f}",
+    }
+    return formatted(same_sign.assign(found=found), columns)

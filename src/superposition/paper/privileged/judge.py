@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import binomtest, kendalltau
 
 from superposition.analysis import neurons
-from superposition.analysis.rows import at_point
+from superposition.analysis.rows import at_point, listed
 from superposition.paper.privileged import (
     DRIVE_THRESHOLDS,
     MODEL_LABELS,
@@ -98,8 +98,7 @@ def aligned(data: Tables) -> Finding:
     better = ranks.agg(lambda r: binomtest(int((r > 0.5).sum()), len(r), 0.5, "greater").pvalue)
     return Finding(
         [(rises / errors).min(), one.max()],
-        text="a rotation raises the loss by "
-        + ", ".join(f"{rise:.0%} at 1-S = {density:g}" for density, rise in rises.items()),
+        text="a rotation raises the loss by " + listed(rises, "{rise:.0%} at 1-S = {density:g}"),
         note="Σ W_{ki}⁴ exceeds that of more than half of the random rotations in most models at "
         + ", ".join(f"{density:g}" for density in ranks.median().index[::-1][(better < 0.01).to_numpy()[::-1]])
         + " (sign test over restarts, p < 0.01); where features are codes of several neurons, weights are not "
@@ -320,13 +319,12 @@ def same_code_in_range(data: Tables) -> Finding:
     orders = np.random.default_rng(0).permuted(np.tile(labels, (CODE_ORDERS, 1)), axis=1)
     same, by_chance = (np.sum(codes[..., 1:] == codes[..., :-1], axis=-1) for codes in (labels, orders))
     runs = [len([*run]) for _, run in groupby(labels)]
-    share = basins["same_kind"] / basins["restarts"]
     return Finding(
         [(1 + np.sum(by_chance >= same)) / (1 + CODE_ORDERS)],
         text=f"ranges of {', '.join(map(str, runs))} densities with the same code; {same} pairs of neighbours have the "
         f"same, {by_chance.mean():.1f} in random order",
         note="Of the restarts, as many are of the best model's kind: "
-        + ", ".join(f"{s:.0%} at {p:g}" for p, s in zip(basins["density"], share, strict=True)),
+        + listed(basins.assign(share=basins["same_kind"] / basins["restarts"]), "{share:.0%} at {density:g}"),
     )
 
 

@@ -182,18 +182,18 @@ def _describe_code(W: Float[np.ndarray, "m n"], here: dict[str, float | int]) ->
         W: Weights.
         here: The columns that say which model it is.
     """
-    one = neurons.monosemantic(neurons.drive(W, signed=False))
-    W = W[np.lexsort((np.argsort(neurons.display_order(W)), ~one))]
-    drive, code, response = neurons.drive(W, signed=False), codes.representing_neurons(W), codes.response(W)
-    one = neurons.monosemantic(drive)
-    second = neurons.second_drive_ratio(drive)
+    W = W[neurons.display_order(W)]
+    # Neurons with one feature come first.
+    W = W[np.argsort(~neurons.monosemantic(neurons.drive(W, signed=False)), kind="stable")]
+    drive, code = neurons.drive(W, signed=False), codes.representing_neurons(W)
+    one, second = neurons.monosemantic(drive), neurons.second_drive_ratio(drive)
     features = {"feature": np.arange(W.shape[1]), "code": _codewords(code)}
     counts = [int(neurons.monosemantic(drive, threshold).sum()) for threshold in DRIVE_THRESHOLDS]
     return {
         "weights": neurons.layers_table(weight=W).assign(**here),
         "neurons": pd.DataFrame({**here, "neuron": np.arange(len(W)), "second": second, "one": one}),
         "features": pd.DataFrame({**here, **features}).assign(
-            represented=response > 0.5, alone=code[one].any(0), neurons=code.sum(0)
+            represented=codes.response(W) > 0.5, alone=code[one].any(0), neurons=code.sum(0)
         ),
         "thresholds": pd.DataFrame({**here, "threshold": DRIVE_THRESHOLDS, "one": counts}),
     }

@@ -5,6 +5,7 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from superposition.analysis.representation import is_represented
+from superposition.analysis.rows import listed
 from superposition.paper.remedies import (
     EQUAL_IMPORTANCES,
     FALLING_IMPORTANCES,
@@ -195,10 +196,9 @@ def same_as_larger(data: Tables) -> Finding:
     variance = models["density"] / 3 - models["density"] ** 2 / 4
     saved = (models["n"] * variance - models["clean_loss"]) / (models["m"] * variance)
     error = models["clean_loss_error"] / (models["m"] * variance)
-    by_density = pd.Series(saved.to_numpy(), index=models["density"])
     return Finding(
         [Number(saved.min(), error[saved.idxmin()])],
-        text=", ".join(f"{k:.2f} at 1-S = {p:g}" for p, k in by_density.items()),
+        text=listed(models.assign(saved=saved), "{saved:.2f} at 1-S = {density:g}"),
         note="n = 100 features of equal importance in m = 20 dimensions: a monosemantic model of the same loss has so "
         "many times the hidden units",
     )
@@ -247,7 +247,7 @@ def linear_in_m(data: Tables) -> Finding:
     scaled = models["features_per_dimension"] * p * np.log(1 / p)
     return Finding(
         text="features per dimension times p ln(1/p): "
-        + ", ".join(f"{value:.2f} at 1-S = {density:g}" for density, value in zip(p, scaled, strict=True)),
+        + listed(models.assign(scaled=scaled), "{scaled:.2f} at 1-S = {density:g}"),
         note="The bound is for the recovery of every sparse input; trained models stay within it by a factor near 1, "
         "and below it where they run out of features (n = 100, m = 20)",
     )
@@ -284,10 +284,7 @@ def sparse_autoencoder(data: Tables) -> Finding:
     chosen = most_agreed(data["sparse_autoencoder"]["autoencoders"]).sort_values("density", ascending=False)
     sparse = _of_sparse_combinations(data)
     scaled = (sparse["cosine"] - sparse["random_cosine"]) / (1 - sparse["random_cosine"])
-    by_density = ", ".join(
-        f"{r.recovered} of {r.features} ({r.random_recovered} by chance) at 1-S = {r.density:g}"
-        for r in chosen.itertuples()
-    )
+    by_density = listed(chosen, "{recovered} of {features} ({random_recovered} by chance) at 1-S = {density:g}")
     return Finding(
         [
             scaled.min(),
@@ -337,10 +334,7 @@ def counting_features(data: Tables) -> Finding:
     angle = np.arccos(few["agreement"]) / np.arccos(equal["agreement"])
     return Finding(
         [max((test.pvalue for test in chance), default=np.nan), fall.min(), angle.min()],
-        text="; ".join(
-            f"at 1-S = {row.density:g} {row.live} of {row.elements} elements are live, for {row.features} features"
-            for row in many.itertuples()
-        ),
+        text=listed(many, "at 1-S = {density:g} {live} of {elements} elements are live, for {features} features", "; "),
         note="None of the three gives the number at once. Live elements exceed it, because the penalty is the same for "
         "one element as for two copies of it that share its activation",
     )

@@ -27,11 +27,6 @@ def inequivalence(W: Float[np.ndarray, "m n"]) -> float:
     return float(np.ptp(around, axis=0).max())
 
 
-def code_angle(n: int, m: int) -> float:
-    """Return the largest possible angle between the nearest two of n directions in two or three dimensions."""
-    return 360 / n if m == 2 else CODES[n]
-
-
 def random_count(cosine: float, m: int) -> float:
     """Return the number of random directions of which in half of all cases no pair has a larger |cos|."""
     chance = max(scipy.stats.beta.sf(cosine**2, 1 / 2, (m - 1) / 2), np.finfo(float).tiny)

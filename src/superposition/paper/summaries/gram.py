@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
-from superposition.paper.summaries.factors import DIGON, PENTAGON, TETRAHEDRON, TRIANGLE
+from superposition.theory.catalogue import DIGON, PENTAGON, TETRAHEDRON, TRIANGLE
 from superposition.theory.polytopes import icosahedron, square_antiprism, tegum_product
 
 ROUND_TRIP_EXAMPLES = {

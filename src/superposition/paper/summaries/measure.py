@@ -7,12 +7,13 @@ import torch
 from superposition.analysis import recognition, tables
 from superposition.analysis.plane import steps_around
 from superposition.analysis.representation import is_represented
+from superposition.analysis.rows import formatted
 from superposition.analysis.tables import numbered_points
 from superposition.core import geometry
 from superposition.core.weights import SweepResult
 from superposition.paper.summaries import angles, gram, optima, pairs, training
-from superposition.paper.summaries.factors import DIGON, SINGLE, TETRAHEDRON
 from superposition.theory import packing, tegum
+from superposition.theory.catalogue import DIGON, SINGLE, TETRAHEDRON
 from superposition.theory.polytopes import Polytope, polygon, product_name
 
 # Densities at which the arrangements of five features are compared, and those at which the best model is searched for.
@@ -120,7 +121,7 @@ def _sparsest(result: SweepResult) -> dict[str, object]:
         "smallest": nearest.min(),
         "largest": nearest.max(),
         "inequivalent": angles.inequivalence(W),
-        "code": angles.code_angle(n, m),
+        "code": 360 / n if m == 2 else angles.CODES[n],
         # Up to 2m features at 90° or more do not interfere.
         "least_interference": 360 / n if m == 2 else 90.0,
     }
@@ -128,18 +129,16 @@ def _sparsest(result: SweepResult) -> dict[str, object]:
 
 def _format_angles(sparsest: pd.DataFrame) -> pd.DataFrame:
     """Format the angles between nearest neighbours beside those of codes and of least interference."""
-    return pd.DataFrame(
-        {
-            "m": sparsest["m"],
-            "n": sparsest["n"],
-            "model": sparsest["source"],
-            "represented": sparsest["represented"],
-            "angles to nearest neighbours": sparsest["smallest"].map("{:.1f}°".format)
-            + sparsest["largest"].map(" to {:.1f}°".format),
-            "smallest in the best code": sparsest["code"].map("{:.1f}°".format),
-            "with least interference": sparsest["least_interference"].map("{:.1f}°".format),
-        }
-    )
+    columns = {
+        "m": "{m}",
+        "n": "{n}",
+        "model": "{source}",
+        "represented": "{represented}",
+        "angles to nearest neighbours": "{smallest:.1f}° to {largest:.1f}°",
+        "smallest in the best code": "{code:.1f}°",
+        "with least interference": "{least_interference:.1f}°",
+    }
+    return formatted(sparsest, columns)
 
 
 # Pairs, the forming of a pentagon

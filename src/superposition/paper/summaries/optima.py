@@ -9,8 +9,8 @@ from torch import Tensor
 
 from superposition.core.experiment.values import BINARY, UNIFORM
 from superposition.core.models import Model
-from superposition.paper.summaries.factors import DIGON, PENTAGON, SINGLE
 from superposition.theory import bfgs, exact, tegum
+from superposition.theory.catalogue import DIGON, PENTAGON, SINGLE
 from superposition.theory.polytopes import Polytope, polygon
 from superposition.theory.simplices import arrange_simplices
 

@@ -7,8 +7,8 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from superposition.core.models import Model
-from superposition.paper.summaries.factors import TRIANGLE
 from superposition.theory import bfgs, exact, tegum
+from superposition.theory.catalogue import TRIANGLE
 
 PAIR = {output: Model(model, 2, 2) for output, model in (("ReLU", "relu_output"), ("linear", "linear"))}
 PAIR_DENSITIES = tuple(np.geomspace(0.001, 1, 25))

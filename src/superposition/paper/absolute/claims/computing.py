@@ -3,7 +3,7 @@
 import numpy as np
 
 from superposition.analysis import neurons
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import listed
 from superposition.paper.absolute import best_of_main, computes_exactly
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, above, at_most_zero, below
@@ -96,18 +96,17 @@ def more_features_than_neurons(data: Tables) -> Finding:
         mask.groupby([computed["experiment"], computed["density"], computed["seed"]]).sum()
         for mask in (computed["explained"] > 0.5, computed["explained"] > 3 * computed["explained_error"])
     )
-    by_density = half.groupby("density").max().sort_index(ascending=False)
+    by_density = half.groupby("density").max()[::-1]
     best = tables["best_computed"]
-    of_best = (best["explained"] > 0.5).groupby(best["density"]).sum().sort_index(ascending=False)
-    losses = best_of_main(tables["models"]).groupby("density")["loss"].min()
-    known = [rows_at(best, density=density)["known_loss"].iloc[0] for density in losses.index]
-    excess = losses / known - 1
+    of_best = (best["explained"] > 0.5).groupby(best["density"]).sum()[::-1]
+    known = best.groupby("density")["known_loss"].first()
+    excess = best_of_main(tables["models"]).groupby("density")["loss"].min() / known - 1
     constructed = (tables["constructed"]["error"] < ROUNDING).sum()
     return Finding(
         [half.max()],
         [half.max(), constructed],
         text="; ".join(
-            f"{kind} {', '.join(f'{count} at 1-S = {density:g}' for density, count in counts.items())}"
+            f"{kind} {listed(counts.rename('count'), '{count} at 1-S = {density:g}')}"
             for kind, counts in (("trained", by_density), ("best known", of_best))
         ),
         correction="Trained models compute more features than the 20 for which 40 neurons suffice without "

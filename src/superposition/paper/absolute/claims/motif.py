@@ -1,5 +1,6 @@
 """Judge the motif of asymmetric superposition with inhibition."""
 
+from superposition.analysis.rows import listed
 from superposition.paper.absolute import motifs_of_shown_model
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, above, above_half
@@ -34,14 +35,11 @@ def motif(data: Tables) -> Finding:
     before = ablations.query("without == 'nothing'")["loss"].iloc[0]
     without = ablations.set_index("without")
     names = [name for name in ("inhibition", "inhibitor's input") if name in without.index]
-    weights = [
-        f"[{row.in_first:.2g}, {row.in_second:.2g}] in, [{row.out_first:.2g}, {row.out_second:.2g}] out"
-        for row in motifs.itertuples()
-    ]
     found = models[models["best"] & (models["instances"] >= 2)]
     return Finding(
         [len(motifs), (without.loc[names, "loss"] / before).min(), without.loc[names[1:], "share"].min()],
-        text=f"weights {'; '.join(weights)}",
+        text="weights "
+        + listed(motifs, "[{in_first:.2g}, {in_second:.2g}] in, [{out_first:.2g}, {out_second:.2g}] out", "; "),
         note="An instance is found by rule: both features are computed at least to a half, with input weights that "
         f"differ at least twofold. Two instances are in the best model at {len(found)} of "
         f"{models['density'].nunique()} densities, one or more in {(models['instances'] > 0).mean():.0%} of all models",

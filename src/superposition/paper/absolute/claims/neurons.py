@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import combine_pvalues, mannwhitneyu, page_trend_test, spearmanr
 
-from superposition.analysis.rows import rows_at
+from superposition.analysis.rows import listed, rows_at
 from superposition.paper.absolute import (
     MAIN_EXPERIMENTS,
     TRAINING_LENGTHS,
@@ -229,7 +229,7 @@ def primary_and_secondary(data: Tables) -> Finding:
     medians = several.groupby("density")["second"].median()[::-1]
     return Finding(
         [Number(medians.max(), bound=_ratio_by_chance())],
-        text=", ".join(f"{ratio:.2f} at 1-S = {density:g}" for density, ratio in medians.items()),
+        text=listed(medians, "{second:.2f} at 1-S = {density:g}"),
     )
 
 
@@ -260,10 +260,7 @@ def largest_activations(data: Tables) -> Finding:
     )
     return Finding(
         [shares["large"].min(), (shares["small"] / shares["large"]).max()],
-        text="; ".join(
-            f"1-S = {density:g}: {row['large']:.0%} of large, {row['small']:.0%} of small activations"
-            for density, row in medians.iterrows()
-        ),
+        text=listed(medians, "1-S = {density:g}: {large:.0%} of large, {small:.0%} of small activations", "; "),
         note="Neurons with several features, whose second weight is below half of the first. Most of the large "
         f"activations are of the primary feature in {(intermediate['large'] > 0.5).mean():.0%} of them, and all in "
         f"{(intermediate['large'] == 1).mean():.0%}, at intermediate densities",

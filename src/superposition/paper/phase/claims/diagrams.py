@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from superposition.analysis.rows import listed
 from superposition.paper.phase import phase_areas, triangle_digon_crossover
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, above, above_half, below, below_half
@@ -124,7 +125,7 @@ def first_order(data: Tables) -> Finding:
     return Finding(
         [(jumps["near"] / jumps["far"]).min()],
         text="‖W_2‖ jumps by "
-        + ", ".join(f"{row.near:.2f} (r = {row.relative_importance:g})" for row in jumps.itertuples())
+        + listed(jumps, "{near:.2f} (r = {relative_importance:g})")
         + f"; there dL/dp of the optimal loss changes by a factor of {kink.min():.2f} to {kink.max():.2f}",
         note="The superposition of feature 1 is W_2² and jumps with it; for r > 1 the features change places, with 1/r "
         "in place of r. But the jump is not always where the feature first appears: it appears with a jump for r = "
@@ -159,9 +160,8 @@ def crossover_kink(data: Tables) -> Finding:
     ranges = kinks.groupby(["features", "boundary", "variable"], sort=False)["jump"].agg(["min", "max"])
     return Finding(
         [(kinks["jump"] / kinks["exact"]).min()],
-        text="; ".join(
-            f"{features} features, {boundary}: dL/d{variable} falls by {row['min']:.2g} to {row['max']:.2g}"
-            for (features, boundary, variable), row in ranges.iterrows()
+        text=listed(
+            ranges, "{features} features, {boundary}: dL/d{variable} falls by {min:.2g} to {max:.2g}", separator="; "
         ),
         note="A theorem: with v = Var[x] the losses are rv, v and (1 + r)p²/6, and for three features also p²/3",
     )

@@ -2,20 +2,12 @@
 
 from dataclasses import replace
 
-import pandas as pd
-
 from superposition.analysis.rows import SAME, listed, rows_at
 from superposition.paper.summaries import SPARSE
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, above, above_half, at_most_zero, below_half
 
 claims = Claims("summaries")
-
-
-def _sparse(data: Tables) -> pd.DataFrame:
-    """Return the models of equally important features at 90 % sparsity and more, and those of n = 20, m = 5."""
-    models = rows_at(data["many_features"]["models"], relative_importance=1)
-    return models[models["density"] <= SPARSE * (1 + SAME)]
 
 
 def _none_absent(size: str) -> Criterion:
@@ -36,7 +28,8 @@ def _none_absent(size: str) -> Criterion:
     expected="corrected",
 )
 def all_represented(data: Tables) -> Finding:
-    models = _sparse(data)
+    models = rows_at(data["many_features"]["models"], relative_importance=1)
+    models = models[models["density"] <= SPARSE * (1 + SAME)]
     models = models.assign(absent=models["n"] - models["represented"])
     small, large = models.query("n == 5"), models.query("experiment == 'basic_small'")
     others = models.query("n > 20").groupby(["n", "m"])["represented"].agg(["min", "max"])
