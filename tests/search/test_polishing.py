@@ -1,12 +1,16 @@
 """Test how models are polished and how their losses are compared, against ordinary samples and single steps."""
 
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from tests.search.benches import bench_of, drawn
 from tests.search.test_weighted import of_ordinary_samples
 
-from superposition.search.constructions import Candidate
+from superposition.search import polishing
 from superposition.search.polishing import GROUPS, MIN_BATCH, Bench, Course, Draws
 
 COMMON = {"model": "relu_output", "n": 14, "m": 3, "steps": 40, "learning_rate": 0.01}
@@ -56,14 +60,20 @@ def test_a_loss_depends_neither_on_the_other_models_nor_on_their_order(bench: Be
 
 def test_no_model_is_evaluated_twice_on_the_same_draws(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal models of a condition are one, and a loss that is known exactly is not estimated."""
-    bench, evaluated = Bench(bench.family, bench.pool), list[Candidate]()
-    evaluate = Bench._evaluate
+    bench, evaluated = Bench(bench.family, bench.pool), Counter[str]()
 
-    def count(self: Bench, candidates: list[Candidate], draws: Draws, stream: int) -> np.ndarray:
-        evaluated.extend(candidates)
-        return evaluate(self, candidates, draws, stream)
+    def counted(name: str) -> Callable[..., Any]:
+        evaluate = getattr(polishing, name)
 
-    monkeypatch.setattr(Bench, "_evaluate", count)
+        def count(about: Any, where: Any, parameters: torch.Tensor, *more: int) -> Any:
+            evaluated[name] += len(parameters)
+            return evaluate(about, where, parameters, *more)
+
+        return count
+
+    for name in ("weighted_losses", "Fused"):
+        monkeypatch.setattr(polishing, name, counted(name))
+    # The first is a small model, and the others are evaluated on ordinary samples, one group after the other.
     first, second, third = drawn(bench)[:3]
     bench.remember([third], [0.25], DRAWS, 0)
     again = first._replace(source="again", parameters=first.parameters.clone())
@@ -71,10 +81,10 @@ def test_no_model_is_evaluated_twice_on_the_same_draws(bench: Bench, monkeypatch
     np.testing.assert_array_equal(losses[0], losses[1])
     assert (losses[3] == 0.25).all()
     np.testing.assert_array_equal(bench.losses([second, first], DRAWS, stream=0), losses[[2, 0]])
-    assert [c.condition for c in evaluated] == [0, 1]
+    assert evaluated == {"weighted_losses": 1, "Fused": GROUPS}
     bench.losses([third], DRAWS, stream=1)
     bench.losses([third], DRAWS._replace(samples=2**14), stream=0)
-    assert [c.condition for c in evaluated] == [0, 1, 2, 2]
+    assert evaluated == {"weighted_losses": 1, "Fused": 3 * GROUPS}
 
 
 def test_models_that_diverged_have_infinite_losses(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from superposition.core.weights import SweepResult
 from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate
 from superposition.search.exchange import search
-from superposition.search.polishing import GROUPS, Bench, Draws
+from superposition.search.polishing import Bench, Draws, standard_error
 from superposition.search.tiles import train_tiles
 from superposition.training.devices import available_cores, thread_pool
 from superposition.training.evaluation import is_exact
@@ -66,9 +66,9 @@ def find_best(trained: Mapping[str, SweepResult], threads: int | None = None) ->
             excess, excess_error = bench.gains(of_point[name], losses, known[numbers])
             columns = {
                 "trained": losses.mean(axis=1),
-                "trained_error": _error(losses),
+                "trained_error": standard_error(losses),
                 "known": known[numbers].mean(axis=1),
-                "known_error": _error(known[numbers]),
+                "known_error": standard_error(known[numbers]),
                 "source": [best[k].source for k in numbers],
                 "excess": excess,
                 "excess_error": excess_error,
@@ -98,11 +98,6 @@ def _gaps(bench: Bench, rivals: Sequence[Candidate], known: np.ndarray) -> tuple
     return share, error
 
 
-def _error(losses: np.ndarray) -> np.ndarray:
-    """Return the standard error of losses from their scatter over groups of draws."""
-    return losses.std(axis=1, ddof=1) / GROUPS**0.5
-
-
 def _result(models: SweepResult, best: Sequence[Candidate], losses: np.ndarray) -> SweepResult:
     """Return models as the result of a sweep."""
     dtype = next(iter(models.parameters.values())).dtype
@@ -110,6 +105,6 @@ def _result(models: SweepResult, best: Sequence[Candidate], losses: np.ndarray) 
         sweep=models.sweep.model_copy(update={"restarts": 1, "snapshots": 0}),
         parameters=models.model.unpack(torch.stack([c.parameters.to(dtype) for c in best])[:, None]),
         loss=torch.from_numpy(losses.mean(axis=1))[:, None],
-        loss_error=torch.from_numpy(_error(losses))[:, None],
+        loss_error=torch.from_numpy(standard_error(losses))[:, None],
         device=models.device,
     )

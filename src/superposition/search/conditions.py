@@ -106,6 +106,11 @@ class Condition:
         return is_small(self.plan, self.point)
 
     @property
+    def long(self) -> bool:
+        """Whether models of |x| are so large that polishing them takes long."""
+        return self.model.absolute and not self.small
+
+    @property
     def solvable(self) -> bool:
         """Whether the best model is known without a search."""
         return self.plan.sweep.exactly_solvable or (self.model.name == "linear" and self.plain)

@@ -147,7 +147,9 @@ class Search:
             least = np.where(error > 0, MIN_GAIN, 0)
             won = excess < -np.maximum(least, winning[level] * error)
             for place in sorted(np.flatnonzero(won), key=lambda k: -excess[k]):
-                self._replace(running[place])
+                winner = running[place]
+                self.best[winner.condition] = winner
+                self.changed.add(winner.condition)
             if level < len(staying):
                 open_ = np.flatnonzero(~won & (excess - staying[level] * error < -least))
                 running = lowest([running[place] for place in open_], excess[open_], CHALLENGERS[level])
@@ -157,25 +159,18 @@ class Search:
         models = [*candidates, *(self.best[c.condition] for c in candidates)]
         return self.bench.gains(candidates, *np.split(self.bench.losses(models, LEVELS[level], stream=level), 2))
 
-    def _replace(self, candidate: Candidate) -> None:
-        """Make a candidate the best model of its condition."""
-        k = candidate.condition
-        self.best[k] = candidate
-        self.changed.add(k)
-
     def exchange(self) -> list[Candidate]:
         """Return the models that are new since the last time, carried over to other conditions.
 
         Products of polytopes are proposed under every condition where they fit, and need not be carried over.
         """
         new, self.changed = self.changed, set()
-        products = {k for k, c in enumerate(self.bench.family.conditions) if c.has_products}
-        built = {k for k in new & products if self.best[k].built}
-        return [
-            carried
-            for k, near in self.exchanged.items()
-            for carried in self._carried(k, [j for j in near if j in (new - built if k in products else new)])
-        ]
+        conditions, carried = self.bench.family.conditions, list[Candidate]()
+        products = {k for k in new if conditions[k].has_products and self.best[k].built}
+        for k, near in self.exchanged.items():
+            sources = new - products if conditions[k].has_products else new
+            carried += self._carried(k, [j for j in near if j in sources])
+        return carried
 
     def rivals(self, where: Collection[int]) -> list[Candidate]:
         """Return the best construction under each of some conditions where it is not clearly worse than the best model.
@@ -206,13 +201,11 @@ class Search:
         so are models that cost far too much.
         """
         conditions = self.bench.family.conditions
-        with_products = {k for k, condition in enumerate(conditions) if condition.has_products}
-        long = {k for k, condition in enumerate(conditions) if condition.model.absolute and not condition.small}
-        candidates = [c for c in candidates if not (c.built and c.condition in with_products)]
+        candidates = [c for c in candidates if not (c.built and conditions[c.condition].has_products)]
         excess, _ = self.compare(candidates)
-        near = [k for k, c in enumerate(candidates) if excess[k] < NEAR or c.condition not in with_products]
+        near = [k for k, c in enumerate(candidates) if excess[k] < NEAR or not conditions[c.condition].has_products]
         some = [candidates[k] for k in near]
-        return lowest(some, excess[near], [TRIED_IF_LONG if c.condition in long else TRIED for c in some])
+        return lowest(some, excess[near], [TRIED_IF_LONG if conditions[c.condition].long else TRIED for c in some])
 
     def advance(self, candidates: Sequence[Candidate], number: int) -> None:
         """Polish all candidates a little and the promising ones for longer, and let these challenge the best models."""

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from superposition.search.conditions import Family
 from superposition.search.constructions import Candidate
 from superposition.search.weighted import is_rare, is_small, rarity, several_share, spread, weighted_losses
 from superposition.training.blocks import BLOCK_STATE, Plan
-from superposition.training.engine import Block, TrainingConfig
+from superposition.training.engine import TrainingConfig
 from superposition.training.evaluation import analytic_loss, has_closed_form, is_exact
 from superposition.training.fused import Fused
 
@@ -115,7 +115,9 @@ class Bench:
                 warmup=course.warmup,
                 weight_decay=0.0,
             )
-            engine = Fused(_block(plan, points, stream), config, parameters.float())
+            # All models see the same samples.
+            key = torch.tensor([[POLISHING_SEED - sweep.seed, stream]]).expand(len(points), -1)
+            engine = Fused(replace(plan.block(points), key=key), config, parameters.float())
             engine.advance(0, config.steps)
             return engine.parameters
 
@@ -137,43 +139,15 @@ class Bench:
         """
         keys = [(c.condition, _digest(c.parameters), draws, stream) for c in candidates]
         missing = {key: c for key, c in zip(keys, candidates, strict=True) if key not in self.known}
-        self.known.update(zip(missing, self._evaluate([*missing.values()], draws, stream), strict=True))
+        found = self._by_plan(partial(_estimate_losses, draws, stream), [*missing.values()])
+        for key, losses in zip(missing, found, strict=True):
+            self.known[key] = np.nan_to_num(losses.numpy(), nan=np.inf)
         return np.array([self.known[key] for key in keys]).reshape(-1, GROUPS)
 
     def remember(self, candidates: Sequence[Candidate], losses: Sequence[float], draws: Draws, stream: int) -> None:
         """Take losses that are known exactly, which then are not estimated on these draws."""
         for c, loss in zip(candidates, losses, strict=True):
             self.known[c.condition, _digest(c.parameters), draws, stream] = np.full(GROUPS, loss)
-
-    def _evaluate(
-        self, candidates: Sequence[Candidate], draws: Draws, stream: int
-    ) -> Float64[np.ndarray, "candidate group"]:
-        """Return expected losses, as :meth:`losses` says."""
-
-        def evaluate(plan: Plan, points: np.ndarray, parameters: Tensor) -> Tensor:
-            seed, point = plan.sweep.seed * MAX_REPLICATES + EVALUATION_SEED + stream, int(points[0])
-            if not is_exact(plan.sweep) and is_small(plan, point):
-                return weighted_losses(plan, point, parameters.float(), draws.small // GROUPS, GROUPS, seed)
-            single = not _is_crowded(plan, point)
-            analytic = analytic_loss(plan, points, parameters, single)[:, None].expand(-1, GROUPS)
-            if is_exact(plan.sweep):
-                return analytic
-            # A sweep that ranks its initialisations on fewer values than most is compared on fewer values here, too.
-            share = min(1, plan.sweep.evaluation / USUAL_EVALUATION) / GROUPS
-            if is_rare(plan, point):
-                count = max(2, round(share * max(draws.samples, draws.values / plan.sweep.n / WORTH)))
-                return weighted_losses(plan, point, parameters.float(), count, GROUPS, seed)
-            wanted = max(draws.samples, draws.values / plan.sweep.n) * _factor(plan, point)
-            count = max(2, round(share * min(wanted, MAX_VALUES / plan.sweep.n)))
-            block, config = plan.block(points), TrainingConfig.of(plan.sweep)
-            drawn = []
-            for group in range(GROUPS):
-                engine = Fused(replace(block, evaluation_key=(seed, group)), config, parameters.float())
-                drawn.append(engine.losses(count, single and has_closed_form(plan.sweep))[0])
-            return analytic + block.gates.any_from[:, :1].double() * torch.from_numpy(np.stack(drawn, axis=1))
-
-        found = self._by_plan(evaluate, candidates)
-        return np.nan_to_num(torch.stack(found).numpy(), nan=np.inf) if found else np.empty((0, GROUPS))
 
     def gains(
         self,
@@ -190,7 +164,7 @@ class Bench:
         """
         least = LEAST_LOSS * np.array([self.family.conditions[c.condition].dropped for c in candidates])
         relative = (losses - over) / np.maximum(over.mean(axis=1), least)[:, None]
-        return relative.mean(axis=1), relative.std(axis=1, ddof=1) / GROUPS**0.5
+        return relative.mean(axis=1), standard_error(relative)
 
     def _by_plan(
         self, work: Callable[[Plan, np.ndarray, Tensor], Tensor], candidates: Sequence[Candidate]
@@ -221,16 +195,40 @@ class Bench:
         return [rows[number] for number in range(len(candidates))]
 
 
+def standard_error(values: Float64[np.ndarray, "row group"]) -> Float64[np.ndarray, " row"]:
+    """Return the standard error of means over groups of draws, from the scatter of the groups."""
+    return values.std(axis=1, ddof=1) / GROUPS**0.5
+
+
+def _estimate_losses(
+    draws: Draws, stream: int, plan: Plan, points: np.ndarray, parameters: Float[Tensor, "model size"]
+) -> Float64[Tensor, "model group"]:
+    """Return expected losses of models at points of a plan, as :meth:`Bench.losses` says."""
+    seed, point = plan.sweep.seed * MAX_REPLICATES + EVALUATION_SEED + stream, int(points[0])
+    if not is_exact(plan.sweep) and is_small(plan, point):
+        return weighted_losses(plan, point, parameters.float(), draws.small // GROUPS, GROUPS, seed)
+    single = not _is_crowded(plan, point)
+    analytic = analytic_loss(plan, points, parameters, single)[:, None].expand(-1, GROUPS)
+    if is_exact(plan.sweep):
+        return analytic
+    # A sweep that ranks its initialisations on fewer values than most is compared on fewer values here, too.
+    share = min(1, plan.sweep.evaluation / USUAL_EVALUATION) / GROUPS
+    if is_rare(plan, point):
+        count = max(2, round(share * max(draws.samples, draws.values / plan.sweep.n / WORTH)))
+        return weighted_losses(plan, point, parameters.float(), count, GROUPS, seed)
+    wanted = max(draws.samples, draws.values / plan.sweep.n) * _factor(plan, point)
+    count = max(2, round(share * min(wanted, MAX_VALUES / plan.sweep.n)))
+    block, config = plan.block(points), TrainingConfig.of(plan.sweep)
+    drawn = []
+    for group in range(GROUPS):
+        engine = Fused(replace(block, evaluation_key=(seed, group)), config, parameters.float())
+        drawn.append(engine.losses(count, single and has_closed_form(plan.sweep))[0])
+    return analytic + block.gates.any_from[:, :1].double() * torch.from_numpy(np.stack(drawn, axis=1))
+
+
 def _digest(parameters: Float[Tensor, " size"]) -> bytes:
     """Return a short name of a model's parameters."""
     return hashlib.blake2b(parameters.numpy().tobytes(), digest_size=16).digest()
-
-
-def _block(plan: Plan, points: np.ndarray, stream: int) -> Block:
-    """Return the block of the instances at some points, all of which see the same samples."""
-    return replace(
-        plan.block(points), key=torch.tensor([[POLISHING_SEED - plan.sweep.seed, stream]]).expand(len(points), -1)
-    )
 
 
 def _is_delicate(plan: Plan, point: int) -> bool:

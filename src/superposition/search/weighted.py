@@ -10,7 +10,7 @@ known in closed form or summed. The rest is estimated from samples whose weights
 """
 
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 
 import numpy as np
 import torch
@@ -124,7 +124,8 @@ def _sets(n: int, least: int) -> Bool[Tensor, "set n"]:
     return active[order][size[order] >= least]
 
 
-@lru_cache(maxsize=2 * len(SMALL))
+# For models of all small sizes and all comparisons of a search, the points take some 50 MB.
+@cache
 def _sobol(dimensions: int, samples: int, groups: int, seed: int) -> Float32[Tensor, "sample dimensions"]:
     """Return the first points of independently scrambled Sobol sequences, one after the other."""
     engines = (torch.quasirandom.SobolEngine(dimensions, True, MAX_GROUPS * seed + group) for group in range(groups))
