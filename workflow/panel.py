@@ -45,7 +45,7 @@ def _read_jobs(events: "_Events") -> None:
     events.console.file = os.fdopen(shown, "w")
     os.dup2(slave, 2)
     os.close(slave)
-    reader = threading.Thread(target=_read, args=(master, events), daemon=True)
+    reader = threading.Thread(target=show_output, args=(master, events), daemon=True)
     reader.start()
 
     def restore() -> None:
@@ -56,7 +56,7 @@ def _read_jobs(events: "_Events") -> None:
     atexit.register(restore)
 
 
-def _read(master: int, events: "_Events") -> None:
+def show_output(master: int, events: "_Events") -> None:
     """Keep the last bar of every training, and print all other lines above the panel."""
     begun = ""
     while True:

@@ -128,15 +128,20 @@ class Project:
             stdin=subprocess.DEVNULL,
         )
 
+    def make(self, *words: str, **options: Any) -> str:
+        """Run Snakemake to its end, which is a success; return what it said."""
+        run = self.snakemake(*words, **options)
+        said = run.stdout + run.stderr
+        assert run.returncode == 0, said
+        return said
+
     def start(self, *words: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """Start Snakemake, so that it can be killed."""
         return started(self.command(*words), self.path, os.environ)
 
     def jobs(self, *words: str) -> set[str]:
         """Return the jobs that Snakemake would run, as ``rule`` or ``rule:wildcard``."""
-        run = self.snakemake("-n", *words)
-        assert run.returncode == 0, run.stderr
-        blocks = re.split(r"\n(?=(?:local)?rule )", run.stdout + run.stderr)
+        blocks = re.split(r"\n(?=(?:local)?rule )", self.make("-n", *words))
         found = Counter()
         for block in blocks:
             if name := re.match(r"(?:local)?rule (\w+):", block):

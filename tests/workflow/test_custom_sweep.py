@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from tests.readme import block, files
 from tests.workflow.project import Project
+from tests.workflow.test_runs import error_lines
 
 from superposition.core.weights import SweepResult
 
@@ -37,8 +38,7 @@ def follow(project: Project, name: str) -> None:
     for line in block(name).splitlines():
         snakemake, *words = shlex.split(line, comments=True)
         assert snakemake == "snakemake"
-        run = project.snakemake(*words)
-        assert run.returncode == 0, run.stderr
+        project.make(*words)
 
 
 def headings(project: Project) -> list[str]:
@@ -90,9 +90,9 @@ def test_a_new_figure(project: Project) -> None:
     # A claim about a figure that its section does not have would be counted but shown nowhere.
     path = project.path / "src/superposition/paper/introduction/judge.py"
     path.write_text(path.read_text(encoding="utf-8").replace(f'figure="{figure}"', 'figure="count"'), encoding="utf-8")
-    run = project.snakemake()
-    assert run.returncode != 0
-    assert f"error: {claim}: unknown figure 'count', allowed are introduction, {figure}\n" in run.stderr
+    assert f"error: {claim}: unknown figure 'count', allowed are introduction, {figure}" in error_lines(
+        project.snakemake()
+    )
 
 
 def test_errors_are_one_line(project: Project) -> None:
@@ -104,8 +104,5 @@ def test_errors_are_one_line(project: Project) -> None:
         ("figures: {mine: {title: Mine}}", "config: unknown 'figures', "),
     ):
         path.write_text(text)
-        run = project.snakemake("--configfile", "wrong.yaml")
-        assert run.returncode != 0
-        assert "Traceback" not in run.stdout + run.stderr
-        (line,) = (line for line in run.stderr.splitlines() if line.startswith("error: "))
+        (line,) = error_lines(project.snakemake("--configfile", "wrong.yaml"))
         assert words in line

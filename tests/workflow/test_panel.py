@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_logger_plugin_rich.handler import RichLogHandler
-from workflow.panel import _read, improve_panel
+from workflow.panel import improve_panel, show_output
 
 from superposition.core.errors import PANEL
 
@@ -29,7 +29,7 @@ def test_every_training_has_a_line_and_other_words_are_printed() -> None:
     os.write(writing, bar.format("one", 50, 5).encode())
     os.close(writing)
     events = SimpleNamespace(bars={}, console=Console(file=io.StringIO()))
-    _read(reading, events)
+    show_output(reading, events)
     left = {"one": " 50% 00:05 left", "two": " 20% 00:08 left"}
     assert events.bars == {name: f"{name}: 3 models × 10 steps: {how_far}" for name, how_far in left.items()}
     assert events.console.file.getvalue() == "a warning\n"

@@ -149,7 +149,8 @@ def test_the_shell_shows_origins_and_finds_changes(config: Config, capsys: pytes
         with pytest.raises(SuperpositionError, match=f"record: {changed}$"):
             provenance.main(target)
     (RESULTS / FIGURE).unlink()
-    with pytest.raises(SuperpositionError, match=f"record: {FIGURE}$"):
+    (RESULTS / WEIGHTS).write_bytes(b"Other weights.")
+    with pytest.raises(SuperpositionError, match=f"record: {FIGURE}, {WEIGHTS}$"):
         provenance.main(RESULTS / FIGURE)
 
 
