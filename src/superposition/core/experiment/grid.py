@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from superposition.core.errors import short_repr
 from superposition.core.experiment.distribution import Distribution, parse_distribution
-from superposition.core.experiment.values import UNIFORM, Values, parse_values
+from superposition.core.experiment.values import PREDEFINED, UNIFORM, Values, parse_values
 from superposition.core.validation import Strict, as_tuple
 
 # Float32 has no reciprocals of much smaller densities.
@@ -63,8 +66,34 @@ def _known_model(name: str) -> str:
     return name
 
 
+@dataclass(frozen=True)
+class Notations:
+    """A mark of a tuple whose JSON schema allows for a single value, a list, and maybe another notation."""
+
+    other: type[Strict] | None = None
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        several = handler(schema)
+        others = [self.other.model_json_schema()] if self.other else []
+        return {"anyOf": [several["items"], several, *others]}
+
+
 T = TypeVar("T")
-Axis = Annotated[tuple[T, ...], Field(min_length=1), BeforeValidator(lambda axis: tuple(_values(axis)))]
+Axis = Annotated[
+    tuple[T, ...], Field(min_length=1), BeforeValidator(lambda axis: tuple(_values(axis))), Notations(LogRange)
+]
+Distributions = Annotated[
+    tuple[
+        Annotated[
+            Distribution,
+            BeforeValidator(parse_distribution, json_schema_input_type=Literal["independent", "signed"] | Distribution),
+        ],
+        ...,
+    ],
+    Field(min_length=1),
+    BeforeValidator(lambda spec: tuple(spec) if isinstance(spec, list | tuple) else (spec,)),
+    Notations(),
+]
 Density = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(ge=1e-6, le=1e6)]
 Amount = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
@@ -148,16 +177,12 @@ class Grid(Strict):
         Relative | None, Field(description="importance of some features relative to the others")
     ] = None
     distribution: Annotated[
-        Annotated[
-            tuple[Annotated[Distribution, BeforeValidator(parse_distribution)], ...],
-            BeforeValidator(lambda spec: tuple(spec) if isinstance(spec, list | tuple) else (spec,)),
-            Field(min_length=1),
-        ],
+        Distributions,
         Field(description="independent, signed, {correlated: …}, {anticorrelated: …}, or a list of these"),
     ] = (Distribution(),)
     values: Annotated[
         Values,
-        BeforeValidator(parse_values),
+        BeforeValidator(parse_values, json_schema_input_type=Literal[tuple(PREDEFINED)] | Values),
         Field(description="of active features: uniform, binary, half_normal, exponential, or {minimum: a} for [a, 1]"),
     ] = UNIFORM
     attack: Annotated[

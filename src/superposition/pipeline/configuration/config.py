@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
-from superposition.core.errors import SuperpositionError, short_repr
+from superposition.core.errors import SuperpositionError
 from superposition.core.experiment.grid import MAX_SEED
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.validation import Strict, as_tuple, check_known, explain
@@ -15,13 +15,26 @@ from superposition.pipeline.stages import CUSTOM
 
 # Keys that every experiment has to give, because no default makes sense.
 REQUIRED_KEYS = ["model", "n", "m"]
-# Keys of an experiment that are not fields of its sweep.
-EXTRA_KEYS = ("from_paper", "quick", "family")
 # Training settings that are varied to test how robust verdicts are, and their names in tables.
 VARIED = {"batch": "batch size", "learning_rate": "learning rate", "steps": "steps"}
 
 Scale = Literal["paper", "quick"]
 Device = Literal["auto", "cpu", "cuda"]
+
+
+class Experiment(Strict):
+    """An entry of ``experiments``: these keys, beside those of its sweep."""
+
+    model_config = ConfigDict(extra="allow")
+
+    from_paper: Annotated[
+        tuple[str, ...], BeforeValidator(as_tuple), Field(description="keys whose values are stated in the paper")
+    ] = ()
+    quick: Annotated[dict[str, Any], Field(default_factory=dict, description="values that differ at scale quick")]
+    family: Annotated[
+        Name | None,
+        Field(description="experiments of one family try each other's models in the search for the best ones"),
+    ] = None
 
 
 class ConfigFile(Strict):
@@ -42,7 +55,7 @@ class ConfigFile(Strict):
         BeforeValidator(as_tuple),
         Field(description="claims that are judged again with varied training configurations, at scale paper"),
     ] = ()
-    experiments: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
+    experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -96,7 +109,8 @@ class Config:
             by_scale = _parse_sweeps(name, entry, {"seed": file.seed} | file.defaults)
             sweeps[name] = by_scale[file.scale]
             reduced[name] = by_scale["quick"].model_copy(update={key: getattr(sweeps[name], key) for key in VARIED})
-            from_paper[name] = _parse_from_paper(name, entry, file.scale)
+            check_known(f"config.experiments.{name}.from_paper", entry.from_paper, Sweep.model_fields)
+            from_paper[name] = tuple(k for k in entry.from_paper if file.scale == "paper" or k not in entry.quick)
         sections = _with_custom_sweeps(read_sections(), sweeps)
         families = _families(file.experiments, sweeps)
         searched = {name for family in families.values() for name in family}
@@ -137,37 +151,21 @@ class Config:
         return [name for name, figure in self.figures.items() if figure.animated]
 
 
-def _parse_sweeps(name: str, entry: dict[str, Any], defaults: dict[str, Any]) -> dict[Scale, Sweep]:
+def _parse_sweeps(name: str, entry: Experiment, defaults: dict[str, Any]) -> dict[Scale, Sweep]:
     """Build the sweep of an experiment at every scale, so that each is validated whichever is run."""
-    where = f"config.experiments.{name}"
-    quick = entry.get("quick", {})
-    if not isinstance(quick, dict):
-        raise SuperpositionError(f"{where}.quick: should be a mapping of keys to their values at scale quick")
-    keys = defaults | {k: v for k, v in entry.items() if k not in EXTRA_KEYS}
+    where, keys = f"config.experiments.{name}", defaults | (entry.model_extra or {})
     return {
         "paper": Sweep.parse(keys, where),
-        "quick": Sweep.parse(keys | quick, f"{where} (at scale quick)" if quick else where),
+        "quick": Sweep.parse(keys | entry.quick, f"{where} (at scale quick)" if entry.quick else where),
     }
 
 
-def _parse_from_paper(name: str, entry: dict[str, Any], scale: Scale) -> tuple[str, ...]:
-    """Return the keys of an experiment whose values the paper states, except those that the scale changes."""
-    where, keys = f"config.experiments.{name}.from_paper", entry.get("from_paper", [])
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise SuperpositionError(f"{where}: should be a list of keys, not {short_repr(keys)}")
-    check_known(where, keys, Sweep.model_fields)
-    return tuple(key for key in keys if scale == "paper" or key not in entry.get("quick", {}))
-
-
-def _families(experiments: Mapping[str, dict[str, Any]], sweeps: Mapping[str, Sweep]) -> dict[str, tuple[str, ...]]:
+def _families(experiments: Mapping[str, Experiment], sweeps: Mapping[str, Sweep]) -> dict[str, tuple[str, ...]]:
     """Group the experiments that can be searched by family."""
     families: dict[str, tuple[str, ...]] = {}
     for name, entry in experiments.items():
-        try:
-            family = TypeAdapter(Name).validate_python(entry.get("family", name))
-        except ValidationError as error:
-            raise SuperpositionError(explain(error, f"config.experiments.{name}.family")) from None
         if sweeps[name].compiled:
+            family = entry.family or name
             families[family] = (*families.get(family, ()), name)
     return families
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from superposition.core.experiment.sweep import Sweep
-from superposition.core.experiment.values import PREDEFINED
 from superposition.pipeline.configuration.config import REQUIRED_KEYS, ConfigFile
 from superposition.pipeline.configuration.sections import MAX_NAME_LENGTH, NAME_PATTERN, Section
 
@@ -18,59 +17,24 @@ NAMES = {"pattern": NAME_PATTERN, "maxLength": MAX_NAME_LENGTH}
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON schemas of the files by their names, ``config`` and ``section``."""
-    section = Section.model_json_schema()
-    section["properties"]["figures"]["propertyNames"] = NAMES
+    files = {"config": _config(), "section": Section.model_json_schema()}
+    files["section"]["properties"]["figures"]["propertyNames"] = NAMES
     draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return {
-        name: draft | file | {"title": f"{name}.yaml"} for name, file in (("config", _config()), ("section", section))
-    }
+    return {name: draft | file | {"title": f"{name}.yaml"} for name, file in files.items()}
 
 
 def _config() -> dict[str, Any]:
-    """Return the JSON schema of the configuration."""
-    sweep = Sweep.model_json_schema()
-    definitions = sweep.pop("$defs", {})
-    keys = sweep["properties"]
-    # pydantic knows only the parsed form of an axis, which may be written as one value, a list or a logarithmic range.
-    log_range = {
-        "type": "object",
-        "properties": {"from": {"type": "number"}, "to": {"type": "number"}, "points": {"type": "integer"}},
-        "required": ["from", "to", "points"],
-        "additionalProperties": False,
-    }
-    for axis in (keys["density"], definitions["Relative"]["properties"]["ratio"]):
-        item = axis.pop("items")
-        axis.pop("type"), axis.pop("minItems", None)
-        axis["anyOf"] = [item, {"type": "array", "items": item, "minItems": 1}, log_range]
-    by_name = {"enum": ["independent", "signed"]}
-    one = {"anyOf": [by_name, {"$ref": "#/$defs/Distribution"}]}
-    keys["distribution"] = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}], "default": "independent"}
-    keys["values"] = {"anyOf": [{"enum": [*PREDEFINED]}, {"$ref": "#/$defs/Values"}], "default": "uniform"}
-    overrides = {"type": "object", "properties": keys, "additionalProperties": False}
-    defaults = {**overrides, "properties": {k: v for k, v in keys.items() if k not in REQUIRED_KEYS}}
-    extra = {
-        "from_paper": {
-            "type": "array",
-            "items": {"enum": list(keys)},
-            "description": "keys whose values are stated in the paper",
-        },
-        "quick": {**overrides, "description": "values that differ at scale quick"},
-        "family": {
-            "type": "string",
-            **NAMES,
-            "description": "experiments of one family try each other's models in the search for the best ones",
-        },
-    }
-    experiment = {**overrides, "properties": {**keys, **extra}, "required": REQUIRED_KEYS}
-    file = ConfigFile.model_json_schema()
-    file["properties"]["defaults"] = defaults
-    file["properties"]["experiments"] = {
-        "type": "object",
-        "additionalProperties": {"$ref": "#/$defs/Experiment"},
-        "minProperties": 1,
-        "propertyNames": NAMES,
-    }
-    return {"$defs": definitions | {"Experiment": experiment}, **file}
+    """Return the JSON schema of the configuration, in which entries have the keys of a sweep."""
+    sweep, file = Sweep.model_json_schema(), ConfigFile.model_json_schema()
+    keys, experiment, top = sweep["properties"], file["$defs"]["Experiment"], file["properties"]
+    experiment["properties"]["from_paper"]["items"] = {"enum": [*keys]}
+    experiment["properties"]["quick"] |= {"properties": keys, "additionalProperties": False}
+    experiment |= {"properties": keys | experiment["properties"], "additionalProperties": False}
+    experiment["required"] = REQUIRED_KEYS
+    optional = {name: key for name, key in keys.items() if name not in REQUIRED_KEYS}
+    top["defaults"] |= {"properties": optional, "additionalProperties": False}
+    top["experiments"]["propertyNames"] = NAMES
+    return file | {"$defs": sweep["$defs"] | file["$defs"]}
 
 
 if __name__ == "__main__":
