@@ -386,6 +386,32 @@ def test_claims_survive_the_way_through_files(scale: str, tmp_path: Path) -> Non
     assert judge.claims.judge(through_files(ideal(), tmp_path), scale)[0].equals(claims)
 
 
+def test_where_the_pentagon_snaps() -> None:
+    """No fit of models that snap once is out of place; between a pentagon below the snap and it, all digons are."""
+    (claim,) = judge.claims.find(["nonuniform.snap"])
+    digons = [ratio for ratio in RATIOS if ratio < SNAP]
+    found = claim.judge(ideal())
+    assert [about.value for about in found.statement] == [0, pytest.approx(0, abs=1e-6)]
+    assert found.finding.text == (
+        f"two digons up to relative density {digons[-1]:.3g}, a pentagon from {RATIOS[len(digons)]:.3g}"
+    )
+    tables = ideal()["pentagon_solutions"]
+    kind = tables["solutions"]["kind"].mask(tables["solutions"]["relative_density"] == digons[0], "pentagon")
+    twice = {"pentagon_solutions": tables | {"solutions": tables["solutions"].assign(kind=kind)}}
+    assert claim.judge(twice).statement[0].value == len(digons) - 1
+
+
+def test_steps_of_solutions() -> None:
+    """The largest step of WᵀW between two pentagons is compared with that from two digons to the first pentagon."""
+    shapes = [TWO_DIGONS if ratio < SNAP else pentagon(angle_at(ratio), NORM) for ratio in RATIOS]
+    grams = np.stack([W.T @ W for W in shapes])
+    steps = np.linalg.norm(np.diff(grams, axis=0), axis=(1, 2)) / np.linalg.norm(grams[:-1], axis=(1, 2))
+    snap = sum(ratio < SNAP for ratio in RATIOS) - 1
+    (claim,) = judge.claims.find(["nonuniform.importance_deforms"])
+    values = [about.value for about in claim.judge(ideal()).statement]
+    np.testing.assert_allclose(values, np.delete(steps, snap).max() / steps[snap], rtol=1e-4)
+
+
 # The figures.
 
 

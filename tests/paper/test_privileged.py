@@ -224,6 +224,18 @@ def test_ranges_of_the_codes_are_approximate(data: Tables) -> None:
     assert row["verdict"] == "reproduced"
 
 
+def test_codes_are_judged_where_they_differ_most() -> None:
+    """One feature has another code at one of three densities, and nearly antipodal features are not the least ideal."""
+    nearer = np.where(STATED[0.25] < 0, -0.9, STATED[0.25])
+    another = {0.065: coded(0, [*EIGHT[:-1], "11100"]), 0.03: coded(0, [*PAIRS[:-1], "11100"])}
+    (claim,) = judge.claims.find(["privileged.codes"])
+    judgement = claim.judge({"privileged_neurons": codes_of(of_kinds(STATED | {0.25: nearer} | another))})
+    # The features (1, 1) and (1, -0.6) should be orthogonal. The other codes are three neurons instead of two.
+    cosine = pytest.approx(0.4 / (2 * (1 + 0.6**2)) ** 0.5, abs=0.03)
+    assert [about.value for about in judgement.statement] == [cosine, 1, 1]
+    assert judgement.finding.text == "at 3 and 3 densities whose best model is of the kind"
+
+
 # Figures.
 
 

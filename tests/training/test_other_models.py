@@ -159,6 +159,15 @@ def test_what_noise_and_dropout_cost(noise: float, dropout: float) -> None:
     torch.testing.assert_close(bare, exact.linear_loss(W, b, density, importance))
 
 
+def test_every_point_has_its_own_noise() -> None:
+    """Beside noisy ones, models train as they would alone, with noise and without, up to rounding."""
+    together = train(sweep(noise=[0, 0.3]))
+    for noise in (0, 0.3):
+        alone, rows = train(sweep(noise=noise)), torch.tensor(together.points["noise"].to_numpy() == noise)
+        for name, values in alone.parameters.items():
+            torch.testing.assert_close(together.parameters[name][rows], values, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations(name: str) -> None:
     """Every activation agrees with its formula in NumPy."""

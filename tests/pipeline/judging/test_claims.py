@@ -97,6 +97,8 @@ def test_rows_say_what_was_measured_against_which_bound() -> None:
     assert table["verdict"].tolist() == ["reproduced", "corrected", "described"]
     owl, ant, emu = (row for _, row in table.iterrows())
     assert "1 ± 0.1" in owl["measured"]
+    assert owl["measured"].endswith("; seen")
+    assert emu["measured"] == "seen"
     assert "2" in owl["criterion"]
     assert "the paper" in owl["criterion"]
     assert (owl["note"], ant["note"]) == ("At night", "They grow. At night")
