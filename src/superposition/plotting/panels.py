@@ -51,9 +51,8 @@ def model_panel(axes: Sequence[Axes], model: Panel, reach: float = 1.0) -> None:
     features, n = model.features, len(model.features)
     columns = {**model.matrices, "$b$": features["bias"].to_numpy()[:, None]}
     for axis, (label, values) in zip([*heatmaps, strip], columns.items(), strict=True):
-        axis.imshow(values, cmap=style.SIGNED, vmin=-reach, vmax=reach, aspect="auto")
-        axis.set(xticks=[], yticks=[], xlabel=label)
-        style.frame(axis)
+        style.signed_matrix(axis, values, reach, aspect="auto")
+        axis.set_xlabel(label)
     bars.barh(
         features["feature"],
         features["norm"],

@@ -14,6 +14,7 @@ from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure, FigureBase, SubFigure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import NullFormatter
 from matplotlib.transforms import Bbox, BboxBase
 
@@ -147,6 +148,14 @@ def plain_ticks(axis: Axis, *values: float | int) -> None:
 def number_ticks(axis: Axis, count: int) -> None:
     """Number the rows or the columns of a matrix from 1."""
     axis.set_ticks(range(count), [str(number) for number in range(1, count + 1)])
+
+
+def signed_matrix(ax: Axes, values: np.ndarray, reach: float = 1.0, **options: Any) -> AxesImage:
+    """Draw a matrix without ticks in a fine frame; colours extend from -reach to reach, options are matplotlib's."""
+    image = ax.imshow(values, cmap=SIGNED, vmin=-reach, vmax=reach, **options)
+    ax.set(xticks=[], yticks=[])
+    frame(ax)
+    return image
 
 
 def frame(ax: Axes) -> None:

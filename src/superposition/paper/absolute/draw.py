@@ -33,7 +33,7 @@ def _format_weight(value: float) -> str:
 
 def _draw_matrix(ax: Axes, W: Float[np.ndarray, "m n"], title: str) -> None:
     """Draw a layer as a matrix with its values, a row per neuron."""
-    ax.imshow(W, cmap=style.SIGNED, vmin=-2, vmax=2, aspect="auto")
+    style.signed_matrix(ax, W, reach=2, aspect="auto")
     for (k, i), value in np.ndenumerate(W):
         if abs(value) >= 0.05:
             colour = "k" if abs(value) < 1.3 else "w"
@@ -42,7 +42,6 @@ def _draw_matrix(ax: Axes, W: Float[np.ndarray, "m n"], title: str) -> None:
     style.number_ticks(ax.xaxis, W.shape[1])
     style.number_ticks(ax.yaxis, len(W))
     ax.tick_params(length=0)
-    style.frame(ax)
 
 
 def _draw_graph(ax: Axes, W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "m n"]) -> None:
@@ -209,12 +208,10 @@ def absolute_neurons(tables: dict[str, pd.DataFrame]) -> Figure:
             pad=2,
         )
         ax.tick_params(labelsize=6)
-        heat.imshow(W[:, :MATRIX_FEATURES], cmap=style.SIGNED, vmin=-1, vmax=1, aspect="auto")
-        heat.set(xticks=[0, MATRIX_FEATURES - 1], yticks=[])
+        style.signed_matrix(heat, W[:, :MATRIX_FEATURES], aspect="auto")
         heat.set_title(f"loss / yardstick: {relative:.2f}", fontsize=7, pad=2)
-        heat.set_xticklabels(["1", str(MATRIX_FEATURES)] if density == densities[-1] else [])
+        heat.set_xticks([0, MATRIX_FEATURES - 1], ["1", str(MATRIX_FEATURES)] if density == densities[-1] else ["", ""])
         heat.tick_params(length=0, labelsize=6, pad=2)
-        style.frame(heat)
     axes[-1, 1].set_xlabel("$W_1$, by feature")
     axes[-1, 0].set_xlabel("neuron, by the importance of its largest feature")
     above.supylabel("$|W_1|$, the largest at 1", fontsize=8)

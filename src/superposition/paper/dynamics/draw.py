@@ -123,11 +123,9 @@ def _draw_grams(below: SubFigure, moments: pd.DataFrame) -> None:
     axes = below.subplots(1, moments["step"].nunique())
     for ax, (_, positions) in zip(axes, moments.groupby("step"), strict=True):
         W = weights_of(positions)
-        image = ax.imshow(W.T @ W, cmap=style.SIGNED, vmin=-1, vmax=1)
+        image = style.signed_matrix(ax, W.T @ W)
         for (i, j), dot in np.ndenumerate(W.T @ W):
             ax.text(j, i, f"{dot:.1f}".replace("-0.0", "0.0"), fontsize=4.5, **style.CENTRED)
-        ax.set(xticks=[], yticks=[])
-        style.frame(ax)
     plateaus = sorted(moments.loc[moments["moment"] == "plateau", "step"].unique())
     if plateaus:
         first = axes[sorted(moments["step"].unique()).index(plateaus[0])]

@@ -308,11 +308,9 @@ def _draw_examples(fig: SubFigure, examples: pd.DataFrame) -> None:
         graph.scatter(*W.T, s=18, color=colours, ec="0.2", lw=0.5)
         graph.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal")
         graph.set_axis_off()
-        matrix.imshow(gram, cmap=style.SIGNED, vmin=-1, vmax=1)
+        style.signed_matrix(matrix, gram)
         for (i, j), dot in np.ndenumerate(gram):
             matrix.text(j, i, str(Fraction(dot).limit_denominator(9)), **style.CENTRED, fontsize=6)
-        matrix.set(xticks=[], yticks=[])
-        style.frame(matrix)
         left_out = features["leaves_out"].iloc[0].replace("), (", ")\n(").replace("(", r"$W\perp$ (")
         text.text(0.5, 0.5, left_out, **style.CENTRED)
         text.set_axis_off()
