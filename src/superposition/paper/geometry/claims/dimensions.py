@@ -50,7 +50,8 @@ def _judge_exponents(data: Tables, experiments: Sequence[str], size: str, note: 
     return Finding(
         [trained.max(), known.max()],
         text="a of the best known models, and in brackets of the trained ones, by 1-S: "
-        + listed(shown, "{known:.2f} ({trained:.2f}) at {index:.3g}"),
+        # Where a model of one kind represents more than half of its features, this kind has no exponent.
+        + listed(shown, "{known:.2f} ({trained:.2f}) at {index:.3g}").replace("nan", "–"),
         note=note,
     )
 

@@ -90,7 +90,7 @@ def sticky_one(data: Tables) -> Finding:
     there = large[large["dimensions_per_feature"] > 1 - PLATEAU_TOLERANCE]
     return Finding(
         [min(trained), min(known), _share_as_sticky(large["dimensions_per_feature"])],
-        text=f"{text}; the trained models cost up to {there['excess'].max():.2%} more",
+        text=text + listed(there.nlargest(1, "excess"), "; the trained models cost up to {excess:.2%} more"),
         note="Trained models stay longer than the best known ones because training leaves the dense solution slowly. "
         + listed(
             there.head(1),
