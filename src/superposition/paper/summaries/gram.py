@@ -35,15 +35,13 @@ def round_trips() -> pd.DataFrame:
     """
     rng, rows = np.random.default_rng(1), []
     for name, W in ROUND_TRIP_EXAMPLES.items():
-        m, n = W.shape
+        m = len(W)
         G, rotation = W.T @ W, np.linalg.qr(rng.normal(size=(m, m)))[0]
         recovered = factor(G, m)
         left, _, right = np.linalg.svd(W @ recovered.T)
         rows.append(
             {
                 "arrangement": name,
-                "n": n,
-                "m": m,
                 "rank": np.linalg.matrix_rank(G, tol=1e-6),
                 "rotation": np.abs((rotation @ W).T @ (rotation @ W) - G).max(),
                 "recovered": np.abs(left @ right @ recovered - W).max(),

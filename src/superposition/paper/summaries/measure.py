@@ -88,13 +88,12 @@ def polygons_and_solids(trained: dict[str, SweepResult]) -> dict[str, pd.DataFra
 
 
 def _arrangements(result: SweepResult) -> pd.DataFrame:
-    """Return the tegum product that the best model forms at every density."""
+    """Return the tegum product that the best model forms at every density, and the largest residual of its factors."""
     rows = []
-    for point, W in zip(result.points.itertuples(), result.best()["W"].numpy(), strict=True):
-        factor_of, found = recognition.find_factors(W)
-        arrangement, represented = product_name(found["polytope"]), int((factor_of >= 0).sum())
-        rows.append((point.density, arrangement, represented, found["residual"].max(), point.loss))
-    table = pd.DataFrame(rows, columns=["density", "arrangement", "represented", "residual", "loss"])
+    for density, W in zip(result.points["density"], result.best()["W"].numpy(), strict=True):
+        _, factors = recognition.find_factors(W)
+        rows.append((density, product_name(factors["polytope"]), factors["residual"].max()))
+    table = pd.DataFrame(rows, columns=["density", "arrangement", "residual"])
     return table.assign(n=result.sweep.n, m=result.sweep.m)
 
 
@@ -104,19 +103,17 @@ def _sparsest(result: SweepResult) -> dict[str, object]:
     In the plane, this is the regular polygon where its loss is lower than that of the trained models.
     """
     n, m, at = result.sweep.n, result.sweep.m, int(np.argmin(result.sweep.density))
-    W, loss, source = result.best()["W"][at].numpy(), float(result.loss[at].min()), "trained"
+    W, source = result.best()["W"][at].numpy(), "trained"
     if m == 2:
         regular = Polytope("regular polygon", polygon(n))
-        exact = tegum.factor_optimum(regular, [result.sweep.density[at]])["loss"].item()
-        if exact < loss:
-            W, loss, source = regular.corners, exact, "regular polygon"
+        if tegum.factor_optimum(regular, [result.sweep.density[at]])["loss"].item() < float(result.loss[at].min()):
+            W, source = regular.corners, "regular polygon"
     W = W[:, is_represented((W**2).sum(0))]
     nearest = angles.nearest_angles(W)
     return {
         "n": n,
         "m": m,
         "source": source,
-        "loss": loss,
         "represented": W.shape[1],
         "smallest": nearest.min(),
         "largest": nearest.max(),

@@ -1,9 +1,7 @@
 """Judge what larger models have in common with smaller ones, and which features wider models give a dimension."""
 
-import numpy as np
 import pandas as pd
 
-from superposition.analysis.rows import rows_at
 from superposition.paper.basic.counts import (
     FIGURES,
     all_shared,
@@ -73,18 +71,11 @@ def scale_free(data: Tables) -> Finding:
 def eventually_dedicated(data: Tables) -> Finding:
     dedicated = {}
     for suffix in WIDER:
-        features = rows_of(data, "basic_small", "features", suffix)
+        features = rows_of(data, "basic_small", "features", suffix).set_index(["density", "feature"])
         m = int(rows_of(data, "basic_small", "models", suffix)["m"].iloc[0])
-        dedicated[m] = features.assign(dedicated=represented_mask(features) & (features["superposition"] < 0.5))
+        dedicated[m] = represented_mask(features) & (features["superposition"] < 0.5)
     # The wider models have fewer densities.
-    densities = np.sort(dedicated[m]["density"].unique())
-    at_density = {
-        density: pd.DataFrame(
-            {m: rows_at(rows, density=density).set_index("feature")["dedicated"] for m, rows in dedicated.items()}
-        )
-        for density in densities
-    }
-    table = pd.concat(at_density, names=["density"]).astype(int)
+    table = pd.DataFrame(dedicated).dropna().astype(int)
     counts = table.groupby("density").sum()
     return Finding(
         [counts.diff(axis=1).min(axis=None), (table.diff(axis=1) < 0).sum(axis=None)],

@@ -68,12 +68,11 @@ def collapse_to_component(data: Tables) -> Finding:
     tables = data["collapse"]
     exact = tables["pair"].query("correlation == 1")["difference"]
     all_collapse = tables["crossings"].set_index("fewer")["density"].get(2, np.nan)
-    shares: list[float] = []
-    best = tables["best"].query("density < 1")
-    for _, model in best[best["density"] > all_collapse].groupby("density"):
-        W = model.sort_values("feature")[["w0", "w1"]].to_numpy()
-        plus, minus = (((W[::2] + sign * W[1::2]) ** 2).sum(1) for sign in (1, -1))
-        shares += list(minus / (plus + minus))
+    best = tables["best"].query("density < 1").sort_values(["density", "feature"])
+    W = best.loc[best["density"] > all_collapse, ["w0", "w1"]].to_numpy()
+    # The members of a pair follow each other.
+    plus, minus = (((W[::2] + sign * W[1::2]) ** 2).sum(1) for sign in (1, -1))
+    shares = minus / (plus + minus)
     return Finding(
         [exact.max(), max(shares, default=np.nan)],
         text=f"{len(exact)} densities, and {len(shares)} pairs of trained models",
