@@ -38,6 +38,7 @@ from tests.search import made as search
 from superposition.pipeline import stages
 from superposition.pipeline.configuration.sections import FigureEntry
 from superposition.pipeline.judging.claims import Tables
+from superposition.plotting import style
 
 FOLDER = Path(__file__).with_name("record")
 COLUMNS = ["place", "values", "mean", "size", "order"]
@@ -87,16 +88,15 @@ def smaller() -> Iterator[None]:
         yield
 
 
-def measure(section: str) -> Tables:
-    """Return the tables of a section's figures, as they are read from the files."""
+def measure(section: str, folder: Path) -> Tables:
+    """Return the tables of a section's figures, as they are read from files in a folder."""
     tables = {}
     for figure, about in SECTIONS[section].items():
         models = [{name: made(name) for name in about.experiments}]
         if about.best:
             models.append({name: made(name, seed=1) for name in about.best})
         tables[figure] = stages.find(section, "measure", figure)(*models)
-    with tempfile.TemporaryDirectory() as folder:
-        return through_files(tables, Path(folder))
+    return through_files(tables, folder)
 
 
 def numbers_in(texts: Any) -> list[float]:
@@ -257,19 +257,23 @@ class Frames(AbstractMovieWriter):
         return {p: np.concatenate([frame[p] for frame in self.frames if p in frame]) for p in places}
 
 
-def of_drawings(section: str, tables: Tables) -> Numbers:
+def of_drawings(section: str, tables: Tables, folder: Path) -> Numbers:
+    """Return what is drawn in the figures of a section, which can be saved and change no table."""
     numbers: Numbers = {}
     for name in tables:
-        figure = stages.find(section, "draw", name)(tables[name])
+        given = {kind: table.copy() for kind, table in tables[name].items()}
+        figure = stages.find(section, "draw", name)(given)
         if any(ax.name == "3d" for ax in figure.axes):
             # What is drawn in three dimensions is projected when it is drawn; the layout depends on the fonts.
             figure.set_layout_engine("none")
             figure.draw_without_rendering()
         numbers |= {f"{name}/{place}": values for place, values in of_figure(figure).items()}
-        mpl.pyplot.close(figure)
+        style.save(figure, folder / "drawn.svg")
+        for kind, table in given.items():
+            pd.testing.assert_frame_equal(table, tables[name][kind], check_exact=True)
         if SECTIONS[section][name].animated:
             animation, frames = stages.find(section, "draw", f"animate_{name}")(tables[name]), Frames()
-            animation.save(tempfile.gettempdir() + "/frames", frames)
+            animation.save(folder / "frames", frames)
             numbers |= {f"{name} moving/{place}": values for place, values in frames.numbers().items()}
             mpl.pyplot.close("all")
     return numbers
@@ -292,12 +296,12 @@ def record(section: str) -> pd.DataFrame:
     if section == "search":
         return summarise(search.numbers())
     numbers: Numbers = {}
-    with smaller():
-        tables = measure(section)
+    with smaller(), tempfile.TemporaryDirectory() as folder:
+        tables = measure(section, Path(folder))
         for part, found in (
             ("table", of_tables(tables)),
             ("claim", of_claims(section, tables)),
-            ("drawing", of_drawings(section, tables)),
+            ("drawing", of_drawings(section, tables, Path(folder))),
             ("view", {place: of_column(pd.Series(values)) for place, values in of_views(tables).items()}),
         ):
             numbers |= {f"{part} {place}": values for place, values in found.items()}

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from tests.paper.counter_models.absolute import SEVERAL, circuit, exact, few_samples, hundred_of, made, mixed
-from tests.paper.synthetic import drawn, through_files, verdict
+from tests.paper.synthetic import through_files, verdict
 from tests.real import CONFIG
 
 from superposition.analysis import neurons
@@ -273,11 +273,6 @@ def test_models_without_the_motif() -> None:
 
 
 # Figures.
-
-
-@pytest.mark.parametrize("figure", CONFIG.figures_of("absolute"))
-def test_the_figure_is_drawn(figure: str, data: Tables, tmp_path: Path) -> None:
-    assert len(drawn(draw, figure, data, tmp_path)) > 10_000
 
 
 def test_the_circuits_show_the_measured_weights(data: Tables) -> None:

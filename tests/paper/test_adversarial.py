@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 from tests.paper.counter_models.adversarial import M, packed
-from tests.paper.synthetic import changed, drawn, through_files
+from tests.paper.synthetic import changed, through_files
 from tests.real import CONFIG
 
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
-from superposition.paper.adversarial import MAIN_EXPERIMENT, draw, judge, measure, removal_sizes, size_where_one
+from superposition.paper.adversarial import MAIN_EXPERIMENT, judge, measure, removal_sizes, size_where_one
 from superposition.pipeline.judging.claims import Tables
 
 DENSITIES = (1.0, 0.5, 0.2, 0.1, 0.05)
@@ -140,11 +140,6 @@ def test_probability_at_equal_density_is_that_of_all_orders() -> None:
     ]
     expected = np.mean(np.add.outer(*sums) >= sum(row @ values for row, values in zip(x, v, strict=True)) - 1e-9)
     assert judge.probability_at_equal_density(means, "v") == pytest.approx(expected, abs=0.015)
-
-
-@pytest.mark.parametrize("figure", ["adversarial", "adversarial_training"])
-def test_the_figure_is_drawn(data: Tables, trained_against: Tables, figure: str, tmp_path: Path) -> None:
-    assert len(drawn(draw, figure, data | trained_against, tmp_path)) > 10_000
 
 
 def test_the_main_sweep_has_replicates() -> None:

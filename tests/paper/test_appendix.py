@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.paper.synthetic import drawn, through_files
+from tests.paper.synthetic import through_files
 
-from superposition.paper.appendix import PAPER_SETTING, compression, draw, judge, measure
+from superposition.paper.appendix import PAPER_SETTING, compression, judge, measure
 from superposition.pipeline.judging.claims import Tables
 
 FIGURE = "nonlinear_compression"
@@ -36,10 +36,6 @@ def test_claims(data: Tables, tmp_path: Path) -> None:
     table, criteria = judge.claims.judge(through_files(data, tmp_path), "paper")
     assert table["verdict"].tolist() == table["expected"].tolist() == ["reproduced", "corrected"]
     assert criteria["value"].tolist() == pytest.approx([0.0422, 2, 0.0480], abs=5e-5)
-
-
-def test_the_figure_is_drawn(data: Tables, tmp_path: Path) -> None:
-    assert len(drawn(draw, FIGURE, data, tmp_path)) > 10_000
 
 
 def test_numbers_are_text(data: Tables) -> None:

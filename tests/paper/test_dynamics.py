@@ -226,11 +226,6 @@ def test_every_regime_changes_the_arrangement(data: Tables, path: str, expected:
     assert verdict(judge.claims, "regimes", same) == expected
 
 
-@pytest.mark.parametrize("figure", FIGURES)
-def test_the_figure_is_drawn(figure: str, data: Tables, tmp_path: Path) -> None:
-    assert "</svg>" in drawn(draw, figure, through_files(data, tmp_path), tmp_path)
-
-
 def test_the_octahedron_is_seen_as_an_antiprism(data: Tables) -> None:
     """At the end one set is above the other, and the top view is a hexagon of features of both sets in turn."""
     fig = draw.geometric_learning(data["geometric_learning"])

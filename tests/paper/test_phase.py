@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from tests.paper.synthetic import assert_on_the_page, changed, drawn, judged, through_files
+from tests.paper.synthetic import assert_on_the_page, changed, judged, through_files
 from tests.real import CONFIG, CONFIGS
 
 from superposition.core.experiment.sweep import Sweep
@@ -844,9 +844,3 @@ def test_the_derivatives() -> None:
     assert y[jump] - y[jump + 1] == pytest.approx(1 / 3, abs=0.01)
     assert_on_the_page(drawn)
     plt.close(drawn)
-
-
-@pytest.mark.parametrize("figure", [*FIGURES, "phase_kinks", "phase_activations", "loss_surfaces"])
-def test_the_figure_is_drawn(figure: str, tmp_path: Path) -> None:
-    data = diagrams("quick") | theoretical() | surfaces()
-    assert drawn(draw, figure, data, tmp_path).count("<image") >= (5 if figure in FIGURES else 0)

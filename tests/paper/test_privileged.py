@@ -239,12 +239,6 @@ def test_codes_are_judged_where_they_differ_most() -> None:
 # Figures.
 
 
-@pytest.mark.parametrize("figure", ["privileged_vs_not", "privileged_neurons"])
-def test_the_figure_is_drawn(figure: str, data: Tables, tmp_path: Path) -> None:
-    svg = drawn(draw, figure, data, tmp_path)
-    assert len(svg) > 10_000
-
-
 def test_drawn_from_a_few_densities(tmp_path: Path) -> None:
     """The figure is drawn from as few densities as scale quick has."""
     shown = codes_of(of_kinds(STATED))

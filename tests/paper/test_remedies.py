@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 import torch
 from tests.paper.counter_models.remedies import DENSITIES, M, N, packed, untrained_autoencoders
-from tests.paper.synthetic import changed, drawn, through_files
+from tests.paper.synthetic import changed, through_files
 from tests.real import CONFIG
 
 from superposition.paper.remedies import (
     EQUAL_IMPORTANCES,
     FALLING_IMPORTANCES,
     autoencoder,
-    draw,
     judge,
     l1,
     measure,
@@ -156,10 +155,6 @@ def test_loss_reduction_per_activation_in_closed_form(measured: dict[str, pd.Dat
     np.testing.assert_allclose(measured["frequency"]["digon"], (2 / 3 - 5 * p / 6) / (2 - p))
 
 
-def test_the_figure_is_drawn(data: Tables, tmp_path: Path) -> None:
-    assert len(drawn(draw, "l1_penalty", data, tmp_path)) > 10_000
-
-
 def test_the_sweeps_are_comparable() -> None:
     """Both sweeps start without a penalty and go beyond the threshold of the most important feature."""
     for name in (EQUAL_IMPORTANCES, FALLING_IMPORTANCES):
@@ -203,7 +198,3 @@ def test_random_elements_recover_what_random_elements_do() -> None:
     table = untrained_autoencoders()["sparse_autoencoder"]["autoencoders"]
     assert (table["cosine"] < table["random_cosine"] + 0.1).all()
     assert (table["live"] >= 0.9 * table["elements"]).all()
-
-
-def test_the_figure_of_autoencoders_is_drawn(tmp_path: Path) -> None:
-    assert len(drawn(draw, "sparse_autoencoder", untrained_autoencoders(), tmp_path)) > 10_000

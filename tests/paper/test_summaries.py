@@ -1,19 +1,17 @@
 """Common summaries: exact costs against formulas, angles against known codes, and claims on ideal models."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.paper.counter_models.summaries import FIGURES, along_training, made, random_models, unpolished
-from tests.paper.synthetic import changed, drawn, verdict
+from tests.paper.counter_models.summaries import along_training, made, random_models, unpolished
+from tests.paper.synthetic import changed, verdict
 from tests.real import QUICK
 
 from superposition.analysis.plane import steps_around
 from superposition.core.experiment.values import BINARY
-from superposition.paper.summaries import angles, draw, gram, judge, measure, optima, pairs
+from superposition.paper.summaries import angles, gram, judge, measure, optima, pairs
 from superposition.pipeline.judging.claims import Tables
 from superposition.theory import bfgs, exact
 from superposition.theory.catalogue import DIGON, PENTAGON, SINGLE
@@ -224,10 +222,3 @@ def test_cosines_are_those_of_represented_features() -> None:
     np.testing.assert_allclose(table[["highest", "lowest"]], -0.5)
     single = measure.many_features({"basic_small": made("basic_small", W * (np.arange(20) < 1))})["models"]
     assert single["highest"].isna().all()
-
-
-@pytest.mark.parametrize("figure", FIGURES)
-def test_drawings(figure: str, tmp_path: Path) -> None:
-    """Every figure is drawn."""
-    assert len(drawn(draw, figure, random_models(), tmp_path)) > 1000
-    assert {*random_models()} == {*QUICK.figures_of("summaries")}

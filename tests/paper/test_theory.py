@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import integrate, stats
 from tests.paper.counter_models.theory import tables
-from tests.paper.synthetic import drawn, packed, through_files, trained
+from tests.paper.synthetic import packed, through_files, trained
 from tests.real import CONFIG
 
 from superposition.core.weights import SweepResult
@@ -152,10 +152,6 @@ def test_the_figure() -> None:
         assert axes.get_ylabel()
         assert axes.get_title()
     plt.close(drawn)
-
-
-def test_the_figure_is_drawn(tmp_path: Path) -> None:
-    assert drawn(draw, "theory", ideal(), tmp_path).count("<svg ") == 1
 
 
 def test_the_terms_of_one_active_feature() -> None:
