@@ -292,6 +292,20 @@ def test_crossovers() -> None:
     assert ((table["error"] > 0) & (table["error"] < 0.01)).all(), "two seeds are not the same points"
 
 
+def test_a_crossing_of_other_kinds_is_no_crossover() -> None:
+    """If a search leaves the pentagon or two digons, there is no crossover at its density."""
+    kinds = {0.05: (pentagon(), digons()), 0.1: (pentagon(), pentagon()), 0.2: (digons(), digons())}
+    W, b = torch.from_numpy(np.array([*kinds.values()])), torch.zeros(len(kinds), 2, 5, dtype=torch.float64)
+    found = torch.full((len(kinds),), 0.3, dtype=torch.float64), W, b
+    with (
+        synthetic.few_samples(2**6, seeds=1),
+        mock.patch.object(measure, "CROSSOVER_DENSITIES", tuple(kinds)),
+        mock.patch.object(measure.branches, "crossing", return_value=found),
+    ):
+        table = measure.pentagon_loss({"pentagon": models()} | restarts())["crossovers"]
+    np.testing.assert_array_equal(table["crossover"], [0.3, np.nan, np.nan])
+
+
 def sparse_loss(k: int, norm: float, bias: float) -> float:
     """Return the loss over 1-S of a k-gon with one active feature, by the midpoint rule."""
     x = (np.arange(20_000) + 0.5) / 20_000
