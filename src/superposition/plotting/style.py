@@ -21,8 +21,6 @@ from matplotlib.transforms import Bbox, BboxBase
 STYLE = Path(__file__).with_suffix(".mplstyle")
 # Width of a page in inches.
 PAGE = 7.0
-# The label of the axis along which features become sparser.
-SPARSITY_LABEL = "$1/(1-S)$"
 
 # All colours can be told apart by colour-blind readers: categories have seaborn's palette, quantities perceptually
 # uniform colour maps.
@@ -129,7 +127,7 @@ def density_title(density: float) -> str:
 
 def sparsity_axis(ax: Axes, **properties: Any) -> None:
     """Make the x-axis the one along which features become sparser; other ``properties`` are passed to matplotlib."""
-    ax.set(xscale="log", xlabel=SPARSITY_LABEL, **properties)
+    ax.set(xscale="log", xlabel="$1/(1-S)$", **properties)
 
 
 def colorbar(figure: FigureBase, values: ScalarMappable, label: str, **kwargs: Any) -> Colorbar:

@@ -254,7 +254,7 @@ def _draw_computed(axes: np.ndarray, computed: pd.DataFrame, best: pd.DataFrame,
         counts.axhline(number, color="0.6", lw=0.6, ls=":")
         counts.text(1 / densities[0], number - 1, label, va="top", fontsize=6, color="0.4")
         shares.axvline(number + 0.5, color="0.6", lw=0.6, ls=":")
-    counts.set(xscale="log", xlabel=style.SPARSITY_LABEL, ylabel="features computed", ylim=(0.4 * m, 1.4 * m))
+    style.sparsity_axis(counts, ylabel="features computed", ylim=(0.4 * m, 1.4 * m))
     counts.legend(title="explained", fontsize=6, title_fontsize=6, loc="upper left")
 
 

@@ -67,7 +67,7 @@ def adversarial(tables: dict[str, pd.DataFrame]) -> Figure:
     limit = 1.05 * models["features_per_dimension"].max()
     both.plot([1, limit], [1, limit], color="0.6", lw=0.6, ls=":", zorder=0)
     for ax in (sparse, features):
-        ax.set(xscale="log", xlabel=style.SPARSITY_LABEL)
+        style.sparsity_axis(ax)
     sparse.axhline(1, color="0.7", lw=0.6, zorder=0)
     sparse.set_ylabel("relative vulnerability")
     for ax in (sparse, both):

@@ -56,17 +56,16 @@ def _draw_models(figure: str, tables: dict[str, pd.DataFrame]) -> Figure:
 
     Beside the norms are those in the best known models.
     """
-    linear, relu = f"{figure}_linear", figure
-    rows = tables["models"].sort_values("density", ascending=False, kind="stable")
-    by_experiment = dict(list(rows.groupby("experiment", sort=False)))
+    linear, rows = f"{figure}_linear", tables["models"].sort_values("density", ascending=False, kind="stable")
+    shown = [rows_at(rows[rows["experiment"] == linear], density=1), rows[rows["experiment"] == figure]]
     models = []
-    for row in pd.concat([rows_at(by_experiment[linear], density=1), by_experiment[relu]]).itertuples():
+    for row in pd.concat(shown).itertuples():
         pairs, features = (
             at_point(tables[name][tables[name]["experiment"] == row.experiment], row.point)
             for name in ("pairs", "features")
         )
         title = "linear model" if row.experiment == linear else style.density_title(row.density)
-        known = at_point(tables["best_features"], row.point)["norm"].to_numpy() if row.experiment == relu else None
+        known = at_point(tables["best_features"], row.point)["norm"].to_numpy() if row.experiment == figure else None
         models.append(panels.Panel(title, panels.gram(pairs), features, known))
     return panels.model_grid(models)
 

@@ -63,26 +63,23 @@ def correlated_organization(trained: dict[str, SweepResult], best: dict[str, Swe
         for point in result.points.itertuples():
             if point.distribution not in (arrangement.distribution, "independent"):
                 continue
-            W_all, known = result.parameters["W"][point.Index].double().numpy(), known_W[point.Index]
+            W_all = result.parameters["W"][point.Index].double().numpy()
             arranged = [has_arrangement(arrangement.name, W) for W in W_all]
             shown = point.density == shown_density
-            shares.append(
-                {
-                    "arrangement": arrangement.name,
-                    "distribution": point.distribution,
-                    "point": point.Index,
-                    "density": point.density,
-                    "shown": shown,
-                    "restarts": len(W_all),
-                    "represented": int(is_represented((W_all**2).sum(1)).all(1).sum()),
-                    "stated": sum(arranged),
-                    "collapsed": sum(count_collapsed_pairs(W) > 0 for W in W_all),
-                    "best": arranged[point.restart],
-                    "best_apart": has_all_apart(W_all[point.restart]),
-                    "known": has_arrangement(arrangement.name, known),
-                    "known_apart": has_all_apart(known),
-                }
-            )
+            row = {
+                "arrangement": arrangement.name,
+                "distribution": point.distribution,
+                "point": point.Index,
+                "density": point.density,
+                "shown": shown,
+                "restarts": len(W_all),
+                "represented": int(is_represented((W_all**2).sum(1)).all(1).sum()),
+                "stated": sum(arranged),
+                "collapsed": sum(count_collapsed_pairs(W) > 0 for W in W_all),
+            }
+            for kind, W in (("best", W_all[point.restart]), ("known", known_W[point.Index])):
+                row |= {kind: has_arrangement(arrangement.name, W), f"{kind}_apart": has_all_apart(W)}
+            shares.append(row)
             if shown and point.distribution == arrangement.distribution:
                 ranked = result.loss[point.Index].argsort().numpy()
                 for number, k in enumerate(ranked[np.linspace(0, len(ranked) - 1, MODELS_PER_ROW).round().astype(int)]):
