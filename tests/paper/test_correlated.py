@@ -40,7 +40,6 @@ from superposition.paper.correlated import (
 from superposition.pipeline.judging.claims import Tables
 from superposition.theory import branches
 
-FIGURES = ("correlated_organization", "local_bases", "collapse")
 ARRANGEMENTS_BY_NAME = {row.name: row for row in ARRANGEMENTS}
 
 

@@ -37,8 +37,6 @@ from superposition.paper.dynamics import (
 from superposition.pipeline.judging.claims import Tables
 from superposition.plotting import style
 
-FIGURES = ("energy_levels", "geometric_learning")
-
 
 @pytest.fixture(scope="module")
 def data() -> Tables:

@@ -4,14 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
+from tests.real import CONFIG, ROOT
 
 from superposition.pipeline import robustness, stages
-from superposition.pipeline.configuration.config import Config
 from superposition.pipeline.robustness import agreement, count_verdicts, describe, page
-
-ROOT = Path(__file__).parents[2]
-CONFIG = Config.parse(yaml.safe_load((ROOT / "config.yaml").read_text()))
 
 
 def seeds(verdicts: dict[str, list[str]], values: dict[str, list[float]]) -> pd.DataFrame:

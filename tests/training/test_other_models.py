@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.training.test_runner import content
 
 from superposition.analysis import tables
 from superposition.core.errors import SuperpositionError
@@ -111,11 +112,6 @@ def test_losses_are_expectations(changes: dict[str, Any]) -> None:
     exact = {"binary", "binary in registers", "from a half", "linear output", "binary gelu"}
     name = next(name for name, entry in (COMPILED | REFERENCE).items() if entry == changes)
     assert (trained.loss_error == 0).all() == (name in exact)
-
-
-def content(trained: SweepResult, path: Path) -> bytes:
-    trained.save(path)
-    return path.read_bytes()
 
 
 # Each of these sweeps uses random numbers in another way, or has other parameters.

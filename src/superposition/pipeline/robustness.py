@@ -6,6 +6,7 @@ The target ``robustness`` judges all claims under other seeds. What it found is 
 """
 
 from collections.abc import Mapping
+from itertools import compress
 from pathlib import Path
 
 import pandas as pd
@@ -127,9 +128,9 @@ def _scale(scale: str, seeds: str, found: pd.DataFrame) -> str:
     ]
     if loose.any():
         parts.append(f"Below {FIRM_SHARE:.0%}:")
-        parts.append(markdown_table(header, [row for row, is_loose in zip(rows, loose, strict=True) if is_loose]))
+        parts.append(markdown_table(header, [*compress(rows, loose)]))
         parts.append("All others:")
-    parts.append(markdown_table(header, [row for row, is_loose in zip(rows, loose, strict=True) if not is_loose]))
+    parts.append(markdown_table(header, [*compress(rows, ~loose)]))
     return "\n\n".join(parts)
 
 

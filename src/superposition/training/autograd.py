@@ -10,7 +10,7 @@ from torch import Tensor
 
 from superposition.core import draws, features
 from superposition.core.models import attack_directions
-from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig
+from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig, moments
 
 # Largest number of elements in one tensor during evaluation, so that tensors stay in the cache of a CPU.
 EVALUATION_CHUNK = 2**20
@@ -117,7 +117,7 @@ class Autograd:
             loss = self.drawn_losses(first, min(chunk, samples - first), coactive)
             total += loss.sum(-1)
             square += (loss**2).sum(-1)
-        return moments(total, square, samples)
+        return moments(total.cpu().numpy(), square.cpu().numpy(), samples)
 
     def drawn_losses(
         self, first: int | Int64[Tensor, "1"], count: int, coactive: bool
@@ -130,12 +130,3 @@ class Autograd:
         x = features.nonempty(gates, uniform[:, : gates.rows])
         loss = self._loss(self.parameters, x, uniform).double()
         return loss * ((x != 0).sum(-1) > 1) if coactive else loss
-
-
-def moments(
-    total: Float64[Tensor, " instance"], square: Float64[Tensor, " instance"], samples: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and its standard error, from the sums of values and of their squares."""
-    mean = (total / samples).cpu().numpy()
-    variance = np.maximum((square / samples).cpu().numpy() - mean**2, 0)
-    return mean, np.sqrt(variance / samples)

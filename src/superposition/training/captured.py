@@ -12,9 +12,8 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from superposition.training import autograd
 from superposition.training.autograd import Autograd
-from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig
+from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig, moments
 
 # Number of block shapes that one process may compile. PyTorch's own limit guards against endless recompilation.
 SHAPES = 200
@@ -98,7 +97,7 @@ class Captured(Autograd):
             if number == WARM_UP and self._recorded:
                 add = _recorded(add)
             add()
-        return autograd.moments(total, square, samples)
+        return moments(total.cpu().numpy(), square.cpu().numpy(), samples)
 
 
 def _compiled(work: Callable[[], None]) -> Callable[[], None]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 
 from superposition.core.experiment.sweep import Sweep
@@ -125,3 +125,11 @@ class Engine(Protocol):
             The mean and its standard error, [instance] each.
         """
         ...
+
+
+def moments(
+    total: Float64[np.ndarray, " instance"], square: Float64[np.ndarray, " instance"], samples: int
+) -> tuple[Float64[np.ndarray, " instance"], Float64[np.ndarray, " instance"]]:
+    """Return the mean over samples and its standard error, from the sums of values and of their squares."""
+    mean = total / samples
+    return mean, np.sqrt(np.maximum(square / samples - mean**2, 0) / samples)

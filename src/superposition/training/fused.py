@@ -22,7 +22,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from superposition.core.errors import SuperpositionError
-from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig
+from superposition.training.engine import BETA1, BETA2, EPSILON, Block, TrainingConfig, moments
 
 # The constants that the source is compiled with, by name.
 Constants = tuple[tuple[str, int | float], ...]
@@ -195,5 +195,4 @@ class Fused:
             *self.block.evaluation_key,
             *(total.ctypes.data, square.ctypes.data),
         )
-        mean = total / samples
-        return mean, np.sqrt(np.maximum(square / samples - mean**2, 0) / samples)
+        return moments(total, square, samples)

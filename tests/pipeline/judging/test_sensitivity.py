@@ -9,7 +9,7 @@ from superposition.core.errors import SuperpositionError
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.pipeline.judging import sensitivity
-from superposition.pipeline.judging.claims import Claims, Finding, Tables
+from superposition.pipeline.judging.claims import Claim, Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, Number, above
 from superposition.pipeline.judging.sensitivity import VARIANT_COLUMNS, VARIANTS, judge_variants, scale_settings
 from superposition.training import runner
@@ -92,38 +92,38 @@ def test_verdicts() -> None:
     assert all(first[1] == second[1] for first, second in zip(measured[::2], measured[1::2], strict=True))
 
 
-def test_models_are_trained_on_the_given_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    claims, asked = Claims("zoo"), []
+@pytest.fixture
+def claims() -> list[Claim]:
+    """Return a claim that holds for any models of a figure."""
+    made = Claims("zoo")
 
-    @claims.add(figure="one", **ABOUT)
+    @made.add(figure="one", **ABOUT)
     def any_models(data: Tables) -> Finding:
-        return Finding([Number(1 + data["one"]["numbers"].size)])
+        return Finding([Number(1 + len(data["one"]))])
+
+    return list(made)
+
+
+def test_models_are_trained_on_the_given_device(claims: list[Claim], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
 
     def train(sweep: Sweep, device: str, threads: int) -> SweepResult:
         asked.append((device, threads))
         return runner.train(sweep, "cpu", 1)
 
     monkeypatch.setattr(sensitivity, "train", train)
-    judge_variants(
-        list(claims), {"one": lambda _: {"numbers": pd.DataFrame()}}, {"one": {"sweep": SWEEP}}, "somewhere", 3
-    )
+    judge_variants(claims, {"one": lambda _: {}}, {"one": {"sweep": SWEEP}}, "somewhere", 3)
     assert asked == [("somewhere", 3)] * len(VARIANTS)
 
 
-def test_errors_name_the_experiment_and_the_variant(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_name_the_experiment_and_the_variant(claims: list[Claim], monkeypatch: pytest.MonkeyPatch) -> None:
     """Errors name the experiment and the variant, because the numbers at fault are not in the configuration."""
-    claims = Claims("zoo")
-
-    @claims.add(figure="one", **ABOUT)
-    def any_models(data: Tables) -> Finding:
-        return Finding([Number(1 + len(data["one"]))])
-
     short = SWEEP.model_copy(update={"batch": 2})
     with pytest.raises(SuperpositionError, match=r"^wolf, batch size halved: sweep\.batch: "):
-        judge_variants(list(claims), {"one": lambda _: {}}, {"one": {"wolf": short}}, "cpu", 1)
+        judge_variants(claims, {"one": lambda _: {}}, {"one": {"wolf": short}}, "cpu", 1)
     with pytest.raises(SuperpositionError, match=r"^sensitivity: one needs the best known models"):
-        judge_variants(list(claims), {"one": lambda _: {}}, {}, "cpu", 1)
+        judge_variants(claims, {"one": lambda _: {}}, {}, "cpu", 1)
     long = SWEEP.model_copy(update={"steps": 600_000})
     monkeypatch.setattr(sensitivity, "VARIANTS", {"steps doubled": {"steps": 2.0}})
     with pytest.raises(SuperpositionError, match=r"^wolf, steps doubled: sweep\.steps: .*1200000$"):
-        judge_variants(list(claims), {"one": lambda _: {}}, {"one": {"wolf": long}}, "cpu", 1)
+        judge_variants(claims, {"one": lambda _: {}}, {"one": {"wolf": long}}, "cpu", 1)
