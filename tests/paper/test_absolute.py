@@ -268,8 +268,12 @@ def test_shares_of_the_primary_feature(trained: dict[str, SweepResult]) -> None:
 
 
 def test_models_without_the_motif() -> None:
-    """A model is shown even if none has the motif."""
-    draw.asymmetric_motif(measure.asymmetric_motif({"absolute_motif": made("absolute_motif", lambda p: exact(5, 8))}))
+    """A model is shown even if none has the motif, and no axes in place of the circuits."""
+    models = {"absolute_motif": made("absolute_motif", lambda p: exact(5, 8))}
+    fig = draw.asymmetric_motif(measure.asymmetric_motif(models))
+    circuits = fig.subfigs[1].subfigs[1].axes
+    assert [ax.axison for ax in circuits] == [False] * 4
+    plt.close(fig)
 
 
 # Figures.
