@@ -552,6 +552,24 @@ def test_surfaces_of_every_setting() -> None:
     assert not any(table.isna().any(axis=None) for table in data.values())
 
 
+@pytest.mark.parametrize(
+    ("density", "ratio"), [([1, 0.8, 0.6, 0.4, 0.2], 1 / 2), ([1, 0.9, 0.3, 0.2], 0.6 / 0.7)], ids=["even", "jump"]
+)
+def test_how_smoothly_a_minimum_moves(density: list[float], ratio: float) -> None:
+    """On an even path a step is half of a double one. The path ends at the first signs that are opposite."""
+    path = pd.DataFrame({"density": density}).assign(
+        w0=lambda t: 1 - 0.3 * t["density"], w1=lambda t: 0.4 * t["density"]
+    )
+    opposite = pd.DataFrame({"density": [0.1, 0.05], "w0": [0.7, 0.5], "w1": [-0.7, 0.5]})
+    here = pd.concat([opposite, path]).assign(relative_importance=0.3)
+    elsewhere = pd.concat([path, opposite]).assign(relative_importance=1.0, w0=lambda table: table["w0"] ** 2)
+    (claim,) = judge.claims.find(["phase.smooth_movement"])
+    judgement = claim.judge({"loss_surfaces": {"paths": pd.concat([here, elsewhere])}})
+    # Between two densities it moves by half of their difference, and its distance from [1, 0] is half of its density.
+    assert [about.value for about in judgement.statement] == pytest.approx([ratio, 0.2])
+    assert judgement.finding.text == "from (0.70, 0.40) at 1-S = 1.00 to (0.94, 0.08) at 1-S = 0.20"
+
+
 def test_what_becomes_of_the_same_sign() -> None:
     """With a trained bias the minimum of equal signs remains, in a valley, at p = 1, and vanishes in sparser models."""
     words = measure.format_same_sign(two_in_one.same_sign_minima([1.0, 0.5, 0.1])).astype(str)
