@@ -19,9 +19,9 @@ def drawn(seed: int, size: tuple[int, int]) -> np.ndarray:
     return rng.normal(size=(m, n)) * 10.0 ** rng.uniform(-3, 1, n) * (rng.random(n) < 0.8)
 
 
-def polygon(k: int, radius: float = 1.0) -> Tensor:
+def polygon(k: int) -> Tensor:
     angle = 2 * torch.pi * torch.arange(k, dtype=torch.float64) / k
-    return radius * torch.stack([angle.cos(), angle.sin()])
+    return torch.stack([angle.cos(), angle.sin()])
 
 
 @given(seeds, sizes)

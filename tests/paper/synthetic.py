@@ -119,10 +119,10 @@ def changed(data: Tables, figure: str, table: str, where: str, **columns: Any) -
     return data | {figure: data[figure] | {table: rows}}
 
 
-def judged(claims: Claims, name: str, data: Tables, scale: str = "paper") -> dict[str, str]:
+def judged(claims: Claims, name: str, data: Tables) -> dict[str, str]:
     """Return the claim's row of ``claims.csv``."""
     one = Claims(claims.section, claims.find([f"{claims.section}.{name}"]))
-    return one.judge(data, scale)[0].iloc[0].to_dict()
+    return one.judge(data, "paper")[0].iloc[0].to_dict()
 
 
 def verdict(claims: Claims, name: str, data: Tables) -> str:

@@ -76,12 +76,12 @@ def test_sum_within_a_window() -> None:
         assert value == pytest.approx(sum(fall[k] for k in range(30) if any(abs(k - at) <= 2 for at in row)))
 
 
-def curves(moments: list[list[int]], falls: list[list[int]], models: int = 12) -> dict[str, pd.DataFrame]:
+def curves(moments: list[list[int]], falls: list[list[int]]) -> dict[str, pd.DataFrame]:
     """Return the tables of models that jump at given moments, and whose losses fall by one at others."""
     at = np.arange(SNAPSHOTS)
-    loss = {f"l{k}": 10 - sum((at > fall).astype(float) for fall in falls[k]) for k in range(models)}
-    jumps = [(k, moment) for k in range(models) for moment in moments[k]]
-    about = {"restart": range(models), "digons": True, "settled": 10, "jumps": [len(m) for m in moments[:models]]}
+    loss = {f"l{k}": 10 - sum((at > fall).astype(float) for fall in fell) for k, fell in enumerate(falls)}
+    jumps = [(k, moment) for k, jumped in enumerate(moments) for moment in jumped]
+    about = {"restart": range(len(moments)), "digons": True, "settled": 10, "jumps": [len(m) for m in moments]}
     return {
         "models": pd.DataFrame(about),
         "jumps": pd.DataFrame(jumps, columns=["restart", "snapshot"]),

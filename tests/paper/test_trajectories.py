@@ -8,9 +8,9 @@ from superposition.paper.dynamics import trajectories
 SNAPSHOTS = 200
 
 
-def logistic(at: float, width: float = 1.5, low: float = 0.0, high: float = 0.5) -> np.ndarray:
+def logistic(at: float, width: float = 1.5, high: float = 0.5) -> np.ndarray:
     """Return a series with a jump at a snapshot."""
-    return low + (high - low) / (1 + np.exp(-(np.arange(SNAPSHOTS) - at) / width))
+    return high / (1 + np.exp(-(np.arange(SNAPSHOTS) - at) / width))
 
 
 def test_jumps_are_found_where_they_are() -> None:
@@ -62,10 +62,10 @@ def test_settled() -> None:
     assert 150 < trajectories.settling_snapshot(three_late, window=3, least=0.1) < 158
 
 
-def curve(*drops: tuple[float, float], end: float = 1.0, steps: np.ndarray | None = None) -> tuple:
+def curve(*drops: tuple[float, float]) -> tuple:
     """Return steps and a loss that falls by given factors around given steps."""
-    steps = np.arange(10, 10_001, 10) if steps is None else steps
-    log = np.log(end) + sum(np.log(factor) / (1 + (steps / at) ** 6) for at, factor in drops)
+    steps = np.arange(10, 10_001, 10)
+    log = sum(np.log(factor) / (1 + (steps / at) ** 6) for at, factor in drops)
     return steps, np.exp(log)
 
 

@@ -217,8 +217,8 @@ def test_follow_knows_the_sets() -> None:
 # From density to density.
 
 
-def pentagon_at(ratio: float, density: float = 0.05) -> torch.Tensor:
-    return tensor([[ratio * density, *[density] * 4]])
+def pentagon_at(ratio: float) -> torch.Tensor:
+    return tensor([[ratio * 0.05, *[0.05] * 4]])
 
 
 def test_trace_follows_step_by_step() -> None:

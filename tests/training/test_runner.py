@@ -213,7 +213,7 @@ def test_losses_are_those_of_training(changes: dict[str, Any]) -> None:
     loss, error = evaluation.losses(plan, trained.parameters, threads=3)
     if plan.attacked or plan.penalised:
         for point in range(len(loss)):
-            mean, spread = sampled_loss(trained, point, 0, alone=True)
+            mean, spread = sampled_loss(trained, point, alone=True)
             assert abs(loss[point, 0].item() - mean) < 5 * np.hypot(spread, error[point, 0].item())
     else:
         assert torch.equal(loss, trained.loss)
@@ -292,14 +292,12 @@ def test_a_gpu_without_memory_is_an_error_with_advice(monkeypatch: pytest.Monkey
         train(sweep(), device="cpu")
 
 
-def sampled_loss(
-    trained: SweepResult, point: int, restart: int, samples: int = 2**17, alone: bool = False
-) -> tuple[float, float]:
-    """Estimate the mean of what was minimised and its standard error, with an independent sampler and forward pass.
+def sampled_loss(trained: SweepResult, point: int, alone: bool = False) -> tuple[float, float]:
+    """Estimate what restart 0 minimised and its standard error, with an independent sampler and forward pass.
 
     With ``alone``, attacks and penalties are left out.
     """
-    plan, rng = trained.sweep, np.random.default_rng(point)
+    plan, rng, samples = trained.sweep, np.random.default_rng(point), 2**17
     density, importance, distribution = (
         values()[point] for values in (plan.densities, plan.importances, plan.distributions)
     )
@@ -310,7 +308,7 @@ def sampled_loss(
         chosen = rng.integers(len(members), size=samples)
         on[:, members] = on[:, members[:1]] & (np.arange(len(members)) == chosen[:, None])
     x = on * rng.uniform(-1 if distribution.signed else 0, 1, (samples, plan.n))
-    p = {name: values[point, restart].double().numpy() for name, values in trained.parameters.items()}
+    p = {name: values[point, 0].double().numpy() for name, values in trained.parameters.items()}
     given, l1 = x, 0 if alone else plan.points()["l1"][point]
     if (attack := plan.points()["attack"][point]) and not alone:
         rows = (p["W"].T @ p["W"])[rng.integers(plan.n, size=samples)]
@@ -345,7 +343,7 @@ def test_losses_are_true(changes: dict[str, Any]) -> None:
     """Every formula and draw agrees with plain sampling, and every error is honest."""
     trained = train(sweep(**changes, restarts=1, evaluation=2**18))
     for point in range(len(trained.loss)):
-        mean, error = sampled_loss(trained, point, 0)
+        mean, error = sampled_loss(trained, point)
         own = trained.loss_error[point, 0].item()
         assert abs(trained.loss[point, 0].item() - mean) < 5 * (error**2 + own**2) ** 0.5
         assert own < 3 * error

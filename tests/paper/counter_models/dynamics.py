@@ -16,13 +16,10 @@ SNAPSHOTS, MODELS, DIGONS = 100, 12, 12
 N, M = 3 * DIGONS, DIGONS + 1  # a third of the features stay away; the last dimension is for the pair that comes late
 
 
-def along_training(sweep: Sweep, W: np.ndarray, b: float = 0.0) -> SweepResult:
+def along_training(sweep: Sweep, W: np.ndarray) -> SweepResult:
     """Return the models of one point with these snapshots [snapshot, restart, m, n]."""
     steps = np.linspace(0, sweep.steps, sweep.snapshots + 1).round().astype(int)[1:]
-    every = {
-        "W": torch.tensor(W, dtype=torch.float32)[:, None],
-        "b": torch.full((len(W), 1, W.shape[1], W.shape[3]), b),
-    }
+    every = {"W": torch.tensor(W, dtype=torch.float32)[:, None], "b": torch.zeros(len(W), 1, W.shape[1], W.shape[3])}
     none = torch.zeros(1, sweep.restarts, dtype=torch.float64)
     last = {name: values[-1] for name, values in every.items()}
     return SweepResult(sweep, last, none, none, torch.tensor(steps), every)

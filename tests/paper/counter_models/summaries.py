@@ -28,11 +28,11 @@ EXPERIMENTS = {
 }
 
 
-def made(experiment: str, W: np.ndarray, loss: float = 9.0, b: float = 0.0) -> SweepResult:
+def made(experiment: str, W: np.ndarray, loss: float = 9.0) -> SweepResult:
     """Return one model per point of a sweep at scale quick, with the weights [m, n] or [point, m, n]."""
     sweep = QUICK.sweeps[experiment].model_copy(update={"restarts": 1})
     weights = torch.from_numpy(np.broadcast_to(W, (sweep.size, sweep.m, sweep.n)).copy())[:, None].double()
-    biases = torch.full((sweep.size, 1, sweep.n), b, dtype=torch.float64)
+    biases = torch.zeros(sweep.size, 1, sweep.n, dtype=torch.float64)
     losses = torch.full((sweep.size, 1), loss, dtype=torch.float64)
     return SweepResult(sweep, {"W": weights, "b": biases}, losses, losses / 100)
 
