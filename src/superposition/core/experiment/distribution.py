@@ -1,7 +1,7 @@
 """Which features are active together (paper: "Setting", "Correlated features")."""
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -59,3 +59,10 @@ def parse_distribution(spec: Any) -> Any:
             )
         return predefined[spec]
     return spec
+
+
+# A distribution, given by its keys or by its name.
+AnyDistribution = Annotated[
+    Distribution,
+    BeforeValidator(parse_distribution, json_schema_input_type=Literal["independent", "signed"] | Distribution),
+]

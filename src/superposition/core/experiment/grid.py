@@ -12,7 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from superposition.core.errors import short_repr
-from superposition.core.experiment.distribution import Distribution, parse_distribution
+from superposition.core.experiment.distribution import AnyDistribution, Distribution
 from superposition.core.experiment.values import PREDEFINED, UNIFORM, Values, parse_values
 from superposition.core.validation import Strict, as_tuple
 
@@ -83,13 +83,7 @@ Axis = Annotated[
     tuple[T, ...], Field(min_length=1), BeforeValidator(lambda axis: tuple(_values(axis))), Notations(LogRange)
 ]
 Distributions = Annotated[
-    tuple[
-        Annotated[
-            Distribution,
-            BeforeValidator(parse_distribution, json_schema_input_type=Literal["independent", "signed"] | Distribution),
-        ],
-        ...,
-    ],
+    tuple[AnyDistribution, ...],
     Field(min_length=1),
     BeforeValidator(lambda spec: tuple(spec) if isinstance(spec, list | tuple) else (spec,)),
     Notations(),
