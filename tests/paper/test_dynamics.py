@@ -210,6 +210,16 @@ def test_claims_from_files(data: Tables, tmp_path: Path) -> None:
     assert values["dynamics.octahedron"] == [pytest.approx(0.75), pytest.approx(0.4**3)]
 
 
+def test_octahedra_of_both_initialisations(data: Tables) -> None:
+    """Without runs from one of the initialisations there is no least share of octahedra."""
+    tables = data["geometric_learning"]
+    runs = tables["runs"][tables["runs"]["experiment"] == SMALL_INIT]
+    (claim,) = judge.claims.find(["dynamics.octahedron"])
+    judgement = claim.judge(data | {"geometric_learning": tables | {"runs": runs}})
+    assert np.isnan(judgement.statement[0].value)
+    assert judgement.verdict == "not reproduced"
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
