@@ -120,6 +120,8 @@ def all_in_superposition(data: Tables) -> Finding:
             "superposition gradually reaches all features",
         ),
     ],
+    # The best of three models of n = 80 can have one feature with a dedicated dimension at 1-S = 0.03 and two at 0.01.
+    at_quick=False,
 )
 def least_important_first(data: Tables) -> Finding:
     orders = [order for figure in FIGURES for order in _orders(rows_of(data, figure, "features"))]
