@@ -16,7 +16,6 @@ rule measure:
         "../envs/superposition.yaml"
     params:
         section=section_of,
-        experiments=lambda wildcards: CONFIG.figures[wildcards.figure].experiments,
         best=lambda wildcards: CONFIG.figures[wildcards.figure].best,
     script:
         "../scripts/measure.py"
