@@ -111,6 +111,12 @@ def test_a_change_of_one_experiment_trains_that_one(made: Project, experiment: s
         assert made.jobs() == jobs
 
 
+def test_a_figure_of_fewer_experiments_is_measured_again(made: Project) -> None:
+    """Its tables are made again, although none of the weights that are left is newer."""
+    with edited(made.section("theory"), "[basic_small_linear, ", "["):
+        assert made.jobs() >= section("theory") | ENDS
+
+
 def test_an_edit_of_a_caption_or_a_category_draws_nothing_again(made: Project) -> None:
     """Captions and categories are in the report and the record, not in the drawing."""
     with ExitStack() as stack:

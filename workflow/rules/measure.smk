@@ -16,6 +16,9 @@ rule measure:
         "../envs/superposition.yaml"
     params:
         section=section_of,
+        # The script does not read these. They are why a figure of other experiments is measured again, since the default
+        # profile takes no change of the inputs alone for a reason.
+        experiments=lambda wildcards: CONFIG.figures[wildcards.figure].experiments,
         best=lambda wildcards: CONFIG.figures[wildcards.figure].best,
     script:
         "../scripts/measure.py"
