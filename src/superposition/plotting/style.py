@@ -79,7 +79,7 @@ def save(figure: Figure, *paths: str | Path) -> None:
     plt.close(figure)
 
 
-def figure_in_rows(height: float, *ratios: float) -> tuple[Figure, *tuple[SubFigure, ...]]:
+def figure_in_rows(height: float, *ratios: float | int) -> tuple[Figure, *tuple[SubFigure, ...]]:
     """Create a figure as wide as a page, with its height in inches; also return its rows, whose heights have ratios."""
     figure = plt.figure(figsize=(PAGE, height))
     return figure, *figure.subfigures(len(ratios), 1, height_ratios=ratios)
