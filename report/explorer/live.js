@@ -78,6 +78,8 @@ export const showLive = (root, _, address, data) => {
     message.textContent = problem(spec) ?? "";
     if (message.textContent) return;
     models++;
+    // Until the new model has a report, the panels show the one before.
+    delete root.dataset.step;
     Object.assign(state, { spec, best: knownOptimum(spec, data.products), history: [], last: undefined });
     clearTimeout(searchSoon);
     const setting = { ...spec, density: spec.densities };
