@@ -110,7 +110,7 @@ def test_the_quick_reproduction_is_the_same(tmp_path: Path, slurm: Slurm, profil
     """
     other = Project(tmp_path)
     with edited(other, profile) as settings:
-        settings["groups"]["train"] = "train"
+        settings["groups"]["train_small"] = "train"
     few = ["--group-components", "train=14", "--jobs", "2", "--cores", "1"]
     seed = SweepResult.load(ROOT / OUT / "weights/introduction.safetensors").sweep.seed
     code, output = run(other, slurm, profile, *few, "--config", "scale=quick", f"seed={seed}")

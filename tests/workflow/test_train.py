@@ -22,7 +22,16 @@ def test_one_job_on_one_machine(fresh: Project) -> None:
     counts = dict(line.split() for line in plan.splitlines() if len(line.split()) == 2)
     assert (counts["part"], counts["gather"], "train" in counts) == ("18", "4", False)
     small = fresh.jobs("--set-scatter", "split=5", "--config", "one_core_work=45000000000", "--", *weights)
-    assert small == {f"train:{name}" for name in EXPERIMENTS}
+    assert small == {f"train_small:{name}" for name in EXPERIMENTS}
+
+
+def test_a_large_sweep_comes_first(fresh: Project) -> None:
+    """A sweep that takes all cores would otherwise wait until no other job is left."""
+    config = fresh.config()
+    config["experiments"]["introduction"] |= {"steps": 4000, "batch": 16}
+    fresh.configure(config | {"one_core_work": 2e6})
+    said = fresh.make(*(f"{OUT}/weights/{name}.safetensors" for name in EXPERIMENTS))
+    assert re.findall(r"^(?:local)?rule (\w+):$", said, re.MULTILINE) == ["train", *["train_small"] * 3]
 
 
 def test_a_split_sweep_has_the_same_bytes_and_a_record(made: Project, copied: Project) -> None:

@@ -26,9 +26,9 @@ rule train:
     benchmark:
         f"{OUT}/benchmarks/train/{{experiment}}.tsv"
     wildcard_constraints:
-        experiment="|".join(name for name, parts in PARTS.items() if parts == 1) or "none",
-    # A job that takes all cores waits for the others to end. So these come first, and small jobs fill the end of a run.
-    priority: 2
+        experiment="|".join(name for name, parts in PARTS.items() if parts == 1 and name not in SMALL) or "none",
+    # A job that takes all cores waits until no other is left, unless it comes first. Small jobs fill the end of a run.
+    priority: 3
     conda:
         "../envs/superposition.yaml"
     threads: lambda wildcards: 1 if wildcards.experiment in SMALL + ON_GPU else workflow.cores or 1
@@ -39,6 +39,12 @@ rule train:
         device=CONFIG.device,
     script:
         "../scripts/train.py"
+
+
+use rule train as train_small with:
+    wildcard_constraints:
+        experiment="|".join(SMALL) or "none",
+    priority: 2
 
 
 use rule train as part with:

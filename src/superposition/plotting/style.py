@@ -148,7 +148,7 @@ def number_ticks(axis: Axis, count: int) -> None:
     axis.set_ticks(range(count), [str(number) for number in range(1, count + 1)])
 
 
-def signed_matrix(ax: Axes, values: np.ndarray, reach: float | int = 1.0, **options: Any) -> AxesImage:
+def signed_matrix(ax: Axes, values: np.ndarray, reach: float = 1.0, **options: Any) -> AxesImage:
     """Draw a matrix without ticks in a fine frame; colours extend from -reach to reach, options are matplotlib's."""
     image = ax.imshow(values, cmap=SIGNED, vmin=-reach, vmax=reach, **options)
     ax.set(xticks=[], yticks=[])

@@ -33,7 +33,7 @@ def _format_weight(value: float) -> str:
 
 def _draw_matrix(ax: Axes, W: Float[np.ndarray, "m n"], title: str) -> None:
     """Draw a layer as a matrix with its values, a row per neuron."""
-    style.signed_matrix(ax, W, reach=2, aspect="auto")
+    style.signed_matrix(ax, W, reach=2.0, aspect="auto")
     for (k, i), value in np.ndenumerate(W):
         if abs(value) >= 0.05:
             colour = "k" if abs(value) < 1.3 else "w"

@@ -150,6 +150,6 @@ def _draw_plane(ax: Axes, tables: dict[str, pd.DataFrame], regimes: pd.DataFrame
     features = at_point(tables["features"], point)
     for i in features.loc[features["represented"] & ~features["alone"], "feature"]:
         ax.annotate("", W[:, i], (0, 0), arrowprops={"arrowstyle": "->", "color": style.CATEGORIES[i % 10], "lw": 1.3})
-        ax.annotate(f"$W_{{{i + 1}}}$", 1.12 * W[:, i], ha="center", va="center", fontsize=6)
+        ax.annotate(f"$W_{{{i + 1}}}$", 1.12 * W[:, i], fontsize=6, **style.CENTRED)
     ax.set_title(f"{style.density_title(density)}\nin the plane", fontsize=7)
     ax.tick_params(labelsize=5.5)
