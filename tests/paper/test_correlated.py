@@ -460,6 +460,7 @@ def test_claims_are_about_their_rows(
     assert value(other(inside)) != value(ideal())
 
 
+@pytest.mark.integration
 def test_the_animation_is_the_same_every_time(tmp_path: Path) -> None:
     assert animated_twice(draw, "collapse", ideal(), tmp_path) > 1
 

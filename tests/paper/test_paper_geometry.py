@@ -675,6 +675,7 @@ def texts(figure: Figure) -> list[str]:
     return [text for ax in figure.axes for text in (ax.get_xlabel(), ax.get_ylabel()) if text]
 
 
+@pytest.mark.integration
 def test_the_animation_is_the_same_every_time(tmp_path: Path) -> None:
     assert animated_twice(draw, "polytopes", {"polytopes": table_of("polytopes")}, tmp_path) > 1
 

@@ -152,7 +152,7 @@ def test_sparse_models_are_polished_from_density_to_density(monkeypatch: pytest.
 def test_absolute_values_that_training_lost_are_learned_again() -> None:
     """Models whose other outputs are always 0 end with a lower loss than without superposition."""
     keys = {"model": "absolute", "distribution": "signed", "n": 8, "m": 8, "importance": {"decay": 0.8}}
-    sweep = Sweep.parse(keys | {"density": [0.02, 0.01], "steps": 20_000, "learning_rate": 0.01, "batch": 256})
+    sweep = Sweep.parse(keys | {"density": [0.02, 0.01], "steps": 10_000, "learning_rate": 0.01, "batch": 256})
     models = train(sweep.model_copy(update={"steps": 1}), "cpu")
     exactly = [known_models(k, c)[0].parameters for k, c in enumerate(Family({"one": sweep}).conditions)]
     p = models.model.unpack(torch.stack(exactly)[:, None])

@@ -56,7 +56,8 @@ def test_steps_are_those_of_the_reference(name: str, monkeypatch: pytest.MonkeyP
     check_steps(name, config(CASES[name][1], steps=20, warmup=0.3, weight_decay=0.1))
 
 
-# Other values and activations, noise and dropout. Tracing takes seconds, so each case combines several.
+# Other values and activations, noise and dropout. Tracing takes seconds, so each case combines several, and all but one
+# wait for CI.
 OTHERS: dict[str, dict[str, Any]] = {
     "half-normal, signed, with dropout and noise": REFERENCE["half-normal, signed"] | {"dropout": 0.3, "noise": 0.1},
     "exponential, with sets, gelu inside and noise": REFERENCE["gelu inside"] | {"values": "exponential", "noise": 0.3},
@@ -64,7 +65,13 @@ OTHERS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("changes", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(case, id=name, marks=() if "dropout" in case else pytest.mark.integration)
+        for name, case in OTHERS.items()
+    ],
+)
 def test_steps_and_losses_of_other_models(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     trace_only(monkeypatch)
     plan = Plan(sweep(**changes))

@@ -6,10 +6,11 @@ are uniform on [0, 1] unless a function is given other ``values``.
 
 import itertools
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from superposition.core.experiment.values import UNIFORM, Values
@@ -162,6 +163,30 @@ def _segment_means(u: Float[Tensor, "*#batch"], w: Float[Tensor, "*#batch"], rel
     return total * part / 2, (total**2 - up * wp) * part / 3
 
 
+class _Cases(NamedTuple):
+    """Outputs given the active features, of one number of active features: outputs of active ones, or of others."""
+
+    target_active: bool
+    output: Int64[Tensor, " case"]
+    # The active features, of which the output's own comes last.
+    inputs: Int64[Tensor, "case active"]
+
+
+@cache
+def _cases(n: int) -> tuple[list[tuple[int, ...]], list[_Cases], Int64[Tensor, "pattern n"]]:
+    """Return all sets of active features, what is evaluated together, and the number of the case of every output."""
+    patterns = [active for k in range(n + 1) for active in itertools.combinations(range(n), k)]
+    together, numbers = [], dict[tuple[tuple[int, ...], int], int]()
+    for k, target_active in itertools.product(range(n + 1), (False, True)):
+        alike = [active for active in patterns if len(active) == k]
+        if cases := [(active, j) for active in alike for j in range(n) if (j in active) == target_active]:
+            inputs = [sorted(active, key=lambda i, j=j: i == j) for active, j in cases]
+            output = torch.tensor([j for _, j in cases])
+            together.append(_Cases(target_active, output, torch.tensor(inputs, dtype=torch.long)))
+            numbers |= {case: len(numbers) + number for number, case in enumerate(cases)}
+    return patterns, together, torch.tensor([[numbers[active, j] for j in range(n)] for active in patterns])
+
+
 def pattern_losses(
     model: Model,
     p: Parameters,
@@ -190,33 +215,16 @@ def pattern_losses(
         raise ValueError(
             f"model {model.name!r}: the exact loss requires a linear hidden layer and a linear or ReLU output"
         )
-    gram, n = p[model.output_matrix].mT @ p["W"], model.n
-    losses = {}
-    # Patterns with the same number of active features are evaluated together.
-    for k in range(n + 1):
-        patterns = list(itertools.combinations(range(n), k))
-        errors: dict[tuple[tuple[int, ...], int], Tensor] = {}
-        for target_active in (False, True):
-            cases = [(active, j) for active in patterns for j in range(n) if (j in active) == target_active]
-            if cases:
-                outputs = [j for _, j in cases]
-                # The output's own feature comes last.
-                inputs = torch.tensor(
-                    [sorted(active, key=lambda i, j=j: i == j) for active, j in cases], dtype=torch.long
-                )
-                weight = gram[..., torch.tensor(outputs)[:, None], inputs]
-                found = _squared_error(
-                    weight,
-                    p["b"][..., outputs],
-                    target_active,
-                    model.output_function == "relu",
-                    twice_differentiable,
-                    minimum,
-                )
-                errors |= zip(cases, found.unbind(-1), strict=True)
-        for active in patterns:
-            losses[active] = (importance * torch.stack([errors[active, j] for j in range(n)], dim=-1)).sum(-1)
-    return losses
+    gram, (patterns, cases, order) = p[model.output_matrix].mT @ p["W"], _cases(model.n)
+    relu = model.output_function == "relu"
+    errors = [
+        _squared_error(
+            gram[..., output[:, None], inputs], p["b"][..., output], target_active, relu, twice_differentiable, minimum
+        )
+        for target_active, output, inputs in cases
+    ]
+    losses = (importance[..., None, :] * torch.cat(errors, dim=-1)[..., order]).sum(-1)
+    return dict(zip(patterns, losses.unbind(-1), strict=True))
 
 
 def pattern_probability(active: tuple[int, ...], density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:

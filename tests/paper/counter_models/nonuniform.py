@@ -33,19 +33,12 @@ def fits(experiment: str) -> SweepResult:
     return SweepResult(sweep, {}, loss, loss)
 
 
-def measured(solve: Solve) -> Tables:
-    """Return the tables of these solutions; the exact branches are followed with few samples."""
+def measured(solve: Solve, *figures: str) -> Tables:
+    """Return the tables of figures for these solutions; the exact branches are followed with few samples."""
     trained = {name: solved(name, solve) for name in ("pentagon", "pentagon_importance")}
     trained |= {f"polytopes_{m}_{n}": fits(f"polytopes_{m}_{n}") for m in (2, 3) for n in (5, 6)}
     with few_samples(2**6, seeds=2), patch.object(measure, "CROSSOVER_DENSITIES", (0.05, 0.1)):
-        return {figure: getattr(measure, figure)(trained) for figure in ("pentagon_solutions", "pentagon_loss")}
-
-
-@functools.cache
-def random_weights() -> Tables:
-    """Return solutions of random weights."""
-    rng = np.random.default_rng(0)
-    return measured(lambda ratio: (rng.normal(size=(2, 5)), np.zeros(5)))
+        return {figure: getattr(measure, figure)(trained) for figure in figures}
 
 
 @functools.cache
@@ -56,14 +49,25 @@ def without_snap() -> Tables:
         share = 0.5 + 0.5 * np.log10(ratio)
         return share * UPRIGHT_PENTAGON.corners + (1 - share) * TWO_DIGONS, np.full(5, -0.2)
 
-    return measured(solve)
+    return measured(solve, "pentagon_solutions", "pentagon_loss")
+
+
+@functools.cache
+def random_weights() -> Tables:
+    """Return solutions of random weights, beside the exact branches of other models."""
+    rng = np.random.default_rng(0)
+    return without_snap() | measured(lambda ratio: (rng.normal(size=(2, 5)), np.zeros(5)), "pentagon_solutions")
 
 
 @functools.cache
 def random_norms() -> Tables:
-    """Return pentagons with equal angles whose norms and biases are random."""
+    """Return pentagons with equal angles whose norms and biases are random, beside the exact branches of others."""
     rng = np.random.default_rng(1)
-    return measured(lambda ratio: (UPRIGHT_PENTAGON.corners * rng.uniform(0.9, 1.3, 5), rng.uniform(0, 0.3, 5)))
+
+    def solve(ratio: float) -> tuple[np.ndarray, np.ndarray]:
+        return UPRIGHT_PENTAGON.corners * rng.uniform(0.9, 1.3, 5), rng.uniform(0, 0.3, 5)
+
+    return without_snap() | measured(solve, "pentagon_solutions")
 
 
 def positive_biases() -> Tables:

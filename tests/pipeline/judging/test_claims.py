@@ -23,6 +23,9 @@ from superposition.pipeline.judging.claims import (
 )
 from superposition.pipeline.judging.criteria import Comparison, Criterion, Number, above, below, decide
 
+# The tests of the sections' numbers check the shapes of arrays; here that would take as long as what it checks.
+pytestmark = pytest.mark.usefixtures("without_shape_checks")
+
 SMALL = Criterion("weight, kg", below(2, "the paper", "at most two"))
 LARGE = Criterion("length, m", above(10, "null model", "99 % of random ones are shorter"))
 ABOUT = {"figure": "cage", "paper": "Owls, as a rule", "about": "trained models", "phrase": "owls are as a"}
