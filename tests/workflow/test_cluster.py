@@ -89,6 +89,8 @@ def test_a_job_that_waits_for_ever_can_be_seen_and_cancelled(fresh: Project, slu
     assert not slurm("squeue", "--noheader"), said(fresh)
 
 
+# The second profile says it in another word only.
+@pytest.mark.parametrize("profile", ["slurm", pytest.param("cluster-generic", marks=pytest.mark.slow)])
 def test_a_gpu_is_asked_for_where_the_configuration_insists_on_one(fresh: Project, slurm: Slurm, profile: str) -> None:
     """The node that SLURM chooses has a GPU only by name, and the job says so."""
     if profile == "cluster-generic":
