@@ -5,7 +5,13 @@ import pytest
 from tests.paper.on_record import FOLDER, RECORDED, differences, record
 
 
-@pytest.mark.parametrize("section", RECORDED)
+# These two take as long as all others together, and have many tests of their own.
+LONG = ("geometry", "phase")
+
+
+@pytest.mark.parametrize(
+    "section", [pytest.param(name, marks=pytest.mark.integration if name in LONG else ()) for name in RECORDED]
+)
 def test_numbers_are_those_on_record(section: str) -> None:
     different = differences(record(section), pd.read_csv(FOLDER / f"{section}.csv"))
     assert not different, (

@@ -149,6 +149,7 @@ def test_sparse_models_are_polished_from_density_to_density(monkeypatch: pytest.
     assert (one.table["excess"] > 0.01 + 2 * one.table["excess_error"]).tolist()[1:] == [True, True, True]
 
 
+@pytest.mark.integration
 def test_absolute_values_that_training_lost_are_learned_again() -> None:
     """Models whose other outputs are always 0 end with a lower loss than without superposition."""
     keys = {"model": "absolute", "distribution": "signed", "n": 8, "m": 8, "importance": {"decay": 0.8}}
