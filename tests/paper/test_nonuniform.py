@@ -301,6 +301,7 @@ def test_a_crossing_of_other_kinds_is_no_crossover() -> None:
         synthetic.few_samples(2**6, seeds=1),
         mock.patch.object(measure, "CROSSOVER_DENSITIES", tuple(kinds)),
         mock.patch.object(measure.branches, "crossing", return_value=found),
+        mock.patch.object(measure, "trace_branches"),
     ):
         table = measure.pentagon_loss({"pentagon": models()} | restarts())["crossovers"]
     np.testing.assert_array_equal(table["crossover"], [0.3, np.nan, np.nan])

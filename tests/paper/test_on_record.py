@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 from tests.paper.on_record import FOLDER, RECORDED, differences, record
 
-
 # These two take as long as all others together, and have many tests of their own.
 LONG = ("geometry", "phase")
 
