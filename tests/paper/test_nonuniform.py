@@ -267,7 +267,9 @@ def test_branches() -> None:
     assert shape["angle"] == pytest.approx(72, abs=0.5)
 
 
-@pytest.mark.parametrize("kept", ["two digons", "pentagon", "nothing"])
+@pytest.mark.parametrize(
+    "kept", ["two digons", *(pytest.param(kept, marks=pytest.mark.integration) for kept in ("pentagon", "nothing"))]
+)
 def test_branches_without_a_kind(kept: str) -> None:
     """A kind that no fit is of has no branch, unless the search finds a minimum of that kind."""
     trained, solution = models(), {"two digons": digons(), "pentagon": NORM * pentagon(), "nothing": np.zeros((2, 5))}
@@ -469,7 +471,13 @@ def test_losses_are_drawn() -> None:
     plt.close(drawn)
 
 
-@pytest.mark.parametrize("kind", ["other", "two digons", "pentagon", "pentagon and two digons"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("other", "pentagon and two digons"),
+        *(pytest.param(kind, marks=pytest.mark.integration) for kind in ("two digons", "pentagon")),
+    ],
+)
 def test_drawn_without_a_kind(kind: str, tmp_path: Path) -> None:
     """The figures are drawn even if no fit is of some kind."""
     gone = kind.split(" and ")

@@ -49,7 +49,7 @@ def check_steps(name: str, plan: TrainingConfig) -> None:
     torch.testing.assert_close(captured.parameters.cpu(), reference.parameters.detach(), atol=2e-6, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["odd", "attacked and penalised"])
+@pytest.mark.parametrize("name", ["odd", pytest.param("attacked and penalised", marks=pytest.mark.integration)])
 def test_steps_are_those_of_the_reference(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The steps of the traced engine, with warm-up and weight decay, are those of the reference."""
     trace_only(monkeypatch)

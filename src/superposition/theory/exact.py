@@ -164,7 +164,7 @@ def _segment_means(u: Float[Tensor, "*#batch"], w: Float[Tensor, "*#batch"], rel
 
 
 class _Cases(NamedTuple):
-    """Outputs given the active features, of one number of active features: outputs of active ones, or of others."""
+    """Outputs whose errors are integrated together: given as many active features, and all of them active, or none."""
 
     target_active: bool
     output: Int64[Tensor, " case"]
@@ -174,7 +174,7 @@ class _Cases(NamedTuple):
 
 @cache
 def _cases(n: int) -> tuple[list[tuple[int, ...]], list[_Cases], Int64[Tensor, "pattern n"]]:
-    """Return all sets of active features, what is evaluated together, and the number of the case of every output."""
+    """Return all sets of active features, the cases by what is integrated together, and every output's case."""
     patterns = [active for k in range(n + 1) for active in itertools.combinations(range(n), k)]
     together, numbers = [], dict[tuple[tuple[int, ...], int], int]()
     for k, target_active in itertools.product(range(n + 1), (False, True)):
