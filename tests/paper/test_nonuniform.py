@@ -17,6 +17,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.cases import in_ci
 from tests.paper import synthetic
 from tests.paper.synthetic import animated_twice, at, changed, drawn, through_files
 from tests.real import QUICK
@@ -267,9 +268,7 @@ def test_branches() -> None:
     assert shape["angle"] == pytest.approx(72, abs=0.5)
 
 
-@pytest.mark.parametrize(
-    "kept", ["two digons", *(pytest.param(kept, marks=pytest.mark.integration) for kept in ("pentagon", "nothing"))]
-)
+@pytest.mark.parametrize("kept", in_ci(["two digons", "pentagon", "nothing"], "two digons"))
 def test_branches_without_a_kind(kept: str) -> None:
     """A kind that no fit is of has no branch, unless the search finds a minimum of that kind."""
     trained, solution = models(), {"two digons": digons(), "pentagon": NORM * pentagon(), "nothing": np.zeros((2, 5))}
@@ -471,13 +470,10 @@ def test_losses_are_drawn() -> None:
     plt.close(drawn)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        *("other", "pentagon and two digons"),
-        *(pytest.param(kind, marks=pytest.mark.integration) for kind in ("two digons", "pentagon")),
-    ],
-)
+KINDS = ("other", "two digons", "pentagon", "pentagon and two digons")
+
+
+@pytest.mark.parametrize("kind", in_ci(KINDS, "other", "pentagon and two digons"))
 def test_drawn_without_a_kind(kind: str, tmp_path: Path) -> None:
     """The figures are drawn even if no fit is of some kind."""
     gone = kind.split(" and ")

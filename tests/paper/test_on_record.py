@@ -2,13 +2,14 @@
 
 import pandas as pd
 import pytest
+from tests.cases import in_ci
 from tests.paper.on_record import FOLDER, RECORDED, differences, record
 
-# The phase diagrams take long; their own tests notice the same errors.
-SECTIONS = [pytest.param(name, marks=pytest.mark.integration if name == "phase" else ()) for name in RECORDED]
+# These two take as long as all others together, and their own tests notice most of the same errors.
+LONG = ("geometry", "phase")
 
 
-@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("section", in_ci(RECORDED, *(name for name in RECORDED if name not in LONG)))
 def test_numbers_are_those_on_record(section: str) -> None:
     different = differences(record(section), pd.read_csv(FOLDER / f"{section}.csv"))
     assert not different, (

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.cases import in_ci
 from tests.training.test_engines import CASES, config, make_block
 from tests.training.test_other_models import REFERENCE, sweep
 from tests.training.test_runner import check_engine
@@ -49,7 +50,7 @@ def check_steps(name: str, plan: TrainingConfig) -> None:
     torch.testing.assert_close(captured.parameters.cpu(), reference.parameters.detach(), atol=2e-6, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["odd", pytest.param("attacked and penalised", marks=pytest.mark.integration)])
+@pytest.mark.parametrize("name", in_ci(["odd", "attacked and penalised"], "odd"))
 def test_steps_are_those_of_the_reference(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The steps of the traced engine, with warm-up and weight decay, are those of the reference."""
     trace_only(monkeypatch)
@@ -65,13 +66,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        pytest.param(case, id=name, marks=() if "dropout" in case else pytest.mark.integration)
-        for name, case in OTHERS.items()
-    ],
-)
+@pytest.mark.parametrize("changes", in_ci(OTHERS, "half-normal, signed, with dropout and noise"))
 def test_steps_and_losses_of_other_models(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     trace_only(monkeypatch)
     plan = Plan(sweep(**changes))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.cases import in_ci
 from tests.training.test_runner import content
 
 from superposition.analysis import tables
@@ -114,17 +115,14 @@ def test_losses_are_expectations(changes: dict[str, Any]) -> None:
     assert (trained.loss_error == 0).all() == (name in exact)
 
 
-# Each of these sweeps uses random numbers in another way, or has other parameters. All but two wait for CI.
-CUT = ("noise", "custom", "untied", "exponential", "half-normal", "gelu", "gelu inside", "dropout and noise")
+# Each of these sweeps uses random numbers in another way, or has other parameters.
+CUT = {
+    name: (COMPILED | REFERENCE)[name]
+    for name in ("untied", "exponential", "half-normal", "gelu", "gelu inside", "noise", "dropout and noise", "custom")
+}
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        pytest.param((COMPILED | REFERENCE)[name], id=name, marks=() if k < 2 else pytest.mark.integration)
-        for k, name in enumerate(CUT)
-    ],
-)
+@pytest.mark.parametrize("changes", in_ci(CUT, "noise", "custom"))
 def test_the_same_bytes_however_a_sweep_is_cut(
     changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

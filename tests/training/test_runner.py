@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.cases import in_ci
 
 from superposition.core.errors import SuperpositionError
 from superposition.core.experiment.grid import Relative
@@ -69,7 +70,7 @@ def gathered(plan: Sweep, parts: int, folder: Path, **options: Any) -> SweepResu
     return SweepResult.gather([SweepResult.load(path) for path in reversed(paths)])
 
 
-@each_sweep
+@pytest.mark.parametrize("changes", in_ci(SWEEPS, "sets", "relative", "against"))
 def test_the_division_of_the_work_does_not_change_a_byte(
     changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from matplotlib import colormaps
 from matplotlib.colors import to_hex, to_rgb
+from tests.cases import in_ci
 from tests.pipeline.browser import CHROMIUM, FLAGS, new_page
 from tests.real import CONFIGS, ROOT
 from tests.sections import parse
@@ -96,7 +97,7 @@ def trained(spec: dict[str, Any], steps: int = 200) -> tuple[np.ndarray, np.ndar
     return compiled, np.maximum(np.abs(compiled - reference), steps * 6e-8)
 
 
-@pytest.mark.parametrize("change", SPECS.values(), ids=SPECS)
+@pytest.mark.parametrize("change", in_ci(SPECS, "correlated", "absolute", "linear", "uneven"))
 def test_the_page_trains_what_the_package_trains(change: dict[str, Any], tmp_path: Path) -> None:
     """After 200 steps the weights are the same to within twice the rounding errors of the package."""
     spec = SPEC | change
