@@ -5,7 +5,7 @@ import pytest
 from tests.cases import in_ci
 from tests.paper.on_record import FOLDER, RECORDED, differences, record
 
-# These two take as long as all others together, and their own tests notice most of the same errors.
+# These two take longest, and their own tests notice most of the same errors.
 LONG = ("geometry", "phase")
 
 
