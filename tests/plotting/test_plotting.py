@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import seaborn
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -34,6 +35,11 @@ def chunks(png: bytes) -> list[tuple[bytes, bytes]]:
         found.append((png[at + 4 : at + 8], png[at + 8 : at + 8 + length]))
         at += length + 12
     return found
+
+
+def test_the_palette_is_one_for_colour_blind_readers() -> None:
+    """The style sheet spells out a palette of seaborn, which is too slow to import for every figure."""
+    assert seaborn.color_palette("colorblind").as_hex() == style.CATEGORIES
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png"])
@@ -117,7 +123,7 @@ def test_model_panel() -> None:
     np.testing.assert_array_equal(strip.images[0].get_array(), features[["bias"]])
     for image in (*heat.images, *strip.images):
         assert image.get_clim() == (-1, 1)
-        assert image.get_cmap() is style.SIGNED
+        assert image.get_cmap() is style.signed()
         assert image.origin == "upper"
     assert [bar.get_width() for bar in bars.patches] == [1, 0.5, 2]
     assert [bar.get_y() + bar.get_height() / 2 for bar in bars.patches] == pytest.approx([0, 1, 2])

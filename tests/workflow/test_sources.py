@@ -44,7 +44,7 @@ def imported(names: list[str], lines: list[str]) -> list[str]:
     ("stage", "never"),
     [
         ("measure", ["matplotlib", "scipy.stats", "scipy.optimize"]),
-        ("draw", ["torch"]),
+        ("draw", ["torch", "seaborn", "scipy.stats"]),
         ("judge", ["torch", "matplotlib", "pydantic"]),
     ],
 )

@@ -105,7 +105,7 @@ def model_grid(
         if longest > 1.3:
             bars.set_xlim(0, 1.05 * longest)
     scales = (
-        (style.SIGNED, (-reach, reach), values),
+        (style.signed(), (-reach, reach), values),
         (style.SUPERPOSITION, (0, 1), r"$\sum_{j\neq i}(\hat W_i\cdot W_j)^2$"),
     )
     for place, (cmap, (low, high), label) in enumerate(scales):

@@ -1,32 +1,31 @@
 """Common style of all figures: the style sheet, the colours, and how figures are saved."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.animation import Animation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import NullFormatter
 from matplotlib.transforms import Bbox, BboxBase
 
-STYLE = Path(__file__).with_suffix(".mplstyle")
+plt.style.use(Path(__file__).with_suffix(".mplstyle"))
 # Width of a page in inches.
 PAGE = 7.0
 
-# All colours can be told apart by colour-blind readers: categories have seaborn's palette, quantities perceptually
-# uniform colour maps.
-CATEGORIES = sns.color_palette("colorblind").as_hex()
-# Weights and dot products: blue is negative, orange positive.
-SIGNED = sns.diverging_palette(250, 20, s=85, l=45, as_cmap=True)
+# All colours can be told apart by colour-blind readers: categories have the palette of the style sheet, quantities
+# perceptually uniform colour maps.
+CATEGORIES: list[str] = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
 # Superposition of a feature, from 0 (a dedicated dimension) to 1 or more (shared with other features).
 SUPERPOSITION = mpl.colormaps["viridis"]
 IMPORTANCE = mpl.colormaps["cividis_r"]
@@ -57,8 +56,14 @@ FINE_LINE = 0.4
 # position takes a tenth of the drawing time, so other figures do without it.
 with_solids = mpl.rc_context({"axes.titley": None})
 
-plt.style.use(STYLE)
-sns.set_palette(CATEGORIES)
+
+@functools.cache
+def signed() -> Colormap:
+    """Return the colours of weights and dot products: blue is negative, orange positive."""
+    # Importing seaborn takes a second, so only figures with these colours do.
+    import seaborn
+
+    return seaborn.diverging_palette(250, 20, s=85, l=45, as_cmap=True)
 
 
 def save(figure: Figure, *paths: str | Path) -> None:
@@ -150,7 +155,7 @@ def number_ticks(axis: Axis, count: int) -> None:
 
 def signed_matrix(ax: Axes, values: np.ndarray, reach: float = 1.0, **options: Any) -> AxesImage:
     """Draw a matrix without ticks in a fine frame; colours extend from -reach to reach, options are matplotlib's."""
-    image = ax.imshow(values, cmap=SIGNED, vmin=-reach, vmax=reach, **options)
+    image = ax.imshow(values, cmap=signed(), vmin=-reach, vmax=reach, **options)
     ax.set(xticks=[], yticks=[])
     frame(ax)
     return image

@@ -140,7 +140,7 @@ def test_the_colours_are_those_of_the_figures(tmp_path: Path) -> None:
     assert shown["POLYTOPES"] == {name: to_hex(style.POLYTOPES[name]) for name in shown["POLYTOPES"]}
     assert {*style.POLYTOPES} == {*shown["POLYTOPES"], "absent"}
     for name, colours in shown["SCALES"].items():
-        scale = getattr(style, name, None) or colormaps[name]
+        scale = style.signed() if name == "SIGNED" else getattr(style, name, None) or colormaps[name]
         expected = scale(np.linspace(0, 1, len(colours)))[:, :3]
         assert [to_rgb(colour) for colour in colours] == pytest.approx(expected, abs=1.01 / 255), name
 

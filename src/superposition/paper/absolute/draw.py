@@ -52,7 +52,7 @@ def _draw_graph(ax: Axes, W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, 
         for (k, i), value in np.ndenumerate(layer):
             if abs(value) > 0.05:
                 ends = (heights["x"][i], heights["h"][k]) if layer is W else (heights["h"][k], heights["y"][i])
-                colour = style.SIGNED(0.95 if value > 0 else 0.05)
+                colour = style.signed()(0.95 if value > 0 else 0.05)
                 ax.plot([left, right], ends, color=colour, lw=1.4 * min(abs(value), 2), zorder=1)
     for column, (name, column_heights) in enumerate(heights.items()):
         for number, height in enumerate(column_heights, 1):
@@ -103,7 +103,7 @@ def _draw_circuit(
     ]
     for start, end, value, along in lines:
         (left, low), (right, high) = places[start], places[end]
-        colour = style.SIGNED(0.95 if value > 0 else 0.05)
+        colour = style.signed()(0.95 if value > 0 else 0.05)
         width = min(0.5 + abs(value), 4)
         ax.plot([left, right], [low, high], color=colour, lw=width, zorder=1, solid_capstyle="round")
         at = left + along * (right - left), low + along * (high - low)

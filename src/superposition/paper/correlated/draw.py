@@ -87,7 +87,7 @@ def local_bases(tables: dict[str, pd.DataFrame]) -> Figure:
         density = nearest_density(pairs["density"], LOCAL_BASES_DENSITY)
         here = rows_at(pairs[pairs["distribution"] == distribution], density=density)
         gram = gram_of(here)
-        image = ax.imshow(gram, cmap=style.SIGNED, vmin=-1, vmax=1)
+        image = ax.imshow(gram, cmap=style.signed(), vmin=-1, vmax=1)
         half = len(gram) // 2
         for corner in (0, half):
             ax.add_patch(plt.Rectangle((corner - 0.5,) * 2, half, half, fill=False, lw=1.2, ec="k", clip_on=False))

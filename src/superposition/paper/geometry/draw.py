@@ -300,7 +300,7 @@ def _draw_examples(fig: SubFigure, examples: pd.DataFrame) -> None:
         arrows.set(xticks=[], yticks=[])
         arrows.spines[:].set_visible(False)
         for i, j in np.argwhere(np.triu(np.abs(gram) > 1e-9, k=1)):
-            colour = style.SIGNED(0.5 + 0.5 * gram[i, j])
+            colour = style.signed()(0.5 + 0.5 * gram[i, j])
             graph.plot(*W[[i, j]].T, color=colour, lw=3 * abs(gram[i, j]), zorder=0)
             # Off the middle, where the edges of the square cross.
             at, dot = 0.7 * W[i] + 0.3 * W[j], str(Fraction(gram[i, j]).limit_denominator(9))

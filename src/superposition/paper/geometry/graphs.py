@@ -30,7 +30,7 @@ def draw_factors(ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
     edges = edges.sort_values("dot", key=abs)
     ends = [(position[i], position[j]) for i, j in zip(edges["i"], edges["j"], strict=True)]
     dot = edges["dot"].clip(-1, 1).to_numpy()
-    options: dict[str, Any] = {"colors": style.SIGNED(0.5 + 0.5 * dot), "linewidths": 1.1 * np.abs(dot)}
+    options: dict[str, Any] = {"colors": style.signed()(0.5 + 0.5 * dot), "linewidths": 1.1 * np.abs(dot)}
     ax.add_collection(LineCollection(ends, **options, capstyle="round", zorder=1))
     positions = np.array([position[feature] for feature in nodes["feature"]])
     colours = [style.POLYTOPES.get(name, style.POLYTOPES["other"]) for name in nodes["polytope"]]

@@ -215,9 +215,12 @@ def loss_surfaces(tables: dict[str, pd.DataFrame]) -> Figure:
         axes[1, column].set_xlabel("$W_1$")
     axes[0, 0].set_ylabel("no bias\n$W_2$")
     axes[1, 0].set_ylabel("best bias\n$W_2$")
-    one, mark = functools.partial(plt.Line2D, [], [], ls="", mew=0.5), {"color": style.CATEGORIES[1], "mec": "black"}
-    handles = [one(marker=m, ms=6, label=f"{name} minimum", **mark) for m, name in (("*", "lowest"), ("X", "other"))]
-    handles.append(one(marker="o", color="white", mec="0.3", ms=4, label="trained"))
+    mark, colour = functools.partial(plt.Line2D, [], [], ls="", mew=0.5), style.CATEGORIES[1]
+    handles = [
+        mark(marker="*", color=colour, mec="black", ms=6, label="lowest minimum"),
+        mark(marker="X", color=colour, mec="black", ms=6, label="other minimum"),
+        mark(marker="o", color="white", mec="0.3", ms=4, label="trained"),
+    ]
     fig.legend(handles=handles, loc="outside lower center", ncols=3)
     placed = {"ax": axes, "ticks": [0.03, 0.1, 0.3, 1], "format": "{x:g}", "pad": 0.015, "aspect": 30}
     style.colorbar(fig, filled, "loss / loss of an output of 0", **placed).minorticks_off()
