@@ -6,7 +6,7 @@ import { CATEGORIES, featureColours } from "./colours.js";
 import { Slider, choice, field } from "./controls.js";
 import { Model } from "./models.js";
 import { clamp, controls, factList, format, html, nearest, note, panel, panels, table, withError } from "./page.js";
-import { featureTable } from "./sweep.js";
+import { featureTable, norms } from "./sweep.js";
 
 const MODELS = /** @type {[string, string][]} */ ([
   ["relu_output", "ReLU(WᵀWx + b)"],
@@ -325,7 +325,10 @@ function createPanels(root, address) {
     const model = new Model(parameters.subarray(0, m * n), m, n);
     const sets = [...spec.correlated, ...spec.anticorrelated];
     picture.element.classList.toggle("solid", m === 3);
-    picture.show(model.columns(), featureColours({ n, importance: spec.importance, sets, varied: [] }));
+    const colours = featureColours({ n, importance: spec.importance, sets, varied: [] });
+    // The columns of W₁ in a model of absolute values are longer than those of W in the others.
+    const longest = Math.max(...norms(model));
+    picture.show(model.columns(), colours, { reach: Math.max(1.4, 1.1 * longest) });
     gram.show((i, j) => model.gram(i, j), n, n);
     curve.replaceChildren(drawCurve(spec.steps, history, best));
     const searched = n <= 3 || spec.model === "linear";

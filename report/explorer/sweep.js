@@ -170,7 +170,8 @@ export function place(name, values, address) {
   return nearest(values, address.number(name, values[Math.floor(values.length / 2)]));
 }
 
-const norms = (/** @type {Model} */ model) => d3.range(model.n).map((i) => model.norm(i));
+/** Returns the norms of the columns of W. */
+export const norms = (/** @type {Model} */ model) => d3.range(model.n).map((i) => model.norm(i));
 
 /**
  * Writes a distribution with features counted from 1.
