@@ -23,7 +23,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture
 def without_shape_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turn off the checks of shapes at run time, which PyTorch's compiler cannot compile."""
+    """Turn off the checks of shapes at run time, which take time and which PyTorch's compiler cannot compile."""
     import jaxtyping
 
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

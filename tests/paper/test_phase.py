@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from tests.paper.synthetic import assert_on_the_page, changed, judged, through_files
 from tests.real import CONFIG, CONFIGS
+from tests.tensors import tensor
 
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
@@ -167,10 +168,6 @@ def panel(data: Tables, figure: str, name: str) -> pd.DataFrame:
 
 
 # Shares and phases.
-
-
-def tensor(values: Any) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float64)
 
 
 @pytest.mark.parametrize(

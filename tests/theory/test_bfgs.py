@@ -5,13 +5,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.tensors import tensor
 
 from superposition.theory import bfgs
 from superposition.theory.bfgs import minimise
-
-
-def tensor(values: object) -> torch.Tensor:
-    return torch.as_tensor(np.asarray(values, dtype=float))
 
 
 @pytest.mark.parametrize("spread", [0, 6])

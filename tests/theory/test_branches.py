@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import optimize
+from tests.tensors import tensor
 
 from superposition.core.experiment.distribution import Distribution
 from superposition.core.models import Model
@@ -11,10 +12,6 @@ from superposition.theory import branches, exact, polytopes, tegum
 from superposition.theory.polytopes import Polytope
 
 PENTAGON = Polytope("pentagon", polytopes.polygon(5))
-
-
-def tensor(values: object) -> torch.Tensor:
-    return torch.as_tensor(np.asarray(values, dtype=float))
 
 
 def random_models(count: int, n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

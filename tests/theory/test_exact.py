@@ -9,16 +9,13 @@ import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate
+from tests.tensors import tensor
 
 from superposition.core.models import Model
 from superposition.theory import exact
 
 RELU, LINEAR = "relu_output", "linear"
 seeds = st.integers(0, 10**6)
-
-
-def tensor(values: object) -> torch.Tensor:
-    return torch.as_tensor(np.asarray(values, dtype=float))
 
 
 def loss_of(name: str, W: object, b: object, density: object, importance: object) -> torch.Tensor:

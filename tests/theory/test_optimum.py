@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import optimize
+from tests.tensors import tensor
 from tests.theory.test_simplices import ARRANGEMENTS
 
 from superposition.core import geometry
@@ -17,10 +18,6 @@ from superposition.theory.simplices import arrange_simplices, arrangements
 from superposition.training.runner import train
 
 RELU, LINEAR = "relu_output", "linear"
-
-
-def tensor(values: object) -> torch.Tensor:
-    return torch.as_tensor(np.asarray(values, dtype=float))
 
 
 def search(

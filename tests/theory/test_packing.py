@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from tests.tensors import tensor
 from torch import Tensor
 
 from superposition.analysis import recognition
@@ -15,10 +16,6 @@ from superposition.theory.catalogue import polytopes_with, simplex
 
 seeds = st.integers(0, 10**6)
 DIGON, TRIANGLE, PENTAGON = (polytopes_with(k)[-1] for k in (2, 3, 5))
-
-
-def tensor(values: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values))
 
 
 def drawn(seed: int, m: int, n: int, *batch: int) -> Tensor:

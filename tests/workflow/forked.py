@@ -4,6 +4,7 @@ Imports take most of the time of a dry run, and of jobs that hardly train. The p
 imports it from the checkout in which it runs, as ``python -m snakemake`` and a job do.
 """
 
+import atexit
 import functools
 import importlib
 import json
@@ -42,7 +43,7 @@ class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
 
 
 class _Handler(socketserver.StreamRequestHandler):
-    """Answers with the number of the process that runs a command, and then with its exit code."""
+    """What a fork does: it says its number, runs a command, and says the exit code."""
 
     def handle(self) -> None:
         command = json.loads(self.rfile.readline())
@@ -53,8 +54,10 @@ class _Handler(socketserver.StreamRequestHandler):
 @functools.cache
 def _server() -> str:
     """Start the server, which lasts as long as this process; return its address."""
-    address = str(Path(tempfile.mkdtemp()) / "server")
-    # Jobs say how many threads they use.
+    place = tempfile.TemporaryDirectory()
+    atexit.register(place.cleanup)
+    address = str(Path(place.name) / "server")
+    # Every job sets how many threads PyTorch may use.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-m", __name__, address]
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2], env=environment, stdout=subprocess.PIPE)
@@ -65,7 +68,7 @@ def _server() -> str:
 
 @contextmanager
 def _asked(address: str, command: dict[str, Any]) -> Iterator[tuple[int, TextIO]]:
-    """Ask a server to run a command; yield the number of the process, and what its exit code can be read from."""
+    """Ask the server to run a command; yield the number of the process, and what its exit code can be read from."""
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(address)
         with client.makefile("rw") as answer:
@@ -120,7 +123,7 @@ def _run(words: list[str], folder: str, environment: dict[str, str], said: list[
 
 
 def _run_snakemake(words: list[str], said: list[str], address: str) -> None:
-    """Run Snakemake, and let the server run its jobs."""
+    """Run Snakemake in this process, and its jobs in other forks of the server."""
     from snakemake.benchmark import benchmarked
     from snakemake.cli import main
     from snakemake.script import PythonScript

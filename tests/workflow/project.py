@@ -115,7 +115,10 @@ class Project:
         return [sys.executable, "-m", "snakemake", "--cores", "2", *words]
 
     def snakemake(self, *words: str, before: Sequence[str] = (), **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake to its end, with words before the command and further variables of the environment."""
+        """Run Snakemake to its end, with words before the command and further variables of the environment.
+
+        Without words before it, Snakemake and its jobs are forks of a process that has imported what they need.
+        """
         env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")} | variables
         if not before:
             return forked.snakemake(["--cores", "2", *words], self.path, env)
