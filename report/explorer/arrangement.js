@@ -7,6 +7,9 @@ import { clamp, format, html, subscript, svg } from "./page.js";
 /** Largest number of features that are labelled. */
 const MAX_LABELLED = 20;
 
+/** Length of a column for which every picture has room, so that most have the same scale. */
+const USUAL_LENGTH = 1.1;
+
 /** The columns of W as arrows, in up to three dimensions. Three dimensions can be turned. */
 export class Arrangement {
   /**
@@ -23,8 +26,8 @@ export class Arrangement {
     this.address = address;
     /** @type {Arrangement[]} pictures that turn together */
     this.together = [this];
-    /** @type {{columns: number[][], colours: string[], joined: number[][], names: number[], reach: number}} */
-    this.model = { columns: [], colours: [], joined: [], names: [], reach: 1.4 };
+    /** @type {{columns: number[][], colours: string[], joined: number[][], names: number[], longest: number}} */
+    this.model = { columns: [], colours: [], joined: [], names: [], longest: USUAL_LENGTH };
     this.element.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
       if (event.buttons && this.solid) this.rotate(event.movementX * 0.01, event.movementY * 0.01);
     });
@@ -65,18 +68,20 @@ export class Arrangement {
    * Shows a model.
    * @param {number[][]} columns the columns of W, [n][m] with m ≤ 3
    * @param {string[]} colours
-   * @param {{reach?: number, names?: number[], edges?: number[][]}} options `names`: numbers of the features, counted
-   *   from 0; `edges`: pairs to join, by default the edges of the convex hull of a solid
+   * @param {{longest?: number, names?: number[], edges?: number[][]}} options `longest`: the longest column of all models
+   *   that are shown on one scale, by default of this one; `names`: numbers of the features, counted from 0; `edges`:
+   *   pairs to join, by default the edges of the convex hull of a solid
    */
-  show(columns, colours, { reach = 1.4, names, edges } = {}) {
+  show(columns, colours, { longest = Math.max(...columns.map((w) => Math.hypot(...w))), names, edges } = {}) {
     const joined = edges ?? (columns[0]?.length === 3 ? hullEdges(columns) : []);
-    this.model = { columns, colours, joined, names: names ?? columns.map((_, i) => i), reach };
+    this.model = { columns, colours, joined, names: names ?? columns.map((_, i) => i), longest };
     this.draw();
   }
 
   draw() {
-    const { columns, colours, joined, reach } = this.model;
-    const unit = this.size / 2 / reach;
+    const { columns, colours, joined, longest } = this.model;
+    // A quarter of the longest arrow is left for its label.
+    const unit = this.size / 2 / (1.25 * Math.max(USUAL_LENGTH, longest));
     const at = columns.map((place) => this.project(place));
     const [x, y] = [0, 1].map(
       (axis) => (/** @type {number[]} */ p) => this.size / 2 + (axis ? -1 : 1) * unit * p[axis],

@@ -158,11 +158,10 @@ function describeFeature(model, feature, D, kind, together, density, curve) {
  */
 function showFactor(solid, model, together, feature, colour) {
   const places = principalCoordinates(model, together);
-  const reach = 1.3 * Math.max(...places.map((p) => Math.hypot(...p)));
   const colours = together.map((i) => (i === feature ? "var(--ink)" : colour));
   const planar = places.every((p) => Math.abs(p[2]) < 0.05);
   const edges = planar && together.length > 1 ? joined(model, together) : undefined;
-  solid.show(places, colours, { reach, names: together, edges });
+  solid.show(places, colours, { names: together, edges });
 }
 
 /**

@@ -81,12 +81,12 @@ function modelParts(view, which, address) {
   const solid = m <= 3;
   const picture = solid ? new Arrangement("The columns of W as arrows; arrow keys turn a solid", address) : undefined;
   picture?.element.classList.toggle("solid", m === 3);
-  const reach = 1.2 * Math.max(1.2, ...d3.range(n).map((i) => models[models.length - 1].norm(i)));
+  const longest = Math.max(...models.flatMap((model) => model.norms()));
   const geometry = html("div", {}, ...(picture ? [picture.element] : []));
   const facts = announced();
   const show = () => {
     for (const chart of [losses, dimensions]) chart.moveCursor(chart.rule("x", step[at], { class: "line" }));
-    if (picture) picture.show(models[at].columns(), colours, { reach });
+    if (picture) picture.show(models[at].columns(), colours, { longest });
     else geometry.replaceChildren(digonGraph(models[at]));
     const represented = d3.range(n).filter((i) => models[at].norm(i) ** 2 > 0.5).length;
     const next = marks.filter((mark) => Math.abs(mark.at - step[at]) <= step.at(-1) / 60);

@@ -6,7 +6,7 @@ import { CATEGORIES, featureColours } from "./colours.js";
 import { Slider, choice, field } from "./controls.js";
 import { Model } from "./models.js";
 import { clamp, controls, factList, format, html, nearest, note, panel, panels, table, withError } from "./page.js";
-import { featureTable, norms } from "./sweep.js";
+import { featureTable } from "./sweep.js";
 
 const MODELS = /** @type {[string, string][]} */ ([
   ["relu_output", "ReLU(WᵀWx + b)"],
@@ -326,9 +326,7 @@ function createPanels(root, address) {
     const sets = [...spec.correlated, ...spec.anticorrelated];
     picture.element.classList.toggle("solid", m === 3);
     const colours = featureColours({ n, importance: spec.importance, sets, varied: [] });
-    // The columns of W₁ in a model of absolute values are longer than those of W in the others.
-    const longest = Math.max(...norms(model));
-    picture.show(model.columns(), colours, { reach: Math.max(1.4, 1.1 * longest) });
+    picture.show(model.columns(), colours);
     gram.show((i, j) => model.gram(i, j), n, n);
     curve.replaceChildren(drawCurve(spec.steps, history, best));
     const searched = n <= 3 || spec.model === "linear";

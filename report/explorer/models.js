@@ -99,6 +99,11 @@ export class Model {
     return Math.hypot(...this.column(i));
   }
 
+  /** Returns ‖W_i‖ of all features. */
+  norms() {
+    return Array.from({ length: this.n }, (_, i) => this.norm(i));
+  }
+
   /**
    * Returns D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)².
    * @param {number} i

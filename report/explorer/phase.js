@@ -100,7 +100,7 @@ export const showPhase = (root, view, address) => {
       d3.range(n).map((i) => d3.range(m).map((j) => W[j * n + i]));
     const palette = d3.range(n).map((i) => CATEGORIES[Number(i === n - 1)]);
     [fixedOnes(k), optimum(k), trained(k * restarts + order[0])].forEach((model, which) =>
-      pictures[which].picture.show(upright(columns(model)), palette, { reach: 1.3 }),
+      pictures[which].picture.show(upright(columns(model)), palette),
     );
   };
   const hold = { held: false };

@@ -64,7 +64,7 @@ function sweepParts(sweep, chart, address) {
   const features = html("div");
   const again = note();
   // One scale for all models, so that what moves is the model.
-  const longest = Math.max(1.1, ...Array.from(loss, (_, point) => norms(modelAt(point))).flat());
+  const longest = Math.max(1, ...Array.from(loss, (_, point) => modelAt(point).norms()).flat());
   const move = (/** @type {string} */ axis, /** @type {number} */ to) => sliders[axis].move(to);
   const beside = chart && (chart.lines ? drawChart : drawMap)(chart, sweep, AXIS_NAMES, index, move, address);
 
@@ -73,7 +73,7 @@ function sweepParts(sweep, chart, address) {
     const model = modelAt(point);
     const values = Object.fromEntries(axes.map(([name, values]) => [name, values[index[name]]]));
     const colours = featureColours({ ...sweep, sets: sweep.sets[values.distribution] ?? [] });
-    if (m <= 3) picture.show(model.columns(), colours, { reach: 1.25 * longest });
+    if (m <= 3) picture.show(model.columns(), colours, { longest });
     picture.element.classList.toggle("solid", m === 3);
     gram.show((i, j) => model.gram(i, j), n, n, longest ** 2);
     if (sweep.model === "relu_hidden" || sweep.model === "absolute")
@@ -86,7 +86,7 @@ function sweepParts(sweep, chart, address) {
       factList({
         loss: format(loss[point], 5),
         ...Object.fromEntries(notes),
-        "D* = m / ‖W‖²": format(m / d3.sum(norms(model), (v) => v * v)),
+        "D* = m / ‖W‖²": format(m / d3.sum(model.norms(), (v) => v * v)),
       }),
     );
     features.replaceChildren(featureTable(model, part(b, point, n)));
@@ -153,7 +153,7 @@ function liveLink({ live, signed, restart }, point, { distribution, ...values })
  */
 function exactPanel(corners, m, model) {
   const picture = new Arrangement("The corners of the exact polytope; arrow keys turn a solid");
-  picture.show(corners, Array(corners.length).fill(CATEGORIES[2]), { reach: model.model.reach });
+  picture.show(corners, Array(corners.length).fill(CATEGORIES[2]), { longest: model.model.longest });
   picture.element.classList.toggle("solid", m === 3);
   model.joinTurning(picture);
   return panel("The paper's polytope, exact", picture.element);
@@ -169,9 +169,6 @@ export function place(name, values, address) {
   if (typeof values[0] === "string") return clamp(Math.round(address.number(name, 0)), 0, values.length - 1);
   return nearest(values, address.number(name, values[Math.floor(values.length / 2)]));
 }
-
-/** Returns the norms of the columns of W. */
-export const norms = (/** @type {Model} */ model) => d3.range(model.n).map((i) => model.norm(i));
 
 /**
  * Writes a distribution with features counted from 1.
@@ -206,7 +203,7 @@ function colourNote({ sets, importance, varied }) {
  * @param {ArrayLike<number>} [b]
  */
 export function featureTable(model, b) {
-  const rows = norms(model).map((norm, i) => [
+  const rows = model.norms().map((norm, i) => [
     String(i + 1),
     fixed(norm),
     b ? fixed(b[i]) : "–",

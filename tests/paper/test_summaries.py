@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.paper.counter_models.summaries import along_training, made, random_models, unpolished
 from tests.paper.synthetic import changed, verdict
 from tests.real import QUICK
+from tests.tensors import tensor
 
 from superposition.analysis.plane import steps_around
 from superposition.core.experiment.values import BINARY
@@ -18,10 +19,6 @@ from superposition.theory.catalogue import DIGON, PENTAGON, SINGLE
 from superposition.theory.polytopes import icosahedron, polygon, square_antiprism, tegum_product
 
 seeds = st.integers(0, 10**6)
-
-
-def tensor(*values: float) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float64)
 
 
 # Exact optima of binary features.
@@ -46,7 +43,7 @@ def test_arrangements_of_binary_features() -> None:
 def test_search_improves_what_it_is_given(seed: int) -> None:
     """The best binary model is no worse than any start, and its loss is that of its weights."""
     drawn = torch.randn(2, 15, generator=torch.Generator().manual_seed(seed)).double()
-    density, ones = tensor(0.2), torch.tensor([[1, 1, 0.5, 0.5, 0.5]], dtype=torch.float64)
+    density, ones = tensor([0.2]), tensor([[1, 1, 0.5, 0.5, 0.5]])
     with pytest.MonkeyPatch.context() as patch:
         minimise = bfgs.minimise
         patch.setattr(bfgs, "minimise", lambda f, x, tolerance: minimise(f, x, tolerance, max_evaluations=20))

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
+from tests.tensors import tensor
 
 from superposition.analysis.rows import at_point
 from superposition.paper.phase import two_in_one
@@ -18,10 +19,6 @@ from superposition.theory import bfgs
 RATIOS = (0.1, 0.2, 0.3, 0.5, 0.565, 0.7, 0.9)
 SETTINGS = [(0.1, 1.0), (1.0, 0.03)]  # Density and relative importance.
 densities, ratios = st.floats(0.01, 1), st.floats(0.03, 10)
-
-
-def tensor(*values: float | Sequence[float]) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float64)
 
 
 def variance(p: float) -> float:
@@ -86,11 +83,11 @@ def test_closed_forms(p: float, r: float) -> None:
         (1, -1, 0, 0): (1 + r) * p**2 / 6,
         (0, 0, 0, 0): (1 + r) * p / 3,
     }
-    x, many = tensor(*known), torch.ones(len(known), dtype=torch.float64)
+    x, many = tensor([*known]), torch.ones(len(known), dtype=torch.float64)
     assert two_in_one.loss(x, p * many, r * many).tolist() == pytest.approx(list(known.values()))
     assert [loss(row, p, r) for row in known] == pytest.approx(list(known.values()))
-    assert two_in_one.absent_loss(tensor(p), tensor(r)).item() == pytest.approx(r * variance(p))
-    both = two_in_one.loss(tensor([0.5**0.5, 0.5**0.5]), tensor(p), tensor(1))
+    assert two_in_one.absent_loss(tensor([p]), tensor([r])).item() == pytest.approx(r * variance(p))
+    both = two_in_one.loss(tensor([[0.5**0.5, 0.5**0.5]]), tensor([p]), tensor([1]))
     assert both.item() == pytest.approx(variance(p))
 
 
@@ -113,14 +110,14 @@ def change(size: float, p: torch.Tensor, r: torch.Tensor) -> np.ndarray:
 
     Everything else is optimal.
     """
-    signs, biases = tensor(-1, 1).repeat_interleave(3).repeat(len(p)), tensor(0, 0.1, 1).repeat(2 * len(p))
+    signs, biases = tensor([-1, 1]).repeat_interleave(3).repeat(len(p)), tensor([0, 0.1, 1]).repeat(2 * len(p))
     p, r = p.repeat_interleave(6), r.repeat_interleave(6)
     v = p / 3 - p**2 / 4
 
     # W_1 - 1, b_1 and b_2 - p/2 are as small as W_2, so all are divided by its size.
     def objective(y: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
         steps = torch.stack([y[:, 0], signs[which], y[:, 1], y[:, 2]], dim=1)
-        absent = torch.nn.functional.pad(p[which, None] / 2, (3, 0)) + tensor(1, 0, 0, 0)
+        absent = torch.nn.functional.pad(p[which, None] / 2, (3, 0)) + tensor([1, 0, 0, 0])
         return (two_in_one.loss(absent + size * steps, p[which], r[which]) - (r * v)[which]) / (v[which] * size**2)
 
     begin = torch.stack([0 * biases, biases, 0 * biases], dim=1)
@@ -129,7 +126,7 @@ def change(size: float, p: torch.Tensor, r: torch.Tensor) -> np.ndarray:
 
 def test_stability() -> None:
     """Above the limit a small W_2 < 0, with everything else optimal, lowers the loss; below it, no W_2 does."""
-    p = tensor(0.05, 0.6)
+    p = tensor([0.05, 0.6])
     limit = two_in_one.stability_limit(p)
     for factor in (0.98, 1.02):
         found = change(1e-3, p, factor * limit)
@@ -144,7 +141,7 @@ def test_stability() -> None:
 
 def grid() -> tuple[torch.Tensor, torch.Tensor]:
     """Return pairs of density and relative importance."""
-    r, p = torch.cartesian_prod(tensor(0.1, 0.3, 0.6, 0.95), torch.logspace(-1.7, 0, 8, dtype=torch.float64)).T
+    r, p = torch.cartesian_prod(tensor([0.1, 0.3, 0.6, 0.95]), torch.logspace(-1.7, 0, 8, dtype=torch.float64)).T
     return p, r
 
 
@@ -157,7 +154,7 @@ def test_no_search_finds_a_better_model() -> None:
     """No search from a random start ends lower, and most of the optima are found by one of them."""
     (p, r), starts = grid(), 6
     generator = torch.Generator().manual_seed(3)
-    begin = torch.randn(len(p), starts, 4, generator=generator, dtype=torch.float64) * tensor(1, 1, 0.2, 0.2)
+    begin = torch.randn(len(p), starts, 4, generator=generator, dtype=torch.float64) * tensor([1, 1, 0.2, 0.2])
     _, least = two_in_one.minimise_loss(begin, p, r)
     assert (least >= best().loss * (1 - 1e-9)).all()
     assert (least <= best().loss * (1 + 1e-6)).double().mean() > 0.6
@@ -201,7 +198,7 @@ def test_known_boundaries() -> None:
 def test_stability_comes_after_the_optimum() -> None:
     """W = [1, 0] becomes unstable where the optimum leaves it only if the transition is continuous."""
     table = boundary()
-    unstable = two_in_one.instability_density(torch.tensor(RATIOS, dtype=torch.float64))
+    unstable = two_in_one.instability_density(tensor(RATIOS))
     np.testing.assert_allclose(two_in_one.stability_limit(unstable), RATIOS, rtol=1e-9)
     assert (table["p_optimum"] >= unstable.numpy()).all()
     assert (table["jump"] == (table["p_optimum"] > unstable.numpy())).all()
@@ -223,9 +220,9 @@ def test_boundary_against_scipy() -> None:
 
 def test_small_jumps_are_real() -> None:
     """Where W = [1, 0] becomes unstable, a negative third order in W_2 means that a pair is already better."""
-    r = tensor(0.56, 0.58, 0.88, 0.91)
-    limits = [lambda p, r=r: two_in_one.stability_limit(tensor(p)).item() - r for r in r.tolist()]
-    unstable = tensor([optimize.brentq(limit, 1e-6, 1, xtol=1e-14) for limit in limits])[0]
+    r = tensor([0.56, 0.58, 0.88, 0.91])
+    limits = [lambda p, r=r: two_in_one.stability_limit(tensor([p])).item() - r for r in r.tolist()]
+    unstable = tensor([optimize.brentq(limit, 1e-6, 1, xtol=1e-14) for limit in limits])
     third = change(0.002, unstable, r)[:, 0] / 0.002
     assert (np.abs(third) > 1e-3).all()  # More than rounding.
     assert (third < 0).tolist() == [True, False, False, True]
@@ -237,7 +234,7 @@ def test_transitions() -> None:
     found = two_in_one.transition_kinds(ratios)
     assert found["relative_importance"].tolist() == ratios
     assert found["jump"].tolist() == [True, True, False, False, True]
-    r = torch.tensor(ratios, dtype=torch.float64)
+    r = tensor(ratios)
     norm = two_in_one.find_optimum(two_in_one.instability_density(r) * (1 + two_in_one.SIDE_OFFSET), r).norm.numpy()
     assert (found["jump"] == (norm > 0)).all()
     assert (norm > 0.5).tolist() == [True, True, False, False, False]
@@ -252,7 +249,7 @@ def test_strong_superposition() -> None:
         assert (row.p_strong == pytest.approx(row.p_optimum, rel=1e-6)) == at_once
         assert (row.norm_above == 0) == at_once
         assert row.slope_below > 1.5 * row.slope_above
-    p, r = (torch.tensor(boundary()[name].to_numpy()) for name in ("p_strong", "relative_importance"))
+    p, r = (tensor(boundary()[name]) for name in ("p_strong", "relative_importance"))
     for side, sign in (("above", 1), ("below", -1)):
         near, far = (two_in_one.find_optimum(p * (1 + sign * distance), r).loss for distance in (1e-6, 1e-4))
         slopes = ((far - near) / (sign * p * (1e-4 - 1e-6))).numpy()
@@ -264,9 +261,7 @@ def test_norms() -> None:
     table = two_in_one.optimal_norms([0.1, 0.9], [0.05, 0.5, 0.1])
     pairs = list(table[["relative_importance", "density"]].itertuples(index=False, name=None))
     assert pairs == [(0.1, 0.05), (0.1, 0.5), (0.1, 0.1), (0.9, 0.05), (0.9, 0.5), (0.9, 0.1)]
-    found = two_in_one.find_optimum(
-        *(torch.tensor(table[name].to_numpy()) for name in ("density", "relative_importance"))
-    )
+    found = two_in_one.find_optimum(*(tensor(table[name]) for name in ("density", "relative_importance")))
     np.testing.assert_allclose(table["norm"], found.norm, atol=1e-7)
     assert (table["norm"] == 0).tolist() == [False, True, False, False, False, False]
 

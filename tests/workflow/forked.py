@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import runpy
+import signal
 import socket
 import socketserver
 import subprocess
@@ -91,6 +92,7 @@ def snakemake(words: Sequence[str], folder: Path, environment: Mapping[str, str]
 
 def _run(words: list[str], folder: str, environment: dict[str, str], said: list[str], address: str) -> int:
     """Run in this process what ``python -m snakemake`` or a job would run; return the exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, file in enumerate([os.devnull, *said]):
         opened = os.open(file, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(opened, number)
@@ -144,6 +146,8 @@ def _run_snakemake(words: list[str], said: list[str], address: str) -> None:
 
 
 if __name__ == "__main__":
+    # A Ctrl-C in the tests is for them and for the forks. The server ends after the tests.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with _Server(sys.argv[1], _Handler) as server:
         print("ready", flush=True)
         for module in PRELOADED:
