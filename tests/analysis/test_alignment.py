@@ -26,7 +26,7 @@ def least_difference(W: np.ndarray, corners: np.ndarray) -> float:
     return min(np.linalg.norm(gram[np.ix_(o, o)] - exact) for o in orders) / np.linalg.norm(exact)
 
 
-@pytest.mark.parametrize("name", [*NAMED, "octahedron", "hexagonal bipyramid"])
+@pytest.mark.parametrize("name", [*NAMED, "digon + single", "octahedron", "hexagonal bipyramid"])
 @settings(max_examples=3)
 @given(seed=seeds)
 def test_copies_do_not_differ(name: str, seed: int) -> None:

@@ -103,10 +103,10 @@ def measure(section: str, folder: Path) -> Tables:
     return through_files(tables, folder)
 
 
-def numbers_in(texts: Any) -> list[float]:
-    """Return the numbers in texts, above 1/1000 by their logarithm, so that small ones tell beside large ones."""
+def numbers_in(texts: Any, least: float = 1e-3) -> list[float]:
+    """Return the numbers in texts, above the least by their logarithm, so that small ones tell beside large ones."""
     found = [number for text in texts for number in re.findall(r"-?\d+\.?\d*(?:e[-+]\d+)?", str(text))]
-    return [float(np.arcsinh(1000 * float(number))) for number in found]
+    return [float(np.arcsinh(float(number) / least)) for number in found]
 
 
 def of_tables(tables: Tables) -> Numbers:
@@ -127,7 +127,10 @@ def of_column(values: pd.Series) -> np.ndarray:
 
 
 def of_claims(section: str, tables: Tables) -> Numbers:
-    """Return the numbers of every claim: values, errors, bounds, those in texts and criteria, and the verdict."""
+    """Return the numbers of every claim: values, errors, bounds, those in texts and criteria, and the verdict.
+
+    The bounds in criteria, unlike measured numbers, are exact, however small.
+    """
     numbers: Numbers = {}
     for claim in stages.find(section, "judge", "claims"):
         try:
@@ -142,9 +145,12 @@ def of_claims(section: str, tables: Tables) -> Numbers:
         for name in ("error", "bound"):
             numbers[f"{claim.id}/{name}"] = np.array([getattr(comparison, name) for comparison in comparisons])
         numbers[f"{claim.id}/text"] = np.array(numbers_in([finding.text, finding.note, finding.correction]))
-        numbers[f"{claim.id}/criteria"] = np.array(numbers_in(comparison.criterion for comparison in comparisons))
+        numbers[f"{claim.id}/criteria"] = np.array(
+            numbers_in((comparison.criterion for comparison in comparisons), 1e-15)
+        )
         verdicts = ("described", "reproduced", "corrected", "not reproduced")
-        numbers[f"{claim.id}/verdict"] = np.array([verdicts.index(judgement.verdict), judgement.close])
+        about = [verdicts.index(judgement.verdict), judgement.close, claim.at_quick]
+        numbers[f"{claim.id}/verdict"] = np.array(about, dtype=float)
     return numbers
 
 
@@ -206,7 +212,7 @@ def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
             ticks, labels = axis.get_major_locator(), axis.get_major_formatter()
             yield "limits", [scale, *(ticks() if isinstance(ticks, FixedLocator) else [])]
             shown = axis.get_tick_params()
-            yield "setting", [float(shown.get(name, -1)) for name in ("labelsize", "gridOn")]
+            yield "setting", [float(shown.get(name, -1)) for name in ("labelsize", "length", "gridOn")]
             yield "setting", bool(axis.label.get_text())
             yield "words", numbers_in([axis.label.get_text(), *getattr(labels, "seq", ())])
     if hasattr(ax, "azim"):
@@ -313,13 +319,17 @@ def record(section: str) -> pd.DataFrame:
 
 
 def differences(found: pd.DataFrame, expected: pd.DataFrame) -> list[str]:
-    """Return the places at which numbers differ from those on record, or which only one of both has."""
+    """Return the places at which numbers differ from those on record, or which only one of both has.
+
+    If there are none, return those that come in another order: the columns of tables in the report have one.
+    """
     both = found.merge(expected, "outer", on="place", suffixes=("", "_expected"))
     allowed = RELATIVE * both["size_expected"] + ABSOLUTE
     same = both["values"] == both["values_expected"]
     for name in COLUMNS[2:]:
         same &= (both[name] - both[f"{name}_expected"]).abs() <= allowed
-    return both.loc[~same, "place"].tolist()
+    moved = [place for place, other in zip(found["place"], expected["place"], strict=False) if place != other]
+    return both.loc[~same, "place"].tolist() or moved
 
 
 if __name__ == "__main__":

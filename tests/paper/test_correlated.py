@@ -396,6 +396,13 @@ def test_kinds_that_were_not_trained() -> None:
     assert verdict(judge.claims, "collapse_regimes", {"collapse": data}) == "not reproduced"
 
 
+@pytest.mark.parametrize(("error", "expected"), [(0.001, "corrected"), (0.1, "not reproduced")])
+def test_every_crossing_that_lies_elsewhere_does_so_clearly(error: float, expected: str) -> None:
+    """The paper's boundaries are corrected only if none of the others is a matter of the measurement."""
+    crossings = pd.DataFrame({"fewer": [0, 1, 2], "density": [0.05, 0.3, 0.4], "error": [0.001, 0.001, error]})
+    assert verdict(judge.claims, "collapse_regimes", {"collapse": collapse() | {"crossings": crossings}}) == expected
+
+
 # Claims.
 
 

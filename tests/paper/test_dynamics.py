@@ -18,6 +18,7 @@ from tests.paper.counter_models.dynamics import (
     along_training,
     energy,
     energy_sweep,
+    growing,
     learning,
     learning_sweep,
 )
@@ -58,6 +59,15 @@ def test_jumps_of_models(data: Tables) -> None:
     np.testing.assert_allclose(newcomer["after"], 0.5, atol=0.02)
     assert (newcomer["step"] == 10 * (newcomer["snapshot"] + 1)).all()
     assert models.loc[models["shown"], "restart"].tolist() == [MODELS - 1], "the one in which a jump comes latest"
+
+
+@pytest.mark.parametrize(("length", "digons"), [(0.27, True), (0.8, False)])
+def test_models_of_digons(length: float, digons: bool) -> None:
+    """All represented features of such a model are in digons; another one may share a dimension, if it is short."""
+    W = growing(LATE[:1])
+    W[-1, 0, DIGONS, 2 * DIGONS + 2] = length
+    models = measure.energy_levels({"energy_levels": along_training(energy_sweep(restarts=1), W)})["models"]
+    assert models["digons"].tolist() == [digons]
 
 
 def test_levels_are_those_of_the_model_shown(data: Tables) -> None:
@@ -192,6 +202,18 @@ def test_which_run_is_shown() -> None:
     )
     assert measure.choose_run(runs) == 2
     assert measure.choose_run(runs.assign(octahedron=False)) == 3
+
+
+def test_rare_paths_are_one_row() -> None:
+    """A path of at least 3 % of the runs from some weights has a row of its own; shares are those of each kind."""
+    path = ["frequent"] * 97 + ["rare"] * 3 + ["frequent"] * 96 + ["rarer"] * 2 + ["rarest"] * 2
+    runs = pd.DataFrame({"experiment": [SMALL_INIT] * 100 + [XAVIER_INIT] * 100, "octahedron": True, "path": path})
+    table = measure.summarise_paths(runs)
+    assert table.iloc[:, [0, 2, 3]].to_numpy().tolist() == [
+        ["frequent", "97%", "96%"],
+        ["rare", "3%", "0%"],
+        ["others", "0%", "4%"],
+    ]
 
 
 # Claims.

@@ -1,6 +1,7 @@
 """Common summaries: exact costs against formulas, angles against known codes, and claims on ideal models."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -219,3 +220,19 @@ def test_cosines_are_those_of_represented_features() -> None:
     np.testing.assert_allclose(table[["highest", "lowest"]], -0.5)
     single = measure.many_features({"basic_small": made("basic_small", W * (np.arange(20) < 1))})["models"]
     assert single["highest"].isna().all()
+
+
+@pytest.mark.parametrize(("density", "expected"), [(0.1, "not reproduced"), (0.12, "reproduced")])
+def test_models_count_as_sparse_up_to_a_tenth(density: float, expected: str) -> None:
+    """At 90 % sparsity and more, every feature has to be represented."""
+    models = pd.DataFrame(
+        {
+            "experiment": ["five_uniform", "five_uniform", "basic_small"],
+            "n": [5, 5, 20],
+            "m": [2, 2, 5],
+            "density": [0.05, density, 0.05],
+            "relative_importance": 1.0,
+            "represented": [5, 4, 20],
+        }
+    )
+    assert verdict(judge.claims, "all_represented", {"many_features": {"models": models}}) == expected

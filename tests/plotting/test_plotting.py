@@ -2,6 +2,7 @@
 
 import struct
 import time
+from collections import Counter
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -133,15 +134,17 @@ def test_model_panel() -> None:
     plt.close(figure)
 
 
-@pytest.mark.parametrize(("count", "matrices"), [(1, 1), (3, 2), (5, 1), (8, 2)])
+@pytest.mark.parametrize(("count", "matrices"), [(1, 1), (3, 2), (5, 1), (8, 2), (9, 1)])
 def test_model_grid(count: int, matrices: int) -> None:
-    """From one model to eight, with one matrix or two, nothing overlaps and nothing is off the page."""
+    """Nothing overlaps, nothing is off the page, and a row has at most four models."""
     features = pd.DataFrame({"feature": [0, 1], "bias": [0.1, 0], "norm": [1.5, 0.5], "superposition": [0.5, 0]})
     shown = {f"M_{k}": np.full((2, 3 + k), 0.5) for k in range(matrices)}
     models = [panels.Panel(f"model\n{k}", shown, features) for k in range(count)]
     figure = panels.model_grid(models, "values", reach=2.0, note="a note")
     assert len(figure.axes) == count * (matrices + 2) + 2
     assert [ax.get_title() for ax in figure.axes if ax.get_title()] == [panel.title for panel in models]
+    rows = Counter(ax.get_position().y0 for ax in figure.axes if ax.get_title())
+    assert max(rows.values()) <= 4
     boxes = [ax.get_position() for ax in figure.axes]
     assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes)
     assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])

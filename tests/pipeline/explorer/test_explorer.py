@@ -15,6 +15,7 @@ import torch
 from matplotlib import colormaps
 from matplotlib.colors import to_hex, to_rgb
 from tests.cases import in_ci
+from tests.paper.made import models_of
 from tests.pipeline.browser import CHROMIUM, FLAGS, new_page
 from tests.real import CONFIGS, ROOT
 from tests.sections import parse
@@ -24,6 +25,7 @@ from superposition.core.models import Model
 from superposition.core.weights import SweepResult
 from superposition.pipeline.explorer import page
 from superposition.pipeline.explorer.addresses import addresses
+from superposition.pipeline.explorer.sweeps import describe_sweep
 from superposition.plotting import style
 from superposition.theory import exact, optimum
 from superposition.training.autograd import Autograd
@@ -125,6 +127,17 @@ def test_the_page_finds_the_exact_optimum(tmp_path: Path) -> None:
         loss = exact.expected_loss(model, p, density, importance)
         best = optimum.best_models(model, density, importance, 40)[1].min()
         np.testing.assert_allclose(found, [loss.item(), best.item()], rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("change", "fits"),
+    [({}, True), ({"n": 21}, False), ({"m": 4}, False), ({"l1": 0.1, "model": "relu_hidden"}, False)],
+)
+def test_models_that_the_page_can_train_again(change: dict[str, Any], fits: bool) -> None:
+    """Larger models than the settings of the live view allow, and those trained otherwise, have no link to it."""
+    keys: dict[str, Any] = {"model": "relu_output", "n": 20, "m": 3, "density": 0.1, "seeds": 1}
+    sweep = Sweep.parse(keys | change, "test")
+    assert (describe_sweep(models_of(sweep, "test"))["live"] is not None) == fits
 
 
 def test_the_colours_are_those_of_the_figures(tmp_path: Path) -> None:

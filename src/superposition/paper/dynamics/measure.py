@@ -136,7 +136,7 @@ def geometric_learning(trained: dict[str, SweepResult]) -> dict[str, pd.DataFram
         "drops": pd.DataFrame({"step": steps[found]}),
         "moments": pd.concat([positions(k, name) for name, k in moments]),
         "frames": pd.concat([positions(k, "frame") for k in frames]),
-        "numbers": _summarise_paths(table[table["experiment"].isin([SMALL_INIT, XAVIER_INIT])]),
+        "numbers": summarise_paths(table[table["experiment"].isin([SMALL_INIT, XAVIER_INIT])]),
     }
 
 
@@ -177,7 +177,7 @@ def describe_stage(W: Float[np.ndarray, "3 6"]) -> str:
     return f"{_count_represented(W)} in {(np.linalg.svd(W, compute_uv=False) > 0.5).sum()}"
 
 
-def _summarise_paths(runs: pd.DataFrame) -> pd.DataFrame:
+def summarise_paths(runs: pd.DataFrame) -> pd.DataFrame:
     """Summarise the shares of the paths among runs from small and from Xavier-normal weights."""
     size, runs_from = (runs.groupby(by)["path"].transform("size") for by in (["experiment", "path"], "experiment"))
     frequent = runs.loc[size >= MIN_PATH_SHARE * runs_from, "path"]
