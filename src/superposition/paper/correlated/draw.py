@@ -83,15 +83,17 @@ def local_bases(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw WᵀW of the best model at one density for correlated sets and for independent features, and interference."""
     pairs, models = tables["pairs"], tables["models"]
     fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.4), width_ratios=[1, 1, 1.25])
+    # What stands around a set lies above the frame of the matrix.
+    box: dict[str, Any] = {"fill": False, "linewidth": 1.2, "edgecolor": "k", "clip_on": False, "zorder": 3}
     for ax, (distribution, title) in zip(axes, DISTRIBUTION_LABELS.items(), strict=False):
         density = nearest_density(pairs["density"], LOCAL_BASES_DENSITY)
         here = rows_at(pairs[pairs["distribution"] == distribution], density=density)
         gram = gram_of(here)
-        image = ax.imshow(gram, cmap=style.signed(), vmin=-1, vmax=1)
+        image = style.signed_matrix(ax, gram)
         half = len(gram) // 2
         for corner in (0, half):
-            ax.add_patch(plt.Rectangle((corner - 0.5,) * 2, half, half, fill=False, lw=1.2, ec="k", clip_on=False))
-        ax.set(xticks=[], yticks=[], title=title, xlabel=style.density_title(float(f"{density:.2g}")))
+            ax.add_patch(plt.Rectangle((corner - 0.5,) * 2, half, half, **box))
+        ax.set(title=title, xlabel=style.density_title(float(f"{density:.2g}")))
     style.colorbar(fig, image, r"$W_i\cdot W_j$", ax=axes[:2], location="left", shrink=0.8, ticks=[-1, 0, 1])
     for distribution, dash in zip(DISTRIBUTION_LABELS, ("-", ":"), strict=True):
         mean = models[models["distribution"] == distribution].groupby("density")[["within", "between"]].mean()
