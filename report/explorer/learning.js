@@ -81,7 +81,7 @@ function modelParts(view, which, address) {
   const solid = m <= 3;
   const picture = solid ? new Arrangement("The columns of W as arrows; arrow keys turn a solid", address) : undefined;
   picture?.element.classList.toggle("solid", m === 3);
-  const longest = Math.max(...models.flatMap((model) => model.norms()));
+  const longest = Math.max(...models.map((model) => Math.max(...model.norms())));
   const geometry = html("div", {}, ...(picture ? [picture.element] : []));
   const facts = announced();
   const show = () => {

@@ -59,6 +59,12 @@ def test_the_record_is_compared_with_the_verdicts_of_today() -> None:
     assert (row["expected"], row["share"]) == ("corrected", 0.75)
 
 
+def test_a_run_that_was_cut_short_has_a_range_of_seeds() -> None:
+    whole, short = seeds({"a.whole": ["reproduced"] * 3}, {}), seeds({"a.short": ["reproduced"] * 2}, {})
+    assert robustness.count_seeds(whole) == "3"
+    assert robustness.count_seeds(pd.concat([whole, short])) == "2 to 3"
+
+
 def test_the_page_shows_loose_verdicts_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     names = [claim.id for claim in stages.find("introduction", "judge", "claims")][:2]
     monkeypatch.setattr(robustness, "RECORDS", tmp_path)

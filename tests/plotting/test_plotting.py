@@ -162,9 +162,10 @@ def test_model_grid(count: int, matrices: int) -> None:
 
 @pytest.mark.parametrize("m", [2, 3])
 def test_feature_arrows(m: int) -> None:
-    """Arrows lead to the columns of W; equal ones share a label, and short or many ones have none."""
+    """Arrows lead to the columns of W; equal ones share a label, and short ones or more than 20 have none."""
+    labels = {1: ["$W_{1,4}$", "$W_{2}$"], 5: ["$W_{1,4,5,8,9,12,13,16,17,20}$", "$W_{2,6,10,14,18}$"], 6: []}
     W = np.array([[1, 0.1, 0], [0, -1, 0.2], [0.1, 0, 0], [0.98, 0.12, 0]])[:, :m]
-    for copies in (1, 6):
+    for copies in (1, 5, 6):
         columns = {f"w{k}": np.tile(W[:, k], copies) for k in range(m)}
         norm = np.tile(np.linalg.norm(W, axis=1), copies)
         features = pd.DataFrame({"feature": range(4 * copies), "importance": 0.5, "norm": norm} | columns)
@@ -175,7 +176,7 @@ def test_feature_arrows(m: int) -> None:
         arrows = np.array(ends[-4 * copies :])
         assert not arrows[:, 0].any()
         np.testing.assert_allclose(arrows[:, 1], np.tile(W, (copies, 1)))
-        assert [text.get_text() for text in ax.texts] == (["$W_{1,4}$", "$W_{2}$"] if copies == 1 else [])
+        assert [text.get_text() for text in ax.texts] == labels[copies]
         assert ax.get_xlim() == ax.get_ylim() == (-1.3, 1.3)
         plt.close(figure)
 

@@ -35,12 +35,17 @@ def test_every_way_to_write_numbers_of_features() -> None:
     assert np.array_equal(Sweep.parse(BASE | {"density_profile": [1] * 4}).densities(), Sweep.parse(BASE).densities())
 
 
+def test_the_lowest_density_is_allowed() -> None:
+    assert Sweep.parse(BASE | {"density": 1e-30}).densities().max() == 1e-30
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"density_profile": [1, 2, 3]}, "density_profile: a list of 3 numbers for n = 4 features"),
         ({"density_profile": [1, 1, 1, 3]}, "density_profile: density times profile reaches 1.5, allowed is up to 1"),
         ({"density_profile": {"decay": 1e-20}}, "density: reaches 1e-61, allowed is 1e-30 or more"),
+        ({"density": 9e-31}, "density: reaches 9e-31, allowed is 1e-30 or more"),
         (
             {"density_profile": {"zipf": 1}, "distribution": {"correlated": [[0, 1]]}},
             "density_profile: the features of a set have one density, but [0, 1] have several",

@@ -24,7 +24,7 @@ from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
 from superposition.core.weights import SweepResult
 from superposition.pipeline.explorer import page
-from superposition.pipeline.explorer.addresses import addresses
+from superposition.pipeline.explorer.addresses import addresses, custom_figures
 from superposition.pipeline.explorer.sweeps import describe_sweep
 from superposition.plotting import style
 from superposition.theory import exact, optimum
@@ -174,6 +174,12 @@ CUSTOM: dict[str, Any] = {
     "sections": {"introduction": {"title": "Introduction", "anchor": "#motivation"}},
     "figures": {"theory": {"section": "introduction", "title": "Nothing", "shows": "Nothing."}},
 }
+
+
+def test_custom_sweeps_of_many_features_are_left_out() -> None:
+    """The page shows those of up to 500."""
+    sweeps = {f"of_{n}": {"model": "linear", "n": n, "m": 3, "density": 0.1} for n in (500, 501)}
+    assert {*custom_figures(parse(CUSTOM | {"experiments": sweeps}))} == {"of_500"}
 
 
 class Reader:
