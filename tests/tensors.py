@@ -6,4 +6,4 @@ import torch
 
 def tensor(values: object) -> torch.Tensor:
     """Return numbers, nested sequences of them or an array as a tensor in double precision."""
-    return torch.from_numpy(np.array(values, dtype=float))
+    return torch.from_numpy(np.asarray(values, dtype=float).copy())

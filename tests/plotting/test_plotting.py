@@ -163,20 +163,21 @@ def test_model_grid(count: int, matrices: int) -> None:
 @pytest.mark.parametrize("m", [2, 3])
 def test_feature_arrows(m: int) -> None:
     """Arrows lead to the columns of W; equal ones share a label, and short ones or more than 20 have none."""
-    labels = {1: ["$W_{1,4}$", "$W_{2}$"], 5: ["$W_{1,4,5,8,9,12,13,16,17,20}$", "$W_{2,6,10,14,18}$"], 6: []}
-    W = np.array([[1, 0.1, 0], [0, -1, 0.2], [0.1, 0, 0], [0.98, 0.12, 0]])[:, :m]
-    for copies in (1, 5, 6):
-        columns = {f"w{k}": np.tile(W[:, k], copies) for k in range(m)}
-        norm = np.tile(np.linalg.norm(W, axis=1), copies)
-        features = pd.DataFrame({"feature": range(4 * copies), "importance": 0.5, "norm": norm} | columns)
+    labels = {4: ["$W_{1,4}$", "$W_{2}$"], 20: ["$W_{1,4,5,8,9,12,13,16,17,20}$", "$W_{2,6,10,14,18}$"], 21: []}
+    corners = np.array([[1, 0.1, 0], [0, -1, 0.2], [0.1, 0, 0], [0.98, 0.12, 0]])[:, :m]
+    for n in labels:
+        W = np.resize(corners, (n, m))
+        columns = {f"w{k}": W[:, k] for k in range(m)}
+        norm = np.linalg.norm(W, axis=1)
+        features = pd.DataFrame({"feature": range(n), "importance": 0.5, "norm": norm} | columns)
         figure = plt.figure()
         ax = figure.add_subplot(projection="3d" if m == 3 else None)
         vectors.feature_arrows(ax, features, ["teal"] * len(features), reach=1.3)
         ends = [np.array(line.get_data_3d() if m == 3 else line.get_data()).T for line in ax.lines]
-        arrows = np.array(ends[-4 * copies :])
+        arrows = np.array(ends[-n:])
         assert not arrows[:, 0].any()
-        np.testing.assert_allclose(arrows[:, 1], np.tile(W, (copies, 1)))
-        assert [text.get_text() for text in ax.texts] == labels[copies]
+        np.testing.assert_allclose(arrows[:, 1], W)
+        assert [text.get_text() for text in ax.texts] == labels[n]
         assert ax.get_xlim() == ax.get_ylim() == (-1.3, 1.3)
         plt.close(figure)
 
