@@ -18,7 +18,9 @@ const VALUES = /** @type {[string, string][]} */ ([
   ["0", "in [0, 1]"],
   ["1", "in [−1, 1]"],
 ]);
+// The package offers to train again what is within these limits.
 const MAX_FEATURES = 20;
+const MAX_DIMENSIONS = 3;
 /**
  * The settings and their values at first. Sets are written as 1+2 3+4, with features counted from 1. Lists have a number
  * per feature: importances, by default powers of the decay, and densities over `density`, by default 1. The relative
@@ -152,7 +154,7 @@ function createControls(address, state, start, trainer) {
   return controls(
     choice("model", MODELS, address.text("model", DEFAULTS.model), set("model")),
     number("n", "features n", { min: 1, max: MAX_FEATURES }),
-    number("m", "dimensions m", { min: 1, max: 3 }),
+    number("m", "dimensions m", { min: 1, max: MAX_DIMENSIONS }),
     densitySlider(address, set("density")),
     number("decay", "importance Iᵢ = dⁱ, d", { min: 0.1, max: 1, step: 0.05 }),
     field("correlated sets", address.text("correlated", ""), set("correlated"), { placeholder: "1+2 3+4" }),
@@ -261,7 +263,7 @@ function readSpec(address) {
  */
 function problem({ model, n, m, densities, importance, correlated, anticorrelated }) {
   if (n < 1 || n > MAX_FEATURES) return `Features: 1 to ${MAX_FEATURES}.`;
-  if (m < 1 || m > 3) return "Dimensions: 1 to 3.";
+  if (m < 1 || m > MAX_DIMENSIONS) return `Dimensions: 1 to ${MAX_DIMENSIONS}.`;
   const members = [...correlated, ...anticorrelated].flat();
   if (members.some((i) => i < 0 || i >= n)) return `Sets: there are only features 1 to ${n}.`;
   if (new Set(members).size < members.length) return "Sets: a feature may be in one set only.";

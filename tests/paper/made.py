@@ -23,8 +23,9 @@ GRIDS: dict[str, dict[str, object]] = {
     "adversarial_training": {"seeds": 2},
     "adversarial_training_200": {"attack": (0.0, 0.8, 2.0)},
     "uniform_shorter": {"seeds": 2},
-    # Of every second density, one is where antipodal pairs are best.
+    # Of every second density, one is where antipodal pairs are best, or triangles.
     "uniform_400_30": {"density": (1.0, 0.7, *QUICK.sweeps["uniform_400_30"].density[1:])},
+    "uniform_200_20": {"density": (1.0, 0.9, 0.7, *QUICK.sweeps["uniform_200_20"].density[1:])},
 }
 OTHERS = {
     "absolute_motif": lambda: absolute.made("absolute_motif", lambda density: absolute.circuit()),

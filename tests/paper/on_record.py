@@ -37,7 +37,7 @@ from tests.search import made as search
 
 from superposition.pipeline import stages
 from superposition.pipeline.configuration.sections import FigureEntry
-from superposition.pipeline.judging.claims import Tables
+from superposition.pipeline.judging.claims import Claim, Judgement, Tables
 
 FOLDER = Path(__file__).with_name("record")
 COLUMNS = ["place", "values", "mean", "size", "order"]
@@ -127,37 +127,44 @@ def of_column(values: pd.Series) -> np.ndarray:
 
 
 def of_claims(section: str, tables: Tables) -> Numbers:
-    """Return the numbers of every claim: values, errors, bounds, those in texts and criteria, and the verdict.
-
-    The bounds in criteria, unlike measured numbers, are exact, however small.
-    """
+    """Return the numbers of every claim."""
     numbers: Numbers = {}
     for claim in stages.find(section, "judge", "claims"):
         try:
-            judgement = claim.judge(tables)
+            numbers |= of_judgement(claim, claim.judge(tables))
         except (LookupError, ValueError) as error:  # Some claims need what these models do not have.
             numbers[f"{claim.id}/{type(error).__name__}"] = np.zeros(0)
-            continue
-        finding = judgement.finding
-        comparisons = (*judgement.statement, *judgement.correction)
-        for k, comparison in enumerate(comparisons):
-            numbers[f"{claim.id}/{k}"] = np.array([comparison.value])
-        for name in ("error", "bound"):
-            numbers[f"{claim.id}/{name}"] = np.array([getattr(comparison, name) for comparison in comparisons])
-        numbers[f"{claim.id}/text"] = np.array(numbers_in([finding.text, finding.note, finding.correction]))
-        numbers[f"{claim.id}/criteria"] = np.array(
-            numbers_in((comparison.criterion for comparison in comparisons), 1e-15)
-        )
-        verdicts = ("described", "reproduced", "corrected", "not reproduced")
-        about = [verdicts.index(judgement.verdict), judgement.close, claim.at_quick]
-        numbers[f"{claim.id}/verdict"] = np.array(about, dtype=float)
     return numbers
+
+
+def of_judgement(claim: Claim, judgement: Judgement) -> Numbers:
+    """Return values, errors, bounds, the numbers in texts and criteria, and the verdict.
+
+    The bounds in criteria, unlike measured numbers, are exact, however small.
+    """
+    finding, comparisons = judgement.finding, (*judgement.statement, *judgement.correction)
+    verdicts = ("described", "reproduced", "corrected", "not reproduced")
+    numbers = {str(k): [comparison.value] for k, comparison in enumerate(comparisons)} | {
+        "error": [comparison.error for comparison in comparisons],
+        "bound": [comparison.bound for comparison in comparisons],
+        "text": numbers_in([finding.text, finding.note, finding.correction]),
+        "criteria": numbers_in((comparison.criterion for comparison in comparisons), 1e-15),
+        "verdict": [verdicts.index(judgement.verdict), judgement.close, claim.at_quick],
+    }
+    return {f"{claim.id}/{what}": np.array(values, dtype=float) for what, values in numbers.items()}
+
+
+def means(values: np.ndarray) -> np.ndarray:
+    """Return three means, which tell about the sum of finite numbers, their size and their order; 0 without any."""
+    weights = np.arange(1, len(values) + 1) * 0.618034 % 1
+    return np.array([values.mean(), np.abs(values).mean(), (weights * values).mean()]) if len(values) else np.zeros(3)
 
 
 def of_artist(artist: Artist) -> Iterator[tuple[str, Any]]:
     """Yield what a line, a collection, a patch or an image shows, in the units of the data."""
     if (values := getattr(artist, "get_array", lambda: None)()) is not None:
         yield "values", np.ma.filled(values, np.nan)
+        yield "style", [*artist.get_clim(), code(artist.get_cmap().name)]
     if hasattr(artist, "get_data_3d"):
         yield from zip("xyz", artist.get_data_3d(), strict=True)
     elif hasattr(artist, "get_xydata"):
@@ -207,20 +214,24 @@ def of_legend(legend: Legend | None) -> Iterator[tuple[str, Any]]:
 def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
     for name in "xyz":
         if axis := getattr(ax, f"{name}axis", None):
-            yield "limits", axis.get_view_interval()
+            yield f"{name} limits", axis.get_view_interval()
             scale = ("linear", "log", "symlog", "logit").index(axis.get_scale())
             ticks, labels = axis.get_major_locator(), axis.get_major_formatter()
-            yield "limits", [scale, *(ticks() if isinstance(ticks, FixedLocator) else [])]
+            yield f"{name} limits", [scale, *(ticks() if isinstance(ticks, FixedLocator) else [])]
             shown = axis.get_tick_params()
-            yield "setting", [float(shown.get(name, -1)) for name in ("labelsize", "length", "gridOn")]
+            told = ("labelsize", "length", "gridOn", "labelbottom", "labelleft")
+            yield "setting", [float(shown.get(name, -1)) for name in told]
             yield "setting", bool(axis.label.get_text())
             yield "words", numbers_in([axis.label.get_text(), *getattr(labels, "seq", ())])
     if hasattr(ax, "azim"):
         yield "limits", [ax.azim, ax.elev]
     for text in (ax.title, *ax.texts):
         yield from of_text(text)
+    yield "words", numbers_in(ax.get_title(place) for place in ("left", "right"))
     yield from of_legend(ax.get_legend())
     yield "layout", [*ax.get_position(original=True).bounds, code(ax.get_aspect()), ax.axison, len(ax.texts)]
+    for spine in ax.spines.values():
+        yield "setting", [spine.get_visible(), spine.get_linewidth(), *to_rgba(spine.get_edgecolor())]
     for kind in ("lines", "collections", "patches", "images"):
         for artist in getattr(ax, kind):
             for what, values in of_artist(artist):
@@ -245,7 +256,9 @@ def of_figure(figure: Figure) -> Numbers:
         shown += [(f"{k}/{what}", values) for what, values in of_axes(ax)]
     found: dict[str, list[np.ndarray]] = {}
     for place, values in shown:
-        found.setdefault(place, []).append(np.ravel(np.asarray(values, dtype=float)))
+        array = np.ravel(np.asarray(values, dtype=float))
+        # Of long lines and large images only means, so that short ones beside them tell as much.
+        found.setdefault(place, []).append(array if len(array) <= 4 else means(array[np.isfinite(array)]))
     return {place: np.concatenate(arrays) for place, arrays in found.items()}
 
 
@@ -290,15 +303,8 @@ def of_drawings(section: str, tables: Tables, folder: Path) -> Numbers:
 
 
 def summarise(numbers: Numbers) -> pd.DataFrame:
-    rows = []
-    for place, values in numbers.items():
-        if TIED.search(place):
-            continue
-        finite = values[np.isfinite(values)]
-        weights = np.arange(1, len(finite) + 1) * 0.618034 % 1
-        means = [finite.mean(), np.abs(finite).mean(), (weights * finite).mean()] if len(finite) else [0.0] * 3
-        rows.append([place, len(finite), *means])
-    return pd.DataFrame(rows, columns=COLUMNS)
+    finite = {place: values[np.isfinite(values)] for place, values in numbers.items() if not TIED.search(place)}
+    return pd.DataFrame([[place, len(values), *means(values)] for place, values in finite.items()], columns=COLUMNS)
 
 
 def record(section: str) -> pd.DataFrame:

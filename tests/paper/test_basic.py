@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from tests.paper.synthetic import assert_on_the_page, packed, through_files
+from tests.paper.synthetic import assert_on_the_page, changed, judged, packed, through_files
 from tests.real import CONFIG
 
 from superposition.paper.basic import draw, judge, measure
@@ -74,6 +74,17 @@ def test_tables_hold_all_experiments_of_the_figure() -> None:
 )
 def test_known_numbers(name: str, expected: list[float]) -> None:
     np.testing.assert_allclose(numbers()[name], expected, atol=1e-4)
+
+
+def test_norms_of_a_pair_are_compared_with_each_other() -> None:
+    """Antipodal pairs that are a tenth shorter are as much alike."""
+    data = changed(tables(), "basic_small", "features", "norm > 0", norm=lambda rows: 0.9 * rows["norm"])
+    data = changed(data, "basic_small", "pairs", "i >= 0", dot=lambda rows: 0.81 * rows["dot"])
+    shorter, usual = (
+        judged(judge.claims, "early_superposition_is_antipodal", found)["note"] for found in (data, tables())
+    )
+    assert "at least 1.00 times" in usual
+    assert shorter == usual
 
 
 def test_superposition_reaches_the_most_important_last() -> None:

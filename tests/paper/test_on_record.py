@@ -2,14 +2,10 @@
 
 import pandas as pd
 import pytest
-from tests.cases import in_ci
 from tests.paper.on_record import FOLDER, RECORDED, differences, record
 
-# Its own tests notice most of the same errors.
-LONG = "phase"
 
-
-@pytest.mark.parametrize("section", in_ci(RECORDED, *(name for name in RECORDED if name != LONG)))
+@pytest.mark.parametrize("section", RECORDED)
 def test_numbers_are_those_on_record(section: str) -> None:
     different = differences(record(section), pd.read_csv(FOLDER / f"{section}.csv"))
     assert not different, (

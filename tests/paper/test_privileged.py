@@ -208,6 +208,8 @@ def test_claims_hold_for_the_models_that_the_paper_describes(data: Tables, tmp_p
     assert set(table["verdict"]) == {"reproduced"}
     left = criteria.query("claim == 'privileged.bias_escape'")["value"].tolist()
     assert left == [pytest.approx(0.5), pytest.approx(0.001 / 0.1)]
+    aligned = table.set_index("claim")["note"]["privileged.aligned"]
+    assert "in most models at 1, 0.5, 0.2, 0.05, 0.02 (" in aligned, "every weight of theirs is on one neuron"
 
 
 def test_a_density_with_another_kind_is_a_correction(data: Tables) -> None:

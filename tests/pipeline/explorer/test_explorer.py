@@ -25,7 +25,7 @@ from superposition.core.models import Model
 from superposition.core.weights import SweepResult
 from superposition.pipeline.explorer import page
 from superposition.pipeline.explorer.addresses import addresses, custom_figures
-from superposition.pipeline.explorer.sweeps import describe_sweep
+from superposition.pipeline.explorer.sweeps import LIVE_DIMENSIONS, LIVE_FEATURES, describe_sweep
 from superposition.plotting import style
 from superposition.theory import exact, optimum
 from superposition.training.autograd import Autograd
@@ -138,6 +138,15 @@ def test_models_that_the_page_can_train_again(change: dict[str, Any], fits: bool
     keys: dict[str, Any] = {"model": "relu_output", "n": 20, "m": 3, "density": 0.1, "seeds": 1}
     sweep = Sweep.parse(keys | change, "test")
     assert (describe_sweep(models_of(sweep, "test"))["live"] is not None) == fits
+
+
+def test_models_that_the_page_offers_to_train_are_within_its_settings(tmp_path: Path) -> None:
+    """A link to the live view would end in an error there, or a model that could be trained would have no link."""
+    largest = SPEC | {"n": LIVE_FEATURES, "m": LIVE_DIMENSIONS}
+    specs = [largest, largest | {"n": LIVE_FEATURES + 1}, largest | {"m": LIVE_DIMENSIONS + 1}]
+    specs = [spec | {"densities": [0.1] * spec["n"], "importance": [1] * spec["n"]} for spec in specs]
+    code = f"result = {json.dumps(specs)}.map((spec) => problem(spec) === undefined);"
+    assert run_script("live.js", code, tmp_path) == [True, False, False]
 
 
 def test_the_colours_are_those_of_the_figures(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The numbers of every claim on its counter-models.
+"""The numbers of every claim on its counter-models, and in what is said of them.
 
 ``python -m tests.pipeline.judging.on_record`` writes ``on_record.csv`` anew, after an intended change of what is
 measured.
@@ -7,7 +7,7 @@ measured.
 import importlib
 from pathlib import Path
 
-import pandas as pd
+from tests.paper.on_record import Numbers, of_judgement, summarise
 from tests.real import CONFIG
 
 from superposition.pipeline import stages
@@ -25,11 +25,8 @@ def judge_counter_model(claim: Claim) -> Judgement:
     return claim.judge(counter())
 
 
-def numbers(judgement: Judgement) -> list[tuple[float, float]]:
-    """Return number and standard error of every criterion."""
-    return [(about.value, about.error) for about in (*judgement.statement, *judgement.correction)]
-
-
 if __name__ == "__main__":
-    rows = [(claim.id, *row) for claim in JUDGED for row in numbers(judge_counter_model(claim))]
-    pd.DataFrame(rows, columns=["claim", "number", "error"]).to_csv(RECORD, index=False, float_format="%.5g")
+    numbers: Numbers = {}
+    for claim in JUDGED:
+        numbers |= of_judgement(claim, judge_counter_model(claim))
+    summarise(numbers).to_csv(RECORD, index=False, float_format="%.5g")

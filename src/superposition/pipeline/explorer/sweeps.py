@@ -19,8 +19,9 @@ from superposition.pipeline.explorer.packing import float32, int16, numbers
 MAX_WEIGHTS = 250_000
 # Largest number of orders of the features that are tried one by one.
 MAX_ORDERS = 5040
-# Largest number of features, and the keys of a sweep, with which the live view trains.
+# Largest numbers of features and dimensions, and the keys of a sweep, with which the live view trains.
 LIVE_FEATURES = 20
+LIVE_DIMENSIONS = 3
 LIVE_KEYS = {
     *("model", "n", "m", "density", "density_profile", "relative_density", "importance", "relative_importance"),
     *("distribution", "seed", "seeds", "restarts", "steps", "batch", "learning_rate", "evaluation", "snapshots"),
@@ -114,7 +115,8 @@ def describe_grid(
 
 def _live_settings(sweep: Sweep, points: list[int]) -> dict[str, Any] | None:
     """Return the settings with which the live view trains the same models; None if it cannot."""
-    if sweep.n > LIVE_FEATURES or sweep.m > 3 or not json.loads(sweep.spec()).keys() <= LIVE_KEYS:
+    fits = sweep.n <= LIVE_FEATURES and sweep.m <= LIVE_DIMENSIONS
+    if not fits or not json.loads(sweep.spec()).keys() <= LIVE_KEYS:
         return None
     return {key: getattr(sweep, key) for key in ("model", "n", "m", "steps", "batch")} | {
         "rate": sweep.learning_rate,
