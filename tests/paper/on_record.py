@@ -220,7 +220,7 @@ def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
             yield f"{name} limits", [scale, *(ticks() if isinstance(ticks, FixedLocator) else [])]
             shown = axis.get_tick_params()
             told = ("labelsize", "length", "gridOn", "labelbottom", "labelleft")
-            yield "setting", [float(shown.get(name, -1)) for name in told]
+            yield "setting", [float(shown.get(what, -1)) for what in told]
             yield "setting", bool(axis.label.get_text())
             yield "words", numbers_in([axis.label.get_text(), *getattr(labels, "seq", ())])
     if hasattr(ax, "azim"):

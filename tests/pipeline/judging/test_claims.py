@@ -201,7 +201,8 @@ def test_every_claim_can_fail(claim: Claim) -> None:
     judgement = judge_counter_model(claim)
     assert judgement.verdict in ("corrected", "not reproduced")
     expected = RECORDED[RECORDED["place"].str.startswith(f"{claim.id}/")]
-    assert not differences(summarise(of_judgement(claim, judgement)), expected)
+    different = differences(summarise(of_judgement(claim, judgement)), expected)
+    assert not different, f"If this is intended, run python -m tests.pipeline.judging.on_record: {different}"
 
 
 # Sections with tables for which their corrected statements hold.
