@@ -122,7 +122,7 @@ CUT = {
 }
 
 
-@pytest.mark.parametrize("changes", in_ci(CUT, "noise", "custom"))
+@pytest.mark.parametrize("changes", in_ci(CUT, "noise"))
 def test_the_same_bytes_however_a_sweep_is_cut(
     changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

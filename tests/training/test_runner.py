@@ -467,14 +467,14 @@ SOLVED: dict[str, Any] = {
 }
 
 
+@pytest.mark.integration
 def test_solved_models_do_not_depend_on_threads_or_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Bytes are the same with any number of threads and jobs; with other groups of points, losses are the same up to
     rounding."""
     plan = sweep(**SOLVED)
     whole = train(plan, threads=2)
-    monkeypatch.setattr(
-        "superposition.core.experiment.sweep.POINTS_PER_SEARCH", 3
-    )  # There are eight points, so the last part is smaller.
+    # There are eight points, so the last part is smaller.
+    monkeypatch.setattr("superposition.core.experiment.sweep.POINTS_PER_SEARCH", 3)
     first = train(plan, threads=1)
     expected = content(first, tmp_path / "first")
     assert content(train(plan, threads=2), tmp_path / "two threads") == expected
