@@ -1,4 +1,7 @@
-"""Test the GPU engine against the reference, on a GPU if there is one and otherwise on the CPU."""
+"""Test the GPU engine against the reference, on a GPU if there is one and otherwise on the CPU.
+
+Most tests take its steps as they are written; tracing and compiling them takes seconds, and waits for CI.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +24,7 @@ has_gpu = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if has_gpu else "cpu")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def fresh_compiler(without_shape_checks: None) -> Iterator[None]:
     """Start and leave without compiled code."""
     torch.compiler.reset()
@@ -29,11 +32,16 @@ def fresh_compiler(without_shape_checks: None) -> Iterator[None]:
     torch.compiler.reset()
 
 
-def trace_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the generation of kernels on a CPU, which takes long."""
-    if not has_gpu:
-        plain = torch.compile
-        monkeypatch.setattr(torch, "compile", lambda step, **options: plain(step, backend="aot_eager", **options))
+@pytest.fixture(params=["compiled"] if has_gpu else in_ci(["written", "traced"], "written"))
+def step(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the steps as they are written, traced without generating kernels, or compiled for a GPU."""
+    plain = torch.compile
+    if request.param == "written":
+        monkeypatch.setattr(torch, "compile", lambda work, **_: work)
+    else:
+        request.getfixturevalue("fresh_compiler")
+    if request.param == "traced":
+        monkeypatch.setattr(torch, "compile", lambda work, **options: plain(work, backend="aot_eager", **options))
 
 
 def both(name: str, plan: TrainingConfig) -> tuple[Captured, Autograd]:
@@ -50,15 +58,14 @@ def check_steps(name: str, plan: TrainingConfig) -> None:
     torch.testing.assert_close(captured.parameters.cpu(), reference.parameters.detach(), atol=2e-6, rtol=0)
 
 
-@pytest.mark.parametrize("name", in_ci(["odd", "attacked and penalised"], "odd"))
-def test_steps_are_those_of_the_reference(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The steps of the traced engine, with warm-up and weight decay, are those of the reference."""
-    trace_only(monkeypatch)
+@pytest.mark.usefixtures("step")
+@pytest.mark.parametrize("name", ["odd", "attacked and penalised"])
+def test_steps_are_those_of_the_reference(name: str) -> None:
+    """The steps, with warm-up and weight decay, are those of the reference."""
     check_steps(name, config(CASES[name][1], steps=20, warmup=0.3, weight_decay=0.1))
 
 
-# Other values and activations, noise and dropout. Tracing takes seconds, so each case combines several, and all but one
-# wait for CI.
+# Other values and activations, noise and dropout. Tracing takes seconds, so each case combines several.
 OTHERS: dict[str, dict[str, Any]] = {
     "half-normal, signed, with dropout and noise": REFERENCE["half-normal, signed"] | {"dropout": 0.3, "noise": 0.1},
     "exponential, with sets, gelu inside and noise": REFERENCE["gelu inside"] | {"values": "exponential", "noise": 0.3},
@@ -66,9 +73,9 @@ OTHERS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("changes", in_ci(OTHERS, "half-normal, signed, with dropout and noise"))
-def test_steps_and_losses_of_other_models(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    trace_only(monkeypatch)
+@pytest.mark.usefixtures("step")
+@pytest.mark.parametrize("changes", OTHERS.values(), ids=OTHERS)
+def test_steps_and_losses_of_other_models(changes: dict[str, Any]) -> None:
     plan = Plan(sweep(**changes))
     instances = np.arange(len(plan))
     block, settings = plan.block(instances), TrainingConfig.of(plan.sweep)
@@ -81,9 +88,8 @@ def test_steps_and_losses_of_other_models(changes: dict[str, Any], monkeypatch: 
     np.testing.assert_allclose(captured.losses(100), reference.losses(100), rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.integration
+@pytest.mark.usefixtures("step")
 def test_whole_sweeps_are_those_of_the_other_engines(monkeypatch: pytest.MonkeyPatch) -> None:
-    trace_only(monkeypatch)
     check_engine(Captured, monkeypatch)
 
 
@@ -92,6 +98,7 @@ COMPILED = CASES if has_gpu else ("absolute sets", "attacked and penalised")
 
 
 @pytest.mark.integration
+@pytest.mark.usefixtures("fresh_compiler")
 @pytest.mark.parametrize("name", COMPILED)
 def test_compiled_steps_are_those_of_the_reference(name: str) -> None:
     """The compiler's own kernels multiply the 64-bit words of the random numbers, too."""
@@ -99,6 +106,7 @@ def test_compiled_steps_are_those_of_the_reference(name: str) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.usefixtures("fresh_compiler")
 def test_blocks_of_one_shape_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling takes as long as training thousands of small models. PyTorch's limit, here two shapes, is raised."""
     compiled = 0
@@ -162,6 +170,7 @@ def test_a_step_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.skipif(not has_gpu, reason="there is no GPU here")
+@pytest.mark.usefixtures("fresh_compiler")
 def test_a_recorded_step_continues_where_the_others_ended() -> None:
     """On a GPU, recording takes no step, and every replay looks up its own rate and draws its own batch."""
     (captured, reference), (twin, _) = both("wide", config(64, steps=50)), both("wide", config(64, steps=50))
@@ -173,10 +182,10 @@ def test_a_recorded_step_continues_where_the_others_ended() -> None:
     np.testing.assert_allclose(captured.parameters.cpu(), reference.parameters.detach(), atol=1e-5)
 
 
+@pytest.mark.usefixtures("step")
 @pytest.mark.parametrize("coactive", [False, True])
 def test_losses_are_those_of_the_reference(coactive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Losses are those of the reference, also if the last chunk reaches past the end."""
-    trace_only(monkeypatch)
     monkeypatch.setattr("superposition.training.captured.GPU_EVALUATION_CHUNK", 6 * 7 * 64)
     captured, plain = both("odd", config(16))
     np.testing.assert_allclose(captured.losses(300, coactive), plain.losses(300, coactive), rtol=1e-5)

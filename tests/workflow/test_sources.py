@@ -40,6 +40,7 @@ def imported(names: list[str], lines: list[str]) -> list[str]:
     return run.stdout.split()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("stage", "never"),
     [
@@ -55,6 +56,7 @@ def test_a_stage_imports_no_large_library_in_vain(stage: str, never: list[str]) 
     assert not imported(never, [*lines, *(f"import superposition.paper.{section}.{stage}" for section in SECTIONS)])
 
 
+@pytest.mark.integration
 def test_the_end_of_a_run_imports_no_pytorch() -> None:
     """The last jobs, for which other cores wait, only read the headers and checksums of weights files."""
     modules = ("pipeline.report.notebook", "pipeline.report.page", "pipeline.record.provenance")

@@ -100,7 +100,10 @@ def _match_corners(
     )
     choices = choices[np.argsort(misfit, kind="stable")[:MAX_ASSIGNMENTS]]
     rotated = _rotations(points[:, anchors], places[:, choices].transpose(1, 0, 2)) @ points
-    found = [_assign(candidate, places) for candidate in rotated]
+    # No assignment costs less than if every column went to its nearest corner, which leaves few choices to try.
+    least = ((rotated[..., None] - places[:, None]) ** 2).sum(1).min(-1).sum(-1)
+    enough = _assign(rotated[least.argmin()], places)[0] + 1e-9
+    found = [_assign(candidate, places) for candidate in rotated[least < enough]]
     # Symmetric orders fit equally well up to rounding, so the lexicographically first of them is chosen.
     nearest = min(cost for cost, _ in found) + 1e-9
     order = min((order for cost, order in found if cost < nearest), key=tuple)
