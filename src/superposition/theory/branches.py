@@ -23,8 +23,9 @@ from superposition.theory import bfgs, exact, optimum
 SOBOL_POINTS = 2**11
 # Seeds of these points with which a crossing is computed; the range of the results is its error.
 SOBOL_SEEDS = (0, 1, 2)
-# Number of models evaluated at once on the samples of one pattern; the intermediate results fit into the cache.
-MODELS_PER_BATCH = 8
+# Numbers of models and of samples evaluated at once, so that the intermediate results fit into the cache. The samples of
+# every model and every pattern count.
+MODELS_PER_BATCH, SAMPLES_PER_BATCH = 8, 2**15
 # Standard deviation of the noise added to the weights of one minimum before the search for the next.
 PERTURBATION = 0.01
 INDEPENDENT = Distribution()
@@ -119,15 +120,19 @@ class _SampledLoss(torch.autograd.Function):
         inputs: Float64[Tensor, "pattern inputs sample"],
     ) -> Float64[Tensor, " model"]:
         gradient, losses = torch.zeros_like(affine), torch.empty_like(probability)
-        weight = 2 / SOBOL_POINTS * probability[..., None, None]
         for models in (slice(first, first + MODELS_PER_BATCH) for first in range(0, len(affine), MODELS_PER_BATCH)):
-            for pattern, x in enumerate(inputs):
-                output = (affine[models] @ x).relu_()
-                error = output - x[:-1]
-                losses[models, pattern] = error.square().sum((-2, -1)) / SOBOL_POINTS
+            shape = affine[models].shape[:2]
+            together = max(1, SAMPLES_PER_BATCH // (SOBOL_POINTS * shape[0]))
+            for patterns in (slice(first, first + together) for first in range(0, len(inputs), together)):
+                x = inputs[patterns]
+                output = (affine[models].flatten(0, 1) @ x).relu_().unflatten(1, shape)  # [pattern, model, n, sample]
+                error = output - x[:, None, :-1]
+                losses[models, patterns] = error.square().sum((-2, -1)).T / SOBOL_POINTS
                 # The ReLU passes no gradient where the output is 0.
                 error *= output.sign_()
-                gradient[models] += weight[models, pattern] * (error @ x.mT)
+                slopes = (error.flatten(1, 2) @ x.mT).unflatten(1, shape)
+                weight = 2 / SOBOL_POINTS * probability[models, patterns]
+                gradient[models] += torch.einsum("mp,pmni->mni", weight, slopes)
         ctx.save_for_backward(gradient, losses)
         return (probability * losses).sum(-1)
 
