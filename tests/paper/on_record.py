@@ -28,7 +28,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.legend import Legend
 from matplotlib.offsetbox import VPacker
 from matplotlib.text import Text
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter
 from tests.paper.made import made
 from tests.paper.synthetic import few_samples, through_files
 from tests.paper.views import of_views
@@ -211,6 +211,12 @@ def of_legend(legend: Legend | None) -> Iterator[tuple[str, Any]]:
             yield from (("handles", style) for what, style in of_artist(handle) if what == "style")
 
 
+def of_formatter(formatter: Formatter) -> float:
+    """Return a number for the kind of labels that ticks have."""
+    shown = formatter(0.25, 0) if isinstance(formatter, FuncFormatter) else getattr(formatter, "fmt", None)
+    return code((type(formatter).__name__, shown))
+
+
 def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
     for name in "xyz":
         if axis := getattr(ax, f"{name}axis", None):
@@ -222,6 +228,7 @@ def of_axes(ax: Axes) -> Iterator[tuple[str, Any]]:
             told = ("labelsize", "length", "gridOn", "labelbottom", "labelleft")
             yield "setting", [float(shown.get(what, -1)) for what in told]
             yield "setting", bool(axis.label.get_text())
+            yield "setting", [of_formatter(formatter) for formatter in (labels, axis.get_minor_formatter())]
             yield "words", numbers_in([axis.label.get_text(), *getattr(labels, "seq", ())])
     if hasattr(ax, "azim"):
         yield "limits", [ax.azim, ax.elev]

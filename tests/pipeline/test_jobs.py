@@ -30,6 +30,11 @@ def test_a_job_that_is_done(tmp_path: Path) -> None:
     assert record["start"] <= record["end"]
 
 
+def test_the_log_has_what_the_work_says(tmp_path: Path) -> None:
+    job(tmp_path / "log", "import logging; logging.getLogger('superposition.training').warning('This takes an hour.')")
+    assert (tmp_path / "log").read_text().startswith("This takes an hour.\n{")
+
+
 @pytest.mark.parametrize(
     ("body", "line"),
     [
