@@ -138,9 +138,9 @@ def of_claims(section: str, tables: Tables) -> Numbers:
 
 
 def of_judgement(claim: Claim, judgement: Judgement) -> Numbers:
-    """Return values, errors, bounds, the numbers in texts and criteria, and the verdict.
+    """Return values, errors, bounds, the numbers in texts, those in criteria and their relations, and the verdict.
 
-    The bounds in criteria, unlike measured numbers, are exact, however small.
+    The numbers in a criterion, unlike measured ones, are exact, however small.
     """
     finding, comparisons = judgement.finding, (*judgement.statement, *judgement.correction)
     verdicts = ("described", "reproduced", "corrected", "not reproduced")
@@ -148,7 +148,10 @@ def of_judgement(claim: Claim, judgement: Judgement) -> Numbers:
         "error": [comparison.error for comparison in comparisons],
         "bound": [comparison.bound for comparison in comparisons],
         "text": numbers_in([finding.text, finding.note, finding.correction]),
-        "criteria": numbers_in((comparison.criterion for comparison in comparisons), 1e-15),
+        "criteria": [
+            code((criterion.bound.relation, [f"{number:.6g}" for number in numbers_in([criterion], 1e-15)]))
+            for criterion in (comparison.criterion for comparison in comparisons)
+        ],
         "verdict": [verdicts.index(judgement.verdict), judgement.close, claim.at_quick],
     }
     return {f"{claim.id}/{what}": np.array(values, dtype=float) for what, values in numbers.items()}
@@ -213,7 +216,7 @@ def of_legend(legend: Legend | None) -> Iterator[tuple[str, Any]]:
 
 def of_formatter(formatter: Formatter) -> float:
     """Return a number for the kind of labels that ticks have."""
-    shown = formatter(0.25, 0) if isinstance(formatter, FuncFormatter) else getattr(formatter, "fmt", None)
+    shown = formatter(12.345, 0) if isinstance(formatter, FuncFormatter) else getattr(formatter, "fmt", None)
     return code((type(formatter).__name__, shown))
 
 
