@@ -153,7 +153,9 @@ def models_of(sweep: Sweep, name: str, seed: int = 0) -> SweepResult:
     arrays = {k: np.zeros((sweep.size, sweep.restarts, *shape)) for k, shape in shapes.items()}
     loss = np.zeros((sweep.size, sweep.restarts))
     for (point, density), restart in every(points["density"], sweep.restarts):
-        model = parameters(sweep, density, importances[point], rng)
+        # The strongest L1 penalty leaves nothing.
+        kept = points["l1"][point] == 0 or points["l1"][point] < points["l1"].max()
+        model = {k: kept * values for k, values in parameters(sweep, density, importances[point], rng).items()}
         for k, array in arrays.items():
             array[point, restart] = model[k]
         absent = importances[point] * (np.linalg.norm(model["W"], axis=0) < 0.5)
