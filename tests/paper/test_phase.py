@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from tests.cases import in_ci
 from tests.paper.synthetic import assert_on_the_page, changed, judged, through_files
 from tests.real import CONFIG, CONFIGS
 from tests.tensors import tensor
@@ -42,6 +43,7 @@ FIGURES = ("phase_2in1", "phase_3in2")
 KEYS = ["density", "relative_importance"]
 
 both_figures = pytest.mark.parametrize("figure", FIGURES)
+by_scale = pytest.mark.parametrize("scale", in_ci([*CONFIGS], "paper"))
 
 
 class Fixed(NamedTuple):
@@ -234,7 +236,7 @@ def test_phases(share: tuple[float, ...], name: str) -> None:
 
 
 @both_figures
-@pytest.mark.parametrize("scale", CONFIGS)
+@by_scale
 def test_prototypes(figure: str, scale: str) -> None:
     """The diagram shows the best of the paper's configurations at every point; at r = 1 two may be equally good."""
     rows, sweep = panel(diagrams(scale), figure, "prototypes"), CONFIGS[scale].sweeps[figure]
@@ -348,7 +350,7 @@ def test_arrangement(W: list[list[float]], name: str) -> None:
 
 
 @both_figures
-@pytest.mark.parametrize("scale", CONFIGS)
+@by_scale
 def test_every_panel_covers_the_grid(figure: str, scale: str) -> None:
     """Every panel has all points of the grid, and the models of the experiment that it names."""
     data, points = diagrams(scale), CONFIGS[scale].sweeps[figure].points()[KEYS]
@@ -382,7 +384,7 @@ def test_arrangements_of_the_optimum() -> None:
 
 
 @both_figures
-@pytest.mark.parametrize("scale", CONFIGS)
+@by_scale
 def test_the_points_of_the_notebook_are_every_fifth_of_the_grid(figure: str, scale: str) -> None:
     grid, few = (CONFIGS[scale].sweeps[name].points() for name in (figure, f"{figure}_notebook"))
     for key in KEYS:
@@ -394,7 +396,7 @@ def test_the_points_of_the_notebook_are_every_fifth_of_the_grid(figure: str, sca
 
 
 @both_figures
-@pytest.mark.parametrize("scale", CONFIGS)
+@by_scale
 def test_notebook_beside_ours(figure: str, scale: str) -> None:
     """The authors' models are compared with ours at the same point: every point of the grid has another number."""
     grid, notebook = diagrams(scale)[figure]["grid"].copy(), models(figure, "_notebook", scale)
@@ -594,7 +596,7 @@ def numbers() -> dict[str, list[float]]:
     return {name.removeprefix("phase."): rows["value"].tolist() for name, rows in criteria.groupby("claim")}
 
 
-@pytest.mark.parametrize("scale", CONFIGS)
+@by_scale
 def test_claims_hold_for_the_ideal_models(scale: str, tmp_path: Path) -> None:
     """Verdicts survive the way through files."""
     data = diagrams(scale) | theoretical() | surfaces()
@@ -710,7 +712,7 @@ def centre(ax: Axes, p: float, r: float) -> np.ndarray:
 
 
 @both_figures
-@pytest.mark.parametrize("scale", CONFIGS)
+@by_scale
 def test_the_diagrams(figure: str, scale: str) -> None:
     """Every point of the grid has its colour in each of the four panels, and its share of restarts."""
     grid = diagrams(scale)[figure]["grid"]
