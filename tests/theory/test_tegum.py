@@ -1,10 +1,11 @@
-"""The cost of tegum products against exact losses, sampling, finite differences and enumeration."""
+"""The cost of tegum products against exact losses, sampling, searches and enumeration."""
 
 import itertools
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,6 +101,18 @@ def test_factor_optimum_is_a_minimum(name: str) -> None:
         for norm2, bias in ((1.03, 0), (0.97, 0), (1, 0.01), (1, -0.01)):
             other = tegum.factor_loss(polytope, row.density, norm2 * row.norm**2, row.bias + bias)
             assert other > row.loss
+
+
+@pytest.mark.parametrize("density", [0.02, 0.3, 0.9])
+def test_no_search_finds_a_lower_loss(density: float) -> None:
+    for polytope in tegum.CATALOGUE:
+
+        def loss(x: np.ndarray, polytope: Polytope = polytope) -> float:
+            return tegum.factor_loss(polytope, density, *x) / density
+
+        found = tegum.factor_optimum(polytope, [density])["loss"].item() / density
+        searched = scipy.optimize.minimize(loss, [1.0, 0.0], method="Nelder-Mead").fun
+        assert found < searched * (1 + 1e-4) + 1e-9, polytope.name
 
 
 def test_optima(optima: pd.DataFrame) -> None:

@@ -23,8 +23,8 @@ from superposition.theory import bfgs, exact, optimum
 SOBOL_POINTS = 2**11
 # Seeds of these points with which a crossing is computed; the range of the results is its error.
 SOBOL_SEEDS = (0, 1, 2)
-# Numbers of models and of samples evaluated at once, so that the intermediate results fit into the cache. The samples of
-# every model and every pattern count.
+# Numbers of models and of samples, of every pattern and model, that are evaluated at once, so that the intermediate
+# results fit into the cache.
 MODELS_PER_BATCH, SAMPLES_PER_BATCH = 8, 2**15
 # Standard deviation of the noise added to the weights of one minimum before the search for the next.
 PERTURBATION = 0.01
