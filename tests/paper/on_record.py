@@ -38,6 +38,7 @@ from tests.search import made as search
 from superposition.pipeline import stages
 from superposition.pipeline.configuration.sections import FigureEntry
 from superposition.pipeline.judging.claims import Claim, Judgement, Tables
+from superposition.pipeline.judging.criteria import Criterion
 
 FOLDER = Path(__file__).with_name("record")
 COLUMNS = ["place", "values", "mean", "size", "order"]
@@ -138,23 +139,22 @@ def of_claims(section: str, tables: Tables) -> Numbers:
 
 
 def of_judgement(claim: Claim, judgement: Judgement) -> Numbers:
-    """Return values, errors, bounds, the numbers in texts, those in criteria and their relations, and the verdict.
-
-    The numbers in a criterion, unlike measured ones, are exact, however small.
-    """
+    """Return values, errors, bounds, the numbers in texts, the criteria, and the verdict."""
     finding, comparisons = judgement.finding, (*judgement.statement, *judgement.correction)
     verdicts = ("described", "reproduced", "corrected", "not reproduced")
     numbers = {str(k): [comparison.value] for k, comparison in enumerate(comparisons)} | {
         "error": [comparison.error for comparison in comparisons],
         "bound": [comparison.bound for comparison in comparisons],
         "text": numbers_in([finding.text, finding.note, finding.correction]),
-        "criteria": [
-            code((criterion.bound.relation, [f"{number:.6g}" for number in numbers_in([criterion], 1e-15)]))
-            for criterion in (comparison.criterion for comparison in comparisons)
-        ],
+        "criteria": [of_criterion(comparison.criterion) for comparison in comparisons],
         "verdict": [verdicts.index(judgement.verdict), judgement.close, claim.at_quick],
     }
     return {f"{claim.id}/{what}": np.array(values, dtype=float) for what, values in numbers.items()}
+
+
+def of_criterion(criterion: Criterion) -> float:
+    """Return a number for the relation and the numbers of a criterion. Unlike measured ones, they are exact."""
+    return code((criterion.bound.relation, [f"{number:.6g}" for number in numbers_in([criterion], 1e-15)]))
 
 
 def means(values: np.ndarray) -> np.ndarray:

@@ -100,14 +100,15 @@ def _match_corners(
     )
     choices = choices[np.argsort(misfit, kind="stable")[:MAX_ASSIGNMENTS]]
     rotated = _rotations(points[:, anchors], places[:, choices].transpose(1, 0, 2)) @ points
+    costs = _costs(rotated, places)
     # No assignment costs less than if every column went to its nearest corner, which leaves few choices to try.
-    least = ((rotated[..., None] - places[:, None]) ** 2).sum(1).min(-1).sum(-1)
-    enough = _assign(rotated[least.argmin()], places)[0] + 1e-9
-    found = [_assign(candidate, places) for candidate in rotated[least < enough]]
+    least = costs.min(-1).sum(-1)
+    enough = _assign(costs[least.argmin()])[0] + 1e-9
+    found = [_assign(cost) for cost in costs[least < enough]]
     # Symmetric orders fit equally well up to rounding, so the lexicographically first of them is chosen.
     nearest = min(cost for cost, _ in found) + 1e-9
     order = min((order for cost, order in found if cost < nearest), key=tuple)
-    return _assign(_rotations(points, places[None, :, order])[0] @ points, places)[1]
+    return _assign(_costs(_rotations(points, places[None, :, order])[0] @ points, places))[1]
 
 
 def _coordinates(W: Float[np.ndarray, "d k"], rank: int) -> Float64[np.ndarray, "rank k"]:
@@ -126,10 +127,14 @@ def _rotations(
     return left @ right
 
 
-def _assign(
-    points: Float64[np.ndarray, "d k"], places: Float64[np.ndarray, "d k"]
-) -> tuple[float, Int[np.ndarray, " k"]]:
-    """Return the lowest sum of squared distances over all one-to-one assignments to places, and that assignment."""
-    cost = ((points[:, :, None] - places[:, None, :]) ** 2).sum(0)
+def _costs(
+    points: Float64[np.ndarray, "*choice d k"], places: Float64[np.ndarray, "d k"]
+) -> Float64[np.ndarray, "*choice k k"]:
+    """Return the squared distance of every point from every place."""
+    return ((points[..., None] - places[:, None]) ** 2).sum(-3)
+
+
+def _assign(cost: Float64[np.ndarray, "k k"]) -> tuple[float, Int[np.ndarray, " k"]]:
+    """Return the lowest cost of all one-to-one assignments of points to places, and that assignment."""
     order = scipy.optimize.linear_sum_assignment(cost)[1]
     return float(cost[np.arange(len(order)), order].sum()), order

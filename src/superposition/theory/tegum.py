@@ -30,23 +30,18 @@ CATALOGUE = (
 )
 
 
-def factor_loss(polytope: Polytope, density: float, norm2: float, bias: float) -> float:
+def factor_loss(
+    polytope: Polytope, density: float, norm2: float, bias: float
+) -> tuple[float, Float64[np.ndarray, "3 3"]]:
     """Return the expected loss of all features of a factor.
 
     Every pattern of active features is weighted with its probability. Only the values within a pattern, uniform on
     [0, 1], are sampled, at the points of a scrambled Sobol sequence. The relative error is about 10⁻⁴.
 
     The features have importance 1, squared length ``norm2`` and the same bias.
-    """
-    moments, zero = _moments(polytope, density, norm2, bias)
-    coefficients = np.array([1, norm2 - 1, bias])
-    return polytope.features * float(coefficients @ moments @ coefficients + zero)
 
-
-def _moments(polytope: Polytope, density: float, norm2: float, bias: float) -> tuple[Float64[np.ndarray, "3 3"], float]:
-    """Return the second moments of s - x, s and 1 where an output is positive, and the mean of x² where it is zero.
-
-    A positive output ‖W_i‖² s + b has the error (s - x) + (‖W_i‖² - 1) s + b; an output of zero has the error -x.
+    Returns:
+        The loss, and the second moments of s - x, s and 1 (see :func:`_samples`) where an output is positive.
     """
     k, (samples, cumulative) = polytope.features, _samples(polytope)
     count, kink = np.arange(k + 1), -bias / norm2 if norm2 else np.copysign(np.inf, -bias)
@@ -54,7 +49,9 @@ def _moments(polytope: Polytope, density: float, norm2: float, bias: float) -> t
     total = weight @ [sums[-1] for sums in cumulative]
     below = weight @ [sums[s.searchsorted(kink)] for s, sums in zip(samples, cumulative, strict=True)]
     positive, zero = (total - below, below) if norm2 >= 0 else (below, total - below)
-    return positive[[[0, 1, 2], [1, 3, 4], [2, 4, 5]]], zero[6]
+    # A positive output has the error (s - x) + (‖W_i‖² - 1) s + b; an output of zero has the error -x.
+    coefficients, moments = np.array([1, norm2 - 1, bias]), positive[[[0, 1, 2], [1, 3, 4], [2, 4, 5]]]
+    return k * float(coefficients @ moments @ coefficients + zero[6]), moments
 
 
 @cache
@@ -105,9 +102,8 @@ def factor_optimum(polytope: Polytope, densities: Sequence[float]) -> pd.DataFra
     # From sparse to dense, each search starts at the optimum of the density before.
     for p in sorted(densities):
         loss = np.inf
-        while (lower := factor_loss(polytope, p, norm2, bias)) < loss:
-            loss, found = lower, (norm2, bias)
-            moments, _ = _moments(polytope, p, *found)
+        while (lower := factor_loss(polytope, p, norm2, bias))[0] < loss:
+            (loss, moments), found = lower, (norm2, bias)
             norm2, bias = np.array([1.0, 0.0]) - np.linalg.solve(moments[1:, 1:], moments[1:, 0])
         norm2, bias = found
         gain = (polytope.features - loss / _dropped_loss(p)) / polytope.dimensions
