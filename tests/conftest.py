@@ -48,11 +48,3 @@ def pytest_collection_finish() -> None:
     torch.set_num_threads(1)
     # Keep the collector from searching for garbage among all that was imported, which takes a tenth of the tests.
     gc.freeze()
-
-
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Use a process for every core, and one more where tests wait for a cluster.
-
-    Each takes ten seconds to import all tests with their shape checks.
-    """
-    return (os.cpu_count() or 1) + ("not integration" not in config.option.markexpr)
