@@ -2,6 +2,7 @@
 
 They are not the models that training would find, but have what the measures look for: features with a dimension of
 their own, polytopes, absent features, neurons with one feature and with several, and paths of learning with jumps.
+Rough ones have noise of any size besides, so that some of them lie near every limit, and some have hardly anything.
 """
 
 import zlib
@@ -137,18 +138,18 @@ def path(end: np.ndarray, steps: np.ndarray, rng: np.random.Generator) -> np.nda
     return length[:, None] * (0.6 * (1 - moved)[:, None] * start + moved[:, None] * end)
 
 
-def made(name: str, seed: int = 0) -> SweepResult:
+def made(name: str, seed: int = 0, rough: bool = False) -> SweepResult:
     """Return models of an experiment, on the grid of scale quick; with another seed, other and better ones."""
-    if name in OTHERS:
+    if name in OTHERS and not rough:
         return OTHERS[name]()
     sweep = QUICK.sweeps[name]
     smaller = {"restarts": min(sweep.restarts, RESTARTS), "snapshots": min(sweep.snapshots, SNAPSHOTS)}
-    return models_of(sweep.model_copy(update=smaller | {"evaluation": 2**14} | GRIDS.get(name, {})), name, seed)
+    return models_of(sweep.model_copy(update=smaller | {"evaluation": 2**14} | GRIDS.get(name, {})), name, seed, rough)
 
 
-def models_of(sweep: Sweep, name: str, seed: int = 0) -> SweepResult:
+def models_of(sweep: Sweep, name: str, seed: int = 0, rough: bool = False) -> SweepResult:
     """Return models of a sweep, drawn by its name and a seed."""
-    rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
+    rng, noise = (np.random.default_rng([zlib.crc32(name.encode()), seed, *more]) for more in ([], [1]))
     points, importances, shapes = sweep.points(), sweep.importances(), Model.of(sweep).shapes()
     arrays = {k: np.zeros((sweep.size, sweep.restarts, *shape)) for k, shape in shapes.items()}
     loss = np.zeros((sweep.size, sweep.restarts))
@@ -156,6 +157,8 @@ def models_of(sweep: Sweep, name: str, seed: int = 0) -> SweepResult:
         # The strongest L1 penalty leaves nothing.
         kept = points["l1"][point] == 0 or points["l1"][point] < points["l1"].max()
         model = {k: kept * values for k, values in parameters(sweep, density, importances[point], rng).items()}
+        if rough:
+            model = roughened(model, noise)
         for k, array in arrays.items():
             array[point, restart] = model[k]
         absent = importances[point] * (np.linalg.norm(model["W"], axis=0) < 0.5)
@@ -177,6 +180,12 @@ def models_of(sweep: Sweep, name: str, seed: int = 0) -> SweepResult:
         torch.from_numpy(steps.astype(np.int64)),
         {k: torch.from_numpy(array).float() for k, array in snapshots.items()},
     )
+
+
+def roughened(model: dict[str, np.ndarray], noise: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return a model with noise of any size; one in six has hardly anything."""
+    scale, size = 1e-3 if noise.uniform() < 1 / 6 else 1, 10 ** noise.uniform(-3.5, 0)
+    return {k: scale * (values + size * noise.normal(size=values.shape)) for k, values in model.items()}
 
 
 def every(densities: np.ndarray, restarts: int) -> Iterator[tuple[tuple[int, float], int]]:

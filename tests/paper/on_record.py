@@ -1,9 +1,10 @@
 """The numbers of all tables, claims, drawings and views of a section, for models made by hand, and of the search.
 
-See ``made`` for the models. ``python -m tests.paper.on_record`` records them anew in ``record/<section>.csv``, after an
-intended change of what is measured, judged or drawn; with names of sections, only theirs. An error somewhere in the
-package that changes one of these numbers is noticed, whatever it is about. A column of a table, or what is drawn in one
-place, is recorded as the number of its values and three means, which tell about their sum, their size and their order.
+See ``made`` for the models. ``python -m tests.paper.on_record`` records them anew in ``record/<section>.csv``, and
+those of rough models in ``record/rough/<section>.csv``, after an intended change of what is measured, judged or drawn;
+with names such as ``phase`` or ``rough/phase``, only these. An error somewhere in the package that changes one of these
+numbers is noticed, whatever it is about. A column of a table, or what is drawn in one place, is recorded as the number
+of its values and three means, which tell about their sum, their size and their order.
 """
 
 import contextlib
@@ -65,7 +66,7 @@ SMALLER: dict[str, dict[str, Any]] = {
 TIED = re.compile(
     r"phase_activations/(grid/(w|b|absent|dedicated|phase)|\d+/images|sweeps/models/(W|b|notes|axes)|charts/models/shares)|"
     r"phase\.activation_functions/text|five_features/optima/(dedicated|norm2|off_pentagon)|"
-    r"polytopes/(thomson/apart|numbers/the two arrangements)"
+    r"polytopes/(thomson/apart|numbers/the two arrangements|sweeps/polytopes_3_12/[Wb])"
 )
 # The figures of every section, and some of the standard figures of custom sweeps.
 SECTIONS = {name: section.figures for name, section in QUICK.sections.items()} | {
@@ -79,7 +80,9 @@ SECTIONS = {name: section.figures for name, section in QUICK.sections.items()} |
         for name in names
     }
 }
+# What is recorded; with models made by hand, and with rough ones.
 RECORDED = [*SECTIONS, "search"]
+ROUGH = [f"rough/{section}" for section in SECTIONS]
 Numbers = dict[str, np.ndarray]
 
 
@@ -93,13 +96,13 @@ def smaller() -> Iterator[None]:
         yield
 
 
-def measure(section: str, folder: Path) -> Tables:
+def measure(section: str, folder: Path, rough: bool) -> Tables:
     """Return the tables of a section's figures, as they are read from files in a folder."""
     tables = {}
     for figure, about in SECTIONS[section].items():
-        models = [{name: made(name) for name in about.experiments}]
+        models = [{name: made(name, rough=rough) for name in about.experiments}]
         if about.best:
-            models.append({name: made(name, seed=1) for name in about.best})
+            models.append({name: made(name, 1, rough) for name in about.best})
         tables[figure] = stages.find(section, "measure", figure)(*models)
     return through_files(tables, folder)
 
@@ -317,18 +320,19 @@ def summarise(numbers: Numbers) -> pd.DataFrame:
     return pd.DataFrame([[place, len(values), *means(values)] for place, values in finite.items()], columns=COLUMNS)
 
 
-def record(section: str) -> pd.DataFrame:
-    """Return what ``record/<section>.csv`` has to say."""
-    if section == "search":
+def record(name: str) -> pd.DataFrame:
+    """Return what ``record/<name>.csv`` has to say."""
+    if name == "search":
         return summarise(search.numbers())
     numbers: Numbers = {}
+    section, rough = name.removeprefix("rough/"), name in ROUGH
     with smaller(), tempfile.TemporaryDirectory() as folder:
-        tables = measure(section, Path(folder))
+        tables = measure(section, Path(folder), rough)
         for part, found in (
             ("table", of_tables(tables)),
             ("claim", of_claims(section, tables)),
             ("drawing", of_drawings(section, tables, Path(folder))),
-            ("view", {place: of_column(pd.Series(values)) for place, values in of_views(tables).items()}),
+            ("view", {place: of_column(pd.Series(values)) for place, values in of_views(tables, rough).items()}),
         ):
             numbers |= {f"{part} {place}": values for place, values in found.items()}
     return summarise(numbers)
@@ -351,6 +355,6 @@ def differences(found: pd.DataFrame, expected: pd.DataFrame) -> list[str]:
 if __name__ == "__main__":
     mpl.use("Agg")
     torch.set_num_threads(1)
-    FOLDER.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or RECORDED:
+    (FOLDER / "rough").mkdir(parents=True, exist_ok=True)
+    for name in sys.argv[1:] or [*RECORDED, *ROUGH]:
         record(name).to_csv(FOLDER / f"{name}.csv", index=False, float_format="%.5g")

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import pandas as pd
 from tests.paper.made import made
 from tests.real import QUICK
 
-from superposition.core.weights import SweepResult
 from superposition.pipeline.explorer.run import Run
 from superposition.pipeline.explorer.views import VIEWS
 from superposition.pipeline.judging.claims import Tables
@@ -19,11 +18,9 @@ from superposition.pipeline.judging.claims import Tables
 class MadeRun(Run):
     """The models made by hand, and their tables, as if read from the results of a run."""
 
-    def __init__(self, tables: Tables) -> None:
-        self.config, self.tables, self.models = QUICK, tables, cache(made)
-
-    def best(self, experiment: str) -> SweepResult:
-        return made(experiment, seed=1)
+    def __init__(self, tables: Tables, rough: bool) -> None:
+        self.config, self.tables, self.models = QUICK, tables, cache(partial(made, rough=rough))
+        self.best = cache(partial(made, seed=1, rough=rough))
 
     def table(self, figure: str, name: str) -> pd.DataFrame:
         return self.tables[figure][name]
@@ -52,10 +49,10 @@ def of_data(data: Any, place: str) -> Iterator[tuple[str, list[Any]]]:
         yield place, [np.nan if data is None else data]
 
 
-def of_views(tables: Tables) -> dict[str, list[Any]]:
+def of_views(tables: Tables, rough: bool) -> dict[str, list[Any]]:
     """Return what the views of these figures show."""
     found: dict[str, list[Any]] = {}
     for figure in sorted(VIEWS.keys() & tables.keys()):
-        for place, values in of_data(VIEWS[figure](MadeRun(tables), figure), figure):
+        for place, values in of_data(VIEWS[figure](MadeRun(tables, rough), figure), figure):
             found.setdefault(place, []).extend(values)
     return found

@@ -115,13 +115,13 @@ def _draw_codes(middle: SubFigure, tables: dict[str, pd.DataFrame], regimes: pd.
     A pattern has a row for every represented feature that is not alone in its neuron, and a dot where it activates a
     neuron. Rows and neurons are sorted so that the pattern can be recognised.
     """
-    kinds = regimes[regimes["one"] < 5].drop_duplicates(["one", "others"])
+    shared = tables["features"].query("represented and not alone")
+    kinds = regimes[regimes["point"].isin(shared["point"])].drop_duplicates(["one", "others"])
     axes = middle.subplots(1, 1 + len(kinds), squeeze=False)[0]
     for ax, regime in zip(axes[1:], kinds.itertuples(), strict=True):
-        features = at_point(tables["features"], regime.point)
-        words = features[features["represented"] & ~features["alone"]].set_index("feature")["code"]
-        shared = at_point(tables["neurons"], regime.point).query("not one")["neuron"].to_numpy()
-        code = np.array([[word[k] == "●" for k in shared] for word in words])
+        words = at_point(shared, regime.point).set_index("feature")["code"]
+        units = at_point(tables["neurons"], regime.point).query("not one")["neuron"].to_numpy()
+        code = np.array([[word[k] == "●" for k in units] for word in words])
         code = code[:, np.lexsort((*code[::-1], -code.sum(0)))]
         order = np.lexsort((*~code.T[::-1], -code.sum(1)))
         for row, feature in enumerate(order):
@@ -133,7 +133,8 @@ def _draw_codes(middle: SubFigure, tables: dict[str, pd.DataFrame], regimes: pd.
         ax.set_title(f"{style.density_title(regime.density)}\n{regime.others} in {code.shape[1]} neurons", fontsize=7)
         ax.tick_params(length=0, labelsize=5.5)
         ax.spines[:].set_visible(False)
-    axes[1].set_ylabel("feature")
+    for ax in axes[1:2]:
+        ax.set_ylabel("feature")
     _draw_plane(axes[0], tables, regimes)
 
 
