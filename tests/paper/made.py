@@ -7,6 +7,7 @@ Rough ones have noise of any size besides, so that some of them lie near every l
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -140,16 +141,19 @@ def path(end: np.ndarray, steps: np.ndarray, rng: np.random.Generator) -> np.nda
 
 def made(name: str, seed: int = 0, rough: bool = False) -> SweepResult:
     """Return models of an experiment, on the grid of scale quick; with another seed, other and better ones."""
-    if name in OTHERS and not rough:
-        return OTHERS[name]()
-    sweep = QUICK.sweeps[name]
-    smaller = {"restarts": min(sweep.restarts, RESTARTS), "snapshots": min(sweep.snapshots, SNAPSHOTS)}
-    return models_of(sweep.model_copy(update=smaller | {"evaluation": 2**14} | GRIDS.get(name, {})), name, seed, rough)
+    if name in OTHERS:
+        models = OTHERS[name]()
+    else:
+        sweep = QUICK.sweeps[name]
+        smaller = {"restarts": min(sweep.restarts, RESTARTS), "snapshots": min(sweep.snapshots, SNAPSHOTS)}
+        sweep = sweep.model_copy(update=smaller | {"evaluation": 2**14} | GRIDS.get(name, {}))
+        models = models_of(sweep, name, seed)
+    return roughened(models, name, seed) if rough else models
 
 
-def models_of(sweep: Sweep, name: str, seed: int = 0, rough: bool = False) -> SweepResult:
+def models_of(sweep: Sweep, name: str, seed: int = 0) -> SweepResult:
     """Return models of a sweep, drawn by its name and a seed."""
-    rng, noise = (np.random.default_rng([zlib.crc32(name.encode()), seed, *more]) for more in ([], [1]))
+    rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
     points, importances, shapes = sweep.points(), sweep.importances(), Model.of(sweep).shapes()
     arrays = {k: np.zeros((sweep.size, sweep.restarts, *shape)) for k, shape in shapes.items()}
     loss = np.zeros((sweep.size, sweep.restarts))
@@ -157,8 +161,6 @@ def models_of(sweep: Sweep, name: str, seed: int = 0, rough: bool = False) -> Sw
         # The strongest L1 penalty leaves nothing.
         kept = points["l1"][point] == 0 or points["l1"][point] < points["l1"].max()
         model = {k: kept * values for k, values in parameters(sweep, density, importances[point], rng).items()}
-        if rough:
-            model = roughened(model, noise)
         for k, array in arrays.items():
             array[point, restart] = model[k]
         absent = importances[point] * (np.linalg.norm(model["W"], axis=0) < 0.5)
@@ -182,10 +184,20 @@ def models_of(sweep: Sweep, name: str, seed: int = 0, rough: bool = False) -> Sw
     )
 
 
-def roughened(model: dict[str, np.ndarray], noise: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return a model with noise of any size; one in six has hardly anything."""
-    scale, size = 1e-3 if noise.uniform() < 1 / 6 else 1, 10 ** noise.uniform(-3.5, 0)
-    return {k: scale * (values + size * noise.normal(size=values.shape)) for k, values in model.items()}
+def roughened(models: SweepResult, name: str, seed: int) -> SweepResult:
+    """Return models with noise of any size; a sixth of those after the first have hardly anything, and high losses."""
+    rng = np.random.default_rng([zlib.crc32(name.encode()), seed, 1])
+    size = torch.from_numpy(10 ** rng.uniform(-3.5, 0, models.loss.shape))
+    kept = torch.from_numpy(np.where(rng.uniform(size=size.shape) < 1 / 6, 1e-3, 1.0))
+    kept[:, 0] = 1
+    changed: dict[str, dict[str, torch.Tensor]] = {"parameters": {}, "snapshots": {}}
+    for k, values in models.parameters.items():
+        every_number = (..., *[None] * (values.ndim - 2))
+        noise = size[every_number] * torch.from_numpy(rng.normal(size=values.shape))
+        for kind, there in changed.items():
+            if k in (arrays := getattr(models, kind)):
+                there[k] = (kept[every_number] * (arrays[k] + noise)).to(arrays[k].dtype)
+    return replace(models, loss=models.loss * torch.where(kept < 1, 10, 1), **changed)
 
 
 def every(densities: np.ndarray, restarts: int) -> Iterator[tuple[tuple[int, float], int]]:

@@ -208,9 +208,10 @@ def of_text(text: Text) -> Iterator[tuple[str, Any]]:
 
 
 def of_legend(legend: Legend | None) -> Iterator[tuple[str, Any]]:
-    """Yield how the texts of a legend are set, in how many columns, and what is beside them."""
+    """Yield how the texts of a legend are set, in how many columns, how far apart, and what is beside them."""
     if legend is not None:
         yield "setting", len(legend.findobj(VPacker))
+        yield "setting", [legend.handlelength, legend.handletextpad, legend.columnspacing, legend.labelspacing]
         for text in (legend.get_title(), *legend.get_texts()):
             yield from of_text(text)
         for handle in legend.legend_handles:
