@@ -133,8 +133,8 @@ def _draw_codes(middle: SubFigure, tables: dict[str, pd.DataFrame], regimes: pd.
         ax.set_title(f"{style.density_title(regime.density)}\n{regime.others} in {code.shape[1]} neurons", fontsize=7)
         ax.tick_params(length=0, labelsize=5.5)
         ax.spines[:].set_visible(False)
-    for ax in axes[1:2]:
-        ax.set_ylabel("feature")
+    if len(kinds):
+        axes[1].set_ylabel("feature")
     _draw_plane(axes[0], tables, regimes)
 
 
