@@ -36,6 +36,7 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     gpu = importlib.import_module("gpu")
     monkeypatch.setattr(gpu, "TESTS", "tests/pipeline/test_files.py")
     monkeypatch.setattr(gpu, "SHAPES", (replace(gpu.SHAPES[0], points=4),))
+    monkeypatch.setattr(gpu, "available_cores", lambda: 1)  # Each of its processes imports PyTorch.
     for name, value in {"COPY": 2**20, "MATRIX": 256, "RECIPE_STEPS": 12}.items():
         monkeypatch.setattr(gpu, name, value)
     return gpu
