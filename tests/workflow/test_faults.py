@@ -188,7 +188,7 @@ def test_a_full_disk_no_home_and_no_fonts(undisturbed: tuple[Project, float], tm
     variables = dict.fromkeys(("HOME", "SUPERPOSITION_CACHE", "MPLCONFIGDIR"), NOWHERE)
     variables["XDG_CACHE_HOME"] = str(tmp_path / "cache")
     # Too little for what each rule makes, whichever of two jobs ends first, and enough for those before it.
-    rooms = {"train": "4k", "draw": "200k", "report": "400k"}
+    rooms = {"train": "4k", "measure": "44k", "draw": "200k", "report": "400k"}
     script = f"""
         for folder in /usr/share/fonts /usr/local/share/fonts; do
             [ ! -d $folder ] || mount -t tmpfs none $folder
