@@ -20,6 +20,7 @@ from tests.paper.counter_models.dynamics import (
     energy_sweep,
     growing,
     learning,
+    learning_snapshots,
     learning_sweep,
 )
 from tests.paper.synthetic import animated_twice, changed, drawn, through_files, verdict
@@ -187,6 +188,16 @@ def test_runs(data: Tables) -> None:
     assert plateau["step"].nunique() == 1
     assert 500 < plateau["step"].iloc[0] < 2500
     assert len(tables["curve"]) == SNAPSHOTS
+
+
+def test_the_end_of_a_path_is_the_last_snapshot() -> None:
+    """The path and the features of a model that loses one in its last steps are those of its end."""
+    W = learning_snapshots([measure.OCTAHEDRON])
+    W[-1, 0, :, 0] = 0
+    models = {name: along_training(learning_sweep(restarts=1), W) for name in (SMALL_INIT, XAVIER_INIT)}
+    runs = measure.geometric_learning(models)["runs"]
+    assert runs["path"].str.endswith("5 in 3").all()
+    assert (runs["represented"] == 5).all()
 
 
 def test_which_run_is_shown() -> None:
