@@ -200,11 +200,14 @@ def code(value: Any) -> float:
 
 
 def of_text(text: Text) -> Iterator[tuple[str, Any]]:
-    """Yield where a text is and what it points to, the numbers in it, and how it is set."""
+    """Yield where a text is and what it points to, the numbers in it, how it is set, and its arrow."""
     yield "texts", [*text.get_position(), *getattr(text, "xy", ())]
     yield "words", numbers_in([text.get_text()])
     yield "setting", [text.get_fontsize(), text.get_rotation() / 90, code(text.get_ha()), code(text.get_va())]
     yield "setting", [*to_rgba(text.get_color()), bool(text.get_text())]
+    if arrow := getattr(text, "arrow_patch", None):
+        kind = code(type(arrow.get_arrowstyle()).__name__)
+        yield "setting", [arrow.get_linewidth(), *to_rgba(arrow.get_edgecolor()), kind]
 
 
 def of_legend(legend: Legend | None) -> Iterator[tuple[str, Any]]:

@@ -109,7 +109,6 @@ def build_notebook(
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
-        lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "typeset": typeset, "tally": tally, "of": of_figure}
     environment.filters |= {"percent": percent, "shortened": shortened}
