@@ -82,7 +82,7 @@ SECTIONS = {name: section.figures for name, section in QUICK.sections.items()} |
 }
 # What is recorded; with models made by hand, and with rough ones.
 RECORDED = [*SECTIONS, "search"]
-ROUGH = [f"rough/{section}" for section in SECTIONS]
+ROUGH = [f"rough/{section}" for section, figures in SECTIONS.items() if any(f.experiments for f in figures.values())]
 Numbers = dict[str, np.ndarray]
 
 
@@ -97,9 +97,14 @@ def smaller() -> Iterator[None]:
 
 
 def measure(section: str, folder: Path, rough: bool) -> Tables:
-    """Return the tables of a section's figures, as they are read from files in a folder."""
+    """Return the tables of a section's figures, as they are read from files in a folder.
+
+    Figures without models are measured once, beside models that are not rough.
+    """
     tables = {}
     for figure, about in SECTIONS[section].items():
+        if rough and not about.experiments:
+            continue
         models = [{name: made(name, rough=rough) for name in about.experiments}]
         if about.best:
             models.append({name: made(name, 1, rough) for name in about.best})
