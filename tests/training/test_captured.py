@@ -93,8 +93,8 @@ def test_whole_sweeps_are_those_of_the_other_engines(monkeypatch: pytest.MonkeyP
     check_engine(Captured, monkeypatch)
 
 
-# Compiling for a CPU takes many seconds, so that it stops at the two cases that differ most, and CI at one of them.
-COMPILED = CASES if has_gpu else ("absolute sets", pytest.param("attacked and penalised", marks=pytest.mark.slow))
+# Compiling for a CPU takes seconds, so that it stops at the two cases that differ most.
+COMPILED = CASES if has_gpu else ("absolute sets", "attacked and penalised")
 
 
 @pytest.mark.integration
