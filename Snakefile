@@ -3,6 +3,7 @@
 import functools
 import gc
 import glob
+import importlib.metadata
 import os
 import shutil
 import sys

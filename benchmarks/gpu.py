@@ -4,6 +4,9 @@
     python benchmarks/gpu.py --against results/paper  # compares with the weights of an earlier run on a CPU
     python benchmarks/gpu.py --device cpu --scale quick --steps 20  # tries the script: the CPU in the GPU's place
 
+Claims about figures that need the best known models are judged only with `--against`, by those of the earlier run, on
+both sides.
+
 Writes `results/benchmarks/gpu.md`, `gpu.csv` and the weights. Tables are written as soon as they are made, so a run
 that is cut short loses only what it has not begun; what fails is reported, and the rest goes on.
 
@@ -37,6 +40,7 @@ from throughput import SHAPES, table
 from superposition import Sweep, SweepResult, train
 from superposition.pipeline import stages
 from superposition.pipeline.configuration.config import Config
+from superposition.pipeline.judging.claims import ERROR
 from superposition.training import evaluation
 from superposition.training.blocks import Plan
 from superposition.training.devices import ENGINES, available_cores, resolve_device
@@ -168,10 +172,11 @@ def step_seconds(sweep: Sweep, device: str, steps: int) -> tuple[float, float]:
     return theirs, ours * blocks
 
 
-def measure(section: str, figure: str, paths: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
-    """Measure a figure from weights."""
+def measure(section: str, figure: str, *weights: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
+    """Measure a figure from the weights of the trained models, and of the best known ones if it needs them."""
     torch.set_num_threads(1)
-    return stages.find(section, "measure", figure)({name: SweepResult.load(path) for name, path in paths.items()})
+    models = [{name: SweepResult.load(path) for name, path in paths.items()} for paths in weights]
+    return stages.find(section, "measure", figure)(*models)
 
 
 # The sections
@@ -309,23 +314,28 @@ def compare_losses(ours: Path, theirs: Path, names: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def judge(config: Config, folder: Path, solved: Path) -> pd.DataFrame:
-    """Judge every claim by the weights in a folder, or where it has none, by those that were solved exactly."""
+def judge(config: Config, folder: Path, solved: Path, best: Mapping[str, Path]) -> pd.DataFrame:
+    """Judge every claim by the weights in a folder, or where it has none, by those that were solved exactly.
+
+    A figure for which some of the trained or of the best known models are missing is left out, and the verdict of the
+    claims about it is an error.
+    """
     weights = {path.stem: path for place in (solved, folder) for path in place.glob("*.safetensors")}
     with ProcessPoolExecutor(available_cores(), multiprocessing.get_context("spawn")) as pool:
-        made = {
-            name: pool.submit(measure, figure.section, name, {key: weights[key] for key in figure.experiments})
-            for name, figure in config.figures.items()
-            if weights.keys() >= {*figure.experiments}
-        }
+        made = {}
+        for name, figure in config.figures.items():
+            if weights.keys() >= {*figure.experiments} and best.keys() >= {*figure.best}:
+                models = [{key: weights[key] for key in figure.experiments}]
+                models += [{key: best[key] for key in figure.best}] if figure.best else []
+                made[name] = pool.submit(measure, figure.section, name, *models)
         tables = {name: got for name, future in made.items() if (got := outcome(future)[0]) is not None}
     judged = [stages.find(section, "judge", "claims").judge(tables, config.scale)[0] for section in config.sections]
     return pd.concat(judged).set_index("claim")
 
 
-def verdicts(config: Config, ours: Path, theirs: Path) -> pd.DataFrame:
+def verdicts(config: Config, ours: Path, theirs: Path, best: Mapping[str, Path]) -> pd.DataFrame:
     """Compare the verdicts by the weights of both; what is solved exactly is the CPU's in both."""
-    gpu, cpu = (judge(config, folder, theirs) for folder in (ours, theirs))
+    gpu, cpu = (judge(config, folder, theirs, best) for folder in (ours, theirs))
     both = pd.DataFrame({"GPU": gpu["verdict"], "CPU": cpu["verdict"], "expected": cpu["expected"]})
     for side, frame in (("GPU", gpu), ("CPU", cpu)):
         both[f"measured, {side}"] = frame["measured"].str.replace("|", "∣")
@@ -333,10 +343,12 @@ def verdicts(config: Config, ours: Path, theirs: Path) -> pd.DataFrame:
 
 
 def count_verdicts(judged: pd.DataFrame) -> pd.DataFrame:
-    """Count the verdicts that are alike, and those that are on record."""
+    """Count the verdicts that are alike, and those that are on record, of claims without an error on either side."""
+    failed = (judged[["GPU", "CPU"]] == ERROR).any(axis=1)
+    judged = judged[~failed]
     alike = (judged["GPU"] == judged["CPU"]).sum()
     recorded = {f"on record, {side}": (judged[side] == judged["expected"]).sum() for side in ("GPU", "CPU")}
-    return pd.DataFrame([{"claims": len(judged), "alike": alike, **recorded}])
+    return pd.DataFrame([{"claims": len(judged), "errors": failed.sum(), "alike": alike, **recorded}])
 
 
 def sweep_table(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -379,8 +391,12 @@ def main(words: list[str] | None = None) -> None:
     }
     large = phase_diagram(2, 1, MANY_SIDE[arguments.scale], restarts=10, steps=min(2000, most), batch=512)
     ours, theirs = (arguments.output.parent / "gpu-weights" / side for side in ("gpu", "cpu"))
+    best: dict[str, Path] = {}
     if arguments.against:
         theirs = arguments.against / "weights"
+        best = {path.stem: path for path in (arguments.against / "best").rglob("*.safetensors")}
+    if left_out := [name for name, figure in config.figures.items() if not best.keys() >= {*figure.best}]:
+        report.say(f"The best known models are missing, and so are verdicts of claims about {', '.join(left_out)}.")
     for folder in (ours, theirs):
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -402,7 +418,7 @@ def main(words: list[str] | None = None) -> None:
     report.add("The CPU's training", lambda: pd.DataFrame(seconds().items(), columns=["sweep", "seconds"]))
     report.add("Losses, relative to the CPU's", lambda: compare_losses(ours, theirs, list(trained)))
     report.add("All sweeps", lambda: sweep_table(report.frames()))
-    judged = report.add("Verdicts", lambda: verdicts(config, ours, theirs))
+    judged = report.add("Verdicts", lambda: verdicts(config, ours, theirs, best))
     report.add("Verdicts, counted", lambda: count_verdicts(judged))
     beside.shutdown()
     workers.close()

@@ -63,7 +63,7 @@ class Shape:
     @property
     def name(self) -> str:
         sweep = self.sweep
-        extras = {"hidden bias": sweep.hidden_bias, "sets": any(d.sets for d in sweep.distribution)}
+        extras = {"hidden bias": sweep.hidden_bias, "sets": sweep.has_sets}
         extras |= {"attacked": sweep.attacked, "penalised": sweep.penalised}
         return ", ".join([sweep.model, *(extra for extra, there in extras.items() if there)])
 

@@ -9,6 +9,8 @@ from types import ModuleType
 import pandas as pd
 import pytest
 import yaml
+from tests.paper.made import models_of
+from tests.real import QUICK
 
 from superposition.pipeline import stages
 
@@ -77,6 +79,28 @@ def test_every_section_is_made(benchmark: ModuleType, config: Path, tmp_path: Pa
     assert (losses.loc[["introduction", "small"], ["mean", "best"]] == 0).all(axis=None)
     assert rows["Verdicts, counted"]["alike"].item() == rows["Verdicts, counted"]["claims"].item() > 0
     assert "passed" in rows["Tests"]["tests"].item()
+
+
+def test_figures_get_the_best_known_models_or_are_left_out(benchmark: ModuleType, tmp_path: Path) -> None:
+    """Without the best known models that a figure needs, no claim about it has a verdict."""
+    figure = QUICK.figures["correlated_organization"]
+    sections = {figure.section: QUICK.sections[figure.section]}
+    config = replace(QUICK, scale="paper", sections=sections, figures={"correlated_organization": figure})
+    best = {name: tmp_path / f"{name}.safetensors" for name in figure.best}
+    for name in figure.experiments:
+        models_of(QUICK.sweeps[name], name).save(tmp_path / f"{name}.safetensors")
+    judged = [benchmark.judge(config, tmp_path, tmp_path, known) for known in (best, {})]
+    claims = [frame[frame["figure"] == "correlated_organization"]["verdict"] for frame in judged]
+    assert (claims[0] != "error").any()
+    assert (claims[1] == "error").all()
+
+
+def test_errors_are_no_verdicts_alike(benchmark: ModuleType) -> None:
+    rows = [["described"] * 3, ["reproduced", "corrected", "reproduced"], ["error"] * 2 + ["reproduced"]]
+    rows.append(["reproduced", "error", "reproduced"])
+    counted = benchmark.count_verdicts(pd.DataFrame(rows, columns=["GPU", "CPU", "expected"]))
+    found = {"claims": 2, "errors": 2, "alike": 1, "on record, GPU": 2, "on record, CPU": 1}
+    assert counted.to_dict("records") == [found]
 
 
 def test_a_failing_section_does_not_stop_the_others(benchmark: ModuleType, tmp_path: Path) -> None:

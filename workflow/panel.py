@@ -17,11 +17,11 @@ from snakemake_logger_plugin_rich.event_handler import EventHandler
 from snakemake_logger_plugin_rich.events import JobError, JobFinished, JobInfo
 from snakemake_logger_plugin_rich.handler import RichLogHandler
 
-from superposition.core.errors import PANEL
+from superposition.pipeline import PANEL
 
-# The text before a training bar, which begins with the name of the experiment, and the time left. There is no room for
+# The text before a training bar, which begins with the wildcards of the job, and the time left. There is no room for
 # the bar itself and the speed.
-BAR = re.compile(r"(?P<says>(?P<name>\w+): .*\d%)\|.*\|(?P<left>[^,]*).*")
+BAR = re.compile(r"(?P<says>(?P<name>[\w ]+?): .*\d%)\|.*\|(?P<left>[^,]*).*")
 
 
 def improve_panel(handlers: list[Any]) -> None:

@@ -65,6 +65,13 @@ def test_coordinates_come_first_and_every_row_has_its_own(
     assert set(table["model"]) == {"relu_output"}
 
 
+def test_noise_is_a_coordinate() -> None:
+    sweep = Sweep(model="linear", n=2, m=1, density=0.1, noise=[0, 0.3], seeds=2)
+    expected = sweep.points().reset_index(names="point")
+    assert expected["noise"].tolist() == [0, 0, 0.3, 0.3]
+    pd.testing.assert_frame_equal(tables.numbered_points(sweep), expected)
+
+
 def test_models() -> None:
     """The lowest loss has its own restart and error."""
     table = tables.models(trained())
@@ -85,6 +92,14 @@ def test_linear_optimum() -> None:
         importance = [a * (row.relative_importance if i >= 2 else 1) for i, a in enumerate((1, 0.5, 0.25, 2))]
         costs = sorted(a * (p / 3 - p**2 / 4) for a, p in zip(importance, density, strict=True))
         assert row.linear_optimum == pytest.approx(costs[0] + costs[1])
+
+
+def test_linear_optimum_of_signed_features() -> None:
+    """The mean of a signed feature is 0, so that its variance is p/3."""
+    sweep = Sweep(model="linear", n=3, m=1, density=0.3, distribution="signed", importance=[1, 3, 2])
+    one = torch.zeros(1, 1, dtype=torch.float64)
+    models = SweepResult(sweep, {"W": torch.zeros(1, 1, 1, 3), "b": torch.zeros(1, 1, 3)}, one, one)
+    assert tables.models(models)["linear_optimum"].item() == pytest.approx(0.3 / 3 * (1 + 2))
 
 
 def test_linear_optimum_with_room_to_spare() -> None:

@@ -96,6 +96,7 @@ def test_weights_are_for_sparse_independent_features() -> None:
     assert is_rare(plan_of(n=80, m=20, density=0.002, importance={"decay": 0.9}), 0)
     for keys in (
         {"density": 0.5},
+        {"n": 1, "m": 1, "density": 0.02},
         {"n": 400, "m": 30, "density": 0.01},
         {"density": 0.02, "attack": [0.5]},
         {"density": 0.02, "distribution": {"correlated": [[0, 1]]}},

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import integrate
 from tests.tensors import tensor
 
+from superposition.core.experiment.values import BINARY
 from superposition.core.models import Model
 from superposition.theory import exact
 
@@ -234,6 +235,20 @@ def test_no_linear_model_beats_the_linear_optimum(seed: int, n: int, data: st.Da
         assert loss >= optimum - 1e-12
         if W is best:
             torch.testing.assert_close(loss, optimum)
+
+
+@given(seeds)
+def test_no_linear_model_of_signed_features_beats_the_linear_optimum(seed: int) -> None:
+    """The losses are sums over all samples of four binary features."""
+    rng = np.random.default_rng(seed)
+    density, importance = (tensor(rng.uniform(0.01, 1, 4)) for _ in range(2))
+    best = torch.eye(4, dtype=torch.float64)[torch.argsort(importance * density)[2:]]
+    W = torch.stack([best, best + 0.1 * tensor(rng.normal(size=(2, 4))), tensor(rng.normal(size=(2, 4)) / 2)])
+    p, at = {"W": W, "b": torch.zeros(3, 4, dtype=torch.float64)}, (density.expand(3, -1), importance.expand(3, -1))
+    loss = exact.enumerated_loss(Model(LINEAR, 4, 2), p, *at, signed=True)
+    optimum = exact.linear_optimum(2, density, importance, BINARY, signed=True)
+    assert loss[0].item() == pytest.approx(optimum.item())
+    assert (loss >= optimum - 1e-12).all()
 
 
 @pytest.mark.parametrize(("n", "density"), [(1, 0.3), (1, 1.0), (3, 0.05), (100, 1.0), (100, 0.01)])

@@ -35,7 +35,7 @@ class Gated(Model, name="gated"):
     def output(self, p: Any, x: torch.Tensor) -> torch.Tensor:
         return super().output(p, x) * (1 + p["gate"][..., None, :])
 
-    def loss(self, p: Any, x: torch.Tensor, importance: torch.Tensor, model_input: Any = None) -> torch.Tensor:
+    def loss(self, p: Any, x: torch.Tensor, importance: torch.Tensor) -> torch.Tensor:
         return (importance[..., None, :] * (x - self.output(p, x)).abs()).sum(-1)
 
 

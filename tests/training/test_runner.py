@@ -208,10 +208,12 @@ def test_the_coordinates_that_seed_the_initial_weights() -> None:
 
 @each_sweep
 def test_losses_are_those_of_training(changes: dict[str, Any]) -> None:
-    """Models have the same loss, to the bit, whenever it is evaluated; attacks and penalties are left out."""
+    """Losses are those of training to the bit, in float32 as in float64; attacks and penalties are left out."""
     plan = sweep(**changes)
     trained = train(plan)
     loss, error = evaluation.losses(plan, trained.parameters, threads=3)
+    doubles = evaluation.losses(plan, {k: v.double() for k, v in trained.parameters.items()}, threads=3)
+    assert torch.equal(torch.stack(doubles), torch.stack([loss, error]))
     if plan.attacked or plan.penalised:
         for point in range(len(loss)):
             mean, spread = sampled_loss(trained, point, alone=True)

@@ -117,6 +117,21 @@ def test_a_figure_of_fewer_experiments_is_measured_again(made: Project) -> None:
         assert made.jobs() >= section("theory") | ENDS
 
 
+def test_a_family_of_fewer_experiments_is_searched_again(made: Project) -> None:
+    """Its search is repeated, although none of the weights that are left is newer."""
+    config = made.config()
+    del config["experiments"]["basic_small"]["family"]
+    with edited(made.path / "config.yaml", (made.path / "config.yaml").read_text(), "{}"):
+        made.configure(config)
+        assert made.jobs() >= {"search:basic", "search:basic_small", "optimality"}
+
+
+def test_the_notebook_depends_on_what_the_sections_leave_out(made: Project) -> None:
+    """It lists the statements that are not judged, which an edit can change without changing any verdict."""
+    with edited(made.path / "src/superposition/paper/introduction/judge.py", '"""', '# A comment.\n"""'):
+        assert made.jobs("--allowed-rules", "notebook", "--", "results/quick/report.ipynb") == {"notebook"}
+
+
 def test_an_edit_of_a_caption_or_a_category_draws_nothing_again(made: Project) -> None:
     """Captions and categories are in the report and the record, not in the drawing."""
     with ExitStack() as stack:

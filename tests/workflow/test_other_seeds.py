@@ -31,6 +31,7 @@ def test_claims_are_judged_under_other_seeds(small: Project) -> None:
     weights = {seed: OUT / f"seeds/{seed}/weights/introduction.safetensors" for seed in (1, 2)}
     assert digest(small.path / weights[1]) != digest(small.path / weights[2])
     assert small.jobs("--", "robustness") == set()
+    assert small.jobs("--config", "other_seeds=1", "--", "robustness") == {"robustness"}
     for made in ("robustness.csv", "seeds/2/claims.csv"):
         (small.path / OUT / made).unlink()
     assert small.jobs("--", "robustness") == {"judge_seed:2", "robustness"}

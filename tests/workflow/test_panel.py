@@ -17,20 +17,21 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_logger_plugin_rich.handler import RichLogHandler
 from workflow.panel import improve_panel, show_output
 
-from superposition.core.errors import PANEL
+from superposition.pipeline import PANEL
 
 
 def test_every_training_has_a_line_and_other_words_are_printed() -> None:
-    """Two trainings that take turns show the last bar of each; a cleared bar prints nothing."""
+    """Two trainings that take turns show the last bar of each, also that of a part; a cleared bar prints nothing."""
     reading, writing = os.pipe()
     bar = "\r{}: 3 models × 10 steps: {:3}%|####      | 00:{:02} left, 5.0step/s"
-    for said in (bar.format("one", 10, 9), bar.format("two", 20, 8), "\r" + 70 * " " + "\r", "a warning\r\n"):
+    first, second = bar.format("one", 10, 9), bar.format("two 1 5", 20, 8)
+    for said in (first, second, "\r" + 70 * " " + "\r", "a warning\r\n"):
         os.write(writing, said.encode())
     os.write(writing, bar.format("one", 50, 5).encode())
     os.close(writing)
     events = SimpleNamespace(bars={}, console=Console(file=io.StringIO()))
     show_output(reading, events)
-    left = {"one": " 50% 00:05 left", "two": " 20% 00:08 left"}
+    left = {"one": " 50% 00:05 left", "two 1 5": " 20% 00:08 left"}
     assert events.bars == {name: f"{name}: 3 models × 10 steps: {how_far}" for name, how_far in left.items()}
     assert events.console.file.getvalue() == "a warning\n"
 

@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.workflow.project import OUT, Project
+from tests.workflow.project import OUT, ROOT, Project
 
 pytestmark = pytest.mark.integration
 
@@ -79,8 +81,37 @@ def test_a_part_that_is_there_is_not_trained_again(fresh: Project) -> None:
     assert f"output: {first}" not in plan
 
 
+def test_a_bar_has_the_name_that_the_panel_gives_to_its_job(tmp_path: Path) -> None:
+    """The panel finds the bar of a job by all of its wildcards, such as the experiment, the part and the seed."""
+    code = f"""
+import runpy, sys
+from types import SimpleNamespace
+from superposition.training import runner
+
+class Wildcards(dict):
+    __getattr__ = dict.get
+    __iter__ = lambda self: iter(self.values())
+
+runner.train = lambda *_, label, **options: sys.exit(label)
+sweep = '{{"model": "linear", "n": 2, "m": 1, "density": [1, 0.5]}}'
+job = SimpleNamespace(log=[{str(tmp_path / "log")!r}], rule="part", input={{}}, output=["weights"], threads=1)
+job.params, job.wildcards = SimpleNamespace(sweep=sweep, device="cpu"), Wildcards(experiment="one", part="1", parts="2")
+runpy.run_path({str(ROOT / "workflow/scripts/train.py")!r}, {{"snakemake": job}})
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stderr == "one 1 2\n"
+
+
 def test_a_gpu_is_shared_by_few(fresh: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few jobs share a GPU, whose memory would otherwise run out; on a CPU no job waits for one."""
+    """Few jobs share a GPU, whose memory would otherwise run out; on a CPU no job waits for one.
+
+    A build of PyTorch for CPUs trains on the CPU although there is a GPU.
+    """
+
+    def install_torch(version: str) -> None:
+        installed = fresh.path / "src/torch.dist-info/METADATA"
+        installed.parent.mkdir(exist_ok=True)
+        installed.write_text(f"Name: torch\nVersion: {version}\n")
 
     def places(*words: str) -> list[str]:
         plan = fresh.make("-n", *words, "--", *(f"{OUT}/weights/{name}.safetensors" for name in EXPERIMENTS))
@@ -94,8 +125,12 @@ def test_a_gpu_is_shared_by_few(fresh: Project, tmp_path: Path, monkeypatch: pyt
     config = fresh.config()
     config["experiments"]["basic_small_linear"] = {"model": "linear", "n": 2, "m": 1, "density": 0.5, "solver": "exact"}
     fresh.configure(config)
+    install_torch("2.13.0")
     assert sorted(places()) == ["0", "1", "1", "1"]
     assert places("--config", "device=cpu") == ["0", "0", "0", "0"]
+    install_torch("2.13.0+cpu")
+    assert places() == ["0", "0", "0", "0"]
+    install_torch("2.13.0")
     tool.unlink()
     assert places() == ["0", "0", "0", "0"]
     profile = yaml.safe_load((fresh.path / "workflow/profiles/default/config.yaml").read_text())

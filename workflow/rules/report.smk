@@ -14,7 +14,10 @@ rule notebook:
         weights=expand(rules.train.output, experiment=CONFIG.sweeps),
         optimality=rules.optimality.output.figures,
         captions=sorted(glob.glob("src/superposition/paper/*/section.yaml")),
-        code=sources("workflow/scripts/run_notebook.py"),
+        # The notebook also lists the statements that the sections leave out of their claims.
+        code=sources(
+            "workflow/scripts/run_notebook.py", *expand("superposition.paper.{section}.judge", section=CONFIG.sections)
+        ),
     output:
         f"{OUT}/report.ipynb",
     log:

@@ -71,5 +71,8 @@ rule robustness:
         f"{OUT}/benchmarks/robustness.tsv"
     conda:
         "../envs/superposition.yaml"
+    params:
+        # The script does not read these. They are why other seeds are counted again, as in the rule `measure`.
+        seeds=CONFIG.other_seeds,
     script:
         "../scripts/robustness.py"

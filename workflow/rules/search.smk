@@ -18,6 +18,10 @@ rule search:
     priority: 1
     conda:
         "../envs/superposition.yaml"
+    params:
+        # The script does not read these. They are why a family of other experiments is searched again, since the default
+        # profile takes no change of the inputs alone for a reason.
+        experiments=lambda wildcards: CONFIG.families[wildcards.family],
     script:
         "../scripts/search.py"
 

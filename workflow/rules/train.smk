@@ -10,9 +10,10 @@ SMALL = [name for name, sweep in CONFIG.sweeps.items() if sweep.work < CONFIG.on
 # cannot be split into more jobs than it has parts.
 SPLIT = len(scatter.split("{scatteritem}"))
 PARTS = {name: 1 if name in SMALL else min(SPLIT, sweep.max_parts) for name, sweep in CONFIG.sweeps.items()}
-# Train on a GPU if there is one here, or if the configuration insists on one, as on a cluster; except sweeps that are
-# solved exactly. The profile says how many jobs share it.
-GPU = int(CONFIG.device == "cuda" or CONFIG.device == "auto" and bool(shutil.which("nvidia-smi")))
+# Train on a GPU if there is one here and PyTorch is no build for CPUs, or if the configuration insists on one, as on a
+# cluster; except sweeps that are solved exactly. The profile says how many jobs share it.
+HAS_GPU = bool(shutil.which("nvidia-smi")) and "+cpu" not in importlib.metadata.version("torch")
+GPU = int(CONFIG.device == "cuda" or CONFIG.device == "auto" and HAS_GPU)
 ON_GPU = [name for name, sweep in CONFIG.sweeps.items() if GPU and sweep.solver != "exact"]
 
 

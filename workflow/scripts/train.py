@@ -14,6 +14,6 @@ with job_log(snakemake), error_context(snakemake.wildcards.experiment):
     else:
         sweep = Sweep.parse(json.loads(snakemake.params.sweep), snakemake.wildcards.experiment)
         part = int(snakemake.wildcards.get("part", 1)), int(snakemake.wildcards.get("parts", 1))
-        experiment = snakemake.wildcards.experiment
-        result = train(sweep, snakemake.params.device, snakemake.threads, part=part, label=experiment)
+        label = " ".join(snakemake.wildcards)  # The panel finds the bar of a job by it.
+        result = train(sweep, snakemake.params.device, snakemake.threads, part=part, label=label)
     result.save(snakemake.output[0])

@@ -13,7 +13,6 @@ import pandas as pd
 import torch
 
 from superposition.core import geometry
-from superposition.core.experiment.grid import COORDINATES
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.weights import SweepResult
 from superposition.theory import exact
@@ -21,7 +20,7 @@ from superposition.theory import exact
 
 def numbered_points(sweep: Sweep, *coordinates: str) -> pd.DataFrame:
     """Return the number of every point of a sweep, by which tables are joined, and its coordinates; by default all."""
-    return sweep.points()[[*(coordinates or COORDINATES)]].reset_index(names="point")
+    return sweep.points()[[*(coordinates or sweep.coordinates)]].reset_index(names="point")
 
 
 def repeat_rows(table: pd.DataFrame, times: int) -> pd.DataFrame:
@@ -43,6 +42,7 @@ def models(result: SweepResult) -> pd.DataFrame:
     sweep = result.sweep
     density, importance = (torch.from_numpy(a) for a in (sweep.densities(), sweep.importances()))
     loss, point = result.loss, np.arange(sweep.size)
+    optimum = exact.linear_optimum(min(sweep.m, sweep.n), density, importance, sweep.values, sweep.signed)
     table = result.points.reset_index(names="point").rename(columns={"restart": "best_restart"})
     return table.assign(
         model=sweep.model,
@@ -52,7 +52,7 @@ def models(result: SweepResult) -> pd.DataFrame:
         loss_median=loss.median(dim=1).values.numpy(),
         loss_worst=loss.max(dim=1).values.numpy(),
         restarts=sweep.restarts,
-        linear_optimum=exact.linear_optimum(min(sweep.m, sweep.n), density, importance, sweep.values).numpy(),
+        linear_optimum=optimum.numpy(),
     )
 
 

@@ -5,9 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# The environment variable that says that a panel at a terminal shows failures, from the last line of a job's log.
-PANEL = "SUPERPOSITION_PANEL"
-
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 60
 

@@ -42,9 +42,9 @@ class Model:
     """An architecture: one of the four models, with its sizes.
 
     A subclass is another architecture: ``class Mine(Model, name="mine")`` defines one that sweeps ask for by
-    ``model="mine"``. It overrides ``output`` or ``loss``, and ``shapes`` if it has other parameters than W [m, n] and
-    b [n]. Matrices start Xavier-normal, all other parameters at zero. ``hidden`` is what an L1 penalty sums; tables and
-    figures need W and b.
+    ``model="mine"``. It overrides ``hidden``, ``output`` or ``loss``, and ``shapes`` if it has other parameters than
+    W [m, n] and b [n]; every parameter has at least one axis. Matrices start Xavier-normal, all other parameters at
+    zero. An L1 penalty sums what ``hidden`` returns; tables and figures need W and b.
     """
 
     name: str
@@ -68,11 +68,6 @@ class Model:
         return architecture(sweep.model, **{name: getattr(sweep, name) for name in names})
 
     @property
-    def custom(self) -> bool:
-        """Whether this is none of the four models of the paper."""
-        return type(self) is not Model
-
-    @property
     def hidden_function(self) -> str:
         """Name of the activation of the hidden layer."""
         return self.hidden_activation or ("relu" if self.relu_hidden else "linear")
@@ -90,8 +85,8 @@ class Model:
     @property
     def has_closed_form(self) -> bool:
         """Whether the loss of samples with known active features is an integral that ``theory.exact`` can evaluate."""
-        plain = not (self.custom or self.relu_hidden)
-        return plain and self.output_function in ("linear", "relu")
+        # Custom models are subclasses.
+        return type(self) is Model and not self.relu_hidden and self.output_function in ("linear", "relu")
 
     @property
     def absolute(self) -> bool:

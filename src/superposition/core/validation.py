@@ -1,5 +1,6 @@
 """Strict pydantic models, and one-line messages for their errors."""
 
+import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -16,8 +17,10 @@ class Strict(BaseModel):
 
 
 def as_tuple(spec: Any) -> Any:
-    """Convert lists and arrays to tuples; leave anything else for pydantic to reject."""
-    return tuple(spec) if isinstance(spec, list | np.ndarray) else spec
+    """Convert lists and arrays to tuples, and a 0-d array to its value; leave anything else for pydantic to reject."""
+    if isinstance(spec, np.ndarray):
+        spec = spec.tolist()
+    return tuple(spec) if isinstance(spec, list) else spec
 
 
 def check_known(where: str, names: Iterable[str], allowed: Collection[str]) -> None:
@@ -45,4 +48,8 @@ def explain(error: ValidationError, where: str) -> str:
         return f"{location}: this key is missing"
     value = finding["input"]
     given = f", not {short_repr(value)}" if not isinstance(value, dict | list) else ""
+    # In YAML 1.1, which Snakemake reads, 1e-3 is no number.
+    text = value if finding["type"] == "float_type" and isinstance(value, str) else ""
+    if re.fullmatch(r"[+-]?\d*\.?\d+[eE][+-]?\d+", text):
+        given += f"; YAML takes it for text, write {np.format_float_scientific(float(text), min_digits=1)}"
     return f"{location}: {message[:1].lower()}{message[1:]}{given}"

@@ -24,7 +24,7 @@ class SweepResult:
         sweep: The specification of the models.
         parameters: W [point, restart, m, n], b [point, restart, n], …, where a point is a row of ``points``; in
             float32, or in float64 if the sweep was solved exactly.
-        loss: Expected loss of every model, including the penalty and the attacks that it was trained with.
+        loss: Expected loss of every model, with the penalty, attacks, noise and dropout that it was trained with.
         loss_error: Standard error of the loss; 0 where the loss is exact.
         snapshot_steps: Number of steps before each snapshot.
         snapshots: Like ``parameters``, with the snapshot as leading axis; empty if none were taken.

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from superposition.core.errors import PANEL, SuperpositionError
+from superposition.core.errors import SuperpositionError
+from superposition.pipeline import PANEL
 from superposition.pipeline.record.machine import machine
 
 # The option of Linux's prctl that sets the signal a process gets when its parent dies.
@@ -34,8 +35,8 @@ def job_log(job: Any) -> Iterator[None]:
 
     Under a panel, the panel shows that line, and another one would break it.
 
-    A SuperpositionError, or an error of the operating system such as a full disk, says all that a user needs. Any other
-    error, such as that of a figure drawn from other experiments than the paper's, also leaves a traceback in the log.
+    A SuperpositionError says all that a user needs. Any other error also leaves a traceback in the log, which the line
+    mentions unless the error is one of the operating system, such as a full disk.
 
     Args:
         job: The object ``snakemake`` of the script.

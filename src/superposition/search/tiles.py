@@ -12,9 +12,9 @@ from superposition.core.weights import SweepResult
 from superposition.search.conditions import Family
 from superposition.training.runner import train
 
-# The name of their sweep, their hidden dimensions, their initialisations at every density, and the feature values on
-# which these are ranked.
-NAME, M, RESTARTS, EVALUATION = "tiles", 10, 8, 2**22
+# The name of their sweep, which no experiment can have, their hidden dimensions, their initialisations at every
+# density, and the feature values on which these are ranked.
+NAME, M, RESTARTS, EVALUATION = "trained tiles", 10, 8, 2**22
 # The numbers of active features per hidden dimension, on average, between which tiles are trained. Where more are
 # active, products of polytopes are as good; where fewer are, parts of the best models are larger.
 FEWEST, MOST = 0.75, 2
@@ -34,5 +34,7 @@ def train_tiles(sweeps: Mapping[str, Sweep], threads: int) -> dict[str, SweepRes
     if not density:
         return {}
     keys = {"n": largest.n * M // largest.m, "m": M, "density": density, "seeds": 1, "restarts": RESTARTS}
-    sweep = largest.model_copy(update=keys | {"evaluation": EVALUATION})
+    # The model's features are equal, in whatever way the sweep says so.
+    equal = {"importance": 1.0, "relative_importance": None, "density_profile": None, "relative_density": None}
+    sweep = largest.model_copy(update=keys | equal | {"evaluation": EVALUATION})
     return {NAME: train(sweep, "cpu", threads, progress=False)}

@@ -60,14 +60,13 @@ def rarity(plan: Plan, point: int) -> float:
 
 def is_small(plan: Plan, point: int) -> bool:
     """Return whether samples come from a low-discrepancy sequence, because features are few and independent."""
-    return plan.sweep.n in SMALL and not plan.attack[point] and not any(d.sets for d in plan.sweep.distribution)
+    return plan.sweep.n in SMALL and not plan.attack[point] and not plan.sweep.has_sets
 
 
 def is_rare(plan: Plan, point: int) -> bool:
     """Return whether features are so sparse that samples had better start from pairs of active features."""
-    has_sets = any(d.sets for d in plan.sweep.distribution)
     sparse = plan.densities[point].sum() <= MAX_ACTIVE and not plan.attack[point]
-    return bool(sparse and not has_sets and rarity(plan, point) >= MIN_REPLACED)
+    return bool(sparse and plan.sweep.n > 1 and not plan.sweep.has_sets and rarity(plan, point) >= MIN_REPLACED)
 
 
 def weighted_losses(

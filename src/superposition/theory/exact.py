@@ -1,7 +1,7 @@
 """Expected losses without sampling error, in float64 (paper: "Mathematical understanding").
 
-All functions are batched over leading axes and differentiable. Features are independent and never negative; active ones
-are uniform on [0, 1] unless a function is given other ``values``.
+All functions are batched over leading axes and differentiable. Features are independent, and never negative unless a
+function is told that they are ``signed``; active ones are uniform on [0, 1] unless it is given other ``values``.
 """
 
 import itertools
@@ -29,10 +29,16 @@ def feature_mean(density: Float[Tensor, "..."], values: Values = UNIFORM) -> Flo
     return density * values.mean
 
 
-def feature_variance(density: Float[Tensor, "..."], values: Values = UNIFORM) -> Float[Tensor, "..."]:
-    """Return Var[x], p/3 - p²/4 of uniform values, which is the loss from dropping a feature of importance 1."""
+def feature_variance(
+    density: Float[Tensor, "..."], values: Values = UNIFORM, signed: bool = False
+) -> Float[Tensor, "..."]:
+    """Return Var[x], the loss from dropping a feature of importance 1.
+
+    Of uniform values it is p/3 - p²/4 or, if they are signed and their mean is therefore 0, p/3.
+    """
     # Dividing by E[v²]⁻¹, which is 3, rounds p/3 once.
-    return density / (1 / values.mean_square) - feature_mean(density, values) ** 2
+    mean_square = density / (1 / values.mean_square)
+    return mean_square if signed else mean_square - feature_mean(density, values) ** 2
 
 
 def mean_norm(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
@@ -51,14 +57,18 @@ def mean_norm(density: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
 
 
 def linear_optimum(
-    m: int, density: Float[Tensor, "*batch n"], importance: Float[Tensor, "*batch n"], values: Values = UNIFORM
+    m: int,
+    density: Float[Tensor, "*batch n"],
+    importance: Float[Tensor, "*batch n"],
+    values: Values = UNIFORM,
+    signed: bool = False,
 ) -> Float[Tensor, "*batch"]:
     """Return the lowest loss of any linear model with m hidden dimensions.
 
-    The covariance of independent features is diagonal, so the best subspace of rank m is spanned by the m features that
-    are costliest to drop; all others are dropped.
+    The covariance of independent features, ``signed`` or not, is diagonal, so the best subspace of rank m is spanned by
+    the m features that are costliest to drop; all others are dropped.
     """
-    cost = (importance * feature_variance(density, values)).sort(dim=-1).values
+    cost = (importance * feature_variance(density, values, signed)).sort(dim=-1).values
     return cost[..., : cost.shape[-1] - m].sum(-1)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,14 +77,15 @@ class Autograd:
         block, dtype = self.block, parameters.dtype
         p = block.model.unpack(parameters)
         x = given = x.to(dtype)
+        # What a sweep does not ask for is not passed, so that the loss of a custom model needs no arguments for it.
+        changed: dict[str, Any] = {}
         if block.attack is not None:
             attacks = block.attack.to(dtype)[:, None, None] * attack_directions(p["W"].detach())
             attacked = (uniform[:, -1] * block.model.n).long().clamp_max(block.model.n - 1)
-            given = x + attacks.gather(1, attacked[:, :, None].expand_as(x))
-        disturbed = {}
+            changed["model_input"] = given = x + attacks.gather(1, attacked[:, :, None].expand_as(x))
         if block.noise is not None or block.dropout:
-            disturbed["disturb"] = partial(self._disturb, uniform=uniform[:, block.gates.rows :].to(dtype))
-        loss = block.model.loss(p, x, block.importance.to(dtype), given, **disturbed)
+            changed["disturb"] = partial(self._disturb, uniform=uniform[:, block.gates.rows :].to(dtype))
+        loss = block.model.loss(p, x, block.importance.to(dtype), **changed)
         if block.l1 is not None:
             loss = loss + block.l1.to(dtype)[:, None] * block.model.hidden(p, given).abs().sum(-1)
         return loss

@@ -39,7 +39,6 @@ class Plan:
         self.points = sweep.points(which)
         self.densities, self.importances = sweep.densities(which), sweep.importances(which)
         self.distributions = sweep.distributions(which)
-        self.has_sets = any(d.sets for d in sweep.distribution)
         self.attack, self.l1 = (self.points[k].to_numpy() for k in ("attack", "l1"))
         self.noise = self.points["noise"].to_numpy() if "noise" in self.points else np.zeros(len(self.points))
         if sweep.attacked:
@@ -57,7 +56,7 @@ class Plan:
         gates = Gates.of(
             self.densities[point],
             [self.distributions[i] for i in point],
-            has_sets=self.has_sets,
+            has_sets=self.sweep.has_sets,
             # An attack on the all-zero sample hits a random feature, and noise is random: its loss is not one number.
             conditional=(self.attack[point] == 0) & (noise == 0) & (self.sweep.dropout == 0),
             values=self.sweep.values,
@@ -142,7 +141,8 @@ class Plan:
             return [members[i : i + size] for members in groups for i in range(0, len(members), size)]
         point, restart = np.divmod(instance, self.sweep.restarts)
         stream = self.points["seed"].to_numpy()[point] * self.sweep.restarts + restart
-        streams = [instance[stream == s] for s in np.unique(stream)] if len(self) > 1 else [instance]
+        order = np.argsort(stream, kind="stable")
+        streams = np.split(order, np.flatnonzero(np.diff(stream[order])) + 1)
         # Use as few blocks as keep all threads busy to the end, because the instances of a block share their draws; but
         # let none outgrow the cache.
         count = len(streams)

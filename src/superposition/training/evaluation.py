@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from superposition.core.experiment.sweep import Sweep
@@ -36,8 +36,7 @@ def has_closed_form(sweep: Sweep) -> bool:
 def _is_enumerable(sweep: Sweep) -> bool:
     """Return whether the expected loss is a sum over few samples, as for any model of few binary features."""
     samples = (3 if sweep.signed else 2) ** sweep.n
-    independent = not any(d.sets for d in sweep.distribution)
-    return sweep.values == BINARY and independent and sweep.loss_alone and samples <= ENUMERATED
+    return sweep.values == BINARY and not sweep.has_sets and sweep.loss_alone and samples <= ENUMERATED
 
 
 def is_exact(sweep: Sweep) -> bool:
@@ -103,7 +102,7 @@ def losses(
 
 def evaluate(
     plan: Plan,
-    parameters: Float32[Tensor, "instance size"],
+    parameters: Float[Tensor, "instance size"],
     device: torch.device,
     threads: int,
     pool: ThreadPoolExecutor,
@@ -118,7 +117,7 @@ def evaluate(
     def draw(instances: np.ndarray) -> None:
         block = plan.block(instances)
         config = TrainingConfig.of(plan.sweep)
-        engine = make_engine(plan.sweep, device, block, config, parameters[instances])
+        engine = make_engine(plan.sweep, device, block, config, parameters[instances].float())
         any_active = block.gates.any_from[:, 0].double()
         drawn = engine.losses(samples, coactive=has_closed_form(plan.sweep))
         loss[instances], error[instances] = (any_active * torch.from_numpy(values) for values in drawn)

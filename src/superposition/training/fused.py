@@ -132,8 +132,9 @@ def _load(constants: Constants) -> ctypes.CDLL:
 def constants(block: Block) -> Constants:
     """Return the constants that fused.cpp is compiled with for a block, as pairs of name and value.
 
-    The uniforms of a tile and the x and dz of all features fit into the L1 cache. From which sizes on tiles are handled
-    sparsely, and how sparse they have to be, was measured.
+    The uniforms of a tile and the x and dz of all features, 12 bytes per feature and sample, fit into an L1 cache of
+    32 KiB in models of up to 20 features, and into one of 48 KiB in models of up to 32. From which sizes on tiles are
+    handled sparsely, and how sparse they have to be, was measured.
     """
     model, gates = block.model, block.gates
     return (

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,21 @@ def test_ways_to_write_an_axis(density: Any) -> None:
     """YAML has lists, notebooks have arrays."""
     assert Sweep(**BASE | {"density": density}).density == (0.1, 0.5)
     assert Sweep(**BASE | {"density": 1}).density == (1.0,)
+
+
+@pytest.mark.parametrize(
+    ("make", "spec"),
+    [
+        (lambda one: {"density": one}, 0.5),
+        (lambda one: {"importance": one}, 2),
+        (lambda several: {"importance": several}, [1, 2, 3, 4]),
+        (lambda several: {"relative_density": {"features": several, "ratio": 2}}, [0, 1]),
+        (lambda pair: {"distribution": {"correlated": [pair]}}, [0, 1]),
+        (lambda pairs: {"distribution": {"correlated": pairs}}, [[0, 1], [2, 3]]),
+    ],
+)
+def test_arrays_are_read_like_lists_and_numbers(make: Callable[[Any], dict[str, Any]], spec: Any) -> None:
+    assert Sweep.parse(BASE | make(np.array(spec))) == Sweep.parse(BASE | make(spec))
 
 
 @given(st.floats(1e-9, 1), st.floats(1e-9, 1), st.integers(2, 200))
@@ -321,12 +337,13 @@ def test_work_grows_with_every_size() -> None:
     assert Sweep.parse(plain | {"solver": "exact", "n": 2}).work < solved.work / 2
 
 
-def test_the_weights_of_an_absolute_model_count_twice() -> None:
-    """The absolute model has a matrix for each of its two layers, so that only the other model is within the limit."""
+@pytest.mark.parametrize("two_matrices", [{"model": "absolute"}, {"model": "relu_output", "untied": True}], ids=str)
+def test_the_weights_of_both_layers_count(two_matrices: dict[str, Any]) -> None:
+    """Models with a matrix for each of their two layers exceed the limit; those with one matrix do not."""
     large = {"n": 100, "m": 99, "density": 1, "restarts": 60_000, "steps": 1, "batch": 2, "evaluation": 2}
     Sweep.parse(large | {"model": "relu_output"})
     with pytest.raises(SuperpositionError, match="the weights of"):
-        Sweep.parse(large | {"model": "absolute"})
+        Sweep.parse(large | two_matrices)
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.booleans())

@@ -147,6 +147,9 @@ def test_refusals_show_what_was_written() -> None:
         ("scale", "x" * 10**6, r"config.scale: .*'x+\.\.\.x+'"),
         ("scale", 16**5000, r"config.scale: .*thousands of digits"),
         ("scale", datetime.date(2022, 9, 14), r"config.scale: .*2022, 9, 14"),
+        ("defaults.learning_rate", "1e-3", r".*, not '1e-3'; YAML takes it for text, write 1\.0e-03$"),
+        ("experiments.one.density", [1, "1.25E-7"], r".*, not '1.25E-7'; YAML takes it for text, write 1\.25e-07$"),
+        ("defaults.learning_rate", "much", r".*, not 'much'$"),
         ("two\nlines", 1, r"config.'two\\nlines': unknown key"),
         ("experiments.one.from_paper", ["x" * 10**6], r"config.experiments.one.from_paper: unknown 'x+\.\.\.x+'"),
         ("experiments.one.from_paper", [[0] * 10**6], r"config.experiments.one.from_paper.0: .* string$"),
@@ -192,9 +195,22 @@ def test_defaults_reach_every_experiment_and_are_overridden() -> None:
 
 def test_experiments_are_searched_in_families() -> None:
     """Experiments without a family are searched alone, and those only the reference engine can train not at all."""
-    config = with_("experiments.three.family", "two")
+    config = with_("experiments.three.family", "few")
+    config["experiments"]["two"]["family"] = "few"
     config["experiments"]["four"] = {"model": "relu_output", "n": 4, "m": 2, "density": 0.5, "noise": 0.1}
-    assert parse(config).families == {"one": ("one",), "two": ("two", "three")}
+    assert parse(config).families == {"one": ("one",), "few": ("two", "three")}
+
+
+def test_the_name_of_a_family_does_not_make_an_experiment_one_of_its_members() -> None:
+    config = with_("experiments.three.family", "two")
+    config["experiments"]["two_alone"] = ENTRY
+    members = {"one": ("one",), "two-alone": ("two",), "two": ("three",), "two_alone": ("two_alone",)}
+    assert parse(config).families == members
+
+
+def test_a_claim_that_is_listed_twice_is_judged_again_once() -> None:
+    config = with_("sensitivity", ["introduction.dense", "introduction.pentagon", "introduction.dense"])
+    assert parse(config).sensitivity == {"introduction": ("introduction.dense", "introduction.pentagon")}
 
 
 def test_best_known_models_are_those_of_families() -> None:

@@ -20,10 +20,11 @@ from tests.pipeline.browser import CHROMIUM, FLAGS, new_page
 from tests.real import CONFIGS, ROOT
 from tests.sections import parse
 
+from superposition.analysis import alignment
 from superposition.core.experiment.sweep import Sweep
 from superposition.core.models import Model
 from superposition.core.weights import SweepResult
-from superposition.pipeline.explorer import page
+from superposition.pipeline.explorer import page, sweeps
 from superposition.pipeline.explorer.addresses import addresses, custom_figures
 from superposition.pipeline.explorer.sweeps import LIVE_DIMENSIONS, LIVE_FEATURES, describe_sweep
 from superposition.plotting import style
@@ -138,6 +139,20 @@ def test_models_that_the_page_can_train_again(change: dict[str, Any], fits: bool
     keys: dict[str, Any] = {"model": "relu_output", "n": 20, "m": 3, "density": 0.1, "seeds": 1}
     sweep = Sweep.parse(keys | change, "test")
     assert (describe_sweep(models_of(sweep, "test"))["live"] is not None) == fits
+
+
+@pytest.mark.parametrize("sets", [[[0, 1, 2, 3, 4]], [[0, 1], [2, 3]], [[0, 1], [2, 3, 4], [5, 6]]])
+def test_orders_of_sets_are_tried_one_by_one_if_they_are_few(
+    sets: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"model": "relu_output", "n": max(map(max, sets)) + 1, "m": 2, "density": [0.5, 0.1]}
+    models = models_of(Sweep.parse(keys | {"distribution": {"correlated": sets}}), "test")
+    orders, tried = alignment.symmetric_orders(*sets), []
+    monkeypatch.setattr(alignment, "symmetric_orders", lambda *sets: tried.append(sets) or orders)
+    for limit, expected in ((len(orders) - 1, False), (len(orders), True)):
+        monkeypatch.setattr(sweeps, "MAX_ORDERS", limit)
+        describe_sweep(models)
+        assert bool(tried) == expected
 
 
 def test_models_that_the_page_offers_to_train_are_within_its_settings(tmp_path: Path) -> None:

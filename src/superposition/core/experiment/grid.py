@@ -34,15 +34,14 @@ class LogRange(Strict):
 
 
 def _values(axis: Any) -> Any:
-    """Convert any notation of an axis to a list: a single value, a list, or a logarithmic range."""
+    """Convert any notation of an axis to a tuple: a single value, a list, an array, or a logarithmic range."""
     if isinstance(axis, dict):
         span = LogRange.model_validate(axis)
         # Values are rounded to 12 digits so that files read well; the ends are exact.
         inside = [float(f"{v:.12g}") for v in np.geomspace(span.start, span.stop, span.points)[1:-1]]
-        return [span.start, *inside, span.stop]
-    if isinstance(axis, np.ndarray):
-        return axis.tolist()
-    return list(axis) if isinstance(axis, list | tuple) else [axis]
+        return (span.start, *inside, span.stop)
+    axis = as_tuple(axis)
+    return axis if isinstance(axis, tuple) else (axis,)
 
 
 # The models of the paper, and the subclasses of ``models.Model`` that define others, by name. They are
@@ -79,9 +78,7 @@ class Notations:
 
 
 T = TypeVar("T")
-Axis = Annotated[
-    tuple[T, ...], Field(min_length=1), BeforeValidator(lambda axis: tuple(_values(axis))), Notations(LogRange)
-]
+Axis = Annotated[tuple[T, ...], Field(min_length=1), BeforeValidator(_values), Notations(LogRange)]
 Distributions = Annotated[
     tuple[AnyDistribution, ...],
     Field(min_length=1),
@@ -271,9 +268,14 @@ class Grid(Strict):
         return self.distribution[0].signed
 
     @property
+    def has_sets(self) -> bool:
+        """Whether features are in sets, at any point."""
+        return any(d.sets for d in self.distribution)
+
+    @property
     def independent(self) -> bool:
         """Whether features are independent and never negative, at all points."""
-        return not self.signed and not any(d.sets for d in self.distribution)
+        return not (self.signed or self.has_sets)
 
     @property
     def plain(self) -> bool:

@@ -77,10 +77,11 @@ class Sweep(Grid):
 
     @model_validator(mode="after")
     def _feasible(self) -> "Sweep":
+        matrices = 1 + (self.model == "absolute" or self.untied)
         evaluated = 0 if self.solver == "exact" else cost.evaluation_work(self.models, self.evaluation, self.m)
         cost.check_limits(
             models=self.models,
-            numbers=self.models * (1 + self.snapshots) * self.n * (1 + self.m * (1 + (self.model == "absolute"))),
+            numbers=self.models * (1 + self.snapshots) * self.n * (1 + self.m * matrices),
             batch=self.batch,
             n=self.n,
             points=self.size,

@@ -161,18 +161,23 @@ def _parse_sweeps(name: str, entry: Experiment, defaults: dict[str, Any]) -> dic
 
 
 def _families(experiments: Mapping[str, Experiment], sweeps: Mapping[str, Sweep]) -> dict[str, tuple[str, ...]]:
-    """Group the experiments that can be searched by family."""
+    """Group the experiments that can be searched by family.
+
+    An experiment without a family is searched under its own name. If a family has that name, ``-alone`` is added, which
+    no name of an experiment or a family can contain.
+    """
     families: dict[str, tuple[str, ...]] = {}
+    named = {entry.family for entry in experiments.values()}
     for name, entry in experiments.items():
         if sweeps[name].compiled:
-            family = entry.family or name
+            family = entry.family or (f"{name}-alone" if name in named else name)
             families[family] = (*families.get(family, ()), name)
     return families
 
 
 def _sensitivity_by_section(file: ConfigFile, known: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Group the claims under ``sensitivity`` by section; return none of them at scale quick."""
-    claims = file.sensitivity if file.scale == "paper" else ()
+    """Group the claims under ``sensitivity`` by section, each once; return none of them at scale quick."""
+    claims = dict.fromkeys(file.sensitivity if file.scale == "paper" else ())
     sections = dict.fromkeys(claim.partition(".")[0] for claim in file.sensitivity)
     check_known("config.sensitivity", sections, known)
     return {s: found for s in sections if (found := tuple(c for c in claims if c.startswith(f"{s}.")))}

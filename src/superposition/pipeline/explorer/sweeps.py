@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -138,14 +139,18 @@ def _equivalent_orders(sweep: Sweep, point: int) -> np.ndarray | None:
     only = range(point, point + 1)
     sets = sweep.distributions(only)[0].sets
     values = list(zip(sweep.densities(only)[0].tolist(), sweep.importances(only)[0].tolist(), strict=True))
-    if sets:
-        alike = len(set(values)) == 1 and sum(map(len, sets)) == sweep.n
-        return alignment.symmetric_orders(*sets) if alike else np.arange(sweep.n)[None]
-    classes = [[i for i, other in enumerate(values) if other == value] for value in dict.fromkeys(values)]
-    if math.prod(math.factorial(len(members)) for members in classes) > MAX_ORDERS:
+    if sets and (len(set(values)) > 1 or sum(map(len, sets)) < sweep.n):
+        return np.arange(sweep.n)[None]
+    classes = sets or [[i for i, other in enumerate(values) if other == value] for value in dict.fromkeys(values)]
+    count = math.prod(math.factorial(len(members)) for members in classes)
+    # Sets of equal size can also be exchanged.
+    count *= math.prod(map(math.factorial, Counter(map(len, sets)).values()))
+    if count > MAX_ORDERS:
         return None if len(classes) == 1 else np.arange(sweep.n)[None]
+    if sets:
+        return alignment.symmetric_orders(*sets)
     permuted = itertools.product(*map(itertools.permutations, classes))
-    orders = np.tile(np.arange(sweep.n), (math.prod(math.factorial(len(members)) for members in classes), 1))
+    orders = np.tile(np.arange(sweep.n), (count, 1))
     for order, parts in zip(orders, permuted, strict=True):
         for members, part in zip(classes, parts, strict=True):
             order[members] = part
