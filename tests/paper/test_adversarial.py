@@ -303,7 +303,7 @@ def test_numbers_in_the_report_of_training_against_attacks() -> None:
 def test_claims_from_files(data: Tables, trained_against: Tables, tmp_path: Path) -> None:
     """Written and read again, tables made as the paper describes them support its statements."""
     columns = {"off": [0.0, 0.99], "masked": [0.0, 0.5], "relative_rise": [1.0, 0.3]}
-    masking = pd.DataFrame({"density": [1.0, 0.1], **columns})
+    masking = pd.DataFrame({"density": [1.0, 0.1], "n": 20, **columns})
     tables = {"adversarial": data["adversarial"] | {"masking": masking}} | trained_against
     table, _ = judge.claims.judge(through_files(tables, tmp_path), "paper")
     assert set(table["verdict"]) == {"reproduced", "described"}

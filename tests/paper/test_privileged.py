@@ -232,10 +232,14 @@ def test_codes_are_judged_where_they_differ_most() -> None:
     another = {0.065: coded(0, [*EIGHT[:-1], "11100"]), 0.03: coded(0, [*PAIRS[:-1], "11100"])}
     (claim,) = judge.claims.find(["privileged.codes"])
     judgement = claim.judge({"privileged_neurons": codes_of(of_kinds(STATED | {0.25: nearer} | another))})
+    swapped = coded(0, [*EIGHT[:3], EIGHT[5], EIGHT[4], EIGHT[3], *EIGHT[6:]])
+    exchanged = claim.judge({"privileged_neurons": codes_of(of_kinds(STATED | {0.065: swapped}))})
     # The features (1, 1) and (1, -0.6) should be orthogonal. The other codes are three neurons instead of two.
     cosine = pytest.approx(0.4 / (2 * (1 + 0.6**2)) ** 0.5, abs=0.03)
     assert [about.value for about in judgement.statement] == [cosine, 1, 1]
-    assert judgement.finding.text == "at 3 and 3 densities whose best model is of the kind"
+    assert judgement.finding.text.startswith("at 3 and 3 densities whose best model is of the kind")
+    assert [about.value for about in exchanged.statement][1] == 0, "whatever their importance"
+    assert exchanged.finding.text.endswith("at most 1")
 
 
 # Figures.

@@ -111,12 +111,13 @@ def test_claims_about_the_penalty(data: Tables, tmp_path: Path) -> None:
     """The numbers of the claims are those of the hand-made models."""
     table, criteria = judge.claims.judge(through_files(data, tmp_path), "paper")
     values = criteria.groupby("claim")["value"].agg(list)
-    assert values["remedies.l1"][:2] == [0, 0]
+    # Superposition goes where importances fall, but at equal ones a pair gains more than one feature at both densities.
+    assert values["remedies.l1"][:2] == [2, 0]
     # At 0.2 four features are left, and at 0.4 two; a dedicated dimension pays for more, or for fewer.
     thresholds = data["l1_penalty"]["features"].query("l1 in (0.2, 0.4)")
     pays = (thresholds["threshold"] > thresholds["l1"]).groupby([thresholds["density"], thresholds["l1"]]).sum()
     assert values["remedies.l1_threshold"] == [np.mean(abs(pays - [4, 2, 4, 2])), 0, 1]
-    assert set(table["verdict"]) <= {"reproduced", "not reproduced", "described"}
+    assert set(table["verdict"]) <= {"reproduced", "corrected", "not reproduced", "described"}
 
 
 @pytest.mark.parametrize(("norm", "skipped"), [(0.72, 0), (0.69, 2)])

@@ -17,7 +17,7 @@ from superposition.pipeline.judging.claims import Tables
 from superposition.theory import packing
 from superposition.theory.polytopes import Polytope
 
-FIGURES = ("five_features", "polygons_and_solids", "cost_of_a_pair", "pentagon_forms", "many_features")
+FIGURES = ("five_features", "cost_of_a_pair", "pentagon_forms", "many_features")
 FEW = (0.001, 0.002, 0.1, 1.0)
 SIZES = ((4, 2), (6, 2), (4, 3), (6, 3), (7, 3), (12, 3))
 EXPERIMENTS = {
@@ -74,7 +74,9 @@ def random_models() -> Tables:
         patch.multiple(pairs, PAIR_DENSITIES=FEW),
         search,
     ):
-        return {figure: getattr(measure, figure)(models.get(figure, {})) for figure in FIGURES}
+        tables = {figure: getattr(measure, figure)(models.get(figure, {})) for figure in FIGURES}
+        solids = models["polygons_and_solids"]
+        return tables | {"polygons_and_solids": measure.polygons_and_solids(solids, solids)}
 
 
 def unpolished(density: Tensor, ratio: float, trained: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -153,7 +153,7 @@ def _summarise_motif(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def exact_features_loss(sweep: Sweep) -> np.ndarray:
     """Return the loss, at every point, of a model that computes the m/2 most important features exactly.
 
-    Every |x| takes two neurons; the other features are dropped. For dense features no better model is known.
+    Every |x| takes two neurons; the other features are dropped. At density 1 no better model is known.
     """
     density, importance = (torch.from_numpy(a) for a in (sweep.densities(), sweep.importances()))
     cost = importance * exact.feature_variance(density)

@@ -120,6 +120,10 @@ def gradient_masking(data: Tables) -> Finding:
     sparsest = masking[masking["density"] == masking["density"].min()]
     densest = masking[masking["density"] == masking["density"].max()]
 
+    # Of examples with an active feature; the others have no gradient either.
+    inactive = (1 - sparsest["density"]) ** sparsest["n"]
+    masked = (sparsest["masked"] - inactive) / (1 - inactive)
+
     def sizes(rows: pd.DataFrame, column: str) -> str:
         return f"{rows[column].min():.2f} to {rows[column].max():.2f}"
 
@@ -129,8 +133,8 @@ def gradient_masking(data: Tables) -> Finding:
         "an attack along the gradient of every example, over that with the analytic attack that is worst for it, "
         f"{sizes(sparsest, 'relative_rise')} ({sizes(densest, 'relative_rise')} at 1-S = {densest['density'].max():g})",
         note="The paper does not state how its gradient-based attacks started, nor whether one attack was for one "
-        "example or for all. Examples whose outputs are all off have no gradient; those with active features have, "
-        "from the outputs that are on",
+        "example or for all. Examples whose outputs are all off have no gradient: those without an active feature, and "
+        f"{masked.min():.0%} to {masked.max():.0%} of the others",
     )
 
 
@@ -154,10 +158,15 @@ def training_reduces_superposition(data: Tables) -> Finding:
     ratios = by_size.apply(lambda rows: rows.loc[[0.8]].max() / rows.loc[[0.0]].min())
     means = models.groupby(["n", "density", "attack"])["features_per_dimension"].mean().unstack("attack")
     higher = [f"1-S = {at[1]:g} (n = {at[0]})" for at, row in means.iterrows() if row.max() > 1.02 * row.iloc[0]]
+    interference = models.groupby(["n", "density", "attack"])["interference"].median().unstack("attack")
+    left = (interference[0.8] / interference[0.0]).rename("left").reset_index()
     return Finding(
         [1 - ratios.max()],
         text="by setting: " + ", ".join(f"{1 - r:.0%} at n = {n}, 1-S = {p:g}" for (n, p), r in ratios.items()),
-        note=f"Weaker attacks first add weight at {', '.join(higher)}" if higher else "",
+        note="In part W only shrinks. Interference among the features that are left, which does not depend on their "
+        "lengths, changes to this share, meaningless where almost no weight is left: "
+        + listed(left, "{left:.0%} at n = {n}, 1-S = {density:g}")
+        + (f". Weaker attacks first add weight at {', '.join(higher)}" if higher else ""),
     )
 
 
@@ -176,9 +185,10 @@ def eighty_percent(data: Tables) -> Finding:
         for n, rows in gone.groupby(level=0)
     )
     return Finding(
-        text=f"no superposition is left from these sizes on, over the mean input norm: {sizes}",
-        note="The size that it takes grows with sparsity, so that 0.8 is met at some density. The number of features "
-        f"per dimension falls to 1 at sizes of {one.min():.2f} to {one.max():.2f}",
+        text=f"superposition is first gone at these sizes, over the mean input norm: {sizes}",
+        note="The size that it takes grows with sparsity, so that 0.8 is met at some density. At larger sizes so "
+        "little weight is left that its arrangement means nothing. The number of features per dimension falls to 1 at "
+        f"sizes of {one.min():.2f} to {one.max():.2f}",
     )
 
 

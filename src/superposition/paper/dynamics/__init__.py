@@ -1,4 +1,4 @@
-"""Superposition and learning dynamics: jumps between levels of D_i, and learning as a sequence of geometric regimes.
+"""Superposition and learning dynamics: jumps of D_i, and learning as a sequence of geometric regimes.
 
 Both are observed along training, in snapshots of the weights.
 """
@@ -27,7 +27,7 @@ class Coincidence(NamedTuple):
     Attributes:
         share: Share of the fall within a window of a jump.
         at_random: The same with the moments of every model's jumps drawn at random.
-        of_others: The same with every model given the moments of another one, by shuffling the models.
+        of_others: The same with the moments of the jumps shuffled among the models.
     """
 
     share: float

@@ -78,7 +78,7 @@ def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for (name, density), models in tables["models"].groupby(["experiment", "density"], sort=False):
         start = rows_at(models, l1=0).iloc[0]
-        superposed = models[models["interference"] >= 2 / (models["m"] + 1)]
+        superposed = models[(models["represented_features"] > 0) & (models["interference"] >= 2 / (models["m"] + 1))]
         row = {
             "importances": "equal" if name == EQUAL_IMPORTANCES else falling_importances_label(tables["features"]),
             "1-S": f"{density:g}",

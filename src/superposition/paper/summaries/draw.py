@@ -205,7 +205,7 @@ def many_features(tables: dict[str, pd.DataFrame]) -> Figure:
     x = 1 / rows["density"]
     cosines.plot(x, rows["highest"], color=style.CATEGORIES[3], label="highest of the model", lw=1)
     cosines.plot(x, rows["lowest"], color=style.CATEGORIES[0], label="lowest", lw=1)
-    cosines.plot(x, rows["random"], "--", color="0.5", label="random directions", lw=1)
+    cosines.plot(x, rows["random"], "--", color="0.5", label="random, best 1 %", lw=1)
     cosines.plot(x, -rows["random"], "--", color="0.5", lw=1)
     title = "cosines, $n=400$, $m=30$"
     style.sparsity_axis(cosines, ylim=(-1.05, 1.3), yticks=[-1, -0.5, 0, 0.5, 1], title=title)

@@ -14,7 +14,7 @@ from superposition.core.weights import SweepResult
 from superposition.paper.summaries import angles, gram, optima, pairs, training
 from superposition.theory import packing, tegum
 from superposition.theory.catalogue import DIGON, SINGLE, TETRAHEDRON
-from superposition.theory.polytopes import Polytope, polygon, product_name
+from superposition.theory.polytopes import product_name
 
 # Densities at which the arrangements of five features are compared, and those at which the best model is searched for.
 FINE_GRID, SEARCH_GRID = np.geomspace(0.01, 0.7, 60), np.geomspace(0.01, 0.7, 30)
@@ -71,10 +71,10 @@ def _describe(W: torch.Tensor) -> dict[str, np.ndarray]:
 # Polygons and solids
 
 
-def polygons_and_solids(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
-    """Return the arrangement of the best model of every size and density, and the angles of the sparsest."""
+def polygons_and_solids(trained: dict[str, SweepResult], best: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
+    """Return what the best trained models form, by size and density, and the angles in the sparsest best known ones."""
     models = pd.concat([_arrangements(result) for result in trained.values()], ignore_index=True)
-    sparsest = pd.DataFrame([_sparsest(result) for result in trained.values()])
+    sparsest = pd.DataFrame([_sparsest(result) for result in best.values()])
     space = sparsest.query("m == 3 and n > 6")
     packed = packing.minimise_energy(packing.interference_energy, [(n, 3) for n in space["n"]]) if len(space) else []
     sparsest.loc[space.index, "least_interference"] = [angles.nearest_angles(W.numpy()).min() for W, _ in packed]
@@ -98,29 +98,21 @@ def _arrangements(result: SweepResult) -> pd.DataFrame:
 
 
 def _sparsest(result: SweepResult) -> dict[str, object]:
-    """Measure the angles between features in the best known model at the lowest density.
-
-    In the plane, this is the regular polygon where its loss is lower than that of the trained models.
-    """
+    """Measure the angles between represented features in the model at the lowest density."""
     n, m, at = result.sweep.n, result.sweep.m, int(np.argmin(result.sweep.density))
-    W, source = result.best()["W"][at].numpy(), "trained"
-    if m == 2:
-        regular = Polytope("regular polygon", polygon(n))
-        if tegum.factor_optimum(regular, [result.sweep.density[at]])["loss"].item() < float(result.loss[at].min()):
-            W, source = regular.corners, "regular polygon"
+    W = result.best()["W"][at].numpy()
     W = W[:, is_represented((W**2).sum(0))]
-    nearest = angles.nearest_angles(W)
+    nearest, count = angles.nearest_angles(W), W.shape[1]
     return {
         "n": n,
         "m": m,
-        "source": source,
-        "represented": W.shape[1],
+        "represented": count,
         "smallest": nearest.min(),
         "largest": nearest.max(),
         "inequivalent": angles.inequivalence(W),
-        "code": 360 / n if m == 2 else angles.CODES[n],
+        "code": 360 / count if m == 2 else angles.CODES[n],
         # Up to 2m features at 90° or more do not interfere.
-        "least_interference": 360 / n if m == 2 else 90.0,
+        "least_interference": 360 / count if m == 2 else 90.0,
     }
 
 
@@ -129,7 +121,6 @@ def _format_angles(sparsest: pd.DataFrame) -> pd.DataFrame:
     columns = {
         "m": "{m}",
         "n": "{n}",
-        "model": "{source}",
         "represented": "{represented}",
         "angles to nearest neighbours": "{smallest:.1f}° to {largest:.1f}°",
         "smallest in the best code": "{code:.1f}°",

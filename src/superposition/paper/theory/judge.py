@@ -6,14 +6,11 @@ from scipy import stats
 
 from superposition.analysis.rows import listed
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Criterion, above_half, at_most_zero, below, below_half
+from superposition.pipeline.judging.criteria import Criterion, above_half, at_most_zero, below, below_half, identity
 
 claims = Claims("theory")
 
-
-def no_more_than_rounding(statistic: str, bound: float = 1e-9) -> Criterion:
-    """Return the criterion that a difference is not above what rounding can make of it."""
-    return Criterion(statistic, below(bound, "measurement error", "rounding of numbers in double precision"))
+A_THEOREM = "a theorem; allows for rounding"
 
 
 def standard_errors(what: str) -> Criterion:
@@ -29,11 +26,11 @@ def standard_errors(what: str) -> Criterion:
     about="any model",
     phrase="never worthwhile for the linear model",
     criteria=[
-        no_more_than_rounding(
+        identity(
             "largest relative difference between Var[x] times the two terms and the exact loss with the best bias, "
             "over all trained models"
         ),
-        no_more_than_rounding("largest relative distance of a loss below Σ_{i>m} I_i Var[x]"),
+        identity("largest relative distance of a loss below Σ_{i>m} I_i Var[x]", A_THEOREM),
         at_most_zero(
             "largest difference between m and the number of features that the best model represents, at any density",
             "the paper",
@@ -63,7 +60,7 @@ def linear_loss(data: Tables) -> Finding:
     about="any model",
     phrase="term for each sparsity pattern",
     criteria=[
-        no_more_than_rounding("largest relative deviation of L_0 from its closed form"),
+        identity("largest relative deviation of L_0 from its closed form"),
         standard_errors("sampled L_1 from its closed form"),
         standard_errors("Σ_k (1-S)^k S^(n-k) L_k from the expected loss"),
     ],
@@ -134,8 +131,9 @@ def _compounding_share(losses: pd.DataFrame, density: float) -> pd.Series:
     about="any model",
     phrase="vaguely similar to the famous",
     criteria=[
-        no_more_than_rounding(
-            "largest increase of a squared error by the ReLU, over the outputs and samples of all trained models", 1e-12
+        identity(
+            "largest increase of a squared error by the ReLU, over the outputs and samples of all trained models",
+            A_THEOREM,
         )
     ],
 )
@@ -157,9 +155,7 @@ def relu_never_hurts(data: Tables) -> Finding:
     "only negative interference where that is possible",
     phrase="prefer to only have negative interference",
     criteria=[
-        no_more_than_rounding(
-            "largest loss of two unit vectors with a negative cosine, without a bias and with one active feature", 1e-12
-        ),
+        identity("largest loss of two unit vectors with a negative cosine, without a bias and with one active feature"),
         Criterion(
             "positive share of the interference Σ (W_i·W_j)², relative to the share that random directions remain "
             "below once in a hundred draws, largest over the densities at which all of it could be negative",

@@ -82,6 +82,12 @@ def identity(statistic: str, why: str = "an identity; allows for rounding") -> C
     return Criterion(statistic, below(1e-9, "exact calculation", why), ".1e")
 
 
+def excess(statistic: str, relation: Literal["<", ">"]) -> Criterion:
+    """Return the criterion that one precise loss exceeds another by a larger share than errors make, or does not."""
+    why = "ten times the relative error of a precise loss, 10⁻⁴"
+    return Criterion(statistic, Bound(relation, 1e-3, "measurement error", why), ".2%")
+
+
 def improbable(statistic: str, why: str) -> Criterion:
     """Return the criterion that a probability under a null model is below 1 %, the false-positive rate."""
     return Criterion(statistic, below(0.01, "null model", why), ".1g")

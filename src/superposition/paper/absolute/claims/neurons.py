@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import combine_pvalues, mannwhitneyu, page_trend_test, spearmanr
 
+from superposition.analysis.neurons import MONOSEMANTIC
 from superposition.analysis.rows import listed, rows_at
 from superposition.paper.absolute import (
     MAIN_EXPERIMENTS,
@@ -73,7 +74,8 @@ def monosemantic_when_dense(data: Tables) -> Finding:
             ".2f",
         ),
         improbable(
-            "probability of such a rise of the mean number of features in a neuron with several",
+            "probability of such a rise of the mean number of features in a neuron with several weights of at least "
+            "5 % of the largest",
             "Page's trend test, over the densities at which all seeds have such neurons",
         ),
     ],
@@ -93,7 +95,8 @@ def progression(data: Tables) -> Finding:
         ],
         text="mean number of neurons with several features, over "
         f"{number.shape[1]} seeds and the thresholds from {THRESHOLDS}, from dense to sparse: "
-        f"{', '.join(f'{count:.1f}' for count in number.mean(axis=1))}; mean number of features in such a neuron: "
+        f"{', '.join(f'{count:.1f}' for count in number.mean(axis=1))}; mean number of features in a neuron "
+        "with several weights of at least 5 % of the largest: "
         + ", ".join(f"{count:.1f} at {density:g}" for density, count in several.mean(axis=1).items()),
     )
 
@@ -183,7 +186,7 @@ def both_in_one_model(data: Tables) -> Finding:
         improbable(
             "largest probability, at any density from 1-S = 0.03 to 0.003, that second weights and importances are "
             "unrelated in the best models of all seeds",
-            "permutations (Spearman), combined over seeds (Stouffer): one in a hundred by chance",
+            "Spearman's test, combined over seeds (Stouffer): one in a hundred by chance",
         )
     ],
     at_quick=False,
@@ -215,7 +218,7 @@ def _ratio_by_chance() -> float:
     criteria=[
         Criterion(
             "largest median, at any intermediate density, of the second weight over the first, in neurons with several "
-            "features",
+            "weights of at least 5 % of the largest",
             below(None, "null model", "less than one in a hundred neurons with random weights"),
             ".2f",
         )
@@ -226,9 +229,12 @@ def primary_and_secondary(data: Tables) -> Finding:
     units = best_of_main(data["absolute_neurons"]["neurons"])
     several = units[(units["small"] > 0) & units["density"].isin(INTERMEDIATE)]
     medians = several.groupby("density")["second"].median()[::-1]
+    polysemantic = several[several["second"] >= MONOSEMANTIC].groupby("density")["second"].median()
     return Finding(
         [Number(medians.max(), bound=_ratio_by_chance())],
         text=listed(medians, "{second:.2f} at 1-S = {density:g}"),
+        note=f"In neurons whose second weight is at least {MONOSEMANTIC:g} of the largest, the largest median is "
+        f"{polysemantic.max():.2f}",
     )
 
 

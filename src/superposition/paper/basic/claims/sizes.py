@@ -83,7 +83,7 @@ def eventually_dedicated(data: Tables) -> Finding:
             f"m = {m}: features with a dedicated dimension, by 1-S: {by_density(count[::-1])}"
             for m, count in counts.items()
         ),
-        note="n = 20 and I_i = 0.7^i throughout. Exactly: sharing the dimension of feature i with feature j, which "
-        "would otherwise be dropped, pays only if I_j > I_i p / (2 - 5p/2); as m grows, the features left over become "
-        "less important",
+        note="n = 20 and I_i = 0.7^i throughout. With norms of 1 and no bias, sharing the dimension of feature i with "
+        "feature j, which would otherwise be dropped, pays if I_j > I_i p / (2 - 5p/2), and with the best ones "
+        "somewhat earlier; as m grows, the features left over become less important",
     )

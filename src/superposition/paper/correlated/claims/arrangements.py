@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, fisher_exact
 
+from superposition.analysis.rows import listed
 from superposition.paper.correlated import ARRANGEMENTS, PAPER_CROSSINGS
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
 from superposition.pipeline.judging.criteria import Criterion, above_half, at_most_zero, below, improbable
@@ -50,7 +51,7 @@ def _shown(shares: pd.DataFrame) -> str:
     """Say how many models show an arrangement."""
     densities = shares["density"]
     return (
-        f"at 1-S from {densities.min():.2g} to {densities.max():.2g} {shares['stated'].sum()} of "
+        f"at 1-S from {densities.min():.2g} to {densities.max():.2g}, {shares['stated'].sum()} of "
         f"{shares['represented'].sum()} models that represent all features show it; by chance "
         f"{shares['chance'].iloc[0]:.0%} would"
     )
@@ -61,10 +62,13 @@ def _ideal(shares: pd.DataFrame) -> Finding:
     kinds = {kind: shares[shares[f"{kind}_apart"].astype(bool)] for kind in ("best", "known")}
     missing = [(~here[kind].astype(bool)).sum() for kind, here in kinds.items()]
     trained, known = (len(here) for here in kinds.values())
+    able = shares[shares["represented"] > 0].sort_values("density")
+    ends = able.iloc[[0, -1]].assign(share=lambda rows: rows["stated"] / rows["represented"]) if len(able) else able
     return Finding(
         [max(missing) if min(trained, known) else np.nan, _chance(shares)],
         text=f"the best trained model represents all features and collapses no pair at {trained} of {len(shares)} "
-        f"densities, the best known one at {known}; {_shown(shares)}",
+        f"densities, the best known one at {known}; {_shown(shares)}; their share is "
+        + listed(ends, "{share:.0%} at 1-S = {density:.2g}"),
     )
 
 

@@ -1,20 +1,12 @@
 """Judge the aside on polytopes and low-rank matrices: which directions are best left out."""
 
-from typing import Literal
-
 import pandas as pd
 
 from superposition.analysis.rows import listed, rows_at
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Bound, Criterion, identity
+from superposition.pipeline.judging.criteria import excess, identity
 
 claims = Claims("geometry")
-
-
-def excess(statistic: str, relation: Literal["<", ">"]) -> Criterion:
-    """Return the criterion that one loss exceeds another, or that it does not; the losses of simplices are sampled."""
-    why = "ten times the relative error of a loss, 10⁻⁴"
-    return Criterion(statistic, Bound(relation, 1e-3, "measurement error", why), ".2%")
 
 
 def _strategies(data: Tables) -> pd.DataFrame:

@@ -1,7 +1,5 @@
 """Judge the pentagon of equal features, how it deforms, and where it snaps."""
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 
@@ -9,7 +7,7 @@ from superposition.analysis import alignment
 from superposition.analysis.rows import listed, rows_at, weights_of
 from superposition.paper.nonuniform import TWO_DIGONS, UPRIGHT_PENTAGON
 from superposition.pipeline.judging.claims import Claims, Finding, Tables
-from superposition.pipeline.judging.criteria import Bound, Criterion, above, at_most_zero, below, below_half
+from superposition.pipeline.judging.criteria import Criterion, above, at_most_zero, below, below_half, excess
 
 claims = Claims("nonuniform")
 
@@ -18,12 +16,6 @@ def out_of_place(statistic: str) -> Criterion:
     """Return the criterion that kinds of solutions are in order."""
     why = "the branch with the lowest loss changes once; not one may be of another kind"
     return at_most_zero(statistic, "exact calculation", why)
-
-
-def excess(statistic: str, relation: Literal["<", ">"]) -> Criterion:
-    """Return the criterion that one precise loss exceeds another, or that it does not."""
-    why = "ten times the relative error of a precise loss, 10⁻⁴"
-    return Criterion(statistic, Bound(relation, 1e-3, "measurement error", why), ".2%")
 
 
 def _best_fits(data: Tables) -> pd.DataFrame:

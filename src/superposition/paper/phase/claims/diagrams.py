@@ -62,8 +62,8 @@ def three_phases(data: Tables) -> Finding:
     phrase="sparsity is necessary for superposition",
     criteria=[
         Criterion(
-            "highest density with superposition at any relative importance other than 1, in the theoretical diagram, "
-            "the exact optimum and the best trained model of both diagrams",
+            "highest density with superposition (and ‖W_e‖² > ½) at any relative importance other than 1, in the "
+            "theoretical diagram, the exact optimum and the best trained model of both diagrams",
             below(1, "the paper", "none at 1-S = 1; for equal features the dense optimum has no preferred basis"),
         ),
         Criterion(
@@ -85,7 +85,7 @@ def sparsity_necessary(data: Tables) -> Finding:
     gain = 1 - 12 * _grid(data, "phase_2in1", "optimum", "loss").loc[1.0, 1.0]
     return Finding(
         [max(density.max() for density in highest.values()), min(ranges)],
-        text="highest density with superposition at r = 0.1, 0.5, 0.9, 1.1, 2, 10: "
+        text="highest density with superposition, and ‖W_e‖² > ½, at r = 0.1, 0.5, 0.9, 1.1, 2, 10: "
         + "; ".join(
             f"{figure}, {panel} " + ", ".join("none" if np.isnan(p) else f"{p:.2g}" for p in density)
             for (figure, panel), density in shown.items()

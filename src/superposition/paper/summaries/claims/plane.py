@@ -176,6 +176,6 @@ def sharp(data: Tables) -> Finding:
         text="steps of the optimum of binary features: "
         + listed(steps[::-1], "{sparse_side} to {dense_side} at 1-S = {density:.2f}")
         + f"; trained models of uniform ones represent {listed(ranges, '{represented} at {min:g} to {max:g}')}",
-        correction="There are several thresholds, and the arrangements between them are antipodal pairs",
+        correction="There are several thresholds: four features form two antipodal pairs, and three share the plane",
         note="At each threshold the optimum jumps, so that a drawing of the number of features has steps",
     )
