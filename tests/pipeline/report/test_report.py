@@ -501,9 +501,9 @@ def test_claims_keep_their_text(tmp_path: Path) -> None:
 def test_provenance(page: BeautifulSoup) -> None:
     """The report lists the models of every experiment, and exactly the jobs that made what is shown."""
     (weights,) = tables(page, "trained on")
-    assert [(row["seeds × restarts"], row["models"]) for row in weights] == [
-        ("seed 0 × 3", "6"),
-        ("seed 0 to 3 × 1", "80"),
+    assert [(row["replicates × restarts"], row["models"]) for row in weights] == [
+        ("1 × 3", "6"),
+        ("4 × 1", "80"),
     ]
     (times,) = tables(page, "seconds")
     assert {row["job"]: row["seconds"] for row in times} == {
