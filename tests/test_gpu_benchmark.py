@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 import yaml
 from tests.paper.made import models_of
-from tests.real import QUICK
+from tests.real import QUICK, ROOT
 
 from superposition.pipeline import stages
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).parents[1]
 SECTIONS = [
     "The machine",
     "Compilation",
@@ -36,7 +35,7 @@ SECTIONS = [
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     gpu = importlib.import_module("gpu")
-    monkeypatch.setattr(gpu, "TESTS", "tests/pipeline/test_files.py")
+    monkeypatch.setattr(gpu, "TESTS", "--noconftest tests/workflow/test_times.py")
     monkeypatch.setattr(gpu, "SHAPES", (replace(gpu.SHAPES[0], points=4),))
     monkeypatch.setattr(gpu, "available_cores", lambda: 1)  # Each of its processes imports PyTorch.
     for name, value in {"COPY": 2**20, "MATRIX": 256, "RECIPE_STEPS": 12}.items():

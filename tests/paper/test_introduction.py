@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
-from tests.paper.synthetic import Solution, judged, through_files, trained, verdict
+from tests.paper.synthetic import Solution, at, judged, through_files, trained, verdict
 
 from superposition.paper.introduction import draw, judge, measure
 from superposition.pipeline.judging.claims import Tables
@@ -28,7 +28,7 @@ DENSITY = {"dense": 1.0, "antipodal": 0.2, "pentagon": 0.1}
 def measured(pictures: dict[float, Polar]) -> Tables:
     def solve(p: float) -> Solution:
         lengths, angles = np.array(pictures[p], dtype=float).T
-        W = lengths * np.stack([np.cos(np.radians(angles)), np.sin(np.radians(angles))])
+        W = at(*angles, norm=lengths)
         # The loss of the linear model on dense features, with the best bias.
         loss = (0.9 ** np.arange(5)[:, None] * (np.eye(5) - W.T @ W) ** 2).sum() / 12
         return W, np.linspace(-0.1, 0.1, 5), loss
@@ -114,7 +114,7 @@ def test_the_figure_shows_the_columns() -> None:
 
 def test_two_opposite_features_of_a_pentagon_look_like_the_one_between() -> None:
     """The sum of the directions at 0° and 144° points to 72°, along which the projection is the largest."""
-    sweep = trained("introduction", lambda p: (pentagon(), np.full(5, -0.2), 0.0))
+    sweep = trained("introduction", lambda p: (at(*72 * np.arange(5), norm=1.1), np.full(5, -0.2), 0.0))
     tables = measure.interference({"introduction": sweep})
     two = tables["responses"].query("active == 2")
     cosines = np.cos(np.radians(72 * np.arange(3)))
@@ -123,8 +123,3 @@ def test_two_opposite_features_of_a_pentagon_look_like_the_one_between() -> None
     assert two.loc[two["projection"].idxmax(), "projection"] == pytest.approx(1.21 * 2 * cosines[1], rel=1e-5)
     assert not active[two["projection"].idxmax()]
     np.testing.assert_allclose(two["output"], np.maximum(two["projection"] - 0.2, 0), atol=1e-6)
-
-
-def pentagon() -> np.ndarray:
-    angles = np.radians(72 * np.arange(5))
-    return 1.1 * np.stack([np.cos(angles), np.sin(angles)])

@@ -533,6 +533,7 @@ def surfaces() -> Tables:
         patch.setattr(two_in_one, "loss_surface", coarse)
         patch.setattr(two_in_one, "distinct_minima", two_minima)
         patch.setattr(measure, "BASIN_RATIOS", (0.2, 1.0))
+        patch.setattr(landscape, "DESCENT_STARTS", 64)
         tables = measure.loss_surfaces({"loss_surfaces": ends})
     for row, k in zip(tables["trained"].itertuples(), np.ndindex(shape), strict=True):
         assert (row.w0, row.w1) == tuple(W[k][0].tolist())
@@ -586,7 +587,9 @@ def test_what_becomes_of_the_same_sign() -> None:
 @functools.cache
 def theoretical() -> Tables:
     """Return the tables of the figures that need no training."""
-    return {figure: getattr(measure, figure)({}) for figure in ("phase_kinks", "phase_activations")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(activations, "POINTS", 7)
+        return {figure: getattr(measure, figure)({}) for figure in ("phase_kinks", "phase_activations")}
 
 
 @functools.cache

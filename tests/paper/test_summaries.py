@@ -11,13 +11,12 @@ from tests.paper.synthetic import changed, verdict
 from tests.real import QUICK
 from tests.tensors import tensor
 
-from superposition.analysis.plane import steps_around
 from superposition.core.experiment.values import BINARY
 from superposition.paper.summaries import angles, gram, judge, measure, optima, pairs
 from superposition.pipeline.judging.claims import Tables
 from superposition.theory import bfgs, exact
 from superposition.theory.catalogue import DIGON, PENTAGON, SINGLE
-from superposition.theory.polytopes import icosahedron, polygon, square_antiprism, tegum_product
+from superposition.theory.polytopes import icosahedron, square_antiprism, tegum_product
 
 seeds = st.integers(0, 10**6)
 
@@ -69,17 +68,6 @@ def test_searches_start_from_the_models_of_their_importance() -> None:
 
 
 # Angles.
-
-
-@given(seeds, st.integers(2, 9))
-def test_steps_around_the_plane(seed: int, n: int) -> None:
-    """They add up to a full turn, and their order does not depend on the features' lengths."""
-    W = np.random.default_rng(seed).normal(size=(2, n))
-    steps = steps_around(W)
-    assert steps.sum() == pytest.approx(360)
-    assert (steps >= 0).all()
-    np.testing.assert_allclose(steps_around(3 * W), steps, atol=1e-9)
-    np.testing.assert_allclose(steps_around(polygon(n)), 360 / n)
 
 
 def test_angles_of_polytopes() -> None:

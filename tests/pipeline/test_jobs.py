@@ -52,7 +52,7 @@ def test_what_a_user_can_mend_is_one_line(body: str, line: str, tmp_path: Path) 
     assert re.fullmatch(rf"error: (\w+: )?{re.escape(line.removeprefix('error: ').rstrip())}", said), "a panel shows it"
 
 
-def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written() -> None:
     """If the log cannot be written because the disk is full, that is the error, whatever else happened."""
     for body in ("pass", "raise SuperpositionError('too much')", "1 / 0"):
         run = job(Path("/dev/full"), body)

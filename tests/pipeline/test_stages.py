@@ -3,19 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tests.real import CONFIG
 from tests.sections import write_sections
 
 from superposition.core.errors import SuperpositionError
 from superposition.pipeline import stages
 from superposition.pipeline.configuration.sections import read_sections
-
-
-def test_every_figure_has_its_functions() -> None:
-    """Functions that the check finds in the text exist when the module is imported."""
-    for name, figure in CONFIG.figures.items():
-        for stage, function in (("measure", name), ("draw", name), *[("draw", f"animate_{name}")] * figure.animated):
-            assert callable(stages.find(figure.section, stage, function))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ from superposition.search.exchange import Search, lowest, search
 from superposition.search.polishing import Bench, Course
 from superposition.theory import exact
 
+# The shapes of arrays are checked where the numbers of sections and of the search are compared with those on record.
+pytestmark = pytest.mark.usefixtures("without_shape_checks")
+
 # The best linear models of features with values from 0.2 to 1 are not known, but their losses are.
 LINEAR = {
     "model": "linear",

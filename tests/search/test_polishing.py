@@ -13,6 +13,9 @@ from tests.search.test_weighted import of_ordinary_samples
 from superposition.search import polishing
 from superposition.search.polishing import GROUPS, MIN_BATCH, Bench, Course, Draws
 
+# The shapes of arrays are checked where the numbers of sections and of the search are compared with those on record.
+pytestmark = pytest.mark.usefixtures("without_shape_checks")
+
 COMMON = {"model": "relu_output", "n": 14, "m": 3, "steps": 40, "learning_rate": 0.01}
 DRAWS = Draws(2**15, 0, 2**12)
 # Small, crowded, rare, of unequal cost, and whatever else changes how a loss is computed.

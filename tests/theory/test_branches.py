@@ -11,6 +11,9 @@ from superposition.core.models import Model
 from superposition.theory import branches, exact, polytopes, tegum
 from superposition.theory.polytopes import Polytope
 
+# The shapes of arrays are checked where the numbers of sections and of the search are compared with those on record.
+pytestmark = pytest.mark.usefixtures("without_shape_checks")
+
 PENTAGON = Polytope("pentagon", polytopes.polygon(5))
 
 

@@ -143,13 +143,17 @@ def test_a_run_that_is_killed_again_and_again(undisturbed: tuple[Project, float]
     kills = again = 0
     finished: dict[str, tuple[int, int]] = {}
     while True:
+        last = kills >= KILLS
         with project.start() as run:
-            try:
-                # A run goes on where the last one ended, so that a few of these make all of it.
-                run.wait(rng.uniform(0, duration / 2) if kills < KILLS else PATIENCE)
-            except subprocess.TimeoutExpired:
-                kills += kill(run, *ways[kills % len(ways)], rng)
-                run.wait(PATIENCE)
+            # A run goes on where the last one ended, so that a few of these make all of it.
+            while run.poll() is None:
+                try:
+                    run.wait(rng.uniform(0, duration / 2) if kills < KILLS else PATIENCE)
+                except subprocess.TimeoutExpired:
+                    if kill(run, *ways[kills % len(ways)], rng):
+                        kills += 1
+                        run.wait(PATIENCE)
+        assert run.returncode == 0 or not last, (project.path / "said").read_text()
         found = whole(project)
         assert found.items() >= finished.items(), "trained again, or gone"
         finished = {name: about for name, about in found.items() if not marked(project, name)}

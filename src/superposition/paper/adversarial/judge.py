@@ -163,8 +163,8 @@ def training_reduces_superposition(data: Tables) -> Finding:
     return Finding(
         [1 - ratios.max()],
         text="by setting: " + ", ".join(f"{1 - r:.0%} at n = {n}, 1-S = {p:g}" for (n, p), r in ratios.items()),
-        note="In part W only shrinks. Interference among the features that are left, which does not depend on their "
-        "lengths, changes to this share, meaningless where almost no weight is left: "
+        note="Part of this is that W shrinks as a whole. Interference among the features that are left, which does not "
+        "depend on their lengths, changes to this share (it means nothing where almost no weight is left): "
         + listed(left, "{left:.0%} at n = {n}, 1-S = {density:g}")
         + (f". Weaker attacks first add weight at {', '.join(higher)}" if higher else ""),
     )

@@ -341,7 +341,7 @@ def counting_features(data: Tables) -> Finding:
     ]
     loss = np.log([rows["unexplained"] for rows in sizes])
     angle = np.log(np.arccos([rows["agreement"] for rows in sizes[:-1]]))
-    # How much more the slope changes at as many elements as features than at half as many.
+    # What changes at as many elements as features, beyond what changes at half as many.
     (slope,), (fall,) = np.diff(loss, n=3, axis=0), -np.diff(angle, n=2, axis=0)
     return Finding(
         [

@@ -41,9 +41,9 @@ def all_represented(data: Tables) -> Finding:
         [small["absent"].max(), large["absent"].min()],
         text=f"n = 20, m = 5, I_i = 0.7^i, represented by 1-S: {by_density}; equally important features, at "
         "1-S ≤ 0.1: " + listed(others, "{min} to {max} of {n} in {m}"),
-        correction="Of equally important features all are represented if they are sparse enough, five in two "
+        correction="Equally important features are all represented if they are few or sparse enough, five in two "
         f"dimensions throughout; of twenty in five, with falling importances, at least {large['absent'].min()} are "
-        f"absent at any density, down to 1-S = {large['density'].min():g}",
+        f"absent at every density down to 1-S = {large['density'].min():g}",
     )
 
 
