@@ -48,7 +48,10 @@ def energy_levels(tables: dict[str, pd.DataFrame]) -> Figure:
             ax.axvline(step, color="0.5", lw=0.6, ls=":")
         ax.set_xlim(0, steps.iloc[-1])
     test = loss_fall_at_jumps(tables)
-    nulls = {"at random moments": (test.at_random, "0.75"), "at random models'": (test.of_others, style.CATEGORIES[0])}
+    nulls = {
+        "at random moments": (test.at_random, "0.75"),
+        "at any model's jumps": (test.of_others, style.CATEGORIES[0]),
+    }
     for label, (null, colour) in nulls.items():
         if np.isfinite(test.share):
             bins = np.arange(0, 101, 2)
