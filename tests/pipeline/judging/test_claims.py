@@ -57,6 +57,7 @@ def test_verdict_follows_from_outcomes(statement: list[bool], correction: list[b
         (SMALL, Number(float("nan")), False, float("inf"), False),
         (SMALL, Number(0.0), True, float("inf"), False),
         (SMALL, Number(1.0, error=0.4), True, 2.0, True),
+        (SMALL, Number(1.0, error=0.3), True, 2.0, False),
         (SMALL, Number(1.0, bound=0.5), False, 2.0, False),
         (LARGE, Number(100.0, error=1.0), True, 10.0, False),
         (LARGE, Number(-1.0), False, float("inf"), False),
