@@ -143,7 +143,7 @@ def _attacked_models(name: str, trained: SweepResult) -> pd.DataFrame:
     sweep, W = trained.sweep, trained.best()["W"]
     norms = geometry.norms(W)
     kept = norms >= norms.max(dim=1, keepdim=True).values / 2
-    clean, error = losses(sweep, {k: v[:, None].float() for k, v in trained.best().items()})
+    clean, error = losses(sweep, {k: v[:, None] for k, v in trained.best().items()})
     table = numbered_points(sweep, "density", "attack", "seed").assign(
         experiment=name,
         n=sweep.n,

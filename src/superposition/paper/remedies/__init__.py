@@ -15,12 +15,14 @@ def falling_importances_label(features: pd.DataFrame) -> str:
     return f"{features.loc[features['feature'] == 1, 'importance'].iloc[0]:g}^i"
 
 
-def models_without_superposition(models: pd.DataFrame) -> pd.DataFrame:
-    """Select the models that have features and no superposition.
+def has_superposition(models: pd.DataFrame) -> pd.Series:
+    """Return whether the interference of each model is at least that of a single antipodal pair, 2/(m + 1)."""
+    return models["interference"] >= 2 / (models["m"] + 1)
 
-    A model has no superposition if its interference is below that of a single antipodal pair, 2/(m + 1).
-    """
-    return models[(models["interference"] < 2 / (models["m"] + 1)) & (models["represented_features"] > 0)]
+
+def models_without_superposition(models: pd.DataFrame) -> pd.DataFrame:
+    """Select the models that have features and no superposition."""
+    return models[~has_superposition(models) & (models["represented_features"] > 0)]
 
 
 def most_agreed(autoencoders: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from superposition.paper.remedies import (
     autoencoder,
     falling_importances_label,
     frequency,
+    has_superposition,
     l1,
     models_without_superposition,
 )
@@ -36,7 +37,7 @@ def l1_penalty(trained: dict[str, SweepResult]) -> dict[str, pd.DataFrame]:
 def _models_table(name: str, trained: SweepResult) -> pd.DataFrame:
     """Return one row per point, for the model with the lowest objective."""
     sweep, W = trained.sweep, trained.best()["W"]
-    clean, error = (part.numpy() for part in losses(sweep, {k: v[:, None].float() for k, v in trained.best().items()}))
+    clean, error = (part.numpy() for part in losses(sweep, {k: v[:, None] for k, v in trained.best().items()}))
     largest = W.abs().max(dim=1).values.square().sum(-1)
     return numbered_points(sweep, "density", "l1").assign(
         experiment=name,
@@ -78,7 +79,7 @@ def summarise(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for (name, density), models in tables["models"].groupby(["experiment", "density"], sort=False):
         start = rows_at(models, l1=0).iloc[0]
-        superposed = models[(models["represented_features"] > 0) & (models["interference"] >= 2 / (models["m"] + 1))]
+        superposed = models[has_superposition(models) & (models["represented_features"] > 0)]
         row = {
             "importances": "equal" if name == EQUAL_IMPORTANCES else falling_importances_label(tables["features"]),
             "1-S": f"{density:g}",
